@@ -1,0 +1,46 @@
+# `make quickstart` and `make test` need nothing but Python 3.11: each makes .venv by itself.
+PYTHON ?= python3
+BIN := .venv/bin
+export TOKENIZERS_PARALLELISM := false
+
+.DEFAULT_GOAL := help
+.PHONY: help install quickstart test test-full lint format notebooks bench docs clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: .venv/.installed  ## .venv with the pinned dependencies and the package, editable
+
+.venv/.installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -c 'import sys; assert (3,11) <= sys.version_info[:2] < (3,13), f"Python 3.11 or 3.12 is needed, this is {sys.version}: make PYTHON=python3.11"'
+	$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt 'pip>=25.1' 'setuptools>=77'
+	$(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt -e '.[notebooks]' --group dev
+	@touch $@
+
+quickstart: install  ## faces, captions and questions, built and shown in logs/quickstart
+	$(BIN)/unif2ace-quickstart
+
+test: install  ## the tests, on two processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow"
+
+test-full: install  ## all tests, slow ones too
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+
+lint: install  ## style, types, docstrings, spelling: all hooks on all files
+	$(BIN)/pre-commit run --all-files --show-diff-on-failure
+
+format: install  ## mends what can be mended by itself
+	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+notebooks: install  ## runs every notebook
+	$(BIN)/python scripts/run_notebooks.py
+
+bench: install  ## every benchmark: a table here, logs/bench/NAME.json beside
+	$(BIN)/python -m benchmarks
+
+docs: install  ## checks that what the documents name exists
+	$(BIN)/python -m pytest -q tests/test_docs.py
+
+clean:  ## removes .venv and caches; data and logs stay
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

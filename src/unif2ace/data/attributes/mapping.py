@@ -1,0 +1,82 @@
+"""How a public data set's attribute names become the taxonomy's: one yaml per data set in `mappings/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+
+import yaml
+
+from unif2ace.data.attributes.record import AttributeRecord, Value
+from unif2ace.data.attributes.taxonomy import TAXONOMY
+from unif2ace.errors import DataError, nearest
+
+
+class AttributeMapping:
+    """Turns a data set's yes/no labels into a record, stating no more than they say.
+
+    A mapping file gives each name what it means when `present` and when `absent`, as values of the
+    taxonomy's fields and labels; an empty entry is a label left out on purpose. Where two labels disagree about one
+    value, that value is null: a contradiction is not knowledge.
+
+    Args:
+        name: Stem of a file in `mappings/`: ``celeba``, ``celebv_hq`` or ``ffhq``.
+
+    Raises:
+        DataError: If there is no such mapping.
+    """
+
+    def __init__(self, name: str) -> None:
+        folder = files("unif2ace.data.attributes").joinpath("mappings")
+        known = sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+        if name not in known:
+            raise DataError(f"no attribute mapping {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+        self.name = name
+        self.meanings: dict[str, dict[str, dict[str, Value]]] = yaml.safe_load(
+            folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+        )
+        for source, meaning in self.meanings.items():
+            for values in (meaning or {}).values():
+                try:
+                    AttributeRecord(values)
+                except DataError as error:
+                    raise DataError(f"mapping {name!r}, label {source!r}: {error}") from error
+
+    def __call__(self, labels: Mapping[str, bool | None]) -> AttributeRecord:
+        """The record that the given labels say.
+
+        Args:
+            labels: The data set's names, each true, false or None (not labelled).
+
+        Raises:
+            DataError: If a name is not the data set's.
+        """
+        said: dict[str, set[Value]] = {}
+        for source, present in labels.items():
+            if source not in self.meanings:
+                raise DataError(f"{self.name!r} has no label {source!r}{nearest(source, self.meanings)}")
+            if present is None:
+                continue
+            meaning = self.meanings[source] or {}
+            for name, value in meaning.get("present" if present else "absent", {}).items():
+                said.setdefault(name, set()).add(value)
+        return AttributeRecord(_consistent({n: next(iter(v)) for n, v in said.items() if len(v) == 1}))
+
+    def of_positive(self, positive: Iterable[str]) -> AttributeRecord:
+        """The record for a list of the labels that hold, every other one being false."""
+        names = set(positive)
+        return self({**dict.fromkeys(self.meanings, False), **dict.fromkeys(names, True)})
+
+
+def _consistent(values: dict[str, Value]) -> dict[str, Value]:
+    """Drops a stated label and its field where they contradict each other, and what lacks the field it requires."""
+    for name, label in TAXONOMY.labels.items():
+        if name in TAXONOMY.fields or values.get(name) is None or values.get(label.field) is None:
+            continue
+        if (values[label.field] == label.value) != values[name]:
+            del values[name], values[label.field]
+    return {n: v for n, v in values.items() if not (r := _requires(n)) or values.get(r) is True}
+
+
+def _requires(name: str) -> str | None:
+    return TAXONOMY.fields[name].requires if name in TAXONOMY.fields else None

@@ -1,0 +1,112 @@
+"""The taxonomy that `taxonomy.yaml` holds: fields of the typed record and the 46 labels derived from it.
+
+The paper (UniF²ace, arXiv 2503.08120, section 3) counts 46 attributes in the families appearance, action and emotion
+and does not list them; the list here is a reconstruction from its figures and from CelebV-HQ, its labelled source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from unif2ace.errors import DataError, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One entry of the typed record.
+
+    Attributes:
+        name: The key in a record.
+        group: What it belongs with, such as ``hair``; a classifier has one head per group.
+        choices: Its values; empty for a boolean field.
+        identity: Whether it stays with a person from one picture to the next.
+        requires: Name of the boolean field that must be true for this one to have a value, or None.
+    """
+
+    name: str
+    group: str
+    choices: tuple[str, ...] = ()
+    identity: bool = False
+    requires: str | None = None
+
+    @property
+    def values(self) -> tuple[str | bool, ...]:
+        """The values that a record may hold, besides null."""
+        return self.choices or (True, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One of the 46 yes/no attributes: it holds where field `field` has the value `value`."""
+
+    name: str
+    family: str
+    field: str
+    value: str | bool
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """All fields and labels, by name, in the order of the file."""
+
+    fields: Mapping[str, Field]
+    labels: Mapping[str, Label]
+
+    @classmethod
+    def parse(cls, tree: Mapping[str, Any]) -> Taxonomy:
+        """Reads the tree of a taxonomy file.
+
+        Raises:
+            DataError: If a label or `requires` names no field of the right type, or a name is used twice.
+        """
+        fields = {n: Field(n, **{**s, "choices": tuple(s.get("choices", ()))}) for n, s in tree["fields"].items()}
+        labels: dict[str, Label] = {}
+        for family, names in tree["labels"].items():
+            for name, spec in names.items():
+                field, value = next(iter(spec["is"].items())) if spec else (name, True)
+                if name in labels:
+                    raise DataError(f"taxonomy: label {name!r} is given twice")
+                if field not in fields or value not in fields[field].values:
+                    raise DataError(f"taxonomy: label {name!r} needs a field {field!r} with the value {value!r}")
+                if name in fields and field != name:
+                    raise DataError(f"taxonomy: label {name!r} is a field too, so it must be that field")
+                labels[name] = Label(name, family, field, value)
+        for f in fields.values():
+            if f.requires and (f.requires not in fields or fields[f.requires].choices):
+                raise DataError(f"taxonomy: field {f.name!r} requires {f.requires!r}, which is no boolean field")
+        return cls(fields, labels)
+
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        """The families of labels: appearance, action, emotion."""
+        return tuple(dict.fromkeys(label.family for label in self.labels.values()))
+
+    @cached_property
+    def groups(self) -> dict[str, tuple[Field, ...]]:
+        """Fields by group."""
+        names = dict.fromkeys(f.group for f in self.fields.values())
+        return {g: tuple(f for f in self.fields.values() if f.group == g) for g in names}
+
+    def check(self, name: str, value: object) -> None:
+        """Checks one entry of a record.
+
+        Raises:
+            DataError: If the taxonomy has no such field or label, or it cannot have this value.
+        """
+        field = self.fields.get(name)
+        if field is None and name not in self.labels:
+            known = [*self.fields, *self.labels]
+            raise DataError(f"unknown attribute {name!r}{nearest(name, known)} (the taxonomy is taxonomy.yaml)")
+        values = field.values if field else (True, False)
+        if value is not None and not any(value is v or (isinstance(v, str) and value == v) for v in values):
+            allowed = ", ".join(map(repr, values))
+            raise DataError(f"attribute {name!r} is {value!r}{nearest(str(value), map(str, values))}; it may be {allowed} or null")
+
+
+TAXONOMY = Taxonomy.parse(yaml.safe_load(files(__package__).joinpath("taxonomy.yaml").read_text(encoding="utf-8")))

@@ -1,0 +1,145 @@
+"""Composing a configuration, on the command line and in notebooks, with errors that name the mend.
+
+A mistyped key on the command line fails in Hydra; one inside an experiment file composes silently. So the composed
+tree is compared with the same choices composed without the experiment: a key that only the experiment knows must be
+a component of its own (it has a `_target_`) or an argument that the component around it takes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from unif2ace.engine.resolvers import register
+from unif2ace.errors import ConfigError, nearest
+
+CONFIG_MODULE = "unif2ace_configs"
+register()
+
+
+def compose(command: str, overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> DictConfig:
+    """The configuration that a command would get from these overrides.
+
+    Args:
+        command: Name of a primary configuration, such as ``train``.
+        overrides: As typed on the command line, such as ``data.batch_size=8``.
+        config_dir: A folder of your own whose groups are searched too.
+
+    Raises:
+        ConfigError: If a key, a group's choice or a value is wrong; the message names the nearest one.
+    """
+    GlobalHydra.instance().clear()
+    search = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
+    with hydra.initialize_config_module(CONFIG_MODULE, version_base="1.3"):
+        try:
+            config = hydra.compose(command, [*overrides, *search], return_hydra_config=True)
+            check_experiment(config, lambda names: hydra.compose(command, [*names, *search]))
+        except Exception as error:
+            if isinstance(error, ConfigError) or not is_config_fault(error):
+                raise
+            raise ConfigError(explain(error)) from error
+    with_hydra = config
+    config = hydra_free(with_hydra)
+    GlobalHydra.instance().clear()
+    return config
+
+
+def hydra_free(config: DictConfig) -> DictConfig:
+    """The configuration without Hydra's own node."""
+    OmegaConf.set_struct(config, False)
+    config.pop("hydra", None)
+    OmegaConf.set_struct(config, True)
+    return config
+
+
+def is_config_fault(error: BaseException) -> bool:
+    """Whether an error came from composing, rather than from the work itself."""
+    return type(error).__module__.split(".")[0] in ("hydra", "omegaconf", "antlr4", "yaml")
+
+
+def explain(error: BaseException) -> str:
+    """Hydra's message, with the nearest name where it lacks one."""
+    text = str(error).strip()
+    cause = str(error.__cause__ or "").strip()
+    if cause and cause not in text:
+        text = f"{text}\n{cause}"
+    missing = re.search(r"Key '([^']+)' is not in struct", text)
+    path = re.search(r"full_key: (\S+)", text)
+    if missing:
+        hint = _nearest_key(error, missing[1], path[1] if path else missing[1])
+        return f"there is no key {(path[1] if path else missing[1])!r}{hint}; to add a new one write `+{path[1] if path else missing[1]}=...`"
+    choice = re.search(r"Could not find '([^']+)'", text)
+    if choice:
+        group, _, name = choice[1].rpartition("/")
+        options = [line.strip() for line in text.partition("Available options")[2].splitlines()[1:] if line.strip()]
+        options = [o for o in options if not o.endswith(":") and " " not in o]
+        listed = f"; there are {', '.join(options)}" if options else ""
+        return f"there is no {group or 'configuration'} {name!r}{nearest(name, options)}{listed}"
+    return text
+
+
+def _nearest_key(error: BaseException, key: str, path: str) -> str:
+    seen: BaseException | None = error
+    while seen is not None:
+        parent = getattr(seen, "parent_node", None)
+        if isinstance(parent, DictConfig):
+            return nearest(key, map(str, parent.keys()))
+        seen = seen.__cause__ or seen.__context__
+    return ""
+
+
+def check_experiment(config: DictConfig, recompose: Any) -> None:
+    """Refuses keys that only an experiment file knows; see the module's text.
+
+    Args:
+        config: As composed, with its `hydra` node.
+        recompose: Composes the same command from a list of overrides.
+
+    Raises:
+        ConfigError: If a key is unknown.
+    """
+    choices = OmegaConf.to_container(config.hydra.runtime.choices)
+    assert isinstance(choices, dict)
+    if not choices.get("experiment"):
+        return
+    known_names = [o for o in config.hydra.overrides.task if not str(o).startswith(("experiment=", "+experiment="))]
+    typed = {str(o).split("=")[0].lstrip("+~") for o in known_names}
+    for group, choice in choices.items():
+        if group in typed or str(group).startswith("hydra/") or group == "experiment" or not isinstance(choice, str):
+            continue
+        known_names.append(f"{group}={choice}" if choice else f"~{group}")
+    known = recompose(known_names)
+    for path, names in _unknown(config, known, ""):
+        if path.split(".")[0] == "hydra":
+            continue
+        leaf = path.rpartition(".")[2]
+        raise ConfigError(f"experiment {choices['experiment']!r} sets {path!r}, which nothing reads{nearest(leaf, names)}")
+
+
+def _unknown(node: Any, known: Any, path: str) -> Iterator[tuple[str, list[str]]]:
+    if not isinstance(node, DictConfig) or not isinstance(known, DictConfig) or known._is_none() or node._is_none():
+        return
+    for key in node:
+        here = f"{path}.{key}" if path else str(key)
+        child = node._get_node(key)
+        if key not in known:
+            is_component = isinstance(child, DictConfig) and "_target_" in child
+            if not is_component and not isinstance(child, ListConfig) and "_target_" not in node:
+                yield here, [str(k) for k in known]
+            continue
+        yield from _unknown(child, known._get_node(key), here)
+
+
+def config_names() -> list[str]:
+    """Names of the primary configurations: one for each command."""
+    ConfigStore.instance()
+    from importlib.resources import files
+
+    return sorted(f.name.removesuffix(".yaml") for f in files(CONFIG_MODULE).iterdir() if f.name.endswith(".yaml"))

@@ -1,0 +1,147 @@
+"""From configuration to objects, safely: only what two lists admit is ever built.
+
+Hydra calls whatever a `_target_` names. A configuration may come from a colleague's folder or a checkpoint, so the
+name written must start with an admitted prefix, and so must the module in which the resolved object really lives
+(an alias of `os.system` inside an admitted package is refused). A mistyped argument is named with its nearest match.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import get_object
+from hydra.utils import instantiate as hydra_instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from unif2ace.errors import ConfigError, nearest
+
+WRITTEN = (
+    "unif2ace.",
+    "torch.optim.",
+    "torch.nn.",
+    "lightning.pytorch.",
+    "torchmetrics.",
+    "timm.",
+)
+"""Prefixes that a `_target_` may start with."""
+
+LIVING = (
+    "unif2ace.",
+    "torch.optim.",
+    "torch.nn.",
+    "lightning.pytorch.",
+    "lightning.fabric.",
+    "torchmetrics.",
+    "timm.",
+)
+"""Prefixes of the modules in which the object that a `_target_` resolves to may be defined."""
+
+HYDRA_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
+
+
+def instantiate(config: Any, *, allow: Iterable[str] = (), **kwargs: Any) -> Any:
+    """Builds what `config` describes, after checking every `_target_` in it.
+
+    Args:
+        config: A node with `_target_`, possibly nested.
+        allow: Further admitted prefixes, such as ``mylab.``: the configuration's `engine.allow`.
+        kwargs: Further arguments of the outermost target.
+
+    Returns:
+        The object, or a `functools.partial` for a node with `_partial_: true`. Lists and mappings arrive as plain
+        Python containers.
+
+    Raises:
+        ConfigError: If a target is not admitted, does not exist, has no such argument or lacks one.
+    """
+    node = config if OmegaConf.is_config(config) else OmegaConf.create(config)
+    plain = OmegaConf.to_container(node, resolve=True)
+    where = (node._get_full_key(None) or "config") if isinstance(node, DictConfig) else "config"
+    given = set(kwargs)
+    for path, target in _targets(plain, where):
+        _check(path, target, tuple(allow), given if path == where else set())
+    try:
+        return hydra_instantiate(plain, _convert_="all", **kwargs)
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, ConfigError):
+            raise cause from error
+        raise ConfigError(f"{where}: cannot build {plain.get('_target_')!r}: {cause}") from error
+
+
+def instantiate_slots(config: Mapping[str, Any] | None, group: str, *, allow: Iterable[str] = ()) -> dict[str, Any]:
+    """Builds every entry of a group of slots such as `callbacks` or `loss`.
+
+    Raises:
+        ConfigError: If an entry has no `_target_`: an override set a value of a slot that was not selected.
+    """
+    objects: dict[str, Any] = {}
+    for name, node in (config or {}).items():
+        if node is None:
+            continue
+        if not isinstance(node, Mapping) or "_target_" not in node:
+            raise ConfigError(
+                f"{group}.{name} has values but no `_target_`: it was configured but not selected; "
+                f"add it with `{group}=[...,{name}]` or drop the override `{group}.{name}.*`"
+            )
+        objects[name] = instantiate(node, allow=allow)
+    return objects
+
+
+def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from _targets(value, f"{path}.{key}")
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _targets(value, f"{path}[{index}]")
+
+
+def _check(path: str, node: dict[str, Any], allow: tuple[str, ...], given: set[str]) -> None:
+    target = node["_target_"]
+    if not isinstance(target, str) or not target.startswith(WRITTEN + allow):
+        admitted = ", ".join(WRITTEN + allow)
+        raise ConfigError(
+            f"{path}._target_ is {target!r}, which is not admitted; it may start with {admitted}. "
+            "For a package of your own add `engine.allow=[mylab.]` on the command line"
+        )
+    found = _resolve(path, target)
+    home = f"{getattr(found, '__module__', None) or ''}."
+    if not home.startswith(LIVING + allow):
+        raise ConfigError(f"{path}._target_ is {target!r}, which is really in {home[:-1]!r}: not admitted")
+    _check_arguments(path, node, found, given)
+
+
+def _resolve(path: str, target: str) -> Any:
+    try:
+        return get_object(target)
+    except Exception as error:
+        module, _, name = target.rpartition(".")
+        try:
+            known = vars(get_object(module))
+        except Exception:
+            known = {}
+        raise ConfigError(f"{path}._target_ is {target!r}, which does not exist{nearest(name, known)} ({error})") from error
+
+
+def _check_arguments(path: str, node: dict[str, Any], found: Any, given: set[str]) -> None:
+    try:
+        parameters = inspect.signature(found).parameters
+    except (TypeError, ValueError):
+        return
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    for name in node.keys() - HYDRA_KEYS - parameters.keys():
+        hint = nearest(name, parameters) or f"; it takes {', '.join(parameters) or 'none'}"
+        raise ConfigError(f"{path}.{name}: {node['_target_']} has no argument {name!r}{hint}")
+    if node.get("_partial_") or node.get("_args_"):
+        return
+    required = [n for n, p in parameters.items() if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    for name in required:
+        if name not in node and name not in given:
+            raise ConfigError(f"{path}.{name} is missing: {node['_target_']} needs it; add `{path}.{name}=...`")

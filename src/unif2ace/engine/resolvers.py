@@ -1,0 +1,38 @@
+"""The few functions that configuration files may call, such as ``${cwd:}`` and ``${world_size:1,2}``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+
+def world_size(num_nodes: int, devices: int | str | list[int]) -> int:
+    """Number of training processes: nodes times devices per node.
+
+    Args:
+        num_nodes: Nodes of the job.
+        devices: Per node: a count, a list of ids, or ``auto`` / ``-1`` for every GPU (one process without any).
+
+    Returns:
+        At least 1.
+    """
+    if isinstance(devices, int) and devices >= 0 or str(devices).isdigit():
+        per_node = int(str(devices))
+    elif devices in ("auto", -1, "-1"):
+        import torch
+
+        per_node = max(1, torch.cuda.device_count())
+    else:
+        per_node = len(devices.split(",")) if isinstance(devices, str) else len(devices)
+    return max(1, int(num_nodes) * per_node)
+
+
+def register() -> None:
+    """Makes the resolvers known to OmegaConf; calling it again changes nothing."""
+    OmegaConf.register_new_resolver("cwd", lambda: str(Path.cwd()), replace=True)
+    OmegaConf.register_new_resolver("cpu_count", lambda: os.cpu_count() or 1, replace=True)
+    OmegaConf.register_new_resolver("mul", lambda a, b: a * b, replace=True)
+    OmegaConf.register_new_resolver("div", lambda a, b: a // b, replace=True)
+    OmegaConf.register_new_resolver("world_size", world_size, replace=True)

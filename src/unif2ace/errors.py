@@ -1,0 +1,24 @@
+"""Errors that a person can mend: each message names the value, the place and the mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class Unif2aceError(Exception):
+    """Base of the errors that commands print without a traceback."""
+
+
+class ConfigError(Unif2aceError, ValueError):
+    """A configuration value that cannot work."""
+
+
+class DataError(Unif2aceError, ValueError):
+    """Data on disk, or handed in, that cannot be used."""
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """A hint such as ``"; did you mean 'beard'?"``, or an empty string if nothing known is near `name`."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f"; did you mean {found[0]!r}?" if found else ""

@@ -1,0 +1,74 @@
+"""What rooms hand to each other: frozen dataclasses of tensors. Imports nothing of ours.
+
+Letters in shapes: B rows, H and W pixels, N image tokens, T text tokens (padded to the longest row), A attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Task(IntEnum):
+    """What a row of a batch trains."""
+
+    IMAGE = 0
+    """The picture alone (tokenizer), with its attributes where they are known (classifier)."""
+    TEXT_TO_IMAGE = 1
+    """A caption, and the picture to generate from it (T2I; group Gen)."""
+    UNDERSTANDING = 2
+    """A picture and a question, or none, and the text to answer with (MMU; group Und)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one training step on one rank; rows of a task stand together, in the order of `Task`.
+
+    Attributes:
+        task: int8 (B,), values of `Task`.
+        index: int64 (B,), place of each row in the run's global order: the key of its randomness, whatever the ranks.
+        valid: bool (B,); False marks rows that only fill up a rank in evaluation: metrics drop them.
+        image: uint8 (B, 3, H, W), or None if only tokens are read.
+        image_ids: int64 (B, N) codes of the tokenizer in [0, codebook), or None if not pre-tokenised.
+        attributes: int8 (B, A), 1 true, 0 false, -1 not visible or not labelled, in the order of the taxonomy's labels.
+        prompt: int64 (B, T) text ids, padded at the end: the caption of a T2I row, the question of an MMU row.
+        prompt_length: int64 (B,) number of ids of `prompt`; 0 for none.
+        answer: int64 (B, T) text ids of what an MMU row must say, padded at the end.
+        answer_length: int64 (B,) number of ids of `answer`; 0 for none.
+        keys: The samples' names.
+    """
+
+    task: Tensor
+    index: Tensor
+    valid: Tensor
+    image: Tensor | None = None
+    image_ids: Tensor | None = None
+    attributes: Tensor | None = None
+    prompt: Tensor | None = None
+    prompt_length: Tensor | None = None
+    answer: Tensor | None = None
+    answer_length: Tensor | None = None
+    keys: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.task)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        """The batch with `function` applied to every tensor."""
+        moved: dict[str, Any] = {
+            f.name: function(value) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        return replace(self, **moved)
+
+    def to(self, device: torch.device | str, **kwargs: Any) -> Batch:
+        """The batch on a device; Lightning calls this."""
+        return self.map(lambda x: x.to(device, **kwargs))
+
+    def pin_memory(self) -> Batch:
+        """The batch in page-locked memory; a DataLoader calls this."""
+        return self.map(lambda x: x.pin_memory())
