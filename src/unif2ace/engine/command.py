@@ -2,100 +2,112 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.engine.compose import CONFIG_MODULE, check_experiment, config_names, explain, is_config_fault
+from unif2ace.engine.compose import CONFIG_MODULE, check_experiment, explain, is_config_fault
 from unif2ace.engine.resolvers import register
 from unif2ace.errors import Unif2aceError, nearest
 
 Work = Callable[[DictConfig], Any]
 
 
-def run(name: str, work: Work) -> None:
-    """Composes configuration `name` from the command line and does the work.
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb of a command such as ``unif2ace-data``.
+
+    Attributes:
+        work: Called with the composed configuration.
+        config: Name of its primary configuration.
+        help: One line.
+        positional: Key that a first word without ``=`` is the value of; None if there is none.
+        required: Whether that word must be given.
+    """
+
+    work: Work
+    config: str
+    help: str
+    positional: str | None = None
+    required: bool = False
+
+
+def run(config: str, work: Work) -> None:
+    """Composes a primary configuration from the command line and does the work.
 
     Args:
-        name: Name of a primary configuration, such as ``train``.
-        work: Called with the composed configuration.
+        config: Name of the configuration, such as ``train``.
+        work: Called with what was composed.
 
     Raises:
         SystemExit: With status 1 after a fault that the message explains.
     """
     register()
-    quiet = "HYDRA_FULL_ERROR" not in os.environ
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # hydra then raises instead of printing: the message is ours to write
+    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing: the message is ours to write
 
-    def checked(config: DictConfig) -> Any:
-        from hydra.core.hydra_config import HydraConfig
-
-        full = OmegaConf.merge({"hydra": HydraConfig.get()}, config)
-        check_experiment(full, lambda overrides: _recompose(name, overrides))
-        return work(config)
+    def checked(cfg: DictConfig) -> Any:
+        with_hydra = OmegaConf.create({"hydra": HydraConfig.get()})
+        loader = GlobalHydra.instance().config_loader()
+        check_experiment(with_hydra, cfg, lambda names: loader.load_configuration(config, list(names), RunMode.RUN))
+        return work(cfg)
 
     try:
-        hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=name)(checked)()
-    except Unif2aceError as error:
-        _fail(str(error), error, quiet)
+        hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=config)(checked)()
     except Exception as error:
-        if not is_config_fault(error):
+        if wants_traceback or not (isinstance(error, Unif2aceError) or is_config_fault(error)):
             raise
-        _fail(explain(error), error, quiet)
+        fail(str(error) if isinstance(error, Unif2aceError) else explain(error))
 
 
-def run_verb(app: str, verbs: dict[str, tuple[Work, str | None, str]]) -> None:
-    """Runs ``app VERB [POSITIONAL] key=value ...``: one primary configuration per verb.
+def run_verb(app: str, verbs: Mapping[str, Verb]) -> None:
+    """Runs ``app VERB [WORD] key=value ...``.
 
     Args:
         app: Name of the console command.
-        verbs: Per verb: the work, the key that a first word without ``=`` is the value of (or None), and one line of help.
+        verbs: What it can do, by name.
+
+    Raises:
+        SystemExit: If there is no such verb or its word is missing, or after a fault.
     """
     words = sys.argv[1:]
     if not words or words[0] in ("-h", "--help", "help"):
         sys.stdout.write(_usage(app, verbs))
         raise SystemExit(0 if words else 2)
-    verb, rest = words[0], words[1:]
-    if verb not in verbs:
-        _fail(f"{app} has no {verb!r}{nearest(verb, verbs)}; there are {', '.join(verbs)}", None, True)
-    work, positional, _ = verbs[verb]
-    if positional and rest and "=" not in rest[0] and not rest[0].startswith("-"):
-        rest[0] = f"{positional}={_quoted(rest[0])}"
-    sys.argv = [f"{app} {verb}", *rest]
-    run(verb, work)
+    name, rest = words[0], words[1:]
+    if name not in verbs:
+        fail(f"{app} has no {name!r}{nearest(name, verbs)}; there are {', '.join(verbs)}")
+    verb = verbs[name]
+    if verb.positional and rest and "=" not in rest[0] and not rest[0].startswith("-"):
+        rest[0] = f"{verb.positional}={_quoted(rest[0])}"
+    elif verb.required and not any(w.startswith((f"{verb.positional}=", "-")) for w in rest):
+        fail(f"{app} {name} needs a {verb.positional}: `{app} {name} {str(verb.positional).upper()} ...`")
+    sys.argv = [f"{app} {name}", *rest]
+    run(verb.config, verb.work)
 
 
-def _usage(app: str, verbs: dict[str, tuple[Work, str | None, str]]) -> str:
+def _usage(app: str, verbs: Mapping[str, Verb]) -> str:
     lines = [f"{app} VERB [key=value ...]", ""]
-    for verb, (_, positional, text) in verbs.items():
-        lines.append(f"  {verb + (' ' + positional.upper() if positional else ''):<18} {text}")
-    return "\n".join([*lines, "", f"`{app} VERB --help` lists a verb's keys; any of them is set by key=value.", ""])
+    for name, verb in verbs.items():
+        word = f" {verb.positional.upper()}" if verb.positional else ""
+        lines.append(f"  {name + word:<18} {verb.help}")
+    return "\n".join([*lines, "", f"`{app} VERB --help` lists a verb's keys; any of them is set with key=value.", ""])
 
 
 def _quoted(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    plain = all(c.isalnum() or c in "_-./~" for c in word)
+    return word if plain else "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _recompose(name: str, overrides: list[str]) -> DictConfig:
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.types import RunMode
-
-    loader = GlobalHydra.instance().config_loader()
-    return loader.load_configuration(name, list(overrides), RunMode.RUN)
-
-
-def _fail(message: str, error: BaseException | None, quiet: bool) -> None:
-    logging.getLogger(__name__).debug("failed", exc_info=error)
+def fail(message: str) -> NoReturn:
+    """Ends the command with status 1 and a message."""
     sys.stderr.write(f"error: {message}\n")
-    if error is not None and not quiet:
-        raise error
     raise SystemExit(1)
-
-
-__all__ = ["config_names", "run", "run_verb"]

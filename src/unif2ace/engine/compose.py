@@ -8,12 +8,12 @@ a component of its own (it has a `_target_`) or an argument that the component a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -39,20 +39,20 @@ def compose(command: str, overrides: Sequence[str] = (), config_dir: str | Path 
     search = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
     with hydra.initialize_config_module(CONFIG_MODULE, version_base="1.3"):
         try:
-            config = hydra.compose(command, [*overrides, *search], return_hydra_config=True)
-            check_experiment(config, lambda names: hydra.compose(command, [*names, *search]))
+            full = hydra.compose(command, [*overrides, *search], return_hydra_config=True)
+            config = _without_hydra(full)
+            check_experiment(full, config, lambda names: hydra.compose(command, [*names, *search]))
         except Exception as error:
             if isinstance(error, ConfigError) or not is_config_fault(error):
                 raise
             raise ConfigError(explain(error)) from error
-    with_hydra = config
-    config = hydra_free(with_hydra)
-    GlobalHydra.instance().clear()
+        finally:
+            GlobalHydra.instance().clear()
     return config
 
 
-def hydra_free(config: DictConfig) -> DictConfig:
-    """The configuration without Hydra's own node."""
+def _without_hydra(full: DictConfig) -> DictConfig:
+    config = full.copy()
     OmegaConf.set_struct(config, False)
     config.pop("hydra", None)
     OmegaConf.set_struct(config, True)
@@ -95,21 +95,22 @@ def _nearest_key(error: BaseException, key: str, path: str) -> str:
     return ""
 
 
-def check_experiment(config: DictConfig, recompose: Any) -> None:
+def check_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[list[str]], DictConfig]) -> None:
     """Refuses keys that only an experiment file knows; see the module's text.
 
     Args:
-        config: As composed, with its `hydra` node.
+        full: Holds the `hydra` node of the composition.
+        config: What was composed, without it.
         recompose: Composes the same command from a list of overrides.
 
     Raises:
         ConfigError: If a key is unknown.
     """
-    choices = OmegaConf.to_container(config.hydra.runtime.choices)
+    choices = OmegaConf.to_container(full.hydra.runtime.choices)
     assert isinstance(choices, dict)
     if not choices.get("experiment"):
         return
-    known_names = [o for o in config.hydra.overrides.task if not str(o).startswith(("experiment=", "+experiment="))]
+    known_names = [o for o in full.hydra.overrides.task if not str(o).startswith(("experiment=", "+experiment="))]
     typed = {str(o).split("=")[0].lstrip("+~") for o in known_names}
     for group, choice in choices.items():
         if group in typed or str(group).startswith("hydra/") or group == "experiment" or not isinstance(choice, str):
@@ -117,8 +118,6 @@ def check_experiment(config: DictConfig, recompose: Any) -> None:
         known_names.append(f"{group}={choice}" if choice else f"~{group}")
     known = recompose(known_names)
     for path, names in _unknown(config, known, ""):
-        if path.split(".")[0] == "hydra":
-            continue
         leaf = path.rpartition(".")[2]
         raise ConfigError(f"experiment {choices['experiment']!r} sets {path!r}, which nothing reads{nearest(leaf, names)}")
 
@@ -139,7 +138,4 @@ def _unknown(node: Any, known: Any, path: str) -> Iterator[tuple[str, list[str]]
 
 def config_names() -> list[str]:
     """Names of the primary configurations: one for each command."""
-    ConfigStore.instance()
-    from importlib.resources import files
-
     return sorted(f.name.removesuffix(".yaml") for f in files(CONFIG_MODULE).iterdir() if f.name.endswith(".yaml"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from typing import Any
 
 import yaml
 
@@ -17,13 +18,15 @@ class AttributeMapping:
 
     A mapping file gives each name what it means when `present` and when `absent`, as values of the
     taxonomy's fields and labels; an empty entry is a label left out on purpose. Where two labels disagree about one
-    value, that value is null: a contradiction is not knowledge.
+    value, that value is null: a contradiction is not knowledge. Names are found in any case, because copies of a data
+    set spell them differently (``Male``, ``male``).
 
     Args:
-        name: Stem of a file in `mappings/`: ``celeba``, ``celebv_hq`` or ``ffhq``.
+        name: Stem of a file in `mappings/`: ``celeba`` or ``celebv_hq``. (FFHQ's features are scores, not yes/no
+            labels; `ffhq.record_of_ffhq` reads them.)
 
     Raises:
-        DataError: If there is no such mapping.
+        DataError: If there is no such mapping, or its file says what the taxonomy does not know.
     """
 
     def __init__(self, name: str) -> None:
@@ -32,15 +35,14 @@ class AttributeMapping:
         if name not in known:
             raise DataError(f"no attribute mapping {name!r}{nearest(name, known)}; there are {', '.join(known)}")
         self.name = name
-        self.meanings: dict[str, dict[str, dict[str, Value]]] = yaml.safe_load(
-            folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-        )
-        for source, meaning in self.meanings.items():
-            for values in (meaning or {}).values():
-                try:
-                    AttributeRecord(values)
-                except DataError as error:
-                    raise DataError(f"mapping {name!r}, label {source!r}: {error}") from error
+        tree: dict[str, dict[str, dict[str, Value]] | None]
+        tree = yaml.safe_load(folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+        self.meanings = {source: _meaning(f"mapping {name!r}, label {source!r}", tree[source]) for source in tree}
+        self._spelling = {source.casefold(): source for source in self.meanings}
+
+    def find(self, label: str) -> str | None:
+        """The mapping's own spelling of a data set's label, or None if it is not one."""
+        return self._spelling.get(label.casefold())
 
     def __call__(self, labels: Mapping[str, bool | None]) -> AttributeRecord:
         """The record that the given labels say.
@@ -52,20 +54,41 @@ class AttributeMapping:
             DataError: If a name is not the data set's.
         """
         said: dict[str, set[Value]] = {}
-        for source, present in labels.items():
-            if source not in self.meanings:
-                raise DataError(f"{self.name!r} has no label {source!r}{nearest(source, self.meanings)}")
+        for label, present in labels.items():
+            meaning = self.meanings[self._known(label)]
             if present is None:
                 continue
-            meaning = self.meanings[source] or {}
-            for name, value in meaning.get("present" if present else "absent", {}).items():
+            for name, value in meaning["present" if present else "absent"].items():
                 said.setdefault(name, set()).add(value)
         return AttributeRecord(_consistent({n: next(iter(v)) for n, v in said.items() if len(v) == 1}))
 
     def of_positive(self, positive: Iterable[str]) -> AttributeRecord:
-        """The record for a list of the labels that hold, every other one being false."""
-        names = set(positive)
-        return self({**dict.fromkeys(self.meanings, False), **dict.fromkeys(names, True)})
+        """The record for a list of the labels that hold, every other one being false.
+
+        Raises:
+            DataError: If a name is not the data set's.
+        """
+        return self({**dict.fromkeys(self.meanings, False), **dict.fromkeys(map(self._known, positive), True)})
+
+    def _known(self, label: str) -> str:
+        source = self.find(label)
+        if source is None:
+            raise DataError(f"{self.name!r} has no label {label!r}{nearest(label, self.meanings)}")
+        return source
+
+
+def _meaning(place: str, entry: Mapping[str, Any] | None) -> dict[str, dict[str, Value]]:
+    """One entry of a mapping file with both its sides, checked."""
+    sides: dict[str, dict[str, Value]] = {"present": {}, "absent": {}}
+    for side, values in (entry or {}).items():
+        if side not in sides:
+            raise DataError(f"{place}: {side!r} is neither 'present' nor 'absent'")
+        try:
+            AttributeRecord(values)
+        except DataError as error:
+            raise DataError(f"{place}: {error}") from error
+        sides[side] = dict(values)
+    return sides
 
 
 def _consistent(values: dict[str, Value]) -> dict[str, Value]:

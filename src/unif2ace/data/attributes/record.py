@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from unif2ace.data.attributes.taxonomy import TAXONOMY
-from unif2ace.errors import DataError
+from unif2ace.errors import DataError, nearest
 
 Value = str | bool | None
 
@@ -14,7 +14,7 @@ class AttributeRecord(Mapping[str, Value]):
     """An immutable mapping from every field of the taxonomy to its value, null where nothing is known.
 
     A derived label may be stated outright where its field is null (``{"black_hair": False}``): that is how a data
-    set's "not black" is kept without guessing a colour.
+    set's "not black" is kept without guessing a colour. A label stated true is its field's value, and is kept as that.
 
     Args:
         values: Known fields and labels; a missing one is null.
@@ -32,6 +32,9 @@ class AttributeRecord(Mapping[str, Value]):
             TAXONOMY.check(name, value)
         self._fields: dict[str, Value] = {name: known.get(name) for name in TAXONOMY.fields}
         self._stated = {n: bool(v) for n, v in known.items() if n not in TAXONOMY.fields and v is not None}
+        for label in (TAXONOMY.labels[n] for n, stated in self._stated.items() if stated):
+            if self._fields[label.field] is None:
+                self._fields[label.field] = label.value
         self._check_together()
 
     def _check_together(self) -> None:
@@ -62,7 +65,7 @@ class AttributeRecord(Mapping[str, Value]):
         return isinstance(other, AttributeRecord) and self.to_json() == other.to_json()
 
     def __hash__(self) -> int:
-        return hash(tuple(self.to_json().items()))
+        return hash(frozenset(self.to_json().items()))
 
     def __repr__(self) -> str:
         return f"AttributeRecord({ {n: v for n, v in self.to_json().items() if v is not None} })"
@@ -81,10 +84,23 @@ class AttributeRecord(Mapping[str, Value]):
         return {**self._fields, **self._stated}
 
     def hide(self, *names: str) -> AttributeRecord:
-        """The same record with the named fields set to null, and with what requires them."""
+        """The same record with the named fields set to null, with all labels of them and with what requires them.
+
+        Raises:
+            DataError: If a name is no field of the taxonomy.
+        """
+        for name in names:
+            if name not in TAXONOMY.fields:
+                raise DataError(f"cannot hide {name!r}: it is no field of a record{nearest(name, TAXONOMY.fields)}")
         gone = {*names, *(f.name for f in TAXONOMY.fields.values() if f.requires in names)}
-        return AttributeRecord({n: None if n in gone else v for n, v in self.to_json().items()})
+        return AttributeRecord({n: v for n, v in self.to_json().items() if _field(n) not in gone})
 
     def replace(self, **values: Value) -> AttributeRecord:
-        """The same record with some values changed."""
-        return AttributeRecord({**self.to_json(), **values})
+        """The same record with some values changed; what had been stated of the labels of a changed field goes with it."""
+        kept = {n: v for n, v in self.to_json().items() if _field(n) == n or _field(n) not in values}
+        return AttributeRecord({**kept, **values})
+
+
+def _field(name: str) -> str:
+    """The field that a name of a record is about."""
+    return name if name in TAXONOMY.fields else TAXONOMY.labels[name].field

@@ -103,8 +103,10 @@ class Taxonomy:
         if field is None and name not in self.labels:
             known = [*self.fields, *self.labels]
             raise DataError(f"unknown attribute {name!r}{nearest(name, known)} (the taxonomy is taxonomy.yaml)")
+        if value is None:
+            return
         values = field.values if field else (True, False)
-        if value is not None and not any(value is v or (isinstance(v, str) and value == v) for v in values):
+        if not any(value is v or (isinstance(v, str) and value == v) for v in values):
             allowed = ", ".join(map(repr, values))
             raise DataError(f"attribute {name!r} is {value!r}{nearest(str(value), map(str, values))}; it may be {allowed} or null")
 

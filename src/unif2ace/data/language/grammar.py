@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 Words = Mapping[str, Mapping[object, tuple[str, ...]]]
+Option = TypeVar("Option")
 
-PRONOUNS: Final[dict[object, dict[str, str]]] = {
+PRONOUNS: Final[Mapping[object, Mapping[str, str]]] = {
     "woman": {"they": "she", "them": "her", "their": "her", "person": "woman"},
     "man": {"they": "he", "them": "him", "their": "his", "person": "man"},
     None: {"they": "they", "them": "them", "their": "their", "person": "person"},
 }
-PLURALS: Final[dict[str, str]] = {
-    "is": "are", "has": "have", "does": "do", "isn't": "aren't", "hasn't": "haven't", "doesn't": "don't",
-    "pushes": "push", "scratches": "scratch", "watches": "watch", "catches": "catch", "poses": "pose",
-}  # fmt: skip
+PLURALS: Final[Mapping[str, str]] = {
+    **{"is": "are", "has": "have", "does": "do", "isn't": "aren't", "hasn't": "haven't", "doesn't": "don't"},
+    **{"carries": "carry", "flashes": "flash", "purses": "purse"},
+}
+_AN = re.compile(r"\b([Aa]) (?=[aeiou])(?!one|uni)")
 
 
 class Voice(dict[str, str]):
@@ -47,11 +50,23 @@ class Voice(dict[str, str]):
 
     def __missing__(self, slot: str) -> str:
         if slot in self._words:
-            synonyms = self._words[slot][self._known[slot]]
-            return synonyms[0] if len(synonyms) == 1 else pick(self._rng, synonyms)
+            return pick(self._rng, self._words[slot][self._known[slot]])
         return PLURALS.get(slot, slot.removesuffix("s")) if self._plural else slot
 
 
-def pick[T](rng: random.Random, options: Sequence[T]) -> T:
-    """One of the options, each as likely; faster than `random.choice`."""
+def pick(rng: random.Random, options: Sequence[Option]) -> Option:
+    """One of the options, each as likely; several times faster than `random.choice`."""
     return options[int(rng.random() * len(options))]
+
+
+def listing(items: Sequence[str], word: str = "and", *, oxford: bool = True) -> str:
+    """The items as one list: "a hat, a tie, and earrings"."""
+    if len(items) < 3:
+        return f" {word} ".join(items)
+    return f"{', '.join(items[:-1])}{',' if oxford else ''} {word} {items[-1]}"
+
+
+def sentence(text: str) -> str:
+    """The text as a sentence: a capital, a full stop, and "an" wherever phrases write "a" before a vowel."""
+    text = _AN.sub(r"\1n ", text)
+    return f"{text[0].upper()}{text[1:]}."

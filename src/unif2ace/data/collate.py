@@ -1,0 +1,90 @@
+"""From samples to rows to a `Batch`: runs in the loader's worker processes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unif2ace.data.schedule import RowRef
+from unif2ace.data.shards import ShardReader
+from unif2ace.data.text_tokenizer import TextTokenizer
+from unif2ace.data.views.base import Row, View
+from unif2ace.errors import DataError
+from unif2ace.types import Batch
+
+
+class PlacedRow(NamedTuple):
+    """A row and where it came from."""
+
+    ref: RowRef
+    row: Row
+
+
+class RowDataset(torch.utils.data.Dataset[PlacedRow]):
+    """Rows by their reference. The randomness of a row depends on its reference and the seed alone.
+
+    Args:
+        readers: The data sets.
+        views: What is taken from a sample.
+        seed: Key of the rows' randomness.
+    """
+
+    def __init__(self, readers: Sequence[ShardReader], views: Sequence[View], seed: int) -> None:
+        self.readers, self.views, self.seed = tuple(readers), tuple(views), seed
+
+    def __getitem__(self, ref: RowRef) -> PlacedRow:
+        sample = self.readers[ref.dataset][ref.sample]
+        draw = random.Random(f"{self.seed}/{ref.view}/{ref.dataset}/{ref.cycle}/{ref.sample}")
+        return PlacedRow(ref, self.views[ref.view](sample, draw))
+
+
+class Collate:
+    """Puts rows together into a `Batch`.
+
+    Args:
+        tokenizer: Turns text into ids; None where no view has text.
+        max_text_tokens: Longer prompts and answers are cut to this many ids.
+    """
+
+    def __init__(self, tokenizer: TextTokenizer | None, max_text_tokens: int) -> None:
+        self.tokenizer, self.max_text_tokens = tokenizer, max_text_tokens
+
+    def __call__(self, placed: Sequence[PlacedRow]) -> Batch:
+        """The batch of some rows.
+
+        Raises:
+            DataError: If pictures of different sizes meet.
+        """
+        refs, rows = [p.ref for p in placed], [p.row for p in placed]
+        sizes = {row.image.shape[:2]: row.key for row in rows}
+        if len(sizes) > 1:
+            found = ", ".join(f"{key!r} is {w}x{h}" for (h, w), key in sizes.items())
+            raise DataError(f"pictures of one batch differ in size: {found}; import the data sets with one source.size")
+        text = {} if self.tokenizer is None else self._text(rows)
+        return Batch(
+            task=torch.tensor([row.task for row in rows], dtype=torch.int8),
+            index=torch.tensor([ref.index for ref in refs]),
+            valid=torch.tensor([ref.valid for ref in refs]),
+            image=torch.from_numpy(np.stack([row.image for row in rows])).permute(0, 3, 1, 2).contiguous(),
+            attributes=torch.from_numpy(np.stack([row.attributes for row in rows])),
+            keys=tuple(row.key for row in rows),
+            **text,
+        )
+
+    def _text(self, rows: Sequence[Row]) -> dict[str, Tensor]:
+        prompt, prompt_length = self._pad([row.prompt for row in rows])
+        answer, answer_length = self._pad([row.answer for row in rows])
+        return {"prompt": prompt, "prompt_length": prompt_length, "answer": answer, "answer_length": answer_length}
+
+    def _pad(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        assert self.tokenizer is not None
+        ids = [i[: self.max_text_tokens] for i in self.tokenizer.encode(texts)]
+        padded = list(zip(*zip_longest(*ids, fillvalue=self.tokenizer.pad_id), strict=True))
+        lengths = torch.tensor([len(i) for i in ids])
+        return torch.tensor(padded or [[] for _ in ids], dtype=torch.int64), lengths

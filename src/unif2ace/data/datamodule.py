@@ -1,0 +1,130 @@
+"""The data that all modules share: any mixture of data sets, seen through the views that a module trains on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from torchdata.stateful_dataloader import StatefulDataLoader
+
+from unif2ace.data.collate import Collate, RowDataset
+from unif2ace.data.datasets.shards import ShardDataset, Split
+from unif2ace.data.schedule import EvaluationSchedule, Mixture, ScheduleSampler, TrainSchedule
+from unif2ace.data.shards import ShardReader
+from unif2ace.data.text_tokenizer import TextTokenizer
+from unif2ace.data.views.base import View
+from unif2ace.errors import ConfigError
+from unif2ace.types import Batch
+
+log = logging.getLogger(__name__)
+
+
+class FaceDataModule(pl.LightningDataModule):
+    """Faces, captions and questions as `Batch`, with exact resume in the middle of an epoch.
+
+    The global batch is the views' `rows` together, whatever the number of processes; each rank gets an equal part of
+    every view. Set ``use_distributed_sampler: false`` in the Trainer: the rows are dealt here.
+
+    Args:
+        datasets: What to read, by name.
+        views: What to take from a sample, by name.
+        tokenizer: File or folder of the text tokenizer; by default the one beside the first data set.
+        max_text_tokens: Longer prompts and answers are cut to this many ids.
+        num_workers: Processes that read and decode; 0 reads in the training process. The rows are the same.
+        seed: Key of the order and of the rows' randomness.
+        steps_per_epoch: Training steps between two validations; by default one pass through the data.
+        max_eval_samples: At most so many samples of each data set in validation; None for all.
+
+    Raises:
+        ConfigError: If no data set or no view is given.
+    """
+
+    def __init__(
+        self,
+        datasets: Mapping[str, ShardDataset],
+        views: Mapping[str, View],
+        tokenizer: str | Path | None = None,
+        max_text_tokens: int = 256,
+        num_workers: int = 0,
+        seed: int = 0,
+        steps_per_epoch: int | None = None,
+        max_eval_samples: int | None = None,
+    ) -> None:
+        super().__init__()
+        if not datasets:
+            raise ConfigError("no data set: select one, such as dataset=procedural")
+        if not views:
+            raise ConfigError("no view: select what to train on, such as view=[text_to_image,understanding]")
+        self.datasets, self.views = dict(datasets), dict(views)
+        self.tokenizer_path = tokenizer
+        self.max_text_tokens, self.num_workers, self.seed = max_text_tokens, num_workers, seed
+        self.steps_per_epoch, self.max_eval_samples = steps_per_epoch, max_eval_samples
+
+    def prepare_data(self) -> None:
+        """Builds what a data set can build by itself; Lightning calls it once per machine."""
+        for dataset in self.datasets.values():
+            dataset.prepare()
+
+    @cached_property
+    def text_tokenizer(self) -> TextTokenizer | None:
+        """The text tokenizer, or None where no view has text."""
+        if not any(view.needs_text for view in self.views.values()):
+            return None
+        return TextTokenizer(self.tokenizer_path or next(iter(self.datasets.values())).folder)
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Global rows per step of each view."""
+        return {name: view.rows for name, view in self.views.items()}
+
+    def train_dataloader(self) -> StatefulDataLoader:
+        """An endless, shuffled mixture, cut into epochs."""
+        readers = [reader for _, reader in self._open("train")]
+        mixture = Mixture([len(r) for r in readers], [d.weight for d in self.datasets.values()], self.seed)
+        rank, world_size = self._place()
+        schedule = TrainSchedule(mixture, self.rows, rank, world_size, self.steps_per_epoch)
+        return self._loader(readers, schedule)
+
+    def val_dataloader(self) -> StatefulDataLoader:
+        """Every sample of the validation split once for each view, in order."""
+        readers = [reader for _, reader in self._open("val")]
+        rank, world_size = self._place()
+        schedule = EvaluationSchedule([len(r) for r in readers], self.rows, rank, world_size, self.max_eval_samples)
+        return self._loader(readers, schedule)
+
+    test_dataloader = val_dataloader
+
+    def _open(self, split: Split) -> list[tuple[str, ShardReader]]:
+        found = [(name, reader) for name, d in self.datasets.items() if (reader := d.open(split)) is not None]
+        missing = self.datasets.keys() - {name for name, _ in found}
+        if missing and (split == "train" or not found):
+            raise ConfigError(
+                f"data set {sorted(missing)[0]!r} has no {split!r} split; "
+                "`unif2ace-data import` writes one by identity, or set trainer.limit_val_batches=0 to train without"
+            )
+        for name, reader in found:
+            log.info("%s, %s: %d samples of %s", name, split, len(reader), reader.folder)
+        return found
+
+    def _place(self) -> tuple[int, int]:
+        if self.trainer is None:
+            return 0, 1
+        kwargs = getattr(self.trainer.strategy, "distributed_sampler_kwargs", None) or {}
+        return int(kwargs.get("rank", 0)), int(kwargs.get("num_replicas", 1))
+
+    def _loader(self, readers: list[ShardReader], schedule: TrainSchedule | EvaluationSchedule) -> StatefulDataLoader:
+        return StatefulDataLoader(
+            RowDataset(readers, list(self.views.values()), self.seed),
+            batch_sampler=ScheduleSampler(schedule),
+            collate_fn=Collate(self.text_tokenizer, self.max_text_tokens),
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def transfer_batch_to_device(self, batch: Batch, device: Any, dataloader_idx: int) -> Batch:
+        """Moves a batch to the device."""
+        return batch.to(device, non_blocking=True)

@@ -1,0 +1,209 @@
+"""The kinds of sentences that facts can be joined into, and the choice among them."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from unif2ace.data.language.facts import Fact, Slot
+from unif2ace.data.language.grammar import Voice, pick, sentence
+from unif2ace.data.language.writer import Writer
+
+FEATURES: Final = frozenset({"hair", "face", "eyes", "facial_hair"})
+_WORD = re.compile(r"[a-z'-]{4,}")
+_MAY_REPEAT: Final = frozenset({"with", "their", "that", "under", "there", "wears", "looks", "turned", "directed", "camera"})
+
+
+class Skeleton(NamedTuple):
+    """A kind of sentence: how readily it is used, which facts it can join, and how it says them."""
+
+    weight: float
+    fits: Callable[[Sequence[Fact]], bool]
+    write: Callable[[Writer, Sequence[Fact]], str]
+
+
+def write_sentence(w: Writer, facts: Sequence[Fact], recent: list[Skeleton]) -> str | None:
+    """One sentence that states all the facts, or None if they do not go together well.
+
+    Args:
+        w: The caption's writer.
+        facts: What to say, in order.
+        recent: The kinds of the sentences so far; the kind that is used is appended.
+    """
+    options = [s for s in SKELETONS if s.fits(facts) and s not in recent[-2:]]
+    if not options and len(facts) == 1:
+        options = [s for s in SKELETONS if s.fits(facts)]
+    for _ in range(3):
+        if not options:
+            return None
+        skeleton = w.rng.choices(options, [s.weight for s in options])[0]
+        text = sentence(skeleton.write(w, facts))
+        if not repeats_itself(text):
+            recent.append(skeleton)
+            return text
+        if len(facts) > 1:
+            options.remove(skeleton)
+    return None
+
+
+def repeats_itself(text: str) -> bool:
+    """Whether a content word stands in the sentence twice."""
+    words = [word for word in _WORD.findall(text.lower()) if word not in _MAY_REPEAT]
+    return len(set(words)) < len(words)
+
+
+def _all(slot: Slot, *themes: str) -> Callable[[Sequence[Fact]], bool]:
+    """Facts that all fit a slot (and are of these themes)."""
+    return lambda facts: all(f.fits(slot) and (not themes or f.theme in themes) for f in facts)
+
+
+def _then(first: Callable[[Sequence[Fact]], bool], last: Slot) -> Callable[[Sequence[Fact]], bool]:
+    """Facts of one kind, and a last one that fits a slot."""
+    return lambda facts: len(facts) > 1 and first(facts[:-1]) and facts[-1].fits(last)
+
+
+def _but_no(slot: Slot) -> Callable[[Sequence[Fact]], bool]:
+    """Facts that fit a slot, then some absences."""
+
+    def fits(facts: Sequence[Fact]) -> bool:
+        absent = [f.fits("absent") for f in facts]
+        return (
+            0 < sum(absent) < len(facts)
+            and absent == sorted(absent)
+            and all(f.fits(slot) for f in facts if not f.fits("absent"))
+        )
+
+    return fits
+
+
+def _says(w: Writer, verb: str, said: str) -> str:
+    subject, voice = w.subject()
+    also = "also " if w.rng.random() < 0.12 else ""
+    if verb == "wearing":
+        return f"{subject} {voice['is']} {also}wearing {said}"
+    return f"{subject} {also}{voice[verb]} {said}"
+
+
+def _has(w: Writer, facts: Sequence[Fact]) -> str:
+    return _says(w, "has", w.join(facts, "noun"))
+
+
+def _wears(w: Writer, facts: Sequence[Fact]) -> str:
+    return _says(w, pick(w.rng, ("wears", "wearing")), w.join(facts, "worn"))
+
+
+def _features_include(w: Writer, facts: Sequence[Fact]) -> str:
+    whose = pick(w.rng, (w.noun["their"], f"the {w.noun['person']}'s"))
+    return f"{whose} features include {w.join(facts, 'noun')}"
+
+
+def _can_be_seen(w: Writer, facts: Sequence[Fact]) -> str:
+    return f"{w.join(facts, 'noun')} {pick(w.rng, ('can be seen', 'are visible'))}"
+
+
+def _clauses(w: Writer, facts: Sequence[Fact]) -> str:
+    said = [w.say(fact, "clause") for fact in facts]
+    if len(said) == 2:
+        return pick(w.rng, (", and ", "; ", " and ", ", while ")).join(said)
+    return w.list(said)
+
+
+def _clause_with(w: Writer, facts: Sequence[Fact]) -> str:
+    return f"{w.say(facts[0], 'clause')}, with {w.join(facts[1:], 'noun')}"
+
+
+def _predicates(w: Writer, facts: Sequence[Fact]) -> str:
+    subject, voice = w.subject()
+    return f"{subject} {w.list([_predicate(w, fact, voice) for fact in facts])}"
+
+
+def _predicate(w: Writer, fact: Fact, voice: Voice) -> str:
+    if fact.fits("does"):
+        return w.say(fact, "does", voice)
+    if fact.fits("state"):
+        return f"{voice['is']} {w.say(fact, 'state')}"
+    if fact.fits("absent"):
+        return f"{voice['wears' if fact.theme == 'wear' else 'has']} no {_nothing(w, [fact])}"
+    return f"{voice['wears']} {w.say(fact, 'worn')}" if fact.fits("worn") else f"{voice['has']} {w.say(fact, 'noun')}"
+
+
+def _has_but_no(w: Writer, facts: Sequence[Fact]) -> str:
+    present = [f for f in facts if not f.fits("absent")]
+    return f"{_has(w, present)} but no {_nothing(w, facts[len(present) :])}"
+
+
+def _wears_but_no(w: Writer, facts: Sequence[Fact]) -> str:
+    present = [f for f in facts if not f.fits("absent")]
+    return f"{_wears(w, present)} but no {_nothing(w, facts[len(present) :])}"
+
+
+def _nothing(w: Writer, facts: Sequence[Fact]) -> str:
+    return w.list([w.say(fact, "absent").removeprefix("a ") for fact in facts], "or")
+
+
+def _has_no(w: Writer, facts: Sequence[Fact]) -> str:
+    return _says(w, "has", f"no {_nothing(w, facts)}")
+
+
+def _wears_no(w: Writer, facts: Sequence[Fact]) -> str:
+    return _says(w, pick(w.rng, ("wears", "wearing")), f"no {_nothing(w, facts)}")
+
+
+def _does_not_wear(w: Writer, facts: Sequence[Fact]) -> str:
+    subject, voice = w.subject()
+    return f"{subject} {voice['does']} not wear {w.join(facts, 'absent', 'or')}"
+
+
+def _none_visible(w: Writer, facts: Sequence[Fact]) -> str:
+    return pick(w.rng, ("no {} can be seen", "there is no sign of {}")).format(_nothing(w, facts))
+
+
+def _with_does(w: Writer, facts: Sequence[Fact]) -> str:
+    lead = f"with {w.join(facts[:-1], 'noun')}"
+    subject, voice = w.subject()
+    return f"{lead}, {subject} {w.say(facts[-1], 'does', voice)}"
+
+
+def _wearing_does(w: Writer, facts: Sequence[Fact]) -> str:
+    lead = f"wearing {w.join(facts[:-1], 'worn')}"
+    subject, voice = w.subject()
+    return f"{lead}, {subject} {w.say(facts[-1], 'does', voice)}"
+
+
+def _does_with(w: Writer, facts: Sequence[Fact]) -> str:
+    subject, voice = w.subject()
+    comma = pick(w.rng, (", ", " with ")) if len(facts) == 2 else " with "
+    return f"{subject} {w.say(facts[0], 'does', voice)}{comma}{w.join(facts[1:], 'noun')}"
+
+
+def _doing_does(w: Writer, facts: Sequence[Fact]) -> str:
+    lead = w.say(facts[0], "doing")
+    subject, voice = w.subject()
+    return f"{lead}, {subject} {w.say(facts[1], 'does', voice)}"
+
+
+def _does_doing(w: Writer, facts: Sequence[Fact]) -> str:
+    subject, voice = w.subject()
+    return f"{subject} {w.say(facts[0], 'does', voice)}, {w.say(facts[1], 'doing')}"
+
+
+def _is_doing(w: Writer, facts: Sequence[Fact]) -> str:
+    subject, voice = w.subject()
+    return f"{subject} {voice['is']} {w.join(facts, 'doing')}"
+
+
+def _pair(first: Slot, second: Slot) -> Callable[[Sequence[Fact]], bool]:
+    return lambda facts: len(facts) == 2 and facts[0].fits(first) and facts[1].fits(second)
+
+
+def _mixed(facts: Sequence[Fact]) -> bool:
+    """Facts that can be predicates, where something other than "has ..., has ..." comes of it."""
+    predicative = all(any(f.fits(s) for s in ("does", "state", "absent", "worn", "noun")) for f in facts)
+    tame = all(f.theme != "action" or f.fits("does") for f in facts)
+    return predicative and tame and (len(facts) == 1) == (facts[0].fits("does") or facts[0].fits("state"))
+
+
+def _two_or_more(fits: Callable[[Sequence[Fact]], bool]) -> Callable[[Sequence[Fact]], bool]:
+    return lambda facts: len(facts) > 1 and fits(facts)

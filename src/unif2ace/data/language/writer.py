@@ -1,0 +1,50 @@
+"""How one person is spoken of through a caption."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+
+from unif2ace.data.language.facts import Fact, Slot, Value
+from unif2ace.data.language.grammar import Voice, listing, pick
+from unif2ace.data.language.phrases import WORDS
+
+
+class Writer:
+    """Says facts of one person, and varies how the person is referred to.
+
+    Args:
+        known: The values of the record that are not null.
+        rng: Chooses among phrasings.
+    """
+
+    def __init__(self, known: Mapping[str, Value], rng: random.Random) -> None:
+        self.rng = rng
+        self.noun = Voice(known, WORDS, rng)
+        self.pronoun = Voice(known, WORDS, rng, plural=known.get("gender") is None)
+        self.age: str | None = None
+        self._oxford = rng.random() < 0.6
+        self._pronouns = 0
+
+    def say(self, fact: Fact, slot: Slot, voice: Voice | None = None) -> str:
+        """One of the fact's phrasings for a place in a sentence."""
+        options: tuple[str, ...] = getattr(fact.phrase, slot)
+        return pick(self.rng, options).format_map(voice or self.noun)
+
+    def join(self, facts: Sequence[Fact], slot: Slot, word: str = "and") -> str:
+        """A list of facts that stand in the same place."""
+        return self.list([self.say(fact, slot) for fact in facts], word)
+
+    def list(self, items: Sequence[str], word: str = "and") -> str:
+        """A list in this caption's manner of punctuation."""
+        return listing(items, word, oxford=self._oxford)
+
+    def subject(self) -> tuple[str, Voice]:
+        """What to call the person next ("she", "the woman"), and the voice that agrees with it."""
+        if self._pronouns < 2 and self.rng.random() < 0.7:
+            self._pronouns += 1
+            return self.pronoun["they"], self.pronoun
+        self._pronouns = 0
+        if self.age and self.rng.random() < 0.3:
+            return f"the {self.age} {self.noun['person']}", self.noun
+        return f"the {self.noun['person']}", self.noun

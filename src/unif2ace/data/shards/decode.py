@@ -1,0 +1,195 @@
+"""Files of a sample to values, by a fixed table of extensions.
+
+Nothing here can execute what it reads: there is no pickle, arrays are read without object entries, and whatever is not
+in the table is refused. Sizes are read from the header before anything is decoded.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import simplejpeg
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+from PIL import Image
+
+from unif2ace.data.shards.faults import SampleFault
+
+MAX_SIDE: Final = 4096
+MAX_PIXELS: Final = 16_000_000
+MAX_ARRAY_BYTES: Final = 1 << 28
+EXECUTABLE: Final = frozenset({"pkl", "pickle", "pyd", "pth", "pt", "ckpt", "dill", "joblib"})
+IMAGE_EXTENSIONS: Final = ("jpg", "jpeg", "png", "webp")
+
+
+def decode(data: bytes, extension: str) -> Any:
+    """The value of a file: RGB pixels, a JSON tree, text, or arrays.
+
+    Args:
+        data: The file's bytes.
+        extension: All after the first dot of its name, such as ``jpg`` or ``tokens.npy``.
+
+    Raises:
+        SampleFault: If the extension is not in the table or the file is faulty.
+    """
+    kind = extension.rpartition(".")[2].lower()
+    decoder = DECODERS.get(kind)
+    if decoder is None:
+        why = "can run code when opened; it is never read" if kind in EXECUTABLE else "is not known"
+        raise SampleFault("refused", f"file type .{extension} {why}; readable are {', '.join(DECODERS)}")
+    return decoder(data)
+
+
+def decode_image(data: bytes, extension: str) -> NDArray[np.uint8]:
+    """RGB pixels of an encoded picture, uint8, shape (H, W, 3).
+
+    Grayscale, palette, CMYK and 16-bit pictures become 8-bit RGB; transparent parts become white. Orientation tags
+    are not applied.
+
+    Args:
+        data: The file's bytes.
+        extension: ``jpg``, ``jpeg``, ``png`` or ``webp``.
+
+    Raises:
+        SampleFault: If it is not such a picture, is damaged, or has a side above 4096 or more than 16 million pixels.
+    """
+    if extension == "jpg" or extension == "jpeg":  # the usual case, first
+        return _decode_jpeg(data)
+    if extension not in IMAGE_EXTENSIONS:
+        raise SampleFault("refused", f"{extension!r} is no type of picture; use {', '.join(IMAGE_EXTENSIONS)}")
+    return _decode_with_pillow(data, extension.upper())
+
+
+def _decode_jpeg(data: bytes) -> NDArray[np.uint8]:
+    if not data:
+        raise SampleFault("image", "the picture is an empty file")
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        _check_size(width, height)
+        if colours in ("CMYK", "YCCK"):
+            return _decode_with_pillow(data, "JPEG")
+        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data)
+    except ValueError as error:
+        if isinstance(error, SampleFault):
+            raise
+        raise SampleFault("image", f"the JPEG does not decode: {error}") from error
+    return pixels
+
+
+def _decode_with_pillow(data: bytes, name: str) -> NDArray[np.uint8]:
+    if not data:
+        raise SampleFault("image", "the picture is an empty file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=[name]) as image:
+                _check_size(*image.size)
+                image.load()
+                return _to_rgb(image)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise SampleFault("size", f"the picture is too large: {error}") from error
+    except SampleFault:
+        raise
+    except Exception as error:  # Pillow's plugins raise many kinds: OSError, SyntaxError, struct.error, ...
+        raise SampleFault("image", f"the {name} does not decode: {type(error).__name__}: {error}") from error
+
+
+def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode.startswith(("I", "F")):
+        high = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        return np.repeat(high[:, :, None], 3, axis=2)
+    if "A" in image.mode or "transparency" in image.info:
+        picture = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return np.array(image.convert("RGB"))
+
+
+def _check_size(width: int, height: int) -> None:
+    if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_PIXELS:
+        limit = f"a side of {MAX_SIDE} and {MAX_PIXELS:,} pixels are the limit"
+        raise SampleFault("size", f"the picture is {width}x{height}; {limit}")
+
+
+def decode_json(data: bytes) -> Any:
+    """The tree of a JSON file.
+
+    Raises:
+        SampleFault: If it is not UTF-8 or not JSON.
+    """
+    try:
+        return json.loads(data.decode())  # given bytes, json would accept UTF-16 and UTF-32 as well
+    except (ValueError, RecursionError) as error:
+        raise SampleFault("json", f"no valid JSON: {error}") from error
+
+
+def decode_text(data: bytes) -> str:
+    """Text in UTF-8.
+
+    Raises:
+        SampleFault: If it is not UTF-8.
+    """
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise SampleFault("json", f"no valid UTF-8: {error}") from error
+
+
+def decode_array(data: bytes) -> NDArray[Any]:
+    """The array of an npy file; object arrays are refused.
+
+    Raises:
+        SampleFault: If it is damaged, holds objects, or says another size than the file has.
+    """
+    stream = io.BytesIO(data)
+    try:
+        version = npy.read_magic(stream)  # type: ignore[no-untyped-call]
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read_header(stream)  # type: ignore[no-untyped-call]
+        # A header may promise far more than the file holds, and the memory would be taken before the lack is seen.
+        if math.prod(shape) * dtype.itemsize != len(data) - stream.tell() or len(data) > MAX_ARRAY_BYTES:
+            raise SampleFault("size", f"the array's header says shape {shape} of {dtype}, the file has {len(data)} bytes")
+        return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+    except SampleFault:
+        raise
+    except Exception as error:
+        raise SampleFault("schema", f"no readable array: {error}") from error
+
+
+def decode_arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz file, by name.
+
+    Raises:
+        SampleFault: If it is damaged, holds objects, or unpacks to more than 256 MiB.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            total = sum(entry.file_size for entry in archive.infolist())
+            if total > MAX_ARRAY_BYTES:
+                raise SampleFault("size", f"the arrays unpack to {total:,} bytes; {MAX_ARRAY_BYTES:,} are the limit")
+            return {e.filename.removesuffix(".npy"): decode_array(archive.read(e)) for e in archive.infolist()}
+    except SampleFault:
+        raise
+    except Exception as error:
+        raise SampleFault("schema", f"no readable arrays: {error}") from error
+
+
+DECODERS: Final[Mapping[str, Callable[[bytes], Any]]] = MappingProxyType(
+    {
+        "jpg": _decode_jpeg,
+        "jpeg": _decode_jpeg,
+        "png": lambda data: _decode_with_pillow(data, "PNG"),
+        "webp": lambda data: _decode_with_pillow(data, "WEBP"),
+        "json": decode_json,
+        "txt": decode_text,
+        "npy": decode_array,
+        "npz": decode_arrays,
+    }
+)

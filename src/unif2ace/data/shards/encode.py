@@ -1,0 +1,31 @@
+"""Pixels to JPEG, always the same bytes for the same pixels."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from unif2ace.errors import DataError
+
+
+def encode_jpeg(
+    image: NDArray[np.uint8], quality: int = 95, subsampling: Literal["444", "422", "420"] = "444"
+) -> bytes:
+    """JPEG file of a picture; equal pixels give equal bytes with one version of the encoder.
+
+    Args:
+        image: RGB pixels, uint8, shape (H, W, 3).
+        quality: 1 to 100.
+        subsampling: Chroma resolution; ``444`` keeps it whole, which small pictures of coloured lips and eyes need.
+
+    Raises:
+        DataError: If the array is no such picture or the quality is out of range.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise DataError(f"image of dtype {image.dtype} and shape {image.shape}: it must be uint8 (H, W, 3)")
+    if not 1 <= quality <= 100:
+        raise DataError(f"quality={quality}: it must lie between 1 and 100")
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality, "RGB", subsampling))

@@ -1,0 +1,112 @@
+"""One sample of a shard: a picture and what is known about it (``KEY.jpg|png|webp`` and ``KEY.json``)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unif2ace.data.attributes import AttributeRecord
+from unif2ace.data.shards.decode import decode_image
+
+SCHEMA_VERSION: Final = 1
+QuestionKind = Literal["yes_no", "what", "which", "count", "reason"]
+QUESTION_KINDS: Final[frozenset[str]] = frozenset(get_args(QuestionKind))
+KEY_PATTERN: Final = re.compile(r"[a-z0-9_-]{1,80}", re.ASCII)  # tar holds 100 characters of a name, extension included
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Question(NamedTuple):
+    """A question about the picture; `attribute` is the field or label it asks for, or None."""
+
+    question: str
+    answer: str
+    kind: str
+    attribute: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What KEY.json says.
+
+    Attributes:
+        source: Short name of where the picture came from.
+        licence: Terms under which the picture may be used.
+        caption: The main caption, or None if it has none yet.
+        captions: Further captions of the same picture.
+        attributes: Known fields and stated labels; null or absent where nothing is known. An `AttributeRecord` may be
+            given; one that was read is a plain mapping, already checked, because building a record takes about as
+            long as decoding a small picture.
+        qa: Questions with answers.
+        provenance: Where it came from and what was done to it, as plain JSON values.
+        identity: One value per person, or None.
+        extra: Entries that the schema does not know, kept as they are.
+    """
+
+    source: str
+    licence: str
+    caption: str | None = None
+    captions: tuple[str, ...] = ()
+    attributes: Mapping[str, str | bool | None] = NOTHING
+    qa: tuple[Question, ...] = ()
+    provenance: Mapping[str, Any] = NOTHING
+    identity: str | None = None
+    extra: Mapping[str, Any] = NOTHING
+
+    @property
+    def record(self) -> AttributeRecord:
+        """The attributes as a record, which has every field and the derived labels."""
+        return self.attributes if isinstance(self.attributes, AttributeRecord) else AttributeRecord(self.attributes)
+
+    def to_json(self) -> dict[str, Any]:
+        """The tree of KEY.json, its keys in a fixed order."""
+        known = self.attributes
+        return {
+            "schema": SCHEMA_VERSION,
+            "source": self.source,
+            "licence": self.licence,
+            "caption": self.caption,
+            "captions": list(self.captions),
+            "attributes": known.to_json() if isinstance(known, AttributeRecord) else dict(known),
+            "qa": [{"question": q.question, "answer": q.answer, "kind": q.kind, "attribute": q.attribute} for q in self.qa],
+            "provenance": dict(self.provenance),
+            **({} if self.identity is None else {"identity": self.identity}),
+            **self.extra,
+        }
+
+    def encode(self) -> bytes:
+        """KEY.json as bytes: compact UTF-8, the same for equal metadata."""
+        return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A picture as its file's bytes, with its metadata.
+
+    Attributes:
+        key: Name of the sample, of the characters ``a-z0-9_-``.
+        image: The picture's file.
+        extension: ``jpg``, ``png`` or ``webp``.
+        metadata: What is known about it.
+        others: Further files by extension, such as ``tokens.npy``.
+    """
+
+    key: str
+    image: bytes
+    extension: str
+    metadata: Metadata
+    others: Mapping[str, bytes] = field(default=NOTHING)
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """The picture as RGB, shape (H, W, 3).
+
+        Raises:
+            SampleFault: If it does not decode or is too large.
+        """
+        return decode_image(self.image, self.extension)

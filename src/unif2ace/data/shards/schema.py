@@ -1,0 +1,181 @@
+"""The schema of KEY.json, checked entry by entry, fast enough to run on every sample that is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Final, NoReturn
+
+from unif2ace.data.attributes import TAXONOMY, AttributeRecord
+from unif2ace.data.shards.decode import decode_json
+from unif2ace.data.shards.faults import SampleFault
+from unif2ace.data.shards.sample import QUESTION_KINDS, SCHEMA_VERSION, Metadata, Question
+from unif2ace.errors import DataError, nearest
+
+KNOWN: Final = frozenset(
+    ("schema", "source", "licence", "caption", "captions", "attributes", "qa", "provenance", "identity")
+)
+# Whole sets are compared at once: a Python loop over 60 attributes would cost half as much as decoding the picture.
+_ENTRIES: Final = frozenset(
+    [(f.name, v) for f in TAXONOMY.fields.values() for v in (*f.values, None)]
+    + [(name, v) for name in TAXONOMY.labels for v in (True, False, None)]
+)
+_FIELDS: Final = frozenset(TAXONOMY.fields)
+_NAMES: Final = frozenset((*TAXONOMY.fields, *TAXONOMY.labels, None))
+_REQUIRES: Final = tuple((f.name, f.requires) for f in TAXONOMY.fields.values() if f.requires)
+_PLAIN: Final = frozenset((str, bool, type(None)))
+_question_row: Final = itemgetter("question", "answer", "kind", "attribute")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a sample's metadata must keep to.
+
+    Attributes:
+        max_caption: Longest caption, in characters.
+        max_captions: Largest number of further captions.
+        max_questions: Largest number of questions.
+        max_text: Longest question or answer, in characters.
+        max_bytes: Largest KEY.json.
+        require: Entries that must not be empty, such as ``("caption", "qa")``; what a task does not read may be.
+    """
+
+    max_caption: int = 4000
+    max_captions: int = 64
+    max_questions: int = 256
+    max_text: int = 1000
+    max_bytes: int = 1 << 22
+    require: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.require:
+            if name not in KNOWN:
+                raise DataError(f"required entry {name!r} is not in the schema{nearest(name, KNOWN)}")
+
+
+def parse_metadata(data: bytes, rules: Rules = Rules()) -> Metadata:
+    """Reads and checks KEY.json.
+
+    Args:
+        data: The file's bytes.
+        rules: Limits and required entries.
+
+    Raises:
+        SampleFault: If it is no JSON (cause ``json``), too large (``size``), lacks a required entry (``missing``) or
+            an entry is not what the schema says (``schema``); the message names the entry.
+    """
+    if len(data) > rules.max_bytes:
+        raise SampleFault("size", f"the metadata has {len(data):,} bytes; {rules.max_bytes:,} are the limit")
+    return check_metadata(decode_json(data), rules)
+
+
+def check_metadata(tree: Any, rules: Rules = Rules()) -> Metadata:
+    """The metadata of a parsed KEY.json.
+
+    Args:
+        tree: The JSON tree.
+        rules: Limits and required entries.
+
+    Raises:
+        SampleFault: If an entry is missing or is not what the schema says; the message names the entry.
+    """
+    if type(tree) is not dict:
+        _refuse("the metadata", tree, "an object")
+    get = tree.get
+    if get("schema") != SCHEMA_VERSION or type(get("schema")) is not int:
+        _refuse("schema", get("schema"), f"{SCHEMA_VERSION}")
+    caption, captions, identity, provenance = get("caption"), get("captions", []), get("identity"), get("provenance", {})
+    if caption is not None:
+        _check_texts("caption", (caption,), rules.max_caption)
+    if type(captions) is not list or len(captions) > rules.max_captions:
+        _refuse("captions", captions, f"a list of at most {rules.max_captions}")
+    if captions:
+        _check_texts("captions", captions, rules.max_caption)
+    if identity is not None:
+        _check_texts("identity", (identity,), rules.max_text)
+    if type(provenance) is not dict:
+        _refuse("provenance", provenance, "an object")
+    _check_texts("source", (get("source"),), rules.max_text)
+    _check_texts("licence", (get("licence"),), rules.max_text)
+    for name in rules.require:
+        if not get(name):
+            raise SampleFault("missing", f"entry {name!r} is {'empty' if name in tree else 'missing'}")
+    return Metadata(
+        tree["source"],
+        tree["licence"],
+        caption,
+        tuple(captions),
+        _check_attributes(get("attributes", {})),
+        _check_questions(get("qa", []), rules),
+        provenance,
+        identity,
+        {} if KNOWN.issuperset(tree) else {k: v for k, v in tree.items() if k not in KNOWN},
+    )
+
+
+def _check_attributes(values: Any) -> dict[str, str | bool | None]:
+    if type(values) is not dict:
+        _refuse("attributes", values, "an object")
+    # The types come first: 1 equals true, and a list cannot be looked up in a set.
+    plain = _PLAIN.issuperset(map(type, values.values())) and _ENTRIES.issuperset(values.items())
+    if plain and _FIELDS.issuperset(values):
+        get = values.get
+        plain = all(get(required) is True for name, required in _REQUIRES if get(name) is not None)
+    else:
+        plain = False  # labels stated outright may contradict their fields: the record knows
+    if not plain:
+        try:
+            AttributeRecord(values)
+        except (DataError, TypeError) as error:
+            raise SampleFault("schema", f"entry 'attributes': {error}") from error
+    return values  # type: ignore[no-any-return]
+
+
+def _check_questions(qa: Any, rules: Rules) -> tuple[Question, ...]:
+    if type(qa) is not list or len(qa) > rules.max_questions:
+        _refuse("qa", qa, f"a list of at most {rules.max_questions}")
+    if not qa:
+        return ()
+    try:
+        questions = tuple(map(Question._make, map(_question_row, qa)))
+        asked, answers, kinds, names = zip(*questions, strict=True)
+        known = QUESTION_KINDS.issuperset(kinds) and _NAMES.issuperset(names)
+    except (KeyError, TypeError):
+        known = False
+    if not known:
+        _refuse_question(qa)
+    _check_texts("question", asked, rules.max_text)
+    _check_texts("answer", answers, rules.max_text)
+    return questions
+
+
+def _refuse_question(qa: list[Any]) -> NoReturn:
+    for place, entry in enumerate(qa):
+        if type(entry) is not dict:
+            _refuse(f"qa[{place}]", entry, "an object")
+        for name in ("question", "answer", "kind", "attribute"):
+            if name not in entry:
+                raise SampleFault("schema", f"entry 'qa[{place}]' has no {name!r}")
+        if type(entry["kind"]) is not str or entry["kind"] not in QUESTION_KINDS:
+            _refuse(f"qa[{place}].kind", entry["kind"], f"one of {', '.join(sorted(QUESTION_KINDS))}")
+        name = entry["attribute"]
+        if name is not None and (type(name) is not str or name not in _NAMES):
+            _refuse(f"qa[{place}].attribute", name, "a field or label of the taxonomy, or null")
+    raise AssertionError("unreachable: the questions were refused for one of the reasons above")
+
+
+def _check_texts(entry: str, texts: Sequence[Any], limit: int) -> None:
+    if set(map(type, texts)) == {str} and 0 < min(map(len, texts)) and max(map(len, texts)) <= limit:
+        return
+    place, text = next((n, t) for n, t in enumerate(texts) if type(t) is not str or not 0 < len(t) <= limit)
+    _refuse(entry if len(texts) == 1 else f"{entry}[{place}]", text, f"text of 1 to {limit} characters")
+
+
+def _refuse(entry: str, value: Any, wanted: str) -> NoReturn:
+    shown = f"text of {len(value):,} characters" if type(value) is str and len(value) > 60 else _short(repr(value))
+    raise SampleFault("schema", f"entry {entry!r} is {shown}; it must be {wanted}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."

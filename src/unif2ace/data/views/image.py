@@ -1,0 +1,38 @@
+"""The picture and its attributes: for the tokenizer and the attribute classifier."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from unif2ace.data.shards import Sample
+from unif2ace.data.views.base import Row, attribute_labels
+from unif2ace.errors import ConfigError
+from unif2ace.types import Task
+
+
+class ImageView:
+    """Rows of a picture with its 46 labels.
+
+    Args:
+        rows: Global rows per step.
+        flip: Probability of mirroring the picture; no label of the taxonomy tells left from right.
+
+    Raises:
+        ConfigError: If `flip` is no probability.
+    """
+
+    task = Task.IMAGE
+    needs_text = False
+
+    def __init__(self, rows: int = 32, flip: float = 0.5) -> None:
+        if not 0 <= flip <= 1:
+            raise ConfigError(f"flip={flip}: it is a probability between 0 and 1")
+        self.rows, self.flip = rows, flip
+
+    def __call__(self, sample: Sample, draw: random.Random) -> Row:
+        image = sample.pixels()
+        if draw.random() < self.flip:
+            image = np.ascontiguousarray(image[:, ::-1])
+        return Row(self.task, sample.key, image, attribute_labels(sample.metadata.attributes))

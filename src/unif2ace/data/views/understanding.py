@@ -1,0 +1,54 @@
+"""A picture and a question, and the answer to give; or an instruction, and the caption to write."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Literal
+
+from unif2ace.data.shards import Sample
+from unif2ace.data.views.base import Row, attribute_labels
+from unif2ace.data.views.text_to_image import pick_caption
+from unif2ace.errors import ConfigError
+from unif2ace.types import Task
+
+INSTRUCTIONS = ("Describe this face.", "Write a caption for this picture.", "What does this person look like?")
+
+
+class UnderstandingView:
+    """Rows for captioning and visual question answering.
+
+    Args:
+        rows: Global rows per step.
+        caption_share: Probability that a row asks for a caption instead of an answer.
+        caption: Which caption it then asks for: ``any``, ``long`` or ``short``.
+        instructions: Ways to ask for a caption.
+
+    Raises:
+        ConfigError: If `caption_share` is no probability or there is no instruction.
+    """
+
+    task = Task.UNDERSTANDING
+    needs_text = True
+
+    def __init__(
+        self,
+        rows: int = 16,
+        caption_share: float = 0.3,
+        caption: Literal["any", "long", "short"] = "any",
+        instructions: Sequence[str] = INSTRUCTIONS,
+    ) -> None:
+        if not 0 <= caption_share <= 1:
+            raise ConfigError(f"caption_share={caption_share}: it is a probability between 0 and 1")
+        if not instructions:
+            raise ConfigError("instructions is empty: give at least one way to ask for a caption")
+        self.rows, self.caption_share, self.caption, self.instructions = rows, caption_share, caption, tuple(instructions)
+
+    def __call__(self, sample: Sample, draw: random.Random) -> Row:
+        wants_caption = draw.random() < self.caption_share or not sample.metadata.qa
+        if wants_caption:
+            prompt, answer = draw.choice(self.instructions), pick_caption(sample, self.caption, draw)
+        else:
+            question = draw.choice(sample.metadata.qa)
+            prompt, answer = question.question, question.answer
+        return Row(self.task, sample.key, sample.pixels(), attribute_labels(sample.metadata.attributes), prompt, answer)

@@ -1,0 +1,58 @@
+"""Composing works from anywhere, and what is mistyped is named with the nearest name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from unif2ace.engine import compose
+from unif2ace.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("source.siz=64", "no key 'source.siz'; did you mean 'size'"),
+        ("sede=1", "no key 'sede'; did you mean 'seed'"),
+        ("source=procedurel", "no source 'procedurel'; did you mean 'procedural'"),
+        ("experiment=nope", "no experiment 'nope'"),
+        ("source.size", "parsing override 'source.size'"),
+    ],
+)
+def test_a_mistyped_override_names_the_mend(override: str, message: str):
+    with pytest.raises(ConfigError) as caught:
+        compose("build", [override])
+    assert message in str(caught.value)
+
+
+def test_paths_hang_on_the_current_folder_or_on_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("UNIF2ACE_ROOT", raising=False)
+    monkeypatch.delenv("UNIF2ACE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert compose("build").folder == str(tmp_path / "data" / "faces")
+    monkeypatch.setenv("UNIF2ACE_ROOT", "/somewhere")
+    assert compose("build").paths.logs == "/somewhere/logs"
+
+
+def _experiment(folder: Path, text: str) -> Path:
+    (folder / "experiment").mkdir()
+    (folder / "experiment" / "mine.yaml").write_text("# @package _global_\n" + text)
+    return folder
+
+
+def test_an_experiment_of_ones_own_is_found_and_checked(tmp_path: Path):
+    folder = _experiment(tmp_path, "source: {num_samples: 7}\n")
+    assert compose("build", ["experiment=mine"], folder).source.num_samples == 7
+    assert compose("build", ["experiment=mine", "source.num_samples=8"], folder).source.num_samples == 8
+
+
+@pytest.mark.parametrize(("text", "key"), [("sede: 1\n", "'sede'"), ("paths: {rot: x}\n", r"'paths\.rot'")])
+def test_a_mistyped_key_in_an_experiment_is_refused(text: str, key: str, tmp_path: Path):
+    with pytest.raises(ConfigError, match=rf"experiment 'mine' sets {key}, which nothing reads; did you mean"):
+        compose("build", ["experiment=mine"], _experiment(tmp_path, text))
+
+
+def test_an_experiment_may_add_a_component_of_its_own(tmp_path: Path):
+    folder = _experiment(tmp_path, "mine: {_target_: torch.nn.Identity}\n")
+    assert compose("build", ["experiment=mine"], folder).mine._target_ == "torch.nn.Identity"
