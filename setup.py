@@ -1,9 +1,11 @@
 """The one thing that pyproject.toml cannot say: `configs/` at the root is installed as `unif2ace_configs`."""
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
+
+configs = ["unif2ace_configs", *(f"unif2ace_configs.{name}" for name in find_namespace_packages("configs"))]
 
 setup(
-    packages=[*find_packages("src"), "unif2ace_configs"],
+    packages=[*find_namespace_packages("src", include=["unif2ace", "unif2ace.*"]), *configs],
     package_dir={"": "src", "unif2ace_configs": "configs"},
-    package_data={"unif2ace": ["py.typed", "**/*.yaml"], "unif2ace_configs": ["**/*.yaml"]},
+    package_data={"": ["*.yaml"], "unif2ace": ["py.typed"]},
 )

@@ -5,8 +5,8 @@ Letters in shapes: B rows, H and W pixels, N image tokens, T text tokens (padded
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any
 
@@ -72,3 +72,36 @@ class Batch:
     def pin_memory(self) -> Batch:
         """The batch in page-locked memory; a DataLoader calls this."""
         return self.map(lambda x: x.pin_memory())
+
+
+@dataclass(frozen=True, slots=True)
+class LossTerm:
+    """One loss of one forward pass: a sum and what to divide it by, never a mean.
+
+    Attributes:
+        total: float (), sum over what contributed; carries the gradient.
+        count: float (), number of what contributed; without gradient.
+        parts: Detached values to log beside the loss, by name.
+    """
+
+    total: Tensor
+    count: Tensor
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def mean(self) -> Tensor:
+        """float (), `total` over `count`; 0, still tied to the graph, where nothing contributed."""
+        return self.total / self.count.clamp(min=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    """What one forward pass gives to the losses, the metrics and the observers. Nobody writes to it.
+
+    Attributes:
+        batch: What went in.
+        attribute_logits: float (B, A), logits of the taxonomy's labels, or None.
+    """
+
+    batch: Batch
+    attribute_logits: Tensor | None = None

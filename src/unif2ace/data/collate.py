@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from unif2ace.data.schedule import RowRef
-from unif2ace.data.shards import ShardReader
+from unif2ace.data.shards import TolerantReader
 from unif2ace.data.text_tokenizer import TextTokenizer
 from unif2ace.data.views.base import Row, View
 from unif2ace.errors import DataError
@@ -35,13 +35,15 @@ class RowDataset(torch.utils.data.Dataset[PlacedRow]):
         seed: Key of the rows' randomness.
     """
 
-    def __init__(self, readers: Sequence[ShardReader], views: Sequence[View], seed: int) -> None:
+    def __init__(self, readers: Sequence[TolerantReader], views: Sequence[View], seed: int) -> None:
         self.readers, self.views, self.seed = tuple(readers), tuple(views), seed
 
     def __getitem__(self, ref: RowRef) -> PlacedRow:
-        sample = self.readers[ref.dataset][ref.sample]
-        draw = random.Random(f"{self.seed}/{ref.view}/{ref.dataset}/{ref.cycle}/{ref.sample}")
-        return PlacedRow(ref, self.views[ref.view](sample, draw))
+        """The row that a reference names; in the place of a faulty sample stands the next sound one, not valid."""
+        sample = self.readers[ref.dataset].decoded(ref.sample)
+        draw = random.Random(f"{self.seed}/{ref.view}/{ref.dataset}/{ref.cycle}/{sample.index}")
+        row = self.views[ref.view](sample, draw)
+        return PlacedRow(ref if sample.index == ref.sample else ref._replace(valid=False), row)
 
 
 class Collate:

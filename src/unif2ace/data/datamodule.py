@@ -14,7 +14,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 from unif2ace.data.collate import Collate, RowDataset
 from unif2ace.data.datasets.shards import ShardDataset, Split
 from unif2ace.data.schedule import EvaluationSchedule, Mixture, ScheduleSampler, TrainSchedule
-from unif2ace.data.shards import ShardReader
+from unif2ace.data.shards import DropLog, Rules, ShardReader, TolerantReader
 from unif2ace.data.text_tokenizer import TextTokenizer
 from unif2ace.data.views.base import View
 from unif2ace.errors import ConfigError
@@ -38,6 +38,7 @@ class FaceDataModule(pl.LightningDataModule):
         seed: Key of the order and of the rows' randomness.
         steps_per_epoch: Training steps between two validations; by default one pass through the data.
         max_eval_samples: At most so many samples of each data set in validation; None for all.
+        max_drop_fraction: Share of faulty samples above which reading fails; the others are replaced and counted.
 
     Raises:
         ConfigError: If no data set or no view is given.
@@ -53,6 +54,7 @@ class FaceDataModule(pl.LightningDataModule):
         seed: int = 0,
         steps_per_epoch: int | None = None,
         max_eval_samples: int | None = None,
+        max_drop_fraction: float = 0.01,
     ) -> None:
         super().__init__()
         if not datasets:
@@ -63,6 +65,7 @@ class FaceDataModule(pl.LightningDataModule):
         self.tokenizer_path = tokenizer
         self.max_text_tokens, self.num_workers, self.seed = max_text_tokens, num_workers, seed
         self.steps_per_epoch, self.max_eval_samples = steps_per_epoch, max_eval_samples
+        self.max_drop_fraction = max_drop_fraction
 
     def prepare_data(self) -> None:
         """Builds what a data set can build by itself; Lightning calls it once per machine."""
@@ -99,7 +102,8 @@ class FaceDataModule(pl.LightningDataModule):
     test_dataloader = val_dataloader
 
     def _open(self, split: Split) -> list[tuple[str, ShardReader]]:
-        found = [(name, reader) for name, d in self.datasets.items() if (reader := d.open(split)) is not None]
+        rules = Rules(require=("caption",) if self.text_tokenizer else ())
+        found = [(name, reader) for name, d in self.datasets.items() if (reader := d.open(split, rules)) is not None]
         missing = self.datasets.keys() - {name for name, _ in found}
         if missing and (split == "train" or not found):
             raise ConfigError(
@@ -117,8 +121,9 @@ class FaceDataModule(pl.LightningDataModule):
         return int(kwargs.get("rank", 0)), int(kwargs.get("num_replicas", 1))
 
     def _loader(self, readers: list[ShardReader], schedule: TrainSchedule | EvaluationSchedule) -> StatefulDataLoader:
+        drops = DropLog(self.max_drop_fraction)
         return StatefulDataLoader(
-            RowDataset(readers, list(self.views.values()), self.seed),
+            RowDataset([TolerantReader(r, drops) for r in readers], list(self.views.values()), self.seed),
             batch_sampler=ScheduleSampler(schedule),
             collate_fn=Collate(self.text_tokenizer, self.max_text_tokens),
             num_workers=self.num_workers,

@@ -57,15 +57,20 @@ def run(config: str, work: Work) -> None:
     def checked(cfg: DictConfig) -> Any:
         with_hydra = OmegaConf.create({"hydra": HydraConfig.get()})
         loader = GlobalHydra.instance().config_loader()
-        check_experiment(with_hydra, cfg, lambda names: loader.load_configuration(config, list(names), RunMode.RUN))
-        return work(cfg)
+        try:
+            check_experiment(with_hydra, cfg, lambda names: loader.load_configuration(config, list(names), RunMode.RUN))
+            return work(cfg)
+        except Unif2aceError as error:
+            if wants_traceback:
+                raise
+            fail(str(error))
 
     try:
         hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=config)(checked)()
     except Exception as error:
-        if wants_traceback or not (isinstance(error, Unif2aceError) or is_config_fault(error)):
+        if wants_traceback or not is_config_fault(error):
             raise
-        fail(str(error) if isinstance(error, Unif2aceError) else explain(error))
+        fail(explain(error))
 
 
 def run_verb(app: str, verbs: Mapping[str, Verb]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 
@@ -29,10 +30,18 @@ def world_size(num_nodes: int, devices: int | str | list[int]) -> int:
     return max(1, int(num_nodes) * per_node)
 
 
+def output_dir(default: str) -> str:
+    """The folder that Hydra made for this run; `default` where none was made, as in a notebook."""
+    if not HydraConfig.initialized() or OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir"):
+        return default
+    return str(HydraConfig.get().runtime.output_dir)
+
+
 def register() -> None:
     """Makes the resolvers known to OmegaConf; calling it again changes nothing."""
     OmegaConf.register_new_resolver("cwd", lambda: str(Path.cwd()), replace=True)
     OmegaConf.register_new_resolver("cpu_count", lambda: os.cpu_count() or 1, replace=True)
     OmegaConf.register_new_resolver("mul", lambda a, b: a * b, replace=True)
     OmegaConf.register_new_resolver("div", lambda a, b: a // b, replace=True)
+    OmegaConf.register_new_resolver("output_dir", output_dir, replace=True)
     OmegaConf.register_new_resolver("world_size", world_size, replace=True)

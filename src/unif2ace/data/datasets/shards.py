@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from unif2ace.data.shards import ShardReader
-from unif2ace.data.shards.index import INDEX_NAME
+from unif2ace.data.shards import Rules, ShardReader, has_index
 from unif2ace.errors import DataError, nearest
 
 Split = Literal["train", "val"]
@@ -27,18 +26,21 @@ class ShardDataset:
     def prepare(self) -> None:
         """Makes what is missing; called once per machine before `open`."""
 
-    def open(self, split: Split) -> ShardReader | None:
+    def open(self, split: Split, rules: Rules) -> ShardReader | None:
         """The reader of a split; None if the data set has no such split.
+
+        Args:
+            split: Which.
+            rules: What each sample's metadata must keep to; a sample that does not is dropped and counted.
 
         Raises:
             DataError: If the folder or its index is missing.
         """
-        folder = self.folder / split
-        if (folder / INDEX_NAME).is_file():
-            return ShardReader(folder, strict=self.strict)
-        if (self.folder / INDEX_NAME).is_file():
-            return ShardReader(self.folder, strict=self.strict) if split == "train" else None
-        if (self.folder / "train" / INDEX_NAME).is_file():
+        if has_index(self.folder / split):
+            return ShardReader(self.folder / split, rules=rules, strict=self.strict)
+        if has_index(self.folder):
+            return ShardReader(self.folder, rules=rules, strict=self.strict) if split == "train" else None
+        if has_index(self.folder / "train"):
             return None
         raise DataError(self._why())
 

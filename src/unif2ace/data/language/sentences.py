@@ -12,6 +12,9 @@ from unif2ace.data.language.grammar import Voice, pick, sentence
 from unif2ace.data.language.writer import Writer
 
 FEATURES: Final = frozenset({"hair", "face", "eyes", "facial_hair"})
+_DETAILS: Final = frozenset(
+    {"bangs", "receding_hairline", "freckles", "rosy_cheeks", "high_cheekbones", "double_chin", "big_nose", "full_lips"}
+)
 _WORD = re.compile(r"[a-z'-]{4,}")
 _MAY_REPEAT: Final = frozenset({"with", "their", "that", "under", "there", "wears", "looks", "turned", "directed", "camera"})
 
@@ -22,6 +25,7 @@ class Skeleton(NamedTuple):
     weight: float
     fits: Callable[[Sequence[Fact]], bool]
     write: Callable[[Writer, Sequence[Fact]], str]
+    leads: bool = False
 
 
 def write_sentence(w: Writer, facts: Sequence[Fact], recent: list[Skeleton]) -> str | None:
@@ -39,7 +43,8 @@ def write_sentence(w: Writer, facts: Sequence[Fact], recent: list[Skeleton]) -> 
         if not options:
             return None
         skeleton = w.rng.choices(options, [s.weight for s in options])[0]
-        text = sentence(skeleton.write(w, facts))
+        lead = w.lead(facts[0].theme) if skeleton.leads else ""
+        text = sentence(lead + skeleton.write(w, facts))
         if not repeats_itself(text):
             recent.append(skeleton)
             return text
@@ -80,10 +85,7 @@ def _but_no(slot: Slot) -> Callable[[Sequence[Fact]], bool]:
 
 def _says(w: Writer, verb: str, said: str) -> str:
     subject, voice = w.subject()
-    also = "also " if w.rng.random() < 0.12 else ""
-    if verb == "wearing":
-        return f"{subject} {voice['is']} {also}wearing {said}"
-    return f"{subject} {also}{voice[verb]} {said}"
+    return f"{subject} {voice['is']} wearing {said}" if verb == "wearing" else f"{subject} {voice[verb]} {said}"
 
 
 def _has(w: Writer, facts: Sequence[Fact]) -> str:
@@ -194,16 +196,65 @@ def _is_doing(w: Writer, facts: Sequence[Fact]) -> str:
     return f"{subject} {voice['is']} {w.join(facts, 'doing')}"
 
 
+def _base_with_details(facts: Sequence[Fact]) -> bool:
+    """The hair or the face as a whole, then details of it: "her face is oval, with high cheekbones"."""
+    first, *rest = facts
+    return (
+        bool(rest)
+        and first.stated[0][0] in ("hair_colour", "face_shape")
+        and first.fits("clause")
+        and all(f.theme == first.theme and f.fits("noun") and f.stated[0][0] in _DETAILS for f in rest)
+    )
+
+
 def _pair(first: Slot, second: Slot) -> Callable[[Sequence[Fact]], bool]:
     return lambda facts: len(facts) == 2 and facts[0].fits(first) and facts[1].fits(second)
 
 
 def _mixed(facts: Sequence[Fact]) -> bool:
-    """Facts that can be predicates, where something other than "has ..., has ..." comes of it."""
-    predicative = all(any(f.fits(s) for s in ("does", "state", "absent", "worn", "noun")) for f in facts)
-    tame = all(f.theme != "action" or f.fits("does") for f in facts)
-    return predicative and tame and (len(facts) == 1) == (facts[0].fits("does") or facts[0].fits("state"))
+    """Facts that can be predicates, no two of them with the same verb."""
+    kinds = [_kind(fact) for fact in facts]
+    if len(facts) == 1:
+        return kinds[0] in ("does", "state")
+    return None not in kinds and len({k for k in kinds if k != "does"}) + kinds.count("does") == len(kinds)
+
+
+def _kind(fact: Fact) -> str | None:
+    """The verb that a fact takes as a predicate."""
+    if fact.fits("does"):
+        return "does"
+    if fact.fits("state"):
+        return "state"
+    if fact.theme == "wear":
+        return "wear"
+    return "have" if fact.theme in FEATURES and (fact.fits("absent") or fact.fits("noun")) else None
 
 
 def _two_or_more(fits: Callable[[Sequence[Fact]], bool]) -> Callable[[Sequence[Fact]], bool]:
     return lambda facts: len(facts) > 1 and fits(facts)
+
+
+_FEATURE_NOUNS: Final = _all("noun", *FEATURES)
+
+SKELETONS: Final = (
+    Skeleton(2.0, _all("noun", *FEATURES), _has, leads=True),
+    Skeleton(0.8, _two_or_more(_FEATURE_NOUNS), _features_include),
+    Skeleton(0.4, _two_or_more(_FEATURE_NOUNS), _can_be_seen),
+    Skeleton(5.0, _all("clause"), _clauses, leads=True),
+    Skeleton(3.0, _base_with_details, _clause_with),
+    Skeleton(1.2, _mixed, _predicates, leads=True),
+    Skeleton(4.0, _all("worn"), _wears, leads=True),
+    Skeleton(4.0, _but_no("noun"), _has_but_no, leads=True),
+    Skeleton(4.0, _but_no("worn"), _wears_but_no, leads=True),
+    Skeleton(2.0, _all("absent", *FEATURES), _has_no, leads=True),
+    Skeleton(2.0, _all("absent", "wear"), _wears_no, leads=True),
+    Skeleton(2.0, _all("absent", "wear"), _does_not_wear, leads=True),
+    Skeleton(1.0, _two_or_more(_all("absent")), _none_visible),
+    Skeleton(4.0, _then(_FEATURE_NOUNS, "does"), _with_does),
+    Skeleton(2.0, _then(_all("noun", "action"), "does"), _with_does),
+    Skeleton(4.0, _then(_all("worn"), "does"), _wearing_does),
+    Skeleton(3.0, lambda facts: facts[0].fits("does") and len(facts) > 1 and _all("noun", "action")(facts[1:]), _does_with, leads=True),
+    Skeleton(2.0, _pair("doing", "does"), _doing_does),
+    Skeleton(2.0, _pair("does", "doing"), _does_doing),
+    Skeleton(0.6, _all("doing"), _is_doing),
+)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from unif2ace.data.language.facts import Fact, Slot, Value
 from unif2ace.data.language.grammar import Voice, listing, pick
 from unif2ace.data.language.phrases import WORDS
+from unif2ace.data.language.phrases.frames import LEADS
 
 
 class Writer:
@@ -16,20 +17,26 @@ class Writer:
     Args:
         known: The values of the record that are not null.
         rng: Chooses among phrasings.
+        wordiness: How often the longer of two phrasings is taken rather than the first.
     """
 
-    def __init__(self, known: Mapping[str, Value], rng: random.Random) -> None:
+    def __init__(self, known: Mapping[str, Value], rng: random.Random, wordiness: float = 0.0) -> None:
         self.rng = rng
         self.noun = Voice(known, WORDS, rng)
         self.pronoun = Voice(known, WORDS, rng, plural=known.get("gender") is None)
         self.age: str | None = None
+        self._wordiness = wordiness
+        self._leads = dict(LEADS)
         self._oxford = rng.random() < 0.6
         self._pronouns = 0
 
     def say(self, fact: Fact, slot: Slot, voice: Voice | None = None) -> str:
         """One of the fact's phrasings for a place in a sentence."""
         options: tuple[str, ...] = getattr(fact.phrase, slot)
-        return pick(self.rng, options).format_map(voice or self.noun)
+        phrase = pick(self.rng, options)
+        if self.rng.random() < self._wordiness:
+            phrase = max(phrase, pick(self.rng, options), pick(self.rng, options), key=len)
+        return phrase.format_map(voice or self.noun)
 
     def join(self, facts: Sequence[Fact], slot: Slot, word: str = "and") -> str:
         """A list of facts that stand in the same place."""
@@ -38,6 +45,12 @@ class Writer:
     def list(self, items: Sequence[str], word: str = "and") -> str:
         """A list in this caption's manner of punctuation."""
         return listing(items, word, oxford=self._oxford)
+
+    def lead(self, theme: str) -> str:
+        """Now and then, words that lead over to a theme, once for each: "as for clothing, "."""
+        if theme not in self._leads or self.rng.random() > self._wordiness / 2:
+            return ""
+        return f"{pick(self.rng, self._leads.pop(theme)).format_map(self.noun)}, "
 
     def subject(self) -> tuple[str, Voice]:
         """What to call the person next ("she", "the woman"), and the voice that agrees with it."""

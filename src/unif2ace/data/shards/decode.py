@@ -150,12 +150,13 @@ def decode_array(data: bytes) -> NDArray[Any]:
     """
     stream = io.BytesIO(data)
     try:
-        version = npy.read_magic(stream)  # type: ignore[no-untyped-call]
+        version = npy.read_magic(stream)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read_header(stream)  # type: ignore[no-untyped-call]
+        shape, _, dtype = read_header(stream)
         # A header may promise far more than the file holds, and the memory would be taken before the lack is seen.
         if math.prod(shape) * dtype.itemsize != len(data) - stream.tell() or len(data) > MAX_ARRAY_BYTES:
-            raise SampleFault("size", f"the array's header says shape {shape} of {dtype}, the file has {len(data)} bytes")
+            stated = f"the array's header says shape {shape} of {dtype}"
+            raise SampleFault("size", f"{stated}, the file has {len(data):,} bytes")
         return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
     except SampleFault:
         raise

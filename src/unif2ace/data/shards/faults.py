@@ -16,7 +16,7 @@ before; ``order`` files of a sample that are not adjacent; ``shard`` a tar that 
 """
 
 
-class SampleFault(DataError):
+class SampleFault(DataError):  # noqa: N818 - a fault is what it is called everywhere
     """A fault of one sample; `cause`, `shard` and `key` say which.
 
     Args:

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -19,7 +18,6 @@ SCHEMA_VERSION: Final = 1
 QuestionKind = Literal["yes_no", "what", "which", "count", "reason"]
 QUESTION_KINDS: Final[frozenset[str]] = frozenset(get_args(QuestionKind))
 KEY_PATTERN: Final = re.compile(r"[a-z0-9_-]{1,80}", re.ASCII)  # tar holds 100 characters of a name, extension included
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Question(NamedTuple):
@@ -53,11 +51,11 @@ class Metadata:
     licence: str
     caption: str | None = None
     captions: tuple[str, ...] = ()
-    attributes: Mapping[str, str | bool | None] = NOTHING
+    attributes: Mapping[str, str | bool | None] = field(default_factory=dict)
     qa: tuple[Question, ...] = ()
-    provenance: Mapping[str, Any] = NOTHING
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     identity: str | None = None
-    extra: Mapping[str, Any] = NOTHING
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def record(self) -> AttributeRecord:
@@ -74,7 +72,7 @@ class Metadata:
             "caption": self.caption,
             "captions": list(self.captions),
             "attributes": known.to_json() if isinstance(known, AttributeRecord) else dict(known),
-            "qa": [{"question": q.question, "answer": q.answer, "kind": q.kind, "attribute": q.attribute} for q in self.qa],
+            "qa": [question._asdict() for question in self.qa],
             "provenance": dict(self.provenance),
             **({} if self.identity is None else {"identity": self.identity}),
             **self.extra,
@@ -101,7 +99,7 @@ class Sample:
     image: bytes
     extension: str
     metadata: Metadata
-    others: Mapping[str, bytes] = field(default=NOTHING)
+    others: Mapping[str, bytes] = field(default_factory=dict)
 
     def pixels(self) -> NDArray[np.uint8]:
         """The picture as RGB, shape (H, W, 3).

@@ -54,7 +54,10 @@ class Rules:
                 raise DataError(f"required entry {name!r} is not in the schema{nearest(name, KNOWN)}")
 
 
-def parse_metadata(data: bytes, rules: Rules = Rules()) -> Metadata:
+DEFAULT_RULES: Final = Rules()
+
+
+def parse_metadata(data: bytes, rules: Rules = DEFAULT_RULES) -> Metadata:
     """Reads and checks KEY.json.
 
     Args:
@@ -70,7 +73,7 @@ def parse_metadata(data: bytes, rules: Rules = Rules()) -> Metadata:
     return check_metadata(decode_json(data), rules)
 
 
-def check_metadata(tree: Any, rules: Rules = Rules()) -> Metadata:
+def check_metadata(tree: Any, rules: Rules = DEFAULT_RULES) -> Metadata:
     """The metadata of a parsed KEY.json.
 
     Args:
@@ -85,7 +88,8 @@ def check_metadata(tree: Any, rules: Rules = Rules()) -> Metadata:
     get = tree.get
     if get("schema") != SCHEMA_VERSION or type(get("schema")) is not int:
         _refuse("schema", get("schema"), f"{SCHEMA_VERSION}")
-    caption, captions, identity, provenance = get("caption"), get("captions", []), get("identity"), get("provenance", {})
+    caption, captions = get("caption"), get("captions", [])
+    identity, provenance = get("identity"), get("provenance", {})
     if caption is not None:
         _check_texts("caption", (caption,), rules.max_caption)
     if type(captions) is not list or len(captions) > rules.max_captions:
@@ -129,7 +133,7 @@ def _check_attributes(values: Any) -> dict[str, str | bool | None]:
             AttributeRecord(values)
         except (DataError, TypeError) as error:
             raise SampleFault("schema", f"entry 'attributes': {error}") from error
-    return values  # type: ignore[no-any-return]
+    return values
 
 
 def _check_questions(qa: Any, rules: Rules) -> tuple[Question, ...]:
@@ -166,7 +170,7 @@ def _refuse_question(qa: list[Any]) -> NoReturn:
 
 
 def _check_texts(entry: str, texts: Sequence[Any], limit: int) -> None:
-    if set(map(type, texts)) == {str} and 0 < min(map(len, texts)) and max(map(len, texts)) <= limit:
+    if set(map(type, texts)) == {str} and min(map(len, texts)) and max(map(len, texts)) <= limit:
         return
     place, text = next((n, t) for n, t in enumerate(texts) if type(t) is not str or not 0 < len(t) <= limit)
     _refuse(entry if len(texts) == 1 else f"{entry}[{place}]", text, f"text of 1 to {limit} characters")

@@ -102,7 +102,7 @@ def _scan_with_tarfile(path: Path, size: int) -> list[Member]:
     except (tarfile.TarError, ValueError, EOFError) as error:
         raise SampleFault("shard", f"damaged or no tar: {error}", path.name) from error
     with path.open("rb") as file:
-        file.seek(end - BLOCK if end > size - BLOCK else end)
+        file.seek(end)
         whole = file.read(BLOCK) == _END
     if not whole or any(m.offset + max(m.length, 0) > size for m in members):
         raise SampleFault("shard", f"torn: it ends in the middle of its {size:,} bytes", path.name)

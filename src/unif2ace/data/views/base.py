@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unif2ace.data.attributes import TAXONOMY, Label
-from unif2ace.data.shards import Sample
+from unif2ace.data.shards import DecodedSample
 from unif2ace.types import Task
 
 
@@ -49,7 +49,7 @@ class View(Protocol):
     rows: int
     needs_text: bool
 
-    def __call__(self, sample: Sample, draw: random.Random) -> Row:
+    def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
         """One row of a sample; `draw` is the row's own randomness, the same under any number of processes.
 
         Raises:

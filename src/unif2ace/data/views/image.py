@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 
-from unif2ace.data.shards import Sample
+from unif2ace.data.shards import DecodedSample
 from unif2ace.data.views.base import Row, attribute_labels
 from unif2ace.errors import ConfigError
 from unif2ace.types import Task
@@ -31,8 +31,8 @@ class ImageView:
             raise ConfigError(f"flip={flip}: it is a probability between 0 and 1")
         self.rows, self.flip = rows, flip
 
-    def __call__(self, sample: Sample, draw: random.Random) -> Row:
-        image = sample.pixels()
+    def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
+        image = sample.image
         if draw.random() < self.flip:
             image = np.ascontiguousarray(image[:, ::-1])
         return Row(self.task, sample.key, image, attribute_labels(sample.metadata.attributes))

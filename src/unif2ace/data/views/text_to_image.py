@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Literal
 
-from unif2ace.data.shards import Sample
+from unif2ace.data.shards import DecodedSample
 from unif2ace.data.views.base import Row, attribute_labels
 from unif2ace.errors import DataError
 from unif2ace.types import Task
@@ -25,12 +25,12 @@ class TextToImageView:
     def __init__(self, rows: int = 16, caption: Literal["any", "long", "short"] = "any") -> None:
         self.rows, self.caption = rows, caption
 
-    def __call__(self, sample: Sample, draw: random.Random) -> Row:
+    def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
         caption = pick_caption(sample, self.caption, draw)
-        return Row(self.task, sample.key, sample.pixels(), attribute_labels(sample.metadata.attributes), prompt=caption)
+        return Row(self.task, sample.key, sample.image, attribute_labels(sample.metadata.attributes), prompt=caption)
 
 
-def pick_caption(sample: Sample, which: Literal["any", "long", "short"], draw: random.Random) -> str:
+def pick_caption(sample: DecodedSample, which: Literal["any", "long", "short"], draw: random.Random) -> str:
     """One caption of a sample.
 
     Raises:
@@ -38,7 +38,7 @@ def pick_caption(sample: Sample, which: Literal["any", "long", "short"], draw: r
     """
     captions = list(dict.fromkeys(c for c in (sample.metadata.caption, *sample.metadata.captions) if c))
     if not captions:
-        raise DataError(f"sample {sample.key!r} has no caption; write captions with `unif2ace-data import` or leave its data set out")
+        raise DataError(f"sample {sample.key!r} has no caption: `unif2ace-data import` writes them; or leave its data set out")
     if which == "any":
         return draw.choice(captions)
     return (max if which == "long" else min)(captions, key=len)

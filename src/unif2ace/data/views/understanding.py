@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
-from unif2ace.data.shards import Sample
+from unif2ace.data.shards import DecodedSample
 from unif2ace.data.views.base import Row, attribute_labels
 from unif2ace.data.views.text_to_image import pick_caption
 from unif2ace.errors import ConfigError
@@ -44,11 +44,11 @@ class UnderstandingView:
             raise ConfigError("instructions is empty: give at least one way to ask for a caption")
         self.rows, self.caption_share, self.caption, self.instructions = rows, caption_share, caption, tuple(instructions)
 
-    def __call__(self, sample: Sample, draw: random.Random) -> Row:
+    def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
         wants_caption = draw.random() < self.caption_share or not sample.metadata.qa
         if wants_caption:
             prompt, answer = draw.choice(self.instructions), pick_caption(sample, self.caption, draw)
         else:
             question = draw.choice(sample.metadata.qa)
             prompt, answer = question.question, question.answer
-        return Row(self.task, sample.key, sample.pixels(), attribute_labels(sample.metadata.attributes), prompt, answer)
+        return Row(self.task, sample.key, sample.image, attribute_labels(sample.metadata.attributes), prompt, answer)

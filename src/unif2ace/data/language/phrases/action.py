@@ -30,21 +30,30 @@ def _side(side: str) -> tuple[Phrase, ...]:
             does=(f"{{looks}} to the {side}", f"{{gazes}} to the {side}", f"{{glances}} off to the {side}"),
             doing=(f"looking to the {side}", f"gazing to the {side}"),
             noun=(f"{{their}} gaze directed to the {side}", f"{{their}} eyes turned to the {side}"),
-            clause=(f"{{their}} gaze is directed to the {side}", f"{{their}} eyes are turned to the {side}"),
+            clause=(
+                f"{{their}} gaze is directed to the {side}", f"{{their}} eyes are turned to the {side}",
+                f"{{their}} eyes look off toward the {side} side of the picture",
+            ),
         ),
         Phrase(
             {"head_turn": side},
             does=(f"{{turns}} {{their}} head to the {side}", f"{{faces}} slightly to the {side}"),
             doing=(f"turning {{their}} head to the {side}", f"turned slightly to the {side}"),
             noun=(f"{{their}} head turned to the {side}",),
-            clause=(f"{{their}} head is turned to the {side}", f"{{their}} face points to the {side}"),
+            clause=(
+                f"{{their}} head is turned to the {side}", f"{{their}} face points to the {side}",
+                f"{{their}} head is turned toward the {side} side of the picture",
+            ),
         ),
         Phrase(
             {"head_tilt": side},
             does=(f"{{tilts}} {{their}} head to the {side}", f"{{leans}} {{their}} head to the {side}"),
             doing=(f"tilting {{their}} head to the {side}",),
             noun=(f"{{their}} head tilted to the {side}",),
-            clause=(f"{{their}} head tilts to the {side}", f"{{their}} head leans to the {side}"),
+            clause=(
+                f"{{their}} head is tilted to the {side}", f"{{their}} head leans to the {side}",
+                f"{{their}} head leans over toward the {side} side",
+            ),
         ),
     )
 
@@ -70,7 +79,7 @@ PHRASES: Final = (
     ),
     Phrase(
         {"smile": True}, weight=2.5,
-        does=("{smiles}", "{is} smiling"), doing=("smiling",), noun=("a smile on {their} face", "a smile"),
+        does=("{smiles}", "{is} smiling"), doing=("smiling",), noun=("a smile on {their} face", "a smile on {their} lips"),
         clause=("a smile curves {their} lips", "there is a smile on {their} face"), adjective=("smiling",),
     ),
     Phrase(
@@ -89,7 +98,6 @@ PHRASES: Final = (
         does=("{glares}", "{is} glaring"), doing=("glaring",), noun=("a glare in {their} eyes", "a glare"),
         clause=("there is a glare in {their} eyes",), adjective=("glaring",),
     ),
-    Phrase({"glare": False}, weight=0.1, does=("{is} not glaring",), noun=("no glare in {their} eyes",)),
     Phrase(
         {"frown": True}, weight=2,
         does=("{frowns}", "{is} frowning"), doing=("frowning",), noun=("a frown on {their} face", "a frown"),
@@ -104,15 +112,15 @@ PHRASES: Final = (
         does=("{makes} a face", "{pulls} a face", "{is} making a face"), doing=("making a face", "pulling a face"),
         clause=("{their} features are twisted as {they} {makes} a face",),
     ),
-    Phrase({"make_a_face": False}, weight=0.08, does=("{is} not making a face",)),
     Phrase(
         {"mouth_open": True}, weight=1.5,
-        noun=("{their} mouth open", "{their} lips parted"), clause=("{their} mouth is open", "{their} lips are parted"),
+        noun=("{their} mouth open", "{their} lips parted", "{their} mouth held open"),
+        clause=("{their} mouth is open", "{their} lips are parted", "{their} lips are apart and {their} mouth is open"),
     ),
     Phrase(
         {"mouth_open": False}, weight=0.5,
         noun=("{their} mouth closed", "{their} lips closed"),
-        clause=("{their} mouth is closed", "{their} lips are closed", "{their} mouth is shut"),
+        clause=("{their} mouth is closed", "{their} lips are closed", "{their} mouth is kept closed"),
     ),
     Phrase(
         {"eyes_closed": True}, weight=2.5,
@@ -143,7 +151,7 @@ PHRASES: Final = (
         ),
         doing=("looking at the camera", "looking straight at the viewer", "looking into the camera"),
         noun=("{their} eyes on the camera", "{their} gaze directed at the camera"),
-        clause=("{their} gaze is directed at the camera", "{their} eyes look into the camera"),
+        clause=("{their} gaze is directed at the camera", "{their} eyes look straight into the camera", "{their} gaze goes straight into the camera"),
     ),
     *(
         Phrase(
@@ -159,11 +167,14 @@ PHRASES: Final = (
         {"head_turn": "front"}, weight=0.7,
         does=("{faces} forward", "{faces} straight ahead"), doing=("facing forward", "facing straight ahead"),
         noun=("{their} head facing forward",),
-        clause=("{their} face points straight ahead", "{their} head faces forward"),
+        clause=(
+            "{their} face points straight ahead", "{their} head faces forward",
+            "{their} head is turned neither to the left nor to the right",
+        ),
     ),
     Phrase(
         {"head_tilt": "upright"}, weight=0.5,
         does=("{holds} {their} head upright",), doing=("holding {their} head upright",),
-        noun=("{their} head upright", "{their} head held upright"), clause=("{their} head is upright",),
+        noun=("{their} head upright", "{their} head held upright"), clause=("{their} head is upright", "{their} head is held upright, without a tilt", "{their} head does not tilt to either side"),
     ),
 )  # fmt: skip

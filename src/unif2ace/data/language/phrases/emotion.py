@@ -16,6 +16,7 @@ def _emotion(value: str, noun: str, adjectives: tuple[str, ...]) -> Phrase:
         clause=(
             *(f"{{their}} expression is {a}" for a in adjectives), *(f"{{their}} face looks {a}" for a in adjectives),
             f"{{their}} expression is one of {noun}", f"{{their}} face shows {noun}",
+            f"the emotion on {{their}} face is {noun}", f"there is a look of {noun} on {{their}} face",
         ),
     )  # fmt: skip
 
@@ -23,9 +24,9 @@ def _emotion(value: str, noun: str, adjectives: tuple[str, ...]) -> Phrase:
 PHRASES: Final = (
     Phrase(
         {"emotion": "neutral"}, weight=3,
-        does=("{looks} neutral", "{shows} no strong emotion", "{keeps} a neutral expression", "{seems} emotionally neutral"),
+        does=("{looks} neutral", "{shows} no strong emotion", "{keeps} a neutral expression"),
         noun=("a neutral expression", "a neutral look on {their} face"),
-        clause=("{their} expression is neutral", "{their} face is neutral", "{their} face shows no strong emotion"),
+        clause=("{their} expression is neutral", "{their} face is neutral", "{their} face shows no strong emotion", "the expression on {their} face is neutral"),
     ),
     _emotion("happiness", "happiness", ("happy", "cheerful", "joyful")),
     _emotion("sadness", "sadness", ("sad", "sorrowful", "unhappy")),

@@ -19,7 +19,6 @@ PHRASES: Final = (
         noun=(
             "{hair_length} {hair_texture} {hair_colour} hair",
             "{hair_length}, {hair_texture} {hair_colour} hair",
-            "{hair_length} {hair_colour} hair that is {hair_texture}",
         ),
         clause=(
             "{their} {hair_colour} hair is {hair_length} and {hair_texture}",
@@ -27,6 +26,8 @@ PHRASES: Final = (
             "{their} {hair_texture} {hair_colour} hair is {hair_length}",
             "{their} {hair_length} hair is {hair_colour} and {hair_texture}",
             "{hair_length} {hair_texture} {hair_colour} hair frames {their} face",
+            "{their} {hair_colour} hair is worn {hair_length} and has a {hair_texture} texture",
+            "the hair on {their} head is {hair_length}, {hair_texture}, and {hair_colour} in color",
         ),
         does=("{wears} {their} {hair_texture} {hair_colour} hair {hair_length}",),
     ),
@@ -35,7 +36,8 @@ PHRASES: Final = (
         noun=("{hair_length} {hair_colour} hair",),
         clause=(
             "{their} hair is {hair_length} and {hair_colour}",
-            "{their} {hair_colour} hair is {hair_length}",
+            "{their} {hair_colour} hair is worn {hair_length}",
+            "the hair on {their} head is {hair_length} and {hair_colour} in color",
             "{hair_length} {hair_colour} hair frames {their} face",
         ),
         does=("{wears} {their} {hair_colour} hair {hair_length}",),
@@ -45,7 +47,7 @@ PHRASES: Final = (
         noun=("{hair_texture} {hair_colour} hair",),
         clause=(
             "{their} hair is {hair_texture} and {hair_colour}",
-            "{their} {hair_colour} hair is {hair_texture}",
+            "{their} {hair_colour} hair has a {hair_texture} texture",
             "{hair_texture} {hair_colour} hair frames {their} face",
         ),
         adjective=("{hair_texture}-haired",),
@@ -58,25 +60,25 @@ PHRASES: Final = (
     Phrase(
         {"hair_colour": ANY}, _HAIR, weight=3,
         noun=("{hair_colour} hair",),
-        clause=("{their} hair is {hair_colour}", "{their} hair color is {hair_colour}"),
+        clause=("{their} hair is {hair_colour}", "the color of {their} hair is {hair_colour}", "{their} hair is {hair_colour} in color"),
         adjective=("{hair_colour}-haired",),
     ),
     Phrase(
         {"hair_length": ANY}, _HAIR, weight=2,
         noun=("{hair_length} hair",),
-        clause=("{their} hair is {hair_length}",),
+        clause=("{their} hair is {hair_length}", "{their} hair is worn {hair_length}"),
         does=("{wears} {their} hair {hair_length}",),
     ),
     Phrase(
         {"hair_texture": ANY}, _HAIR, weight=2,
-        noun=("{hair_texture} hair", "hair with a {hair_texture} texture"),
-        clause=("{their} hair is {hair_texture}", "{their} hair has a {hair_texture} texture"),
+        noun=("{hair_texture} hair",),
+        clause=("{their} hair is {hair_texture}", "{their} hair has a {hair_texture} texture", "the texture of {their} hair is {hair_texture}"),
     ),
     Phrase(
         {"bald": True}, weight=4,
-        noun=("a bald head",),
+        noun=("a bald head", "no hair on top of {their} head"),
         state=("bald",),
-        clause=("{their} head is bald",),
+        clause=("{their} head is bald", "there is no hair on top of {their} head, which is bald"),
         adjective=("bald",),
     ),
     Phrase(
@@ -86,7 +88,7 @@ PHRASES: Final = (
     ),
     Phrase(
         {"bangs": True}, _HAIR,
-        noun=("bangs", "bangs over {their} forehead"),
+        noun=("bangs", "bangs over {their} forehead", "bangs that fall across {their} forehead"),
         clause=("bangs fall across {their} forehead", "{their} forehead is partly covered by bangs"),
     ),
     Phrase(
@@ -96,8 +98,8 @@ PHRASES: Final = (
     ),
     Phrase(
         {"receding_hairline": True}, {"bald": (False, None)},
-        noun=("a receding hairline",),
-        clause=("{their} hairline is receding", "{their} hairline has receded"),
+        noun=("a receding hairline", "a hairline that is receding"),
+        clause=("{their} hairline is receding", "{their} hairline has receded from {their} forehead", "the line of {their} hair has receded"),
     ),
     Phrase(
         {"receding_hairline": False}, _HAIR, weight=0.25,

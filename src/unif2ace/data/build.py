@@ -1,0 +1,204 @@
+"""From a source to shards: pictures encoded, captions and questions written, split by identity, tokenizer trained.
+
+The work is dealt to processes in chunks and written in order by one, so the bytes depend on the settings alone. A
+build that was stopped goes on where its last whole shard ends.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from unif2ace.data.language import Style, ask_questions, measure_rates, write_caption
+from unif2ace.data.shards import Metadata, Progress, Sample, ShardReader, ShardWriter, encode_jpeg, has_index
+from unif2ace.data.shards.sample import Question
+from unif2ace.data.sources.base import EncodedImage, Source, SourceItem
+from unif2ace.data.text_tokenizer import FILE_NAME, TextTokenizer, train_text_tokenizer
+from unif2ace.errors import ConfigError, DataError
+
+SPLITS = ("train", "val")
+_CHUNK = 32  # pictures that a process makes at a time
+_RATES_FROM = 4000  # records that are enough to know how often an attribute is true
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How samples are made from pictures.
+
+    Attributes:
+        validation: Share of the identities in ``val/``, from 0 up to 0.5.
+        samples_per_shard: Samples in a shard.
+        quality: Of JPEG, 1 to 100, where the source gives pixels.
+        captions: Styles that the grammar writes where the source has no caption, ``dense`` or ``short``.
+        questions: Questions per picture; 0 for none.
+        vocab_size: Asked of the text tokenizer.
+        seed: Of captions, questions and the split.
+    """
+
+    validation: float = 0.05
+    samples_per_shard: int = 1000
+    quality: int = 95
+    captions: tuple[Style, ...] = ("dense", "short")
+    questions: int = 10
+    vocab_size: int = 2048
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.validation <= 0.5:
+            raise ConfigError(f"validation={self.validation}: it is a share from 0 to 0.5")
+        if unknown := set(self.captions) - {"dense", "short"}:
+            raise ConfigError(f"captions has {sorted(unknown)[0]!r}; the styles are dense and short")
+        if self.questions < 0 or self.samples_per_shard < 1:
+            raise ConfigError(f"questions={self.questions}, samples_per_shard={self.samples_per_shard}: too small")
+
+
+def build_shards(
+    source: Source, folder: str | Path, options: BuildOptions, workers: int = 1, progress: Progress | None = None
+) -> dict[str, int]:
+    """Writes ``train/``, ``val/`` and the text tokenizer of a data set.
+
+    Args:
+        source: Where the pictures come from.
+        folder: Where to; what is finished there is kept, and must come from the same source and options.
+        options: How samples are made.
+        workers: Processes.
+        progress: Told of every few pictures.
+
+    Returns:
+        Number of samples in each split.
+
+    Raises:
+        DataError: If a picture cannot be read, or the folder holds a build from another source or options.
+        ConfigError: If a split would be empty.
+    """
+    folder = Path(folder)
+    places = split_by_identity(source, options)
+    rates = _rates(source, places["train"])
+    recipe = {"source": source.describe(), "options": asdict(options)}
+    for split, indices in places.items():
+        _build_split(folder / split, _Maker(source, options, rates), indices, recipe, workers, progress)
+    if options.captions and not (folder / FILE_NAME).is_file():
+        train_text_tokenizer(_texts(folder / "train", progress), folder, options.vocab_size)
+    return {split: len(indices) for split, indices in places.items()}
+
+
+def split_by_identity(source: Source, options: BuildOptions) -> dict[str, list[int]]:
+    """Places of each split; all pictures of an identity fall into one, whatever else the source holds.
+
+    Raises:
+        ConfigError: If a split that is wanted would be empty.
+    """
+    places: dict[str, list[int]] = {split: [] for split in SPLITS if split == "train" or options.validation > 0}
+    for index in range(len(source)):
+        share = int.from_bytes(blake2b(f"{options.seed}/{source.identity(index)}".encode(), digest_size=8).digest(), "big") / 2**64
+        places["val" if share < options.validation else "train"].append(index)
+    for split, indices in places.items():
+        if not indices:
+            raise ConfigError(f"{len(source)} pictures leave none for {split}/; add pictures or change validation={options.validation}")
+    return places
+
+
+class _Maker:
+    """Makes the samples at some places of a source; sent to the processes once."""
+
+    def __init__(self, source: Source, options: BuildOptions, rates: Mapping[str, float]) -> None:
+        self.source, self.options, self.rates = source, options, rates
+
+    def __call__(self, indices: Sequence[int]) -> list[Sample]:
+        items = self.source.items(indices)
+        return [self._sample(index, item) for index, item in zip(indices, items, strict=True)]
+
+    def _sample(self, index: int, item: SourceItem) -> Sample:
+        options = self.options
+        seed = _seed(options.seed, self.source.key(index))
+        captions = item.captions or tuple(write_caption(item.record, seed, style) for style in options.captions)
+        questions = ask_questions(item.record, seed, options.questions, self.rates) if options.questions else []
+        metadata = Metadata(
+            source=self.source.name,
+            licence=item.licence,
+            caption=captions[0] if captions else None,
+            captions=captions[1:],
+            attributes=item.record,
+            qa=tuple(Question(q.question, q.answer, q.kind, q.attribute) for q in questions),
+            provenance={**item.provenance, "steps": ["collect", *(["caption"] if captions else []), *(["ask"] if questions else [])]},
+            identity=self.source.identity(index),
+        )
+        image = item.image
+        if not isinstance(image, EncodedImage):
+            image = EncodedImage(encode_jpeg(image, options.quality), "jpg")
+        return Sample(self.source.key(index), image.data, image.extension, metadata)
+
+
+def _build_split(
+    folder: Path, maker: _Maker, indices: Sequence[int], recipe: Mapping[str, Any], workers: int, progress: Progress | None
+) -> None:
+    total = len(indices)
+    if has_index(folder):
+        _check_recipe(folder, recipe)
+        return
+    with ShardWriter(folder, maker.options.samples_per_shard, recipe=recipe) as writer:
+        done = writer.num_completed
+        chunks = [indices[i : i + _CHUNK] for i in range(done, total, _CHUNK)]
+        for samples in _in_order(maker, chunks, workers):
+            for sample in samples:
+                writer.write(sample)
+            done += len(samples)
+            if progress:
+                progress(done, total, f"{folder.name}: faces, captions, questions")
+
+
+def _check_recipe(folder: Path, recipe: Mapping[str, Any]) -> None:
+    import json
+
+    from unif2ace.data.shards import load_index
+
+    before = load_index(folder).recipe
+    if json.loads(json.dumps(recipe)) != before:
+        raise DataError(f"{folder} holds a finished build with other settings; give another folder=..., or remove this one")
+
+
+_worker_maker: _Maker | None = None
+
+
+def _set_maker(maker: _Maker) -> None:
+    global _worker_maker  # noqa: PLW0603 - one per process: a source may be large and is not to travel with every chunk
+    _worker_maker = maker
+
+
+def _make(indices: Sequence[int]) -> list[Sample]:
+    assert _worker_maker is not None
+    return _worker_maker(indices)
+
+
+def _in_order(maker: _Maker, chunks: Sequence[Sequence[int]], workers: int) -> Iterator[list[Sample]]:
+    if workers <= 1 or len(chunks) < 2:
+        yield from map(maker, chunks)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(workers, len(chunks)), _set_maker, (maker,)) as pool:
+        yield from pool.imap(_make, chunks)
+
+
+def _rates(source: Source, indices: Sequence[int]) -> dict[str, float]:
+    step = max(1, len(indices) // _RATES_FROM)
+    return measure_rates(source.record(index) for index in islice(indices, 0, None, step))
+
+
+def _seed(seed: int, key: str) -> int:
+    return int.from_bytes(blake2b(f"{seed}/{key}".encode(), digest_size=6).digest(), "big")
+
+
+def _texts(folder: Path, progress: Progress | None) -> Iterator[str]:
+    reader = ShardReader(folder)
+    for done, sample in enumerate(reader, start=1):
+        yield from (text for text in (sample.metadata.caption, *sample.metadata.captions) if text)
+        yield from (text for question in sample.metadata.qa for text in (question.question, question.answer))
+        if progress and (done % 500 == 0 or done == len(reader)):
+            progress(done, len(reader), "text tokenizer")
+
+

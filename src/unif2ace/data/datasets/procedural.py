@@ -1,0 +1,43 @@
+"""The embedded faces as a data set: built on first use, so that training needs no other command before it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unif2ace.data.build import BuildOptions, build_shards
+from unif2ace.data.datasets.shards import ShardDataset
+from unif2ace.data.shards import has_index
+from unif2ace.data.sources.procedural import ProceduralSource
+from unif2ace.data.text_tokenizer import FILE_NAME
+from unif2ace.progress import progress
+
+
+class ProceduralDataset(ShardDataset):
+    """Drawn faces with exact attributes, captions and questions.
+
+    Args:
+        folder: Where the shards are, or are built on first use.
+        num_samples: Number of faces, both splits together.
+        size: Side in pixels.
+        seed: Of the faces and their text.
+        weight: Its share of the training rows, relative to the other data sets'.
+        workers: Processes that build.
+    """
+
+    def __init__(
+        self, folder: str | Path, num_samples: int = 20_000, size: int = 64, seed: int = 0, weight: float = 1.0, workers: int = 1
+    ) -> None:
+        super().__init__(folder, weight)
+        self.source = ProceduralSource(num_samples, size, seed)
+        self.options = BuildOptions(seed=seed)
+        self.workers = workers
+
+    def prepare(self) -> None:
+        """Builds the shards unless they are there; a build that was stopped goes on.
+
+        Raises:
+            DataError: If the folder holds another build.
+        """
+        if not (has_index(self.folder / "val") and (self.folder / FILE_NAME).is_file()):
+            with progress("embedded faces") as advance:
+                build_shards(self.source, self.folder, self.options, self.workers, advance)

@@ -1,0 +1,38 @@
+"""Shards: webdataset tars of pictures with their metadata, an index for random access, and what keeps them sound."""
+
+from unif2ace.data.shards.decode import decode, decode_image
+from unif2ace.data.shards.encode import encode_jpeg
+from unif2ace.data.shards.faults import Cause, SampleFault
+from unif2ace.data.shards.index import Index, has_index, load_index
+from unif2ace.data.shards.indexing import build_index
+from unif2ace.data.shards.progress import Progress, tracked
+from unif2ace.data.shards.reader import DecodedSample, ShardReader
+from unif2ace.data.shards.sample import Metadata, Question, Sample
+from unif2ace.data.shards.schema import Rules, check_metadata, parse_metadata
+from unif2ace.data.shards.tolerant import DropLog, TolerantReader
+from unif2ace.data.shards.writer import ShardWriter
+
+__all__ = [
+    "Cause",
+    "DecodedSample",
+    "DropLog",
+    "Index",
+    "Metadata",
+    "Progress",
+    "Question",
+    "Rules",
+    "Sample",
+    "SampleFault",
+    "ShardReader",
+    "ShardWriter",
+    "TolerantReader",
+    "build_index",
+    "check_metadata",
+    "decode",
+    "decode_image",
+    "encode_jpeg",
+    "has_index",
+    "load_index",
+    "parse_metadata",
+    "tracked",
+]

@@ -1,0 +1,73 @@
+"""Files that are there whole or not at all, whenever the process or the machine stops."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from unif2ace.errors import DataError
+
+PARTIAL: Final = ".partial"
+_FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+
+def partial_path(path: Path) -> Path:
+    """Where a file is written before it is whole: a sibling, because only within one file system is a move atomic."""
+    return path.with_name(f".{path.name}{PARTIAL}")
+
+
+def publish(file: BinaryIO, path: Path) -> None:
+    """Closes the written sibling and puts it in the place of `path`, durably."""
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+    os.replace(partial_path(path), path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def discard(file: BinaryIO, path: Path) -> None:
+    """Removes the sibling after a failure."""
+    with contextlib.suppress(OSError):
+        file.close()
+    partial_path(path).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write; it takes the place of `path` when the block ends well, else `path` stays as it was.
+
+    Raises:
+        DataError: If the disk is full.
+    """
+    with explained(path):
+        file = partial_path(path).open("wb")
+        try:
+            yield file
+            publish(file, path)
+        except BaseException:
+            discard(file, path)
+            raise
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns the system's "no space left" into an error that says how much there is and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        free = shutil.disk_usage(path.parent).free
+        raise DataError(
+            f"the disk is full: {path.name} could not be written to {path.parent} ({free:,} bytes are free); "
+            "make room and start again, finished shards are kept"
+        ) from error

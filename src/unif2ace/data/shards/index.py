@@ -1,0 +1,164 @@
+"""The index of a shard folder: ``index.json`` (shards, hashes, statistics) and ``index.npy`` (where each file is).
+
+The places are an array because JSON would need seconds and hundreds of megabytes for a million samples; the array is
+mapped into memory, shared by all worker processes, and read without unpickling anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unif2ace.errors import DataError
+
+FORMAT: Final = 1
+HEADER: Final = "index.json"
+PLACES: Final = "index.npy"
+MEND: Final = "make it anew with: unif2ace-data index"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardInfo:
+    """One shard as it was when the index was made."""
+
+    name: str
+    size: int
+    sha256: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What a shard folder holds.
+
+    Attributes:
+        folder: The folder.
+        shards: Its shards, by name.
+        extensions: Types of file, in the order of the columns of `places`.
+        places: One row per sample: ``key``, ``shard``, then for each extension ``offset{n}`` and ``length{n}``, both 0
+            where the sample has no such file.
+        required: What each sample has; ``image`` is any picture.
+        left_out: Number of samples that are not in the index, by cause.
+        conforming: Number of samples whose metadata keeps to the schema.
+        labels: For each of the 46 labels how many samples state true and false; the others state nothing.
+        recipe: What the folder was built from; empty if not built here.
+    """
+
+    folder: Path
+    shards: tuple[ShardInfo, ...]
+    extensions: tuple[str, ...]
+    places: NDArray[np.void]
+    required: tuple[str, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    conforming: int = 0
+    labels: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def key(self, index: int) -> str:
+        """Key of a sample."""
+        return bytes(self.places["key"][index]).decode("ascii")
+
+    def keys(self) -> list[str]:
+        """All keys, in order."""
+        return [key.decode("ascii") for key in self.places["key"].tolist()]
+
+    def header(self) -> dict[str, Any]:
+        """The tree of ``index.json``."""
+        return {
+            "format": FORMAT,
+            "samples": len(self),
+            "required": list(self.required),
+            "extensions": list(self.extensions),
+            "places_sha256": hashlib.sha256(np.ascontiguousarray(self.places).tobytes()).hexdigest(),
+            "schema": {"version": 1, "conforming": self.conforming},
+            "left_out": dict(self.left_out),
+            "labels": {name: list(counts) for name, counts in self.labels.items()},
+            "recipe": dict(self.recipe),
+            "shards": [asdict(shard) for shard in self.shards],
+        }
+
+
+def places_dtype(num_extensions: int, key_length: int) -> np.dtype[np.void]:
+    """Type of a row of `Index.places`."""
+    columns: list[tuple[str, str]] = [("key", f"S{max(key_length, 1)}"), ("shard", "<u4")]
+    for n in range(num_extensions):
+        columns += [(f"offset{n}", "<u8"), (f"length{n}", "<u4")]
+    return np.dtype(columns)
+
+
+def has_index(folder: str | Path) -> bool:
+    """Whether a folder has an index; a folder that is being built gets it last."""
+    return (Path(folder) / HEADER).is_file()
+
+
+def load_index(folder: str | Path) -> Index:
+    """Reads a folder's index and checks that it is consistent in itself; the shards are not opened.
+
+    Args:
+        folder: The shard folder.
+
+    Raises:
+        DataError: If there is no index, or it is damaged or of an unknown format.
+    """
+    folder = Path(folder)
+    path = folder / HEADER
+    if not path.is_file():
+        there = "has no index" if folder.is_dir() else "does not exist"
+        raise DataError(f"{folder} {there}; make one with: unif2ace-data index {folder}")
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        if tree["format"] != FORMAT:
+            raise DataError(f"{path} has format {tree['format']!r}, this version reads {FORMAT}; {MEND} {folder}")
+        index = _parse(folder, tree)
+    except DataError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise DataError(f"{path} or {PLACES} is damaged ({why}); {MEND} {folder}") from error
+    _check(index, tree["places_sha256"])
+    return index
+
+
+def _parse(folder: Path, tree: Mapping[str, Any]) -> Index:
+    return Index(
+        folder,
+        tuple(ShardInfo(**shard) for shard in tree["shards"]),
+        tuple(tree["extensions"]),
+        np.load(folder / PLACES, mmap_mode="r", allow_pickle=False).view(np.ndarray),
+        tuple(tree["required"]),
+        tree["left_out"],
+        tree["schema"]["conforming"],
+        {name: (counts[0], counts[1]) for name, counts in tree["labels"].items()},
+        tree["recipe"],
+    )
+
+
+def _check(index: Index, sha256: str) -> None:
+    """The places decide what is read from where, so none may point outside its shard."""
+    where = index.folder / PLACES
+    places = index.places
+    wanted = places_dtype(len(index.extensions), places.dtype["key"].itemsize if places.dtype.names else 1)
+    if places.dtype != wanted or places.ndim != 1:
+        raise DataError(f"{where} has rows of {places.dtype}, not {wanted}; {MEND} {index.folder}")
+    if hashlib.sha256(places.data).hexdigest() != sha256:
+        raise DataError(f"{where} does not belong to {HEADER} beside it; {MEND} {index.folder}")
+    for shard in index.shards:
+        if Path(shard.name).name != shard.name or not shard.name.endswith(".tar"):
+            raise DataError(f"{index.folder / HEADER}: {shard.name!r} is no name of a shard")
+    sizes = np.array([shard.size for shard in index.shards], dtype=np.uint64)
+    inside = bool((places["shard"] < len(sizes)).all())
+    for n in range(len(index.extensions)):
+        ends = places[f"offset{n}"] + places[f"length{n}"]
+        inside = inside and bool((ends <= sizes[places["shard"]]).all())
+    if not inside or sum(s.samples for s in index.shards) != len(index):
+        raise DataError(f"{where} names places outside its shards; {MEND} {index.folder}")

@@ -1,0 +1,107 @@
+"""What to do about faulty samples: count them, go on, and stop when there are too many.
+
+**How dropping keeps exact resume.** A loader that skips faulty samples shifts everything after them, so that a resumed
+run or another number of ranks sees another order. Here a faulty sample does not shorten anything: in its place stands
+the next sound one (`decoded`), which depends on the data on disk alone, not on what was read before, by whom, or
+in which process. Positions, lengths and equal counts over ranks stay as they are. Evaluation, which must not count
+a sample twice, gets None instead (`decoded_or_none`) and marks the row invalid.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from unif2ace.data.shards.faults import Cause, SampleFault
+from unif2ace.data.shards.reader import DecodedSample, ShardReader
+from unif2ace.errors import DataError
+
+_log = logging.getLogger(__name__)
+
+
+class DropLog:
+    """Counts reads and drops of one process, and says when it is too many.
+
+    Each drop is logged once per sample, with shard, key and cause. The share is of the reads of this process, so the
+    limit means the same with any number of workers.
+
+    Args:
+        max_fraction: Largest share of dropped reads.
+        grace: This many drops are accepted in any case: one bad sample among the first ten is no sign.
+    """
+
+    def __init__(self, max_fraction: float = 0.01, grace: int = 10) -> None:
+        if not 0 <= max_fraction <= 1 or grace < 0:
+            raise DataError(f"max_fraction={max_fraction}, grace={grace}: a share between 0 and 1, and a count >= 0")
+        self.max_fraction, self.grace = max_fraction, grace
+        self.reads = 0
+        self.causes: Counter[Cause] = Counter()
+        self._logged: set[tuple[str, str]] = set()
+
+    @property
+    def drops(self) -> int:
+        """Dropped reads so far; a sample counts each time it is met."""
+        return self.causes.total()
+
+    def drop(self, fault: SampleFault) -> None:
+        """Counts a faulty read.
+
+        Raises:
+            DataError: If more than `max_fraction` of the reads and more than `grace` were dropped.
+        """
+        self.causes[fault.cause] += 1
+        if (place := (fault.shard, fault.key)) not in self._logged:
+            self._logged.add(place)
+            extra = {"shard": fault.shard, "key": fault.key, "cause": fault.cause}
+            _log.warning("dropped (%s): %s", fault.cause, fault, extra=extra)
+        if self.drops > self.grace and self.drops > self.max_fraction * self.reads:
+            raise DataError(
+                f"{self.drops} of {self.reads} samples read were faulty ({self}), more than max_fraction="
+                f"{self.max_fraction}; the last was: {fault}. See all with: unif2ace-data validate"
+            ) from fault
+
+    def __str__(self) -> str:
+        return ", ".join(f"{cause} {number}" for cause, number in self.causes.most_common()) or "none"
+
+
+class TolerantReader:
+    """A `ShardReader` that goes on over faulty samples.
+
+    Args:
+        reader: What is read.
+        log: Counts the drops; it may be shared by several readers.
+    """
+
+    def __init__(self, reader: ShardReader, log: DropLog | None = None) -> None:
+        self.reader = reader
+        self.log = log or DropLog()
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def decoded(self, index: int) -> DecodedSample:
+        """The sample at a place or, if it is faulty, the next sound one (from the start again after the last).
+
+        Its `index` says which it is.
+
+        Raises:
+            DataError: If too many are faulty.
+        """
+        for step in range(len(self.reader)):
+            found = self.decoded_or_none((index + step) % len(self.reader))
+            if found is not None:
+                return found
+        raise DataError(f"{self.reader.folder}: every sample is faulty ({self.log}); see: unif2ace-data validate")
+
+    def decoded_or_none(self, index: int) -> DecodedSample | None:
+        """The sample at a place, or None if it is faulty.
+
+        Raises:
+            DataError: If too many are faulty.
+        """
+        self.log.reads += 1
+        try:
+            return self.reader.decoded(index)
+        except SampleFault as fault:
+            self.log.drop(fault)
+            return None

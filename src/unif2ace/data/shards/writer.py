@@ -1,0 +1,191 @@
+"""Writing a shard folder that survives being killed: finished shards stay, and the end result is the same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from unif2ace.data.shards.atomic import PARTIAL, replacing
+from unif2ace.data.shards.decode import DECODERS, IMAGE_EXTENSIONS
+from unif2ace.data.shards.faults import SampleFault
+from unif2ace.data.shards.index import Index, has_index
+from unif2ace.data.shards.indexing import build_index
+from unif2ace.data.shards.layout import FACES, arrange, shown
+from unif2ace.data.shards.open_shard import OpenShard
+from unif2ace.data.shards.progress import Progress
+from unif2ace.data.shards.sample import KEY_PATTERN, Sample
+from unif2ace.data.shards.schema import DEFAULT_RULES, Rules, check_metadata
+from unif2ace.data.shards.tar import scan_tar
+from unif2ace.errors import DataError
+
+BUILD: Final = "build.json"  # there while a build is unfinished
+
+
+class ShardWriter:
+    """Writes samples into ``shard-000000.tar``, ``shard-000001.tar``, ... and at the end the index.
+
+    A shard appears under its name when it is whole and on disk. Opened on a folder whose build was interrupted, the
+    writer keeps the finished shards; the caller goes on with sample number `num_completed` of the same sequence.
+    Tars carry no time and no user, so an interrupted build ends in the same bytes as one that was not.
+
+    Use it as a context manager: leaving the block normally finishes the build, leaving it by an exception keeps what
+    is finished for the next start.
+
+    Args:
+        folder: Where to; made if missing.
+        samples_per_shard: Samples in each shard but the last.
+        recipe: All that decides the samples, as plain JSON: going on with another recipe is refused.
+        required: Extensions that every sample must have; ``image`` is any picture.
+        rules: What metadata must keep to.
+        progress: Told while the index is made.
+
+    Raises:
+        DataError: If the folder holds a finished build, one of another recipe or shard size, or foreign tars.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        samples_per_shard: int = 1000,
+        *,
+        recipe: Mapping[str, Any] | None = None,
+        required: Sequence[str] = FACES,
+        rules: Rules = DEFAULT_RULES,
+        progress: Progress | None = None,
+    ) -> None:
+        if samples_per_shard < 1:
+            raise DataError(f"samples_per_shard={samples_per_shard}: it must be at least 1")
+        self.folder, self.samples_per_shard = Path(folder), samples_per_shard
+        self._required, self._rules, self._progress = tuple(required), rules, progress
+        self._recipe = json.loads(json.dumps(dict(recipe or {})))
+        self._keys: set[str] = set()
+        self._shards = 0
+        self._open: OpenShard | None = None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._check_build()
+        self._keep_finished()
+
+    @property
+    def num_completed(self) -> int:
+        """Samples in finished shards: where the caller goes on."""
+        return len(self._keys) - (self._open.samples if self._open else 0)
+
+    def write(self, sample: Sample) -> None:
+        """Adds a sample.
+
+        Raises:
+            DataError: If the key is no key or was written before, the metadata breaks the schema, the picture is of an
+                unknown type, or the disk is full. The writer can go on after a sample it refused.
+        """
+        if sample.extension not in IMAGE_EXTENSIONS:
+            known = ", ".join(IMAGE_EXTENSIONS)
+            raise DataError(f"sample {shown(sample.key)}: {sample.extension!r} is no type of picture; use {known}")
+        try:
+            check_metadata(sample.metadata.to_json(), self._rules)
+            text = sample.metadata.encode()
+        except SampleFault as fault:
+            raise fault.at("", sample.key) from fault
+        except (TypeError, ValueError) as error:
+            raise DataError(f"sample {shown(sample.key)}: the metadata is no plain JSON: {error}") from error
+        self.write_files(sample.key, {sample.extension: sample.image, "json": text, **sample.others})
+
+    def write_files(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Adds a sample as files by extension, unchecked but for key and types: for pre-computed tokens and features.
+
+        Raises:
+            DataError: If the key is no key or was written before, a file is of an unknown type or a required one is
+                missing, or the disk is full.
+        """
+        if not KEY_PATTERN.fullmatch(key):
+            raise DataError(f"key {shown(key)} has others than 1 to 80 of the characters a-z, 0-9, _ and -")
+        if key in self._keys:
+            raise DataError(f"key {key!r} was written before; each sample needs its own")
+        present = {*files, *(["image"] if any(e in IMAGE_EXTENSIONS for e in files) else [])}
+        if missing := [name for name in self._required if name not in present]:
+            raise DataError(f"sample {key!r} has no {missing[0]}; it needs {' and '.join(self._required)}")
+        if unknown := [e for e in files if e.rpartition(".")[2] not in DECODERS]:
+            raise DataError(f"sample {key!r}: file type .{unknown[0]} is none of {', '.join(DECODERS)}")
+        if self._open is None:
+            self._open = OpenShard(self.folder / f"shard-{self._shards:06d}.tar")
+        self._open.write(key, files)
+        self._keys.add(key)
+        if self._open.samples == self.samples_per_shard:
+            self._finish_shard()
+
+    def finish(self) -> Index:
+        """Writes the last shard and the index.
+
+        Raises:
+            DataError: If nothing was written or the disk is full.
+        """
+        if self._open is not None:
+            self._finish_shard()
+        index = build_index(self.folder, required=self._required, recipe=self._recipe, progress=self._progress)
+        (self.folder / BUILD).unlink(missing_ok=True)
+        return index
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.finish()
+        elif self._open is not None:
+            self._open.abandon()
+
+    def _finish_shard(self) -> None:
+        assert self._open is not None
+        self._open.finish()
+        self._open = None
+        self._shards += 1
+
+    def _check_build(self) -> None:
+        """Begins a build, or makes sure that it is the same that goes on."""
+        build = {"samples_per_shard": self.samples_per_shard, "required": [*self._required], "recipe": self._recipe}
+        path = self.folder / BUILD
+        if has_index(self.folder):
+            raise DataError(f"{self.folder} holds a finished build; give another folder or remove this one")
+        if not path.exists():
+            if any(self.folder.glob("*.tar")):
+                raise DataError(f"{self.folder} holds tars that were not written here; give another folder")
+            with replacing(path) as file:
+                file.write(json.dumps(build, indent=1).encode())
+            return
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DataError(f"{path} is damaged; remove {self.folder} and build anew") from error
+        if changed := _differences(before, build):
+            raise DataError(
+                f"{self.folder} holds an unfinished build with other settings: {'; '.join(changed)}. "
+                "Use the same settings to go on, or give another folder"
+            )
+
+    def _keep_finished(self) -> None:
+        for leftover in self.folder.glob(f".*{PARTIAL}"):
+            leftover.unlink()
+        for path in sorted(self.folder.glob("shard-*.tar")):
+            entries = arrange(scan_tar(path), path.name, self._required).entries
+            if path.name != f"shard-{self._shards:06d}.tar" or len(entries) > self.samples_per_shard:
+                raise DataError(f"{path} does not belong to this build; remove {self.folder} and build anew")
+            if len(entries) < self.samples_per_shard:  # the last one of a build that was stopped before its index
+                path.unlink()
+                break
+            self._keys.update(entry.key for entry in entries)
+            self._shards += 1
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:
+    out = []
+    for name in sorted({*before, *now}):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            out += _differences(old, new, f"{path}{name}.")
+        elif old != new:
+            out.append(f"{path}{name} was {old!r} and is {new!r}")
+    return out

@@ -1,0 +1,57 @@
+"""The square that FFHQ cuts around a face (Karras et al., CVPR 2019, appendix A), from eyes and mouth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def face_square(left_eye: NDArray[np.floating], right_eye: NDArray[np.floating], mouth: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Corners of the square, turned so that the face in it is upright.
+
+    Formula:
+        ``e`` from eye to eye, ``m`` from the eyes' middle to the mouth; the square's x axis is ``e - rot90(m)``, scaled
+        to half a side of ``max(2 |e|, 1.8 |m|)``; its centre lies ``0.1 m`` below the eyes.
+
+    Args:
+        left_eye: Centre of the eye at the viewer's left, (x, y) in pixels.
+        right_eye: Centre of the other eye.
+        mouth: Middle of the mouth's corners.
+
+    Returns:
+        Corners (4, 2) as (x, y): top left, bottom left, bottom right, top right.
+    """
+    middle = (left_eye + right_eye) / 2
+    across, down = right_eye - left_eye, mouth - middle
+    x_axis = across + np.array([down[1], -down[0]])
+    half = max(2.0 * np.hypot(*across), 1.8 * np.hypot(*down))
+    x_axis = x_axis / max(float(np.hypot(*x_axis)), 1e-9) * half
+    y_axis = np.array([-x_axis[1], x_axis[0]])
+    centre = middle + 0.1 * down
+    return np.stack([centre - x_axis - y_axis, centre - x_axis + y_axis, centre + x_axis + y_axis, centre + x_axis - y_axis])
+
+
+def cut_square(pixels: NDArray[np.uint8], corners: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
+    """The part of a picture within a square, mirrored where the square reaches over the picture's edge.
+
+    Args:
+        pixels: RGB, shape (H, W, 3).
+        corners: As `face_square` gives them.
+        size: Side of the result in pixels.
+
+    Returns:
+        RGB, shape (size, size, 3).
+    """
+    height, width = pixels.shape[:2]
+    over = [-corners.min(axis=0), corners.max(axis=0) - (width, height)]
+    margin = max(0, math.ceil(float(np.max(over)))) + 2  # 2: what the cubic filter reads beyond the last pixel
+    padded = Image.fromarray(np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="reflect"))
+    # Sampled at least as finely as the picture is, then reduced: a square much larger than `size` would alias.
+    side = float(np.hypot(*(corners[3] - corners[0])))
+    fine = size * max(1, math.ceil(side / size))
+    quad = tuple((corners + margin).ravel().tolist())
+    image = padded.transform((fine, fine), Image.Transform.QUAD, quad, Image.Resampling.BICUBIC)
+    return np.asarray(image if fine == size else image.resize((size, size), Image.Resampling.LANCZOS))

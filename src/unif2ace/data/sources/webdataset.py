@@ -1,0 +1,241 @@
+"""A folder of tar shards as webdataset writes them: pictures, each with a JSON file of the same name."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from unif2ace.data.attributes import AttributeMapping, AttributeRecord
+from unif2ace.data.shards.decode import decode_json
+from unif2ace.data.shards.faults import SampleFault
+from unif2ace.data.shards.indexing import list_shards
+from unif2ace.data.shards.layout import arrange, image_extension, split_name
+from unif2ace.data.shards.sample import SCHEMA_VERSION
+from unif2ace.data.shards.schema import check_metadata
+from unif2ace.data.shards.tar import Member, scan_tar
+from unif2ace.data.sources.base import SourceItem
+from unif2ace.data.sources.paths import check_name, existing_folder, unique_keys
+from unif2ace.data.sources.pictures import check_size, picture_type, square_picture
+from unif2ace.data.sources.tables import parse_value
+from unif2ace.errors import DataError, nearest
+
+_log = logging.getLogger(__name__)
+
+
+class _Place(NamedTuple):
+    """Where one sample is: number of its shard, and offset and length of its picture."""
+
+    key: str
+    shard: int
+    offset: int
+    length: int
+
+
+class _Told(NamedTuple):
+    """What a sample's JSON says."""
+
+    record: AttributeRecord
+    licence: str
+    identity: str | None
+    captions: tuple[str, ...]
+    provenance: Mapping[str, Any]
+
+
+@dataclass(kw_only=True, eq=False)
+class WebDatasetSource:
+    """All samples of the ``*.tar`` in a folder that have a picture (jpg, png or webp) and a JSON file.
+
+    Nothing is unpacked: the headers of the tars are read once, pictures by their offsets. A faulty sample is left out
+    and counted in `skipped`, by cause; a shard that cannot be read at all counts as one of the cause ``shard``.
+    Samples of this project's own format (``"schema": 1``) are taken as they are, without their questions. The terms
+    are those that the samples state.
+
+    Args:
+        path: Folder of the shards.
+        mapping: Attribute mapping of the samples' labels, such as ``celeba``; None if they are fields and labels of
+            the taxonomy.
+        attributes_key: Entry of the JSON with the labels: a list of those that hold, every other one being false, or
+            an object of values; None to take none.
+        identity_key: Entry that says who is in the picture; without it a picture counts as another person.
+        licence_key: Entry with the terms.
+        licence: Terms of samples that state none; None leaves such samples out.
+        caption_key: Entry with a caption or a list of captions; None to take none.
+        size: Side of the pictures in pixels; None keeps square files as they are and cuts others to a square.
+        name: Short name, written into every sample.
+
+    Raises:
+        ConfigError: If a setting is out of range.
+        DataError: If there is no shard, or no sample without a fault.
+    """
+
+    path: str
+    mapping: str | None = "celeba"
+    attributes_key: str | None = "attributes"
+    identity_key: str | None = "identity"
+    licence_key: str = "licence"
+    licence: str | None = None
+    caption_key: str | None = None
+    size: int | None = None
+    name: str = "webdataset"
+    skipped: Counter[str] = field(init=False, default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        check_size(self.size)
+        self._mapping = AttributeMapping(self.mapping) if self.mapping else None
+        self._folder = existing_folder(self.path)
+        self._shards = list_shards(self._folder)
+        self._places: list[_Place] = []
+        self._trees: list[bytes] = []
+        self._people: list[str] = []
+        self._examples: dict[str, str] = {}
+        entries: Counter[str] = Counter()
+        for place, data in self._samples():
+            try:
+                tree = decode_json(data)
+                told = self._told(tree)
+            except SampleFault as fault:
+                self._skip(fault.at(self._shards[place.shard].name, place.key))
+                continue
+            entries.update(tree.keys())
+            self._places.append(place)
+            self._trees.append(data)
+            self._people.append(told.identity or f"{self.name}-{place.key}")
+        self._report()
+        if self.attributes_key and not entries[self.attributes_key]:
+            there = ", ".join(entries)
+            hint = nearest(self.attributes_key, entries)
+            raise DataError(f"no sample has an entry {self.attributes_key!r}{hint} (source.attributes_key; there are {there})")
+
+    def _samples(self) -> Iterator[tuple[_Place, bytes]]:
+        """Places of all samples that are whole, with their JSON."""
+        for number, members in self._renamed():
+            shard = self._shards[number]
+            layout = arrange(members, shard.name)
+            for fault in layout.faults:
+                self._skip(fault)
+            with shard.open("rb") as file:
+                for entry in layout.entries:
+                    offset, length = entry.files[image_extension(entry.files) or ""]
+                    json_offset, json_length = entry.files["json"]
+                    if picture_type(os.pread(file.fileno(), 12, offset)) is None:
+                        message = "its picture is no JPEG, PNG or WebP"
+                        self._skip(SampleFault("image", message, shard.name, entry.key))
+                        continue
+                    yield _Place(entry.key, number, offset, length), os.pread(file.fileno(), json_length, json_offset)
+
+    def _renamed(self) -> Iterator[tuple[int, list[Member]]]:
+        """Members of each shard, under keys that are unique in all of them and of the characters of keys."""
+        scanned: list[tuple[int, list[Member]]] = []
+        for number, shard in enumerate(self._shards):
+            try:
+                scanned.append((number, [m for m in scan_tar(shard) if m.length >= 0]))
+            except SampleFault as fault:
+                self._skip(fault)
+        names = list(dict.fromkeys((number, split_name(m.name)[0]) for number, members in scanned for m in members))
+        places = [f"{self._shards[number].name}/{key}" for number, key in names]
+        keys = dict(zip(names, unique_keys([key for _, key in names], places), strict=True))
+        for number, members in scanned:
+            yield number, [m._replace(name=".".join((keys[number, k], e))) for m in members for k, e in [split_name(m.name)]]
+
+    def _skip(self, fault: SampleFault) -> None:
+        self.skipped[fault.cause] += 1
+        self._examples.setdefault(fault.cause, str(fault))
+
+    def _report(self) -> None:
+        lines = [f"{number} of cause {cause!r}, the first: {self._examples[cause]}" for cause, number in self.skipped.items()]
+        if not self._places:
+            raise DataError("\n  ".join([f"{self._folder}: no sample without a fault in {len(self._shards)} shards", *lines]))
+        for line in lines:
+            _log.warning("%s: left out %s", self._folder, line)
+
+    def _told(self, tree: Any) -> _Told:
+        """What a JSON tree says, by our schema or by the configured entries."""
+        if not isinstance(tree, dict):
+            raise SampleFault("schema", f"its JSON is {str(tree)[:40]!r}, not an object")
+        if tree.get("schema") == SCHEMA_VERSION and isinstance(tree.get("attributes"), dict):
+            data = check_metadata(tree)
+            captions = (*((data.caption,) if data.caption else ()), *data.captions)
+            return _Told(data.record, data.licence, data.identity, captions, data.provenance)
+        licence = tree.get(self.licence_key) or self.licence
+        if not licence or not isinstance(licence, str):
+            raise SampleFault("missing", f"states no licence in {self.licence_key!r}; set source.licence if you know it")
+        person = tree.get(self.identity_key) if self.identity_key else None
+        captions = tree.get(self.caption_key) if self.caption_key else None
+        listed = captions if isinstance(captions, list) else [captions]
+        return _Told(
+            self._record(tree.get(self.attributes_key) if self.attributes_key else None),
+            licence,
+            None if person in (None, "") else str(person),
+            tuple(text for caption in listed if caption and (text := str(caption).strip())),
+            {"source": tree["source"]} if isinstance(tree.get("source"), str) else {},
+        )
+
+    def _record(self, labels: Any) -> AttributeRecord:
+        try:
+            if labels is None:
+                return AttributeRecord()
+            if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
+                mapped = self._mapping
+                return mapped.of_positive(labels) if mapped else AttributeRecord(dict.fromkeys(labels, True))
+            if isinstance(labels, dict):
+                mapped = self._mapping
+                return mapped({n: _truth(v) for n, v in labels.items()}) if mapped else AttributeRecord(labels)
+        except DataError as error:
+            raise SampleFault("schema", f"entry {self.attributes_key!r}: {error}") from error
+        raise SampleFault("schema", f"entry {self.attributes_key!r} is {str(labels)[:40]!r}, not a list of names or an object")
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def key(self, index: int) -> str:
+        """The sample's own key, spelled with ``a-z0-9_-``; with a hash where two are spelled alike."""
+        return self._places[index].key
+
+    def identity(self, index: int) -> str:
+        """Who is in the picture as the sample says it, else the source's name and the key."""
+        return self._people[index]
+
+    def record(self, index: int) -> AttributeRecord:
+        """What the sample's labels say."""
+        return self._told(decode_json(self._trees[index])).record
+
+    def items(self, indices: Sequence[int]) -> list[SourceItem]:
+        """The pictures at these places.
+
+        Raises:
+            DataError: If a picture cannot be read; the message names shard and key.
+        """
+        return [self._item(i) for i in indices]
+
+    def _item(self, index: int) -> SourceItem:
+        place = self._places[index]
+        shard = self._shards[place.shard]
+        where = f"shard {shard}, sample {place.key}"
+        try:
+            with shard.open("rb") as file:
+                data = os.pread(file.fileno(), place.length, place.offset)
+        except OSError as error:
+            raise DataError(f"{where} cannot be read: {error.strerror or error}") from error
+        told = self._told(decode_json(self._trees[index]))
+        provenance = {**told.provenance, "shard": shard.name}
+        return SourceItem(square_picture(data, self.size, where), told.record, told.licence, told.captions, provenance)
+
+    def describe(self) -> dict[str, Any]:
+        """The settings, with a fingerprint of the samples' places and JSON instead of the path."""
+        settings = ("name", "mapping", "attributes_key", "identity_key", "licence_key", "licence", "caption_key", "size")
+        digest = sha256()
+        for place, tree in zip(self._places, self._trees, strict=True):
+            digest.update(f"{self._shards[place.shard].name}\0{place.key}\0{place.length}\0".encode() + tree)
+        return {**{setting: getattr(self, setting) for setting in settings}, "samples": digest.hexdigest()}
+
+
+def _truth(value: object) -> bool | None:
+    said = parse_value(value)
+    return None if said is None else said is True

@@ -1,0 +1,59 @@
+"""What a run ran under, written into its folder before it starts: configuration, command line, code and versions."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+PACKAGES = ("unif2ace", "torch", "torchvision", "lightning", "hydra-core", "timm", "numpy", "webdataset")
+
+
+def write_snapshot(config: DictConfig, folder: str | Path) -> None:
+    """Writes ``config.yaml`` (resolved) and ``environment.json`` into a run's folder.
+
+    Args:
+        config: What the run was composed of.
+        folder: The run's folder; made if it is missing.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+    (folder / "environment.json").write_text(json.dumps(environment(), indent=1) + "\n", encoding="utf-8")
+
+
+def environment() -> dict[str, Any]:
+    """The command line, the state of the code, and the versions that a run depends on."""
+    return {"argv": sys.argv, "git": git_state(), "python": platform.python_version(), "platform": platform.platform(), **_versions()}
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit of the package's checkout and whether it was changed since; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        commit = _git("rev-parse", "HEAD", at=here)
+        changed = _git("status", "--porcelain", at=here)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "changed": bool(changed)}
+
+
+def _git(*words: str, at: Path) -> str:
+    done = subprocess.run(["git", *words], cwd=at, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found

@@ -1,0 +1,1 @@
+"""Losses as Lightning callbacks: one objective a file, swapped with `loss=[...]`."""

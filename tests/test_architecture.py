@@ -1,0 +1,110 @@
+"""Imports run one way, rooms keep their names, and files stay readable."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "unif2ace"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "types": set(),
+    "progress": set(),
+    "diffusion": {"types", "errors"},
+    "nets": {"diffusion", "types", "errors"},
+    "losses": {"diffusion", "types", "errors"},
+    "metrics": {"diffusion", "types", "errors"},
+    "modules": {"losses", "metrics", "nets", "diffusion", "types", "errors"},
+    "callbacks": {"losses", "metrics", "nets", "diffusion", "types", "errors"},
+    "data": {"losses", "metrics", "nets", "diffusion", "types", "errors", "progress"},
+    "app": {"losses", "metrics", "nets", "diffusion", "types", "errors", "progress"},
+    "engine": {"modules", "callbacks", "data", "app", "losses", "metrics", "nets", "diffusion", "types", "errors", "progress"},
+    "commands": {"engine", "modules", "callbacks", "data", "app", "losses", "metrics", "nets", "diffusion", "types", "errors", "progress"},
+}
+"""The rooms, and which other rooms each may enter."""
+
+OUTSIDE = {
+    "nets": {"lightning", "hydra", "omegaconf"},
+    "losses": {"hydra", "omegaconf"},
+    "diffusion": {"lightning", "hydra", "omegaconf"},
+    "modules": {"hydra", "omegaconf"},
+    "callbacks": {"hydra", "omegaconf"},
+    "metrics": {"hydra", "omegaconf"},
+    "data": {"hydra", "omegaconf"},
+    "app": {"hydra", "omegaconf"},
+}
+"""Packages that a room must not import."""
+
+LIGHT = ("data/attributes", "data/faces", "data/language", "data/shards", "data/sources", "engine", "commands")
+"""Folders that import no torch when they are imported: commands answer at once, and workers start quickly."""
+
+BANNED = {"utils", "helpers", "common", "misc", "components"}
+
+
+def _room(file: Path) -> str:
+    return file.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def _imports(file: Path, top_level: bool = False) -> set[str]:
+    tree = ast.parse(file.read_text())
+    nodes = tree.body if top_level else ast.walk(tree)
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_run_one_way(file: Path):
+    room = _room(file)
+    if room == "__init__":
+        return
+    for name in _imports(file):
+        parts = name.split(".")
+        if parts[0] == "unif2ace" and len(parts) > 1 and parts[1] in MAY_IMPORT and parts[1] != room:
+            assert parts[1] in MAY_IMPORT[room], f"{room} must not import {name}"
+        assert parts[0] not in OUTSIDE.get(room, set()), f"{room} must not import {name}"
+
+
+def test_every_room_has_its_rule():
+    assert {_room(f) for f in FILES} - {"__init__"} <= MAY_IMPORT.keys()
+
+
+@pytest.mark.parametrize("folder", LIGHT)
+def test_light_folders_import_no_torch(folder: str):
+    if not (SOURCE / folder).is_dir():
+        pytest.skip(f"{folder} does not exist yet")
+    names = [".".join(("unif2ace", *f.relative_to(SOURCE).with_suffix("").parts)) for f in FILES if f.is_relative_to(SOURCE / folder)]
+    lines = "".join(f"import {n.removesuffix('.__init__')}\n" for n in names if not n.endswith("__main__"))
+    code = f"import sys\n{lines}assert not (bad := {{'torch', 'lightning', 'webdataset'}} & sys.modules.keys()), bad"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_files_and_functions_stay_readable(file: Path):
+    text = file.read_text()
+    assert len(text.splitlines()) <= 400, f"{file.name} is over 400 lines: split it"
+    assert file.stem not in BANNED
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 60, f"{file.name}: {node.name} is over 60 lines"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_public_things_are_documented(file: Path):
+    tree = ast.parse(file.read_text())
+    assert ast.get_docstring(tree), f"{file.name} has no docstring"
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{file.name}: {node.name} has no docstring"

@@ -1,0 +1,82 @@
+"""Every yaml is found by globbing: it composes, what it names can be built, and its name is its target's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from unif2ace.engine import compose, instantiate
+
+ROOT = Path(__file__).parents[1] / "configs"
+COMMANDS = sorted(p.stem for p in ROOT.glob("*.yaml"))
+GROUPS = sorted(p for p in ROOT.glob("*/**/*.yaml") if p.parts[len(ROOT.parts)] not in ("frame",))
+
+MISSING = {
+    "folder": "{tmp}/folder",
+    "path": "{tmp}/faces",
+}
+"""Values for keys that a person must give (`???`), by their last name."""
+
+
+@pytest.fixture(autouse=True)
+def _a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("UNIF2ACE_ROOT", str(tmp_path))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_composes(command: str):
+    config = compose(command)
+    OmegaConf.to_container(config, resolve=True)
+
+
+def _host(group: str) -> str:
+    """A command whose defaults have the group."""
+    for command in COMMANDS:
+        if re.search(rf"^\s*- (override )?/?{group}(@\S+)?:", (ROOT / f"{command}.yaml").read_text(), re.MULTILINE):
+            return command
+    raise AssertionError(f"no command has the group {group!r}: nobody can select it")
+
+
+@pytest.mark.parametrize("file", GROUPS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_choice_composes_and_its_targets_exist(file: Path, tmp_path: Path):
+    group = str(file.parent.relative_to(ROOT))
+    host = _host(group)
+    config = compose(host, [f"{group}={file.stem}"] if group != "paths" else [])
+    for node in _targets(OmegaConf.to_container(config, resolve=True)):
+        instantiable = {**_filled(node, tmp_path), "_partial_": True}
+        instantiate(instantiable)
+
+
+@pytest.mark.parametrize("file", GROUPS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_file_is_named_like_the_module_of_its_target(file: Path):
+    tree = yaml.safe_load(file.read_text()) or {}
+    tops = [tree, *(v for v in tree.values() if isinstance(v, dict))] if "_target_" not in tree else [tree]
+    for node in tops:
+        target = node.get("_target_", "")
+        if target.startswith("unif2ace.") and file.parent.name not in ("experiment", "debug", "callbacks", "logger"):
+            assert target.split(".")[-2] == file.stem, f"{file.name} builds {target}"
+
+
+@pytest.mark.parametrize("group", ["dataset", "view", "loss", "callbacks"])
+def test_a_slot_file_holds_one_key_named_like_itself(group: str):
+    for file in (ROOT / group).glob("*.yaml"):
+        tree = yaml.safe_load(file.read_text()) or {}
+        if "defaults" not in tree and tree:
+            assert list(tree) == [file.stem]
+
+
+def _targets(node: Any) -> list[dict[str, Any]]:
+    if isinstance(node, dict):
+        return ([node] if "_target_" in node else []) + [t for v in node.values() for t in _targets(v)]
+    return [t for v in node for t in _targets(v)] if isinstance(node, list) else []
+
+
+def _filled(node: Any, tmp: Path) -> Any:
+    if isinstance(node, dict):
+        return {k: MISSING[k].format(tmp=tmp) if v == "???" else _filled(v, tmp) for k, v in node.items()}
+    return [_filled(v, tmp) for v in node] if isinstance(node, list) else node
