@@ -24,8 +24,33 @@ MAY_IMPORT: dict[str, set[str]] = {
     "callbacks": {"losses", "metrics", "nets", "diffusion", "types", "errors"},
     "data": {"losses", "metrics", "nets", "diffusion", "types", "errors", "progress"},
     "app": {"losses", "metrics", "nets", "diffusion", "types", "errors", "progress"},
-    "engine": {"modules", "callbacks", "data", "app", "losses", "metrics", "nets", "diffusion", "types", "errors", "progress"},
-    "commands": {"engine", "modules", "callbacks", "data", "app", "losses", "metrics", "nets", "diffusion", "types", "errors", "progress"},
+    "engine": {
+        "modules",
+        "callbacks",
+        "data",
+        "app",
+        "losses",
+        "metrics",
+        "nets",
+        "diffusion",
+        "types",
+        "errors",
+        "progress",
+    },
+    "commands": {
+        "engine",
+        "modules",
+        "callbacks",
+        "data",
+        "app",
+        "losses",
+        "metrics",
+        "nets",
+        "diffusion",
+        "types",
+        "errors",
+        "progress",
+    },
 }
 """The rooms, and which other rooms each may enter."""
 
@@ -84,7 +109,11 @@ def test_every_room_has_its_rule():
 def test_light_folders_import_no_torch(folder: str):
     if not (SOURCE / folder).is_dir():
         pytest.skip(f"{folder} does not exist yet")
-    names = [".".join(("unif2ace", *f.relative_to(SOURCE).with_suffix("").parts)) for f in FILES if f.is_relative_to(SOURCE / folder)]
+    names = [
+        ".".join(("unif2ace", *f.relative_to(SOURCE).with_suffix("").parts))
+        for f in FILES
+        if f.is_relative_to(SOURCE / folder)
+    ]
     lines = "".join(f"import {n.removesuffix('.__init__')}\n" for n in names if not n.endswith("__main__"))
     code = f"import sys\n{lines}assert not (bad := {{'torch', 'lightning', 'webdataset'}} & sys.modules.keys()), bad"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -90,7 +90,7 @@ class LossTerm:
 
     @property
     def mean(self) -> Tensor:
-        """float (), `total` over `count`; 0, still tied to the graph, where nothing contributed."""
+        """Float (), `total` over `count`; 0, still tied to the graph, where nothing contributed."""
         return self.total / self.count.clamp(min=1)
 
 

@@ -37,7 +37,9 @@ def train(config: DictConfig) -> dict[str, float]:
     losses = instantiate_slots(config.get("loss"), "loss", allow=allow)
     callbacks = instantiate_slots(config.get("callbacks"), "callbacks", allow=allow)
     loggers = instantiate_slots(config.get("logger"), "logger", allow=allow)
-    trainer = instantiate(config.trainer, allow=allow, callbacks=[*losses.values(), *callbacks.values()], logger=[*loggers.values()])
+    trainer = instantiate(
+        config.trainer, allow=allow, callbacks=[*losses.values(), *callbacks.values()], logger=[*loggers.values()]
+    )
     if trainer.is_global_zero:
         write_snapshot(config, config.run_dir)
     trainer.fit(module, datamodule=data, ckpt_path=config.ckpt, weights_only=True)

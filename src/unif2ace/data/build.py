@@ -6,6 +6,7 @@ build that was stopped goes on where its last whole shard ends.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from unif2ace.data.language import Style, ask_questions, measure_rates, write_caption
-from unif2ace.data.shards import Metadata, Progress, Sample, ShardReader, ShardWriter, encode_jpeg, has_index
+from unif2ace.data.shards import Metadata, Progress, Sample, ShardReader, ShardWriter, encode_jpeg, has_index, load_index
 from unif2ace.data.shards.sample import Question
 from unif2ace.data.sources.base import EncodedImage, Source, SourceItem
-from unif2ace.data.text_tokenizer import FILE_NAME, TextTokenizer, train_text_tokenizer
+from unif2ace.data.text_tokenizer import FILE_NAME, train_text_tokenizer
 from unif2ace.errors import ConfigError, DataError
 
 SPLITS = ("train", "val")
@@ -95,11 +96,16 @@ def split_by_identity(source: Source, options: BuildOptions) -> dict[str, list[i
     """
     places: dict[str, list[int]] = {split: [] for split in SPLITS if split == "train" or options.validation > 0}
     for index in range(len(source)):
-        share = int.from_bytes(blake2b(f"{options.seed}/{source.identity(index)}".encode(), digest_size=8).digest(), "big") / 2**64
+        share = (
+            int.from_bytes(blake2b(f"{options.seed}/{source.identity(index)}".encode(), digest_size=8).digest(), "big")
+            / 2**64
+        )
         places["val" if share < options.validation else "train"].append(index)
     for split, indices in places.items():
         if not indices:
-            raise ConfigError(f"{len(source)} pictures leave none for {split}/; add pictures or change validation={options.validation}")
+            raise ConfigError(
+                f"{len(source)} pictures leave none for {split}/; add some or change validation={options.validation}"
+            )
     return places
 
 
@@ -125,7 +131,10 @@ class _Maker:
             captions=captions[1:],
             attributes=item.record,
             qa=tuple(Question(q.question, q.answer, q.kind, q.attribute) for q in questions),
-            provenance={**item.provenance, "steps": ["collect", *(["caption"] if captions else []), *(["ask"] if questions else [])]},
+            provenance={
+                **item.provenance,
+                "steps": ["collect", *(["caption"] if captions else []), *(["ask"] if questions else [])],
+            },
             identity=self.source.identity(index),
         )
         image = item.image
@@ -135,7 +144,12 @@ class _Maker:
 
 
 def _build_split(
-    folder: Path, maker: _Maker, indices: Sequence[int], recipe: Mapping[str, Any], workers: int, progress: Progress | None
+    folder: Path,
+    maker: _Maker,
+    indices: Sequence[int],
+    recipe: Mapping[str, Any],
+    workers: int,
+    progress: Progress | None,
 ) -> None:
     total = len(indices)
     if has_index(folder):
@@ -153,13 +167,11 @@ def _build_split(
 
 
 def _check_recipe(folder: Path, recipe: Mapping[str, Any]) -> None:
-    import json
-
-    from unif2ace.data.shards import load_index
-
     before = load_index(folder).recipe
     if json.loads(json.dumps(recipe)) != before:
-        raise DataError(f"{folder} holds a finished build with other settings; give another folder=..., or remove this one")
+        raise DataError(
+            f"{folder} holds a finished build with other settings; give another folder=..., or remove this one"
+        )
 
 
 _worker_maker: _Maker | None = None
@@ -200,5 +212,3 @@ def _texts(folder: Path, progress: Progress | None) -> Iterator[str]:
         yield from (text for question in sample.metadata.qa for text in (question.question, question.answer))
         if progress and (done % 500 == 0 or done == len(reader)):
             progress(done, len(reader), "text tokenizer")
-
-

@@ -71,7 +71,7 @@ class Collate:
         text = {} if self.tokenizer is None else self._text(rows)
         return Batch(
             task=torch.tensor([row.task for row in rows], dtype=torch.int8),
-            index=torch.tensor([ref.index for ref in refs]),
+            index=torch.tensor([ref.position for ref in refs]),
             valid=torch.tensor([ref.valid for ref in refs]),
             image=torch.from_numpy(np.stack([row.image for row in rows])).permute(0, 3, 1, 2).contiguous(),
             attributes=torch.from_numpy(np.stack([row.attributes for row in rows])),
@@ -87,6 +87,6 @@ class Collate:
     def _pad(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         assert self.tokenizer is not None
         ids = [i[: self.max_text_tokens] for i in self.tokenizer.encode(texts)]
-        padded = list(zip(*zip_longest(*ids, fillvalue=self.tokenizer.pad_id), strict=True))
-        lengths = torch.tensor([len(i) for i in ids])
-        return torch.tensor(padded or [[] for _ in ids], dtype=torch.int64), lengths
+        columns = zip_longest(*ids, fillvalue=self.tokenizer.pad_id)
+        padded = torch.tensor(list(columns), dtype=torch.int64).reshape(-1, len(ids)).T.contiguous()
+        return padded, torch.tensor([len(i) for i in ids])

@@ -48,6 +48,7 @@ class FaceDataModule(pl.LightningDataModule):
         self,
         datasets: Mapping[str, ShardDataset],
         views: Mapping[str, View],
+        *,
         tokenizer: str | Path | None = None,
         max_text_tokens: int = 256,
         num_workers: int = 0,

@@ -28,7 +28,7 @@ class RowRef(NamedTuple):
         dataset: Number of the data set, likewise.
         sample: Place in the data set.
         cycle: How often the data set was passed through before.
-        index: Place in the view's stream; the key of the row's randomness.
+        position: Place in the view's stream; the key of the row's randomness.
         valid: False if the row only fills up a rank.
     """
 
@@ -36,7 +36,7 @@ class RowRef(NamedTuple):
     dataset: int
     sample: int
     cycle: int
-    index: int
+    position: int
     valid: bool = True
 
 
@@ -54,9 +54,13 @@ class Mixture:
 
     def __init__(self, lengths: Sequence[int], weights: Sequence[float], seed: int) -> None:
         if not lengths or min(lengths) < 1:
-            raise ConfigError(f"data sets of {list(lengths)} samples: each needs at least one; select one with dataset=[...]")
+            raise ConfigError(
+                f"data sets of {list(lengths)} samples: each needs at least one; select one with dataset=[...]"
+            )
         if min(weights) <= 0:
-            raise ConfigError(f"data set weights are {list(weights)}; each must be positive: drop a data set to leave it out")
+            raise ConfigError(
+                f"data set weights are {list(weights)}; each must be positive: drop a data set to leave it out"
+            )
         self.lengths, self.seed = tuple(lengths), seed
         self.pattern = _interleave(np.asarray(weights, float) / sum(weights))
         hits = self.pattern[:, None] == np.arange(len(lengths))
@@ -90,7 +94,9 @@ def _interleave(shares: NDArray[np.float64]) -> NDArray[np.int64]:
         out[place] = np.argmax(shares * (place + 1) - given)
         given[out[place]] += 1
     if given.min() == 0:
-        raise ConfigError(f"data set weights {shares.tolist()}: the smallest is under 0.1 % of the whole; raise or drop it")
+        raise ConfigError(
+            f"data set weights {shares.tolist()}: the smallest is under 0.1 % of the whole; raise or drop it"
+        )
     return out
 
 

@@ -34,7 +34,9 @@ class TextTokenizer:
         file = Path(path)
         file = file / FILE_NAME if file.is_dir() else file
         if not file.is_file():
-            raise DataError(f"no text tokenizer at {file}; `unif2ace-data build` writes one beside the shards, or name another")
+            raise DataError(
+                f"no text tokenizer at {file}; `unif2ace-data build` writes one beside the shards, or name another"
+            )
         try:
             self._tokenizer = Tokenizer.from_file(str(file))
         except Exception as error:
@@ -96,7 +98,11 @@ def train_text_tokenizer(texts: Iterable[str], path: str | Path, vocab_size: int
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False, min_frequency=2
+        vocab_size=vocab_size,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=alphabet,
+        show_progress=False,
+        min_frequency=2,
     )
     tokenizer.train_from_iterator(texts, trainer)
     file = Path(path) / FILE_NAME

@@ -115,18 +115,20 @@ def check_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[
     for group, choice in choices.items():
         if group in typed or str(group).startswith("hydra/") or group == "experiment" or not isinstance(choice, str):
             continue
-        known_names.append(f"{group}={choice}" if choice else f"~{group}")
+        known_names.append(f"{group!s}={choice}" if choice else f"~{group!s}")
     known = recompose(known_names)
     for path, names in _unknown(config, known, ""):
         leaf = path.rpartition(".")[2]
-        raise ConfigError(f"experiment {choices['experiment']!r} sets {path!r}, which nothing reads{nearest(leaf, names)}")
+        raise ConfigError(
+            f"experiment {choices['experiment']!r} sets {path!r}, which nothing reads{nearest(leaf, names)}"
+        )
 
 
 def _unknown(node: Any, known: Any, path: str) -> Iterator[tuple[str, list[str]]]:
     if not isinstance(node, DictConfig) or not isinstance(known, DictConfig) or known._is_none() or node._is_none():
         return
     for key in node:
-        here = f"{path}.{key}" if path else str(key)
+        here = f"{path}.{key!s}" if path else str(key)
         child = node._get_node(key)
         if key not in known:
             is_component = isinstance(child, DictConfig) and "_target_" in child

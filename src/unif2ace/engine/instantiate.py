@@ -58,7 +58,7 @@ def instantiate(config: Any, *, allow: Iterable[str] = (), **kwargs: Any) -> Any
         ConfigError: If a target is not admitted, does not exist, has no such argument or lacks one.
     """
     node = config if OmegaConf.is_config(config) else OmegaConf.create(config)
-    plain = OmegaConf.to_container(node, resolve=True)
+    plain: Any = OmegaConf.to_container(node, resolve=True)
     where = (node._get_full_key(None) or "config") if isinstance(node, DictConfig) else "config"
     given = set(kwargs)
     for path, target in _targets(plain, where):
@@ -126,7 +126,9 @@ def _resolve(path: str, target: str) -> Any:
             known = vars(get_object(module))
         except Exception:
             known = {}
-        raise ConfigError(f"{path}._target_ is {target!r}, which does not exist{nearest(name, known)} ({error})") from error
+        raise ConfigError(
+            f"{path}._target_ is {target!r}, which does not exist{nearest(name, known)} ({error})"
+        ) from error
 
 
 def _check_arguments(path: str, node: dict[str, Any], found: Any, given: set[str]) -> None:
@@ -141,7 +143,9 @@ def _check_arguments(path: str, node: dict[str, Any], found: Any, given: set[str
         raise ConfigError(f"{path}.{name}: {node['_target_']} has no argument {name!r}{hint}")
     if node.get("_partial_") or node.get("_args_"):
         return
-    required = [n for n, p in parameters.items() if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    required = [
+        n for n, p in parameters.items() if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
     for name in required:
         if name not in node and name not in given:
             raise ConfigError(f"{path}.{name} is missing: {node['_target_']} needs it; add `{path}.{name}=...`")

@@ -19,12 +19,12 @@ def world_size(num_nodes: int, devices: int | str | list[int]) -> int:
     Returns:
         At least 1.
     """
-    if isinstance(devices, int) and devices >= 0 or str(devices).isdigit():
-        per_node = int(str(devices))
-    elif devices in ("auto", -1, "-1"):
+    if devices in ("auto", -1, "-1"):
         import torch
 
         per_node = max(1, torch.cuda.device_count())
+    elif isinstance(devices, int) or (isinstance(devices, str) and devices.isdigit()):
+        per_node = int(devices)
     else:
         per_node = len(devices.split(",")) if isinstance(devices, str) else len(devices)
     return max(1, int(num_nodes) * per_node)

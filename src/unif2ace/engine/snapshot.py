@@ -30,7 +30,13 @@ def write_snapshot(config: DictConfig, folder: str | Path) -> None:
 
 def environment() -> dict[str, Any]:
     """The command line, the state of the code, and the versions that a run depends on."""
-    return {"argv": sys.argv, "git": git_state(), "python": platform.python_version(), "platform": platform.platform(), **_versions()}
+    return {
+        "argv": sys.argv,
+        "git": git_state(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **_versions(),
+    }
 
 
 def git_state() -> dict[str, Any] | None:

@@ -62,8 +62,21 @@ class AttributesModule(pl.LightningModule):
         for loss in losses_of(self.trainer):
             term = loss.compute(step)
             total = total + loss.weight * term.mean
-            self.log(f"{stage}/{loss.name}", term.mean.detach(), batch_size=rows, on_epoch=stage == "val", sync_dist=stage == "val")
-        self.log(f"{stage}/loss", total.detach(), batch_size=rows, prog_bar=True, on_epoch=stage == "val", sync_dist=stage == "val")
+            self.log(
+                f"{stage}/{loss.name}",
+                term.mean.detach(),
+                batch_size=rows,
+                on_epoch=stage == "val",
+                sync_dist=stage == "val",
+            )
+        self.log(
+            f"{stage}/loss",
+            total.detach(),
+            batch_size=rows,
+            prog_bar=True,
+            on_epoch=stage == "val",
+            sync_dist=stage == "val",
+        )
         return total
 
     def on_fit_start(self) -> None:

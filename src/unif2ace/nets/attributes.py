@@ -27,7 +27,9 @@ class AttributesNet(nn.Module):
     ) -> None:
         super().__init__()
         if not timm.is_model(backbone):
-            raise ConfigError(f"net.backbone={backbone!r}: timm has no such model{nearest(backbone, timm.list_models())}")
+            raise ConfigError(
+                f"net.backbone={backbone!r}: timm has no such model{nearest(backbone, timm.list_models())}"
+            )
         self.backbone = timm.create_model(backbone, pretrained=pretrained, num_classes=num_labels, drop_rate=drop_rate)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -36,10 +36,12 @@ EMOTION = Band(0.05, 0.8)  # the eight scores sum to 1, so at most one reaches t
 HAIR_COLOUR = Band(0.1, 0.9)
 HAIR_COLOUR_LEAD = 0.2  # the colours are scored apart: dark brown hair gets 1.0 brown and 0.9 black, and is null
 ADULT_AGE = 18.0  # a child is neither woman nor man
-AGE_BANDS = (("young", 0.0, 32.0), ("middle-aged", 42.0, 57.0), ("elderly", 68.0, 200.0))  # gaps: off by 5 years is usual
+# Years; the gaps are there because an estimate that is 5 years off is usual.
+AGE_BANDS = (("young", 0.0, 32.0), ("middle-aged", 42.0, 57.0), ("elderly", 68.0, 200.0))
 FRONT_YAW, TURNED_YAW = 10.0, 25.0  # degrees; negative turns the nose to the viewer's left
 UPRIGHT_ROLL = 5.0  # degrees; which sign leans to which side is not documented, so a lean stays null
 
+_GENDERS = {"male": "man", "female": "woman"}
 _HAIR_COLOURS = {"black": "black", "brown": "brown", "blond": "blond", "red": "red", "gray": "gray", "white": "gray"}
 _GLASSES = {"noglasses": (False, False), "readingglasses": (True, False), "sunglasses": (False, True)}
 _MOUTH = ("smile", "laugh", "mouth_open", "lipstick", "moustache", "goatee")
@@ -61,7 +63,7 @@ def record_of_ffhq(features: Mapping[str, Any]) -> AttributeRecord:
     smile = SMILE.decide(_number(features, "smile"))
     hair = _group(features, "facialHair")
     values: dict[str, Value] = {
-        "gender": {"male": "man", "female": "woman"}.get(_word(features, "gender")) if (age or 0) >= ADULT_AGE else None,
+        "gender": _GENDERS.get(_word(features, "gender")) if age is not None and age >= ADULT_AGE else None,
         "age": next((name for name, low, high in AGE_BANDS if age is not None and low <= age <= high), None),
         "smile": smile,
         "laugh": False if smile is False else None,

@@ -42,7 +42,9 @@ class AttributeRecord(Mapping[str, Value]):
             required = TAXONOMY.fields[name].requires
             if value is not None and required and self._fields[required] is not True:
                 got = self._fields[required]
-                raise DataError(f"attribute {name!r} is {value!r}, but {required!r} is {got!r}; set {required!r} to true")
+                raise DataError(
+                    f"attribute {name!r} is {value!r}, but {required!r} is {got!r}; set {required!r} to true"
+                )
         for name, stated in list(self._stated.items()):
             label = TAXONOMY.labels[name]
             value = self._fields[label.field]
@@ -89,6 +91,8 @@ class AttributeRecord(Mapping[str, Value]):
         Raises:
             DataError: If a name is no field of the taxonomy.
         """
+        if not names:
+            return self
         for name in names:
             if name not in TAXONOMY.fields:
                 raise DataError(f"cannot hide {name!r}: it is no field of a record{nearest(name, TAXONOMY.fields)}")
@@ -96,7 +100,7 @@ class AttributeRecord(Mapping[str, Value]):
         return AttributeRecord({n: v for n, v in self.to_json().items() if _field(n) not in gone})
 
     def replace(self, **values: Value) -> AttributeRecord:
-        """The same record with some values changed; what had been stated of the labels of a changed field goes with it."""
+        """The same record with some values changed; labels that were stated of a changed field are forgotten."""
         kept = {n: v for n, v in self.to_json().items() if _field(n) == n or _field(n) not in values}
         return AttributeRecord({**kept, **values})
 

@@ -108,7 +108,9 @@ class Taxonomy:
         values = field.values if field else (True, False)
         if not any(value is v or (isinstance(v, str) and value == v) for v in values):
             allowed = ", ".join(map(repr, values))
-            raise DataError(f"attribute {name!r} is {value!r}{nearest(str(value), map(str, values))}; it may be {allowed} or null")
+            raise DataError(
+                f"attribute {name!r} is {value!r}{nearest(str(value), map(str, values))}; it may be {allowed} or null"
+            )
 
 
 TAXONOMY = Taxonomy.parse(yaml.safe_load(files(__package__).joinpath("taxonomy.yaml").read_text(encoding="utf-8")))

@@ -25,7 +25,13 @@ class ProceduralDataset(ShardDataset):
     """
 
     def __init__(
-        self, folder: str | Path, num_samples: int = 20_000, size: int = 64, seed: int = 0, weight: float = 1.0, workers: int = 1
+        self,
+        folder: str | Path,
+        num_samples: int = 20_000,
+        size: int = 64,
+        seed: int = 0,
+        weight: float = 1.0,
+        workers: int = 1,
     ) -> None:
         super().__init__(folder, weight)
         self.source = ProceduralSource(num_samples, size, seed)

@@ -12,7 +12,7 @@ from unif2ace.data.language.facts import Fact, Value, known_values
 from unif2ace.data.language.grammar import pick
 from unif2ace.data.language.openings import write_opening
 from unif2ace.data.language.phrases import LEXICON
-from unif2ace.data.language.sentences import FEATURES, Skeleton, write_sentence
+from unif2ace.data.language.sentences import FAMILIES, Skeleton, write_sentence
 from unif2ace.data.language.writer import Writer
 
 Style = Literal["dense", "short"]
@@ -20,8 +20,7 @@ Style = Literal["dense", "short"]
 VERSION: Final = 1
 """Part of every seed: raise it when captions or questions of the same record should change."""
 _LENGTHS: Final = {"dense": (40, 180), "short": (8, 30)}
-_PARTS: Final = ("hair", "face", "eyes", "facial_hair", "wear", "person", "action", "emotion", "setting")
-_FAMILY: Final = {**dict.fromkeys(FEATURES, "features"), "emotion": "action"}
+_PARTS: Final = ("hair", "face", "eyes", "facial_hair", "makeup", "wear", "person", "action", "emotion", "setting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,9 @@ def compose_caption(record: AttributeRecord, seed: int, style: Style = "dense") 
 
 def _compose_dense(known: dict[str, Value], rng: random.Random, attempt: int) -> Caption:
     facts = LEXICON.facts(known, rng)
-    target = round(rng.triangular(13, 23, 18)) + 2 * attempt
+    target = round(rng.triangular(12.5, 22.5, 17.5)) + 2 * attempt
     chosen = _choose(facts, rng, target - ("gender" in known))
-    w = Writer(known, rng, wordiness=rng.random() ** 0.4)
+    w = Writer(known, rng, wordiness=rng.random() ** 0.0)
     text, used = write_opening(w, chosen, "dense", pick(rng, (1, 2, 2, 3, 3, 4)))
     texts, said = _sentences(w, _arrange([f for f in chosen if f not in used], rng))
     return _caption(known, [text, *texts], used + said)
@@ -117,9 +116,9 @@ def _arrange(facts: Sequence[Fact], rng: random.Random) -> list[Fact]:
 
 def _chunk(facts: Sequence[Fact], rng: random.Random) -> Sequence[Fact]:
     """How many of the next facts to try in one sentence: neighbors of one family."""
-    family = _FAMILY.get(facts[0].theme, facts[0].theme)
+    family = FAMILIES[facts[0].theme]
     n = pick(rng, (1, 2, 2, 3))
-    same = [f for f in facts[:n] if _FAMILY.get(f.theme, f.theme) == family]
+    same = [f for f in facts[:n] if FAMILIES[f.theme] == family]
     return facts[: len(same)]
 
 

@@ -61,12 +61,14 @@ def _word(
     w: Writer, facts: Sequence[Fact], frame: str, filled: dict[Slot, Fact], budget: int
 ) -> tuple[str, list[Fact]]:
     used = list(filled.values())
-    noun, described = _describe(w, [f for f in facts if f not in used], budget - len(used), post="noun" not in filled)
+    noun, described = _describe(
+        w, [f for f in facts if f not in used], budget - len(used), post="noun" not in filled, last=frame.endswith("np}")
+    )
     words = {slot: w.say(fact, slot) for slot, fact in filled.items()}
     return sentence(frame.format_map({**words, "np": f"a {noun}", "bare": noun})), used + described
 
 
-def _describe(w: Writer, facts: Sequence[Fact], budget: int, *, post: bool) -> tuple[str, list[Fact]]:
+def _describe(w: Writer, facts: Sequence[Fact], budget: int, *, post: bool, last: bool) -> tuple[str, list[Fact]]:
     """The person as a noun phrase without its article ("smiling young woman with long hair"), and what it states."""
     used: list[Fact] = []
     before: list[str] = []
@@ -87,8 +89,8 @@ def _describe(w: Writer, facts: Sequence[Fact], budget: int, *, post: bool) -> t
         after.append(f"with {w.join(some, 'noun')}")
         used += some
         budget -= len(some)
-    worn = [f for f in facts if f.fits("worn")]
+    worn = [f for f in facts if f.fits("worn") and (last or not after)]
     if budget > 0 and worn and w.rng.random() < (0.25 if after else 0.4):
         used.append(pick(w.rng, worn))
-        after.append(f"wearing {w.say(used[-1], 'worn')}" if not after else f"and wearing {w.say(used[-1], 'worn')}")
-    return " ".join([*before, w.noun["person"], *after]), used
+        after.append(f"wearing {w.say(used[-1], 'worn')}")
+    return " ".join([*before, w.noun["person"], ", ".join(after)]).rstrip(), used

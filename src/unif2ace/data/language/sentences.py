@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
@@ -11,12 +10,19 @@ from unif2ace.data.language.facts import Fact, Slot
 from unif2ace.data.language.grammar import Voice, pick, sentence
 from unif2ace.data.language.writer import Writer
 
-FEATURES: Final = frozenset({"hair", "face", "eyes", "facial_hair"})
+FEATURES: Final = ("hair", "face", "eyes", "facial_hair")
+FAMILIES: Final = {
+    **dict.fromkeys(FEATURES, "features"), "makeup": "wear", "wear": "wear", "action": "action", "emotion": "action",
+    "person": "person", "setting": "setting",
+}  # fmt: skip
+"""Themes whose facts may share a sentence have the same family."""
 _DETAILS: Final = frozenset(
     {"bangs", "receding_hairline", "freckles", "rosy_cheeks", "high_cheekbones", "double_chin", "big_nose", "full_lips"}
 )
 _WORD = re.compile(r"[a-z'-]{4,}")
-_MAY_REPEAT: Final = frozenset({"with", "their", "that", "under", "there", "wears", "looks", "turned", "directed", "camera"})
+_MAY_REPEAT: Final = frozenset(
+    {"with", "their", "that", "under", "there", "wears", "looks", "turned", "directed", "camera"}
+)
 
 
 class Skeleton(NamedTuple):
@@ -65,8 +71,13 @@ def _all(slot: Slot, *themes: str) -> Callable[[Sequence[Fact]], bool]:
 
 
 def _then(first: Callable[[Sequence[Fact]], bool], last: Slot) -> Callable[[Sequence[Fact]], bool]:
-    """Facts of one kind, and a last one that fits a slot."""
-    return lambda facts: len(facts) > 1 and first(facts[:-1]) and facts[-1].fits(last)
+    """Facts of one kind, and an action or emotion that fits a slot."""
+    return (
+        lambda facts: len(facts) > 1
+        and first(facts[:-1])
+        and FAMILIES[facts[-1].theme] == "action"
+        and facts[-1].fits(last)
+    )
 
 
 def _but_no(slot: Slot) -> Callable[[Sequence[Fact]], bool]:
@@ -127,7 +138,7 @@ def _predicate(w: Writer, fact: Fact, voice: Voice) -> str:
     if fact.fits("state"):
         return f"{voice['is']} {w.say(fact, 'state')}"
     if fact.fits("absent"):
-        return f"{voice['wears' if fact.theme == 'wear' else 'has']} no {_nothing(w, [fact])}"
+        return f"{voice['wears' if FAMILIES[fact.theme] == 'wear' else 'has']} no {_nothing(w, [fact])}"
     return f"{voice['wears']} {w.say(fact, 'worn')}" if fact.fits("worn") else f"{voice['has']} {w.say(fact, 'noun')}"
 
 
@@ -159,7 +170,9 @@ def _does_not_wear(w: Writer, facts: Sequence[Fact]) -> str:
 
 
 def _none_visible(w: Writer, facts: Sequence[Fact]) -> str:
-    return pick(w.rng, ("no {} can be seen", "there is no sign of {}")).format(_nothing(w, facts))
+    if w.rng.random() < 0.5:
+        return f"no {_nothing(w, facts)} can be seen"
+    return f"there is no sign of {w.join(facts, 'absent', 'or')}"
 
 
 def _with_does(w: Writer, facts: Sequence[Fact]) -> str:
@@ -208,7 +221,7 @@ def _base_with_details(facts: Sequence[Fact]) -> bool:
 
 
 def _pair(first: Slot, second: Slot) -> Callable[[Sequence[Fact]], bool]:
-    return lambda facts: len(facts) == 2 and facts[0].fits(first) and facts[1].fits(second)
+    return _one_family(lambda facts: len(facts) == 2 and facts[0].fits(first) and facts[1].fits(second))
 
 
 def _mixed(facts: Sequence[Fact]) -> bool:
@@ -225,9 +238,19 @@ def _kind(fact: Fact) -> str | None:
         return "does"
     if fact.fits("state"):
         return "state"
-    if fact.theme == "wear":
+    if FAMILIES[fact.theme] == "wear":
         return "wear"
     return "have" if fact.theme in FEATURES and (fact.fits("absent") or fact.fits("noun")) else None
+
+
+def _does_and_holds(facts: Sequence[Fact]) -> bool:
+    """An action or emotion, then what the mouth, eyes or head are like meanwhile."""
+    first, *rest = facts
+    return FAMILIES[first.theme] == "action" and first.fits("does") and bool(rest) and _all("noun", "action")(rest)
+
+
+def _one_family(fits: Callable[[Sequence[Fact]], bool]) -> Callable[[Sequence[Fact]], bool]:
+    return lambda facts: len({FAMILIES[f.theme] for f in facts}) == 1 and fits(facts)
 
 
 def _two_or_more(fits: Callable[[Sequence[Fact]], bool]) -> Callable[[Sequence[Fact]], bool]:
@@ -240,20 +263,25 @@ SKELETONS: Final = (
     Skeleton(2.0, _all("noun", *FEATURES), _has, leads=True),
     Skeleton(0.8, _two_or_more(_FEATURE_NOUNS), _features_include),
     Skeleton(0.4, _two_or_more(_FEATURE_NOUNS), _can_be_seen),
-    Skeleton(5.0, _all("clause"), _clauses, leads=True),
+    Skeleton(5.0, _one_family(_all("clause")), _clauses, leads=True),
     Skeleton(3.0, _base_with_details, _clause_with),
-    Skeleton(1.2, _mixed, _predicates, leads=True),
+    Skeleton(1.2, _one_family(_mixed), _predicates, leads=True),
     Skeleton(4.0, _all("worn"), _wears, leads=True),
-    Skeleton(4.0, _but_no("noun"), _has_but_no, leads=True),
-    Skeleton(4.0, _but_no("worn"), _wears_but_no, leads=True),
+    Skeleton(2.0, _but_no("noun"), _has_but_no, leads=True),
+    Skeleton(2.0, _but_no("worn"), _wears_but_no, leads=True),
     Skeleton(2.0, _all("absent", *FEATURES), _has_no, leads=True),
-    Skeleton(2.0, _all("absent", "wear"), _wears_no, leads=True),
-    Skeleton(2.0, _all("absent", "wear"), _does_not_wear, leads=True),
+    Skeleton(2.0, _all("absent", "wear", "makeup"), _wears_no, leads=True),
+    Skeleton(2.0, _all("absent", "wear", "makeup"), _does_not_wear, leads=True),
     Skeleton(1.0, _two_or_more(_all("absent")), _none_visible),
     Skeleton(4.0, _then(_FEATURE_NOUNS, "does"), _with_does),
     Skeleton(2.0, _then(_all("noun", "action"), "does"), _with_does),
     Skeleton(4.0, _then(_all("worn"), "does"), _wearing_does),
-    Skeleton(3.0, lambda facts: facts[0].fits("does") and len(facts) > 1 and _all("noun", "action")(facts[1:]), _does_with, leads=True),
+    Skeleton(
+        3.0,
+        _does_and_holds,
+        _does_with,
+        leads=True,
+    ),
     Skeleton(2.0, _pair("doing", "does"), _doing_does),
     Skeleton(2.0, _pair("does", "doing"), _does_doing),
     Skeleton(0.6, _all("doing"), _is_doing),

@@ -54,7 +54,7 @@ class Writer:
 
     def subject(self) -> tuple[str, Voice]:
         """What to call the person next ("she", "the woman"), and the voice that agrees with it."""
-        if self._pronouns < 2 and self.rng.random() < 0.7:
+        if self._pronouns < 2 and (not self._pronouns or self.rng.random() < 0.6):
             self._pronouns += 1
             return self.pronoun["they"], self.pronoun
         self._pronouns = 0

@@ -61,11 +61,31 @@ def decode_image(data: bytes, extension: str) -> NDArray[np.uint8]:
     Raises:
         SampleFault: If it is not such a picture, is damaged, or has a side above 4096 or more than 16 million pixels.
     """
-    if extension == "jpg" or extension == "jpeg":  # the usual case, first
+    if extension in ("jpg", "jpeg"):
         return _decode_jpeg(data)
     if extension not in IMAGE_EXTENSIONS:
         raise SampleFault("refused", f"{extension!r} is no type of picture; use {', '.join(IMAGE_EXTENSIONS)}")
     return _decode_with_pillow(data, extension.upper())
+
+
+def image_size(data: bytes, extension: str) -> tuple[int, int]:
+    """Width and height that an encoded picture states, without decoding it.
+
+    Args:
+        data: The file's bytes.
+        extension: ``jpg``, ``jpeg``, ``png`` or ``webp``.
+
+    Raises:
+        SampleFault: If it states none.
+    """
+    name = "JPEG" if extension in ("jpg", "jpeg") else extension.upper()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=[name]) as image:
+                return image.size
+    except Exception as error:
+        raise SampleFault("image", f"the {name} has no readable header: {error}") from error
 
 
 def _decode_jpeg(data: bytes) -> NDArray[np.uint8]:

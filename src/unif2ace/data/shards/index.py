@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from unif2ace.errors import DataError
 FORMAT: Final = 1
 HEADER: Final = "index.json"
 PLACES: Final = "index.npy"
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 MEND: Final = "make it anew with: unif2ace-data index"
 
 
@@ -101,6 +103,17 @@ def has_index(folder: str | Path) -> bool:
     return (Path(folder) / HEADER).is_file()
 
 
+def local_folder(folder: str | Path) -> Path:
+    """The folder as a path, if it is one on this machine.
+
+    Raises:
+        DataError: If it is an address or a command (``pipe:``), which other readers would open or run.
+    """
+    if _ADDRESS.match(str(folder)):
+        raise DataError(f"{str(folder)!r}: shards are read from local folders; addresses and pipe: are not supported")
+    return Path(folder)
+
+
 def load_index(folder: str | Path) -> Index:
     """Reads a folder's index and checks that it is consistent in itself; the shards are not opened.
 
@@ -110,7 +123,7 @@ def load_index(folder: str | Path) -> Index:
     Raises:
         DataError: If there is no index, or it is damaged or of an unknown format.
     """
-    folder = Path(folder)
+    folder = local_folder(folder)
     path = folder / HEADER
     if not path.is_file():
         there = "has no index" if folder.is_dir() else "does not exist"

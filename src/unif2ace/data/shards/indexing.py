@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from unif2ace.data.attributes import TAXONOMY
 from unif2ace.data.shards.atomic import replacing
 from unif2ace.data.shards.faults import SampleFault
-from unif2ace.data.shards.index import HEADER, PLACES, Index, ShardInfo, places_dtype
+from unif2ace.data.shards.index import HEADER, PLACES, Index, ShardInfo, local_folder, places_dtype
 from unif2ace.data.shards.layout import FACES, Entry, arrange
 from unif2ace.data.shards.progress import Progress, tracked
 from unif2ace.data.shards.schema import parse_metadata
@@ -52,7 +52,7 @@ def build_index(
     Raises:
         DataError: If there is no shard, no sample, or (when strict) a fault; the message lists them.
     """
-    folder = Path(folder)
+    folder = local_folder(folder)
     paths = list_shards(folder)
     faults: list[SampleFault] = []
     shards: list[ShardInfo] = []

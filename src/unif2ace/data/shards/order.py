@@ -4,15 +4,16 @@ The order of an epoch is one global sequence; with `world_size` ranks, rank `r` 
 ``r + world_size``, ... of it. So at equal global batch size the same samples meet in the same step under any number of
 ranks, and a run may go on with another number of ranks from the global position it had reached.
 
-The permutation is a Feistel network over the numbers below `num_samples` (cycle walking: numbers beyond are mapped
-again), keyed by (seed, epoch) through SplitMix64 (Steele, Lea and Flood, 2014). It needs no memory, starts anywhere at
-once, and unlike a library's shuffle it cannot change between versions.
+The shuffle sorts the samples by SplitMix64 hashes (Steele, Lea and Flood, 2014) keyed by (seed, epoch): every
+permutation is as likely, and unlike a library's shuffle it cannot change between versions. A million samples take
+about 0.1 s and 8 MB for each epoch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,10 @@ from numpy.typing import NDArray
 from unif2ace.errors import DataError
 
 BLOCK: Final = 1024
-ROUNDS: Final = 6
 
 
-class Draw(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Draw:
     """One drawn sample: its index, the epoch, and whether it counts or only fills up the last row of ranks."""
 
     index: int
@@ -64,11 +65,14 @@ class EpochOrder:
             raise DataError(f"rank={rank}, world_size={world_size}: a rank lies between 0 and world_size - 1")
         least = world_size if mode == "train" else 1
         if num_samples < least:
-            raise DataError(f"{num_samples} samples are too few for {world_size} data-parallel ranks: {least} are needed")
+            raise DataError(
+                f"{num_samples} samples are too few for {world_size} data-parallel ranks, use {least} or more"
+            )
         self.num_samples, self.seed, self.rank, self.world_size = num_samples, seed, rank, world_size
         self.mode, self.shuffle = mode, mode == "train" if shuffle is None else shuffle
         self.epoch = 0
         self.position = 0  # in the global sequence, of rank 0's next draw
+        self._shuffled: tuple[int, NDArray[np.int64]] | None = None  # epoch and its permutation
 
     def __len__(self) -> int:
         """Draws of this rank in a whole epoch, the same on each rank."""
@@ -93,7 +97,11 @@ class EpochOrder:
     def indices(self, positions: NDArray[np.int64], epoch: int) -> NDArray[np.int64]:
         """The samples at positions of an epoch's global sequence; beyond its end it begins again."""
         inside = positions % self.num_samples
-        return permuted(inside, self.num_samples, self.seed, epoch) if self.shuffle else inside
+        if not self.shuffle:
+            return inside
+        if self._shuffled is None or self._shuffled[0] != epoch:
+            self._shuffled = epoch, permutation(self.num_samples, self.seed, epoch)
+        return self._shuffled[1][inside]
 
     def set_epoch(self, epoch: int) -> None:
         """Goes to the start of an epoch."""
@@ -112,7 +120,7 @@ class EpochOrder:
         for name in ("seed", "num_samples"):
             if state[name] != getattr(self, name):
                 was, now = state[name], getattr(self, name)
-                raise DataError(f"the saved order had {name}={was}, this run has {now}: it cannot go on in the same order")
+                raise DataError(f"the saved order had {name}={was}, this run has {now}: the order would be another one")
         self.epoch, self.position = int(state["epoch"]), int(state["position"])
 
     def _draws_from(self, position: int) -> int:
@@ -120,31 +128,19 @@ class EpochOrder:
         return left // self.world_size if self.mode == "train" else -(-left // self.world_size)
 
 
-def permuted(positions: NDArray[np.int64], num_samples: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """The samples at positions of a shuffled epoch: a permutation of ``range(num_samples)``.
+def permutation(num_samples: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """The order of a shuffled epoch.
 
     Args:
-        positions: Numbers from 0 to ``num_samples - 1``, any shape.
         num_samples: Number of samples.
         seed: Of the shuffle.
-        epoch: Each epoch has its own permutation.
+        epoch: Each epoch has its own order.
+
+    Returns:
+        A permutation of ``range(num_samples)``.
     """
-    half = np.uint64(max((max(num_samples - 1, 1).bit_length() + 1) // 2, 1))
     key = _mixed(_mixed(np.array([seed % 2**64], np.uint64)) ^ np.array([epoch], np.uint64))
-    keys = _mixed(key + np.arange(ROUNDS, dtype=np.uint64))
-    out = _feistel(positions.astype(np.uint64), half, keys)
-    while (beyond := out >= num_samples).any():
-        out[beyond] = _feistel(out[beyond], half, keys)
-    return out.astype(np.int64)
-
-
-def _feistel(x: NDArray[np.uint64], half: np.uint64, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """A permutation of the numbers of ``2 * half`` bits."""
-    mask = (np.uint64(1) << half) - np.uint64(1)
-    left, right = x >> half, x & mask
-    for key in keys:
-        left, right = right, left ^ (_mixed(right ^ key) & mask)
-    return (left << half) | right
+    return np.argsort(_mixed(key ^ np.arange(num_samples, dtype=np.uint64)), kind="stable")
 
 
 def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:

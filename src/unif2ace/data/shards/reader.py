@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from unif2ace.data.shards.decode import IMAGE_EXTENSIONS, decode, decode_image
 from unif2ace.data.shards.faults import SampleFault
-from unif2ace.data.shards.index import MEND, ShardInfo, load_index
+from unif2ace.data.shards.index import MEND, ShardInfo, load_index, local_folder
 from unif2ace.data.shards.indexing import sha256_of
 from unif2ace.data.shards.sample import Metadata, Sample
 from unif2ace.data.shards.schema import DEFAULT_RULES, Rules, parse_metadata
@@ -67,7 +67,7 @@ class ShardReader:
         strict: bool = True,
         verify: Literal["size", "hash"] = "size",
     ) -> None:
-        self._set_up(Path(folder), rules)
+        self._set_up(local_folder(folder), rules)
         bad = {s.name: why for s in self.index.shards if (why := _fault_of(self.folder, s, verify))}
         if bad:
             listed = "\n".join(f"  {name}: {why}" for name, why in bad.items())

@@ -21,7 +21,7 @@ KEY_PATTERN: Final = re.compile(r"[a-z0-9_-]{1,80}", re.ASCII)  # tar holds 100 
 
 
 class Question(NamedTuple):
-    """A question about the picture; `attribute` is the field or label it asks for, or None."""
+    """A question about the picture; `attribute` is the field, label or group of fields it asks for, or None."""
 
     question: str
     answer: str

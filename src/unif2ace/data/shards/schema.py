@@ -22,7 +22,7 @@ _ENTRIES: Final = frozenset(
     + [(name, v) for name in TAXONOMY.labels for v in (True, False, None)]
 )
 _FIELDS: Final = frozenset(TAXONOMY.fields)
-_NAMES: Final = frozenset((*TAXONOMY.fields, *TAXONOMY.labels, None))
+_ASKED_ABOUT: Final = frozenset((*TAXONOMY.fields, *TAXONOMY.labels, *TAXONOMY.groups, None))  # groups are counted
 _REQUIRES: Final = tuple((f.name, f.requires) for f in TAXONOMY.fields.values() if f.requires)
 _PLAIN: Final = frozenset((str, bool, type(None)))
 _question_row: Final = itemgetter("question", "answer", "kind", "attribute")
@@ -144,7 +144,7 @@ def _check_questions(qa: Any, rules: Rules) -> tuple[Question, ...]:
     try:
         questions = tuple(map(Question._make, map(_question_row, qa)))
         asked, answers, kinds, names = zip(*questions, strict=True)
-        known = QUESTION_KINDS.issuperset(kinds) and _NAMES.issuperset(names)
+        known = QUESTION_KINDS.issuperset(kinds) and _ASKED_ABOUT.issuperset(names)
     except (KeyError, TypeError):
         known = False
     if not known:
@@ -164,8 +164,8 @@ def _refuse_question(qa: list[Any]) -> NoReturn:
         if type(entry["kind"]) is not str or entry["kind"] not in QUESTION_KINDS:
             _refuse(f"qa[{place}].kind", entry["kind"], f"one of {', '.join(sorted(QUESTION_KINDS))}")
         name = entry["attribute"]
-        if name is not None and (type(name) is not str or name not in _NAMES):
-            _refuse(f"qa[{place}].attribute", name, "a field or label of the taxonomy, or null")
+        if name is not None and (type(name) is not str or name not in _ASKED_ABOUT):
+            _refuse(f"qa[{place}].attribute", name, "a field, label or group of the taxonomy, or null")
     raise AssertionError("unreachable: the questions were refused for one of the reasons above")
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from unif2ace.data.shards.atomic import PARTIAL, replacing
 from unif2ace.data.shards.decode import DECODERS, IMAGE_EXTENSIONS
 from unif2ace.data.shards.faults import SampleFault
-from unif2ace.data.shards.index import Index, has_index
+from unif2ace.data.shards.index import Index, has_index, local_folder
 from unif2ace.data.shards.indexing import build_index
 from unif2ace.data.shards.layout import FACES, arrange, shown
 from unif2ace.data.shards.open_shard import OpenShard
@@ -58,7 +58,7 @@ class ShardWriter:
     ) -> None:
         if samples_per_shard < 1:
             raise DataError(f"samples_per_shard={samples_per_shard}: it must be at least 1")
-        self.folder, self.samples_per_shard = Path(folder), samples_per_shard
+        self.folder, self.samples_per_shard = local_folder(folder), samples_per_shard
         self._required, self._rules, self._progress = tuple(required), rules, progress
         self._recipe = json.loads(json.dumps(dict(recipe or {})))
         self._keys: set[str] = set()

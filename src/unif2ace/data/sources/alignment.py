@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+Points = NDArray[np.float64]
+"""Points as (x, y) in pixels, from the picture's top left corner."""
 
-def face_square(left_eye: NDArray[np.floating], right_eye: NDArray[np.floating], mouth: NDArray[np.floating]) -> NDArray[np.float64]:
+
+def face_square(left_eye: Points, right_eye: Points, mouth: Points) -> Points:
     """Corners of the square, turned so that the face in it is upright.
 
     Formula:
@@ -17,12 +20,12 @@ def face_square(left_eye: NDArray[np.floating], right_eye: NDArray[np.floating],
         to half a side of ``max(2 |e|, 1.8 |m|)``; its centre lies ``0.1 m`` below the eyes.
 
     Args:
-        left_eye: Centre of the eye at the viewer's left, (x, y) in pixels.
+        left_eye: Centre of the eye at the viewer's left.
         right_eye: Centre of the other eye.
         mouth: Middle of the mouth's corners.
 
     Returns:
-        Corners (4, 2) as (x, y): top left, bottom left, bottom right, top right.
+        Corners (4, 2): top left, bottom left, bottom right, top right.
     """
     middle = (left_eye + right_eye) / 2
     across, down = right_eye - left_eye, mouth - middle
@@ -31,10 +34,11 @@ def face_square(left_eye: NDArray[np.floating], right_eye: NDArray[np.floating],
     x_axis = x_axis / max(float(np.hypot(*x_axis)), 1e-9) * half
     y_axis = np.array([-x_axis[1], x_axis[0]])
     centre = middle + 0.1 * down
-    return np.stack([centre - x_axis - y_axis, centre - x_axis + y_axis, centre + x_axis + y_axis, centre + x_axis - y_axis])
+    corners: Points = centre + np.stack([-x_axis - y_axis, -x_axis + y_axis, x_axis + y_axis, x_axis - y_axis])
+    return corners
 
 
-def cut_square(pixels: NDArray[np.uint8], corners: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
+def cut_square(pixels: NDArray[np.uint8], corners: Points, size: int) -> NDArray[np.uint8]:
     """The part of a picture within a square, mirrored where the square reaches over the picture's edge.
 
     Args:

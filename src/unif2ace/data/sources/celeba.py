@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unif2ace.data.attributes import AttributeMapping, AttributeRecord
-from unif2ace.data.shards.decode import decode_image
-from unif2ace.data.shards.faults import SampleFault
+from unif2ace.data.shards import SampleFault, decode_image
 from unif2ace.data.sources.alignment import cut_square, face_square
 from unif2ace.data.sources.base import SourceItem
 from unif2ace.data.sources.paths import existing_folder, unique_keys
@@ -22,6 +21,7 @@ from unif2ace.data.sources.pictures import check_size
 from unif2ace.errors import ConfigError, DataError, nearest
 
 LICENCE: Final = "CelebA agreement: non-commercial research only, no redistribution"
+OUTSIDE: Final = ("necklace", "necktie")
 SIZE_OF_ALIGNED: Final = (178, 218)  # width, height
 # The mean landmarks of the aligned pictures, whose eyes the release puts at one height: left eye, right eye, mouth.
 MEAN_LANDMARKS: Final = np.array([[69.4, 111.2], [107.6, 111.2], [88.4, 151.6]])
@@ -46,8 +46,8 @@ class CelebASource:
     ``Anno``) and Kaggle's (lists as csv). The release's files are looked for under the given names, in `path` and in
     ``Anno``, as txt and as csv.
 
-    The cut is FFHQ's square around each face where the landmarks are there, else around the mean face; labels of what
-    may lie outside of it (necklaces, neckties) are kept.
+    The cut is FFHQ's square around each face where the landmarks are there, else around the mean face. It ends at the
+    neck, so necklaces and neckties, which the labels saw in the whole photograph, are null.
 
     Args:
         path: Folder of the data set.
@@ -80,7 +80,7 @@ class CelebASource:
         self.size = size
         self._images = _find_images(folder, images)
         self._mapping = AttributeMapping("celeba")
-        labels = _read_list(_find(folder, attributes))
+        labels = _read_list(_needed(folder, attributes))
         self._columns = labels.columns
         self._mapping(dict.fromkeys(labels.columns))  # every column must be a label
         there = set(os.listdir(self._images))
@@ -91,8 +91,8 @@ class CelebASource:
         self._files = [labels.files[i] for i in rows]
         self._labels = labels.values[rows].astype(np.int8)
         self._keys = unique_keys([f.rpartition(".")[0] for f in self._files], prefix="celeba-")
-        people = _find(folder, identities, needed=False)
-        points = _find(folder, landmarks, needed=False)
+        people = _find(folder, identities)
+        points = _find(folder, landmarks)
         self._people = self._aligned_rows(people, ["identity"]) if people else None
         self._points = self._aligned_rows(points, [f"{p}_{axis}" for p in _POINTS for axis in "xy"]) if points else None
         self._digest = labels.digest
@@ -120,15 +120,12 @@ class CelebASource:
         return self._keys[index] if self._people is None else f"celeba_{self._people[index, 0]}"
 
     def record(self, index: int) -> AttributeRecord:
-        """What the 40 labels say."""
-        return self._mapping({c: bool(v > 0) for c, v in zip(self._columns, self._labels[index], strict=True)})
+        """What the 40 labels say about what the cut shows."""
+        said = self._mapping({c: bool(v > 0) for c, v in zip(self._columns, self._labels[index], strict=True)})
+        return said.hide(*OUTSIDE)
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The pictures at these places, as pixels (size, size, 3).
-
-        Raises:
-            DataError: If a picture cannot be read; the message names the file.
-        """
+        """The pictures at these places, as pixels (size, size, 3); an error names the file."""
         return [self._item(i) for i in indices]
 
     def _item(self, index: int) -> SourceItem:
@@ -175,18 +172,21 @@ def _find_images(folder: Path, images: str) -> Path:
     return found
 
 
-def _find(folder: Path, name: str, needed: bool = True) -> Path | None:
+def _find(folder: Path, name: str) -> Path | None:
     names = (name, str(Path(name).with_suffix(".csv")))
-    found = next((f for n in names for f in (folder / n, folder / "Anno" / n) if f.is_file()), None)
-    if found is None and needed:
+    return next((f for n in names for f in (folder / n, folder / "Anno" / n) if f.is_file()), None)
+
+
+def _needed(folder: Path, name: str) -> Path:
+    found = _find(folder, name)
+    if found is None:
         there = sorted(p.name for p in folder.iterdir() if p.is_file())
         raise DataError(f"{folder} has no {name}, nor as csv, nor in Anno{nearest(name, there)}")
     return found
 
 
-def _read_list(file: Path | None, columns: list[str] | None = None) -> _List:
+def _read_list(file: Path, columns: list[str] | None = None) -> _List:
     """Reads a list: txt has a count, then column names, then rows by blanks (identities: rows only); csv a header."""
-    assert file is not None
     data = file.read_bytes()
     lines = data.decode("utf-8-sig", "replace").replace(",", " ").split("\n")
     first = 0

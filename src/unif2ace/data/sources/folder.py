@@ -153,11 +153,7 @@ class FolderSource:
         return self._record_of(self._values.get(self._files[index], {}))
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The pictures at these places.
-
-        Raises:
-            DataError: If a picture cannot be read; the message names the file.
-        """
+        """The pictures at these places; an error names the file."""
         return [self._item(i) for i in indices]
 
     def _item(self, index: int) -> SourceItem:
@@ -167,7 +163,8 @@ class FolderSource:
         except OSError as error:
             raise DataError(f"{self._folder / file} cannot be read: {error.strerror or error}") from error
         image = square_picture(data, self.size, str(self._folder / file))
-        return SourceItem(image, self.record(index), self.licence, self._captions(file), {"file": file})
+        printable = file.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return SourceItem(image, self.record(index), self.licence, self._captions(file), {"file": printable})
 
     def _captions(self, file: str) -> tuple[str, ...]:
         row = self._rows.get(file)

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from unif2ace.data.shards.decode import decode_image
-from unif2ace.data.shards.faults import SampleFault
+from unif2ace.data.shards import SampleFault, decode_image
 from unif2ace.data.sources.base import EncodedImage
 from unif2ace.errors import ConfigError, DataError
 

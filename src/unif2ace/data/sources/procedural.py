@@ -31,7 +31,9 @@ class ProceduralSource:
 
     def __init__(self, num_samples: int = 20_000, size: int = 64, seed: int = 0, pictures_per_person: int = 2) -> None:
         if num_samples < 1 or pictures_per_person < 1:
-            raise ConfigError(f"num_samples={num_samples}, pictures_per_person={pictures_per_person}: both must be >= 1")
+            raise ConfigError(
+                f"num_samples={num_samples}, pictures_per_person={pictures_per_person}: both must be >= 1"
+            )
         if not 32 <= size <= 512:
             raise ConfigError(f"size={size}: faces are drawn between 32 and 512 pixels; set source.size=64")
         if not 0 <= seed < 2**20:
@@ -57,7 +59,9 @@ class ProceduralSource:
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
         faces = [self.face(i) for i in indices]
         return [
-            SourceItem(image, face.record, LICENCE, provenance={"generator": RENDERER_VERSION, "seed": self.seed, "index": i})
+            SourceItem(
+                image, face.record, LICENCE, provenance={"generator": RENDERER_VERSION, "seed": self.seed, "index": i}
+            )
             for i, face, image in zip(indices, faces, render(faces, self.size), strict=True)
         ]
 

@@ -41,12 +41,17 @@ class Table:
     def need(self, column: str, setting: str) -> None:
         """Checks that there is a column.
 
+        Args:
+            column: Its name.
+            setting: What asked for it.
+
         Raises:
             DataError: If not; the message names the setting that asked for it.
         """
         if column not in self.columns:
             there = ", ".join(self.columns)
-            raise DataError(f"{self.name} has no column {column!r}{nearest(column, self.columns)} ({setting}; it has {there})")
+            hint = nearest(column, self.columns)
+            raise DataError(f"{self.name} has no column {column!r}{hint} ({setting}; it has {there})")
 
 
 def read_table(path: Path) -> Table:
@@ -59,7 +64,7 @@ def read_table(path: Path) -> Table:
     if path.suffix.lower() not in readers:
         raise DataError(f"table {path} is neither .csv nor .jsonl")
     if not path.is_file():
-        there = sorted(p.name for p in path.parent.iterdir() if p.suffix.lower() in readers) if path.parent.is_dir() else []
+        there = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() in readers)
         raise DataError(f"table {path} does not exist{nearest(path.name, there)}")
     try:
         rows = tuple(readers[path.suffix.lower()](path))
@@ -98,7 +103,9 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
             except ValueError as error:
                 raise DataError(f"{path.name}:{number}: no valid JSON: {error}") from error
             if not isinstance(cells, dict):
-                raise DataError(f"{path.name}:{number}: a line must be an object, {{...}}, and not {line.strip()[:40]!r}")
+                raise DataError(
+                    f"{path.name}:{number}: a line must be an object, {{...}}, and not {line.strip()[:40]!r}"
+                )
             yield Row(f"{path.name}:{number}", cells)
 
 

@@ -8,16 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from unif2ace.data.attributes import AttributeMapping, AttributeRecord
+from unif2ace.data.shards import SampleFault, check_metadata
 from unif2ace.data.shards.decode import decode_json
-from unif2ace.data.shards.faults import SampleFault
 from unif2ace.data.shards.indexing import list_shards
 from unif2ace.data.shards.layout import arrange, image_extension, split_name
 from unif2ace.data.shards.sample import SCHEMA_VERSION
-from unif2ace.data.shards.schema import check_metadata
 from unif2ace.data.shards.tar import Member, scan_tar
 from unif2ace.data.sources.base import SourceItem
 from unif2ace.data.sources.paths import check_name, existing_folder, unique_keys
@@ -60,12 +58,14 @@ class WebDatasetSource:
         path: Folder of the shards.
         mapping: Attribute mapping of the samples' labels, such as ``celeba``; None if they are fields and labels of
             the taxonomy.
-        attributes_key: Entry of the JSON with the labels: a list of those that hold, every other one being false, or
-            an object of values; None to take none.
+        attributes_key: Entry of the JSON with the labels: an object of values, or a list of those that hold, with a
+            mapping every other one being false; None to take none.
         identity_key: Entry that says who is in the picture; without it a picture counts as another person.
         licence_key: Entry with the terms.
         licence: Terms of samples that state none; None leaves such samples out.
         caption_key: Entry with a caption or a list of captions; None to take none.
+        hide: Fields to set to null although they are labelled, because the pictures are cut so that they do not show
+            them: ``[necklace, necktie]`` where CelebA's are cut like FFHQ's.
         size: Side of the pictures in pixels; None keeps square files as they are and cuts others to a square.
         name: Short name, written into every sample.
 
@@ -81,6 +81,7 @@ class WebDatasetSource:
     licence_key: str = "licence"
     licence: str | None = None
     caption_key: str | None = None
+    hide: Sequence[str] = ()
     size: int | None = None
     name: str = "webdataset"
     skipped: Counter[str] = field(init=False, default_factory=Counter)
@@ -88,6 +89,7 @@ class WebDatasetSource:
     def __post_init__(self) -> None:
         check_name(self.name)
         check_size(self.size)
+        AttributeRecord().hide(*self.hide)  # an unknown field is an error before anything is read
         self._mapping = AttributeMapping(self.mapping) if self.mapping else None
         self._folder = existing_folder(self.path)
         self._shards = list_shards(self._folder)
@@ -111,7 +113,8 @@ class WebDatasetSource:
         if self.attributes_key and not entries[self.attributes_key]:
             there = ", ".join(entries)
             hint = nearest(self.attributes_key, entries)
-            raise DataError(f"no sample has an entry {self.attributes_key!r}{hint} (source.attributes_key; there are {there})")
+            what = f"no sample has an entry {self.attributes_key!r}{hint}"
+            raise DataError(f"{what} (source.attributes_key; there are {there})")
 
     def _samples(self) -> Iterator[tuple[_Place, bytes]]:
         """Places of all samples that are whole, with their JSON."""
@@ -142,16 +145,18 @@ class WebDatasetSource:
         places = [f"{self._shards[number].name}/{key}" for number, key in names]
         keys = dict(zip(names, unique_keys([key for _, key in names], places), strict=True))
         for number, members in scanned:
-            yield number, [m._replace(name=".".join((keys[number, k], e))) for m in members for k, e in [split_name(m.name)]]
+            parts = [split_name(m.name) for m in members]
+            yield number, [m._replace(name=f"{keys[number, k]}.{e}") for m, (k, e) in zip(members, parts, strict=True)]
 
     def _skip(self, fault: SampleFault) -> None:
         self.skipped[fault.cause] += 1
         self._examples.setdefault(fault.cause, str(fault))
 
     def _report(self) -> None:
-        lines = [f"{number} of cause {cause!r}, the first: {self._examples[cause]}" for cause, number in self.skipped.items()]
+        lines = [f"{n} of cause {cause!r}, the first: {self._examples[cause]}" for cause, n in self.skipped.items()]
         if not self._places:
-            raise DataError("\n  ".join([f"{self._folder}: no sample without a fault in {len(self._shards)} shards", *lines]))
+            what = f"{self._folder}: no sample without a fault in {len(self._shards)} shards"
+            raise DataError("\n  ".join([what, *lines]))
         for line in lines:
             _log.warning("%s: left out %s", self._folder, line)
 
@@ -162,15 +167,16 @@ class WebDatasetSource:
         if tree.get("schema") == SCHEMA_VERSION and isinstance(tree.get("attributes"), dict):
             data = check_metadata(tree)
             captions = (*((data.caption,) if data.caption else ()), *data.captions)
-            return _Told(data.record, data.licence, data.identity, captions, data.provenance)
+            return _Told(data.record.hide(*self.hide), data.licence, data.identity, captions, data.provenance)
         licence = tree.get(self.licence_key) or self.licence
         if not licence or not isinstance(licence, str):
-            raise SampleFault("missing", f"states no licence in {self.licence_key!r}; set source.licence if you know it")
+            message = f"states no licence in {self.licence_key!r}; set source.licence if you know it"
+            raise SampleFault("missing", message)
         person = tree.get(self.identity_key) if self.identity_key else None
-        captions = tree.get(self.caption_key) if self.caption_key else None
-        listed = captions if isinstance(captions, list) else [captions]
+        told = tree.get(self.caption_key) if self.caption_key else None
+        listed = told if isinstance(told, list) else [told]
         return _Told(
-            self._record(tree.get(self.attributes_key) if self.attributes_key else None),
+            self._record(tree.get(self.attributes_key) if self.attributes_key else None).hide(*self.hide),
             licence,
             None if person in (None, "") else str(person),
             tuple(text for caption in listed if caption and (text := str(caption).strip())),
@@ -189,7 +195,9 @@ class WebDatasetSource:
                 return mapped({n: _truth(v) for n, v in labels.items()}) if mapped else AttributeRecord(labels)
         except DataError as error:
             raise SampleFault("schema", f"entry {self.attributes_key!r}: {error}") from error
-        raise SampleFault("schema", f"entry {self.attributes_key!r} is {str(labels)[:40]!r}, not a list of names or an object")
+        raise SampleFault(
+            "schema", f"entry {self.attributes_key!r} is {str(labels)[:40]!r}, not a list of names or an object"
+        )
 
     def __len__(self) -> int:
         return len(self._places)
@@ -207,11 +215,7 @@ class WebDatasetSource:
         return self._told(decode_json(self._trees[index])).record
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The pictures at these places.
-
-        Raises:
-            DataError: If a picture cannot be read; the message names shard and key.
-        """
+        """The pictures at these places; an error names shard and key."""
         return [self._item(i) for i in indices]
 
     def _item(self, index: int) -> SourceItem:
@@ -229,11 +233,21 @@ class WebDatasetSource:
 
     def describe(self) -> dict[str, Any]:
         """The settings, with a fingerprint of the samples' places and JSON instead of the path."""
-        settings = ("name", "mapping", "attributes_key", "identity_key", "licence_key", "licence", "caption_key", "size")
+        settings = (
+            "name",
+            "mapping",
+            "attributes_key",
+            "identity_key",
+            "licence_key",
+            "licence",
+            "caption_key",
+            "size",
+        )
         digest = sha256()
         for place, tree in zip(self._places, self._trees, strict=True):
             digest.update(f"{self._shards[place.shard].name}\0{place.key}\0{place.length}\0".encode() + tree)
-        return {**{setting: getattr(self, setting) for setting in settings}, "samples": digest.hexdigest()}
+        chosen = {setting: getattr(self, setting) for setting in settings}
+        return {**chosen, "hide": list(self.hide), "samples": digest.hexdigest()}
 
 
 def _truth(value: object) -> bool | None:

@@ -38,7 +38,9 @@ def pick_caption(sample: DecodedSample, which: Literal["any", "long", "short"], 
     """
     captions = list(dict.fromkeys(c for c in (sample.metadata.caption, *sample.metadata.captions) if c))
     if not captions:
-        raise DataError(f"sample {sample.key!r} has no caption: `unif2ace-data import` writes them; or leave its data set out")
+        raise DataError(
+            f"sample {sample.key!r} has no caption: `unif2ace-data import` writes them; or leave its data set out"
+        )
     if which == "any":
         return draw.choice(captions)
     return (max if which == "long" else min)(captions, key=len)

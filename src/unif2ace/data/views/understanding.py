@@ -42,7 +42,12 @@ class UnderstandingView:
             raise ConfigError(f"caption_share={caption_share}: it is a probability between 0 and 1")
         if not instructions:
             raise ConfigError("instructions is empty: give at least one way to ask for a caption")
-        self.rows, self.caption_share, self.caption, self.instructions = rows, caption_share, caption, tuple(instructions)
+        self.rows, self.caption_share, self.caption, self.instructions = (
+            rows,
+            caption_share,
+            caption,
+            tuple(instructions),
+        )
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
         wants_caption = draw.random() < self.caption_share or not sample.metadata.qa

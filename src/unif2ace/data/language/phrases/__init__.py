@@ -6,7 +6,8 @@ from typing import Final
 
 from unif2ace.data.language.facts import Lexicon
 from unif2ace.data.language.grammar import Words
-from unif2ace.data.language.phrases import action, emotion, eyes, face, facial_hair, hair, person, setting, wear
+from unif2ace.data.language.inquiries import Choice, Counted, Reason, YesNo
+from unif2ace.data.language.phrases import action, emotion, eyes, face, facial_hair, hair, makeup, person, setting, wear
 
 LEXICON: Final = Lexicon(
     {
@@ -15,10 +16,21 @@ LEXICON: Final = Lexicon(
         "face": face.PHRASES,
         "eyes": eyes.PHRASES,
         "facial_hair": facial_hair.PHRASES,
+        "makeup": makeup.PHRASES,
         "wear": wear.PHRASES,
         "action": action.PHRASES,
         "emotion": emotion.PHRASES,
         "setting": setting.PHRASES,
     }
 )
-WORDS: Final[Words] = {**hair.WORDS, **face.WORDS, **eyes.WORDS, **wear.WORDS}
+WORDS: Final[Words] = {**hair.WORDS, **face.WORDS, **eyes.WORDS, **makeup.WORDS, **wear.WORDS}
+YES_NO: Final[dict[str, YesNo]] = {
+    **hair.YES_NO, **face.YES_NO, **eyes.YES_NO, **facial_hair.YES_NO, **makeup.YES_NO, **wear.YES_NO, **action.YES_NO,
+    **emotion.YES_NO,
+}  # fmt: skip
+CHOICES: Final[dict[str, Choice]] = {
+    **person.CHOICES, **hair.CHOICES, **face.CHOICES, **eyes.CHOICES, **makeup.CHOICES, **wear.CHOICES, **action.CHOICES,
+    **emotion.CHOICES, **setting.CHOICES,
+}  # fmt: skip
+COUNTED: Final[dict[str, Counted]] = {**face.COUNTED, **eyes.COUNTED, **wear.COUNTED}
+REASONS: Final[tuple[Reason, ...]] = (*emotion.REASONS, *wear.REASONS, *action.REASONS, *facial_hair.REASONS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from unif2ace.data.language.facts import Phrase
+from unif2ace.data.language.inquiries import Choice, Reason, YesNo
 
 _OPEN_EYES: Final = {"eyes_closed": (False, None)}
 
@@ -13,25 +14,33 @@ def _side(side: str) -> tuple[Phrase, ...]:
     """Gaze, turn and tilt to one side."""
     return (
         Phrase(
-            {"head_turn": side, "gaze_direction": side}, _OPEN_EYES, chance=0.6, weight=1.8,
+            {"head_turn": side, "gaze_direction": side},
+            _OPEN_EYES,
+            chance=0.6,
+            weight=1.8,
             does=(f"{{turns}} and {{looks}} to the {side}", f"{{faces}} the {side} and {{looks}} that way"),
             doing=(f"turning and looking to the {side}",),
             clause=(f"both {{their}} head and {{their}} gaze are turned to the {side}",),
         ),
         Phrase(
-            {"head_turn": side, "head_tilt": side}, chance=0.6, weight=1.5,
+            {"head_turn": side, "head_tilt": side},
+            chance=0.6,
+            weight=1.5,
             does=(f"{{turns}} and {{tilts}} {{their}} head to the {side}",),
             doing=(f"turning and tilting {{their}} head to the {side}",),
             noun=(f"{{their}} head turned and tilted to the {side}",),
             clause=(f"{{their}} head is turned and tilted to the {side}",),
         ),
         Phrase(
-            {"gaze_direction": side}, _OPEN_EYES, weight=1.5,
+            {"gaze_direction": side},
+            _OPEN_EYES,
+            weight=1.5,
             does=(f"{{looks}} to the {side}", f"{{gazes}} to the {side}", f"{{glances}} off to the {side}"),
             doing=(f"looking to the {side}", f"gazing to the {side}"),
             noun=(f"{{their}} gaze directed to the {side}", f"{{their}} eyes turned to the {side}"),
             clause=(
-                f"{{their}} gaze is directed to the {side}", f"{{their}} eyes are turned to the {side}",
+                f"{{their}} gaze is directed to the {side}",
+                f"{{their}} eyes are turned to the {side}",
                 f"{{their}} eyes look off toward the {side} side of the picture",
             ),
         ),
@@ -41,7 +50,8 @@ def _side(side: str) -> tuple[Phrase, ...]:
             doing=(f"turning {{their}} head to the {side}", f"turned slightly to the {side}"),
             noun=(f"{{their}} head turned to the {side}",),
             clause=(
-                f"{{their}} head is turned to the {side}", f"{{their}} face points to the {side}",
+                f"{{their}} head is turned to the {side}",
+                f"{{their}} face points to the {side}",
                 f"{{their}} head is turned toward the {side} side of the picture",
             ),
         ),
@@ -51,7 +61,8 @@ def _side(side: str) -> tuple[Phrase, ...]:
             doing=(f"tilting {{their}} head to the {side}",),
             noun=(f"{{their}} head tilted to the {side}",),
             clause=(
-                f"{{their}} head is tilted to the {side}", f"{{their}} head leans to the {side}",
+                f"{{their}} head is tilted to the {side}",
+                f"{{their}} head leans to the {side}",
                 f"{{their}} head leans over toward the {side} side",
             ),
         ),
@@ -80,11 +91,11 @@ PHRASES: Final = (
     Phrase(
         {"smile": True}, weight=2.5,
         does=("{smiles}", "{is} smiling"), doing=("smiling",), noun=("a smile on {their} face", "a smile on {their} lips"),
-        clause=("a smile curves {their} lips", "there is a smile on {their} face"), adjective=("smiling",),
+        clause=("a smile curves {their} lips", "there is a smile on {their} face", "{their} mouth is curved into a smile"), adjective=("smiling",),
     ),
     Phrase(
         {"smile": False}, {"laugh": (False, None)}, weight=0.5,
-        does=("{is} not smiling", "{does} not smile"), state=("unsmiling",), adjective=("unsmiling",),
+        doing=("not smiling",), state=("unsmiling",), adjective=("unsmiling",),
         noun=("no smile on {their} face",),
         clause=("there is no smile on {their} face", "no smile shows on {their} lips"),
     ),
@@ -101,11 +112,11 @@ PHRASES: Final = (
     Phrase(
         {"frown": True}, weight=2,
         does=("{frowns}", "{is} frowning"), doing=("frowning",), noun=("a frown on {their} face", "a frown"),
-        clause=("there is a frown on {their} face",), adjective=("frowning",),
+        clause=("there is a frown on {their} face", "{their} features are drawn into a frown"), adjective=("frowning",),
     ),
     Phrase(
         {"frown": False}, weight=0.2,
-        does=("{is} not frowning",), noun=("no frown on {their} face",), clause=("there is no frown on {their} face",),
+        noun=("no frown on {their} face",), clause=("there is no frown on {their} face",),
     ),
     Phrase(
         {"make_a_face": True}, weight=3,
@@ -124,11 +135,11 @@ PHRASES: Final = (
     ),
     Phrase(
         {"eyes_closed": True}, weight=2.5,
-        noun=("{their} eyes closed", "{their} eyes shut"), clause=("{their} eyes are closed", "{their} eyes are shut"),
+        noun=("{their} eyes closed", "{their} eyes shut"), clause=("{their} eyes are closed", "{their} eyes are shut", "both of {their} eyes are closed"),
     ),
     Phrase(
         {"eyes_closed": False}, weight=0.25,
-        noun=("{their} eyes open",), clause=("{their} eyes are open",),
+        noun=("{their} eyes open",), clause=("{their} eyes are open", "both of {their} eyes are open"),
     ),
     Phrase(
         {"head_turn": "front", "gaze_direction": "camera"}, _OPEN_EYES, chance=0.35, weight=1.5,
@@ -147,11 +158,11 @@ PHRASES: Final = (
         {"gaze_direction": "camera"}, _OPEN_EYES, weight=1.5,
         does=(
             "{looks} at the camera", "{looks} straight at the camera", "{looks} into the camera",
-            "{looks} directly at the viewer", "{meets} the viewer's gaze",
+            "{looks} directly at the viewer", "{meets} the viewer's gaze", "{looks} straight into the lens of the camera",
         ),
         doing=("looking at the camera", "looking straight at the viewer", "looking into the camera"),
         noun=("{their} eyes on the camera", "{their} gaze directed at the camera"),
-        clause=("{their} gaze is directed at the camera", "{their} eyes look straight into the camera", "{their} gaze goes straight into the camera"),
+        clause=("{their} gaze is directed at the camera", "{their} eyes look straight into the camera", "{their} gaze goes straight into the lens of the camera"),
     ),
     *(
         Phrase(
@@ -178,3 +189,80 @@ PHRASES: Final = (
         noun=("{their} head upright", "{their} head held upright"), clause=("{their} head is upright", "{their} head is held upright, without a tilt", "{their} head does not tilt to either side"),
     ),
 )  # fmt: skip
+
+YES_NO: Final = {
+    "smile": YesNo(
+        ask=("is {they} smiling", "does {they} smile", "is there a smile on {their} face"),
+        yes=("{they} {is} smiling", "there is a smile on {their} face"),
+        no=("{they} {isn't} smiling", "there is no smile on {their} face"),
+    ),
+    "laugh": YesNo(
+        ask=("is {they} laughing", "does {they} laugh"),
+        yes=("{they} {is} laughing",),
+        no=("{they} {isn't} laughing",),
+    ),
+    "mouth_open": YesNo(
+        ask=("is {their} mouth open", "are {their} lips parted"),
+        yes=("{their} mouth is open", "{their} lips are parted"),
+        no=("{their} mouth is closed", "{their} mouth is not open"),
+        neutral=False,
+    ),
+    "frown": YesNo(
+        ask=("is {they} frowning", "does {they} frown", "is there a frown on {their} face"),
+        yes=("{they} {is} frowning", "there is a frown on {their} face"),
+        no=("{they} {isn't} frowning", "there is no frown on {their} face"),
+        neutral=False,
+    ),
+    "glare": YesNo(
+        ask=("is {they} glaring", "does {they} glare", "is there a glare in {their} eyes"),
+        yes=("{they} {is} glaring", "there is a glare in {their} eyes"),
+        no=("{they} {isn't} glaring", "there is no glare in {their} eyes"),
+        neutral=False,
+    ),
+    "eyes_closed": YesNo(
+        ask=("are {their} eyes closed", "are {their} eyes shut"),
+        yes=("{their} eyes are closed", "{their} eyes are shut"),
+        no=("{their} eyes are open", "{their} eyes are not closed"),
+        neutral=False,
+    ),
+    "make_a_face": YesNo(
+        ask=("is {they} making a face", "does {they} make a face", "is {they} pulling a face"),
+        yes=("{they} {is} making a face", "{they} {is} pulling a face"),
+        no=("{they} {isn't} making a face",),
+        neutral=False,
+    ),
+    "gaze": YesNo(
+        ask=("is {they} looking at the camera", "does {they} look at the viewer", "is {their} gaze directed at the camera"),
+        yes=("{they} {is} looking at the camera", "{they} {looks} at the viewer"),
+        no=("{they} {isn't} looking at the camera", "{they} {doesn't} look at the viewer"),
+        neutral=False,
+    ),
+}
+CHOICES: Final = {
+    "gaze_direction": Choice(
+        {"camera": "at the camera", "left": "to the left", "right": "to the right", "up": "up", "down": "down"},
+        what=("where is {they} looking", "in what direction does {they} look", "where is {their} gaze directed"),
+        which=("is {they} looking {options}", "does {they} look {options}"),
+        answers=("{value}", "{they} {is} looking {value}", "{they} {looks} {value}"),
+    ),
+    "head_turn": Choice(
+        {"front": "straight ahead", "left": "to the left", "right": "to the right"},
+        what=("which way does {their} face point", "which way is {they} facing"),
+        which=("does {their} face point {options}", "is {they} facing {options}"),
+        answers=("{value}", "{their} face points {value}", "{they} {is} facing {value}"),
+    ),
+    "head_tilt": Choice(
+        {"upright": "upright", "left": "tilted to the left", "right": "tilted to the right"},
+        what=("how does {they} hold the head", "how is {their} head held, tilted or upright"),
+        which=("is {their} head {options}", "which describes {their} head: {options}"),
+        answers=("{value}", "{their} head is {value}"),
+    ),
+}
+REASONS: Final = (
+    Reason(
+        "eyes_closed", {"eyes_closed": True, "eye_colour": None},
+        ask=("why can the color of {their} eyes not be seen", "why is {their} eye color hidden"),
+        answers=("because {evidence}", "it is hidden because {evidence}"),
+        evidence=((("eyes_closed", True), "{their} eyes are closed"),),
+    ),
+)

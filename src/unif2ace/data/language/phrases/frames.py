@@ -71,11 +71,11 @@ DENSE: Final = (
 )
 
 LEADS: Final = {
-    "hair": ("as for the hair", "beginning with the hair"),
+    "hair": ("as for the hair", "as for {their} hair"),
     "face": ("seen up close", "as for {their} face", "looking at {their} face more closely"),
     "eyes": ("as for {their} eyes and brows", "in the upper part of {their} face"),
     "facial_hair": ("in the lower part of {their} face", "as for facial hair"),
-    "wear": ("as for what {they} {wears}", "in terms of clothing and accessories", "when it comes to dress"),
+    "wear": ("as for clothing and accessories", "in terms of clothing and accessories", "when it comes to dress"),
     "action": ("at this moment", "in the picture", "in this pose", "at the moment of the picture"),
     "emotion": ("overall", "on the whole", "to judge by {their} features"),
 }

@@ -1,0 +1,18 @@
+"""Language of faces: captions and questions that a grammar writes from an attribute record."""
+
+from unif2ace.data.language.balance import measure_rates
+from unif2ace.data.language.captions import Caption, Style, compose_caption, write_caption
+from unif2ace.data.language.questions import Kind, Question, ask_questions
+from unif2ace.data.language.rates import PROCEDURAL_RATES
+
+__all__ = [
+    "PROCEDURAL_RATES",
+    "Caption",
+    "Kind",
+    "Question",
+    "Style",
+    "ask_questions",
+    "compose_caption",
+    "measure_rates",
+    "write_caption",
+]

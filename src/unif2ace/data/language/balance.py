@@ -1,0 +1,74 @@
+"""How often each answer is right over a data set, and how that decides what is asked.
+
+If "no" were right four times in five, a constant "no" would score 80 %. So a label that holds for a share p of the faces
+on which it is visible is asked about with probability min(1, (1 - p)/p) where it holds and min(1, p/(1 - p)) where it
+does not: both answers then come equally often, whatever else is asked about the same face.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from unif2ace.data.attributes import TAXONOMY, AttributeRecord
+from unif2ace.data.language.facts import Value
+from unif2ace.data.language.phrases import CHOICES, YES_NO
+
+UNLABELLED: Final = tuple(name for name in YES_NO if name not in TAXONOMY.labels)
+"""Boolean fields that are asked about and are not among the 46 labels."""
+
+
+def answerable(record: AttributeRecord) -> dict[str, bool]:
+    """The labels and boolean fields that questions ask about and the record answers."""
+    values: dict[str, Value] = {**record.labels, **{name: record[name] for name in UNLABELLED}}
+    return {name: value for name, value in values.items() if isinstance(value, bool) and name in YES_NO}
+
+
+def measure_rates(records: Iterable[AttributeRecord]) -> dict[str, float]:
+    """The shares that `ask_questions` balances with.
+
+    Args:
+        records: The faces of a data set, or a fair sample of them.
+
+    Returns:
+        For each label or boolean field the share of faces on which it holds among those on which it is known; and
+        under ``field=value`` the same for each value of a field with several. What is never known has no entry.
+    """
+    known: Counter[str] = Counter()
+    true: Counter[str] = Counter()
+    values: Counter[tuple[str, Value]] = Counter()
+    for record in records:
+        for name, holds in answerable(record).items():
+            known[name] += 1
+            true[name] += holds
+        values.update((field, record[field]) for field in CHOICES if record[field] is not None)
+    rates = {name: true[name] / known[name] for name in YES_NO if known[name]}
+    for field in CHOICES:
+        total = sum(values[field, value] for value in TAXONOMY.fields[field].choices)
+        rates |= {f"{field}={v}": values[field, v] / total for v in TAXONOMY.fields[field].choices if total}
+    return rates
+
+
+def yes_no_weight(rates: Mapping[str, float], name: str, holds: bool) -> float:
+    """The probability with which to ask about a label so that "yes" and "no" come equally often; 0 if one never does."""
+    rate = rates.get(name, 0.0)
+    if not 0.0 < rate < 1.0:
+        return 0.0
+    odds = (1 - rate) / rate
+    return min(1.0, odds if holds else 1 / odds)
+
+
+def expected_questions(rates: Mapping[str, float]) -> float:
+    """How many yes/no questions `yes_no_weight` admits on average for a face that shows everything."""
+    return sum(2 * min(rates[name], 1 - rates[name]) for name in YES_NO if name in rates)
+
+
+def choice_weight(rates: Mapping[str, float], field: str, value: Value) -> float:
+    """How readily to ask for the value of a field: common values less, and 0 if the data set has no other."""
+    share = rates.get(f"{field}={value}")
+    if share is None:
+        return 1.0
+    if share >= 1.0:
+        return 0.0
+    return min(1.0, 1 / (len(TAXONOMY.fields[field].choices) * share)) if share else 1.0

@@ -1,0 +1,166 @@
+"""Contact sheets: faces in a grid, faces beside their text, and each attribute with and without, as PNG."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from unif2ace.data.attributes import TAXONOMY
+from unif2ace.data.faces import Face, render
+from unif2ace.data.language import ask_questions, write_caption
+from unif2ace.data.shards import Progress, ShardReader, decode_image
+from unif2ace.data.sources.base import EncodedImage, Source
+from unif2ace.data.sources.procedural import ProceduralSource
+from unif2ace.errors import DataError
+
+PAPER, INK, FAINT = (255, 255, 255), (32, 32, 36), (110, 110, 120)
+_GAP = 4
+_TEXT_ROWS = 6  # faces shown beside their text
+_QUESTIONS = 4
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One face on a sheet: pixels uint8 (H, W, 3), its caption, and (question, answer) pairs."""
+
+    pixels: Pixels
+    caption: str = ""
+    questions: tuple[tuple[str, str], ...] = ()
+
+
+def preview_shards(folder: str | Path, out: str | Path, count: int = 40, columns: int = 8, seed: int = 0) -> list[Path]:
+    """Writes ``faces.png`` and ``text.png`` of a shard folder, from samples drawn at random.
+
+    Returns:
+        The files.
+    """
+    reader = ShardReader(folder)
+    draw = np.random.default_rng(seed)
+    chosen = draw.choice(len(reader), size=min(count, len(reader)), replace=False)
+    shown = []
+    for sample in (reader.decoded(int(i)) for i in chosen):
+        questions = tuple((q.question, q.answer) for q in sample.metadata.qa)
+        shown.append(Shown(sample.image, sample.metadata.caption or "", questions))
+    return _write(shown, Path(out), columns)
+
+
+def preview_source(
+    source: Source,
+    out: str | Path,
+    count: int = 40,
+    columns: int = 8,
+    pairs: int = 6,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Writes ``faces.png`` and ``text.png`` of a source; of the drawn faces also ``attributes/NAME.png``.
+
+    Args:
+        source: What to show.
+        out: Folder to write to.
+        count: Faces in the grid.
+        columns: Faces in a row.
+        pairs: Persons on the sheet of each attribute; 0 for no such sheets.
+        seed: Which are drawn.
+        progress: Told of every sheet.
+
+    Returns:
+        The files.
+    """
+    chosen = np.random.default_rng(seed).choice(len(source), size=min(count, len(source)), replace=False).tolist()
+    shown = []
+    for index, item in zip(chosen, source.items(chosen), strict=True):
+        image = decode_image(item.image.data, item.image.extension) if isinstance(item.image, EncodedImage) else item.image
+        questions = tuple((q.question, q.answer) for q in ask_questions(item.record, index))
+        shown.append(Shown(image, item.captions[0] if item.captions else write_caption(item.record, index), questions))
+    files = _write(shown, Path(out), columns)
+    if isinstance(source, ProceduralSource) and pairs:
+        files += _attribute_sheets(source, Path(out) / "attributes", pairs, progress)
+    return files
+
+
+def _write(shown: Sequence[Shown], out: Path, columns: int) -> list[Path]:
+    out.mkdir(parents=True, exist_ok=True)
+    sheets = {"faces.png": face_grid([s.pixels for s in shown], columns), "text.png": text_sheet(shown[:_TEXT_ROWS])}
+    for name, sheet in sheets.items():
+        sheet.save(out / name)
+    return [out / name for name in sheets]
+
+
+def face_grid(images: Sequence[Pixels], columns: int) -> Image.Image:
+    """Faces side by side, `columns` in a row, each in a cell of the largest one's size.
+
+    Raises:
+        DataError: If there is none.
+    """
+    if not images:
+        raise DataError("no face to show")
+    height, width = max(i.shape[0] for i in images), max(i.shape[1] for i in images)
+    rows = -(-len(images) // columns)
+    sheet = Image.new("RGB", (columns * (width + _GAP) + _GAP, rows * (height + _GAP) + _GAP), PAPER)
+    for place, image in enumerate(images):
+        row, column = divmod(place, columns)
+        sheet.paste(Image.fromarray(image), (_GAP + column * (width + _GAP), _GAP + row * (height + _GAP)))
+    return sheet
+
+
+def text_sheet(shown: Sequence[Shown], side: int = 192, width: int = 1100) -> Image.Image:
+    """Each face beside its caption and its first questions, as a person would read them."""
+    font, letter = ImageFont.load_default(15), 7.3
+    blocks: list[tuple[Image.Image, list[tuple[str, tuple[int, int, int]]]]] = []
+    for one in shown:
+        lines = [(line, INK) for line in textwrap.wrap(one.caption, int((width - side - 40) / letter))]
+        for question, answer in one.questions[:_QUESTIONS]:
+            lines += [(f"{question}  {answer}", FAINT)]
+        blocks.append((Image.fromarray(one.pixels).resize((side, side), Image.Resampling.LANCZOS), lines))
+    heights = [max(side, 20 * len(lines) + 8) + 16 for _, lines in blocks]
+    sheet = Image.new("RGB", (width, sum(heights) + 16), PAPER)
+    draw, top = ImageDraw.Draw(sheet), 16
+    for (picture, lines), height in zip(blocks, heights, strict=True):
+        sheet.paste(picture, (16, top))
+        for number, (line, colour) in enumerate(lines):
+            draw.text((side + 32, top + 20 * number), line, colour, font)
+        top += height
+    return sheet
+
+
+def _attribute_sheets(source: ProceduralSource, out: Path, pairs: int, progress: Progress | None) -> list[Path]:
+    out.mkdir(parents=True, exist_ok=True)
+    files = []
+    fields = list(TAXONOMY.fields.values())
+    for done, field in enumerate(fields, start=1):
+        rows = [_variants(source.face(i), field.name, field.values) for i in range(0, len(source), source.pictures_per_person)[:pairs]]
+        images = [image for faces in rows for image in render(faces, source.size)]
+        sheet = face_grid(images, columns=len(field.values))
+        names = [str(v) if field.choices else ("with" if v else "without") for v in field.values]
+        titled = _titled(sheet, field.name.replace("_", " "), names)
+        titled.save(out / f"{field.name}.png")
+        files.append(out / f"{field.name}.png")
+        if progress:
+            progress(done, len(fields), "attribute sheets")
+    return files
+
+
+def _variants(face: Face, name: str, values: Sequence[str | bool]) -> list[Face]:
+    required = TAXONOMY.fields[name].requires
+    given = {required: True} if required else {}
+    return [face.replace(**{**given, name: value}) for value in values]
+
+
+def _titled(sheet: Image.Image, title: str, names: Sequence[str]) -> Image.Image:
+    head = 44
+    titled = Image.new("RGB", (max(sheet.width, 9 * len(title) + 16), sheet.height + head), PAPER)
+    titled.paste(sheet, (0, head))
+    draw = ImageDraw.Draw(titled)
+    draw.text((_GAP, 2), title, INK, ImageFont.load_default(16))
+    for number, name in enumerate(names):
+        draw.text((_GAP + number * sheet.width / len(names), 24), name, FAINT, ImageFont.load_default(12))
+    return titled

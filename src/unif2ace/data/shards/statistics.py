@@ -1,0 +1,221 @@
+"""What a shard folder holds, in numbers: attributes, captions, questions, people, sizes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from unif2ace.data.attributes import TAXONOMY
+from unif2ace.data.shards.decode import image_size
+from unif2ace.data.shards.faults import SampleFault
+from unif2ace.data.shards.progress import Progress, tracked
+from unif2ace.data.shards.reader import ShardReader
+from unif2ace.data.shards.sample import Metadata, Sample
+from unif2ace.data.shards.schema import DEFAULT_RULES, Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Counts over the sound samples of a folder.
+
+    Attributes:
+        samples: Sound samples.
+        shards: Tars.
+        shard_bytes: Bytes of all tars.
+        image_bytes: Bytes of all pictures.
+        text_bytes: Bytes of all KEY.json.
+        faults: Faulty samples by cause; they count nowhere else.
+        sources: Samples by source.
+        licences: Samples by licence.
+        identities: Number of different people, where samples say who it is.
+        image_sizes: Pictures by size, as ``"128x128"``.
+        labels: For each of the 46 labels how many samples say true, false and nothing.
+        values: For each field how many samples have each value; nulls are not counted.
+        stated: Samples by number of fields that have a value.
+        caption_words: Main captions by number of words (separated by white space).
+        further_words: Further captions by number of words.
+        questions: Questions by kind.
+        yes_no: For each attribute how many of its yes/no questions are answered yes and no.
+    """
+
+    samples: int
+    shards: int
+    shard_bytes: int
+    image_bytes: int
+    text_bytes: int
+    faults: Mapping[str, int]
+    sources: Mapping[str, int]
+    licences: Mapping[str, int]
+    identities: int
+    image_sizes: Mapping[str, int]
+    labels: Mapping[str, tuple[int, int, int]]
+    values: Mapping[str, Mapping[str, int]]
+    stated: Mapping[int, int]
+    caption_words: Mapping[int, int]
+    further_words: Mapping[int, int]
+    questions: Mapping[str, int]
+    yes_no: Mapping[str, tuple[int, int]]
+
+    def to_json(self) -> str:
+        """All counts."""
+        return json.dumps(asdict(self), indent=1)
+
+    def to_text(self) -> str:
+        """The counts for people, about one screen and a table of the labels."""
+        each = max(self.samples, 1)
+        yes, no = (sum(pair[n] for pair in self.yes_no.values()) for n in (0, 1))
+        lines = [
+            f"samples      {self.samples:,} in {self.shards:,} shards ({_bytes(self.shard_bytes)}); "
+            f"{sum(self.faults.values()):,} faulty ({_counts(self.faults) or 'none'})",
+            f"sources      {_counts(self.sources)}",
+            f"licences     {_counts(self.licences)}",
+            f"people       {self.identities:,}",
+            f"pictures     {_counts(self.image_sizes)}; {_bytes(self.image_bytes / each)} each",
+            f"metadata     {_bytes(self.text_bytes / each)} each; {mean(self.stated):.1f} attributes stated",
+            f"captions     {_words(self.caption_words)}",
+            f"further      {_words(self.further_words)}",
+            f"questions    {sum(self.questions.values()) / each:.1f} a picture: {_counts(self.questions)}",
+            f"yes or no    {yes:,} yes, {no:,} no ({yes / max(yes + no, 1):.0%} yes)",
+            "",
+            f"{'label':<22}{'family':<12}{'true':>9}{'false':>9}{'null':>9}{'rate':>8}",
+        ]
+        for name, (true, false, null) in self.labels.items():
+            rate = f"{true / (true + false):>8.1%}" if true + false else f"{'-':>8}"
+            lines.append(f"{name:<22}{TAXONOMY.labels[name].family:<12}{true:>9,}{false:>9,}{null:>9,}{rate}")
+        return "\n".join(lines)
+
+
+def collect_statistics(
+    folder: str | Path, *, rules: Rules = DEFAULT_RULES, progress: Progress | None = None
+) -> Statistics:
+    """Reads all metadata and the headers of all pictures of an indexed folder.
+
+    Args:
+        folder: A shard folder with an index.
+        rules: What metadata must keep to; samples that do not are counted as faulty.
+        progress: Told of the samples.
+
+    Raises:
+        DataError: If the folder has no valid index or its shards are not those of the index.
+    """
+    reader = ShardReader(folder, rules=rules)
+    tally = _Tally()
+    for index in tracked(range(len(reader)), progress, "counting samples", every=256):
+        try:
+            tally.add(reader[index])
+        except SampleFault as fault:
+            tally.faults[fault.cause] += 1
+    shards = reader.index.shards
+    return tally.result(len(shards), sum(shard.size for shard in shards))
+
+
+def mean(counts: Mapping[int, int]) -> float:
+    """Mean of the values that are counted, 0 if there are none."""
+    return sum(value * number for value, number in counts.items()) / max(sum(counts.values()), 1)
+
+
+def quantile(counts: Mapping[int, int], share: float) -> int:
+    """The least value that at least `share` of the counted ones do not exceed, 0 if there are none."""
+    total, reached = sum(counts.values()), 0
+    for value in sorted(counts):
+        reached += counts[value]
+        if reached >= share * total:
+            return value
+    return 0
+
+
+class _Tally:
+    """Counters that become `Statistics`."""
+
+    def __init__(self) -> None:
+        self.samples = self.image_bytes = self.text_bytes = 0
+        self.faults, self.sources, self.licences, self.sizes = (Counter[str]() for _ in range(4))
+        self.identities: set[str] = set()
+        self.labels: Counter[tuple[str, bool | None]] = Counter()
+        self.values: Counter[tuple[str, str | bool]] = Counter()
+        self.stated, self.words, self.further = (Counter[int]() for _ in range(3))
+        self.kinds: Counter[str] = Counter()
+        self.yes_no: Counter[tuple[str, str]] = Counter()
+
+    def add(self, sample: Sample) -> None:
+        """Counts one sample, or nothing of it if the picture's header is faulty."""
+        width, height = image_size(sample.image, sample.extension)
+        metadata = sample.metadata
+        self.samples += 1
+        self.sizes[f"{width}x{height}"] += 1
+        self.image_bytes += len(sample.image)
+        self.text_bytes += len(metadata.encode())
+        self.sources[metadata.source] += 1
+        self.licences[metadata.licence] += 1
+        if metadata.identity is not None:
+            self.identities.add(metadata.identity)
+        self._add_text(metadata)
+        record = metadata.record
+        self.labels.update(record.labels.items())
+        known = [(name, value) for name, value in record.items() if value is not None]
+        self.values.update(known)
+        self.stated[len(known)] += 1
+
+    def _add_text(self, metadata: Metadata) -> None:
+        if metadata.caption is not None:
+            self.words[len(metadata.caption.split())] += 1
+        self.further.update(len(caption.split()) for caption in metadata.captions)
+        self.kinds.update(question.kind for question in metadata.qa)
+        for question in metadata.qa:
+            said = question.answer.casefold().lstrip()[:3].rstrip(",. ")
+            if question.kind == "yes_no" and said in ("yes", "no"):
+                self.yes_no[question.attribute or "none", said] += 1
+
+    def result(self, shards: int, shard_bytes: int) -> Statistics:
+        """The counts so far."""
+        names = sorted({name for name, _ in self.yes_no})
+        return Statistics(
+            samples=self.samples,
+            shards=shards,
+            shard_bytes=shard_bytes,
+            image_bytes=self.image_bytes,
+            text_bytes=self.text_bytes,
+            faults=dict(self.faults.most_common()),
+            sources=dict(self.sources.most_common()),
+            licences=dict(self.licences.most_common()),
+            identities=len(self.identities),
+            image_sizes=dict(self.sizes.most_common()),
+            labels={n: (self.labels[n, True], self.labels[n, False], self.labels[n, None]) for n in TAXONOMY.labels},
+            values={
+                name: {_named(value): number for value in field.values if (number := self.values[name, value])}
+                for name, field in TAXONOMY.fields.items()
+            },
+            stated=dict(sorted(self.stated.items())),
+            caption_words=dict(sorted(self.words.items())),
+            further_words=dict(sorted(self.further.items())),
+            questions=dict(self.kinds.most_common()),
+            yes_no={name: (self.yes_no[name, "yes"], self.yes_no[name, "no"]) for name in names},
+        )
+
+
+def _named(value: Any) -> str:
+    return value if isinstance(value, str) else str(value).lower()
+
+
+def _counts(counts: Mapping[str, int], most: int = 6) -> str:
+    listed = [f"{name} {number:,}" for name, number in list(counts.items())[:most]]
+    return ", ".join(listed + ([f"and {len(counts) - most} more"] if len(counts) > most else []))
+
+
+def _words(counts: Mapping[int, int]) -> str:
+    if not counts:
+        return "none"
+    low, middle, high = (quantile(counts, share) for share in (0.05, 0.5, 0.95))
+    return f"{sum(counts.values()):,} of {mean(counts):.1f} words on average; 5 % {low}, half {middle}, 95 % {high}"
+
+
+def _bytes(number: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"

@@ -1,0 +1,177 @@
+"""Checks everything about a shard folder and says which shard, which sample and why; it never stops at a fault."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from unif2ace.data.shards.atomic import PARTIAL
+from unif2ace.data.shards.decode import decode
+from unif2ace.data.shards.faults import Cause, SampleFault
+from unif2ace.data.shards.index import HEADER, PLACES, Index, has_index, load_index, local_folder
+from unif2ace.data.shards.indexing import sha256_of
+from unif2ace.data.shards.layout import FACES, Entry, arrange
+from unif2ace.data.shards.progress import Progress, tracked
+from unif2ace.data.shards.schema import DEFAULT_RULES, Rules, parse_metadata
+from unif2ace.data.shards.tar import scan_tar
+from unif2ace.data.shards.writer import BUILD
+from unif2ace.errors import DataError
+
+SHOWN: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, and where; `key` is empty if it is the whole shard."""
+
+    cause: Cause
+    shard: str
+    key: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a validation found.
+
+    Attributes:
+        folder: What was validated.
+        shards: Number of tars looked at.
+        samples: Number of sound samples.
+        faults: All faults, by shard and place.
+    """
+
+    folder: str
+    shards: int
+    samples: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+    @property
+    def causes(self) -> Mapping[Cause, int]:
+        """Number of faults by cause, the most frequent first."""
+        return dict(Counter(fault.cause for fault in self.faults).most_common())
+
+    def to_text(self) -> str:
+        """The report for people: counts, then the first faults."""
+        lines = [f"{self.folder}: {self.samples:,} sound samples in {self.shards:,} shards"]
+        if self.ok:
+            return f"{lines[0]}, no faults"
+        lines[0] += f", {len(self.faults):,} faults"
+        lines += [f"  {cause:<10} {number:>8,}" for cause, number in self.causes.items()]
+        lines += [f"{f.shard}{' ' + f.key if f.key else ''}: {f.cause}: {f.message}" for f in self.faults[:SHOWN]]
+        if len(self.faults) > SHOWN:
+            lines.append(f"... and {len(self.faults) - SHOWN:,} more; the JSON form lists them all")
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """The whole report."""
+        return json.dumps({**asdict(self), "ok": self.ok, "causes": dict(self.causes)}, indent=1)
+
+
+def validate(folder: str | Path, *, rules: Rules = DEFAULT_RULES, progress: Progress | None = None) -> Report:
+    """Checks index, hashes, tars, keys, and decodes every file of every sample.
+
+    Args:
+        folder: A shard folder, with or without an index.
+        rules: What metadata must keep to.
+        progress: Told of each shard.
+
+    Returns:
+        The report. Whatever is wrong with the data is in it and raises nothing.
+
+    Raises:
+        DataError: If there is no such folder.
+    """
+    folder = local_folder(folder)
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder; give one that holds webdataset tars")
+    faults = list(_folder_faults(folder))
+    index: Index | None = None
+    if has_index(folder):
+        try:
+            index = load_index(folder)
+        except DataError as error:
+            faults.append(SampleFault("shard", str(error), HEADER))
+    paths = sorted(path for path in folder.glob("*.tar") if not path.name.startswith("."))
+    if index is not None:
+        faults += _index_faults(index, paths)
+    seen: dict[str, str] = {}
+    sound = 0
+    for path in tracked(paths, progress, "validating shards"):
+        found, good = _shard_faults(path, index.required if index else FACES, rules, seen)
+        faults += found
+        sound += good
+    listed = tuple(Fault(f.cause, f.shard, f.key, f.message) for f in faults)
+    return Report(str(folder), len(paths), sound, listed)
+
+
+def _folder_faults(folder: Path) -> Iterator[SampleFault]:
+    if (folder / BUILD).exists():
+        yield SampleFault("shard", "the build was not finished; run it again to go on", BUILD)
+    for leftover in sorted(folder.glob(f".*{PARTIAL}")):
+        yield SampleFault("shard", "left over from a build or index that was stopped; it may be removed", leftover.name)
+    if not any(folder.glob("*.tar")):
+        yield SampleFault("shard", "the folder has no *.tar", folder.name)
+    elif not has_index(folder) and not (folder / BUILD).exists():
+        yield SampleFault("missing", f"no index; make it with: unif2ace-data index {folder}", HEADER)
+    elif has_index(folder) and not (folder / PLACES).exists():
+        yield SampleFault("missing", f"missing beside {HEADER}; make it with: unif2ace-data index {folder}", PLACES)
+
+
+def _index_faults(index: Index, paths: Sequence[Path]) -> Iterator[SampleFault]:
+    there = {path.name: path for path in paths}
+    for shard in index.shards:
+        path = there.pop(shard.name, None)
+        if path is None:
+            yield SampleFault("shard", "is in the index and not in the folder", shard.name)
+        elif (size := path.stat().st_size) != shard.size:
+            yield SampleFault("shard", f"has {size:,} bytes, the index says {shard.size:,}", shard.name)
+        elif sha256_of(path) != shard.sha256:
+            yield SampleFault("shard", "its content is not that of the index (sha256 differs)", shard.name)
+    for name in there:
+        yield SampleFault("shard", "is in the folder and not in the index", name)
+
+
+def _shard_faults(
+    path: Path, required: Sequence[str], rules: Rules, seen: dict[str, str]
+) -> tuple[list[SampleFault], int]:
+    """The faults of one tar and its number of sound samples; `seen` is each key's shard so far."""
+    try:
+        layout = arrange(scan_tar(path), path.name, required)
+    except SampleFault as fault:
+        return [fault], 0
+    faults = [*layout.faults, *layout.ignored]
+    sound = 0
+    with path.open("rb") as file:
+        for entry in layout.entries:
+            if entry.key in seen:
+                message = f"{seen[entry.key]} has a sample of this key too"
+                faults.append(SampleFault("duplicate", message, path.name, entry.key))
+                continue
+            seen[entry.key] = path.name
+            found = [fault.at(path.name, entry.key) for fault in _sample_faults(file.fileno(), entry, rules)]
+            faults += found
+            sound += not found
+    return faults, sound
+
+
+def _sample_faults(file: int, entry: Entry, rules: Rules) -> Iterator[SampleFault]:
+    for extension, (offset, length) in entry.files.items():
+        try:
+            data = os.pread(file, length, offset)
+            if extension == "json":
+                parse_metadata(data, rules)
+            else:
+                decode(data, extension)
+        except SampleFault as fault:
+            yield SampleFault(fault.cause, f".{extension}: {fault.message}")

@@ -1,0 +1,58 @@
+"""One page that shows what came of a run: plain HTML beside its pictures, readable without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #202024 }
+h1 { font-weight: 600 } h2 { font-weight: 600; margin-top: 2.5rem } p { white-space: pre-line; color: #55555c }
+img { max-width: 100%; border-radius: 4px } pre { background: #f4f4f6; padding: 1rem; border-radius: 4px; overflow-x: auto }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a page.
+
+    Attributes:
+        title: Its heading.
+        text: Plain text under it.
+        picture: File name of a picture beside the page.
+        code: Commands to show.
+    """
+
+    title: str
+    text: str = ""
+    picture: str | None = None
+    code: str = ""
+
+
+def write_page(file: Path, title: str, sections: Sequence[Section]) -> Path:
+    """Writes a page.
+
+    Args:
+        file: Where to; its folder is made.
+        title: Of the page.
+        sections: Its parts, in order.
+
+    Returns:
+        The file.
+    """
+    parts = [f"<h1>{escape(title)}</h1>"]
+    for section in sections:
+        parts.append(f"<h2>{escape(section.title)}</h2>")
+        if section.text:
+            parts.append(f"<p>{escape(section.text)}</p>")
+        if section.picture:
+            parts.append(f'<a href="{escape(section.picture)}"><img src="{escape(section.picture)}" alt="{escape(section.title)}"></a>')
+        if section.code:
+            parts.append(f"<pre>{escape(section.code)}</pre>")
+    body = "\n".join(parts)
+    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f'<!doctype html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}\n</body>\n</html>\n', encoding="utf-8")
+    return file
