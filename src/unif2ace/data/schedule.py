@@ -226,7 +226,7 @@ class _Place:
         return {"epoch": self._epoch, "step": self._step, "steps_per_epoch": len(self._sampler)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes to a saved place.
+        """Goes to a saved place; the end of an epoch is the start of the next.
 
         Raises:
             ConfigError: If an epoch has another number of steps now: data, rows or weights were changed.
@@ -237,4 +237,6 @@ class _Place:
                 "the data set, its weights or view.*.rows were changed; restore them, or start a new run"
             )
         self._epoch, self._step = state["epoch"], state["step"]
+        if self._step == len(self._sampler):  # saved after an epoch's last step: what follows is the next epoch
+            self._epoch, self._step = self._epoch + 1, 0
         self._sampler.epoch = self._epoch

@@ -7,20 +7,128 @@ from hypothesis import strategies as st
 from unif2ace.data.attributes import AttributeMapping, AttributeRecord
 from unif2ace.errors import DataError
 
-CELEBA = """5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose Black_Hair Blond_Hair
-Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee Gray_Hair Heavy_Makeup High_Cheekbones Male
-Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks
-Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace
-Wearing_Necktie Young""".split()
-APPEARANCE = """blurry male young chubby pale_skin rosy_cheeks oval_face receding_hairline bald bangs black_hair blonde_hair
-gray_hair brown_hair straight_hair wavy_hair long_hair arched_eyebrows bushy_eyebrows bags_under_eyes eyeglasses
-sunglasses narrow_eyes big_nose pointy_nose high_cheekbones big_lips double_chin no_beard 5_o_clock_shadow goatee
-mustache sideburns heavy_makeup wearing_earrings wearing_hat wearing_lipstick wearing_necklace wearing_necktie
-wearing_mask""".split()
-ACTION = """blow chew close_eyes cough cry drink eat frown gaze glare head_wagging kiss laugh listen_to_music look_around
-make_a_face nod play_instrument read shake_head shout sigh sing sleep smile smoke sneer sneeze sniff talk turn weep
-whisper wink yawn""".split()
-EMOTION = "neutral anger contempt disgust fear happy sadness surprise".split()
+CELEBA = [
+    "5_o_Clock_Shadow",
+    "Arched_Eyebrows",
+    "Attractive",
+    "Bags_Under_Eyes",
+    "Bald",
+    "Bangs",
+    "Big_Lips",
+    "Big_Nose",
+    "Black_Hair",
+    "Blond_Hair",
+    "Blurry",
+    "Brown_Hair",
+    "Bushy_Eyebrows",
+    "Chubby",
+    "Double_Chin",
+    "Eyeglasses",
+    "Goatee",
+    "Gray_Hair",
+    "Heavy_Makeup",
+    "High_Cheekbones",
+    "Male",
+    "Mouth_Slightly_Open",
+    "Mustache",
+    "Narrow_Eyes",
+    "No_Beard",
+    "Oval_Face",
+    "Pale_Skin",
+    "Pointy_Nose",
+    "Receding_Hairline",
+    "Rosy_Cheeks",
+    "Sideburns",
+    "Smiling",
+    "Straight_Hair",
+    "Wavy_Hair",
+    "Wearing_Earrings",
+    "Wearing_Hat",
+    "Wearing_Lipstick",
+    "Wearing_Necklace",
+    "Wearing_Necktie",
+    "Young",
+]
+APPEARANCE = [
+    "blurry",
+    "male",
+    "young",
+    "chubby",
+    "pale_skin",
+    "rosy_cheeks",
+    "oval_face",
+    "receding_hairline",
+    "bald",
+    "bangs",
+    "black_hair",
+    "blonde_hair",
+    "gray_hair",
+    "brown_hair",
+    "straight_hair",
+    "wavy_hair",
+    "long_hair",
+    "arched_eyebrows",
+    "bushy_eyebrows",
+    "bags_under_eyes",
+    "eyeglasses",
+    "sunglasses",
+    "narrow_eyes",
+    "big_nose",
+    "pointy_nose",
+    "high_cheekbones",
+    "big_lips",
+    "double_chin",
+    "no_beard",
+    "5_o_clock_shadow",
+    "goatee",
+    "mustache",
+    "sideburns",
+    "heavy_makeup",
+    "wearing_earrings",
+    "wearing_hat",
+    "wearing_lipstick",
+    "wearing_necklace",
+    "wearing_necktie",
+    "wearing_mask",
+]
+ACTION = [
+    "blow",
+    "chew",
+    "close_eyes",
+    "cough",
+    "cry",
+    "drink",
+    "eat",
+    "frown",
+    "gaze",
+    "glare",
+    "head_wagging",
+    "kiss",
+    "laugh",
+    "listen_to_music",
+    "look_around",
+    "make_a_face",
+    "nod",
+    "play_instrument",
+    "read",
+    "shake_head",
+    "shout",
+    "sigh",
+    "sing",
+    "sleep",
+    "smile",
+    "smoke",
+    "sneer",
+    "sneeze",
+    "sniff",
+    "talk",
+    "turn",
+    "weep",
+    "whisper",
+    "wink",
+    "yawn",
+]
+EMOTION = ["neutral", "anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise"]
 
 celeba, celebv_hq = AttributeMapping("celeba"), AttributeMapping("celebv_hq")
 

@@ -56,7 +56,7 @@ def test_an_unknown_name_or_value_is_an_error_that_names_the_nearest():
     with pytest.raises(DataError, match="'beard'"):
         AttributeRecord(berd=True)
     with pytest.raises(DataError, match="did you mean 'black'"):
-        AttributeRecord(hair_colour="blak")
+        AttributeRecord(hair_colour="blackk")
     with pytest.raises(DataError, match="'beard' is 1"):
         AttributeRecord(beard=1)  # type: ignore[arg-type]
 

@@ -34,6 +34,10 @@ WOMAN = {
 }
 
 
+def hair(**scores):
+    return {"bald": 0.0, "invisible": False, "hairColor": [{"color": c, "confidence": s} for c, s in scores.items()]}
+
+
 def test_sure_scores_become_values():
     said = {n: v for n, v in record_of_ffhq(WOMAN).to_json().items() if v is not None}
     assert said == {
@@ -72,8 +76,8 @@ def test_nothing_is_said_of_missing_features():
         ({"headPose": {"yaw": 17.0}}, "head_turn"),
         ({"headPose": {"roll": -20.0}}, "head_tilt"),
         ({"hair": {"bald": 0.5}}, "bald"),
-        ({"hair": {"bald": 0.0, "hairColor": [{"color": "brown", "confidence": 1.0}, {"color": "black", "confidence": 0.9}]}}, "hair_colour"),
-        ({"hair": {"bald": 0.0, "hairColor": [{"color": "other", "confidence": 1.0}]}}, "hair_colour"),
+        ({"hair": hair(brown=1.0, black=0.9)}, "hair_colour"),
+        ({"hair": hair(other=1.0)}, "hair_colour"),
         ({"hair": {"bald": 0.0, "invisible": True}}, "bald"),
         ({"accessories": [{"type": "headwear", "confidence": 0.6}]}, "hat"),
         ({"glasses": "SwimmingGoggles"}, "eyeglasses"),
@@ -88,11 +92,7 @@ def test_the_uncertain_and_the_covered_are_null(change, field):
 
 
 def test_unlikely_hair_colours_are_denied_where_none_is_sure():
-    hair = {
-        "bald": 0.0,
-        "hairColor": [{"color": c, "confidence": s} for c, s in (("brown", 1.0), ("black", 0.9), ("blond", 0.02))],
-    }
-    labels = record_of_ffhq({"hair": hair}).labels
+    labels = record_of_ffhq({"hair": hair(brown=1.0, black=0.9, blond=0.02)}).labels
     assert labels["blond_hair"] is False
     assert labels["brown_hair"] is None
 

@@ -165,7 +165,7 @@ def test_missing_parts_are_named(release, tmp_path):
         CelebASource(path=str(tmp_path / "CelebAs"))
     with pytest.raises(DataError, match=r"'img_celeba'.*source.images"):
         CelebASource(path=str(release), images="img_celeba")
-    with pytest.raises(DataError, match="no list_attributes.txt"):
+    with pytest.raises(DataError, match=r"no list_attributes\.txt"):
         CelebASource(path=str(release), attributes="list_attributes.txt")
     with pytest.raises(ConfigError, match="size=8"):
         CelebASource(path=str(release), size=8)

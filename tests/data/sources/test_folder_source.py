@@ -123,8 +123,11 @@ more/C d.webp,,-1,0,,"Hair, dark."
 
 @pytest.mark.parametrize(
     ("cell", "value"),
-    [("true", True), ("YES", True), ("1", True), ("1.0", True), ("false", False), ("No", False), ("0", False)]
-    + [("-1", False), ("-1.0", False), ("", None), (" ", None), ("null", None), ("NaN", None)],
+    [
+        *[(cell, True) for cell in ("true", "YES", "1", "1.0")],
+        *[(cell, False) for cell in ("false", "No", "0", "-1", "-1.0")],
+        *[(cell, None) for cell in ("", " ", "null", "NaN")],
+    ],
 )
 def test_cells_are_read_as_people_write_them(folder, cell, value):
     assert source(table(folder, f"file,smile\na.jpg,{cell}\n")).record(0)["smile"] is value
@@ -159,7 +162,7 @@ def test_columns_may_be_declared_to_be_no_attributes(folder):
         ("file,smlie\na.jpg,1\n", {}, r"column 'smlie' .*source.ignore=\[smlie\].*'smile'"),
         ("file,Mal\na.jpg,1\n", {"mapping": "celeba"}, "'Male'"),
         ("file,smile\na.jpg,1\nb.png,maybe\n", {}, r"metadata.csv:3, column 'smile': 'maybe'"),
-        ("file,hair_colour\na.jpg,blak\n", {}, r"metadata.csv:2, column 'hair_colour'.*'black'"),
+        ("file,hair_colour\na.jpg,blackk\n", {}, r"metadata.csv:2, column 'hair_colour'.*'black'"),
         ("file,smile\na.jgp,1\n", {}, r"metadata.csv:2: no picture 'a.jgp'.*'a.jpg'"),
         ("file,smile\na.jpg,1\na.jpg,0\n", {}, r"metadata.csv:3: 'a.jpg' has a row already, metadata.csv:2"),
         ("file,smile\na.jpg,1,0\n", {}, r"metadata.csv:2: the row has 3 cells"),
@@ -180,7 +183,7 @@ def test_a_table_that_is_not_utf8_or_not_there_is_an_error(folder):
     (folder / "labels.csv").write_bytes("file,smile\nä.jpg,1\n".encode("latin-1"))
     with pytest.raises(DataError, match="UTF-8"):
         source(folder, table="labels.csv")
-    with pytest.raises(DataError, match="'labels.csv'"):
+    with pytest.raises(DataError, match=r"'labels\.csv'"):
         source(folder, table="label.csv")
     with pytest.raises(DataError, match="'person'"):
         source(folder, identity_column="person")
@@ -191,9 +194,9 @@ def test_a_wrong_path_says_where_it_ends_and_what_is_there(folder):
         source(folder.parent / "portrait" / "x")
     with pytest.raises(DataError, match="is a file"):
         source(folder / "a.jpg")
+    (folder / "empty").mkdir()
+    (folder / "empty" / "notes.txt").write_text("none")
     with pytest.raises(DataError, match=r"no pictures .*notes.txt"):
-        (folder / "empty").mkdir()
-        (folder / "empty" / "notes.txt").write_text("none")
         source(folder / "empty")
 
 
@@ -206,7 +209,7 @@ def test_hidden_files_are_no_pictures(folder):
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"\xff\xd8\xff\xe0broken"])
 def test_a_broken_picture_is_named(folder, data):
     (folder / "a.jpg").write_bytes(data)
-    with pytest.raises(DataError, match="a.jpg"):
+    with pytest.raises(DataError, match=r"a\.jpg"):
         source(folder).items([0])
 
 
@@ -215,7 +218,7 @@ def test_a_torn_picture_is_not_passed_on(folder):
     Image.fromarray(rng.integers(0, 255, (64, 64, 3), np.uint8)).save(folder / "b.png")
     data = (folder / "b.png").read_bytes()
     (folder / "b.png").write_bytes(data[: len(data) // 2])
-    with pytest.raises(DataError, match="b.png"):
+    with pytest.raises(DataError, match=r"b\.png"):
         source(folder).items([1])
 
 
@@ -224,7 +227,7 @@ def test_settings_out_of_range_are_errors(folder):
         source(folder, size=4)
     with pytest.raises(ConfigError, match="licence"):
         FolderSource(path=str(folder), licence=" ")
-    with pytest.raises(ConfigError, match="source.name='My photos'"):
+    with pytest.raises(ConfigError, match=r"source\.name='My photos'"):
         source(folder, name="My photos")
 
 

@@ -142,12 +142,12 @@ def test_a_folder_without_a_sound_sample_is_an_error_with_the_causes(tmp_path):
 
 def test_wrong_settings_are_errors(tmp_path):
     write(tmp_path / "x.tar", {"a.jpg": picture(), "a.json": told()})
-    with pytest.raises(DataError, match="no entry|has an entry 'attribute'; did you mean 'attributes'"):
+    with pytest.raises(DataError, match="no sample has an entry 'attribute'; did you mean 'attributes'"):
         source(tmp_path, attributes_key="attribute")
     with pytest.raises(DataError, match="did you mean 'celeba'"):
         source(tmp_path, mapping="celeb")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"no \*.tar"):
-        (tmp_path / "empty").mkdir()
         source(tmp_path / "empty")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from unif2ace.data.attributes import AttributeRecord
 from unif2ace.data.language.facts import Fact, Value, known_values
@@ -19,7 +19,7 @@ Style = Literal["dense", "short"]
 
 VERSION: Final = 1
 """Part of every seed: raise it when captions or questions of the same record should change."""
-_LENGTHS: Final = {"dense": (40, 180), "short": (8, 30)}
+_ATTEMPTS: Final = 8
 _PARTS: Final = ("hair", "face", "eyes", "facial_hair", "makeup", "wear", "person", "action", "emotion", "setting")
 
 
@@ -34,6 +34,22 @@ class Caption:
 
     text: str
     stated: tuple[tuple[str, Value], ...]
+
+
+class _Target(NamedTuple):
+    """The lengths that a style allows, in words and in stated values."""
+
+    words: tuple[int, int]
+    stated: tuple[int, int]
+
+    def missed(self, caption: Caption) -> int:
+        """By how much a caption is too long or too short; 0 if it is neither."""
+        lengths = (caption.text.count(" ") + 1, len(caption.stated))
+        return sum(max(low - n, n - high, 0) for n, (low, high) in zip(lengths, self, strict=True))
+
+
+_DENSE: Final = _Target(words=(40, 180), stated=(0, 99))
+_SHORT: Final = _Target(words=(8, 30), stated=(3, 7))
 
 
 def write_caption(record: AttributeRecord, seed: int, style: Style = "dense") -> str:
@@ -52,42 +68,36 @@ def compose_caption(record: AttributeRecord, seed: int, style: Style = "dense") 
     """
     known = known_values(record)
     rng = random.Random(f"unif2ace/{VERSION}/{style}/{seed}")
-    low, high = _LENGTHS[style]
-    best: Caption | None = None
-    for attempt in range(6):
-        caption = _compose_dense(known, rng, attempt) if style == "dense" else _compose_short(known, rng)
-        words = caption.text.count(" ") + 1
-        if low <= words <= high:
-            return caption
-        if best is None or abs(words - (low + high) / 2) < abs(best.text.count(" ") + 1 - (low + high) / 2):
-            best = caption
-    assert best is not None
+    compose, target = (_compose_dense, _DENSE) if style == "dense" else (_compose_short, _SHORT)
+    best = compose(known, rng, 0)
+    for attempt in range(1, _ATTEMPTS):
+        if target.missed(best) == 0:
+            break
+        best = min(best, compose(known, rng, attempt), key=target.missed)
     return best
 
 
 def _compose_dense(known: dict[str, Value], rng: random.Random, attempt: int) -> Caption:
     facts = LEXICON.facts(known, rng)
-    target = round(rng.triangular(12.5, 22.5, 17.5)) + 2 * attempt
+    target = round(rng.triangular(13.5, 23, 18.5)) + 2 * attempt
     chosen = _choose(facts, rng, target - ("gender" in known))
-    w = Writer(known, rng, wordiness=rng.random() ** 0.0)
-    text, used = write_opening(w, chosen, "dense", pick(rng, (1, 2, 2, 3, 3, 4)))
+    w = Writer(known, rng, wordiness=rng.random() ** 0.25)
+    text, used = write_opening(w, chosen, "dense", pick(rng, (1, 1, 2, 2, 2, 3, 4)))
     texts, said = _sentences(w, _arrange([f for f in chosen if f not in used], rng))
     return _caption(known, [text, *texts], used + said)
 
 
-def _compose_short(known: dict[str, Value], rng: random.Random) -> Caption:
+def _compose_short(known: dict[str, Value], rng: random.Random, attempt: int) -> Caption:
     facts = LEXICON.facts(known, rng)
-    chosen = _choose(facts, rng, pick(rng, (3, 4, 5, 6)) - ("gender" in known))
+    chosen = _choose(facts, rng, pick(rng, (3, 4, 5, 6)) + attempt // 2)
     w = Writer(known, rng)
-    text, used = write_opening(w, chosen, "short", 4)
+    text, used = write_opening(w, chosen, "short", pick(rng, (2, 3, 4)))
     texts = [text]
     rest = _arrange([f for f in chosen if f not in used], rng)
-    if rest and rng.random() < 0.6:
-        n = len(_chunk(rest, rng))
-        second = write_sentence(w, rest[:n], [])
-        if second:
-            texts.append(second)
-            used += rest[:n]
+    second = rest[: len(_chunk(rest, rng))] if rest else []
+    if second and (more := write_sentence(w, second, [])):
+        texts.append(more)
+        used += second
     return _caption(known, texts, used)
 
 

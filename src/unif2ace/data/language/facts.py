@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from unif2ace.data.attributes import AttributeRecord
 
@@ -37,6 +37,7 @@ class Phrase:
         clause: A whole clause with its own subject: "{their} cheekbones are high".
         adjective: What goes before "woman": "freckled".
         place: An adverbial of place: "against a plain background".
+        slots: The slots that are not empty.
     """
 
     when: Mapping[str, Value]
@@ -52,6 +53,10 @@ class Phrase:
     clause: tuple[str, ...] = ()
     adjective: tuple[str, ...] = ()
     place: tuple[str, ...] = ()
+    slots: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slots", frozenset(slot for slot in get_args(Slot) if getattr(self, slot)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class Fact:
 
     def fits(self, slot: Slot) -> bool:
         """Whether it can be said in that place of a sentence."""
-        return bool(getattr(self.phrase, slot))
+        return slot in self.phrase.slots
 
 
 class Lexicon:

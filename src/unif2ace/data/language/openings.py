@@ -73,12 +73,12 @@ def _describe(w: Writer, facts: Sequence[Fact], budget: int, *, post: bool, last
     used: list[Fact] = []
     before: list[str] = []
     age = next((f for f in facts if f.theme == "person"), None)
-    if age and w.rng.random() < 0.9:
+    if age and w.rng.random() < 0.8:
         w.age = w.say(age, "adjective")
         before.append(w.age)
         used.append(age)
     adjectives = [f for f in facts if f.fits("adjective") and f.theme != "person"]
-    if budget > 0 and adjectives and w.rng.random() < 0.4:
+    if budget > 0 and adjectives and w.rng.random() < 0.35:
         used.append(pick(w.rng, adjectives))
         before.insert(0, w.say(used[-1], "adjective"))
         budget -= 1

@@ -21,7 +21,7 @@ _DETAILS: Final = frozenset(
 )
 _WORD = re.compile(r"[a-z'-]{4,}")
 _MAY_REPEAT: Final = frozenset(
-    {"with", "their", "that", "under", "there", "wears", "looks", "turned", "directed", "camera"}
+    {"their", "that", "under", "there", "wears", "looks", "turned", "directed", "camera"}
 )
 
 
@@ -49,10 +49,12 @@ def write_sentence(w: Writer, facts: Sequence[Fact], recent: list[Skeleton]) -> 
         if not options:
             return None
         skeleton = w.rng.choices(options, [s.weight for s in options])[0]
-        lead = w.lead(facts[0].theme) if skeleton.leads else ""
+        lead = w.lead(facts) if skeleton.leads else ""
         text = sentence(lead + skeleton.write(w, facts))
         if not repeats_itself(text):
             recent.append(skeleton)
+            w.themes.add(facts[0].theme)
+            w.led = bool(lead)
             return text
         if len(facts) > 1:
             options.remove(skeleton)
@@ -263,7 +265,7 @@ SKELETONS: Final = (
     Skeleton(2.0, _all("noun", *FEATURES), _has, leads=True),
     Skeleton(0.8, _two_or_more(_FEATURE_NOUNS), _features_include),
     Skeleton(0.4, _two_or_more(_FEATURE_NOUNS), _can_be_seen),
-    Skeleton(5.0, _one_family(_all("clause")), _clauses, leads=True),
+    Skeleton(7.0, _one_family(_all("clause")), _clauses, leads=True),
     Skeleton(3.0, _base_with_details, _clause_with),
     Skeleton(1.2, _one_family(_mixed), _predicates, leads=True),
     Skeleton(4.0, _all("worn"), _wears, leads=True),

@@ -8,11 +8,16 @@ from collections.abc import Mapping, Sequence
 from unif2ace.data.language.facts import Fact, Slot, Value
 from unif2ace.data.language.grammar import Voice, listing, pick
 from unif2ace.data.language.phrases import WORDS
-from unif2ace.data.language.phrases.frames import LEADS
+from unif2ace.data.language.phrases.frames import AGAIN, LEADS
 
 
 class Writer:
     """Says facts of one person, and varies how the person is referred to.
+
+    Attributes:
+        age: The word for the person's age, once it has been said.
+        themes: The themes that sentences have begun with.
+        led: Whether the last sentence began with words that lead over.
 
     Args:
         known: The values of the record that are not null.
@@ -26,7 +31,8 @@ class Writer:
         self.pronoun = Voice(known, WORDS, rng, plural=known.get("gender") is None)
         self.age: str | None = None
         self._wordiness = wordiness
-        self._leads = dict(LEADS)
+        self.themes: set[str] = set()
+        self.led = False
         self._oxford = rng.random() < 0.6
         self._pronouns = 0
 
@@ -46,11 +52,14 @@ class Writer:
         """A list in this caption's manner of punctuation."""
         return listing(items, word, oxford=self._oxford)
 
-    def lead(self, theme: str) -> str:
-        """Now and then, words that lead over to a theme, once for each: "as for clothing, "."""
-        if theme not in self._leads or self.rng.random() > self._wordiness / 2:
+    def lead(self, facts: Sequence[Fact]) -> str:
+        """Now and then, words that lead over to the facts' theme or go on with it: "as for clothing, "."""
+        theme = facts[0].theme
+        again = theme in self.themes
+        often = self._wordiness * (0.35 if again else 0.85)
+        if self.led or self.rng.random() > often or any(f.theme != theme for f in facts):
             return ""
-        return f"{pick(self.rng, self._leads.pop(theme)).format_map(self.noun)}, "
+        return f"{pick(self.rng, AGAIN if again else LEADS[theme]).format_map(self.noun)}, "
 
     def subject(self) -> tuple[str, Voice]:
         """What to call the person next ("she", "the woman"), and the voice that agrees with it."""

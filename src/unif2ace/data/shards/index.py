@@ -171,7 +171,9 @@ def _check(index: Index, sha256: str) -> None:
     sizes = np.array([shard.size for shard in index.shards], dtype=np.uint64)
     inside = bool((places["shard"] < len(sizes)).all())
     for n in range(len(index.extensions)):
-        ends = places[f"offset{n}"] + places[f"length{n}"]
-        inside = inside and bool((ends <= sizes[places["shard"]]).all())
+        if inside:  # an offset beyond the end would wrap around in the subtraction
+            room = sizes[places["shard"]]
+            offsets, lengths = places[f"offset{n}"], places[f"length{n}"]
+            inside = bool((offsets <= room).all() and (lengths <= room - offsets).all())
     if not inside or sum(s.samples for s in index.shards) != len(index):
         raise DataError(f"{where} names places outside its shards; {MEND} {index.folder}")

@@ -27,10 +27,10 @@ WORDS: Final[Words] = {**hair.WORDS, **face.WORDS, **eyes.WORDS, **makeup.WORDS,
 YES_NO: Final[dict[str, YesNo]] = {
     **hair.YES_NO, **face.YES_NO, **eyes.YES_NO, **facial_hair.YES_NO, **makeup.YES_NO, **wear.YES_NO, **action.YES_NO,
     **emotion.YES_NO,
-}  # fmt: skip
+}
 CHOICES: Final[dict[str, Choice]] = {
     **person.CHOICES, **hair.CHOICES, **face.CHOICES, **eyes.CHOICES, **makeup.CHOICES, **wear.CHOICES, **action.CHOICES,
     **emotion.CHOICES, **setting.CHOICES,
-}  # fmt: skip
+}
 COUNTED: Final[dict[str, Counted]] = {**face.COUNTED, **eyes.COUNTED, **wear.COUNTED}
 REASONS: Final[tuple[Reason, ...]] = (*emotion.REASONS, *wear.REASONS, *action.REASONS, *facial_hair.REASONS)

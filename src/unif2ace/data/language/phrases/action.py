@@ -53,6 +53,7 @@ def _side(side: str) -> tuple[Phrase, ...]:
                 f"{{their}} head is turned to the {side}",
                 f"{{their}} face points to the {side}",
                 f"{{their}} head is turned toward the {side} side of the picture",
+                f"{{their}} face is seen at an angle, as it turns to the {side}",
             ),
         ),
         Phrase(
@@ -64,6 +65,7 @@ def _side(side: str) -> tuple[Phrase, ...]:
                 f"{{their}} head is tilted to the {side}",
                 f"{{their}} head leans to the {side}",
                 f"{{their}} head leans over toward the {side} side",
+                f"the top of {{their}} head leans over to the {side}",
             ),
         ),
     )
@@ -131,7 +133,7 @@ PHRASES: Final = (
     Phrase(
         {"mouth_open": False}, weight=0.5,
         noun=("{their} mouth closed", "{their} lips closed"),
-        clause=("{their} mouth is closed", "{their} lips are closed", "{their} mouth is kept closed"),
+        clause=("{their} mouth is closed", "{their} lips are closed", "{their} mouth is kept closed", "{their} lips rest against each other, with no opening between them"),
     ),
     Phrase(
         {"eyes_closed": True}, weight=2.5,
@@ -162,7 +164,8 @@ PHRASES: Final = (
         ),
         doing=("looking at the camera", "looking straight at the viewer", "looking into the camera"),
         noun=("{their} eyes on the camera", "{their} gaze directed at the camera"),
-        clause=("{their} gaze is directed at the camera", "{their} eyes look straight into the camera", "{their} gaze goes straight into the lens of the camera"),
+        clause=("{their} gaze is directed at the camera", "{their} eyes look straight into the camera", "{their} gaze goes straight into the lens of the camera",
+            "{their} eyes are fixed on the camera in front of {them}"),
     ),
     *(
         Phrase(
@@ -180,7 +183,7 @@ PHRASES: Final = (
         noun=("{their} head facing forward",),
         clause=(
             "{their} face points straight ahead", "{their} head faces forward",
-            "{their} head is turned neither to the left nor to the right",
+            "{their} head is turned neither to the left nor to the right", "{their} face is seen straight from the front",
         ),
     ),
     Phrase(
@@ -188,7 +191,7 @@ PHRASES: Final = (
         does=("{holds} {their} head upright",), doing=("holding {their} head upright",),
         noun=("{their} head upright", "{their} head held upright"), clause=("{their} head is upright", "{their} head is held upright, without a tilt", "{their} head does not tilt to either side"),
     ),
-)  # fmt: skip
+)
 
 YES_NO: Final = {
     "smile": YesNo(

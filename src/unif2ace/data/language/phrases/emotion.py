@@ -18,9 +18,10 @@ def _emotion(value: str, noun: str, adjectives: tuple[str, ...]) -> Phrase:
             *(f"{{their}} expression is {a}" for a in adjectives), *(f"{{their}} face looks {a}" for a in adjectives),
             f"{{their}} expression is one of {noun}", f"{{their}} face shows {noun}",
             f"the emotion on {{their}} face is {noun}", f"there is a look of {noun} on {{their}} face", f"{{their}} face gives an impression of {noun}",
-            f"{{their}} features express {noun}",
+            f"{{their}} features express {noun}", f"the look on {{their}} face is one of {noun}",
+            f"the expression that {{their}} face wears is one of {noun}",
         ),
-    )  # fmt: skip
+    )
 
 
 PHRASES: Final = (
@@ -35,12 +36,12 @@ PHRASES: Final = (
     _emotion("anger", "anger", ("angry", "irate")),
     _emotion("surprise", "surprise", ("surprised", "astonished")),
     _emotion("fear", "fear", ("frightened", "fearful", "scared")),
-)  # fmt: skip
+)
 
 NAMES: Final = {
     "neutral": "neutral", "happiness": "happy", "sadness": "sad", "anger": "angry", "surprise": "surprised",
     "fear": "frightened",
-}  # fmt: skip
+}
 
 YES_NO: Final = {
     value: YesNo(
@@ -88,4 +89,4 @@ REASONS: Final = tuple(
         support=_EVIDENCE[value][1],
     )
     for value, name in NAMES.items()
-)  # fmt: skip
+)

@@ -64,7 +64,7 @@ PHRASES: Final = (
     ),
     Phrase({"arched_eyebrows": False}, weight=0.06, clause=("{their} eyebrows are not arched",)),
     Phrase({"bushy_eyebrows": False}, weight=0.06, clause=("{their} eyebrows are not bushy",)),
-)  # fmt: skip
+)
 
 YES_NO: Final = {
     "narrow_eyes": YesNo(
@@ -107,4 +107,4 @@ COUNTED: Final = {
             "how many of these can be seen around the eyes: {items}",
         ),
     ),
-}  # fmt: skip
+}

@@ -12,7 +12,7 @@ WORDS: Final = {
     "face_shape": {
         "oval": ("oval",), "round": ("round",), "square": ("square",), "heart": ("heart-shaped",), "long": ("long",),
     },
-}  # fmt: skip
+}
 
 PHRASES: Final = (
     Phrase(
@@ -92,7 +92,7 @@ PHRASES: Final = (
     Phrase({"full_lips": False}, weight=0.04, clause=("{their} lips are not full",)),
     Phrase({"oval_face": False}, weight=0.1, clause=("{their} face is not oval",)),
     Phrase({"pale_skin": False}, weight=0.1, clause=("{their} skin is not pale",)),
-)  # fmt: skip
+)
 
 YES_NO: Final = {
     "pale_skin": YesNo(
@@ -164,4 +164,4 @@ COUNTED: Final = {
             "how many of these can be seen in the face: {items}",
         ),
     ),
-}  # fmt: skip
+}

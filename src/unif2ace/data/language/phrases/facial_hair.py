@@ -56,7 +56,7 @@ PHRASES: Final = (
         adjective=("stubbled",),
     ),
     Phrase(
-        {"beard": False, "goatee": False, "moustache": False, "five_o_clock_shadow": False}, _MAN, chance=0.75,
+        {"beard": False, "goatee": False, "moustache": False, "five_o_clock_shadow": False}, _MAN, chance=0.6,
         weight=0.5,
         state=("clean-shaven",), clause=("{their} face is clean-shaven", "{their} jaw and upper lip are clean-shaven", "the whole lower half of {their} face is clean-shaven"),
         adjective=("clean-shaven",),
@@ -72,7 +72,7 @@ PHRASES: Final = (
         {"five_o_clock_shadow": False}, {"gender": ("man",), "beard": (False, None)}, weight=0.1,
         absent=("stubble",), clause=("{their} jaw shows no stubble",),
     ),
-)  # fmt: skip
+)
 
 YES_NO: Final = {
     "beard": YesNo(
@@ -121,4 +121,4 @@ REASONS: Final = (
             (("five_o_clock_shadow", True), "{their} jaw shows a five o'clock shadow"),
         ),
     ),
-)  # fmt: skip
+)

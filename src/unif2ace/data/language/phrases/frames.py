@@ -33,6 +33,10 @@ DENSE: Final = (
     "this is a portrait of {np}",
     "this is a close-up of {np}",
     "this is {np}",
+    "what we see here is {np}",
+    "what this portrait shows is {np}",
+    "the person in this picture is {np}",
+    "the one who is portrayed here is {np}",
     "this portrait shows {np}",
     "this picture shows {np}",
     "this image shows {np}",
@@ -71,15 +75,22 @@ DENSE: Final = (
 )
 
 LEADS: Final = {
+    "person": ("going by {their} looks", "judging by the face"),
     "hair": ("as for the hair", "as for {their} hair"),
-    "face": ("seen up close", "as for {their} face", "looking at {their} face more closely"),
-    "eyes": ("as for {their} eyes and brows", "in the upper part of {their} face"),
-    "facial_hair": ("in the lower part of {their} face", "as for facial hair"),
-    "wear": ("as for clothing and accessories", "in terms of clothing and accessories", "when it comes to dress"),
-    "action": ("at this moment", "in the picture", "in this pose", "at the moment of the picture"),
-    "emotion": ("overall", "on the whole", "to judge by {their} features"),
+    "face": ("seen up close", "as for {their} face", "on closer inspection", "in close view"),
+    "eyes": ("around the eyes", "in the upper part of {their} face", "as for the eyes and brows"),
+    "facial_hair": ("in the lower part of {their} face", "as for facial hair", "around the mouth and jaw"),
+    "makeup": ("as for makeup", "where makeup is concerned"),
+    "wear": ("as for clothing and accessories", "in terms of clothing and accessories", "when it comes to dress",
+        "where clothes and accessories are concerned"),
+    "action": ("at this moment", "in the picture", "in this pose", "at the moment of the picture", "as for the pose"),
+    "emotion": ("overall", "on the whole", "to judge by {their} features", "as far as emotions go"),
+    "setting": ("as for the setting", "finally", "to complete the picture"),
 }
-"""Words that lead over to a theme."""
+"""Words that lead over to a theme, in front of a whole sentence."""
+
+AGAIN: Final = ("in addition", "at the same time", "besides that", "along with this", "on top of that", "furthermore")
+"""The same where a theme goes on."""
 
 SHORT: Final = (
     "{np} {does}",

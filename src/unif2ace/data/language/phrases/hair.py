@@ -20,6 +20,7 @@ PHRASES: Final = (
         noun=(
             "{hair_length} {hair_texture} {hair_colour} hair",
             "{hair_length}, {hair_texture} {hair_colour} hair",
+            "{hair_length} {hair_colour} hair with a {hair_texture} texture",
         ),
         clause=(
             "{their} {hair_colour} hair is {hair_length} and {hair_texture}",
@@ -34,7 +35,7 @@ PHRASES: Final = (
     ),
     Phrase(
         {"hair_colour": ANY, "hair_length": ANY}, _HAIR, chance=0.5, weight=3,
-        noun=("{hair_length} {hair_colour} hair",),
+        noun=("{hair_length} {hair_colour} hair", "{hair_length} hair of a {hair_colour} color"),
         clause=(
             "{their} hair is {hair_length} and {hair_colour}",
             "{their} {hair_colour} hair is worn {hair_length}",
@@ -45,7 +46,7 @@ PHRASES: Final = (
     ),
     Phrase(
         {"hair_colour": ANY, "hair_texture": ANY}, _HAIR, chance=0.6, weight=3,
-        noun=("{hair_texture} {hair_colour} hair",),
+        noun=("{hair_texture} {hair_colour} hair", "{hair_texture} hair of a {hair_colour} color", "{hair_colour} hair with a {hair_texture} texture"),
         clause=(
             "{their} hair is {hair_texture} and {hair_colour}",
             "{their} {hair_colour} hair has a {hair_texture} texture",
@@ -120,7 +121,7 @@ PHRASES: Final = (
     Phrase({"blond_hair": False}, _HAIR, weight=0.1, clause=("{their} hair is not blond",)),
     Phrase({"brown_hair": False}, _HAIR, weight=0.1, clause=("{their} hair is not brown",)),
     Phrase({"gray_hair": False}, _HAIR, weight=0.1, clause=("{their} hair is not gray",)),
-)  # fmt: skip
+)
 
 YES_NO: Final = {
     **{

@@ -33,7 +33,7 @@ PHRASES: Final = (
     ),
     Phrase({"lipstick": True}, weight=1.3, worn=("lipstick", "lipstick on {their} lips"), clause=("there is lipstick on {their} lips", "{their} lips are painted with lipstick")),
     Phrase({"lipstick": False}, {"gender": ("woman", None)}, weight=0.25, absent=("lipstick",), clause=("there is no lipstick on {their} lips",)),
-)  # fmt: skip
+)
 
 YES_NO: Final = {
     "heavy_makeup": YesNo(

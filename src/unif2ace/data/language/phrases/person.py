@@ -8,13 +8,13 @@ from unif2ace.data.language.facts import Phrase
 from unif2ace.data.language.inquiries import Choice
 
 PHRASES: Final = (
-    Phrase({"age": "young"}, weight=6, adjective=("young",), does=("{looks} young", "{appears} to be young")),
+    Phrase({"age": "young"}, weight=6, adjective=("young",), does=("{looks} young", "{appears} to be young", "{appears} to be still quite young")),
     Phrase(
         {"age": "middle-aged"}, weight=6, adjective=("middle-aged",),
-        does=("{looks} middle-aged", "{appears} to be middle-aged"),
+        does=("{looks} middle-aged", "{appears} to be middle-aged", "{seems} to have reached middle age"),
     ),
-    Phrase({"age": "elderly"}, weight=6, adjective=("elderly",), does=("{looks} elderly", "{appears} to be elderly")),
-)  # fmt: skip
+    Phrase({"age": "elderly"}, weight=6, adjective=("elderly",), does=("{looks} elderly", "{appears} to be elderly", "{seems} to be of an advanced age")),
+)
 
 CHOICES: Final = {
     "gender": Choice(

@@ -18,7 +18,7 @@ WORDS: Final = {
     "clothing_colour": {
         c: (c,) for c in ("red", "blue", "green", "black", "white", "yellow", "purple", "gray")
     },
-}  # fmt: skip
+}
 
 PHRASES: Final = (
     Phrase(
@@ -90,15 +90,15 @@ PHRASES: Final = (
         {"clothing": ANY, "clothing_colour": ANY}, weight=2,
         worn=("a {clothing_colour} {clothing}",),
         doing=("dressed in a {clothing_colour} {clothing}",),
-        clause=("{their} {clothing} is {clothing_colour}", "the color of {their} {clothing} is {clothing_colour}"),
+        clause=("{their} {clothing} is {clothing_colour}", "{their} outfit includes a {clothing_colour} {clothing}", "the color of {their} {clothing} is {clothing_colour}"),
     ),
-    Phrase({"clothing": ANY}, weight=1.5, worn=("a {clothing}",), doing=("dressed in a {clothing}",)),
+    Phrase({"clothing": ANY}, weight=1.5, worn=("a {clothing}",), doing=("dressed in a {clothing}",), clause=("{their} outfit includes a {clothing}",)),
     Phrase(
         {"clothing_colour": ANY}, weight=1.5,
         worn=("{clothing_colour} clothes",), doing=("dressed in {clothing_colour}",),
         clause=("{their} clothes are {clothing_colour}",),
     ),
-)  # fmt: skip
+)
 
 YES_NO: Final = {
     "eyeglasses": YesNo(
@@ -199,4 +199,4 @@ REASONS: Final = (
         answers=("because {evidence}", "it is hidden because {evidence}"),
         evidence=((("mask", True), "a mask covers it"),),
     ),
-)  # fmt: skip
+)

@@ -1,0 +1,254 @@
+"""The shared DataModule: exact resume, equal ranks, mixtures by weight, rows that depend on nothing but their place."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+import lightning.pytorch as pl
+import numpy as np
+import pytest
+import torch
+
+from unif2ace.data.attributes import TAXONOMY, AttributeRecord
+from unif2ace.data.datamodule import FaceDataModule
+from unif2ace.data.datasets.shards import ShardDataset
+from unif2ace.data.language import ask_questions, write_caption
+from unif2ace.data.schedule import EvaluationSchedule, Mixture, TrainSchedule
+from unif2ace.data.shards import Metadata, Question, Sample, ShardWriter, encode_jpeg
+from unif2ace.data.text_tokenizer import train_text_tokenizer
+from unif2ace.data.views.image import ImageView
+from unif2ace.data.views.text_to_image import TextToImageView
+from unif2ace.data.views.understanding import UnderstandingView
+from unif2ace.errors import ConfigError, DataError
+from unif2ace.types import Batch, Task
+
+NUM_TRAIN, NUM_VAL, SIZE = 50, 11, 16
+
+
+def _sample(number: int, name: str) -> Sample:
+    draw = np.random.default_rng(number)
+    record = AttributeRecord(gender="woman", smile=bool(number % 2), hat=number % 3 == 0, hair_colour="brown", bald=False)
+    questions = tuple(Question(q.question, q.answer, q.kind, q.attribute) for q in ask_questions(record, number, 6))
+    captions = [write_caption(record, number, style) for style in ("dense", "short")]
+    metadata = Metadata(name, "CC0-1.0", captions[0], tuple(captions[1:]), record, questions)
+    image = draw.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    return Sample(f"{name}-{number:04d}", encode_jpeg(image), "jpg", metadata)
+
+
+def write_folder(folder: Path, name: str, train: int = NUM_TRAIN, val: int = NUM_VAL) -> Path:
+    texts = []
+    for split, numbers in {"train": range(train), "val": range(1000, 1000 + val)}.items():
+        with ShardWriter(folder / split, 8) as writer:
+            for number in numbers:
+                sample = _sample(number, name)
+                texts += [sample.metadata.caption, *(q.answer for q in sample.metadata.qa)]
+                writer.write(sample)
+    train_text_tokenizer(texts, folder, 400)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("faces"), "a")
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("other"), "b", train=20)
+
+
+def _data(folder: Path, **kwargs) -> FaceDataModule:
+    views = kwargs.pop("views", None) or {"t2i": TextToImageView(rows=4), "mmu": UnderstandingView(rows=6)}
+    return FaceDataModule({"a": ShardDataset(folder)}, views, **kwargs)
+
+
+def _fingerprint(batch: Batch) -> tuple:
+    values = (getattr(batch, f.name) for f in dataclasses.fields(batch))
+    return tuple(v.numpy().tobytes() if isinstance(v, torch.Tensor) else v for v in values)
+
+
+def test_a_batch_holds_each_tasks_rows_with_their_text(folder: Path):
+    data = _data(folder)
+    batch = next(iter(data.train_dataloader()))
+    assert batch.task.tolist() == [Task.TEXT_TO_IMAGE] * 4 + [Task.UNDERSTANDING] * 6
+    assert batch.image.shape == (10, 3, SIZE, SIZE)
+    assert batch.image.dtype == torch.uint8
+    assert batch.attributes.shape == (10, len(TAXONOMY.labels))
+    assert set(batch.attributes.unique().tolist()) <= {-1, 0, 1}
+    tokenizer = data.text_tokenizer
+    for row in range(10):
+        prompt = tokenizer.decode(batch.prompt[row, : batch.prompt_length[row]].tolist())
+        answer = tokenizer.decode(batch.answer[row, : batch.answer_length[row]].tolist())
+        assert prompt
+        assert bool(answer) == (batch.task[row] == Task.UNDERSTANDING)
+        assert (batch.prompt[row, batch.prompt_length[row] :] == tokenizer.pad_id).all()
+
+
+def test_labels_are_those_of_the_record(folder: Path):
+    batch = next(iter(_data(folder, views={"image": ImageView(rows=8, flip=0)}).train_dataloader()))
+    names = list(TAXONOMY.labels)
+    for row, key in enumerate(batch.keys):
+        record = _sample(int(key.split("-")[1]), "a").metadata.record
+        expected = [-1 if record.labels[n] is None else int(record.labels[n]) for n in names]
+        assert batch.attributes[row].tolist() == expected
+
+
+def test_a_pass_shows_every_sample_once_and_passes_differ(folder: Path):
+    schedule = TrainSchedule(Mixture([NUM_TRAIN], [1], 0), {"a": 10}, 0, 1)
+    passes = [[r.sample for step in range(5) for r in schedule.batch(epoch, step)] for epoch in range(2)]
+    assert sorted(passes[0]) == sorted(passes[1]) == list(range(NUM_TRAIN))
+    assert passes[0] != passes[1]
+    assert passes[0] != list(range(NUM_TRAIN))
+
+
+def test_nothing_is_dropped_where_rows_do_not_divide_the_samples():
+    schedule = TrainSchedule(Mixture([50], [1], 3), {"a": 7}, 0, 1)
+    stream = [r.sample for e in range(10) for s in range(len(schedule)) for r in schedule.batch(e, s)]
+    for start in range(0, len(stream) - 50, 50):
+        assert sorted(stream[start : start + 50]) == list(range(50))
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 4])
+def test_ranks_are_disjoint_equal_and_complete_and_give_the_same_global_steps(world_size: int):
+    rows = {"a": 12, "b": 24}
+    alone = TrainSchedule(Mixture([48, 31], [2, 1], 5), rows, 0, 1)
+    ranks = [TrainSchedule(Mixture([48, 31], [2, 1], 5), rows, rank, world_size) for rank in range(world_size)]
+    for step in range(len(alone)):
+        parts = [schedule.batch(2, step) for schedule in ranks]
+        assert len({len(part) for part in parts}) == 1
+        together = [row for part in parts for row in part]
+        assert len(set(together)) == len(together)
+        assert sorted(together) == sorted(alone.batch(2, step))
+
+
+def test_evaluation_gives_every_sample_once_and_marks_what_fills_up():
+    for world_size in (1, 2, 3):
+        schedules = [EvaluationSchedule([7, 4], {"a": 4, "b": 2}, rank, world_size) for rank in range(world_size)]
+        assert len({len(s) for s in schedules}) == 1
+        rows = [row for s in schedules for step in range(len(s)) for row in s.batch(0, step)]
+        for view in (0, 1):
+            seen = Counter((r.dataset, r.sample) for r in rows if r.valid and r.view == view)
+            assert seen == {(d, i): 1 for d, n in enumerate((7, 4)) for i in range(n)}
+
+
+def test_a_mixture_follows_its_weights_and_each_set_passes_whole():
+    mixture = Mixture([40, 10], [3, 1], 0)
+    rows = [mixture.place(0, position) for position in range(4000)]
+    assert Counter(r.dataset for r in rows) == {0: 3000, 1: 1000}
+    for dataset, length in ((0, 40), (1, 10)):
+        samples = [r.sample for r in rows if r.dataset == dataset]
+        for start in range(0, len(samples) - length, length):
+            assert sorted(samples[start : start + length]) == list(range(length))
+
+
+def test_two_data_sets_are_mixed_in_one_batch(folder: Path, other: Path):
+    datasets = {"a": ShardDataset(folder, weight=3), "b": ShardDataset(other, weight=1)}
+    data = FaceDataModule(datasets, {"image": ImageView(rows=8)})
+    batch = next(iter(data.train_dataloader()))
+    assert Counter(key[0] for key in batch.keys) == {"a": 6, "b": 2}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("stop", [1, 3])
+def test_resume_in_the_middle_of_an_epoch_gives_the_same_rest(folder: Path, workers: int, stop: int):
+    whole_loader = _data(folder, num_workers=workers).train_dataloader()
+    whole = [[_fingerprint(b) for b in whole_loader] for _ in range(2)]
+    first = _data(folder, num_workers=workers).train_dataloader()
+    iterator = iter(first)
+    before = [_fingerprint(next(iterator)) for _ in range(stop)]
+    state = first.state_dict()
+    resumed = _data(folder, num_workers=workers).train_dataloader()
+    resumed.load_state_dict(state)
+    rest = [_fingerprint(b) for b in resumed]
+    assert before + rest == whole[0]
+    assert [_fingerprint(b) for b in resumed] == whole[1], "the next epoch follows as well"
+    assert whole[0] != whole[1]
+
+
+def test_workers_change_nothing(folder: Path):
+    rows = [[_fingerprint(b) for b in _data(folder, num_workers=n).train_dataloader()] for n in (0, 1, 2)]
+    assert rows[0] == rows[1] == rows[2]
+
+
+def test_a_saved_place_of_other_data_is_refused(folder: Path, other: Path):
+    loader = _data(folder).train_dataloader()
+    next(iter(loader))
+    state = loader.state_dict()
+    changed = _data(other).train_dataloader()
+    changed.load_state_dict(state)
+    with pytest.raises(ConfigError, match="the saved place counts 8 steps per epoch, the data now gives 3"):
+        next(iter(changed))
+
+
+def test_a_faulty_sample_is_replaced_counted_and_marked(folder: Path, tmp_path: Path):
+    with ShardWriter(tmp_path / "train", 50) as writer:
+        for number in range(12):
+            sample = _sample(number, "a")
+            writer.write(dataclasses.replace(sample, image=b"\xff\xd8torn") if number == 4 else sample)
+    data = FaceDataModule({"a": ShardDataset(tmp_path)}, {"image": ImageView(rows=12)})
+    batch = next(iter(data.train_dataloader()))
+    assert batch.valid.sum() == 11
+    assert "a-0004" not in batch.keys
+
+
+def test_rows_that_do_not_divide_are_an_error_that_names_the_mend():
+    with pytest.raises(ConfigError, match=r"view\.a\.rows=10 cannot be dealt evenly to 4 processes; use a multiple, such as 8"):
+        TrainSchedule(Mixture([9], [1], 0), {"a": 10}, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: p / "nope", "no folder of shards at .*nope; `unif2ace-data build`"),
+        (lambda p: p, "holds no shards"),
+    ],
+)
+def test_a_wrong_folder_is_an_error_that_names_the_mend(make, message: str, tmp_path: Path):
+    data = FaceDataModule({"a": ShardDataset(make(tmp_path))}, {"image": ImageView()})
+    with pytest.raises(DataError, match=message):
+        data.train_dataloader()
+
+
+def test_nothing_selected_is_an_error(folder: Path):
+    with pytest.raises(ConfigError, match="dataset=procedural"):
+        FaceDataModule({}, {"image": ImageView()})
+    with pytest.raises(ConfigError, match="view="):
+        FaceDataModule({"a": ShardDataset(folder)}, {})
+
+
+class _Recorder(pl.LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = torch.nn.Linear(3, 1)
+        self.seen: list[tuple] = []
+
+    def training_step(self, batch: Batch, batch_idx: int):
+        self.seen.append(_fingerprint(batch))
+        return self.layer(batch.image.float().mean((2, 3))).mean()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=1e-4)
+
+
+def _trainer(folder: Path, steps: int, *callbacks: pl.Callback) -> pl.Trainer:
+    return pl.Trainer(
+        max_steps=steps, accelerator="cpu", logger=False, callbacks=list(callbacks), default_root_dir=folder,
+        enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False, limit_val_batches=0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("stop", [3, 8, 11])
+def test_the_trainer_resumes_at_the_very_next_row(folder: Path, tmp_path: Path, stop: int):
+    """In the middle of an epoch, at its end (8 steps), and in the second one."""
+    whole = _Recorder()
+    _trainer(tmp_path, 18).fit(whole, datamodule=_data(folder))
+    first = _Recorder()
+    checkpoint = pl.callbacks.ModelCheckpoint(dirpath=tmp_path, every_n_train_steps=stop, filename="place", save_top_k=-1)
+    _trainer(tmp_path, stop, checkpoint).fit(first, datamodule=_data(folder))
+    resumed = _Recorder()
+    _trainer(tmp_path, 18).fit(resumed, datamodule=_data(folder), ckpt_path=tmp_path / "place.ckpt", weights_only=True)
+    assert first.seen + resumed.seen == whole.seen
+    assert torch.equal(resumed.layer.weight, whole.layer.weight)
