@@ -27,7 +27,13 @@ def run(name: str, console: Console) -> None:
         table.add_column(column, justify="right" if column == "value" else "left", overflow="fold")
     for row in rows:
         value = row["value"]
-        table.add_row(row["figure"], f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}", row["unit"], row["target"], row["command"])
+        table.add_row(
+            row["figure"],
+            f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}",
+            row["unit"],
+            row["target"],
+            row["command"],
+        )
     console.print(table)
     OUT.mkdir(parents=True, exist_ok=True)
     machine = {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine()}

@@ -19,6 +19,7 @@ GROUPS = sorted(p for p in ROOT.glob("*/**/*.yaml") if p.parts[len(ROOT.parts)] 
 MISSING = {
     "folder": "{tmp}/folder",
     "path": "{tmp}/faces",
+    "licence": "CC0-1.0",
 }
 """Values for keys that a person must give (`???`), by their last name."""
 

@@ -29,7 +29,9 @@ NUM_TRAIN, NUM_VAL, SIZE = 50, 11, 16
 
 def _sample(number: int, name: str) -> Sample:
     draw = np.random.default_rng(number)
-    record = AttributeRecord(gender="woman", smile=bool(number % 2), hat=number % 3 == 0, hair_colour="brown", bald=False)
+    record = AttributeRecord(
+        gender="woman", smile=bool(number % 2), hat=number % 3 == 0, hair_colour="brown", bald=False
+    )
     questions = tuple(Question(q.question, q.answer, q.kind, q.attribute) for q in ask_questions(record, number, 6))
     captions = [write_caption(record, number, style) for style in ("dense", "short")]
     metadata = Metadata(name, "CC0-1.0", captions[0], tuple(captions[1:]), record, questions)
@@ -194,7 +196,9 @@ def test_a_faulty_sample_is_replaced_counted_and_marked(folder: Path, tmp_path: 
 
 
 def test_rows_that_do_not_divide_are_an_error_that_names_the_mend():
-    with pytest.raises(ConfigError, match=r"view\.a\.rows=10 cannot be dealt evenly to 4 processes; use a multiple, such as 8"):
+    with pytest.raises(
+        ConfigError, match=r"view\.a\.rows=10 cannot be dealt evenly to 4 processes; use a multiple, such as 8"
+    ):
         TrainSchedule(Mixture([9], [1], 0), {"a": 10}, 0, 4)
 
 
@@ -246,7 +250,9 @@ def test_the_trainer_resumes_at_the_very_next_row(folder: Path, tmp_path: Path, 
     whole = _Recorder()
     _trainer(tmp_path, 18).fit(whole, datamodule=_data(folder))
     first = _Recorder()
-    checkpoint = pl.callbacks.ModelCheckpoint(dirpath=tmp_path, every_n_train_steps=stop, filename="place", save_top_k=-1)
+    checkpoint = pl.callbacks.ModelCheckpoint(
+        dirpath=tmp_path, every_n_train_steps=stop, filename="place", save_top_k=-1
+    )
     _trainer(tmp_path, stop, checkpoint).fit(first, datamodule=_data(folder))
     resumed = _Recorder()
     _trainer(tmp_path, 18).fit(resumed, datamodule=_data(folder), ckpt_path=tmp_path / "place.ckpt", weights_only=True)

@@ -43,8 +43,14 @@ def quickstart(config: DictConfig) -> Path:
         seconds[stage.name] = time.monotonic() - began
     sections = [
         Section("Drawn faces", "Every attribute is known exactly; no download, no real person.", picture="faces.png"),
-        Section("What is said about them", "Captions and questions from a grammar: true, visible, varied.", picture="text.png"),
-        Section("What is in the data", f"{config.num_samples:,} faces of {config.size} pixels.", picture="statistics.png"),
+        Section(
+            "What is said about them",
+            "Captions and questions from a grammar: true, visible, varied.",
+            picture="text.png",
+        ),
+        Section(
+            "What is in the data", f"{config.num_samples:,} faces of {config.size} pixels.", picture="statistics.png"
+        ),
         Section("Time", "\n".join(f"{name}: {spent:.0f} s" for name, spent in seconds.items())),
         Section("What to type next", code=NEXT),
     ]

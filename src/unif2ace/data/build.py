@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from unif2ace.data.language import Style, ask_questions, measure_rates, write_caption
-from unif2ace.data.shards import Metadata, Progress, Sample, ShardReader, ShardWriter, encode_jpeg, has_index, load_index
+from unif2ace.data.shards import (
+    Metadata,
+    Progress,
+    Sample,
+    ShardReader,
+    ShardWriter,
+    encode_jpeg,
+    has_index,
+    load_index,
+)
 from unif2ace.data.shards.sample import Question
 from unif2ace.data.sources.base import EncodedImage, Source, SourceItem
 from unif2ace.data.text_tokenizer import FILE_NAME, train_text_tokenizer

@@ -78,7 +78,9 @@ def preview_source(
     chosen = np.random.default_rng(seed).choice(len(source), size=min(count, len(source)), replace=False).tolist()
     shown = []
     for index, item in zip(chosen, source.items(chosen), strict=True):
-        image = decode_image(item.image.data, item.image.extension) if isinstance(item.image, EncodedImage) else item.image
+        image = (
+            decode_image(item.image.data, item.image.extension) if isinstance(item.image, EncodedImage) else item.image
+        )
         questions = tuple((q.question, q.answer) for q in ask_questions(item.record, index))
         shown.append(Shown(image, item.captions[0] if item.captions else write_caption(item.record, index), questions))
     files = _write(shown, Path(out), columns)
@@ -137,7 +139,10 @@ def _attribute_sheets(source: ProceduralSource, out: Path, pairs: int, progress:
     files = []
     fields = list(TAXONOMY.fields.values())
     for done, field in enumerate(fields, start=1):
-        rows = [_variants(source.face(i), field.name, field.values) for i in range(0, len(source), source.pictures_per_person)[:pairs]]
+        rows = [
+            _variants(source.face(i), field.name, field.values)
+            for i in range(0, len(source), source.pictures_per_person)[:pairs]
+        ]
         images = [image for faces in rows for image in render(faces, source.size)]
         sheet = face_grid(images, columns=len(field.values))
         names = [str(v) if field.choices else ("with" if v else "without") for v in field.values]

@@ -71,10 +71,10 @@ def explain(error: BaseException) -> str:
     if cause and cause not in text:
         text = f"{text}\n{cause}"
     missing = re.search(r"Key '([^']+)' is not in struct", text)
-    path = re.search(r"full_key: (\S+)", text)
     if missing:
-        hint = _nearest_key(error, missing[1], path[1] if path else missing[1])
-        return f"there is no key {(path[1] if path else missing[1])!r}{hint}; to add a new one write `+{path[1] if path else missing[1]}=...`"
+        path = re.search(r"full_key: (\S+)", text)
+        key = path[1] if path else missing[1]
+        return f"there is no key {key!r}{_nearest_key(error, missing[1])}; to add a new one write `+{key}=...`"
     choice = re.search(r"Could not find '([^']+)'", text)
     if choice:
         group, _, name = choice[1].rpartition("/")
@@ -85,7 +85,7 @@ def explain(error: BaseException) -> str:
     return text
 
 
-def _nearest_key(error: BaseException, key: str, path: str) -> str:
+def _nearest_key(error: BaseException, key: str) -> str:
     seen: BaseException | None = error
     while seen is not None:
         parent = getattr(seen, "parent_node", None)

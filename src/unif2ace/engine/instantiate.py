@@ -15,6 +15,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_object
 from hydra.utils import instantiate as hydra_instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
 
 from unif2ace.errors import ConfigError, nearest
 
@@ -58,7 +59,7 @@ def instantiate(config: Any, *, allow: Iterable[str] = (), **kwargs: Any) -> Any
         ConfigError: If a target is not admitted, does not exist, has no such argument or lacks one.
     """
     node = config if OmegaConf.is_config(config) else OmegaConf.create(config)
-    plain: Any = OmegaConf.to_container(node, resolve=True)
+    plain = _plain(node)
     where = (node._get_full_key(None) or "config") if isinstance(node, DictConfig) else "config"
     given = set(kwargs)
     for path, target in _targets(plain, where):
@@ -89,6 +90,14 @@ def instantiate_slots(config: Mapping[str, Any] | None, group: str, *, allow: It
             )
         objects[name] = instantiate(node, allow=allow)
     return objects
+
+
+def _plain(node: Any) -> Any:
+    try:
+        return OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    except (MissingMandatoryValue, InterpolationToMissingValueError) as error:
+        key = getattr(error, "full_key", None) or "a value"
+        raise ConfigError(f"{key} must be given: add `{key}=...`") from error
 
 
 def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -24,7 +24,8 @@ class AttributesLoss(LossCallback):
     def compute(self, step: StepOutput) -> LossTerm:
         """Sum over the known labels (labels of -1 and rows that only fill up a rank are left out)."""
         logits, labels = step.attribute_logits, step.batch.attributes
-        assert logits is not None and labels is not None
+        assert logits is not None
+        assert labels is not None
         known = (labels >= 0) & step.batch.valid[:, None]
         losses = binary_cross_entropy_with_logits(logits.float(), labels.clamp(min=0).float(), reduction="none")
         return LossTerm(torch.where(known, losses, 0).sum(), known.sum().float())

@@ -91,7 +91,8 @@ class AttributesModule(pl.LightningModule):
         """Losses and metrics of one validation batch."""
         step = self.step_output(batch)
         self.objective(step, "val")
-        assert step.attribute_logits is not None and batch.attributes is not None
+        assert step.attribute_logits is not None
+        assert batch.attributes is not None
         labels = batch.attributes.masked_fill(~batch.valid[:, None], -1).long()
         self.metrics.update(step.attribute_logits.float().sigmoid(), labels)
 

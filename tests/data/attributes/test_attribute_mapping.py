@@ -184,8 +184,11 @@ def test_contradictions_become_null():
     assert record["hair_texture"] is None
 
 
-def test_a_beard_is_not_read_from_the_absence_of_no_beard():
-    assert celeba({"No_Beard": False}) == AttributeRecord()
+def test_facial_hair_of_another_kind_is_no_evidence_of_a_beard():
+    for kind in ("Goatee", "Mustache", "5_o_Clock_Shadow"):
+        assert celeba.of_positive([kind])["beard"] is None
+    assert celeba.of_positive(["No_Beard"])["beard"] is False
+    assert celebv_hq({"no_beard": False}) == AttributeRecord()
 
 
 def test_dark_glasses_are_no_clear_ones():

@@ -18,6 +18,8 @@ from typing import NamedTuple
 TOKEN = re.compile(r"[\w’'-]+|[^\w\s]")
 NOTATION = re.compile(r"<[^>]+>|\{[^}]+\}|[()|?*]|[^\s()|?*{}<>]+")
 
+SUPPOSED = ("gender", "age", "they")  # what "his" or "the young woman" says of the person is not denied by a "no" before it
+
 
 class Statement(NamedTuple):
     """That an attribute has a value (`holds`), or that it has not."""
@@ -62,7 +64,7 @@ class Grammar:
                 if used not in self.rules:
                     raise ValueError(f"rule {name!r} names an unknown rule {used!r}")
         for name in self.rules:
-            self.first(self.rules[name])
+            self.first(Node("rule", name))
         self.words = frozenset(w for node in self.rules.values() for w in _words(node))
 
     def first(self, node: Node) -> tuple[frozenset[str], bool]:
@@ -157,7 +159,7 @@ class _Reading:
 def _tagged(tag: str, meaning: Meaning) -> Meaning:
     """The meaning of a sequence once a tag is applied to what it read so far."""
     if tag == "not":
-        return tuple(i if isinstance(i, str) else i._replace(holds=not i.holds) for i in meaning)
+        return tuple(i if isinstance(i, str) or i.attribute in SUPPOSED else i._replace(holds=not i.holds) for i in meaning)
     if tag.startswith("!"):
         return (*meaning, Statement(tag[1:], True, False))
     field, _, value = tag.partition("=")

@@ -12,7 +12,7 @@ subj.pl: they {they}
 obj: him {gender=man} | her {gender=woman} | them {they}
 poss: his {gender=man} | her {gender=woman} | their {they} | the <age>? <owner>
 part: <poss> | the
-side: (the ('left | 'right) | the ('left | 'right) side of the picture)
+side: (the ('left | 'right) | the ('left | 'right) side)
 shown: can be seen | is visible | are visible
 """
 
@@ -21,7 +21,7 @@ haircol: ('black | 'brown | 'blond | 'red | 'gray) {hair_colour}
 hairlen: ('short | medium-length =medium | 'long) {hair_length}
 hairtex: ('straight | 'wavy | 'curly) {hair_texture}
 hairword: <haircol> | <hairlen> | <hairtex>
-hairdesc: <hairword> (,? <hairword>)*
+hairdesc: <hairword> (,? and? <hairword>)*
 shape: ('oval | 'round | 'square | heart-shaped =heart | 'long) {face_shape}
 tone: ('pale | 'fair | 'olive | 'brown | 'dark) {skin_tone}
 eyecol: ('brown | 'green | 'blue | 'gray) {eye_colour}
@@ -37,11 +37,11 @@ mood: ('happiness | 'sadness | 'anger | 'surprise | 'fear) {emotion}
 """
 
 NOUNS = """
-+feat: <hair> | <bangs> | <hairline> | <head> | <face> | <skin> | <eyes> | <bags> | <brows> | <beard>
++feat: no hair on top of <poss> head {bald} | <hair> | <bangs> | <hairline> | <head> | <face> | <skin> | <eyes> | <bags> | <brows> | <beard>
 face: <faceshape> | <cheekbones> | <chin> | <nose> | <lips>
 skin: <complexion> | <freckles> | <cheeks>
-hair: <hairdesc> hair | hair of (a | an) <haircol> color
-bangs: bangs {bangs} | bangs (that fall across | that hang over | over) <part> (forehead | brow) {bangs}
+hair: <hairdesc> hair (of (a | an) <haircol> color | with (a | an) <hairtex> texture)? (and <bangs>)? | hair of (a | an) <haircol> color
+bangs: bangs {bangs} | bangs {bangs} and <hairline> | bangs (that fall across | that hang over | over) <part> (forehead | brow) {bangs}
 hairline: a receding hairline {receding_hairline} | a full hairline {!receding_hairline}
   | a hairline (that is receding | that recedes from <part> forehead) {receding_hairline}
 head: a bald head {bald} | a head that is bald {bald} | a head which is bald {bald}
@@ -69,10 +69,10 @@ brows: (a pair of)? (<bushy> | <arched> | <bushy> ,? <arched> | <arched> ,? <bus
   | <arched> and <bushy>) eyebrows | <bushy>? eyebrows that form an arch {arched_eyebrows}
   | <bushy> eyebrows with an arch {arched_eyebrows}
 +beard: <beardonly> | <goatee> | <moustache> | <sideburns> | <shadow> | <beardonly> with <moustache>
-  | <goatee> with <moustache>
-beardonly: a beard {beard} | a beard along <poss> jaw {beard}
+  | <goatee> with <moustache> | a (beard {beard} | goatee {goatee}) ,? (and (a)? mustache | a mustache , and sideburns {sideburns}) (that join <poss> sideburns {sideburns})? {moustache}
+beardonly: a? beard {beard} | a beard that covers <poss> jaw and chin {beard} | a beard along <poss> jaw {beard}
 goatee: a goatee {goatee} | a goatee (that covers <poss> chin | on <poss> chin) {goatee}
-moustache: a mustache {moustache} | a mustache (on <poss> upper lip | above <poss> lips) {moustache}
+moustache: a? mustache {moustache} | a mustache (on <poss> upper lip | above <poss> lips) {moustache}
 sideburns: sideburns {sideburns} | sideburns (in front of <poss> ears | on both sides of <poss> face) {sideburns}
 shadow: (the stubble of)? a five o'clock shadow {five_o_clock_shadow} | stubble {five_o_clock_shadow}
   | stubble on <poss> jaw {five_o_clock_shadow}
@@ -90,7 +90,7 @@ earrings: (a pair of)? earrings (in <poss> ears)? {earrings}
   | (a pair of)? ((stud =studs | hoop =hoops) {earring_kind}) earrings (in <poss> ears)? {earrings}
 necklace: a necklace (that hangs around <poss> neck | around <poss> neck)? {necklace}
 necktie: a (necktie | tie) (around <poss> neck)? {necktie}
-makeup: heavy makeup (on <poss> face)? {heavy_makeup} | heavy makeup {heavy_makeup} with <lipstick>
+makeup: heavy makeup (on <poss> face)? {heavy_makeup} | heavy makeup {heavy_makeup} (with | and) <lipstick>
 lipstick: lipstick (on <poss> lips)? {lipstick} | <lipcol> lipstick (on <poss> lips)? {lipstick}
 clothes: (a | an) <clothcol> <garment> | (a | an) <garment>
 
@@ -106,11 +106,11 @@ absent: (a? receding hairline | a hairline (that is receding | that recedes from
   | a? (necktie | tie) (around <poss> neck)? {necktie}
   | heavy makeup (on <poss> face)? {heavy_makeup} | lipstick (on <poss> lips)? {lipstick} | smile on <poss> face {smile}
   | frown on <poss> face {frown} | sunglasses {sunglasses} | (high | prominent) cheekbones {high_cheekbones}
-absents: <absent> | <absent> or <absent> | <absent> (, <absent>)* , or <absent>
-none: no <absents> {not} | no sign of <absents> {not} | no hair on top of <poss> head {bald}
-feats: <feat> | <feat> and <feat> | <feat> (, <feat>)* , and <feat> | <feats2> but <none> | <none>
+absents: <absent> | <absent> (, <absent>)* ,? or <absent>
+none: no <absents> {not} | no sign of <absents> {not} 
+feats: <feat> | <feat> (, <feat>)* ,? and <feat> | <feats2> but <none> | <none>
   | <feats2> and <none>
-feats2: <feat> | <feat> and <feat> | <feat> (, <feat>)* , and <feat>
+feats2: <feat> | <feat> (, <feat>)* ,? and <feat>
 worns: <worns2> | <worns2> (but | and) <none> | <none>
-worns2: <worn> | <worn> and <worn> | <worn> (, <worn>)* , and <worn>
+worns2: <worn> | <worn> (, <worn>)* ,? and <worn>
 """

@@ -22,7 +22,9 @@ def pair(jpeg, text):
 
 
 @pytest.mark.parametrize("tar_format", FORMATS)
-@pytest.mark.parametrize("names", [["a.jpg", "b.json"], ["x" * 150 + ".jpg", "b.json"], ["ü.jpg", "d/" * 60 + "b.json"]])
+@pytest.mark.parametrize(
+    "names", [["a.jpg", "b.json"], ["x" * 150 + ".jpg", "b.json"], ["ü.jpg", "d/" * 60 + "b.json"]]
+)
 def test_the_scan_agrees_with_tarfile(write_tar, names, tar_format):
     try:
         path = write_tar([(name, bytes(n + 600)) for n, name in enumerate(names)], tar_format=tar_format)

@@ -1,8 +1,8 @@
 """How often each answer is right over a data set, and how that decides what is asked.
 
-If "no" were right four times in five, a constant "no" would score 80 %. So a label that holds for a share p of the faces
-on which it is visible is asked about with probability min(1, (1 - p)/p) where it holds and min(1, p/(1 - p)) where it
-does not: both answers then come equally often, whatever else is asked about the same face.
+If "no" were right four times in five, a constant "no" would score 80 %. So a label that holds for a share p of the
+faces on which it is visible is asked about with probability min(1, (1 - p)/p) where it holds and min(1, p/(1 - p))
+where it does not: both answers then come equally often, whatever else is asked about the same face.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from unif2ace.data.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.language.facts import Value
 from unif2ace.data.language.phrases import CHOICES, YES_NO
 
+YES_NO_SHARE: Final = 0.3
+"""Mean share of yes/no questions where the other kinds can fill the rest."""
 UNLABELLED: Final = tuple(name for name in YES_NO if name not in TAXONOMY.labels)
 """Boolean fields that are asked about and are not among the 46 labels."""
 
@@ -51,7 +53,7 @@ def measure_rates(records: Iterable[AttributeRecord]) -> dict[str, float]:
 
 
 def yes_no_weight(rates: Mapping[str, float], name: str, holds: bool) -> float:
-    """The probability with which to ask about a label so that "yes" and "no" come equally often; 0 if one never does."""
+    """The probability of asking about a label that makes "yes" and "no" equally frequent; 0 if one never comes."""
     rate = rates.get(name, 0.0)
     if not 0.0 < rate < 1.0:
         return 0.0
@@ -59,9 +61,16 @@ def yes_no_weight(rates: Mapping[str, float], name: str, holds: bool) -> float:
     return min(1.0, odds if holds else 1 / odds)
 
 
-def expected_questions(rates: Mapping[str, float]) -> float:
-    """How many yes/no questions `yes_no_weight` admits on average for a face that shows everything."""
-    return sum(2 * min(rates[name], 1 - rates[name]) for name in YES_NO if name in rates)
+def yes_no_threshold(rates: Mapping[str, float], count: int) -> float:
+    """The share of the admitted yes/no questions to ask before any other kind.
+
+    It looks at the data set, never at the face, for what a face shows says which answers are right. On average it
+    gives `YES_NO_SHARE` of the questions, and more where few fields with several values can be asked about instead.
+    """
+    admitted = sum(2 * min(rates[name], 1 - rates[name]) for name in YES_NO if name in rates)
+    varied = len({name.split("=")[0] for name, share in rates.items() if "=" in name and 0.0 < share < 1.0})
+    wanted = max(YES_NO_SHARE * count, count - (varied or len(CHOICES)))
+    return min(1.0, wanted / admitted) if admitted else 0.0
 
 
 def choice_weight(rates: Mapping[str, float], field: str, value: Value) -> float:

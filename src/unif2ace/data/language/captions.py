@@ -12,7 +12,8 @@ from unif2ace.data.language.facts import Fact, Value, known_values
 from unif2ace.data.language.grammar import pick
 from unif2ace.data.language.openings import write_opening
 from unif2ace.data.language.phrases import LEXICON
-from unif2ace.data.language.sentences import FAMILIES, Skeleton, write_sentence
+from unif2ace.data.language.sentences import write_sentence
+from unif2ace.data.language.skeletons import FAMILIES, Skeleton
 from unif2ace.data.language.writer import Writer
 
 Style = Literal["dense", "short"]

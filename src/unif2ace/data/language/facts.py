@@ -59,7 +59,7 @@ class Phrase:
         object.__setattr__(self, "slots", frozenset(slot for slot in get_args(Slot) if getattr(self, slot)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fact:
     """One thing that is true of a face and can be seen.
 
@@ -128,4 +128,4 @@ def _holds(phrase: Phrase, known: Mapping[str, Value], said: set[str]) -> bool:
     for name, value in phrase.when.items():
         if name in said or name not in known or (value != ANY and known[name] != value):
             return False
-    return all(known.get(name) in values for name, values in phrase.given.items())
+    return not phrase.given or all(known.get(name) in values for name, values in phrase.given.items())

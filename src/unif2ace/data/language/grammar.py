@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-Words = Mapping[str, Mapping[object, tuple[str, ...]]]
+Words = Mapping[str, Mapping[Any, tuple[str, ...]]]
 Option = TypeVar("Option")
 
 PRONOUNS: Final[Mapping[object, Mapping[str, str]]] = {

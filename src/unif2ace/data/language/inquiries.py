@@ -39,7 +39,7 @@ class Choice:
         neutral: As for `YesNo`.
     """
 
-    names: Mapping[Value, str]
+    names: Mapping[str, str]
     what: tuple[str, ...]
     which: tuple[str, ...]
     answers: tuple[str, ...]

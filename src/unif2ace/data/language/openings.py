@@ -9,7 +9,8 @@ from typing import Final
 from unif2ace.data.language.facts import Fact, Slot
 from unif2ace.data.language.grammar import pick, sentence
 from unif2ace.data.language.phrases import frames
-from unif2ace.data.language.sentences import FEATURES, repeats_itself
+from unif2ace.data.language.sentences import repeats_itself
+from unif2ace.data.language.skeletons import FEATURES
 from unif2ace.data.language.writer import Writer
 
 _THEMES: Final = {"does": ("action", "emotion"), "doing": ("action",), "noun": ("action",), "place": ("setting",)}
@@ -35,7 +36,7 @@ def write_opening(w: Writer, facts: Sequence[Fact], style: str, budget: int) -> 
         style: Whose frames to use.
         budget: The number of facts that it may state beside the person's age.
     """
-    for _ in range(4):
+    for _ in range(4 if facts else 0):
         frame, slots = pick(w.rng, _FRAMES[style])
         chosen = _fill(w, facts, slots)
         if chosen is None or len(chosen) > budget:
@@ -61,10 +62,10 @@ def _word(
     w: Writer, facts: Sequence[Fact], frame: str, filled: dict[Slot, Fact], budget: int
 ) -> tuple[str, list[Fact]]:
     used = list(filled.values())
-    noun, described = _describe(
-        w, [f for f in facts if f not in used], budget - len(used), post="noun" not in filled, last=frame.endswith("np}")
-    )
-    words = {slot: w.say(fact, slot) for slot, fact in filled.items()}
+    rest = [f for f in facts if f not in used]
+    post, last = "noun" not in filled, frame.endswith("np}")
+    noun, described = _describe(w, rest, budget - len(used), post=post, last=last)
+    words: dict[str, str] = {slot: w.say(fact, slot) for slot, fact in filled.items()}
     return sentence(frame.format_map({**words, "np": f"a {noun}", "bare": noun})), used + described
 
 

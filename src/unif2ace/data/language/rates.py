@@ -1,4 +1,4 @@
-"""The shares of procedural faces on which each attribute holds, as `measure_rates` gives them for the first 20,000 seeds."""
+"""The shares of procedural faces on which each attribute holds, as `measure_rates` gives them for 20,000 seeds."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ PROCEDURAL_RATES: Final[dict[str, float]] = {
     "moustache": 0.1844,
     "sideburns": 0.1293,
     "five_o_clock_shadow": 0.0966,
+    "heavy_makeup": 0.1976,
+    "lipstick": 0.2706,
     "eyeglasses": 0.2182,
     "sunglasses": 0.0779,
     "hat": 0.1503,
@@ -39,8 +41,6 @@ PROCEDURAL_RATES: Final[dict[str, float]] = {
     "earrings": 0.2784,
     "necklace": 0.2354,
     "necktie": 0.1391,
-    "heavy_makeup": 0.1976,
-    "lipstick": 0.2706,
     "smile": 0.3231,
     "laugh": 0.1090,
     "mouth_open": 0.3610,
@@ -85,6 +85,9 @@ PROCEDURAL_RATES: Final[dict[str, float]] = {
     "eye_colour=green": 0.2587,
     "eye_colour=blue": 0.2429,
     "eye_colour=gray": 0.2489,
+    "lipstick_colour=red": 0.3362,
+    "lipstick_colour=pink": 0.3188,
+    "lipstick_colour=plum": 0.3450,
     "glasses_shape=round": 0.5029,
     "glasses_shape=rectangular": 0.4971,
     "hat_kind=beanie": 0.3287,
@@ -92,9 +95,6 @@ PROCEDURAL_RATES: Final[dict[str, float]] = {
     "hat_kind=wide-brimmed hat": 0.3337,
     "earring_kind=studs": 0.4959,
     "earring_kind=hoops": 0.5041,
-    "lipstick_colour=red": 0.3362,
-    "lipstick_colour=pink": 0.3188,
-    "lipstick_colour=plum": 0.3450,
     "clothing=crew-neck top": 0.2481,
     "clothing=v-neck top": 0.2503,
     "clothing=collared shirt": 0.2507,

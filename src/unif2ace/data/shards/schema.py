@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Any, Final, NoReturn
 
@@ -25,7 +26,8 @@ _FIELDS: Final = frozenset(TAXONOMY.fields)
 _ASKED_ABOUT: Final = frozenset((*TAXONOMY.fields, *TAXONOMY.labels, *TAXONOMY.groups, None))  # groups are counted
 _REQUIRES: Final = tuple((f.name, f.requires) for f in TAXONOMY.fields.values() if f.requires)
 _PLAIN: Final = frozenset((str, bool, type(None)))
-_question_row: Final = itemgetter("question", "answer", "kind", "attribute")
+_question_row: Final = itemgetter(*Question._fields)
+_question: Final = partial(tuple.__new__, Question)  # what `Question._make` does, without its Python frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +93,17 @@ def check_metadata(tree: Any, rules: Rules = DEFAULT_RULES) -> Metadata:
     caption, captions = get("caption"), get("captions", [])
     identity, provenance = get("identity"), get("provenance", {})
     if caption is not None:
-        _check_texts("caption", (caption,), rules.max_caption)
+        _check_text("caption", caption, rules.max_caption)
     if type(captions) is not list or len(captions) > rules.max_captions:
         _refuse("captions", captions, f"a list of at most {rules.max_captions}")
-    if captions:
-        _check_texts("captions", captions, rules.max_caption)
+    for place, further in enumerate(captions):
+        _check_text("captions", further, rules.max_caption, place)
     if identity is not None:
-        _check_texts("identity", (identity,), rules.max_text)
+        _check_text("identity", identity, rules.max_text)
     if type(provenance) is not dict:
         _refuse("provenance", provenance, "an object")
-    _check_texts("source", (get("source"),), rules.max_text)
-    _check_texts("licence", (get("licence"),), rules.max_text)
+    _check_text("source", get("source"), rules.max_text)
+    _check_text("licence", get("licence"), rules.max_text)
     for name in rules.require:
         if not get(name):
             raise SampleFault("missing", f"entry {name!r} is {'empty' if name in tree else 'missing'}")
@@ -122,18 +124,26 @@ def _check_attributes(values: Any) -> dict[str, str | bool | None]:
     if type(values) is not dict:
         _refuse("attributes", values, "an object")
     # The types come first: 1 equals true, and a list cannot be looked up in a set.
-    plain = _PLAIN.issuperset(map(type, values.values())) and _ENTRIES.issuperset(values.items())
-    if plain and _FIELDS.issuperset(values):
-        get = values.get
-        plain = all(get(required) is True for name, required in _REQUIRES if get(name) is not None)
-    else:
-        plain = False  # labels stated outright may contradict their fields: the record knows
-    if not plain:
+    if not (_PLAIN.issuperset(map(type, values.values())) and _ENTRIES.issuperset(values.items()) and _agree(values)):
         try:
-            AttributeRecord(values)
+            AttributeRecord(values)  # to say what is wrong
         except (DataError, TypeError) as error:
             raise SampleFault("schema", f"entry 'attributes': {error}") from error
     return values
+
+
+def _agree(values: Mapping[str, str | bool | None]) -> bool:
+    """Whether fields have what they require and labels stated outright do not contradict their fields."""
+    for name, required in _REQUIRES:
+        if values.get(name) is not None and values.get(required) is not True:
+            return False
+    if not _FIELDS.issuperset(values):
+        for name in values.keys() - _FIELDS:
+            label, stated = TAXONOMY.labels[name], values[name]
+            value = values.get(label.field)
+            if stated is not None and value is not None and (value == label.value) != stated:
+                return False
+    return True
 
 
 def _check_questions(qa: Any, rules: Rules) -> tuple[Question, ...]:
@@ -142,15 +152,17 @@ def _check_questions(qa: Any, rules: Rules) -> tuple[Question, ...]:
     if not qa:
         return ()
     try:
-        questions = tuple(map(Question._make, map(_question_row, qa)))
+        questions = tuple(map(_question, map(_question_row, qa)))
         asked, answers, kinds, names = zip(*questions, strict=True)
         known = QUESTION_KINDS.issuperset(kinds) and _ASKED_ABOUT.issuperset(names)
     except (KeyError, TypeError):
         known = False
     if not known:
         _refuse_question(qa)
-    _check_texts("question", asked, rules.max_text)
-    _check_texts("answer", answers, rules.max_text)
+    for entry, texts in (("question", asked), ("answer", answers)):
+        if {*map(type, texts)} != {str} or not all(texts) or max(map(len, texts)) > rules.max_text:
+            for place, text in enumerate(texts):
+                _check_text(entry, text, rules.max_text, place)
     return questions
 
 
@@ -169,11 +181,9 @@ def _refuse_question(qa: list[Any]) -> NoReturn:
     raise AssertionError("unreachable: the questions were refused for one of the reasons above")
 
 
-def _check_texts(entry: str, texts: Sequence[Any], limit: int) -> None:
-    if set(map(type, texts)) == {str} and min(map(len, texts)) and max(map(len, texts)) <= limit:
-        return
-    place, text = next((n, t) for n, t in enumerate(texts) if type(t) is not str or not 0 < len(t) <= limit)
-    _refuse(entry if len(texts) == 1 else f"{entry}[{place}]", text, f"text of 1 to {limit} characters")
+def _check_text(entry: str, text: Any, limit: int, place: int | None = None) -> None:
+    if type(text) is not str or not 0 < len(text) <= limit:
+        _refuse(entry if place is None else f"{entry}[{place}]", text, f"text of 1 to {limit} characters")
 
 
 def _refuse(entry: str, value: Any, wanted: str) -> NoReturn:

@@ -32,6 +32,7 @@ class ImageView:
         self.rows, self.flip = rows, flip
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
+        """One row of a sample."""
         image = sample.image
         if draw.random() < self.flip:
             image = np.ascontiguousarray(image[:, ::-1])

@@ -26,6 +26,7 @@ class TextToImageView:
         self.rows, self.caption = rows, caption
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
+        """One row of a sample."""
         caption = pick_caption(sample, self.caption, draw)
         return Row(self.task, sample.key, sample.image, attribute_labels(sample.metadata.attributes), prompt=caption)
 

@@ -50,6 +50,7 @@ class UnderstandingView:
         )
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
+        """One row of a sample."""
         wants_caption = draw.random() < self.caption_share or not sample.metadata.qa
         if wants_caption:
             prompt, answer = draw.choice(self.instructions), pick_caption(sample, self.caption, draw)

@@ -7,7 +7,19 @@ from typing import Final
 from unif2ace.data.language.facts import Lexicon
 from unif2ace.data.language.grammar import Words
 from unif2ace.data.language.inquiries import Choice, Counted, Reason, YesNo
-from unif2ace.data.language.phrases import action, emotion, eyes, face, facial_hair, hair, makeup, person, setting, wear
+from unif2ace.data.language.phrases import (
+    action,
+    emotion,
+    eyes,
+    face,
+    facial_hair,
+    hair,
+    makeup,
+    person,
+    pose,
+    setting,
+    wear,
+)
 
 LEXICON: Final = Lexicon(
     {
@@ -18,18 +30,18 @@ LEXICON: Final = Lexicon(
         "facial_hair": facial_hair.PHRASES,
         "makeup": makeup.PHRASES,
         "wear": wear.PHRASES,
-        "action": action.PHRASES,
+        "action": (*action.PHRASES, *pose.PHRASES),
         "emotion": emotion.PHRASES,
         "setting": setting.PHRASES,
     }
 )
 WORDS: Final[Words] = {**hair.WORDS, **face.WORDS, **eyes.WORDS, **makeup.WORDS, **wear.WORDS}
 YES_NO: Final[dict[str, YesNo]] = {
-    **hair.YES_NO, **face.YES_NO, **eyes.YES_NO, **facial_hair.YES_NO, **makeup.YES_NO, **wear.YES_NO, **action.YES_NO,
+    **hair.YES_NO, **face.YES_NO, **eyes.YES_NO, **facial_hair.YES_NO, **makeup.YES_NO, **wear.YES_NO, **action.YES_NO, **pose.YES_NO,
     **emotion.YES_NO,
 }
 CHOICES: Final[dict[str, Choice]] = {
-    **person.CHOICES, **hair.CHOICES, **face.CHOICES, **eyes.CHOICES, **makeup.CHOICES, **wear.CHOICES, **action.CHOICES,
+    **person.CHOICES, **hair.CHOICES, **face.CHOICES, **eyes.CHOICES, **makeup.CHOICES, **wear.CHOICES, **pose.CHOICES,
     **emotion.CHOICES, **setting.CHOICES,
 }
 COUNTED: Final[dict[str, Counted]] = {**face.COUNTED, **eyes.COUNTED, **wear.COUNTED}

@@ -45,9 +45,9 @@ NAMES: Final = {
 
 YES_NO: Final = {
     value: YesNo(
-        ask=(f"does {{they}} look {name}", f"does {{they}} seem {name}", f"is {{their}} expression {name}"),
-        yes=("{they} {looks} %s" % name, "{their} expression is %s" % name),
-        no=("{they} {doesn't} look %s" % name, "{their} expression is not %s" % name),
+        ask=(f"{{does}} {{they}} look {name}", f"{{does}} {{they}} seem {name}", f"is {{their}} expression {name}"),
+        yes=(f"{{they}} {{looks}} {name}", f"{{their}} expression is {name}"),
+        no=(f"{{they}} {{doesn't}} look {name}", f"{{their}} expression is not {name}"),
         neutral=False,
     )
     for value, name in NAMES.items()
@@ -55,8 +55,8 @@ YES_NO: Final = {
 CHOICES: Final = {
     "emotion": Choice(
         NAMES,
-        what=("what emotion does {their} face show", "how does {they} seem to feel", "how would you describe {their} expression"),
-        which=("does {they} look {options}", "which describes {their} expression: {options}"),
+        what=("what emotion does {their} face show", "how {does} {they} seem to feel", "how would you describe {their} expression"),
+        which=("{does} {they} look {options}", "which describes {their} expression: {options}"),
         answers=("{value}", "{they} {looks} {value}", "{their} expression is {value}"),
     ),
 }
@@ -79,9 +79,9 @@ REASONS: Final = tuple(
         "emotion", {"emotion": value},
         ask=(
             "what emotion does {their} face show, and how can you tell",
-            "how does {they} seem to feel, and what in the face shows it",
+            "how {does} {they} seem to feel, and what in the face shows it",
             "how would you describe {their} mood, and why",
-            f"why does {{they}} look {name}",
+            f"why {{does}} {{they}} look {name}",
             f"what makes {{them}} look {name}",
         ),
         answers=(f"{{they}} {{looks}} {name} because {{evidence}}", f"{{their}} expression is {name}, since {{evidence}}"),

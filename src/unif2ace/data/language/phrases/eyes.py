@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from unif2ace.data.language.facts import ANY, Phrase
+from unif2ace.data.language.grammar import Words
 from unif2ace.data.language.inquiries import Choice, Counted, YesNo
 
-WORDS: Final = {
+WORDS: Final[Words] = {
     "eye_colour": {"brown": ("brown",), "green": ("green",), "blue": ("blue",), "gray": ("gray",)},
 }
 
@@ -68,22 +69,22 @@ PHRASES: Final = (
 
 YES_NO: Final = {
     "narrow_eyes": YesNo(
-        ask=("does {they} have narrow eyes", "are {their} eyes narrow"),
+        ask=("{does} {they} have narrow eyes", "are {their} eyes narrow"),
         yes=("{their} eyes are narrow", "{they} {has} narrow eyes"),
         no=("{their} eyes are not narrow", "{they} {doesn't} have narrow eyes"),
     ),
     "bags_under_eyes": YesNo(
-        ask=("does {they} have bags under the eyes", "are there bags under {their} eyes", "can you see bags under the eyes"),
+        ask=("{does} {they} have bags under the eyes", "are there bags under {their} eyes", "can you see bags under the eyes"),
         yes=("there are bags under {their} eyes", "{they} {has} bags under {their} eyes"),
         no=("there are no bags under {their} eyes", "{they} {doesn't} have bags under {their} eyes"),
     ),
     "arched_eyebrows": YesNo(
-        ask=("does {they} have arched eyebrows", "are {their} eyebrows arched", "do the eyebrows form an arch"),
+        ask=("{does} {they} have arched eyebrows", "are {their} eyebrows arched", "do the eyebrows form an arch"),
         yes=("{their} eyebrows are arched", "{they} {has} arched eyebrows"),
         no=("{their} eyebrows are not arched", "{they} {doesn't} have arched eyebrows"),
     ),
     "bushy_eyebrows": YesNo(
-        ask=("does {they} have bushy eyebrows", "are {their} eyebrows bushy", "are the eyebrows thick and bushy"),
+        ask=("{does} {they} have bushy eyebrows", "are {their} eyebrows bushy", "are the eyebrows thick and bushy"),
         yes=("{their} eyebrows are bushy", "{they} {has} bushy eyebrows"),
         no=("{their} eyebrows are not bushy", "{they} {doesn't} have bushy eyebrows"),
     ),
@@ -91,7 +92,7 @@ YES_NO: Final = {
 CHOICES: Final = {
     "eye_colour": Choice(
         {"brown": "brown", "green": "green", "blue": "blue", "gray": "gray"},
-        what=("what color are {their} eyes", "what is {their} eye color", "what eye color does {they} have"),
+        what=("what color are {their} eyes", "what is {their} eye color", "what eye color {does} {they} have"),
         which=("are {their} eyes {options}", "which is the color of {their} eyes: {options}"),
         answers=("{value}", "{their} eyes are {value}", "{they} {has} {value} eyes"),
     ),
@@ -103,7 +104,7 @@ COUNTED: Final = {
             "arched eyebrows": ("arched_eyebrows",), "bushy eyebrows": ("bushy_eyebrows",),
         },
         some=(
-            "how many of these features does {they} have: {items}",
+            "how many of these features {does} {they} have: {items}",
             "how many of these can be seen around the eyes: {items}",
         ),
     ),

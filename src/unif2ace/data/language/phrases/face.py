@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from unif2ace.data.language.facts import ANY, Phrase
+from unif2ace.data.language.grammar import Words
 from unif2ace.data.language.inquiries import Choice, Counted, YesNo
 
-WORDS: Final = {
+WORDS: Final[Words] = {
     "skin_tone": {"pale": ("pale",), "fair": ("fair",), "olive": ("olive",), "brown": ("brown",), "dark": ("dark",)},
     "face_shape": {
         "oval": ("oval",), "round": ("round",), "square": ("square",), "heart": ("heart-shaped",), "long": ("long",),
@@ -96,44 +97,44 @@ PHRASES: Final = (
 
 YES_NO: Final = {
     "pale_skin": YesNo(
-        ask=("is {their} skin pale", "does {they} have pale skin", "does {they} have a pale complexion"),
+        ask=("is {their} skin pale", "{does} {they} have pale skin", "{does} {they} have a pale complexion"),
         yes=("{their} skin is pale", "{they} {has} pale skin"),
         no=("{their} skin is not pale", "{they} {doesn't} have pale skin"),
         instead=("{their} skin is {skin_tone}",),
     ),
     "oval_face": YesNo(
-        ask=("is {their} face oval", "does {they} have an oval face", "is the shape of the face oval"),
+        ask=("is {their} face oval", "{does} {they} have an oval face", "is the shape of the face oval"),
         yes=("{their} face is oval", "{they} {has} an oval face"),
         no=("{their} face is not oval", "{they} {doesn't} have an oval face"),
         instead=("{their} face is {face_shape}",),
     ),
     "freckles": YesNo(
-        ask=("does {they} have freckles", "are there freckles on the face", "is {they} freckled"),
+        ask=("{does} {they} have freckles", "are there freckles on the face", "{is} {they} freckled"),
         yes=("{they} {has} freckles", "there are freckles on {their} face"),
         no=("{they} {doesn't} have freckles", "there are no freckles on {their} face"),
     ),
     "rosy_cheeks": YesNo(
-        ask=("does {they} have rosy cheeks", "are {their} cheeks rosy", "are the cheeks flushed with a rosy color"),
+        ask=("{does} {they} have rosy cheeks", "are {their} cheeks rosy", "are the cheeks flushed with a rosy color"),
         yes=("{their} cheeks are rosy", "{they} {has} rosy cheeks"),
         no=("{their} cheeks are not rosy", "{they} {doesn't} have rosy cheeks"),
     ),
     "high_cheekbones": YesNo(
-        ask=("does {they} have high cheekbones", "are {their} cheekbones high", "are the cheekbones prominent"),
+        ask=("{does} {they} have high cheekbones", "are {their} cheekbones high", "are the cheekbones prominent"),
         yes=("{their} cheekbones are high", "{they} {has} high cheekbones"),
         no=("{their} cheekbones are not high", "{they} {doesn't} have high cheekbones"),
     ),
     "double_chin": YesNo(
-        ask=("does {they} have a double chin", "is there a double chin", "can a double chin be seen"),
+        ask=("{does} {they} have a double chin", "is there a double chin", "can a double chin be seen"),
         yes=("{they} {has} a double chin", "there is a double chin"),
         no=("{they} {doesn't} have a double chin", "there is no double chin"),
     ),
     "big_nose": YesNo(
-        ask=("does {they} have a big nose", "is {their} nose big", "is the nose large"),
+        ask=("{does} {they} have a big nose", "is {their} nose big", "is the nose large"),
         yes=("{their} nose is big", "{they} {has} a big nose"),
         no=("{their} nose is not big", "{they} {doesn't} have a big nose"),
     ),
     "full_lips": YesNo(
-        ask=("does {they} have full lips", "are {their} lips full"),
+        ask=("{does} {they} have full lips", "are {their} lips full"),
         yes=("{their} lips are full", "{they} {has} full lips"),
         no=("{their} lips are not full", "{they} {doesn't} have full lips"),
     ),
@@ -147,7 +148,7 @@ CHOICES: Final = {
     ),
     "face_shape": Choice(
         {"oval": "oval", "round": "round", "square": "square", "heart": "heart-shaped", "long": "long"},
-        what=("what is the shape of {their} face", "what face shape does {they} have", "what shape is the face"),
+        what=("what is the shape of {their} face", "what face shape {does} {they} have", "what shape is the face"),
         which=("is {their} face {options}", "which is the shape of the face: {options}"),
         answers=("{their} face is {value}", "{value}", "{they} {has} a {value} face"),
     ),
@@ -160,7 +161,7 @@ COUNTED: Final = {
             "freckles": ("freckles",), "rosy cheeks": ("rosy_cheeks",),
         },
         some=(
-            "how many of these features does {they} have: {items}",
+            "how many of these features {does} {they} have: {items}",
             "how many of these can be seen in the face: {items}",
         ),
     ),

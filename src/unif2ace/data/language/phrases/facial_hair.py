@@ -76,27 +76,27 @@ PHRASES: Final = (
 
 YES_NO: Final = {
     "beard": YesNo(
-        ask=("does {they} have a beard", "is there a beard on the face", "can you see a beard"),
+        ask=("{does} {they} have a beard", "is there a beard on the face", "can you see a beard"),
         yes=("{they} {has} a beard", "there is a beard"),
         no=("{they} {doesn't} have a beard", "there is no beard"),
     ),
     "goatee": YesNo(
-        ask=("does {they} have a goatee", "is there a goatee on the face", "can you see a goatee"),
+        ask=("{does} {they} have a goatee", "is there a goatee on the face", "can you see a goatee"),
         yes=("{they} {has} a goatee", "there is a goatee"),
         no=("{they} {doesn't} have a goatee", "there is no goatee"),
     ),
     "moustache": YesNo(
-        ask=("does {they} have a mustache", "is there a mustache on the face", "can you see a mustache"),
+        ask=("{does} {they} have a mustache", "is there a mustache on the face", "can you see a mustache"),
         yes=("{they} {has} a mustache", "there is a mustache"),
         no=("{they} {doesn't} have a mustache", "there is no mustache"),
     ),
     "sideburns": YesNo(
-        ask=("does {they} have sideburns", "are there sideburns on the face", "can you see sideburns"),
+        ask=("{does} {they} have sideburns", "are there sideburns on the face", "can you see sideburns"),
         yes=("{they} {has} sideburns", "there are sideburns"),
         no=("{they} {doesn't} have sideburns", "there are no sideburns"),
     ),
     "five_o_clock_shadow": YesNo(
-        ask=("does {they} have a five o'clock shadow", "is there a five o'clock shadow on the face", "can you see a five o'clock shadow"),
+        ask=("{does} {they} have a five o'clock shadow", "is there a five o'clock shadow on the face", "can you see a five o'clock shadow"),
         yes=("{they} {has} a five o'clock shadow", "there is a five o'clock shadow"),
         no=("{they} {doesn't} have a five o'clock shadow", "there is no five o'clock shadow"),
     ),

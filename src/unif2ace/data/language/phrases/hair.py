@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from unif2ace.data.language.facts import ANY, Phrase
+from unif2ace.data.language.grammar import Words
 from unif2ace.data.language.inquiries import Choice, YesNo
 
-WORDS: Final = {
+WORDS: Final[Words] = {
     "hair_colour": {"black": ("black",), "brown": ("brown",), "blond": ("blond",), "red": ("red",), "gray": ("gray",)},
     "hair_length": {"short": ("short",), "medium": ("medium-length",), "long": ("long",)},
     "hair_texture": {"straight": ("straight",), "wavy": ("wavy",), "curly": ("curly",)},
@@ -84,11 +85,6 @@ PHRASES: Final = (
         adjective=("bald",),
     ),
     Phrase(
-        {"bangs": True, "receding_hairline": False}, _HAIR, chance=0.1,
-        noun=("bangs and a full hairline",),
-        clause=("bangs fall from {their} full hairline",),
-    ),
-    Phrase(
         {"bangs": True}, _HAIR,
         noun=("bangs", "bangs over {their} forehead", "bangs that fall across {their} forehead", "bangs that hang over the brow"),
         clause=(
@@ -114,52 +110,58 @@ PHRASES: Final = (
         absent=("a receding hairline",),
         clause=("{their} hairline is not receding", "{their} hairline has not receded"),
     ),
-    Phrase({"straight_hair": False}, _HAIR, weight=0.1, clause=("{their} hair is not straight",)),
-    Phrase({"wavy_hair": False}, _HAIR, weight=0.1, clause=("{their} hair is not wavy",)),
-    Phrase({"long_hair": False}, _HAIR, weight=0.1, clause=("{their} hair is not long",)),
-    Phrase({"black_hair": False}, _HAIR, weight=0.1, clause=("{their} hair is not black",)),
-    Phrase({"blond_hair": False}, _HAIR, weight=0.1, clause=("{their} hair is not blond",)),
-    Phrase({"brown_hair": False}, _HAIR, weight=0.1, clause=("{their} hair is not brown",)),
-    Phrase({"gray_hair": False}, _HAIR, weight=0.1, clause=("{their} hair is not gray",)),
+    # What a data set denies without saying what there is instead.
+    *(
+        Phrase({one: False, other: False}, _HAIR, weight=0.15, clause=(f"{{their}} hair is neither {a} nor {b}",))
+        for one, a, other, b in (
+            ("straight_hair", "straight", "wavy_hair", "wavy"),
+            ("black_hair", "black", "blond_hair", "blond"),
+            ("brown_hair", "brown", "gray_hair", "gray"),
+        )
+    ),
+    *(
+        Phrase({f"{kind}_hair": False}, _HAIR, weight=0.1, clause=(f"{{their}} hair is not {kind}",))
+        for kind in ("straight", "wavy", "long", "black", "blond", "brown", "gray")
+    ),
 )
 
 YES_NO: Final = {
     **{
         f"{colour}_hair": YesNo(
-            ask=(f"is {{their}} hair {colour}", f"does {{they}} have {colour} hair", f"is the hair {colour}"),
-            yes=("{their} hair is %s" % colour, "{they} {has} %s hair" % colour),
-            no=("{their} hair is not %s" % colour, "{they} {doesn't} have %s hair" % colour),
+            ask=(f"is {{their}} hair {colour}", f"{{does}} {{they}} have {colour} hair", f"is the hair {colour}"),
+            yes=(f"{{their}} hair is {colour}", f"{{they}} {{has}} {colour} hair"),
+            no=(f"{{their}} hair is not {colour}", f"{{they}} {{doesn't}} have {colour} hair"),
             instead=("{their} hair is {hair_colour}", "{they} {has} {hair_colour} hair"),
         )
         for colour in ("black", "blond", "brown", "gray")
     },
     **{
         f"{texture}_hair": YesNo(
-            ask=(f"is {{their}} hair {texture}", f"does {{they}} have {texture} hair"),
-            yes=("{their} hair is %s" % texture, "{they} {has} %s hair" % texture),
-            no=("{their} hair is not %s" % texture, "{they} {doesn't} have %s hair" % texture),
+            ask=(f"is {{their}} hair {texture}", f"{{does}} {{they}} have {texture} hair"),
+            yes=(f"{{their}} hair is {texture}", f"{{they}} {{has}} {texture} hair"),
+            no=(f"{{their}} hair is not {texture}", f"{{they}} {{doesn't}} have {texture} hair"),
             instead=("{their} hair is {hair_texture}", "{they} {has} {hair_texture} hair"),
         )
         for texture in ("straight", "wavy")
     },
     "long_hair": YesNo(
-        ask=("is {their} hair long", "does {they} have long hair", "does {they} wear long hair"),
+        ask=("is {their} hair long", "{does} {they} have long hair", "{does} {they} wear long hair"),
         yes=("{their} hair is long", "{they} {has} long hair"),
         no=("{their} hair is not long", "{they} {doesn't} have long hair"),
         instead=("{their} hair is {hair_length}",),
     ),
     "bangs": YesNo(
-        ask=("does {they} have bangs", "do bangs fall over the forehead", "are there bangs over the forehead"),
+        ask=("{does} {they} have bangs", "do bangs fall over the forehead", "are there bangs over the forehead"),
         yes=("{they} {has} bangs", "there are bangs over {their} forehead"),
         no=("{they} {doesn't} have bangs", "there are no bangs"),
     ),
     "receding_hairline": YesNo(
-        ask=("does {they} have a receding hairline", "is {their} hairline receding", "has the hairline receded"),
+        ask=("{does} {they} have a receding hairline", "is {their} hairline receding", "has the hairline receded"),
         yes=("{their} hairline is receding", "{they} {has} a receding hairline"),
         no=("{their} hairline is not receding", "{they} {doesn't} have a receding hairline"),
     ),
     "bald": YesNo(
-        ask=("is {they} bald", "is {their} head bald", "does {they} have a bald head"),
+        ask=("{is} {they} bald", "is {their} head bald", "{does} {they} have a bald head"),
         yes=("{they} {is} bald", "{their} head is bald"),
         no=("{they} {isn't} bald", "{their} head is not bald"),
     ),
@@ -167,21 +169,21 @@ YES_NO: Final = {
 CHOICES: Final = {
     "hair_colour": Choice(
         {"black": "black", "brown": "brown", "blond": "blond", "red": "red", "gray": "gray"},
-        what=("what color is {their} hair", "what is {their} hair color", "what hair color does {they} have"),
+        what=("what color is {their} hair", "what is {their} hair color", "what hair color {does} {they} have"),
         which=("is {their} hair {options}", "which is the color of {their} hair: {options}"),
         answers=("{value}", "{their} hair is {value}", "{they} {has} {value} hair"),
     ),
     "hair_length": Choice(
         {"short": "short", "medium": "medium-length", "long": "long"},
         what=("how long is {their} hair", "what is the length of {their} hair"),
-        which=("is {their} hair {options}", "does {they} have {options} hair"),
+        which=("is {their} hair {options}", "{does} {they} have {options} hair"),
         answers=("{their} hair is {value}", "{value}", "{they} {has} {value} hair"),
         neutral=True,
     ),
     "hair_texture": Choice(
         {"straight": "straight", "wavy": "wavy", "curly": "curly"},
         what=("what texture does {their} hair have", "what is the texture of {their} hair"),
-        which=("is {their} hair {options}", "does {they} have {options} hair"),
+        which=("is {their} hair {options}", "{does} {they} have {options} hair"),
         answers=("{their} hair is {value}", "{value}", "{they} {has} {value} hair"),
     ),
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from unif2ace.data.language.facts import ANY, Phrase
+from unif2ace.data.language.grammar import Words
 from unif2ace.data.language.inquiries import Choice, YesNo
 
-WORDS: Final = {
+WORDS: Final[Words] = {
     "lipstick_colour": {"red": ("red",), "pink": ("pink",), "plum": ("plum", "plum-colored")},
 }
 
@@ -37,12 +38,12 @@ PHRASES: Final = (
 
 YES_NO: Final = {
     "heavy_makeup": YesNo(
-        ask=("is {they} wearing heavy makeup", "does {they} wear heavy makeup", "does {they} have heavy makeup on"),
+        ask=("{is} {they} wearing heavy makeup", "{does} {they} wear heavy makeup", "{does} {they} have heavy makeup on"),
         yes=("{they} {is} wearing heavy makeup", "{they} {wears} heavy makeup"),
         no=("{they} {isn't} wearing heavy makeup", "{they} {doesn't} wear heavy makeup"),
     ),
     "lipstick": YesNo(
-        ask=("is {they} wearing lipstick", "does {they} wear lipstick", "does {they} have lipstick on"),
+        ask=("{is} {they} wearing lipstick", "{does} {they} wear lipstick", "{does} {they} have lipstick on"),
         yes=("{they} {is} wearing lipstick", "{they} {wears} lipstick"),
         no=("{they} {isn't} wearing lipstick", "{they} {doesn't} wear lipstick"),
     ),

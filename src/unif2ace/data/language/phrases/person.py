@@ -26,8 +26,8 @@ CHOICES: Final = {
     ),
     "age": Choice(
         {"young": "young", "middle-aged": "middle-aged", "elderly": "elderly"},
-        what=("how old does {they} look", "what age group does {they} seem to belong to"),
-        which=("does {they} look {options}", "is {they} {options}"),
+        what=("how old {does} {they} look", "what age group {does} {they} seem to belong to"),
+        which=("{does} {they} look {options}", "{is} {they} {options}"),
         answers=("{they} {looks} {value}", "{value}", "{they} {is} {value}"),
     ),
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from unif2ace.data.language.facts import ANY, Phrase
+from unif2ace.data.language.grammar import Words
 from unif2ace.data.language.inquiries import Choice, Counted, Reason, YesNo
 
-WORDS: Final = {
+WORDS: Final[Words] = {
     "glasses_shape": {"round": ("round",), "rectangular": ("rectangular",)},
     "hat_kind": {"beanie": ("beanie",), "cap": ("cap",), "wide-brimmed hat": ("wide-brimmed hat",)},
     "earring_kind": {"studs": ("stud",), "hoops": ("hoop",)},
@@ -102,41 +103,41 @@ PHRASES: Final = (
 
 YES_NO: Final = {
     "eyeglasses": YesNo(
-        ask=("is {they} wearing eyeglasses", "does {they} wear eyeglasses", "does {they} have eyeglasses on"),
+        ask=("{is} {they} wearing eyeglasses", "{does} {they} wear eyeglasses", "{does} {they} have eyeglasses on"),
         yes=("{they} {is} wearing eyeglasses", "{they} {wears} eyeglasses"),
         no=("{they} {isn't} wearing eyeglasses", "{they} {doesn't} wear eyeglasses"),
         neutral=False,
     ),
     "sunglasses": YesNo(
-        ask=("is {they} wearing sunglasses", "does {they} wear sunglasses", "does {they} have sunglasses on"),
+        ask=("{is} {they} wearing sunglasses", "{does} {they} wear sunglasses", "{does} {they} have sunglasses on"),
         yes=("{they} {is} wearing sunglasses", "{they} {wears} sunglasses"),
         no=("{they} {isn't} wearing sunglasses", "{they} {doesn't} wear sunglasses"),
         neutral=False,
     ),
     "hat": YesNo(
-        ask=("is {they} wearing a hat", "does {they} wear a hat", "does {they} have a hat on"),
+        ask=("{is} {they} wearing a hat", "{does} {they} wear a hat", "{does} {they} have a hat on"),
         yes=("{they} {is} wearing a hat", "{they} {wears} a hat"),
         no=("{they} {isn't} wearing a hat", "{they} {doesn't} wear a hat"),
         neutral=False,
     ),
     "mask": YesNo(
-        ask=("is {they} wearing a face mask", "does {they} wear a face mask", "does {they} have a face mask on"),
+        ask=("{is} {they} wearing a face mask", "{does} {they} wear a face mask", "{does} {they} have a face mask on"),
         yes=("{they} {is} wearing a face mask", "{they} {wears} a face mask"),
         no=("{they} {isn't} wearing a face mask", "{they} {doesn't} wear a face mask"),
         neutral=False,
     ),
     "earrings": YesNo(
-        ask=("is {they} wearing earrings", "does {they} wear earrings", "does {they} have earrings on"),
+        ask=("{is} {they} wearing earrings", "{does} {they} wear earrings", "{does} {they} have earrings on"),
         yes=("{they} {is} wearing earrings", "{they} {wears} earrings"),
         no=("{they} {isn't} wearing earrings", "{they} {doesn't} wear earrings"),
     ),
     "necklace": YesNo(
-        ask=("is {they} wearing a necklace", "does {they} wear a necklace", "does {they} have a necklace on"),
+        ask=("{is} {they} wearing a necklace", "{does} {they} wear a necklace", "{does} {they} have a necklace on"),
         yes=("{they} {is} wearing a necklace", "{they} {wears} a necklace"),
         no=("{they} {isn't} wearing a necklace", "{they} {doesn't} wear a necklace"),
     ),
     "necktie": YesNo(
-        ask=("is {they} wearing a necktie", "does {they} wear a necktie", "does {they} have a necktie on"),
+        ask=("{is} {they} wearing a necktie", "{does} {they} wear a necktie", "{does} {they} have a necktie on"),
         yes=("{they} {is} wearing a necktie", "{they} {wears} a necktie"),
         no=("{they} {isn't} wearing a necktie", "{they} {doesn't} wear a necktie"),
     ),
@@ -145,18 +146,18 @@ CHOICES: Final = {
     "glasses_shape": Choice(
         {"round": "round", "rectangular": "rectangular"},
         what=("what shape are {their} glasses", "what is the shape of the glasses"),
-        which=("are {their} glasses {options}", "does {they} wear {options} glasses"),
+        which=("are {their} glasses {options}", "{does} {they} wear {options} glasses"),
         answers=("{their} glasses are {value}", "{value}", "{they} {wears} {value} glasses"),
     ),
     "hat_kind": Choice(
         {"beanie": "a beanie", "cap": "a cap", "wide-brimmed hat": "a wide-brimmed hat"},
-        what=("what kind of hat is {they} wearing", "what is on {their} head", "what does {they} wear on the head"),
-        which=("is {they} wearing {options}", "which is on {their} head: {options}"),
+        what=("what kind of hat {is} {they} wearing", "what is on {their} head", "what {does} {they} wear on the head"),
+        which=("{is} {they} wearing {options}", "which is on {their} head: {options}"),
         answers=("{value}", "{they} {is} wearing {value}", "it is {value}"),
     ),
     "earring_kind": Choice(
         {"studs": "studs", "hoops": "hoops"},
-        what=("what kind of earrings is {they} wearing", "what kind of earrings can be seen"),
+        what=("what kind of earrings {is} {they} wearing", "what kind of earrings can be seen"),
         which=("are {their} earrings {options}", "which are the earrings: {options}"),
         answers=("{their} earrings are {value}", "{value}", "they are {value}"),
     ),
@@ -165,13 +166,13 @@ CHOICES: Final = {
             "crew-neck top": "a crew-neck top", "v-neck top": "a V-neck top",
             "collared shirt": "a collared shirt", "suit jacket": "a suit jacket",
         },
-        what=("what kind of clothing is {they} wearing", "what is {they} dressed in", "what does {they} wear on the upper body"),
-        which=("is {they} wearing {options}", "which does {they} wear: {options}"),
+        what=("what kind of clothing {is} {they} wearing", "what {is} {they} dressed in", "what {does} {they} wear on the upper body"),
+        which=("{is} {they} wearing {options}", "which {does} {they} wear: {options}"),
         answers=("{value}", "{they} {is} wearing {value}", "{they} {is} dressed in {value}"),
     ),
     "clothing_colour": Choice(
         {c: c for c in ("red", "blue", "green", "black", "white", "yellow", "purple", "gray")},
-        what=("what color are {their} clothes", "what color is {they} dressed in", "what is the color of {their} clothing"),
+        what=("what color are {their} clothes", "what color {is} {they} dressed in", "what is the color of {their} clothing"),
         which=("are {their} clothes {options}", "which is the color of the clothes: {options}"),
         answers=("{value}", "{their} clothes are {value}", "{they} {is} dressed in {value}"),
     ),
@@ -182,8 +183,8 @@ COUNTED: Final = {
             "a hat": ("hat",), "glasses": ("eyeglasses", "sunglasses"), "earrings": ("earrings",),
             "a necklace": ("necklace",), "a necktie": ("necktie",), "a face mask": ("mask",),
         },
-        some=("how many of these is {they} wearing: {items}", "how many of these does {they} wear: {items}"),
-        every=("how many accessories is {they} wearing", "how many accessories can be seen on {them}"),
+        some=("how many of these {is} {they} wearing: {items}", "how many of these {does} {they} wear: {items}"),
+        every=("how many accessories {is} {they} wearing", "how many accessories can be seen on {them}"),
     ),
 }
 REASONS: Final = (

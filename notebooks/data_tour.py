@@ -1,0 +1,165 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A tour of the data
+# Faces with exact attributes, what is said about them, and what a training step sees.
+# Everything here is drawn on the spot: nothing is downloaded, and no real person is shown.
+
+# %%
+# %matplotlib inline
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from unif2ace.data.faces import render, sample_face
+
+from unif2ace.data.attributes import TAXONOMY
+from unif2ace.data.language import ask_questions, compose_caption, write_caption
+
+plt.rcParams["figure.dpi"] = 110
+
+
+def show(images, titles=None, columns=8, side=1.5):
+    rows = -(-len(images) // columns)
+    _, axes = plt.subplots(
+        rows, columns, figsize=(side * columns, side * rows * (1.15 if titles else 1)), squeeze=False
+    )
+    for place, axis in enumerate(axes.flat):
+        axis.axis("off")
+        if place < len(images):
+            axis.imshow(images[place])
+            if titles:
+                axis.set_title(titles[place], fontsize=8)
+    plt.tight_layout(pad=0.3)
+    plt.show()
+
+
+# %% [markdown]
+# ## Faces from a seed
+# A face is drawn from a typed record of attributes. Equal seeds give equal pixels, in any batch and any process.
+
+# %%
+faces = [sample_face(seed) for seed in range(24)]
+show(render(faces, 128))
+
+# %% [markdown]
+# A *person* seed fixes who it is; the face seed varies expression, clothes, accessories, pose and light.
+
+# %%
+same_person = [sample_face(seed, person=7) for seed in range(100, 108)]
+show(render(same_person, 128))
+
+# %% [markdown]
+# ## One attribute at a time
+# `replace` changes an attribute and leaves everything else as it is.
+
+# %%
+face = sample_face(3)
+for name, values in {
+    "hair_colour": TAXONOMY.fields["hair_colour"].choices,
+    "emotion": TAXONOMY.fields["emotion"].choices,
+    "head_turn": TAXONOMY.fields["head_turn"].choices,
+}.items():
+    plain = face.replace(hat=False, mask=False, sunglasses=False, bald=False)
+    show(
+        render([plain.replace(**{name: value}) for value in values], 128), [f"{name}: {v}" for v in values], len(values)
+    )
+
+# %% [markdown]
+# ## The record, and what is visible
+# `drawn` says everything that was drawn, `record` only what can be seen: sunglasses hide the colour of the eyes, so the
+# record has null there, and no caption or question ever mentions it.
+
+# %%
+hidden = sample_face(3).replace(eyeglasses=False, sunglasses=True)
+show(render([sample_face(3).replace(sunglasses=False), hidden], 192), ["without", "with sunglasses"], 2, 2.5)
+{field.name: (hidden.drawn[field.name], hidden.record[field.name]) for field in TAXONOMY.groups["eyes"]}
+
+# %% [markdown]
+# The 46 labels that classifiers and scores use are derived from the record.
+
+# %%
+labels = faces[0].record.labels
+print("true: ", ", ".join(n for n, v in labels.items() if v))
+print("null: ", ", ".join(n for n, v in labels.items() if v is None))
+
+# %% [markdown]
+# ## Captions and questions
+# A grammar writes them from the record: only what is visible, and only what is true.
+
+# %%
+for seed in (1, 5):
+    face = sample_face(seed)
+    show(render([face], 192), columns=1, side=2.2)
+    print(write_caption(face.record, seed), "\n")
+    print("short:", write_caption(face.record, seed, "short"), "\n")
+    for question in ask_questions(face.record, seed):
+        print(f"  {question.kind:7} {question.question}  {question.answer}")
+
+# %% [markdown]
+# What a caption states is known exactly, absences included. Scores of generated faces are computed against this.
+
+# %%
+compose_caption(sample_face(5).record, 5).stated
+
+# %% [markdown]
+# ## A data set on disk
+# Shards are WebDataset tars with an index: length, random access, exact resume. `unif2ace-data build` writes the same.
+
+# %%
+from unif2ace.data.build import BuildOptions, build_shards
+from unif2ace.data.shards import ShardReader
+from unif2ace.data.sources.procedural import ProceduralSource
+
+folder = Path(tempfile.mkdtemp()) / "faces"
+build_shards(ProceduralSource(num_samples=400, size=64), folder, BuildOptions(validation=0.1))
+reader = ShardReader(folder / "train")
+print(len(reader), "samples; the first is", reader[0].key)
+
+# %%
+from unif2ace.data.shards.statistics import collect_statistics
+
+statistics = collect_statistics(folder / "train")
+print(statistics.to_text())
+
+# %% [markdown]
+# ## What a training step sees
+# Views say what a task takes from a sample; the module's batch holds a fixed number of rows of each.
+
+# %%
+from unif2ace.data.datamodule import FaceDataModule
+from unif2ace.data.datasets.shards import ShardDataset
+from unif2ace.data.views.text_to_image import TextToImageView
+from unif2ace.data.views.understanding import UnderstandingView
+from unif2ace.types import Task
+
+data = FaceDataModule(
+    {"faces": ShardDataset(folder)},
+    {"text_to_image": TextToImageView(rows=4, caption="short"), "understanding": UnderstandingView(rows=4)},
+)
+batch = next(iter(data.train_dataloader()))
+tokenizer = data.text_tokenizer
+show(batch.image.permute(0, 2, 3, 1).numpy(), [Task(t).name.lower() for t in batch.task.tolist()], 8)
+for row in range(len(batch)):
+    prompt = tokenizer.decode(batch.prompt[row, : batch.prompt_length[row]].tolist())
+    answer = tokenizer.decode(batch.answer[row, : batch.answer_length[row]].tolist())
+    print(f"{Task(int(batch.task[row])).name.lower():14} {prompt}  ->  {answer or '(the picture)'}")
+
+# %%
+lengths = (batch.prompt_length + batch.answer_length).tolist()
+print("text tokens per row:", lengths, "of a vocabulary of", tokenizer.vocab_size)
+print("labels per row that are true, false, null:")
+for row in batch.attributes.numpy():
+    print("  ", dict(sorted(Counter(row.tolist()).items(), reverse=True)))
