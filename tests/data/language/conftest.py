@@ -14,8 +14,16 @@ RATES = {
     "bangs": 0.25, "receding_hairline": 0.15, "earrings": 0.3, "necklace": 0.25, "necktie": 0.2, "make_a_face": 0.04,
     "eyes_closed": 0.06, "mask": 0.06, "hat": 0.15,
 }  # fmt: skip
-MEN_ONLY = {"beard": 0.25, "goatee": 0.15, "moustache": 0.3, "sideburns": 0.25, "five_o_clock_shadow": 0.2, "bald": 0.12}
+MEN_ONLY = {
+    "beard": 0.25,
+    "goatee": 0.15,
+    "moustache": 0.3,
+    "sideburns": 0.25,
+    "five_o_clock_shadow": 0.2,
+    "bald": 0.12,
+}
 WOMEN_ONLY = {"heavy_makeup": 0.4, "lipstick": 0.5}
+CELEBA = AttributeMapping("celeba")
 HIDDEN_BY = {
     "bald": ("hair_colour", "hair_length", "hair_texture", "bangs", "receding_hairline"),
     "hat": ("bangs", "receding_hairline"),
@@ -47,23 +55,28 @@ def face_record(seed: int) -> AttributeRecord:
     holds |= {"eyeglasses": lenses < 0.22, "sunglasses": 0.22 <= lenses < 0.3}
     hidden = {name for cover, names in HIDDEN_BY.items() if holds[cover] for name in names}
     seen = {name: value for name, value in {**values, **holds}.items() if name not in hidden}
-    parts = {n: rng.choice(f.choices) for n, f in TAXONOMY.fields.items() if f.requires and seen.get(f.requires) is True}
+    parts = {
+        n: rng.choice(f.choices) for n, f in TAXONOMY.fields.items() if f.requires and seen.get(f.requires) is True
+    }
     return AttributeRecord({**seen, **parts})
 
 
 def celeba_record(seed: int) -> AttributeRecord:
     """What forty yes/no labels of a real photograph say."""
     rng = random.Random(seed)
-    mapping = AttributeMapping("celeba")
-    positive = [name for name in mapping.meanings if rng.random() < 0.23]
-    return mapping.of_positive(positive)
+    return CELEBA.of_positive([name for name in CELEBA.meanings if rng.random() < 0.23])
 
 
 @pytest.fixture(scope="session")
-def faces() -> list[AttributeRecord]:
-    return [face_record(seed) for seed in range(1500)]
+def many_faces() -> list[AttributeRecord]:
+    return [face_record(seed) for seed in range(8000)]
+
+
+@pytest.fixture(scope="session")
+def faces(many_faces: list[AttributeRecord]) -> list[AttributeRecord]:
+    return many_faces[:1500]
 
 
 @pytest.fixture(scope="session")
 def sparse_faces() -> list[AttributeRecord]:
-    return [celeba_record(seed) for seed in range(300)]
+    return [celeba_record(seed) for seed in range(400)]

@@ -3,9 +3,10 @@
 A rule is ``name: alternatives``. Inside it, ``word`` is itself, ``<rule>`` another rule, ``( | )`` a choice, ``?`` and
 ``*`` what they are in regular expressions. The meaning is written beside the words: ``=x`` (or ``'x``, the word x and
 itself as a value) adds a bare value, ``{field}`` turns the bare values of its rule into statements of that field (or
-states that the field holds, where there are none), ``{!field}`` states that it does not, ``{not}`` denies all statements
-of its rule. A rule ``name#`` stands for ``name.sg`` and ``name.pl``, with ``is~are`` being the verb of either.
-A rule ``+name`` only counts where it states something: that is what lets no clause pass unread.
+states that the field holds, where there are none), ``{!field}`` states that it does not, ``{field=x}`` that it is x,
+and ``{not}`` denies all statements of its rule. A rule ``name#`` stands for ``name.sg`` and ``name.pl``, where
+``is~are`` is the verb of either. A rule ``+name`` only counts
+where it states something: that is what lets no clause pass unread.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import NamedTuple
 TOKEN = re.compile(r"[\w’'-]+|[^\w\s]")
 NOTATION = re.compile(r"<[^>]+>|\{[^}]+\}|[()|?*]|[^\s()|?*{}<>]+")
 
-SUPPOSED = ("gender", "age", "they")  # what "his" or "the young woman" says of the person is not denied by a "no" before it
+# What "his" or "the young woman" says of the person is not denied by a "no" before it.
+SUPPOSED = ("gender", "age", "they")
 
 
 class Statement(NamedTuple):
@@ -90,12 +92,19 @@ class Grammar:
                 return words, False
         return words, True
 
-    def read(self, start: str, text: str) -> tuple[set[frozenset[Item]], int]:
-        """All readings of a whole text, and how many of its words the longest reading of a part reached."""
+    def read(self, start: str, text: str) -> tuple[list[Meaning], int]:
+        """All readings of a whole text that differ in what they state, each in the one that repeats itself least.
+
+        Returns:
+            The readings, and how many words the longest reading of a part of the text reached.
+        """
         reading = _Reading(self, [t.lower() for t in TOKEN.findall(text)])
         ends = reading.rule(start, 0)
-        whole = {frozenset(meaning) for end, meaning in ends if end == len(reading.words)}
-        return whole, reading.reached
+        whole: dict[frozenset[Item], Meaning] = {}
+        for end, meaning in sorted(ends, key=lambda e: -len(e[1])):
+            if end == len(reading.words):
+                whole[frozenset(meaning)] = meaning
+        return list(whole.values()), reading.reached
 
 
 class _Reading:
@@ -159,7 +168,9 @@ class _Reading:
 def _tagged(tag: str, meaning: Meaning) -> Meaning:
     """The meaning of a sequence once a tag is applied to what it read so far."""
     if tag == "not":
-        return tuple(i if isinstance(i, str) or i.attribute in SUPPOSED else i._replace(holds=not i.holds) for i in meaning)
+        return tuple(
+            i if isinstance(i, str) or i.attribute in SUPPOSED else i._replace(holds=not i.holds) for i in meaning
+        )
     if tag.startswith("!"):
         return (*meaning, Statement(tag[1:], True, False))
     field, _, value = tag.partition("=")
@@ -218,7 +229,7 @@ class _Reader:
             self.at += 1
         elif token[0] in "<{=" and len(token) > 1:
             sort = {"<": "rule", "{": "tag", "=": "value"}[token[0]]
-            pieces = [Node(sort, token[1:] if sort == "value" else token[1:-1])]
+            pieces = [Node(sort, token[1:].replace("_", " ") if sort == "value" else token[1:-1])]
         elif token[0] == "'" and len(token) > 2:
             pieces = [Node("word", token[1:]), Node("value", token[1:])]
         else:

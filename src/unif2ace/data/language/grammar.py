@@ -19,7 +19,7 @@ PLURALS: Final[Mapping[str, str]] = {
     **{"is": "are", "has": "have", "does": "do", "isn't": "aren't", "hasn't": "haven't", "doesn't": "don't"},
     **{"carries": "carry", "flashes": "flash", "purses": "purse"},
 }
-_AN = re.compile(r"\b([Aa]) (?=[aeiou])(?!one|uni)")
+_AN = re.compile(r"\b([Aa]) (?=[aeiou])(?!one|uni[^mn])")
 
 
 class Voice(dict[str, str]):

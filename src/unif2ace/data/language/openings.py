@@ -43,8 +43,11 @@ def write_opening(w: Writer, facts: Sequence[Fact], style: str, budget: int) -> 
             continue
         text, used = _word(w, facts, frame, dict(zip(slots, chosen, strict=True)), budget)
         if not repeats_itself(text):
-            return text, used
-    return _word(w, facts, "a portrait of {np}", {}, 0)
+            break
+    else:
+        text, used = _word(w, facts, "a portrait of {np}", {}, 0)
+    w.age = next((w.say(f, "adjective") for f in used if f.theme == "person"), None)
+    return text, used
 
 
 def _fill(w: Writer, facts: Sequence[Fact], slots: Sequence[Slot]) -> list[Fact] | None:
@@ -65,6 +68,8 @@ def _word(
     rest = [f for f in facts if f not in used]
     post, last = "noun" not in filled, frame.endswith("np}")
     noun, described = _describe(w, rest, budget - len(used), post=post, last=last)
+    if noun.endswith(w.noun["person"]):
+        frame = frame.replace("},", "}", 1) if frame.startswith(("{np},", "{bare},")) else frame
     words: dict[str, str] = {slot: w.say(fact, slot) for slot, fact in filled.items()}
     return sentence(frame.format_map({**words, "np": f"a {noun}", "bare": noun})), used + described
 
@@ -75,8 +80,7 @@ def _describe(w: Writer, facts: Sequence[Fact], budget: int, *, post: bool, last
     before: list[str] = []
     age = next((f for f in facts if f.theme == "person"), None)
     if age and w.rng.random() < 0.8:
-        w.age = w.say(age, "adjective")
-        before.append(w.age)
+        before.append(w.say(age, "adjective"))
         used.append(age)
     adjectives = [f for f in facts if f.fits("adjective") and f.theme != "person"]
     if budget > 0 and adjectives and w.rng.random() < 0.35:
@@ -90,7 +94,7 @@ def _describe(w: Writer, facts: Sequence[Fact], budget: int, *, post: bool, last
         after.append(f"with {w.join(some, 'noun')}")
         used += some
         budget -= len(some)
-    worn = [f for f in facts if f.fits("worn") and (last or not after)]
+    worn = [f for f in facts if f.fits("worn") and f not in used and (last or not after)]
     if budget > 0 and worn and w.rng.random() < (0.25 if after else 0.4):
         used.append(pick(w.rng, worn))
         after.append(f"wearing {w.say(used[-1], 'worn')}")

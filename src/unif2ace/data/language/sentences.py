@@ -11,8 +11,32 @@ from unif2ace.data.language.grammar import sentence
 from unif2ace.data.language.skeletons import SKELETONS, Skeleton
 from unif2ace.data.language.writer import Writer
 
-_WORD = re.compile(r"[a-z'-]{4,}")
-_MAY_REPEAT: Final = frozenset({"their", "that", "under", "there", "wears", "looks", "turned", "directed", "camera"})
+_WORD = re.compile(r"[a-z'-]{3,}")
+_MAY_REPEAT: Final = frozenset(
+    {
+        "the",
+        "and",
+        "her",
+        "his",
+        "she",
+        "they",
+        "are",
+        "for",
+        "has",
+        "but",
+        "not",
+        "toward",
+        "their",
+        "that",
+        "under",
+        "there",
+        "wears",
+        "looks",
+        "turned",
+        "directed",
+        "camera",
+    }
+)
 
 
 def write_sentence(w: Writer, facts: Sequence[Fact], recent: list[Skeleton]) -> str | None:
@@ -34,7 +58,7 @@ def write_sentence(w: Writer, facts: Sequence[Fact], recent: list[Skeleton]) -> 
         text = sentence(lead + skeleton.write(w, facts))
         if not repeats_itself(text):
             recent.append(skeleton)
-            w.themes.add(facts[0].theme)
+            w.themes.update(fact.theme for fact in facts)
             w.led = bool(lead)
             return text
         if len(facts) > 1:

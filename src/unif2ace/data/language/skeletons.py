@@ -85,7 +85,8 @@ def _can_be_seen(w: Writer, facts: Sequence[Fact]) -> str:
 def _clauses(w: Writer, facts: Sequence[Fact]) -> str:
     said = [w.say(fact, "clause") for fact in facts]
     if len(said) == 2:
-        return pick(w.rng, (", and ", "; ", " and ", ", while ")).join(said)
+        plain = not any(" and " in clause for clause in said)
+        return pick(w.rng, (", and ", " and ", "; ", ", while ") if plain else ("; ", ", while ")).join(said)
     return w.list(said)
 
 
@@ -239,15 +240,10 @@ SKELETONS: Final = (
     Skeleton(2.0, _all("absent", "wear", "makeup"), _wears_no, leads=True),
     Skeleton(2.0, _all("absent", "wear", "makeup"), _does_not_wear, leads=True),
     Skeleton(1.0, _two_or_more(_all("absent")), _none_visible),
-    Skeleton(4.0, _then(_FEATURE_NOUNS, "does"), _with_does),
+    Skeleton(1.5, _then(_FEATURE_NOUNS, "does"), _with_does),
     Skeleton(2.0, _then(_all("noun", "action"), "does"), _with_does),
     Skeleton(4.0, _then(_all("worn"), "does"), _wearing_does),
-    Skeleton(
-        3.0,
-        _does_and_holds,
-        _does_with,
-        leads=True,
-    ),
+    Skeleton(3.0, _does_and_holds, _does_with, leads=True),
     Skeleton(2.0, _pair("doing", "does"), _doing_does),
     Skeleton(2.0, _pair("does", "doing"), _does_doing),
     Skeleton(0.6, _all("doing"), _is_doing),

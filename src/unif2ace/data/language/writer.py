@@ -33,6 +33,7 @@ class Writer:
         self._wordiness = wordiness
         self.themes: set[str] = set()
         self.led = False
+        self._again = rng.sample(AGAIN, len(AGAIN))
         self._oxford = rng.random() < 0.6
         self._pronouns = 0
 
@@ -56,10 +57,11 @@ class Writer:
         """Now and then, words that lead over to the facts' theme or go on with it: "as for clothing, "."""
         theme = facts[0].theme
         again = theme in self.themes
+        leads = self._again if again else LEADS[theme]
         often = self._wordiness * (0.35 if again else 0.85)
-        if self.led or self.rng.random() > often or any(f.theme != theme for f in facts):
+        if self.led or not leads or self.rng.random() > often or any(f.theme != theme for f in facts):
             return ""
-        return f"{pick(self.rng, AGAIN if again else LEADS[theme]).format_map(self.noun)}, "
+        return f"{self._again.pop() if again else pick(self.rng, leads).format_map(self.noun)}, "
 
     def subject(self) -> tuple[str, Voice]:
         """What to call the person next ("she", "the woman"), and the voice that agrees with it."""

@@ -17,11 +17,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from unif2ace.data.shards.places import places_dtype
 from unif2ace.errors import DataError
 
 FORMAT: Final = 1
 HEADER: Final = "index.json"
 PLACES: Final = "index.npy"
+BUILD: Final = "build.json"  # there until a build is finished
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 MEND: Final = "make it anew with: unif2ace-data index"
 
@@ -90,17 +92,9 @@ class Index:
         }
 
 
-def places_dtype(num_extensions: int, key_length: int) -> np.dtype[np.void]:
-    """Type of a row of `Index.places`."""
-    columns: list[tuple[str, str]] = [("key", f"S{max(key_length, 1)}"), ("shard", "<u4")]
-    for n in range(num_extensions):
-        columns += [(f"offset{n}", "<u8"), (f"length{n}", "<u4")]
-    return np.dtype(columns)
-
-
 def has_index(folder: str | Path) -> bool:
-    """Whether a folder has an index; a folder that is being built gets it last."""
-    return (Path(folder) / HEADER).is_file()
+    """Whether a folder is finished: it has an index and no build is going on."""
+    return (Path(folder) / HEADER).is_file() and not (Path(folder) / BUILD).exists()
 
 
 def local_folder(folder: str | Path) -> Path:

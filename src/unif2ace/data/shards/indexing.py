@@ -5,26 +5,24 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unif2ace.data.attributes import TAXONOMY
 from unif2ace.data.shards.atomic import replacing
 from unif2ace.data.shards.faults import SampleFault
-from unif2ace.data.shards.index import HEADER, PLACES, Index, ShardInfo, local_folder, places_dtype
-from unif2ace.data.shards.layout import FACES, Entry, arrange
+from unif2ace.data.shards.index import HEADER, PLACES, Index, ShardInfo, local_folder
+from unif2ace.data.shards.labels import LabelCounts
+from unif2ace.data.shards.layout import FACES, arrange
+from unif2ace.data.shards.places import joined, shard_table
 from unif2ace.data.shards.progress import Progress, tracked
-from unif2ace.data.shards.schema import parse_metadata
 from unif2ace.data.shards.tar import scan_tar
 from unif2ace.errors import DataError
 
-MAX_EXTENSIONS: Final = 16
 LISTED: Final = 20  # faults in an error message; `validate` lists them all
 
 
@@ -54,43 +52,60 @@ def build_index(
     """
     folder = local_folder(folder)
     paths = list_shards(folder)
-    faults: list[SampleFault] = []
-    shards: list[ShardInfo] = []
-    tables: list[NDArray[np.void]] = []
-    labels = LabelCounts()
-    seen: set[str] = set()
+    scan = _Scan(tuple(required))
     for path in tracked(paths, progress, "indexing shards"):
-        try:
-            layout = arrange(scan_tar(path), path.name, required)
-        except SampleFault as fault:
-            faults.append(fault)
-            continue
-        faults += layout.faults
-        kept = [e for e in layout.entries if e.key not in seen]
-        faults += [_seen_before(path.name, e.key) for e in layout.entries if e.key in seen]
-        seen.update(e.key for e in kept)
-        labels.add_shard(path, kept)
-        tables.append(_table(kept, len(shards)))
-        shards.append(ShardInfo(path.name, path.stat().st_size, sha256_of(path), len(kept)))
-    if faults and strict:
-        raise DataError(_listed(folder, faults))
-    extensions, places = _joined(tables)
+        scan.add(path)
+    if scan.faults and strict:
+        raise DataError(_listed(folder, scan.faults))
+    extensions, places = joined(scan.tables)
     if not len(places):
         needed = " and ".join(required)
-        raise DataError(f"{folder}: no sample in {len(paths)} shards has {needed}\n{_listed(folder, faults)}")
+        raise DataError(f"{folder}: no sample in {len(paths)} shards has {needed}\n{_listed(folder, scan.faults)}")
     index = Index(
         folder,
-        tuple(shards),
+        tuple(scan.shards),
         extensions,
         places,
         tuple(required),
-        dict(sorted(Counter[str](fault.cause for fault in faults).items())),
-        labels.conforming,
-        labels.counts(),
+        dict(sorted(Counter[str](fault.cause for fault in scan.faults).items())),
+        scan.labels.conforming,
+        scan.labels.counts(),
         recipe or {},
     )
     write_index(index)
     return index
+
+
+class _Scan:
+    """What the shards hold, one after another."""
+
+    def __init__(self, required: tuple[str, ...]) -> None:
+        self.required = required
+        self.faults: list[SampleFault] = []
+        self.shards: list[ShardInfo] = []
+        self.tables: list[NDArray[np.void]] = []
+        self.labels = LabelCounts()
+        self._seen: set[str] = set()
+
+    def add(self, path: Path) -> None:
+        """Scans one shard; of samples with the same key the first is kept."""
+        try:
+            layout = arrange(scan_tar(path), path.name, self.required)
+        except SampleFault as fault:
+            self.faults.append(fault)
+            return
+        self.faults += layout.faults
+        kept = []
+        for entry in layout.entries:
+            if entry.key in self._seen:
+                message = "an earlier shard has a sample of this key"
+                self.faults.append(SampleFault("duplicate", message, path.name, entry.key))
+            else:
+                kept.append(entry)
+        self._seen.update(entry.key for entry in kept)
+        self.labels.add_shard(path, kept)
+        self.tables.append(shard_table(kept, len(self.shards)))
+        self.shards.append(ShardInfo(path.name, path.stat().st_size, sha256_of(path), len(kept)))
 
 
 def list_shards(folder: Path) -> list[Path]:
@@ -122,81 +137,11 @@ def write_index(index: Index) -> None:
         file.write(_laid_out(index.header()).encode())
 
 
-class LabelCounts:
-    """Counts the labels that samples state."""
-
-    def __init__(self) -> None:
-        self.conforming = 0
-        self._stated: Counter[tuple[str, bool | str]] = Counter()
-
-    def add_shard(self, path: Path, entries: Iterable[Entry]) -> None:
-        """Counts a shard's samples, leaving out those whose metadata cannot be read."""
-        with path.open("rb") as file:
-            for offset, length in (entry.files["json"] for entry in entries if "json" in entry.files):
-                try:
-                    metadata = parse_metadata(os.pread(file.fileno(), length, offset))
-                except SampleFault:
-                    continue
-                self.conforming += 1
-                self._stated.update((n, v) for n, v in metadata.attributes.items() if v is not None)
-
-    def counts(self) -> dict[str, tuple[int, int]]:
-        """For each label how often it is true and false."""
-        totals = Counter[str]()
-        for (name, _), number in self._stated.items():
-            totals[name] += number
-        return {label: self._count(label, totals) for label in TAXONOMY.labels}
-
-    def _count(self, label: str, totals: Counter[str]) -> tuple[int, int]:
-        spec = TAXONOMY.labels[label]
-        true = self._stated[spec.field, spec.value]
-        false = totals[spec.field] - true
-        if label != spec.field:  # stated outright, where the field is null
-            true, false = true + self._stated[label, True], false + self._stated[label, False]
-        return true, false
-
-
-def _table(entries: Sequence[Entry], shard: int) -> NDArray[np.void]:
-    """Places of one shard's samples; its columns are named by extension, which differ from shard to shard."""
-    extensions = tuple(dict.fromkeys(e for entry in entries for e in entry.files))
-    columns = [(f"{what}.{e}", kind) for e in extensions for what, kind in (("offset", "<u8"), ("length", "<u4"))]
-    width = max((len(entry.key) for entry in entries), default=1)
-    table = np.zeros(len(entries), [("key", f"S{width}"), ("shard", "<u4"), *columns])
-    table["key"], table["shard"] = [entry.key.encode("ascii") for entry in entries], shard
-    for extension in extensions:
-        found = np.array([entry.files.get(extension, (0, 0)) for entry in entries], dtype=np.uint64)
-        table[f"offset.{extension}"], table[f"length.{extension}"] = found.T
-    return table
-
-
-def _joined(tables: Sequence[NDArray[np.void]]) -> tuple[tuple[str, ...], NDArray[np.void]]:
-    named = dict.fromkeys(name for table in tables for name in table.dtype.names or ())
-    extensions = tuple(name.removeprefix("offset.") for name in named if name.startswith("offset."))
-    if len(extensions) > MAX_EXTENSIONS:
-        listed = ", ".join(extensions)
-        raise DataError(f"samples have {len(extensions)} types of file, {MAX_EXTENSIONS} are the limit: {listed}")
-    width = max((table.dtype["key"].itemsize for table in tables), default=1)
-    places = np.zeros(sum(map(len, tables)), places_dtype(len(extensions), width))
-    start = 0
-    for table in tables:
-        part = places[start : start + len(table)]
-        part["key"], part["shard"] = table["key"], table["shard"]
-        for n, extension in enumerate(extensions):
-            if f"offset.{extension}" in (table.dtype.names or ()):
-                part[f"offset{n}"], part[f"length{n}"] = table[f"offset.{extension}"], table[f"length.{extension}"]
-        start += len(table)
-    return extensions, places
-
-
 def _laid_out(tree: Mapping[str, Any]) -> str:
     """JSON with one line per entry and per shard, so that two versions can be compared by eye."""
     lines = [f" {json.dumps(name)}: {json.dumps(value)}" for name, value in tree.items() if name != "shards"]
     shards = ",\n".join(f"  {json.dumps(shard)}" for shard in tree["shards"])
     return "{\n" + ",\n".join([*lines, f' "shards": [\n{shards}\n ]']) + "\n}\n"
-
-
-def _seen_before(shard: str, key: str) -> SampleFault:
-    return SampleFault("duplicate", "an earlier shard has a sample of this key", shard, key)
 
 
 def _listed(folder: Path, faults: Sequence[SampleFault]) -> str:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from unif2ace.data.shards.atomic import discard, explained, partial_path, publish
 from unif2ace.data.shards.secure import secured_webdataset
+from unif2ace.errors import DataError
 
 
 class OpenShard:
@@ -18,7 +19,7 @@ class OpenShard:
         path: The name it gets when it is whole.
 
     Raises:
-        DataError: Here and in the methods, if the disk is full; nothing of the shard stays then.
+        DataError: Here and in the methods, if the disk is full; nothing of the shard stays then, nor can it be used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,12 +34,14 @@ class OpenShard:
 
     def write(self, key: str, files: Mapping[str, bytes]) -> None:
         """Adds the files of one sample, by extension."""
+        self._check()
         with explained(self.path), self._abandoned_on_error():
             self._tar.write({"__key__": key, **files})
         self.samples += 1
 
     def finish(self) -> None:
         """Makes the shard appear under its name."""
+        self._check()
         with explained(self.path), self._abandoned_on_error():
             self._tar.close()
             publish(self._file, self.path)
@@ -49,6 +52,10 @@ class OpenShard:
         discard(self._file, self.path)
         with contextlib.suppress(OSError):
             self._tar.close()
+
+    def _check(self) -> None:
+        if self._sink.closed:
+            raise DataError(f"{self.path.name} could not be written before; open the folder with a new writer to go on")
 
     @contextlib.contextmanager
     def _abandoned_on_error(self) -> Iterator[None]:

@@ -84,11 +84,14 @@ def _labels(axes: Axes, statistics: Statistics) -> None:
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
     axes.set_title("Labels: true (dark), false (light), not known (gray)")
+    axes.text(1.02, 0, "of known", va="center", fontsize=7.5, color=FAINT)
     axes.tick_params(axis="y", length=0)
     _only(axes, "bottom")
 
 
 def _lengths(axes: Axes, counts: Mapping[int, int], title: str, colour: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.set_title(title)
     _only(axes, "bottom")
     axes.set_yticks([])
@@ -97,10 +100,11 @@ def _lengths(axes: Axes, counts: Mapping[int, int], title: str, colour: str) -> 
         return
     low, high = min(counts), max(counts)
     width = max(-(-(high - low + 1) // 40), 1)
-    edges = range(low, high + width + 1, width)
-    axes.hist(list(counts), bins=list(edges), weights=list(counts.values()), color=colour, rwidth=0.92, align="mid")
+    edges = [edge - 0.5 for edge in range(low, high + width + 1, width)]
+    axes.hist(list(counts), bins=edges, weights=list(counts.values()), color=colour, rwidth=0.92)
     axes.margins(y=0.12)
-    axes.axvline(mean(counts) + 0.5, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.axvline(mean(counts), color=INK, linewidth=1, linestyle=(0, (4, 3)))
     shown = f"mean {mean(counts):.1f}\n5 % {quantile(counts, 0.05)}\n95 % {quantile(counts, 0.95)}"
     axes.text(0.99, 0.96, shown, transform=axes.transAxes, ha="right", va="top", linespacing=1.4)
 

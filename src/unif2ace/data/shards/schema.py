@@ -159,10 +159,11 @@ def _check_questions(qa: Any, rules: Rules) -> tuple[Question, ...]:
         known = False
     if not known:
         _refuse_question(qa)
-    for entry, texts in (("question", asked), ("answer", answers)):
-        if {*map(type, texts)} != {str} or not all(texts) or max(map(len, texts)) > rules.max_text:
-            for place, text in enumerate(texts):
-                _check_text(entry, text, rules.max_text, place)
+    texts = asked + answers
+    if {*map(type, texts)} != {str} or not all(texts) or max(map(len, texts)) > rules.max_text:
+        for place, question in enumerate(questions):
+            _check_text("question", question.question, rules.max_text, place)
+            _check_text("answer", question.answer, rules.max_text, place)
     return questions
 
 

@@ -6,22 +6,20 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
 from unif2ace.data.shards.atomic import PARTIAL, replacing
 from unif2ace.data.shards.decode import DECODERS, IMAGE_EXTENSIONS
 from unif2ace.data.shards.faults import SampleFault
-from unif2ace.data.shards.index import Index, has_index, local_folder
+from unif2ace.data.shards.index import BUILD, Index, has_index, local_folder
 from unif2ace.data.shards.indexing import build_index
 from unif2ace.data.shards.layout import FACES, arrange, shown
 from unif2ace.data.shards.open_shard import OpenShard
 from unif2ace.data.shards.progress import Progress
 from unif2ace.data.shards.sample import KEY_PATTERN, Sample
-from unif2ace.data.shards.schema import DEFAULT_RULES, Rules, check_metadata
+from unif2ace.data.shards.schema import DEFAULT_RULES, KNOWN, Rules, check_metadata
 from unif2ace.data.shards.tar import scan_tar
 from unif2ace.errors import DataError
-
-BUILD: Final = "build.json"  # there while a build is unfinished
 
 
 class ShardWriter:
@@ -83,6 +81,8 @@ class ShardWriter:
         if sample.extension not in IMAGE_EXTENSIONS:
             known = ", ".join(IMAGE_EXTENSIONS)
             raise DataError(f"sample {shown(sample.key)}: {sample.extension!r} is no type of picture; use {known}")
+        if taken := KNOWN.intersection(sample.metadata.extra):
+            raise DataError(f"sample {shown(sample.key)}: extra entry {min(taken)!r} belongs to the schema; rename it")
         try:
             check_metadata(sample.metadata.to_json(), self._rules)
             text = sample.metadata.encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from unif2ace.data.language.facts import Lexicon
+from unif2ace.data.language.facts import Lexicon, Phrase
 from unif2ace.data.language.grammar import Words
 from unif2ace.data.language.inquiries import Choice, Counted, Reason, YesNo
 from unif2ace.data.language.phrases import (
@@ -21,24 +21,23 @@ from unif2ace.data.language.phrases import (
     wear,
 )
 
-LEXICON: Final = Lexicon(
-    {
-        "person": person.PHRASES,
-        "hair": hair.PHRASES,
-        "face": face.PHRASES,
-        "eyes": eyes.PHRASES,
-        "facial_hair": facial_hair.PHRASES,
-        "makeup": makeup.PHRASES,
-        "wear": wear.PHRASES,
-        "action": (*action.PHRASES, *pose.PHRASES),
-        "emotion": emotion.PHRASES,
-        "setting": setting.PHRASES,
-    }
-)
+THEMES: Final[dict[str, tuple[Phrase, ...]]] = {
+    "person": person.PHRASES,
+    "hair": hair.PHRASES,
+    "face": face.PHRASES,
+    "eyes": eyes.PHRASES,
+    "facial_hair": facial_hair.PHRASES,
+    "makeup": makeup.PHRASES,
+    "wear": wear.PHRASES,
+    "action": (*action.PHRASES, *pose.PHRASES),
+    "emotion": emotion.PHRASES,
+    "setting": setting.PHRASES,
+}
+LEXICON: Final = Lexicon(THEMES)
 WORDS: Final[Words] = {**hair.WORDS, **face.WORDS, **eyes.WORDS, **makeup.WORDS, **wear.WORDS}
 YES_NO: Final[dict[str, YesNo]] = {
-    **hair.YES_NO, **face.YES_NO, **eyes.YES_NO, **facial_hair.YES_NO, **makeup.YES_NO, **wear.YES_NO, **action.YES_NO, **pose.YES_NO,
-    **emotion.YES_NO,
+    **hair.YES_NO, **face.YES_NO, **eyes.YES_NO, **facial_hair.YES_NO, **makeup.YES_NO, **wear.YES_NO,
+    **action.YES_NO, **pose.YES_NO, **emotion.YES_NO,
 }
 CHOICES: Final[dict[str, Choice]] = {
     **person.CHOICES, **hair.CHOICES, **face.CHOICES, **eyes.CHOICES, **makeup.CHOICES, **wear.CHOICES, **pose.CHOICES,

@@ -8,20 +8,20 @@ from unif2ace.data.language.facts import Phrase
 from unif2ace.data.language.inquiries import Reason, YesNo
 
 _OPEN_EYES: Final = {"eyes_closed": (False, None)}
+_NO_LAUGH: Final = {"laugh": (False, None)}   # who laughs smiles: saying both would be odd
 
 
 PHRASES: Final = (
     Phrase(
-        {"laugh": True, "smile": True}, weight=3,
-        does=("{laughs}", "{is} laughing"), doing=("laughing",), clause=("{their} smile has broken into a laugh",),
-        noun=("a laugh on {their} face",), adjective=("laughing",),
+        {"laugh": True, "smile": True}, chance=0.3, weight=3,
+        clause=("{their} smile has broken into a laugh", "{their} smile has turned into a laugh"),
     ),
     Phrase(
-        {"laugh": True}, {"smile": (None,)}, weight=3,
-        does=("{laughs}", "{is} laughing"), doing=("laughing",), adjective=("laughing",),
+        {"laugh": True}, weight=3,
+        does=("{laughs}", "{is} laughing"), doing=("laughing",), noun=("a laugh on {their} face",), adjective=("laughing",),
     ),
     Phrase(
-        {"smile": True, "gaze_direction": "camera"}, _OPEN_EYES, chance=0.4, weight=2.5,
+        {"smile": True, "gaze_direction": "camera"}, {**_OPEN_EYES, **_NO_LAUGH}, chance=0.4, weight=2.5,
         does=("{smiles} at the camera", "{smiles} at the viewer"),
         doing=("smiling at the camera", "smiling at the viewer"),
     ),
@@ -30,13 +30,13 @@ PHRASES: Final = (
         does=("{smiles} without laughing", "{smiles} but {does} not laugh"), doing=("smiling without laughing",),
     ),
     Phrase(
-        {"smile": True}, weight=2.5,
+        {"smile": True}, _NO_LAUGH, weight=2.5,
         does=("{smiles}", "{is} smiling"), doing=("smiling",), noun=("a smile on {their} face", "a smile on {their} lips"),
         clause=("a smile curves {their} lips", "there is a smile on {their} face", "{their} mouth is curved into a smile"), adjective=("smiling",),
     ),
     Phrase(
-        {"smile": False}, {"laugh": (False, None)}, weight=0.5,
-        doing=("not smiling",), state=("unsmiling",), adjective=("unsmiling",),
+        {"smile": False}, _NO_LAUGH, weight=0.5,
+        state=("unsmiling",), adjective=("unsmiling",),
         noun=("no smile on {their} face",),
         clause=("there is no smile on {their} face", "no smile shows on {their} lips"),
     ),
@@ -47,12 +47,12 @@ PHRASES: Final = (
     ),
     Phrase(
         {"glare": True}, weight=2,
-        does=("{glares}", "{is} glaring"), doing=("glaring",), noun=("a glare in {their} eyes", "a glare"),
+        does=("{glares}", "{is} glaring"), doing=("glaring",), noun=("a glare in {their} eyes",),
         clause=("there is a glare in {their} eyes",), adjective=("glaring",),
     ),
     Phrase(
         {"frown": True}, weight=2,
-        does=("{frowns}", "{is} frowning"), doing=("frowning",), noun=("a frown on {their} face", "a frown"),
+        does=("{frowns}", "{is} frowning"), doing=("frowning",), noun=("a frown on {their} face",),
         clause=("there is a frown on {their} face", "{their} features are drawn into a frown"), adjective=("frowning",),
     ),
     Phrase(
@@ -62,7 +62,6 @@ PHRASES: Final = (
     Phrase(
         {"make_a_face": True}, weight=3,
         does=("{makes} a face", "{pulls} a face", "{is} making a face"), doing=("making a face", "pulling a face"),
-        clause=("{their} features are twisted as {they} {makes} a face",),
     ),
     Phrase(
         {"mouth_open": True}, weight=1.5,
@@ -99,7 +98,6 @@ YES_NO: Final = {
         ask=("is {their} mouth open", "are {their} lips parted"),
         yes=("{their} mouth is open", "{their} lips are parted"),
         no=("{their} mouth is closed", "{their} mouth is not open"),
-        neutral=False,
     ),
     "frown": YesNo(
         ask=("{is} {they} frowning", "{does} {they} frown", "is there a frown on {their} face"),

@@ -38,11 +38,20 @@ PHRASES: Final = (
         noun=("a {face_shape} face with a double chin",),
         clause=("{their} face is {face_shape}, with a double chin",),
     ),
-    Phrase(
-        {"face_shape": ANY},
-        noun=("a {face_shape} face", "a face that is {face_shape} in outline", "a face with a {face_shape} outline"),
-        clause=("{their} face is {face_shape}", "{their} face has a {face_shape} outline", "the outline of {their} face is {face_shape}"),
-        adjective=("{face_shape}-faced",),
+    *(
+        Phrase(
+            {"face_shape": shape},
+            noun=("a {face_shape} face", "a face that is {face_shape} in outline", "a face with a {face_shape} outline"),
+            clause=(
+                "{their} face is {face_shape}", "{their} face has a {face_shape} outline",
+                "the outline of {their} face is {face_shape}",
+            ),
+            adjective=adjective,
+        )
+        for shape, adjective in (
+            ("oval", ("oval-faced",)), ("round", ("round-faced",)), ("square", ("square-faced",)),
+            ("long", ("long-faced",)), ("heart", ()),
+        )
     ),
     Phrase(
         {"freckles": True}, weight=1.2,

@@ -15,7 +15,6 @@ PHRASES: Final = (
         {"beard": True, "moustache": True, "sideburns": True}, chance=0.5, weight=2,
         noun=("a beard, a mustache, and sideburns", "a beard and mustache that join {their} sideburns"),
         clause=("{their} beard, mustache, and sideburns are visible",),
-        adjective=("bearded",),
     ),
     Phrase(
         {"beard": True, "moustache": True}, chance=0.9, weight=2,

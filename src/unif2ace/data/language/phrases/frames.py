@@ -89,7 +89,7 @@ LEADS: Final = {
 }
 """Words that lead over to a theme, in front of a whole sentence."""
 
-AGAIN: Final = ("in addition", "at the same time", "besides that", "along with this", "on top of that", "furthermore")
+AGAIN: Final = ("in addition", "besides that", "along with this", "furthermore")
 """The same where a theme goes on."""
 
 SHORT: Final = (

@@ -53,7 +53,6 @@ PHRASES: Final = (
             "{their} {hair_colour} hair has a {hair_texture} texture",
             "{hair_texture} {hair_colour} hair frames {their} face",
         ),
-        adjective=("{hair_texture}-haired",),
     ),
     Phrase(
         {"hair_length": ANY, "hair_texture": ANY}, _HAIR, chance=0.6, weight=2,
@@ -76,20 +75,21 @@ PHRASES: Final = (
         {"hair_texture": ANY}, _HAIR, weight=2,
         noun=("{hair_texture} hair",),
         clause=("{their} hair is {hair_texture}", "{their} hair has a {hair_texture} texture", "the texture of {their} hair is {hair_texture}"),
+        adjective=("{hair_texture}-haired",),
     ),
     Phrase(
         {"bald": True}, weight=4,
         noun=("a bald head",),
         state=("bald",),
-        clause=("{their} head is bald", "there is no hair on top of {their} head, which is bald"),
+        clause=("{their} head is bald", "there is no hair on top of {their} bald head"),
         adjective=("bald",),
     ),
     Phrase(
         {"bangs": True}, _HAIR,
-        noun=("bangs", "bangs over {their} forehead", "bangs that fall across {their} forehead", "bangs that hang over the brow"),
+        noun=("bangs", "bangs over {their} forehead", "bangs that fall across {their} forehead", "bangs that hang over the forehead"),
         clause=(
             "bangs fall across {their} forehead", "{their} forehead is partly covered by bangs",
-            "{their} hair falls over {their} forehead in bangs", "some of {their} hair is cut into bangs over the brow",
+            "{their} hair falls over {their} forehead in bangs", "some of {their} hair is cut into bangs over the forehead",
         ),
     ),
     Phrase(
@@ -172,6 +172,7 @@ CHOICES: Final = {
         what=("what color is {their} hair", "what is {their} hair color", "what hair color {does} {they} have"),
         which=("is {their} hair {options}", "which is the color of {their} hair: {options}"),
         answers=("{value}", "{their} hair is {value}", "{they} {has} {value} hair"),
+        neutral=True,
     ),
     "hair_length": Choice(
         {"short": "short", "medium": "medium-length", "long": "long"},
@@ -185,5 +186,6 @@ CHOICES: Final = {
         what=("what texture does {their} hair have", "what is the texture of {their} hair"),
         which=("is {their} hair {options}", "{does} {they} have {options} hair"),
         answers=("{their} hair is {value}", "{value}", "{they} {has} {value} hair"),
+        neutral=True,
     ),
 }

@@ -80,7 +80,7 @@ PHRASES: Final = (
     ),
     Phrase(
         {"head_turn": "front", "head_tilt": "upright"}, chance=0.3, weight=0.8,
-        does=("{holds} {their} head straight and upright", "{faces} forward with {their} head upright"),
+        does=("{holds} {their} head upright and {faces} forward", "{faces} forward with {their} head upright"),
         clause=("{their} head is upright and faces forward",),
     ),
     *_side("left"),
@@ -105,7 +105,7 @@ PHRASES: Final = (
         )
         for way in ("up", "down")
     ),
-    Phrase({"gaze": False}, weight=0.3, does=("{does} not look at the camera",), doing=("not looking at the camera",)),
+    Phrase({"gaze": False}, weight=0.3, does=("{does} not look at the camera",), clause=("{their} eyes are not on the camera",)),
     Phrase(
         {"head_turn": "front"}, weight=0.7,
         does=("{faces} forward", "{faces} straight ahead"), doing=("facing forward", "facing straight ahead"),

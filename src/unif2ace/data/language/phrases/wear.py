@@ -106,19 +106,16 @@ YES_NO: Final = {
         ask=("{is} {they} wearing eyeglasses", "{does} {they} wear eyeglasses", "{does} {they} have eyeglasses on"),
         yes=("{they} {is} wearing eyeglasses", "{they} {wears} eyeglasses"),
         no=("{they} {isn't} wearing eyeglasses", "{they} {doesn't} wear eyeglasses"),
-        neutral=False,
     ),
     "sunglasses": YesNo(
         ask=("{is} {they} wearing sunglasses", "{does} {they} wear sunglasses", "{does} {they} have sunglasses on"),
         yes=("{they} {is} wearing sunglasses", "{they} {wears} sunglasses"),
         no=("{they} {isn't} wearing sunglasses", "{they} {doesn't} wear sunglasses"),
-        neutral=False,
     ),
     "hat": YesNo(
         ask=("{is} {they} wearing a hat", "{does} {they} wear a hat", "{does} {they} have a hat on"),
         yes=("{they} {is} wearing a hat", "{they} {wears} a hat"),
         no=("{they} {isn't} wearing a hat", "{they} {doesn't} wear a hat"),
-        neutral=False,
     ),
     "mask": YesNo(
         ask=("{is} {they} wearing a face mask", "{does} {they} wear a face mask", "{does} {they} have a face mask on"),
@@ -189,13 +186,13 @@ COUNTED: Final = {
 }
 REASONS: Final = (
     Reason(
-        "sunglasses", {"sunglasses": True, "eye_colour": None},
+        "sunglasses", {"sunglasses": True, "eye_colour": None, "eyes_closed": None, "narrow_eyes": None, "gaze_direction": None},
         ask=("why can the color of {their} eyes not be seen", "why is {their} eye color hidden"),
         answers=("because {evidence}", "it is hidden because {evidence}"),
         evidence=((("sunglasses", True), "{they} {is} wearing sunglasses"),),
     ),
     Reason(
-        "mask", {"mask": True, "mouth_open": None},
+        "mask", {"mask": True, "mouth_open": None, "smile": None, "laugh": None, "full_lips": None, "lipstick": None},
         ask=("why can {their} mouth not be seen", "why is {their} mouth hidden"),
         answers=("because {evidence}", "it is hidden because {evidence}"),
         evidence=((("mask", True), "a mask covers it"),),

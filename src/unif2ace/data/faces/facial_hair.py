@@ -1,0 +1,69 @@
+"""Beard, goatee, moustache, sideburns and stubble: where hair grows, and its strands."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unif2ace.data.faces.canvas import Canvas
+from unif2ace.data.faces.head import Head
+from unif2ace.data.faces.noise import Array, band, bump, line_noise, plane_noise, ridge, smoothstep
+from unif2ace.data.faces.palette import HAIR, SKIN
+from unif2ace.data.faces.parameters import Parameters
+from unif2ace.data.faces.skin import face_window
+
+_KINDS = ("beard", "goatee", "moustache", "sideburns", "five_o_clock_shadow")
+
+
+def paint_facial_hair(canvas: Canvas, head: Head) -> None:
+    """Paints the facial hair of those who have some."""
+    which = np.flatnonzero([any(f.drawn[k] for k in _KINDS) and not f.drawn["mask"] for f in canvas.p.faces])
+    if not len(which):
+        return
+    at = face_window(canvas)
+    patch = canvas.patch(at, which)
+    p, P, Q = patch.p, patch.P, patch.Q
+    n = {name: getattr(head, name)[which] for name in ("a", "mouth", "mouth_width", "open", "chin")}
+    edge = head.edge[which, at[0], at[1]]
+    inside = patch.cover(edge + 0.006, 1.5)
+    grown = _grown(p, n, np.abs(P), P, Q)
+    fine = 0.5 + 0.5 * band(30.0, patch.px)
+    across = np.where(Q < n["mouth"] - 0.02, P + (Q - 0.2) * np.sign(P) * 0.8, P * (1 - 0.6 * (Q - 0.3)))
+    strands = 0.5 + fine * (line_noise(across * 46 + Q * 9 + 77, p.offset) - 0.5)
+    fade = band(60.0, patch.px)
+    if fade.any():
+        strands = strands + fade * 0.5 * (line_noise(across * 120 + Q * 14, p.offset) - 0.5)
+    # The edge is feathered by the strands themselves, so that no outline shows.
+    alpha = smoothstep(grown + (strands - 0.5) * 0.42, 0.26, 0.74) * inside
+    light = np.clip(0.95 + 0.5 * p.light(0) * P / 0.4, 0.5, 1.4) * p.nuisance("key")
+    hair = p.colour("hair_colour", HAIR) * np.float32(0.9)
+    patch.paint(hair * ((0.42 + 0.95 * strands) * light)[:, None] + np.float32(0.004), alpha * 0.93)
+    stubble = p.flag("five_o_clock_shadow")
+    if stubble.any():
+        grain = 0.62 + band(40.0, patch.px) * 0.7 * (plane_noise(P * 60, Q * 60, p.offset) - 0.5)
+        skin = p.colour("skin_tone", SKIN)
+        tone = np.minimum(hair * np.float32(0.8), skin * np.float32(0.34)) + skin * np.array([0.02, 0.03, 0.05], np.float32)[None, :, None, None]
+        patch.paint(tone, np.clip(_jaw(n, np.abs(P), P, Q) * grain, 0, 0.66) * stubble * inside)
+    canvas.put(patch, at, which)
+
+
+def _jaw(n: dict[str, Array], A: Array, P: Array, Q: Array) -> Array:
+    """Where a whole beard grows, 0 to 1."""
+    lower = n["mouth"] + n["open"]
+    cheeks = smoothstep(Q, 0.20, 0.40) * smoothstep(A + (Q - 0.2) * 0.9, 0.27, 0.42)
+    chin = smoothstep(Q, lower + 0.045, lower + 0.105)
+    lip = np.clip(1.3 * bump(P, Q, 0, n["mouth"] - 0.068, 0.12, 0.021), 0, 1)
+    corners = ridge(A - n["mouth_width"] - 0.035, 0.042) * smoothstep(Q, n["mouth"] - 0.09, n["mouth"])
+    return np.asarray(np.maximum(np.maximum(cheeks, chin), np.maximum(lip, corners)), np.float32)
+
+
+def _grown(p: Parameters, n: dict[str, Array], A: Array, P: Array, Q: Array) -> Array:
+    lower = n["mouth"] + n["open"]
+    side = smoothstep(A, n["a"] - 0.13, n["a"] - 0.05) * smoothstep(Q, -0.18, -0.06)
+    lip = np.clip(1.5 * bump(P, Q, 0, n["mouth"] - 0.068, 0.118, 0.023), 0, 1) * (1 - smoothstep(A, 0.19, 0.25))
+    tuft = smoothstep(Q, lower + 0.045, lower + 0.095) * (1 - smoothstep(A, 0.085, 0.145))
+    goatee = np.maximum(tuft, 0.9 * ridge(A - n["mouth_width"] - 0.016, 0.026) * smoothstep(Q, n["mouth"] - 0.05, n["mouth"] + 0.02) * p.flag("moustache"))
+    burns = side * (1 - smoothstep(Q, 0.10, 0.24))
+    whole = np.maximum(_jaw(n, A, P, Q), side * smoothstep(Q, -0.08, 0.06))
+    grown = np.maximum(p.flag("beard") * whole, p.flag("goatee") * goatee)
+    grown = np.maximum(grown, p.flag("moustache") * lip)
+    return np.asarray(np.maximum(grown, p.flag("sideburns") * burns), np.float32)

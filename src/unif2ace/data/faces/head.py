@@ -1,0 +1,127 @@
+"""The head's shape and expression as numbers per face, and the outline of the face as a signed distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from unif2ace.data.faces.canvas import Canvas
+from unif2ace.data.faces.noise import Array, slopes, smoothstep
+from unif2ace.data.faces.parameters import Parameters
+
+_SHAPES = {  # half width, chin, roundness of the lower face, of the sides
+    "oval": (0.425, 0.60, 2.15, 1.75),
+    "round": (0.475, 0.565, 2.25, 2.15),
+    "square": (0.455, 0.58, 3.6, 2.15),
+    "heart": (0.455, 0.60, 1.65, 1.42),
+    "long": (0.39, 0.675, 2.5, 1.9),
+}
+
+
+@dataclass
+class Head:
+    """Numbers (B, 1, 1) that several layers share; lengths are in face coordinates.
+
+    Attributes:
+        a: Half width of the face.
+        chin: V of the chin.
+        open: How far the mouth opens.
+        mouth: Q of the mouth.
+        mouth_width: Half width of the mouth.
+        lift: How far the corners of the mouth rise.
+        nose: Size of the nose.
+        tip: Q of its tip.
+        brow: How far the brows are raised.
+        inner: How far their inner ends are raised.
+        eye: Opening of the eyes, 1 at rest.
+        lower_lid: How far the lower lids are raised.
+        man: 1 for a man.
+        edge: Signed distance to the outline of the face, (B, S, S).
+        bulge: How far inside the outline, 0 at its edge to 1, (B, S, S).
+    """
+
+    a: Array
+    chin: Array
+    open: Array
+    mouth: Array
+    mouth_width: Array
+    lift: Array
+    nose: Array
+    tip: Array
+    brow: Array
+    inner: Array
+    eye: Array
+    lower_lid: Array
+    man: Array
+    edge: Array
+    bulge: Array
+
+
+def make_head(canvas: Canvas) -> Head:
+    """Shape and expression of the faces on a canvas."""
+    p = canvas.p
+    man, hidden = p.choice("gender", {"man": 1.0}), p.flag("mask")
+    opening = _opening(p) * (1 - hidden)
+    a, chin, lower, sides = (p.choice("face_shape", {k: v[n] for k, v in _SHAPES.items()}, _SHAPES["oval"][n]) for n in range(4))
+    double = p.flag("double_chin")
+    a = a + 0.009 * p.body(0) - 0.010 + 0.014 * man + 0.014 * double
+    chin = chin + 0.014 * p.body(1) + 0.014 * man + 0.45 * opening
+    lower = lower + 0.4 * man - 0.06 + 0.15 * p.body(2)
+    sides = sides + 0.08 * p.body(3)
+    edge, bulge = _outline(canvas, a, chin, lower, sides)
+    smile, laugh, frown, grimace = (p.flag(n) for n in ("smile", "laugh", "frown", "make_a_face"))
+    e = {name: _expression(p, name) for name in ("lift", "width", "brow", "inner", "eye", "lid")}
+    quiet = 1 - smile * (1 - laugh) - laugh
+    return Head(
+        a=a,
+        chin=chin,
+        open=opening,
+        mouth=0.348 + 0.010 * p.body(5),
+        mouth_width=(e["width"] * quiet + 0.170 * smile * (1 - laugh) + 0.186 * laugh) * (1 + 0.05 * p.body(4)),
+        lift=e["lift"] * quiet + 0.052 * smile * (1 - laugh) + 0.060 * laugh - 0.030 * frown * quiet,
+        nose=(1 + 0.34 * p.flag("big_nose") + 0.06 * p.body(6)) * (0.93 + 0.08 * man),
+        tip=0.152 + 0.014 * p.body(7) + 0.01 * p.flag("big_nose"),
+        brow=e["brow"] - 0.020 * frown - 0.016 * grimace,
+        inner=e["inner"] - 0.030 * frown * (p.choice("emotion", {"sadness": 0.0}, 1.0)) - 0.02 * grimace,
+        eye=e["eye"] * (1 - 0.12 * p.flag("glare")) * (1 - 0.35 * laugh) * (1 - 0.4 * grimace),
+        lower_lid=np.maximum(e["lid"], np.maximum(0.35 * smile, np.maximum(0.55 * laugh, 0.6 * grimace))),
+        man=man,
+        edge=edge,
+        bulge=bulge,
+    )
+
+
+def _opening(p: Parameters) -> Array:
+    by_emotion = p.choice("emotion", {"surprise": 0.135, "fear": 0.07}, 0.055)
+    laugh, grimace = p.flag("laugh"), p.flag("make_a_face")
+    return p.flag("mouth_open") * (by_emotion * (1 - laugh) * (1 - grimace) + 0.095 * laugh + 0.06 * grimace)
+
+
+_EXPRESSIONS: dict[str, dict[str, float]] = {
+    "neutral": {},
+    "happiness": {"brow": 0.008, "eye": 0.92, "lid": 0.2},
+    "sadness": {"lift": -0.040, "width": 0.126, "inner": 0.048, "brow": 0.006, "eye": 0.84},
+    "surprise": {"width": 0.094, "brow": 0.062, "eye": 1.42},
+    "anger": {"lift": -0.024, "width": 0.134, "inner": -0.048, "brow": -0.028, "eye": 0.80, "lid": 0.2},
+    "fear": {"lift": -0.022, "width": 0.158, "inner": 0.046, "brow": 0.040, "eye": 1.34},
+}
+_REST = {"lift": 0.002, "width": 0.136, "brow": 0.0, "inner": 0.0, "eye": 1.0, "lid": 0.0}
+
+
+def _expression(p: Parameters, name: str) -> Array:
+    return p.choice("emotion", {e: values.get(name, _REST[name]) for e, values in _EXPRESSIONS.items()}, _REST[name])
+
+
+def _outline(canvas: Canvas, a: Array, chin: Array, lower: Array, sides: Array) -> tuple[Array, Array]:
+    middle = np.float32(-0.08)
+    V = canvas.V
+    across = np.abs(canvas.U - canvas.p.nuisance("yaw") * np.float32(0.07) * smoothstep(V, -0.2, 0.5)) / a
+    below = V > middle
+    along = np.where(below, (V - middle) / (chin - middle), (middle - V) / np.float32(0.56))
+    # The exponent changes slowly from the forehead to the jaw: a jump would draw a line across the face.
+    power = np.float32(2.1) + (sides - np.float32(2.1)) * smoothstep(V, -0.08, 0.35)
+    shape = (across + np.float32(1e-4)) ** power + np.clip(along, 1e-4, None) ** np.where(below, lower, np.float32(2.3)) - 1
+    gx, gy = slopes(shape, canvas.px)
+    edge = shape / (np.sqrt(gx * gx + gy * gy) + np.float32(1e-4))
+    return edge, np.sqrt(np.clip(-shape, 0, 1))

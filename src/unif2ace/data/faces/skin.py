@@ -1,0 +1,167 @@
+"""The face's skin: a height field lit by one soft key light, with blood under the cheeks, and what lies in the skin.
+
+Light wraps around more for red than for blue, as it does under real skin.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unif2ace.data.faces.canvas import Canvas, Patch, Window
+from unif2ace.data.faces.head import Head
+from unif2ace.data.faces.noise import Array, band, bump, cell_values, plane_noise, ridge, slopes, smoothstep
+from unif2ace.data.faces.palette import SKIN
+from unif2ace.data.faces.parameters import Parameters
+
+_WRAP = (0.44, 0.33, 0.27)
+_AMBIENT = (1.0, 0.97, 0.95)
+
+
+def face_window(canvas: Canvas) -> Window:
+    """The window of the whole face."""
+    return canvas.window(0, 0.02, 0.50, 0.78)
+
+
+def paint_skin(canvas: Canvas, head: Head) -> None:
+    """Paints the face without its features."""
+    at = face_window(canvas)
+    patch = canvas.patch(at)
+    A = np.abs(patch.P)
+    height = _height(patch, head, A, head.bulge[:, at[0], at[1]])
+    colour = _albedo(patch, head, A)
+    _light(patch, head, A, height, colour)
+    patch.paint(colour, patch.cover(head.edge[:, at[0], at[1]]))
+
+
+def _height(patch: Patch, head: Head, A: Array, bulge: Array) -> Array:
+    p, P, Q = patch.p, patch.P, patch.Q
+    tip, my, mo, ns = head.tip, head.mouth, head.open, head.nose
+    smile = p.flag("smile")
+    H = np.float32(0.46) * bulge
+    bridge = smoothstep(Q, -0.26, tip + 0.03) * (1 - smoothstep(Q, tip + 0.01, tip + 0.085))
+    H += 0.096 * ns * bridge * ridge(P, (0.058 + 0.030 * smoothstep(Q, -0.12, tip)) * ns)
+    H += 0.05 * ns * bump(P, Q, 0, tip, 0.038 * ns, 0.035)
+    H += 0.045 * ns * bump(A, Q, 0.062 * ns, tip + 0.028, 0.026, 0.026)
+    H -= 0.066 * bump(A, Q, 0.19, -0.085, 0.085, 0.05)
+    H += 0.03 * bump(A, Q, 0.19, -0.06, 0.07, 0.035)
+    H += (0.020 + 0.018 * head.man) * bump(A, Q, 0.17, -0.18 - head.brow * 0.5, 0.13, 0.035)
+    bones = p.flag("high_cheekbones")
+    H += (0.042 + 0.062 * bones + 0.03 * smile) * bump(A, Q, 0.26, 0.09 - 0.03 * smile, 0.095, 0.068)
+    H -= 0.072 * bones * bump(A, Q, 0.29, 0.255, 0.07, 0.085)
+    H += 0.05 * bump(P, Q, 0, my, 0.14, 0.09) + 0.06 * bump(P, Q, 0, my + 0.165 + mo * 0.8, 0.085, 0.055)
+    H -= 0.035 * bump(P, Q, 0, my + 0.095 + mo, 0.08, 0.022) + 0.016 * bump(P, Q, 0, my - 0.075, 0.014, 0.035)
+    _folds(H, patch, head, A)
+    return H
+
+
+def _folds(H: Array, patch: Patch, head: Head, A: Array) -> None:
+    p, P, Q, px = patch.p, patch.P, patch.Q, patch.px
+    my = head.mouth
+    age = p.choice("age", {"elderly": 1.0, "middle-aged": 0.35})
+    smile, grimace = p.flag("smile"), p.flag("make_a_face")
+    along = np.clip((Q - 0.19) / np.float32(0.17), 0, 1.2)
+    where = 0.085 * head.nose + 0.012 + 0.10 * along
+    depth = 0.008 + 0.020 * smile + 0.018 * age + 0.022 * grimace
+    H -= depth * ridge(A - where, 0.020) * smoothstep(Q, 0.16, 0.22) * (1 - smoothstep(Q, 0.33, 0.43))
+    bags = p.where("bags_under_eyes", True)
+    if len(bags):
+        a, q = A[bags], Q[bags]
+        under = ridge(q - 0.060 + 4.0 * (a - 0.19) ** 2, 0.012) * smoothstep(a, 0.09, 0.14) * (1 - smoothstep(a, 0.25, 0.30))
+        H[bags] += 0.034 * bump(a, q, 0.19, 0.026, 0.075, 0.020) - 0.034 * under
+    double = p.where("double_chin", True)
+    if len(double):
+        H[double] -= 0.05 * ridge(Q[double] - (head.chin[double] - 0.075) + 0.9 * P[double] ** 2, 0.016) * (
+            1 - smoothstep(A[double], 0.16, 0.24)
+        )
+    old = p.where("age", "elderly")
+    if len(old):
+        a, q, fade = A[old], Q[old], band(20.0, px[old])
+        lines = np.sin((q + 0.03 * np.cos(P[old] * 7 + p.take(old).body(8))) * 84) * bump(P[old], q, 0, -0.34, 0.2, 0.07)
+        feet = np.sin((q + 0.05) / (np.abs(a - 0.16) + 0.05) * 8) * bump(a, q, 0.335, -0.045, 0.032, 0.05)
+        H[old] += fade * (0.0055 * lines + 0.0045 * feet)
+    frown = p.where("frown", True)
+    if len(frown):
+        H[frown] -= 0.036 * bump(A[frown], Q[frown], 0.030, -0.17, 0.009, 0.04)
+    wide = p.where("emotion", "surprise", "fear")
+    if len(wide):
+        H[wide] += band(20.0, px[wide]) * 0.0045 * np.sin(Q[wide] * 92) * bump(P[wide], Q[wide], 0, -0.33, 0.16, 0.06)
+    if len(wrinkled := p.where("make_a_face", True)):
+        H[wrinkled] += 0.010 * np.sin(Q[wrinkled] * 70) * bump(P[wrinkled], Q[wrinkled], 0, -0.03, 0.05, 0.06)
+
+
+def _albedo(patch: Patch, head: Head, A: Array) -> Array:
+    p, P, Q, px = patch.p, patch.P, patch.Q, patch.px
+    base = p.colour("skin_tone", SKIN) * (1 + np.float32(0.06) * p.body(9)[:, None])
+    dark = p.choice("skin_tone", {"dark": 1.0, "brown": 0.6})
+    my = head.mouth
+    blood = 0.5 * bump(A, Q, 0.26, 0.13, 0.12, 0.09) + 0.5 * bump(P, Q, 0, head.tip + 0.01, 0.06, 0.05)
+    blood += 0.2 * bump(A, Q, 0.19, -0.05, 0.1, 0.06) + 0.2 * bump(P, Q, 0, my + 0.16, 0.09, 0.05)
+    blood *= 0.8 - 0.35 * dark
+    flush = p.flag("rosy_cheeks") * (1.45 + 0.4 * dark) + 0.55 * p.flag("heavy_makeup")
+    blood += flush * bump(A, Q, 0.265, 0.125, 0.095, 0.065)
+    mottle = plane_noise(P * 9 + 40, Q * 9, p.offset) * np.float32(0.6) - np.float32(0.3)
+    fade = band(31.0, px)
+    if fade.any():
+        mottle += fade * (plane_noise(P * 31 + 4, Q * 31, p.offset) - np.float32(0.5)) * np.float32(0.5)
+    colour = np.empty_like(patch.image)
+    colour[:, 0] = base[:, 0] * (1 + 0.05 * mottle)
+    colour[:, 1] = base[:, 1] * (1 - 0.22 * blood + 0.08 * mottle)
+    colour[:, 2] = base[:, 2] * (1 - 0.26 * blood + 0.08 * mottle)
+    speckled = p.where("freckles", True)
+    if len(speckled):
+        spots = _freckles(A[speckled], P[speckled], Q[speckled], p.take(speckled).offset)
+        for c, strength in enumerate((0.36, 0.56, 0.68)):
+            colour[speckled, c] *= 1 - spots * np.float32(strength)
+    return colour
+
+
+def _freckles(A: Array, P: Array, Q: Array, offset: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> Array:
+    x, y = P * 26, Q * 26
+    i, j = np.floor(x), np.floor(y)
+    cell = i.astype(np.int32) * 131 + j.astype(np.int32) * 57 + offset
+    dx, dy = x - i - 0.25 - 0.5 * cell_values(cell), y - j - 0.25 - 0.5 * cell_values(cell + 311)
+    spot = np.exp(-(dx * dx + dy * dy) / (0.020 + 0.035 * cell_values(cell + 77))) * (cell_values(cell + 500) > 0.36)
+    where = bump(A, Q, 0.2, 0.09, 0.13, 0.09) + bump(P, Q, 0, 0.06, 0.08, 0.09)
+    return np.asarray(spot * np.clip(where, 0, 1) * np.float32(0.8), np.float32)
+
+
+def _light(patch: Patch, head: Head, A: Array, height: Array, colour: Array) -> None:
+    p, P, Q = patch.p, patch.P, patch.Q
+    gx, gy = slopes(height, patch.px)
+    inverse = 1 / np.sqrt(gx * gx + gy * gy + 1)
+    lx, ly, lz = _direction(p, 0.0)
+    facing = (lz - gx * lx - gy * ly) * inverse
+    hx, hy, hz = _direction(p, 1.0)
+    shine = np.clip((hz - gx * hx - gy * hy) * inverse, 0, 1)
+    tip, ns, light = head.tip, head.nose, p.light(0)
+    hollow = 1 - 0.36 * bump(A, Q, 0.175, -0.095, 0.085, 0.035)
+    hollow -= 0.34 * bump(P, Q, -0.02 * light, tip + 0.075, 0.055 * ns, 0.018)
+    hollow -= 0.18 * bump(A, Q, 0.072 * ns, tip + 0.02, 0.02, 0.03)
+    hollow -= 0.2 * bump(P, Q, 0, head.mouth + 0.085 + head.open, 0.07, 0.018)
+    key, ambient = p.nuisance("key"), p.nuisance("ambient")
+    soft = ambient * (0.62 + 0.38 * inverse) * np.float32(0.74)
+    dark = p.choice("skin_tone", {"dark": 1.0, "brown": 0.5})
+    squared = shine * shine
+    squared *= squared
+    squared *= squared  # to the 8th
+    fourth = squared * squared
+    fourth *= fourth  # to the 32nd
+    gloss = (0.085 * fourth * (1 - 0.4 * p.flag("heavy_makeup")) + (0.045 + 0.03 * dark) * squared) * key
+    rim = (1 - inverse) * np.float32(0.05)
+    base = p.colour("skin_tone", SKIN)
+    for c in range(3):
+        wrap = np.float32(_WRAP[c])
+        diffuse = np.clip((facing + wrap) / (1 + wrap), 0, 1)
+        colour[:, c] *= hollow * (key * (1 + 0.10 * dark) * diffuse + soft * np.float32(_AMBIENT[c]))
+        colour[:, c] += gloss * np.float32((1, 0.97, 0.94)[c]) + rim * base[:, c]
+
+
+def _direction(p: Parameters, halfway: float) -> tuple[Array, Array, Array]:
+    """The unit vector to the light, or halfway between it and the viewer."""
+
+    x, y = p.light(0), p.light(1)
+    z = np.full_like(x, 0.8)
+    length = np.sqrt(x * x + y * y + z * z)
+    x, y, z = x / length, y / length, z / length + np.float32(halfway)
+    length = np.sqrt(x * x + y * y + z * z)
+    return x / length, y / length, z / length
