@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+import oracle_clauses as clauses
 import oracle_dialogue as dialogue
 import oracle_phrases as phrases
 import oracle_sentences as sentences
@@ -21,7 +22,8 @@ from unif2ace.data.attributes import TAXONOMY, AttributeRecord
 
 GRAMMAR = Grammar(
     *(phrases.PEOPLE, phrases.VALUES, phrases.NOUNS),
-    *(sentences.ACTIONS, sentences.PREDICATES, sentences.CLAUSES, sentences.WORN, sentences.TEXT),
+    *(sentences.ACTIONS, sentences.PREDICATES, sentences.TEXT),
+    *(clauses.BODY, clauses.WORN, clauses.ACTS, clauses.SETTING),
     *(dialogue.OPTIONS, dialogue.ANYTHING, dialogue.YES_NO, dialogue.WHICH, dialogue.WHAT, dialogue.ANSWERS),
     dialogue.FRAGMENTS,
 )

@@ -21,6 +21,7 @@ NOTATION = re.compile(r"<[^>]+>|\{[^}]+\}|[()|?*]|[^\s()|?*{}<>]+")
 
 # What "his" or "the young woman" says of the person is not denied by a "no" before it.
 SUPPOSED = ("gender", "age", "they")
+POINTING = ("gender", "they")  # what a mere pronoun says
 
 
 class Statement(NamedTuple):
@@ -123,7 +124,11 @@ class _Reading:
             self.known[key] = []
             found = self.node(self.grammar.rules[name], at)
             if name in self.grammar.stating:
-                found = [(end, m) for end, m in found if any(isinstance(i, Statement) for i in m)]
+                found = [
+                    (end, m)
+                    for end, m in found
+                    if any(isinstance(i, Statement) and i.attribute not in POINTING for i in m)
+                ]
             self.known[key] = list(dict.fromkeys(found))
         return self.known[key]
 

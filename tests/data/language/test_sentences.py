@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import pairwise
 
 import pytest
 
 from unif2ace.data.attributes import AttributeRecord
 from unif2ace.data.language.facts import known_values
+from unif2ace.data.language.openings import write_opening
 from unif2ace.data.language.phrases import LEXICON
 from unif2ace.data.language.sentences import repeats_itself, write_sentence
 from unif2ace.data.language.skeletons import FEATURES, Skeleton
@@ -76,3 +78,11 @@ def test_no_glasses_means_neither_kind(absent: dict[str, bool], said: bool) -> N
 def test_a_repeated_word_is_seen() -> None:
     assert repeats_itself("She has brown eyes and narrow eyes.")
     assert not repeats_itself("She has narrow brown eyes and the hair is long.")
+
+
+def test_an_opening_says_each_fact_once() -> None:
+    known = known_values(AttributeRecord(gender="man", eyeglasses=True))
+    for seed in CHANCES:
+        rng = random.Random(seed)
+        text, used = write_opening(Writer(known, rng), LEXICON.facts(known, rng), "dense", 4)
+        assert len(used) == len(set(used)) == len(re.findall("glasses|bespectacled", text)) <= 1

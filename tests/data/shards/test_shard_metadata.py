@@ -145,6 +145,19 @@ def test_a_stated_label_is_kept_without_a_guess(altered):
     assert read.record["hair_colour"] is None
 
 
+@pytest.mark.parametrize(
+    ("shard", "key", "text"),
+    [
+        ("", "", "torn"),
+        ("a.tar", "", "shard a.tar: torn"),
+        ("", "k", "sample k: torn"),
+        ("a", "k", "shard a, sample k: torn"),
+    ],
+)
+def test_a_fault_says_as_much_of_its_place_as_is_known(shard, key, text):
+    assert str(SampleFault("image", "torn").at(shard, key)) == text
+
+
 def test_a_fault_survives_the_way_from_a_worker_process():
     fault = SampleFault("image", "torn", "shard-000000.tar", "a")
     back = pickle.loads(pickle.dumps(fault))

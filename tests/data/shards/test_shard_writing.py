@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import hashlib
+import json
 import os
 import random
 import signal
@@ -136,6 +137,29 @@ def test_an_interrupted_build_keeps_its_finished_shards(tmp_path, make_sample):
     assert writer.num_completed == 6
     with pytest.raises(DataError, match="written before"):
         writer.write(make_sample(5))
+
+
+def test_nothing_of_a_stopped_build_gets_into_the_next(tmp_path, make_folder, make_sample):
+    folder = make_folder(8, 3)
+    (folder / "index.json").unlink()
+    build_settings = {"samples_per_shard": 3, "required": ["image", "json"], "recipe": {"n": 8}}
+    (folder / "build.json").write_text(json.dumps(build_settings))
+    (folder / ".shard-000007.tar.partial").write_bytes(b"half")
+    with ShardWriter(folder, 3, recipe={"n": 8}) as writer:
+        assert writer.num_completed == 6
+    assert ShardReader(folder).keys() == [make_sample(n).key for n in range(6)]
+    assert not list(folder.glob(".*"))
+
+
+def test_foreign_tars_in_a_stopped_build_are_refused(tmp_path, make_sample, make_folder):
+    other = make_folder(3, 3)
+    with pytest.raises(KeyboardInterrupt), ShardWriter(tmp_path / "new", 3):
+        raise KeyboardInterrupt
+    for name in ("foreign.tar", "shard-000001.tar"):
+        (tmp_path / "new" / name).write_bytes((other / "shard-000000.tar").read_bytes())
+        with pytest.raises(DataError, match="does not belong"):
+            ShardWriter(tmp_path / "new", 3)
+        (tmp_path / "new" / name).unlink()
 
 
 def test_going_on_with_other_settings_is_refused_by_name(tmp_path, make_sample):

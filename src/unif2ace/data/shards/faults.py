@@ -27,8 +27,8 @@ class SampleFault(DataError):  # noqa: N818 - a fault is what it is called every
     """
 
     def __init__(self, cause: Cause, message: str, shard: str = "", key: str = "") -> None:
-        place = f"shard {shard}, sample {key}: " if key else f"shard {shard}: " if shard else ""
-        super().__init__(f"{place}{message}")
+        place = ", ".join(f"{what} {name}" for what, name in (("shard", shard), ("sample", key)) if name)
+        super().__init__(f"{place}: {message}" if place else message)
         self.cause, self.message, self.shard, self.key = cause, message, shard, key
 
     def at(self, shard: str, key: str = "") -> SampleFault:

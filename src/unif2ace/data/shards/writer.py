@@ -30,7 +30,7 @@ class ShardWriter:
     Tars carry no time and no user, so an interrupted build ends in the same bytes as one that was not.
 
     Use it as a context manager: leaving the block normally finishes the build, leaving it by an exception keeps what
-    is finished for the next start.
+    is finished for the next start. One writer at a time works on a folder.
 
     Args:
         folder: Where to; made if missing.
@@ -169,11 +169,13 @@ class ShardWriter:
     def _keep_finished(self) -> None:
         for leftover in self.folder.glob(f".*{PARTIAL}"):
             leftover.unlink()
-        for path in sorted(self.folder.glob("shard-*.tar")):
+        paths = sorted(self.folder.glob("*.tar"))
+        for number, path in enumerate(paths):
             entries = arrange(scan_tar(path), path.name, self._required).entries
-            if path.name != f"shard-{self._shards:06d}.tar" or len(entries) > self.samples_per_shard:
+            missing = self.samples_per_shard - len(entries)
+            if path.name != f"shard-{number:06d}.tar" or missing < 0 or (missing > 0 and path != paths[-1]):
                 raise DataError(f"{path} does not belong to this build; remove {self.folder} and build anew")
-            if len(entries) < self.samples_per_shard:  # the last one of a build that was stopped before its index
+            if missing:  # the build was stopped after its last shard, before its index
                 path.unlink()
                 break
             self._keys.update(entry.key for entry in entries)
