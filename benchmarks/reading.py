@@ -22,15 +22,15 @@ import simplejpeg
 
 from unif2ace.data.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.language import ask_questions, write_caption
+from unif2ace.data.permutation import permutation
+from unif2ace.data.question import Question
 from unif2ace.data.shards import (
     Metadata,
-    Question,
     Sample,
     ShardReader,
     ShardWriter,
     encode_jpeg,
     load_index,
-    permutation,
 )
 from unif2ace.data.shards.index import Index, ShardInfo
 from unif2ace.data.shards.indexing import write_index

@@ -49,7 +49,7 @@ def index(config: DictConfig) -> int:
     from unif2ace.data.shards import build_index
 
     with progress("index") as advance:
-        made = build_index(config.folder, progress=advance)
+        made = build_index(config.folder, strict=config.strict, progress=advance)
     left_out = f"; left out: {', '.join(f'{c} {n}' for c, n in made.left_out.items())}" if made.left_out else ""
     _say(f"{len(made):,} samples in {len(made.shards)} shards{left_out}: {config.folder}")
     return len(made)

@@ -26,7 +26,6 @@ from unif2ace.data.shards import (
     has_index,
     load_index,
 )
-from unif2ace.data.shards.sample import Question
 from unif2ace.data.sources.base import EncodedImage, Source, SourceItem
 from unif2ace.data.text_tokenizer import FILE_NAME, train_text_tokenizer
 from unif2ace.errors import ConfigError, DataError
@@ -139,7 +138,7 @@ class _Maker:
             caption=captions[0] if captions else None,
             captions=captions[1:],
             attributes=item.record,
-            qa=tuple(Question(q.question, q.answer, q.kind, q.attribute) for q in questions),
+            qa=tuple(questions),
             provenance={
                 **item.provenance,
                 "steps": ["collect", *(["caption"] if captions else []), *(["ask"] if questions else [])],

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from unif2ace.data.attributes import TAXONOMY
+from unif2ace.data.attributes import TAXONOMY, Field
 from unif2ace.data.faces import Face, render
 from unif2ace.data.language import ask_questions, write_caption
 from unif2ace.data.shards import Progress, ShardReader, decode_image
@@ -116,12 +116,13 @@ def face_grid(images: Sequence[Pixels], columns: int) -> Image.Image:
 
 def text_sheet(shown: Sequence[Shown], side: int = 192, width: int = 1100) -> Image.Image:
     """Each face beside its caption and its first questions, as a person would read them."""
-    font, letter = ImageFont.load_default(15), 7.3
+    font, letters = ImageFont.load_default(15), int((width - side - 40) / 7.3)
     blocks: list[tuple[Image.Image, list[tuple[str, tuple[int, int, int]]]]] = []
     for one in shown:
-        lines = [(line, INK) for line in textwrap.wrap(one.caption, int((width - side - 40) / letter))]
+        lines = [(line, INK) for line in textwrap.wrap(one.caption, letters)]
         for question, answer in one.questions[:_QUESTIONS]:
-            lines += [(f"{question}  {answer}", FAINT)]
+            wrapped = textwrap.wrap(f"{question}  {answer}", letters, subsequent_indent="    ")
+            lines += [(line, FAINT) for line in wrapped]
         blocks.append((Image.fromarray(one.pixels).resize((side, side), Image.Resampling.LANCZOS), lines))
     heights = [max(side, 20 * len(lines) + 8) + 16 for _, lines in blocks]
     sheet = Image.new("RGB", (width, sum(heights) + 16), PAPER)
@@ -139,25 +140,26 @@ def _attribute_sheets(source: ProceduralSource, out: Path, pairs: int, progress:
     files = []
     fields = list(TAXONOMY.fields.values())
     for done, field in enumerate(fields, start=1):
-        rows = [
-            _variants(source.face(i), field.name, field.values)
-            for i in range(0, len(source), source.pictures_per_person)[:pairs]
-        ]
-        images = [image for faces in rows for image in render(faces, source.size)]
-        sheet = face_grid(images, columns=len(field.values))
+        images = [image for faces in _comparisons(source, field, pairs) for image in render(faces, source.size)]
         names = [str(v) if field.choices else ("with" if v else "without") for v in field.values]
-        titled = _titled(sheet, field.name.replace("_", " "), names)
-        titled.save(out / f"{field.name}.png")
+        _titled(face_grid(images, len(names)), field.name.replace("_", " "), names).save(out / f"{field.name}.png")
         files.append(out / f"{field.name}.png")
         if progress:
             progress(done, len(fields), "attribute sheets")
     return files
 
 
-def _variants(face: Face, name: str, values: Sequence[str | bool]) -> list[Face]:
-    required = TAXONOMY.fields[name].requires
-    given = {required: True} if required else {}
-    return [face.replace(**{**given, name: value}) for value in values]
+def _comparisons(source: ProceduralSource, field: Field, pairs: int) -> list[list[Face]]:
+    """The same person with each value of a field, for persons on whom every value can be seen."""
+    given = {field.requires: True} if field.requires else {}
+    rows: list[list[Face]] = []
+    for index in range(0, len(source), source.pictures_per_person):
+        faces = [source.face(index).replace(**{**given, field.name: value}) for value in field.values]
+        if all(face.record[field.name] == value for face, value in zip(faces, field.values, strict=True)):
+            rows.append(faces)
+        if len(rows) == pairs:
+            break
+    return rows
 
 
 def _titled(sheet: Image.Image, title: str, names: Sequence[str]) -> Image.Image:

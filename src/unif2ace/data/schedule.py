@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from unif2ace.data.permutation import permutation
 from unif2ace.errors import ConfigError
 
 _PATTERN = 1000  # places after which the interleaving of data sets repeats: weights are exact to a tenth of a percent
@@ -100,9 +101,7 @@ def _interleave(shares: NDArray[np.float64]) -> NDArray[np.int64]:
     return out
 
 
-@lru_cache(maxsize=16)
-def _permutation(length: int, *key: int) -> NDArray[np.int64]:
-    return np.random.default_rng(key).permutation(length)
+_permutation = lru_cache(maxsize=16)(permutation)
 
 
 class TrainSchedule:
@@ -234,7 +233,8 @@ class _Place:
         if state["steps_per_epoch"] != len(self._sampler):
             raise ConfigError(
                 f"the saved place counts {state['steps_per_epoch']} steps per epoch, "
-                f"the data now gives {len(self._sampler)}: the data set, its weights or view.*.rows were changed; restore them, or start a new run"
+                f"the data now gives {len(self._sampler)}: "
+                "the data set, its weights or view.*.rows were changed; restore them, or start a new run"
             )
         self._epoch, self._step = state["epoch"], state["step"]
         if self._step == len(self._sampler):  # saved after an epoch's last step: what follows is the next epoch

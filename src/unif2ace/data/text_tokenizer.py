@@ -61,7 +61,7 @@ class TextTokenizer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """First 16 hex digits of a SHA-256 of what it does: equal for equal tokenizers, however the file is laid out."""
+        """16 hex digits of a SHA-256 of what it does: equal for equal tokenizers, however the file is laid out."""
         return hashlib.sha256(self._tokenizer.to_str().encode()).hexdigest()[:16]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:

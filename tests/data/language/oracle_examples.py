@@ -25,7 +25,7 @@ TRUE: dict[str, dict[str | bool, tuple[str, ...]]] = {
         True: ("The person has freckles.", "A portrait of a freckled person."),
         False: ("The person has no freckles.",),
     },
-    "rosy_cheeks": {True: ("The person has cheeks with a rosy tint.",), False: ("The person has a beard but no hat.",)},
+    "rosy_cheeks": {True: ("The person has cheeks with a rosy tint.",), False: ("The person's cheeks are not rosy.",)},
     "face_shape": {
         "oval": ("A portrait of an oval-faced person.",),
         "round": ("The person has a round face.",),
@@ -175,8 +175,6 @@ TRUE: dict[str, dict[str | bool, tuple[str, ...]]] = {
         "outdoors": ("The portrait is set outdoors.",),
     },
 }
-TRUE["rosy_cheeks"][False] = ("The person's cheeks are not rosy.",)
-TRUE["bald"][False] = ()
 
 # Text that no reader of English should let pass.
 BROKEN = (
@@ -196,6 +194,12 @@ BROKEN = (
     ("He is smiling and a friend of mine.", "unparsed"),
     ("He wears a hat that is green.", "unparsed"),
     ("She has no.", "unparsed"),
+    ("He wears no a hat.", "unparsed"),
+    ("There is no sign of hat.", "unparsed"),
+    ("He faces the left and looks straight at it.", "unparsed"),
+    ("His gaze are directed at the camera.", "unparsed"),
+    ("He has his lips closed but no necklace.", "unparsed"),
+    ("A bespectacled man wearing glasses.", "repeated"),
     ("He is smiling. There is a smile on his face.", "repeated"),
 )
 

@@ -100,26 +100,31 @@ makeup: heavy makeup (on <poss> face)? {heavy_makeup} | heavy makeup {heavy_make
 lipstick: lipstick (on <poss> lips)? {lipstick} | <lipcol> lipstick (on <poss> lips)? {lipstick}
 clothes: <clothcol> clothes | (a | an) <clothcol> <garment> | (a | an) <garment>
 
-lackone: (receding hairline | hairline (that is receding | that recedes from <part> forehead)) {receding_hairline}
+had_one: (receding hairline | hairline (that is receding | that recedes from <part> forehead)) {receding_hairline}
   | beard (along <poss> jaw)? {beard} | goatee (on <poss> chin | that covers <poss> chin)? {goatee}
   | mustache (on <poss> upper lip | above <poss> lips)? {moustache} | five o'clock shadow {five_o_clock_shadow}
-  | double chin ((below | beneath) <poss> jaw)? {double_chin} | hat (on <poss> head)? {hat}
-  | face? mask (over <poss> nose and mouth)? {mask}
-  | necklace (that hangs around <poss> neck | around <poss> neck)? {necklace}
-  | (necktie | tie) (around <poss> neck)? {necktie} | smile (on <poss> face)? {smile}
+  | double chin ((below | beneath) <poss> jaw)? {double_chin} | smile (on <poss> face)? {smile}
   | frown (on <poss> face)? {frown}
-lackmore: <bangs> | <bags> | <sideburns> | stubble (on <poss> jaw)? {five_o_clock_shadow} | <freckles>
-  | the stubble of a five o'clock shadow {five_o_clock_shadow} | eyeglasses <onnose>? {eyeglasses}
-  | glasses (of any kind)? <onnose>? {glasses} | sunglasses {sunglasses} | earrings (in <poss> ears)? {earrings}
-  | heavy makeup (on <poss> face)? {heavy_makeup} | lipstick (on <poss> lips)? {lipstick}
-  | (high | prominent) cheekbones {high_cheekbones}
-lacked: <lackone> | <lackmore>
-lackeda: a <lackone> | <lackmore>
+had_more: <bangs> | <bags> | <sideburns> | stubble (on <poss> jaw)? {five_o_clock_shadow} | <freckles>
+  | the stubble of a five o'clock shadow {five_o_clock_shadow} | (high | prominent) cheekbones {high_cheekbones}
+worn_one: hat (on <poss> head)? {hat} | face? mask (over <poss> nose and mouth)? {mask}
+  | necklace (that hangs around <poss> neck | around <poss> neck)? {necklace}
+  | (necktie | tie) (around <poss> neck)? {necktie}
+worn_more: eyeglasses <onnose>? {eyeglasses} | glasses (of any kind)? <onnose>? {glasses} | sunglasses {sunglasses}
+  | earrings (in <poss> ears)? {earrings} | heavy makeup (on <poss> face)? {heavy_makeup}
+  | lipstick (on <poss> lips)? {lipstick}
+unworn: <worn_one> | <worn_more>
+unworn_a: a <worn_one> | <worn_more>
+lacked: <had_one> | <had_more> | <unworn>
+lacked_a: a <had_one> | <had_more> | <unworn_a>
+unworns: <unworn> | <unworn> (, <unworn>)* ,? or <unworn>
+unworns_a: <unworn_a> | <unworn_a> (, <unworn_a>)* ,? or <unworn_a>
 lackeds: <lacked> | <lacked> (, <lacked>)* ,? or <lacked>
-lackedas: <lackeda> | <lackeda> (, <lackeda>)* ,? or <lackeda>
-none: no <lackeds> {not} | no sign of <lackedas> {not}
-feats: <feat> | <feat> (, <feat>)* ,? and <feat> | <feats_listed> but <none> | <none> | <feats_listed> and <none>
+lackeds_a: <lacked_a> | <lacked_a> (, <lacked_a>)* ,? or <lacked_a>
+none: no <lackeds> {not} | no sign of <lackeds_a> {not}
+none_worn: no <unworns> {not}
+feats: <feats_listed> | <feats_listed> (but | and) <none> | <none>
 feats_listed: <feat> | <feat> (, <feat>)* ,? and <feat>
-worns: <worns_listed> | <worns_listed> (but | and) <none> | <none>
+worns: <worns_listed> | <worns_listed> (but | and) <none_worn> | <none_worn>
 worns_listed: <worn> | <worn> (, <worn>)* ,? and <worn>
 """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 ACTIONS = """
 ahead: ((forward | straight ahead | the camera) =front) {head_turn}
-aside: ((to | toward) <turnside> | the <leftright>) {head_turn}
+aside: (to | toward) <turnside> {head_turn}
+facing_side: <aside> | the <leftright> {head_turn}
 turnside: the <leftright> | the <leftright> side (of the picture)?
 leftright: 'left | 'right
 tilted: (to | over to | toward | over toward) <turnside> {head_tilt}
@@ -17,9 +18,10 @@ atcamera: at the (camera | viewer) =camera {gaze_direction}
 grimace: a face {make_a_face}
 +ing: not <denied> | smiling {smile} <atcamera>? | laughing {laugh} | smiling {smile} without <no_laugh>
   | frowning {frown} | glaring {glare} <atcamera>? | (making | pulling) <grimace> | <gazing> | facing <ahead>
-  | facing slightly? <aside> | turning <poss> head slightly? <aside> | (tilting | leaning) <poss> head <tilted>
-  | holding <poss> head <upright> | turning and tilting <poss> head <bothsides> | turned slightly? <aside>
-  | <meeting> | facing <ahead> and <gazing> | facing the camera and looking straight? at it <frontal>
+  | facing slightly? <facing_side> | turning <poss> head slightly? <aside>
+  | (tilting | leaning) <poss> head <tilted> | holding <poss> head <upright>
+  | turning and tilting <poss> head <bothsides> | turned slightly? <aside> | <meeting> | facing <ahead> and <gazing>
+  | facing the camera and looking straight? at it <frontal>
   | turning and looking to the (left {head_turn=left} {gaze_direction=left} | right {head_turn=right}
     {gaze_direction=right})
   | turning <poss> head to the ('left {head_turn} | 'right {head_turn}) and (tilting | leaning) it <tilted>
@@ -42,7 +44,7 @@ mouthabs: <poss> mouth held? open {mouth_open} | <poss> mouth held? closed {!mou
 
 PREDICATES = """
 +act_one#: has~have <feats> | has~have <abs> | <wear#> | <do#> | <pose#> | <express#>
-wear#: (wears~wear | is~are wearing) <worns> | does~do not wear <lackedas> {not}
+wear#: (wears~wear | is~are wearing) <worns> | does~do not wear <unworns_a> {not}
   | is~are dressed in <clothes> (and <ing>)? | is~are dressed in <clothcol> (and <ing>)?
   | (wears~wear | is~are wearing) <beard> | is~are bareheaded {!hat} | wears~wear <poss> <hairdesc>? hair <hairlen>
   | is~are bald {bald} | is~are clean-shaven {!facial_hair}
@@ -54,10 +56,10 @@ denied: smiling {!smile} | laughing {!laugh} | frowning {!frown} | glaring {!gla
 deny: smile {!smile} | laugh {!laugh} | frown {!frown} | glare {!glare}
 pose#: turns~turn and looks~look to the (left {head_turn=left} {gaze_direction=left} | right {head_turn=right}
     {gaze_direction=right}) | (looks~look | gazes~gaze | glances~glance) <gazeat>
-  | meets~meet the viewer's gaze =camera {gaze_direction} | faces~face <ahead> | faces~face slightly? <aside>
+  | meets~meet the viewer's gaze =camera {gaze_direction} | faces~face <ahead> | faces~face slightly? <facing_side>
   | turns~turn <poss> head slightly? <aside> | (tilts~tilt | leans~lean) <poss> head <tilted>
   | holds~hold <poss> head <upright> | (turns~turn and (tilts~tilt | leans~lean)) <poss> head <bothsides>
-  | (turns~turn | faces~face | is~are turned slightly? | is~are turning) <poss>? head? slightly? to? the (left
+  | ((turns~turn | is~are turned | is~are turning) (<poss> head)? slightly? to | faces~face to?) the (left
     {head_turn=left} <look_left#> | right {head_turn=right} <look_right#>)
 look_left#: and (looks~look that way) {gaze_direction=left}
 look_right#: and looks~look that way {gaze_direction=right}
@@ -81,8 +83,8 @@ padj: bespectacled {glasses} | smiling {smile} | unsmiling {!smile} | laughing {
     {skin_tone}
   | (oval-faced =oval | round-faced =round | square-faced =square | heart-shaped-faced =heart | long-faced =long)
     {face_shape}
-ref: (a | an)? (<padj> ,?)* <age>? <person> (<post> (,? and? <post>)*)? | <ref_bare>
-ref_bare: (a | an) <padj> (,? <padj>)*
+ref: (a | an) <bare>
+bare: (<padj> ,?)* <age>? <person> (<post> (,? and? <post>)*)?
 post: with <feats> | wearing <worns> | with <abses> | dressed in <clothes> | <ing>
 abses: <abs> | <abs> (, <abs>)* ,? and <abs>
 open: what we see here is | the person in this picture is | what this portrait shows is
@@ -107,18 +109,20 @@ intro: in terms of <topic> | when it comes to <topic> | as for (<topic> | what <
   | going by <poss> looks | in close-up
 who: they {they} | he wears {gender=man} | she wears {gender=woman}
 fills: fills the frame | (is pictured | is portrayed | is shown | is seen | poses | appears | can be seen) <place>
-opening: <open> <ref> (,? <place>)? (, <ing>)? | the face of <ref> <place> | <ref> <fills>
-  | the face of <ref> fills the frame | <ref> <place>? | <place> , we see <ref> | <ref> <acts.sg> <place>? <tail>*
-  | <ref> <ing>? <place>? , <ing> (,? <place>)? | <ref> (,? <place>)?
+opening: <open> <ref> (,? <place>)? (, <ing>)? | the face of <ref> (<place> | fills the frame) | <ref> <fills>
+  | <place> , we see <ref> | <ref> <acts.sg> <place>? <tail>* | <headline>
+headline: (<ref> | <bare>) <ing>? (,? <place>)? (, <ing> (,? <place>)?)?
 front: with <feats> | with <abses> | <ing> (and <ing>)? | wearing <worns> | <place> | dressed in <clothes>
 tail: , <abs> | with <abses> | , <ing> (and <ing>)? | while <ing> | , and <abs>
 seen: <feats> <shown> | <neglist> <shown>
 neglist: no <lackeds> {not}
 features: <poss> features include <feats>
-sign: there (is | are) no sign of <lackedas> {not} | there (is | are) (no <lackeds>) {not}
+sign: there is no sign of <lackeds_a> {not} | there is no (<had_one> | <worn_one>) {not}
+  | there are no <had_more> {not}
 +clause: <subj.sg> <acts.sg> <tail>* | <subj.pl> <acts.pl> <tail>* | <about> (, with <feats>)* | <seen> | <features>
   | <sign>
 fronted: (<front> ,)? <clause>
-clauses: <fronted> ((, and | and | ; | while | , while | , | , but) <clause>)*
+clauses: <fronted> | <fronted> (, and | and | ; | while | , while | , but) <clause>
+  | <fronted> (, <clause>)* ,? and <clause>
 sentence: (<intro> ,)? (<clauses> | <opening> | <front> , <opening>) .
 """

@@ -8,8 +8,9 @@ from collections import Counter, defaultdict
 import pytest
 
 from unif2ace.data.attributes import TAXONOMY, AttributeRecord
-from unif2ace.data.language import PROCEDURAL_RATES, Question, ask_questions, measure_rates
+from unif2ace.data.language import PROCEDURAL_RATES, ask_questions, measure_rates
 from unif2ace.data.language.phrases import CHOICES, YES_NO
+from unif2ace.data.question import Question
 
 GENDERED = (
     *("beard", "moustache", "lipstick", "heavy_makeup", "earrings", "necklace", "necktie", "bald", "long_hair"),

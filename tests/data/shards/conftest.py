@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from unif2ace.data.attributes import AttributeRecord
-from unif2ace.data.shards import Metadata, Question, Sample, ShardWriter, encode_jpeg
+from unif2ace.data.question import Question
+from unif2ace.data.shards import Metadata, Sample, ShardWriter, encode_jpeg
 
 Files = Iterable[tuple[str, bytes]]
 

@@ -127,6 +127,11 @@ class Canvas:
         """The window of a box of the face at this size."""
         return window(self.size, cx, cy, rx, ry)
 
+    def rows_below(self, y: float) -> slice:
+        """Rows that hold everything below a height of the body in every pose within the bounds."""
+        low = y * min(BOUNDS["scale"]) if y > 0 else y * max(BOUNDS["scale"])
+        return slice(max(0, int(np.floor((low + BOUNDS["dy"][0] + 1) * self.size / 2)) - 1), self.size)
+
     def patch(self, at: Window = FULL, which: NDArray[np.intp] | None = None) -> Patch:
         """All faces in a window, or copies of some of them: `put` brings those back."""
         if which is None or len(which) == len(self.p.faces):

@@ -11,9 +11,9 @@ from unif2ace.data.faces.palette import EYES, HAIR, INK, SHADOWS, WHITE, linear
 from unif2ace.data.faces.parameters import Parameters
 
 _TEAR, _LOWER = linear("c98a80"), linear("5b352a")
-_IRIS = 0.050
+_IRIS = 0.053
 _LOOK = {"left": (-0.042, 0.0), "right": (0.042, 0.0), "up": (0.0, -0.022), "down": (0.0, 0.016)}
-CENTRE_X, CENTRE_Y = 0.190, -0.062
+CENTRE_X, CENTRE_Y = 0.200, -0.062
 
 
 def paint_eyes(canvas: Canvas, head: Head) -> None:
@@ -40,14 +40,14 @@ class _Eye:
         self.patch, self.p, self.side, self.head = patch, p, side, head
         self.closed = p.flag("eyes_closed")
         self.cx = side * (CENTRE_X + 0.006 * p.body(10))
-        self.rx = 0.106 + 0.004 * p.body(11)
+        self.rx = 0.114 + 0.004 * p.body(11)
         self.x = (patch.P - self.cx) / self.rx * side
         slant = 0.006 + 0.006 * p.body(12)
         self.y = patch.Q - CENTRE_Y + slant * self.x
         round_, root = np.clip(1 - self.x * self.x, 0, 1), None
         root = np.sqrt(round_)
         narrow = p.flag("narrow_eyes")
-        opening = (0.052 * (1 - narrow) + 0.026 * narrow) * head["eye"] * (1.04 - 0.08 * head["man"])
+        opening = (0.056 * (1 - narrow) + 0.026 * narrow) * head["eye"] * (1.04 - 0.08 * head["man"])
         down = p.choice("gaze_direction", {"down": 0.6}, 1.0)
         opening = np.maximum(opening, 0.019) * down
         shut = self.closed
@@ -119,11 +119,11 @@ def _brow_colour(p: Parameters) -> Array:
 def paint_brows(canvas: Canvas, head: Head) -> None:
     """Paints both eyebrows."""
     for side in (-1, 1):
-        at = canvas.window(side * 0.19, -0.18, 0.17, 0.13)
+        at = canvas.window(side * 0.20, -0.18, 0.18, 0.13)
         patch = canvas.patch(at)
         p = patch.p
         bushy, arched = p.flag("bushy_eyebrows"), p.flag("arched_eyebrows")
-        t = (patch.P * side - np.float32(0.055)) / np.float32(0.245)
+        t = (patch.P * side - np.float32(0.058)) / np.float32(0.252)
         clipped = np.clip(t, 0, 1)
         arch = 0.014 + 0.040 * arched + 0.003 * p.body(13)
         rise = np.where(clipped < 0.64, np.sin(clipped * 2.4544), np.cos((clipped - 0.64) * 4.3633) * 1.25 - 0.25)

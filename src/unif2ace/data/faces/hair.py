@@ -1,174 +1,230 @@
-"""Hair: the part behind the head, the part around the face, and the strands of both."""
+"""Hair of the head: its silhouette, the hairline that frames the face, strands, and their light.
+
+Hair is the region inside a silhouette and outside an opening for the face. Strands run along the level lines of a
+coordinate `s` that follows the combing; waves bend it and curls replace it by clumps.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from unif2ace.data.faces.canvas import FULL, Canvas, Patch
+from unif2ace.data.faces.canvas import FULL, Canvas
+from unif2ace.data.faces.hairline import opening
 from unif2ace.data.faces.head import Head
-from unif2ace.data.faces.noise import Array, band, line_noise, plane_noise, ridge, smoothstep
+from unif2ace.data.faces.noise import Array, band, cell_values, line_noise, plane_noise, ridge, slopes, smoothstep
 from unif2ace.data.faces.palette import HAIR
+from unif2ace.data.faces.parameters import Parameters
+from unif2ace.data.faces.skin import lit_skin
 from unif2ace.data.faces.visibility import ears_visible
 
-_VOLUME = {"short": 0.062, "medium": 0.075, "long": 0.078}
+Index = np.ndarray[tuple[int, ...], np.dtype[np.intp]]
 
 
 @dataclass
-class Hair:
-    """What both parts of the hair share; arrays of the faces that have hair.
+class Style:
+    """Numbers (B, 1, 1) of how hair is worn.
 
     Attributes:
-        which: Their places in the batch.
-        patch: The whole picture of them.
-        tone: Lightness of the strands, about 0 to 1, (B, S, S).
-        width: Half width of the hair at the temples, (B, 1, 1).
-        distance: Signed distance to its outline, (B, S, S).
-        long: 1 for hair below the ears.
-        tucked: 1 for long hair behind the ears.
+        short: 1 for short hair.
+        medium: 1 for hair that ends near the chin.
+        fall: 1 for hair that reaches below the ears.
+        bangs: 1 for a fringe.
+        swept: 1 for hair combed up and back.
+        tucked: 1 for longer hair behind the ears.
+        wavy: 1 for waves.
+        curly: 1 for curls.
+        part: U of the parting.
+        volume: How far hair stands off the skull.
+        end: V at which falling hair ends.
     """
 
-    which: NDArray[np.intp]
-    patch: Patch
-    tone: Array
-    width: Array
-    distance: Array
-    long: Array
+    short: Array
+    medium: Array
+    fall: Array
+    bangs: Array
+    swept: Array
     tucked: Array
+    wavy: Array
+    curly: Array
+    part: Array
+    volume: Array
+    end: Array
 
 
-def make_hair(canvas: Canvas, head: Head) -> Hair | None:
-    """Outline and strands of everybody's hair; None if all are bald."""
-    which = canvas.p.where("bald", False)
-    if not len(which):
-        return None
-    patch = canvas.patch(FULL, which)
-    p, U, V = patch.p, patch.U, patch.V
-    long = p.choice("hair_length", {"medium": 1.0, "long": 1.0})
-    curly, wavy = p.choice("hair_texture", {"curly": 1.0}), p.choice("hair_texture", {"wavy": 1.0})
-    tone = _strands(patch, long, curly, wavy)
-    volume = p.choice("hair_length", _VOLUME, 0.06) + 0.050 * curly + 0.012 * wavy + 0.008 * p.jitter(18)
-    volume = np.where(p.flag("hat") > 0, np.minimum(volume, 0.03), volume)
-    width = head.a[which] + volume * 0.95
-    top = 0.64 + volume
-    rough = (tone - 0.5) * (0.022 + 0.034 * curly)
-    cap = ((np.abs(U) / width) ** 2 + (np.abs(V + 0.08) / (top - 0.08)) ** 2 - 1) * np.float32(0.25)
-    short = np.maximum(cap, V - 0.06)
-    end = p.choice("hair_length", {"medium": 0.60, "long": 1.40}, 0.6) + 0.04 * p.jitter(19)
-    medium = p.choice("hair_length", {"medium": 1.0})
-    flare = 0.14 - 0.05 * medium + 0.09 * curly
-    side = width + 0.02 + flare * smoothstep(V, -0.1, end) - 0.11 * medium * smoothstep(V, end - 0.22, end)
-    side = side + wavy * 0.018 * np.sin(V * 17 + p.jitter(20) * 2)
-    fall = np.maximum(np.abs(U) - side, V - end + 0.10 * tone)
-    distance = np.where(long > 0, np.where(V < -0.08, cap, fall), short) - rough
-    tucked = p.numbers([1.0 if ears_visible(f.drawn, f.nuisance) else 0.0 for f in p.faces]) * long
-    return Hair(which, patch, tone, width, np.asarray(distance, np.float32), long, tucked)
+def _style(p: Parameters) -> Style:
+    short, medium = (p.choice("hair_length", {name: 1.0}) for name in ("short", "medium"))
+    wavy, curly = (p.choice("hair_texture", {name: 1.0}) for name in ("wavy", "curly"))
+    bangs, receding, hat = (p.flag(n) for n in ("bangs", "receding_hairline", "hat"))
+    side = np.sign(p.jitter(17)) * (0.05 + 0.11 * np.abs(p.jitter(18)) / 2)
+    middle = (1 - short) * (np.abs(p.jitter(17)) < 0.55)
+    man = p.choice("gender", {"man": 1.0})
+    swept = short * (1 - bangs) * np.maximum(receding, (p.jitter(19) > 0.0) * man)
+    volume = 0.055 + 0.030 * swept + 0.020 * (1 - short) + 0.020 * wavy + 0.055 * curly + 0.008 * p.jitter(20)
+    tucked = p.numbers([1.0 if ears_visible(f.drawn, f.nuisance) else 0.0 for f in p.faces])
+    return Style(
+        short=short,
+        medium=medium,
+        fall=1 - short,
+        bangs=bangs,
+        swept=swept,
+        tucked=tucked * (1 - short),
+        wavy=wavy,
+        curly=curly,
+        part=side * (1 - middle) * (1 - bangs) + p.nuisance("yaw") * np.float32(0.11),
+        volume=volume * (1 - 0.55 * receding) * (1 - hat) + 0.028 * hat,
+        end=0.06 * short + (0.56 + 0.045 * p.jitter(21)) * medium + 1.4 * (1 - short - medium),
+    )
 
 
-def _strands(patch: Patch, long: Array, curly: Array, wavy: Array) -> Array:
-    p, U, V, px = patch.p, patch.U, patch.V, patch.px
-    part = p.numbers([0.17 * np.sign(f.nuisance.jitter[17]) if abs(f.nuisance.jitter[17]) > 0.6 else 0.0 for f in p.faces])
-    part = part + p.nuisance("yaw") * 0.12
-    up = np.minimum(V + 0.12, 0)
-    swept = p.numbers([1.0 if f.nuisance.jitter[21] > 0.5 else 0.0 for f in p.faces]) * (1 - long)
-    across = np.sqrt(((U - part) / 0.55) ** 2 + (up / 0.62) ** 2) * 1.1 * np.sign(U - part) + 0.35 * (U > part)
-    along = np.where(V < -0.12, np.arctan2(np.abs(U - part), -up) * 0.55, 0.98 + V)
-    back = np.arctan2(U, 0.35 - V) * 1.35
-    s = across * (1 - swept) + back * swept
-    t = along * (1 - swept) + np.sqrt(U * U + (V - 0.35) ** 2) * swept
-    s = s + wavy * 0.034 * np.sin(t * 15 + line_noise(s * 5, p.offset) * 6)
-    coarse = line_noise(s * 22 + t * 0.7, p.offset) - 0.5
-    tone = 0.5 + 0.62 * coarse
-    for frequency, share, speed, start in ((64.0, 0.42, 1.5, 100), (150.0, 0.3, 2.0, 300)):
-        fade = band(frequency * 0.5, px)
-        if fade.any():
-            tone = tone + fade * share * (line_noise(s * frequency + t * speed + start, p.offset) - 0.5)
-    which = np.flatnonzero(curly.ravel())
-    if len(which):
-        tone[which] = _curls(U[which], V[which], tone[which], px[which], p.take(which).offset)
-    return np.asarray(tone, np.float32)
+class Hair:
+    """The hair of those who have some.
+
+    Args:
+        canvas: What is painted.
+        head: Shapes of the heads.
+    """
+
+    def __init__(self, canvas: Canvas, head: Head) -> None:
+        self.canvas = canvas
+        self.which: Index = np.flatnonzero([not f.drawn["bald"] for f in canvas.p.faces])
+        if not len(self.which):
+            return
+        at = self.which
+        patch = canvas.patch(FULL, at)
+        self.p, self.U, self.V, self.px = patch.p, patch.U, patch.V, patch.px
+        self.P, self.Q = patch.P, patch.Q
+        self.style = _style(self.p)
+        self.a, self.edge, self.man = head.a[at], head.edge[at], head.man[at]
+        self._comb()
+        self._silhouette()
+
+    def _comb(self) -> None:
+        """Coordinate across the strands, bent by waves, and the strands' tone."""
+        p, U, V, st, px = self.p, self.U, self.V, self.style, self.px
+        up = np.minimum(V + np.float32(0.12), 0)
+        across = U - st.part
+        fallen = np.sqrt(across * across + (up * np.float32(0.89)) ** 2) * np.where(across > 0, np.float32(1), np.float32(-1))
+        fan = U / np.maximum(V + np.float32(1.1), np.float32(0.35)) * np.float32(0.75)
+        back = np.arctan2(U - p.nuisance("yaw") * np.float32(0.1), np.float32(0.40) - V) * np.float32(0.62)
+        s = np.where(st.swept > 0, back, np.where(st.bangs > 0, fan, fallen))
+        along = V - 0.55 * np.minimum(np.abs(U), 0.6)
+        self.wave = np.sin(along * 19 + 3 * p.jitter(22) + 5 * np.clip(s, -1, 1)) * st.wavy
+        s = s + 0.022 * self.wave
+        # Beside a parting both sides have like tones.
+        like = np.where(st.swept + st.bangs > 0, s, np.abs(s) + 0.02 * np.sign(s))
+        self.locks = line_noise(like * 10 + along * 0.8, p.offset)
+        tone = 0.5 + 0.62 * (self.locks - 0.5)
+        for frequency, weight in ((26.0, 0.50), (60.0, 0.42), (140.0, 0.34)):
+            fade = band(frequency, px) * np.float32(weight)
+            if fade.any():
+                tone += fade * (line_noise(s * frequency + along * 2 + frequency, p.offset) - 0.5)
+        self.tone = tone + 0.13 * self.wave
+        curled = np.flatnonzero(st.curly[:, 0, 0])
+        if len(curled):
+            self._curl(curled)
+
+    def _curl(self, which: Index) -> None:
+        """Curls instead of strands: two layers of jittered bulges, each with its spiral."""
+        U, V, px, offset = self.U[which], self.V[which], self.px[which], self.p.offset[which]
+        warp = plane_noise(U * 4, V * 4, offset) * np.float32(0.16)
+        U, V = U + warp, V - np.float32(0.7) * warp
+        height, spiral = np.zeros_like(U), np.zeros_like(U)
+        for layer, frequency in enumerate((8.5, 11.0)):
+            x, y = U * np.float32(frequency) + np.float32(0.5 * layer), V * np.float32(frequency * 0.9) + np.float32(0.37 * layer)
+            i, j = np.floor(x), np.floor(y)
+            cell = i.astype(np.int32) * 131 + j.astype(np.int32) * 57 + offset + 400 * layer
+            dx = x - i - 0.30 - 0.40 * cell_values(cell)
+            dy = y - j - 0.30 - 0.40 * cell_values(cell + 311)
+            r2 = dx * dx + dy * dy
+            dome = np.sqrt(np.clip(1 - r2 * np.float32(2.6), 0, None)) * (0.7 + 0.3 * cell_values(cell + 77))
+            turn = np.sin(np.arctan2(dy, dx) + np.sqrt(r2) * 24 + 6 * cell_values(cell + 500))
+            spiral = np.where(dome > height, turn, spiral)
+            height = np.maximum(height, dome)
+        gx, gy = slopes(height, px)
+        light = np.clip(gx * self.p.light(0)[which] * np.float32(-0.030) + gy * np.float32(0.020), -0.30, 0.30)
+        self.tone[which] = 0.28 + 0.38 * height + light + 0.16 * band(16.0, px) * spiral * height
+        self.locks[which] = height * np.float32(0.85)
+
+    def _silhouette(self) -> None:
+        U, V, st = self.U, self.V, self.style
+        outer, top = self.a + st.volume + 0.020, 0.58 + st.volume
+        v = np.minimum(V + np.float32(0.08), 0) / top
+        u = U / outer
+        dome = (np.sqrt(u * u + v * v) - 1) * np.float32(0.58)
+        jag = (self.locks - 0.5) * (0.030 + 0.075 * st.curly)
+        # Short hair hugs the head above the ears; longer hair falls and widens.
+        flare = 0.05 + 0.09 * smoothstep(V, 0.1, 0.9) - 0.09 * st.medium * smoothstep(V, st.end - 0.20, st.end)
+        width = outer + st.fall * (flare + 0.05 * st.curly) * smoothstep(V, -0.10, 0.30) + 0.016 * self.wave * st.fall * smoothstep(V, -0.05, 0.2)
+        width = width - st.short * (st.volume + 0.026) * smoothstep(V, -0.22, 0.02)
+        falling = np.maximum(np.abs(U) - width, V - st.end - 0.10 * (self.tone - 0.5))
+        self.outside = np.where(V < -0.08, np.maximum(dome, np.abs(U) - width), falling) - jag
+        self.width = width
+        self.open = opening(self.p, st, self.P, self.Q, U, V, self.a, self.edge) + (self.tone - 0.5) * (
+            0.030 + 0.035 * st.bangs + 0.02 * st.curly
+        )
+
+    def paint_back(self) -> None:
+        """Paints what falls behind the neck."""
+        if not len(self.which):
+            return
+        long = np.flatnonzero(self.style.fall[:, 0, 0])
+        if len(long):
+            at = self.which[long]
+            patch = self.canvas.patch(FULL, at)
+            shade = 0.42 + 0.30 * self.style.tucked[long] * smoothstep(np.abs(self.U[long]), 0.30, 0.42)
+            patch.paint(self._colour(shade, long), patch.cover(self.outside[long], 1.8))
+            self.canvas.put(patch, FULL, at)
+
+    def paint_front(self) -> None:
+        """Paints what frames the face, and its shadow on it."""
+        if not len(self.which):
+            return
+        patch = self.canvas.patch(FULL, self.which)
+        every = np.arange(len(self.which))
+        alpha = patch.cover(np.maximum(self.outside, self.open), 1.8)
+        near = np.exp(-np.clip(self.open, 0, None) / np.float32(0.035)) * (self.outside < 0.02)
+        on_face = patch.cover(self.edge) * (1 - 0.5 * self.style.short)
+        patch.tint((0.52, 0.42, 0.40), near * on_face * (1 - alpha) * 0.6)
+        patch.paint(self._colour(np.ones((len(every), 1, 1), np.float32), every), alpha)
+        self._parting(patch, alpha)
+        self.canvas.put(patch, FULL, self.which)
+
+    def _parting(self, patch: Patch, alpha: Array) -> None:
+        """The scalp along the parting of uncovered hair."""
+        st, V = self.style, self.V
+        bare = (1 - st.swept) * (1 - st.bangs) * (1 - st.curly) * (1 - self.p.flag("hat")) * (1 - self.p.flag("receding_hairline"))
+        if not bare.any():
+            return
+        width = np.maximum(np.float32(0.007), 0.45 * self.px)
+        line = ridge(self.U - st.part * (0.75 - 0.6 * (V + 0.4)), width) * (0.007 / width)
+        line *= smoothstep(-V, 0.36, 0.42) * (1 - smoothstep(-V, 0.56, 0.66)) * bare * alpha
+        patch.paint(lit_skin(self.p, np.full_like(V, 0.5)), line * 0.75)
+
+    def _colour(self, shade: Array, which: Index) -> Array:
+        p, st = self.p.take(which), self.style
+        U, V, tone = self.U[which], self.V[which], self.tone[which]
+        lx, key = p.light(0), p.nuisance("key")
+        u = U / (self.width[which] + 0.10)
+        round_ = np.clip(1.10 - 0.72 * u * u + 0.42 * lx * u, 0.2, 1.5)
+        round_ *= 1 - 0.30 * smoothstep(V, 0.0, 0.9) + 0.10 * smoothstep(-V, 0.2, 0.6)
+        rim = 1 - 0.40 * np.clip(1 + self.outside[which] / np.float32(0.05), 0, 1)
+        light = (0.30 + 0.95 * tone) * round_ * rim * key * shade
+        curly = st.curly[which]
+        r = np.sqrt((U - 0.10 * lx) ** 2 + (V + np.float32(0.05)) ** 2)
+        crown = ridge(r - 0.50 - 0.10 * (self.locks[which] - 0.5), 0.075) * smoothstep(-V, 0.02, 0.35)
+        fallen = ridge(V - 0.26 + 0.12 * np.abs(U) - 0.08 * (self.locks[which] - 0.5), 0.14) * st.fall[which] * 0.55
+        gloss = (crown + fallen) * np.clip(0.8 + 0.7 * lx * u, 0.1, 1.5) * np.clip(tone, 0, 1) * (1 - 0.55 * curly) * shade
+        hair = p.colour("hair_colour", HAIR) * (1 + np.float32(0.10) * p.body(21)[:, None])
+        out = np.empty((len(which), 3, *U.shape[1:]), np.float32)
+        for c, (fall, shine) in enumerate(((1.0, 0.055), (0.86, 0.050), (0.74, 0.046))):
+            # Shadows of fair hair are warmer than its lights.
+            toned = light * (fall + (1 - fall) * np.minimum(light, 1.0))
+            out[:, c] = hair[:, c] * (toned + 1.1 * gloss) + shine * gloss
+        return out
 
 
-def _curls(U: Array, V: Array, tone: Array, px: Array, offset: NDArray[np.int32]) -> Array:
-    q = plane_noise(U * 9 + 3, V * 9, offset)
-    fine = plane_noise(U * 21 + q * 4, V * 21 - q * 4, offset)
-    ring = 0.5 + 0.5 * np.sin(q * 22 + fine * 6)
-    clump = plane_noise(U * 14 + 9, V * 14 + q * 2, offset)
-    fade = band(16.0, px)
-    return np.asarray(0.22 + 0.12 * tone + 0.20 * ring + 0.40 * clump + 0.24 * fade * (fine - 0.5), np.float32)
-
-
-def paint_back_hair(canvas: Canvas, head: Head, hair: Hair | None) -> None:
-    """Paints what falls behind the neck."""
-    if hair is None or not hair.long.any():
-        return
-    alpha = hair.patch.cover(hair.distance, 2) * hair.long
-    _paint(hair, alpha, np.float32(0.46))
-    canvas.put(hair.patch, FULL, hair.which)
-
-
-def paint_front_hair(canvas: Canvas, head: Head, hair: Hair | None) -> None:
-    """Paints the hair around the face, and the shadow that it casts on it."""
-    if hair is None:
-        return
-    hair.patch.image = canvas.patch(FULL, hair.which).image
-    patch, p = hair.patch, hair.patch.p
-    U, V, A, Q, tone, long = patch.U, patch.V, np.abs(patch.P), patch.Q, hair.tone, hair.long
-    a = head.a[hair.which]
-    bangs = p.flag("bangs")
-    jag = (tone - 0.5) * (0.045 + 0.04 * bangs)
-    line = _hairline(p.flag("receding_hairline"), bangs, A, patch.P, a, hair, p.jitter(21), p.jitter(17))
-    above = line + jag - Q
-    behind = a * (0.92 + 0.10 * hair.tucked) + 0.05 * smoothstep(V, 0, 0.5) + 0.03 * (V > 0.45) + 0.05 * hair.tucked
-    side_long = A - behind
-    side_short = np.minimum(np.abs(U) - a + 0.055 - 0.05 * smoothstep(V, -0.3, 0), 0.045 - V)
-    inside = np.maximum(above, np.where(long > 0, side_long, side_short) + jag * 0.55)
-    edge = head.edge[hair.which]
-    inside = np.maximum(inside, np.minimum(edge + 0.012, 0.04 - V))  # no gap between the face's outline and the hair
-    inside = np.where((hair.tucked > 0) & (V > -0.14) & (V < 0.22), np.minimum(inside, edge - 0.075), inside)
-    alpha = patch.cover(np.maximum(hair.distance, -inside), 2.0)
-    face = patch.cover(edge)
-    shadow = np.exp(-np.clip(-inside, 0, 1) / np.float32(0.035)) * face * (1 - alpha) * 0.55 * (hair.distance < 0.02)
-    patch.tint((0.54, 0.44, 0.42), shadow)
-    _paint(hair, alpha, np.float32(1))
-    canvas.put(patch, FULL, hair.which)
-
-
-def _hairline(receding: Array, bangs: Array, A: Array, P: Array, a: Array, hair: Hair, level: Array, part: Array) -> Array:
-    """Q of the hairline."""
-    half = a * (0.985 - 0.05 * hair.long)
-    height = -0.43 - 0.085 * receding - 0.012 * level
-    arc = np.clip(1 - (A / half) ** 2 * np.sqrt(A / half), 0, 1) ** np.float32(0.435)
-    line = -0.10 - (-0.10 - height) * arc
-    temples = -0.11 * ridge(A - 0.22, 0.10) + 0.03 * ridge(P, 0.08)
-    line = line + receding * temples
-    aside = np.where(np.abs(part) > 0.6, np.sign(part), 0.0).astype(np.float32)
-    parted = 0.07 * smoothstep(-P * aside, -0.17, 0.25) * (1 - smoothstep(A, 0.25, half)) * np.abs(aside)
-    line = line + parted * (1 - receding)
-    fringe = -0.215 + 0.16 * A * A + 0.05 * P * np.sign(part)
-    return np.asarray(line * (1 - bangs) + fringe * bangs, np.float32)
-
-
-def _paint(hair: Hair, alpha: Array, shade: np.float32) -> None:
-    """Lights the strands: a cylinder's falloff, the key light's side, a soft band around the crown."""
-    patch, p, U, V, tone = hair.patch, hair.patch.p, hair.patch.U, hair.patch.V, hair.tone
-    light, key = p.light(0), p.nuisance("key")
-    round_ = np.clip(1.05 - 0.70 * (U / (hair.width + 0.16)) ** 2 + 0.40 * light * U / hair.width, 0.18, 1.4)
-    crown = 1 - 0.32 * smoothstep(V, 0.1, 0.9) * hair.long
-    r = np.sqrt((U * 0.9) ** 2 + (V + 0.05) ** 2)
-    shine = ridge(r - 0.52 - 0.05 * (tone - 0.5), 0.06) * smoothstep(-V, 0.05, 0.35)
-    shine = shine + 0.45 * ridge(np.abs(V - 0.28 - 0.1 * U * light), 0.14) * hair.long
-    shine = shine * np.clip(0.75 + 0.7 * light * U / hair.width, 0.1, 1.5)
-    rim = np.clip(1 + hair.distance / np.float32(0.05), 0, 1) * 0.30
-    lum = (0.46 + 0.92 * tone) * round_ * crown * key * shade * (1 - rim)
-    curly = p.choice("hair_texture", {"curly": 1.0})
-    high = shine * tone * tone * (0.9 - 0.45 * curly) * shade * 1.2
-    base = p.colour("hair_colour", HAIR) * (1 + np.float32(0.10) * p.body(20)[:, None])
-    gleam = np.float32(0.075) * (0.4 + np.sqrt(base.max(axis=1, keepdims=True)))
-    tints = np.array([1, 0.95, 0.9], np.float32)[None, :, None, None]
-    colour = base * lum[:, None] + (base * np.float32(0.9) + gleam * tints) * high[:, None]
-    patch.paint(colour, alpha)
-
-
+def make_hair(canvas: Canvas, head: Head) -> Hair:
+    """The hair of the faces on a canvas, not yet painted."""
+    return Hair(canvas, head)

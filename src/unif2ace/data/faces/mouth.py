@@ -76,7 +76,7 @@ class _Mouth:
     def _inside(self, inside: Array) -> None:
         patch, p, x, Q = self.patch, self.p, self.x, self.patch.Q
         patch.paint(_THROAT, inside)
-        back = smoothstep(Q, self.middle + self.open * 0.48, self.middle + self.open * 0.78) * ridge(x, 0.55)
+        back = smoothstep(Q, self.middle + self.open * 0.48, self.middle + self.open * 0.78 + np.float32(1e-3)) * ridge(x, 0.55)
         patch.paint(_TONGUE, inside * back * (self.open > 0.05) * 0.85)
         laugh, afraid = p.flag("laugh"), p.choice("emotion", {"fear": 1.0, "anger": 1.0})
         height = 0.022 + 0.018 * laugh + 0.012 * afraid * (1 - laugh)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 BOUNDS: Final = {
-    "scale": (1.10, 1.26), "dx": (-0.04, 0.04), "dy": (-0.015, 0.065), "yaw": (-0.95, 0.95), "pitch": (-0.3, 0.3),
+    "scale": (1.04, 1.20), "dx": (-0.04, 0.04), "dy": (-0.015, 0.065), "yaw": (-0.95, 0.95), "pitch": (-0.3, 0.3),
     "roll": (-0.24, 0.24),
 }  # fmt: skip
 """Limits of the pose: the windows in which features are drawn hold whatever lies within them."""

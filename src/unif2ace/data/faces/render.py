@@ -1,4 +1,4 @@
-"""From faces to pixels: layer over layer, a batch at a time, each face the same to the bit in any batch."""
+"""Draws batches of faces: the layers in order, then light to sRGB. Pure numpy; one batch is one array program."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from unif2ace.data.faces.accessories import paint_earrings, paint_glasses, paint_mask
 from unif2ace.data.faces.background import paint_background
-from unif2ace.data.faces.body import paint_body
+from unif2ace.data.faces.body import paint_body, paint_ears
 from unif2ace.data.faces.canvas import Canvas
-from unif2ace.data.faces.ears import paint_earrings, paint_ears
 from unif2ace.data.faces.eyes import paint_brows, paint_eyes
-from unif2ace.data.faces.eyewear import paint_glasses, paint_mask
 from unif2ace.data.faces.facial_hair import paint_facial_hair
-from unif2ace.data.faces.hair import make_hair, paint_back_hair, paint_front_hair
-from unif2ace.data.faces.hats import paint_hats
+from unif2ace.data.faces.hair import make_hair
+from unif2ace.data.faces.hats import paint_hat
 from unif2ace.data.faces.head import make_head
 from unif2ace.data.faces.mouth import paint_mouth, paint_nose
 from unif2ace.data.faces.noise import Array
@@ -24,71 +23,78 @@ from unif2ace.data.faces.sampling import Face
 from unif2ace.data.faces.skin import paint_skin
 from unif2ace.errors import DataError
 
-_PIXELS_AT_ONCE = 1 << 16  # of one channel: so much stays in a core's cache
+_CACHE_PIXELS = 64 * 64 * 8  # of one chunk: its arrays stay in the processor's cache
 
 
-def render(faces: Sequence[Face], size: int, *, supersample: int = 1, grain: bool = True) -> NDArray[np.uint8]:
+def render(faces: Sequence[Face], size: int, *, supersample: int = 1, noise: bool = True) -> NDArray[np.uint8]:
     """Pictures of faces.
-
-    Edges and textures are filtered where they are drawn, so that one sample per pixel is smooth.
 
     Args:
         faces: What to draw.
-        size: Side in pixels; the drawing is made for 64 to 256.
-        supersample: Samples per pixel along each side.
-        grain: Whether the picture has its grain.
+        size: Side in pixels, 32 to 512.
+        supersample: Edges are smoothed analytically; this draws at so many times the size and averages besides.
+        noise: Whether to add each face's grain.
 
     Returns:
-        uint8 (B, size, size, 3), sRGB.
+        uint8 (B, size, size, 3), sRGB. Each picture depends on its own face alone, to the bit.
 
     Raises:
-        DataError: If the size or the number of samples is not positive.
+        DataError: If the size or the supersampling is out of range.
     """
-    if size < 8 or supersample < 1:
-        raise DataError(f"size={size}, supersample={supersample}: at least 8 pixels and 1 sample")
+    if not 32 <= size <= 512 or not 1 <= supersample <= 16:
+        raise DataError(f"size={size}, supersample={supersample}: size must be 32 to 512, supersample 1 to 16")
     out = np.empty((len(faces), size, size, 3), np.uint8)
-    chunk = max(1, _PIXELS_AT_ONCE // (size * supersample) ** 2)
-    for start in range(0, len(faces), chunk):
-        some = faces[start : start + chunk]
-        with np.errstate(under="ignore", over="ignore"):
-            image = _develop(_paint(some, size * supersample))
-        if supersample > 1:
-            image = image.reshape(len(some), 3, size, supersample, size, supersample).mean((3, 5))
-        if grain:
-            for picture, face in zip(image, some, strict=True):
-                draw = np.random.default_rng([4, face.nuisance.seed, face.person])
-                picture += draw.standard_normal(picture.shape, np.float32) * np.float32(face.nuisance.noise)
-        image = np.clip(image, 0, 1) * np.float32(255) + np.float32(0.5)
-        out[start : start + chunk] = image.astype(np.uint8).transpose(0, 2, 3, 1)
+    drawn = size * supersample
+    step = max(1, _CACHE_PIXELS // (drawn * drawn))
+    for start in range(0, len(faces), step):
+        chunk = faces[start : start + step]
+        out[start : start + step] = _finish(_draw(chunk, drawn), chunk, supersample, noise)
     return out
 
 
-def _paint(faces: Sequence[Face], size: int) -> Canvas:
+def _draw(faces: Sequence[Face], size: int) -> Array:
+    """Linear light, (B, 3, size, size)."""
     canvas = Canvas(Parameters(faces), size)
     head = make_head(canvas)
     hair = make_hair(canvas, head)
     paint_background(canvas)
-    if hair is not None:
-        hair.patch = canvas.patch(which=hair.which)
-    paint_back_hair(canvas, head, hair)
+    hair.paint_back()
     paint_body(canvas, head)
-    for layer in (paint_ears, paint_skin, paint_nose, paint_eyes, paint_brows, paint_facial_hair, paint_mouth, paint_mask):
-        layer(canvas, head)
-    paint_front_hair(canvas, head, hair)
-    for layer in (paint_glasses, paint_hats, paint_earrings):
-        layer(canvas, head)
-    return canvas
+    paint_ears(canvas, head)
+    paint_skin(canvas, head)
+    paint_nose(canvas, head)
+    paint_eyes(canvas, head)
+    paint_brows(canvas, head)
+    paint_facial_hair(canvas, head)
+    paint_mouth(canvas, head)
+    paint_mask(canvas, head)
+    hair.paint_front()
+    paint_glasses(canvas, head)
+    paint_hat(canvas, head)
+    paint_earrings(canvas, head)
+    warmth = canvas.p.nuisance("warmth")
+    vignette = 1 - np.float32(0.05) * (canvas.X * canvas.X + canvas.Y * canvas.Y)
+    canvas.image[:, 0] *= vignette * (1 + warmth)
+    canvas.image[:, 1] *= vignette
+    canvas.image[:, 2] *= vignette * (1 - warmth)
+    return canvas.image
 
 
-def _develop(canvas: Canvas) -> Array:
-    """Vignette, warmth, a soft shoulder for highlights, and the display's gamma."""
-    p, image = canvas.p, canvas.image
-    fall = 1 - np.float32(0.05) * (canvas.X**2 + canvas.Y**2)
-    warmth = p.nuisance("warmth")
-    image[:, 0] *= fall * (1 + warmth)
-    image[:, 1] *= fall
-    image[:, 2] *= fall * (1 - warmth)
+def _finish(image: Array, faces: Sequence[Face], supersample: int, noise: bool) -> NDArray[np.uint8]:
+    """Film curve, sRGB, averaging, grain; to (B, size, size, 3)."""
     np.clip(image, 0, None, out=image)
-    image *= (1 + np.float32(0.12) * image) / (1 + np.float32(0.22) * image) * np.float32(1.05)
+    image = image * (1 + np.float32(0.12) * image) / (1 + np.float32(0.20) * image) * np.float32(1.05)
     np.clip(image, 0, 1, out=image)
-    return np.asarray(image ** np.float32(1 / 2.2), np.float32)
+    image **= np.float32(1 / 2.2)
+    if supersample > 1:
+        batch, channels, side, _ = image.shape
+        size = side // supersample
+        image = image.reshape(batch, channels, size, supersample, size, supersample).mean((3, 5))
+    image = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
+    if noise:
+        for picture, face in zip(image, faces, strict=True):
+            draw = np.random.default_rng([4, face.nuisance.seed])
+            picture += draw.standard_normal(picture.shape, dtype=np.float32) * np.float32(face.nuisance.noise)
+    image *= 255
+    image += np.float32(0.5)
+    return np.clip(image, 0, 255).astype(np.uint8)

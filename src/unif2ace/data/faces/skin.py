@@ -22,6 +22,16 @@ def face_window(canvas: Canvas) -> Window:
     return canvas.window(0, 0.02, 0.50, 0.78)
 
 
+def lit_skin(p: Parameters, shade: Array) -> Array:
+    """Colour of skin (B, 3, h, w) under so much of the key light: shadows are redder than lit skin."""
+    base = p.colour("skin_tone", SKIN) * (1 + np.float32(0.06) * p.body(9)[:, None])
+    key, ambient = p.nuisance("key"), p.nuisance("ambient")
+    out = np.empty((len(p.faces), 3, *shade.shape[1:]), np.float32)
+    for c, (fall, soft) in enumerate(((1.0, 0.42), (0.94, 0.37), (0.90, 0.35))):
+        out[:, c] = base[:, c] * (shade * (fall + (1 - fall) * shade) * key * np.float32(0.86) + soft * ambient)
+    return out
+
+
 def paint_skin(canvas: Canvas, head: Head) -> None:
     """Paints the face without its features."""
     at = face_window(canvas)
@@ -42,8 +52,8 @@ def _height(patch: Patch, head: Head, A: Array, bulge: Array) -> Array:
     H += 0.096 * ns * bridge * ridge(P, (0.058 + 0.030 * smoothstep(Q, -0.12, tip)) * ns)
     H += 0.05 * ns * bump(P, Q, 0, tip, 0.038 * ns, 0.035)
     H += 0.045 * ns * bump(A, Q, 0.062 * ns, tip + 0.028, 0.026, 0.026)
-    H -= 0.066 * bump(A, Q, 0.19, -0.085, 0.085, 0.05)
-    H += 0.03 * bump(A, Q, 0.19, -0.06, 0.07, 0.035)
+    H -= 0.066 * bump(A, Q, 0.20, -0.085, 0.085, 0.05)
+    H += 0.03 * bump(A, Q, 0.20, -0.06, 0.07, 0.035)
     H += (0.020 + 0.018 * head.man) * bump(A, Q, 0.17, -0.18 - head.brow * 0.5, 0.13, 0.035)
     bones = p.flag("high_cheekbones")
     H += (0.042 + 0.062 * bones + 0.03 * smile) * bump(A, Q, 0.26, 0.09 - 0.03 * smile, 0.095, 0.068)
@@ -57,7 +67,7 @@ def _height(patch: Patch, head: Head, A: Array, bulge: Array) -> Array:
 def _folds(H: Array, patch: Patch, head: Head, A: Array) -> None:
     p, P, Q, px = patch.p, patch.P, patch.Q, patch.px
     my = head.mouth
-    age = p.choice("age", {"elderly": 1.0, "middle-aged": 0.35})
+    age = p.choice("age", {"elderly": 1.0, "middle-aged": 0.35}) * (0.45 + 0.55 * head.man)
     smile, grimace = p.flag("smile"), p.flag("make_a_face")
     along = np.clip((Q - 0.19) / np.float32(0.17), 0, 1.2)
     where = 0.085 * head.nose + 0.012 + 0.10 * along
@@ -70,15 +80,15 @@ def _folds(H: Array, patch: Patch, head: Head, A: Array) -> None:
         H[bags] += 0.034 * bump(a, q, 0.19, 0.026, 0.075, 0.020) - 0.034 * under
     double = p.where("double_chin", True)
     if len(double):
-        H[double] -= 0.05 * ridge(Q[double] - (head.chin[double] - 0.075) + 0.9 * P[double] ** 2, 0.016) * (
-            1 - smoothstep(A[double], 0.16, 0.24)
-        )
+        crease = ridge(Q[double] - (head.chin[double] - 0.070) + 1.1 * P[double] ** 2, 0.013)
+        H[double] -= 0.055 * crease * (1 - smoothstep(A[double], 0.15, 0.23))
+        H[double] += 0.03 * bump(P[double], Q[double], 0, head.chin[double] - 0.02, 0.16, 0.03)
     old = p.where("age", "elderly")
     if len(old):
         a, q, fade = A[old], Q[old], band(20.0, px[old])
         lines = np.sin((q + 0.03 * np.cos(P[old] * 7 + p.take(old).body(8))) * 84) * bump(P[old], q, 0, -0.34, 0.2, 0.07)
         feet = np.sin((q + 0.05) / (np.abs(a - 0.16) + 0.05) * 8) * bump(a, q, 0.335, -0.045, 0.032, 0.05)
-        H[old] += fade * (0.0055 * lines + 0.0045 * feet)
+        H[old] += fade * (0.0055 * (0.4 + 0.6 * head.man[old]) * lines + 0.0045 * feet)
     frown = p.where("frown", True)
     if len(frown):
         H[frown] -= 0.036 * bump(A[frown], Q[frown], 0.030, -0.17, 0.009, 0.04)
@@ -119,8 +129,8 @@ def _freckles(A: Array, P: Array, Q: Array, offset: np.ndarray[tuple[int, ...], 
     x, y = P * 26, Q * 26
     i, j = np.floor(x), np.floor(y)
     cell = i.astype(np.int32) * 131 + j.astype(np.int32) * 57 + offset
-    dx, dy = x - i - 0.25 - 0.5 * cell_values(cell), y - j - 0.25 - 0.5 * cell_values(cell + 311)
-    spot = np.exp(-(dx * dx + dy * dy) / (0.020 + 0.035 * cell_values(cell + 77))) * (cell_values(cell + 500) > 0.36)
+    dx, dy = x - i - 0.18 - 0.64 * cell_values(cell), y - j - 0.18 - 0.64 * cell_values(cell + 311)
+    spot = np.exp(-(dx * dx + dy * dy) / (0.012 + 0.045 * cell_values(cell + 77))) * (cell_values(cell + 500) > 0.45)
     where = bump(A, Q, 0.2, 0.09, 0.13, 0.09) + bump(P, Q, 0, 0.06, 0.08, 0.09)
     return np.asarray(spot * np.clip(where, 0, 1) * np.float32(0.8), np.float32)
 
@@ -134,7 +144,7 @@ def _light(patch: Patch, head: Head, A: Array, height: Array, colour: Array) -> 
     hx, hy, hz = _direction(p, 1.0)
     shine = np.clip((hz - gx * hx - gy * hy) * inverse, 0, 1)
     tip, ns, light = head.tip, head.nose, p.light(0)
-    hollow = 1 - 0.36 * bump(A, Q, 0.175, -0.095, 0.085, 0.035)
+    hollow = 1 - 0.36 * bump(A, Q, 0.185, -0.095, 0.085, 0.035)
     hollow -= 0.34 * bump(P, Q, -0.02 * light, tip + 0.075, 0.055 * ns, 0.018)
     hollow -= 0.18 * bump(A, Q, 0.072 * ns, tip + 0.02, 0.02, 0.03)
     hollow -= 0.2 * bump(P, Q, 0, head.mouth + 0.085 + head.open, 0.07, 0.018)

@@ -1,6 +1,5 @@
 """Language of faces: captions and questions that a grammar writes from an attribute record."""
 
-from unif2ace.data.language.asking import Kind, Question
 from unif2ace.data.language.balance import measure_rates
 from unif2ace.data.language.captions import Caption, Style, compose_caption, write_caption
 from unif2ace.data.language.questions import ask_questions
@@ -9,8 +8,6 @@ from unif2ace.data.language.rates import PROCEDURAL_RATES
 __all__ = [
     "PROCEDURAL_RATES",
     "Caption",
-    "Kind",
-    "Question",
     "Style",
     "ask_questions",
     "compose_caption",

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 from unif2ace.data.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.language.balance import answerable, choice_weight, yes_no_weight
@@ -14,29 +14,11 @@ from unif2ace.data.language.facts import Value, known_values
 from unif2ace.data.language.grammar import Voice, listing, pick, sentence
 from unif2ace.data.language.inquiries import Reason
 from unif2ace.data.language.phrases import CHOICES, COUNTED, REASONS, WORDS, YES_NO
-
-Kind = Literal["yes_no", "what", "which", "count", "reason"]
+from unif2ace.data.question import Question
 
 _STRANGER: Final = {"they": "the person", "them": "the person", "their": "the person's", "person": "person"}
 _COUNT_NONE: Final = 0.35  # share of those kept whose answer must be "none"
 _NUMBERS: Final = ("none", "one", "two", "three", "four", "five", "six")
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question about one face, and its answer.
-
-    Attributes:
-        question: Ends with a question mark.
-        answer: A phrase or sentence; for ``yes_no`` it begins with "Yes" or "No".
-        kind: ``yes_no``, ``what`` (open), ``which`` (a closed choice), ``count`` or ``reason``.
-        attribute: The label or field asked about, or the group where several are (counts, facial hair).
-    """
-
-    question: str
-    answer: str
-    kind: Kind
-    attribute: str
 
 
 @dataclass(frozen=True, slots=True)

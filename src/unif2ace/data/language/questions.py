@@ -8,10 +8,11 @@ from operator import attrgetter
 from typing import Final
 
 from unif2ace.data.attributes import AttributeRecord
-from unif2ace.data.language.asking import Asker, Candidate, Question
+from unif2ace.data.language.asking import Asker, Candidate
 from unif2ace.data.language.balance import yes_no_threshold
 from unif2ace.data.language.captions import VERSION
 from unif2ace.data.language.rates import PROCEDURAL_RATES
+from unif2ace.data.question import Question
 
 _RANK: Final = attrgetter("rank")
 

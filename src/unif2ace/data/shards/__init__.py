@@ -5,11 +5,10 @@ from unif2ace.data.shards.encode import encode_jpeg
 from unif2ace.data.shards.faults import Cause, SampleFault
 from unif2ace.data.shards.index import Index, has_index, load_index
 from unif2ace.data.shards.indexing import build_index
-from unif2ace.data.shards.order import Draw, EpochOrder, permutation
 from unif2ace.data.shards.plot import plot_statistics
 from unif2ace.data.shards.progress import Progress, tracked
 from unif2ace.data.shards.reader import DecodedSample, ShardReader
-from unif2ace.data.shards.sample import Metadata, Question, Sample
+from unif2ace.data.shards.sample import Metadata, Sample
 from unif2ace.data.shards.schema import Rules, check_metadata, parse_metadata
 from unif2ace.data.shards.statistics import Statistics, collect_statistics
 from unif2ace.data.shards.tolerant import DropLog, TolerantReader
@@ -19,14 +18,11 @@ from unif2ace.data.shards.writer import ShardWriter
 __all__ = [
     "Cause",
     "DecodedSample",
-    "Draw",
     "DropLog",
-    "EpochOrder",
     "Fault",
     "Index",
     "Metadata",
     "Progress",
-    "Question",
     "Report",
     "Rules",
     "Sample",
@@ -44,7 +40,6 @@ __all__ = [
     "has_index",
     "load_index",
     "parse_metadata",
-    "permutation",
     "plot_statistics",
     "tracked",
     "validate",

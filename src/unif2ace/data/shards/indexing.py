@@ -148,5 +148,5 @@ def _listed(folder: Path, faults: Sequence[SampleFault]) -> str:
     lines = [f"  {fault}" for fault in faults[:LISTED]]
     if len(faults) > LISTED:
         lines.append(f"  and {len(faults) - LISTED} more")
-    mend = "mend them, or leave them out with strict=False; all faults are listed by: unif2ace-data validate"
+    mend = "mend them, or leave them out with strict=false; all faults are listed by: unif2ace-data validate"
     return "\n".join([f"{folder} has {len(faults)} faults ({mend} {folder})", *lines])

@@ -73,7 +73,7 @@ class ShardReader:
             listed = "\n".join(f"  {name}: {why}" for name, why in bad.items())
             found = f"{self.folder}: {len(bad)} of {len(self._names)} shards are missing or not those of the index"
             if strict:
-                mend = f"restore them, {MEND} {self.folder}, or skip them with strict=False"
+                mend = f"restore them, {MEND} {self.folder}, or skip them with strict=false"
                 raise DataError(f"{found}; {mend}\n{listed}")
             self._skip(tuple(bad))
             _log.warning("%s; %d samples are skipped\n%s", found, len(self.index) - len(self), listed)

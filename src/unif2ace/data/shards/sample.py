@@ -6,27 +6,17 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unif2ace.data.attributes import AttributeRecord
+from unif2ace.data.question import Question
 from unif2ace.data.shards.decode import decode_image
 
 SCHEMA_VERSION: Final = 1
-QuestionKind = Literal["yes_no", "what", "which", "count", "reason"]
-QUESTION_KINDS: Final[frozenset[str]] = frozenset(get_args(QuestionKind))
 KEY_PATTERN: Final = re.compile(r"[a-z0-9_-]{1,80}", re.ASCII)  # tar holds 100 characters of a name, extension included
-
-
-class Question(NamedTuple):
-    """A question about the picture; `attribute` is the field, label or group of fields it asks for, or None."""
-
-    question: str
-    answer: str
-    kind: str
-    attribute: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from operator import itemgetter
 from typing import Any, Final, NoReturn
 
 from unif2ace.data.attributes import TAXONOMY, AttributeRecord
+from unif2ace.data.question import KINDS, Question
 from unif2ace.data.shards.decode import decode_json
 from unif2ace.data.shards.faults import SampleFault
-from unif2ace.data.shards.sample import QUESTION_KINDS, SCHEMA_VERSION, Metadata, Question
+from unif2ace.data.shards.sample import SCHEMA_VERSION, Metadata
 from unif2ace.errors import DataError, nearest
 
 KNOWN: Final = frozenset(
@@ -154,7 +155,7 @@ def _check_questions(qa: Any, rules: Rules) -> tuple[Question, ...]:
     try:
         questions = tuple(map(_question, map(_question_row, qa)))
         asked, answers, kinds, names = zip(*questions, strict=True)
-        known = QUESTION_KINDS.issuperset(kinds) and _ASKED_ABOUT.issuperset(names)
+        known = KINDS.issuperset(kinds) and _ASKED_ABOUT.issuperset(names)
     except (KeyError, TypeError):
         known = False
     if not known:
@@ -174,8 +175,8 @@ def _refuse_question(qa: list[Any]) -> NoReturn:
         for name in ("question", "answer", "kind", "attribute"):
             if name not in entry:
                 raise SampleFault("schema", f"entry 'qa[{place}]' has no {name!r}")
-        if type(entry["kind"]) is not str or entry["kind"] not in QUESTION_KINDS:
-            _refuse(f"qa[{place}].kind", entry["kind"], f"one of {', '.join(sorted(QUESTION_KINDS))}")
+        if type(entry["kind"]) is not str or entry["kind"] not in KINDS:
+            _refuse(f"qa[{place}].kind", entry["kind"], f"one of {', '.join(sorted(KINDS))}")
         name = entry["attribute"]
         if name is not None and (type(name) is not str or name not in _ASKED_ABOUT):
             _refuse(f"qa[{place}].attribute", name, "a field, label or group of the taxonomy, or null")

@@ -41,15 +41,19 @@ class ProceduralSource:
         self.num_samples, self.size, self.seed, self.pictures_per_person = num_samples, size, seed, pictures_per_person
 
     def __len__(self) -> int:
+        """Number of pictures."""
         return self.num_samples
 
     def key(self, index: int) -> str:
+        """Name of a sample, from the seed and its place."""
         return f"procedural-{self.seed}-{index:08d}"
 
     def identity(self, index: int) -> str:
+        """Who is drawn."""
         return f"procedural-{self.seed}-{index // self.pictures_per_person}"
 
     def record(self, index: int) -> AttributeRecord:
+        """What is visible in a picture."""
         return self.face(index).record
 
     def face(self, index: int) -> Face:
@@ -57,6 +61,7 @@ class ProceduralSource:
         return _face(self.seed, index, self.pictures_per_person)
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
+        """The drawn pictures at these places."""
         faces = [self.face(i) for i in indices]
         return [
             SourceItem(
@@ -66,6 +71,7 @@ class ProceduralSource:
         ]
 
     def describe(self) -> dict[str, Any]:
+        """Seed, size and numbers, and the version of the renderer."""
         return {**vars(self), "name": self.name, "renderer": RENDERER_VERSION}
 
 

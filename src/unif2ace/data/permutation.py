@@ -1,0 +1,30 @@
+"""Permutations that depend on a key alone: no library's version can change the order of a run.
+
+SplitMix64 (Steele, Lea and Flood, 2014) turns the key and each number into random bits; their order is the permutation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def permutation(length: int, *key: int) -> NDArray[np.int64]:
+    """A permutation of ``range(length)``, as good as drawn at random for each key.
+
+    Args:
+        length: How many numbers.
+        key: What it depends on, such as a seed and an epoch.
+    """
+    state = np.zeros(1, np.uint64)
+    for part in key:
+        state = _mixed(state ^ np.array([part % 2**64], np.uint64))
+    return np.argsort(_mixed(state ^ np.arange(length, dtype=np.uint64)), kind="stable")
+
+
+def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """SplitMix64's output function; arithmetic is modulo 2**64."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
