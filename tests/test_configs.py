@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.engine import compose, instantiate
+from unif2ace.errors import ConfigError
 
 ROOT = Path(__file__).parents[1] / "configs"
 COMMANDS = sorted(p.stem for p in ROOT.glob("*.yaml"))
-GROUPS = sorted(p for p in ROOT.glob("*/**/*.yaml") if p.parts[len(ROOT.parts)] not in ("frame",))
+GROUPS = sorted(p for p in ROOT.glob("*/**/*.yaml") if p.relative_to(ROOT).parts[0] not in ("frame", "paths"))
+"""All choices; frames and paths are part of every command."""
 
 MISSING = {
     "folder": "{tmp}/folder",
@@ -35,19 +38,21 @@ def test_every_command_composes(command: str):
     OmegaConf.to_container(config, resolve=True)
 
 
-def _host(group: str) -> str:
-    """A command whose defaults have the group."""
-    for command in COMMANDS:
-        if re.search(rf"^\s*- (override )?/?{group}(@\S+)?:", (ROOT / f"{command}.yaml").read_text(), re.MULTILINE):
-            return command
-    raise AssertionError(f"no command has the group {group!r}: nobody can select it")
+def _composed(group: str, choice: str) -> DictConfig:
+    """A command's configuration with the choice; the first command for which it is made."""
+    pattern = re.compile(rf"^\s*- (override )?/?{group}(@\S+)?:", re.MULTILINE)
+    hosts = [c for c in COMMANDS if pattern.search((ROOT / f"{c}.yaml").read_text())]
+    assert hosts, f"no command has the group {group!r}: nobody can select {choice!r}"
+    for host in hosts[:-1]:
+        with contextlib.suppress(ConfigError):
+            return compose(host, [f"{group}={choice}"])
+    return compose(hosts[-1], [f"{group}={choice}"])
 
 
 @pytest.mark.parametrize("file", GROUPS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_choice_composes_and_its_targets_exist(file: Path, tmp_path: Path):
-    group = str(file.parent.relative_to(ROOT))
-    host = _host(group)
-    config = compose(host, [f"{group}={file.stem}"] if group != "paths" else [])
+    group, *rest = file.relative_to(ROOT).with_suffix("").parts
+    config = _composed(group, "/".join(rest))
     for node in _targets(OmegaConf.to_container(config, resolve=True)):
         instantiable = {**_filled(node, tmp_path), "_partial_": True}
         instantiate(instantiable)

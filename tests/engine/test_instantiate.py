@@ -83,3 +83,10 @@ def test_a_slot_without_target_names_the_override():
         instantiate_slots({"d3diff": {"alpha": 0.1}}, "loss")
     assert instantiate_slots({"off": None}, "callbacks") == {}
     assert instantiate_slots(None, "callbacks") == {}
+
+
+@pytest.mark.parametrize("value", ["many", True, 2.5, None])
+def test_a_value_of_the_wrong_type_names_the_key_and_the_type(value):
+    config = {"_target_": "unif2ace.data.views.image.ImageView", "rows": value}
+    with pytest.raises(ConfigError, match=r"config\.rows is .*takes int"):
+        instantiate(config)

@@ -82,7 +82,7 @@ def stats(config: DictConfig) -> Path:
 
     with progress("statistics") as advance:
         found = collect_statistics(config.folder, progress=advance)
-    out = Path(config.out)
+    out = Path(config.out or config.folder)
     out.mkdir(parents=True, exist_ok=True)
     (out / "statistics.json").write_text(found.to_json(), encoding="utf-8")
     picture = out / "statistics.png"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import Any
 
 from omegaconf import DictConfig
@@ -29,6 +30,7 @@ def train(config: DictConfig) -> dict[str, float]:
     import lightning.pytorch as pl
     import torch
 
+    _hush()
     allow = config.engine.allow
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, workers=True, verbose=False)
@@ -46,6 +48,16 @@ def train(config: DictConfig) -> dict[str, float]:
     metrics: dict[str, Any] = trainer.callback_metrics
     log.info("the run is in %s", config.run_dir)
     return {name: float(value) for name, value in metrics.items()}
+
+
+def _hush() -> None:
+    """Leaves out what other packages print at every start and nobody can act on."""
+    for message in (".*set_vital.*", ".*LeafSpec.*", ".*does not have many workers.*", ".*exists and is not empty.*"):
+        warnings.filterwarnings("ignore", message=message)
+    no_tips = logging.Filter()
+    no_tips.filter = lambda record: "Tip:" not in record.getMessage()  # type: ignore[method-assign]
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch"):
+        logging.getLogger(name).addFilter(no_tips)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object
@@ -150,6 +150,7 @@ def _check_arguments(path: str, node: dict[str, Any], found: Any, given: set[str
     for name in node.keys() - HYDRA_KEYS - parameters.keys():
         hint = nearest(name, parameters) or f"; it takes {', '.join(parameters) or 'none'}"
         raise ConfigError(f"{path}.{name}: {node['_target_']} has no argument {name!r}{hint}")
+    _check_types(path, node, found)
     if node.get("_partial_") or node.get("_args_"):
         return
     required = [
@@ -158,3 +159,18 @@ def _check_arguments(path: str, node: dict[str, Any], found: Any, given: set[str
     for name in required:
         if name not in node and name not in given:
             raise ConfigError(f"{path}.{name} is missing: {node['_target_']} needs it; add `{path}.{name}=...`")
+
+
+_PLAIN = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
+
+
+def _check_types(path: str, node: dict[str, Any], found: Any) -> None:
+    """Values whose annotation is a plain type must be of it; whatever else a class takes, it checks itself."""
+    try:
+        hints = get_type_hints(found.__init__ if inspect.isclass(found) else found)
+    except Exception:
+        return
+    for name, value in node.items():
+        wanted = _PLAIN.get(hints.get(name))  # type: ignore[arg-type]
+        if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
+            raise ConfigError(f"{path}.{name} is {value!r}; {node['_target_']} takes {hints[name].__name__} here")

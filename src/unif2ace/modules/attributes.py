@@ -98,7 +98,7 @@ class AttributesModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Logs the metrics of the whole split."""
-        self.log_dict(self.metrics.compute(), prog_bar=True)
+        self.log_dict(self.metrics.compute(), prog_bar=True, sync_dist=True)  # equal on all ranks: compute() has synced
         self.metrics.reset()
 
     def configure_optimizers(self) -> Any:

@@ -31,7 +31,9 @@ GROUPS = {
 }
 
 
-def faults_of_answer(question: str, answer: str, kind: str, attribute: str, record: AttributeRecord) -> list[Fault]:
+def faults_of_answer(
+    question: str, answer: str, kind: str, attribute: str | None, record: AttributeRecord
+) -> list[Fault]:
     """All that is wrong with a question, its answer, and what they are filed under."""
     faults = [*misspelt(question, "?"), *misspelt(answer, ".")]
     asked, wrong = statements(f"ask_{kind}", question.rstrip("?"))
@@ -72,7 +74,9 @@ def _told(said: list[Statement], field: str) -> list[Statement]:
     return [s for s in said if s.attribute == field]
 
 
-def _yes_no(asked: list[Statement], said: list[Statement], attribute: str, record: AttributeRecord) -> Iterator[Fault]:
+def _yes_no(
+    asked: list[Statement], said: list[Statement], attribute: str | None, record: AttributeRecord
+) -> Iterator[Fault]:
     field = _field_asked(asked)
     about = _told(asked, field)
     if len(about) != 1:
@@ -103,7 +107,9 @@ def said_value(said: list[Statement], name: str) -> str:
     return str(next((s.value for s in said if s.attribute == name), ""))
 
 
-def _what(asked: list[Statement], said: list[Statement], attribute: str, record: AttributeRecord) -> Iterator[Fault]:
+def _what(
+    asked: list[Statement], said: list[Statement], attribute: str | None, record: AttributeRecord
+) -> Iterator[Fault]:
     field = _field_asked(asked)
     replies = [s for s in _told(said, field) if s.holds]
     if len(replies) != 1:
@@ -111,7 +117,9 @@ def _what(asked: list[Statement], said: list[Statement], attribute: str, record:
     yield from _filed(attribute, field)
 
 
-def _which(asked: list[Statement], said: list[Statement], attribute: str, record: AttributeRecord) -> Iterator[Fault]:
+def _which(
+    asked: list[Statement], said: list[Statement], attribute: str | None, record: AttributeRecord
+) -> Iterator[Fault]:
     field = _field_asked(asked)
     options = _told(asked, field)
     if len(options) < 2:
@@ -123,12 +131,14 @@ def _which(asked: list[Statement], said: list[Statement], attribute: str, record
     yield from _filed(attribute, field)
 
 
-def _filed(attribute: str, field: str) -> Iterator[Fault]:
+def _filed(attribute: str | None, field: str) -> Iterator[Fault]:
     if attribute != field:
         yield Fault("mismatch", f"a question of {field!r} is filed under {attribute!r}")
 
 
-def _count(asked: list[Statement], said: list[Statement], attribute: str, record: AttributeRecord) -> Iterator[Fault]:
+def _count(
+    asked: list[Statement], said: list[Statement], attribute: str | None, record: AttributeRecord
+) -> Iterator[Fault]:
     items = [s for s in asked if s.attribute not in (*SUPPOSED, "asks")]
     if _field_asked(asked) == "accessories":
         items = [Statement(name, True) for name in ACCESSORIES]
@@ -146,7 +156,9 @@ def _count(asked: list[Statement], said: list[Statement], attribute: str, record
             yield Fault("mismatch", f"{describe(item)} is counted under {attribute!r}")
 
 
-def _reason(asked: list[Statement], said: list[Statement], attribute: str, record: AttributeRecord) -> Iterator[Fault]:
+def _reason(
+    asked: list[Statement], said: list[Statement], attribute: str | None, record: AttributeRecord
+) -> Iterator[Fault]:
     topic = _field_asked(asked)
     evidence = [s for s in said if s.attribute not in (*SUPPOSED, topic)]
     if not evidence:
@@ -159,7 +171,7 @@ def _reason(asked: list[Statement], said: list[Statement], attribute: str, recor
         yield from _emotion(asked, said, evidence, attribute)
 
 
-def _hidden(topic: str, evidence: list[Statement], attribute: str, record: AttributeRecord) -> Iterator[Fault]:
+def _hidden(topic: str, evidence: list[Statement], attribute: str | None, record: AttributeRecord) -> Iterator[Fault]:
     fields, reasons = HIDDEN[topic]
     yield from (Fault("false", f"{f!r} is called hidden and is {record[f]!r}") for f in fields if record[f] is not None)
     for said in evidence:
@@ -169,7 +181,7 @@ def _hidden(topic: str, evidence: list[Statement], attribute: str, record: Attri
         yield Fault("mismatch", f"{[s.attribute for s in evidence]} is filed under {attribute!r}")
 
 
-def _shaven(said: list[Statement], evidence: list[Statement], attribute: str) -> Iterator[Fault]:
+def _shaven(said: list[Statement], evidence: list[Statement], attribute: str | None) -> Iterator[Fault]:
     whole = _told(said, "facial_hair")
     if len(whole) != 1:
         yield Fault("mismatch", "the answer does not say whether there is facial hair")
@@ -180,7 +192,7 @@ def _shaven(said: list[Statement], evidence: list[Statement], attribute: str) ->
 
 
 def _emotion(
-    asked: list[Statement], said: list[Statement], evidence: list[Statement], attribute: str
+    asked: list[Statement], said: list[Statement], evidence: list[Statement], attribute: str | None
 ) -> Iterator[Fault]:
     named = _told(said, "emotion")
     if len(named) != 1 or any(s.value != named[0].value for s in _told(asked, "emotion")):

@@ -256,5 +256,14 @@ EXCHANGES = (
     ("Why is her eye color hidden?", "Because she is wearing sunglasses.", "reason", "sunglasses", "unsupported"),
     ("Why is her mouth hidden?", "Because a mask covers it.", "reason", "mask", "false"),
 )
-WOMAN = {"gender": "woman", "age": "young", "hair_texture": "wavy", "smile": True, "hat": True, "necklace": False,
-         "emotion": "happiness", "eyes_closed": True, "mask": False}  # fmt: skip
+WOMAN: dict[str, str | bool | None] = {
+    "gender": "woman",
+    "age": "young",
+    "hair_texture": "wavy",
+    "smile": True,
+    "hat": True,
+    "necklace": False,
+    "emotion": "happiness",
+    "eyes_closed": True,
+    "mask": False,
+}

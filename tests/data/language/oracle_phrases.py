@@ -75,9 +75,9 @@ brows: (a pair of)? (<bushy> | <arched> | <bushy> ,? <arched> | <arched> ,? <bus
   | <goatee> with <moustache>
   | a (beard {beard} | goatee {goatee}) ,? (and (a)? mustache | a mustache , and sideburns {sideburns}) (that join
     <poss> sideburns {sideburns})? {moustache}
-beard_only: a? beard {beard} | a beard that covers <poss> jaw and chin {beard} | a beard along <poss> jaw {beard}
+beard_only: a beard {beard} | a beard that covers <poss> jaw and chin {beard} | a beard along <poss> jaw {beard}
 goatee: a goatee {goatee} | a goatee (that covers <poss> chin | on <poss> chin) {goatee}
-moustache: a? mustache {moustache} | a mustache (on <poss> upper lip | above <poss> lips) {moustache}
+moustache: a mustache {moustache} | a mustache (on <poss> upper lip | above <poss> lips) {moustache}
 sideburns: sideburns {sideburns} | sideburns (in front of <poss> ears | on both sides of <poss> face) {sideburns}
 shadow: (the stubble of)? a five o'clock shadow {five_o_clock_shadow} | stubble {five_o_clock_shadow}
   | stubble on <poss> jaw {five_o_clock_shadow}
@@ -101,17 +101,17 @@ lipstick: lipstick (on <poss> lips)? {lipstick} | <lipcol> lipstick (on <poss> l
 clothes: <clothcol> clothes | (a | an) <clothcol> <garment> | (a | an) <garment>
 
 had_one: (receding hairline | hairline (that is receding | that recedes from <part> forehead)) {receding_hairline}
-  | beard (along <poss> jaw)? {beard} | goatee (on <poss> chin | that covers <poss> chin)? {goatee}
-  | mustache (on <poss> upper lip | above <poss> lips)? {moustache} | five o'clock shadow {five_o_clock_shadow}
-  | double chin ((below | beneath) <poss> jaw)? {double_chin} | smile (on <poss> face)? {smile}
-  | frown (on <poss> face)? {frown}
-had_more: <bangs> | <bags> | <sideburns> | stubble (on <poss> jaw)? {five_o_clock_shadow} | <freckles>
+  | five o'clock shadow {five_o_clock_shadow} | double chin ((below | beneath) <poss> jaw)? {double_chin}
+  | smile (on <poss> face)? {smile} | frown (on <poss> face)? {frown}
+had_more: <bangs> | <bags> | stubble (on <poss> jaw)? {five_o_clock_shadow} | <freckles>
   | the stubble of a five o'clock shadow {five_o_clock_shadow} | (high | prominent) cheekbones {high_cheekbones}
-worn_one: hat (on <poss> head)? {hat} | face? mask (over <poss> nose and mouth)? {mask}
+worn_one: beard (along <poss> jaw)? {beard} | goatee (on <poss> chin | that covers <poss> chin)? {goatee}
+  | mustache (on <poss> upper lip | above <poss> lips)? {moustache} | hat (on <poss> head)? {hat}
+  | face? mask (over <poss> nose and mouth)? {mask}
   | necklace (that hangs around <poss> neck | around <poss> neck)? {necklace}
   | (necktie | tie) (around <poss> neck)? {necktie}
-worn_more: eyeglasses <onnose>? {eyeglasses} | glasses (of any kind)? <onnose>? {glasses} | sunglasses {sunglasses}
-  | earrings (in <poss> ears)? {earrings} | heavy makeup (on <poss> face)? {heavy_makeup}
+worn_more: <sideburns> | eyeglasses <onnose>? {eyeglasses} | glasses (of any kind)? <onnose>? {glasses}
+  | sunglasses {sunglasses} | earrings (in <poss> ears)? {earrings} | heavy makeup (on <poss> face)? {heavy_makeup}
   | lipstick (on <poss> lips)? {lipstick}
 unworn: <worn_one> | <worn_more>
 unworn_a: a <worn_one> | <worn_more>

@@ -118,7 +118,7 @@ seen: <feats> <shown> | <neglist> <shown>
 neglist: no <lackeds> {not}
 features: <poss> features include <feats>
 sign: there is no sign of <lackeds_a> {not} | there is no (<had_one> | <worn_one>) {not}
-  | there are no <had_more> {not}
+  | there are no (<had_more> | <worn_more>) {not}
 +clause: <subj.sg> <acts.sg> <tail>* | <subj.pl> <acts.pl> <tail>* | <about> (, with <feats>)* | <seen> | <features>
   | <sign>
 fronted: (<front> ,)? <clause>

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from oracle import Fault, check, faults_of_caption, read_caption
+from oracle import GRAMMAR, Fault, check, faults_of_caption, read_caption
 from oracle_answers import faults_of_answer
 from oracle_examples import BROKEN, EXCHANGES, TRUE, WOMAN
 from oracle_parser import SUPPOSED, Statement
@@ -54,7 +54,7 @@ SWAPS = {
 def test_a_sentence_is_true_of_its_value_false_of_others_and_unsupported_by_null(
     field: str, value: str | bool, text: str
 ) -> None:
-    known = _known(field, value)
+    known = _known(field)
     others = [v for v in TAXONOMY.fields[field].values if v != value]
     said = read_caption(text)
     about = [s for s in said.statements if s.attribute == field]
@@ -108,12 +108,12 @@ def test_an_answer_is_judged_with_its_question(
     question: str, answer: str, kind: str, attribute: str, sort: str | None
 ) -> None:
     faults = faults_of_answer(question, answer, kind, attribute, AttributeRecord(WOMAN))
-    assert ({f.sort for f in faults} or {None}) >= {sort}, faults
+    assert sort in {f.sort for f in faults} if sort else not faults, faults
 
 
 def test_every_flipped_field_is_caught_in_captions_that_state_it() -> None:
     caught: Counter[str] = Counter()
-    for record, seed in _records(400, start=77):
+    for record, seed in _records(240, start=77):
         said = [s for s in read_caption(write_caption(record, seed)).statements if s.attribute in TAXONOMY.fields]
         for statement in said:
             if record[statement.attribute] is None:
@@ -143,12 +143,28 @@ def test_a_word_turned_into_its_contrary_is_caught() -> None:
     assert len(tried) > 25
 
 
+def test_of_words_changed_at_random_all_but_a_few_are_caught() -> None:
+    """What is left are changes that stay true, as leaving out "young" does."""
+    rng, tried, caught = random.Random(0), 0, 0
+    words = sorted(w for w in GRAMMAR.words if w[0].isalpha())
+    for record, seed in _records(120, start=50_000):
+        text = write_caption(record, seed)
+        places = list(re.finditer(r"[\w'-]+", text))
+        for place in rng.choices(places, k=10):
+            new = rng.choice(("", f"{place[0]} {rng.choice(words)}", rng.choice(words)))
+            new = new[:1].upper() + new[1:] if place[0][0].isupper() else new
+            changed = re.sub(r" +(?=[ .,;])", "", text[: place.start()] + new + text[place.end() :])
+            tried += changed != text
+            caught += changed != text and bool(faults_of_caption(changed, record))
+    assert caught >= 0.97 * tried, f"{caught} of {tried}"
+
+
 def test_an_answer_is_caught_where_its_attribute_is_hidden_or_its_yes_is_no() -> None:
     caught: Counter[str] = Counter()
     for record, seed in _records(300, start=9_000):
         for q in ask_questions(record, seed, count=8):
-            label = TAXONOMY.labels.get(q.attribute)
-            field = label.field if label else q.attribute
+            name = q.attribute or ""
+            field = TAXONOMY.labels[name].field if name in TAXONOMY.labels else name
             if field in TAXONOMY.fields:
                 caught[q.kind] += 1
                 assert faults_of_answer(q.question, q.answer, q.kind, q.attribute, record.hide(field)), q
@@ -229,7 +245,7 @@ def _of_a_face(rng: random.Random) -> AttributeRecord:
     return sample_face(rng.randrange(2**31)).record
 
 
-def _known(field: str, value: str | bool) -> dict[str, str | bool]:
+def _known(field: str) -> dict[str, str | bool | None]:
     """What else has to be known of a record for `field` to have a value."""
     required = TAXONOMY.fields[field].requires
     return {required: True} if required else {}

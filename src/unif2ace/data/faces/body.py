@@ -30,6 +30,8 @@ def paint_body(canvas: Canvas, head: Head) -> None:
     shade = np.clip(0.86 - 0.42 * (x / 0.30) ** 2 + 0.40 * light * x / 0.26, 0.18, 1.05)
     shadow = np.clip(head.edge[:, at[0]] + 0.06 * light * x, 0, None)
     shade *= 1 - 0.62 * np.exp(-shadow / np.float32(0.085)) * (1 - smoothstep(y, 0.78, 0.95))
+    under = head.edge[:, at[0]] - 0.045
+    shade *= 1 + p.flag("double_chin") * (1 - smoothstep(A, 0.14, 0.24)) * (0.75 * ridge(under + 0.012, 0.030) - 0.40 * ridge(under - 0.030, 0.016))
     tendon = ridge(A - 0.055 - 0.16 * (0.86 - y), 0.016) * smoothstep(y, 0.68, 0.80)
     shade *= 1 - 0.16 * tendon * (0.4 + 0.6 * head.man)
     collarbone = ridge(y - 0.845 - 0.05 * A, 0.018) * smoothstep(A, 0.04, 0.10)

@@ -61,7 +61,7 @@ class _Eye:
         patch, p, x, y = self.patch, self.p, self.x, self.y
         makeup = p.flag("heavy_makeup")
         if makeup.any():
-            shade = ridge(y - self.upper + 0.026, 0.026) * np.clip(1.25 - x * x, 0, 1) * 0.72 * makeup
+            shade = ridge(y - self.upper + 0.030, 0.032) * np.clip(1.35 - x * x, 0, 1) * 0.88 * makeup
             patch.paint(p.one_of(SHADOWS, 15), shade)
         crease = self.upper * (1 - self.closed) - 0.03 * self.closed - 0.022
         patch.tint((0.55, 0.45, 0.43), ridge(y - crease, 0.0075) * self.inside * 0.5)
@@ -100,10 +100,10 @@ class _Eye:
     def _lashes(self, makeup: Array) -> None:
         patch, p, x, y = self.patch, self.p, self.x, self.y
         woman = 1 - self.head["man"]
-        thick = 0.0042 + 0.0020 * woman + 0.0042 * makeup + 0.0014 * self.closed
+        thick = 0.0042 + 0.0020 * woman + 0.0060 * makeup + 0.0014 * self.closed
         lash = thick * (1 + 0.7 * np.clip(x, -1, 1))
-        line = np.where(x > 0.85, self.upper - (x - 0.85) * 0.05 * woman, self.upper)
-        reach = 1.02 + 0.10 * np.maximum(woman, makeup)
+        line = np.where(x > 0.85, self.upper - (x - 0.85) * (0.05 * woman + 0.08 * makeup), self.upper)
+        reach = 1.02 + 0.10 * woman + 0.12 * makeup
         cover = np.clip(0.5 + (lash - np.abs(y - line + lash * 0.4)) / (patch.px * np.float32(1.1)), 0, 1)
         ends = np.clip((reach - np.abs(x)) * 20, 0, 1) * np.clip((1.02 + x * 0.98) * 30, 0, 1)
         patch.paint(INK * np.float32(0.6), cover * ends * 0.93)

@@ -25,15 +25,16 @@ def paint_facial_hair(canvas: Canvas, head: Head) -> None:
     n = {name: getattr(head, name)[which] for name in ("a", "mouth", "mouth_width", "open", "chin")}
     edge = head.edge[which, at[0], at[1]]
     inside = patch.cover(edge - 0.016 * p.flag("beard") - 0.010 * p.flag("goatee") + 0.006, 1.5)
-    grown = _grown(p, n, np.abs(P), P, Q)
-    fine = 0.5 + 0.5 * band(30.0, patch.px)
+    grown = _grown(p, n, np.abs(P), P, Q, np.abs(patch.U))
     across = np.where(Q < n["mouth"] - 0.02, P + (Q - 0.2) * np.sign(P) * 0.8, P * (1 - 0.6 * (Q - 0.3)))
-    strands = 0.5 + fine * 0.8 * (line_noise(across * 64 + Q * 11 + 77, p.offset) - 0.5)
-    fade = band(60.0, patch.px)
-    if fade.any():
-        strands = strands + fade * 0.6 * (line_noise(across * 140 + Q * 14, p.offset) - 0.5)
+    across = across + 0.012 * line_noise(Q * 14, p.offset)
+    strands = 0.5 + 0.55 * band(26.0, patch.px) * (line_noise(across * 26 + Q * 6 + 77, p.offset) - 0.5)
+    for frequency, weight in ((64.0, 0.5), (140.0, 0.5)):
+        fade = band(frequency, patch.px) * np.float32(weight)
+        if fade.any():
+            strands = strands + fade * (line_noise(across * frequency + Q * 12, p.offset) - 0.5)
     # The edge is feathered by the strands themselves, so that no outline shows.
-    alpha = smoothstep(grown + (strands - 0.5) * 0.42, 0.26, 0.74) * inside
+    alpha = smoothstep(grown + (strands - 0.5) * 0.30, 0.20, 0.85) * inside
     light = np.clip(0.95 + 0.5 * p.light(0) * P / 0.4, 0.5, 1.4) * p.nuisance("key")
     hair = p.colour("hair_colour", HAIR) * np.float32(0.9)
     patch.paint(hair * ((0.50 + 0.70 * strands) * light)[:, None] + np.float32(0.004), alpha * 0.95)
@@ -56,18 +57,18 @@ def _jaw(n: dict[str, Array], A: Array, P: Array, Q: Array) -> Array:
     return np.asarray(np.maximum(np.maximum(cheeks, chin), np.maximum(lip, corners)), np.float32)
 
 
-def _grown(p: Parameters, n: dict[str, Array], A: Array, P: Array, Q: Array) -> Array:
+def _grown(p: Parameters, n: dict[str, Array], A: Array, P: Array, Q: Array, across: Array) -> Array:
     opened, middle = n["open"], n["mouth"]
-    side = smoothstep(A, n["a"] - 0.115, n["a"] - 0.055) * smoothstep(Q, -0.24, -0.10)
+    side = smoothstep(across, n["a"] - 0.115, n["a"] - 0.040) * smoothstep(Q, -0.24, -0.10)
     lip = np.clip(1.5 * bump(P, Q, 0, middle - 0.068, 0.118, 0.023), 0, 1) * (1 - smoothstep(A, 0.19, 0.25))
     # A goatee is a tuft on the chin; with a moustache it closes to a ring around the mouth.
     u, v = A / np.float32(0.130), (Q - middle - opened - 0.165) / np.float32(0.105)
     tuft = 1 - smoothstep(np.sqrt(u * u + v * v), 0.55, 1.15)
     u, v = A / (n["mouth_width"] + 0.030), (Q - middle - 0.5 * opened - 0.012) / (0.105 + 0.5 * opened)
     ring = ridge(np.sqrt(u * u + v * v) - 1, 0.17) * p.flag("moustache") * (Q > middle - 0.07)
-    narrow = 0.052 - 0.13 * np.clip(Q + 0.05, 0, None)
-    strip = 1 - smoothstep(np.abs(A - n["a"] + 0.050), narrow * 0.5, narrow * 1.1 + 0.012)
-    burns = strip * smoothstep(Q, -0.26, -0.16) * (1 - smoothstep(Q, 0.09, 0.20))
+    narrow = 0.088 - 0.22 * np.clip(Q + 0.10, 0, None)
+    strip = smoothstep(across, n["a"] - narrow - 0.020, n["a"] - narrow + 0.020)
+    burns = strip * smoothstep(Q, -0.30, -0.20) * (1 - smoothstep(Q, 0.06, 0.21))
     whole = np.maximum(_jaw(n, A, P, Q), side * smoothstep(Q, -0.08, 0.06))
     grown = np.maximum(p.flag("beard") * whole, p.flag("goatee") * np.maximum(tuft, 0.9 * ring))
     grown = np.maximum(grown, p.flag("moustache") * lip)

@@ -184,6 +184,7 @@ class Hair:
         patch = self.canvas.patch(FULL, self.which)
         every = np.arange(len(self.which))
         alpha = patch.cover(np.maximum(self.outside, self.open), 1.8)
+        alpha *= 1 - 0.85 * self.style.short * smoothstep(self.V, -0.13, 0.06)
         near = np.exp(-np.clip(self.open, 0, None) / np.float32(0.035)) * (self.outside < 0.02)
         on_face = patch.cover(self.edge) * (1 - 0.5 * self.style.short)
         patch.tint((0.52, 0.42, 0.40), near * on_face * (1 - alpha) * 0.6)

@@ -9,7 +9,9 @@ import numpy as np
 from unif2ace.data.faces.canvas import Canvas, Patch
 from unif2ace.data.faces.head import Head
 from unif2ace.data.faces.noise import Array, band, plane_noise, ridge, smoothstep
-from unif2ace.data.faces.palette import HATS
+from unif2ace.data.faces.palette import HATS, linear
+
+_BADGE = linear("efe9dc")
 
 
 def paint_hat(canvas: Canvas, head: Head) -> None:
@@ -17,7 +19,7 @@ def paint_hat(canvas: Canvas, head: Head) -> None:
     shapes: dict[str, Callable[[Patch, Array], tuple[Array, Array]]] = {
         "beanie": _beanie, "cap": _cap, "wide-brimmed hat": _brimmed,
     }  # fmt: skip
-    at = (slice(0, int(canvas.size * 0.52)), slice(None))
+    at = (slice(0, int(canvas.size * 0.56)), slice(None))
     for kind, shape in shapes.items():
         which = canvas.p.where("hat_kind", kind)
         if not len(which):
@@ -25,6 +27,8 @@ def paint_hat(canvas: Canvas, head: Head) -> None:
         patch = canvas.patch(at, which)
         distance, light = shape(patch, head.a[which])
         _lay(patch, distance, light, patch.cover(head.edge[which, at[0], at[1]]))
+        if kind == "cap":
+            _badge(patch)
         canvas.put(patch, at, which)
 
 
@@ -38,49 +42,74 @@ def _lay(patch: Patch, distance: Array, light: Array, face: Array) -> None:
     patch.paint(colour * (light * round_ * grain * p.nuisance("key"))[:, None] + np.float32(0.004), patch.cover(distance, 1.2))
 
 
+def _ellipse(x: Array, y: Array, rx: Array | float, ry: Array | float) -> Array:
+    """Signed distance to an ellipse about the origin, to first order."""
+    u, v = x / rx, y / ry
+    r = np.sqrt(u * u + v * v)
+    u /= rx
+    v /= ry
+    return r * (r - 1) / (np.sqrt(u * u + v * v) + np.float32(1e-3))
+
+
 def _dome(U: Array, V: Array, half: Array, top: float, base: float) -> Array:
-    u, v = U / half, np.minimum(V - base, 0) / (base - top)
-    return (np.sqrt(u * u + v * v) - 1) * np.float32(0.5)
+    return _ellipse(U, np.minimum(V - base, 0), half, base - top)
 
 
 def _beanie(patch: Patch, a: Array) -> tuple[Array, Array]:
-    U, V, P, Q = patch.U, patch.V, patch.P, patch.Q
-    edge = -0.335 + 0.16 * P * P
-    distance = np.maximum(_dome(U, V, a + 0.065, -0.77, -0.16), Q - edge)
-    cuff = smoothstep(Q - edge + 0.155, -0.005, 0.005)
+    U, V, P, Q, p = patch.U, patch.V, patch.P, patch.Q, patch.p
+    edge = -0.335 + 1.35 * P * P
+    distance = np.maximum(_dome(U, V, a + 0.062, -0.775, -0.16), Q - edge)
+    up = Q - edge + np.float32(0.155)
+    cuff = smoothstep(up, -0.005, 0.005)
     around = np.arcsin(np.clip(U / (a + 0.10), -1, 1))
-    fade = band(14.0, patch.px)
-    ribs = 0.5 + 0.5 * fade * np.sin(around * 52)
+    ribs = 0.5 + 0.5 * band(14.0, patch.px) * np.sin(around * 52)
     rows = 0.5 + 0.5 * band(26.0, patch.px) * np.sin(V * 120)
-    light = 0.60 + 0.34 * ribs + 0.08 * rows * (1 - cuff) - 0.30 * ridge(Q - edge + 0.160, 0.014) + 0.10 * cuff
-    return distance, light
+    light = 0.62 + 0.34 * ribs + 0.08 * rows * (1 - cuff) - 0.32 * ridge(up + 0.006, 0.016) + 0.14 * cuff
+    bobble = p.numbers([1.0 if f.nuisance.jitter[29] > 0.3 else 0.0 for f in p.faces])
+    y = V + np.float32(0.80)
+    fluff = 0.030 * (plane_noise(U * 34, V * 34, p.offset) - 0.5)
+    ball = np.sqrt(U * U + y * y) - 0.082 + fluff
+    on_ball = patch.cover(ball) * bobble
+    light = light + on_ball * (0.95 + 9.0 * fluff - 2.2 * y - light)
+    return np.where(bobble > 0, np.minimum(distance, ball), distance), light
 
 
 def _cap(patch: Patch, a: Array) -> tuple[Array, Array]:
     U, V, P, Q = patch.U, patch.V, patch.P, patch.Q
-    edge = -0.350 + 0.12 * P * P
-    crown = np.maximum(_dome(U, V, a + 0.065, -0.755, -0.16), Q - edge)
-    x = U - patch.p.nuisance("yaw") * np.float32(0.17)
-    lower = -0.255 - 0.55 * x * x
-    upper = -0.405 + 0.10 * x * x
-    peak = np.maximum(np.maximum(Q - lower, upper - Q), np.abs(x) - 0.46)
+    x = U - patch.p.nuisance("yaw") * np.float32(0.15)
+    upper, lower = -0.435 + 0.62 * x * x, -0.290 + 0.24 * x * x
+    peak = np.maximum(np.maximum(Q - lower, upper - Q), _ellipse(x, Q + 0.33, 0.475, 0.30))
+    crown = np.maximum(_dome(U, V, a + 0.060, -0.775, -0.20), Q + 0.300 - 0.9 * P * P)
     on_peak = patch.cover(peak)
     t = (Q - upper) / np.maximum(lower - upper, 0.02)
-    seams = ridge(P, 0.007) + ridge(np.abs(P) - 0.24 - 0.25 * (V + 0.4), 0.007)
-    body = 0.88 - 0.20 * seams - 0.35 * np.exp(-np.clip(upper - Q, 0, None) / np.float32(0.03))
-    light = body + on_peak * (1.02 - 0.62 * t - body) + on_peak * 0.25 * ridge(t - 0.12, 0.12)
-    return np.minimum(crown, peak), light
+    seams = ridge(np.abs(P) - 0.20 + 0.16 * (V + 0.4), 0.007) + ridge(np.abs(P) - 0.40, 0.007)
+    body = 0.90 - 0.22 * seams - 0.42 * np.exp(-np.clip(upper - Q, 0, None) / np.float32(0.028))
+    button = np.sqrt(P * P * 0.5 + (V + 0.772) ** 2) - 0.022
+    peak_light = 1.05 - 0.50 * t + 0.25 * ridge(t - 0.10, 0.10) - 0.22 * ridge(t - 0.86, 0.03)
+    return np.minimum(np.minimum(crown, peak), button), body + on_peak * (peak_light - body)
+
+
+def _badge(patch: Patch) -> None:
+    p = patch.p
+    shown = p.numbers([1.0 if f.nuisance.jitter[28] > -0.3 else 0.0 for f in p.faces])
+    P, y = patch.P, patch.Q + np.float32(0.555)
+    shape = _ellipse(P, y, 0.075, 0.055)
+    patch.paint(_BADGE * np.float32(0.85), patch.cover(shape) * shown)
+    colour = p.one_of(HATS, 29)
+    patch.paint(colour, patch.cover(_ellipse(P, y, 0.040, 0.028)) * shown)
 
 
 def _brimmed(patch: Patch, a: Array) -> tuple[Array, Array]:
     U, V = patch.U, patch.V
-    y = V + np.float32(0.375) - 0.10 * U * U
-    brim = (np.sqrt((U / 0.90) ** 2 + (y / 0.095) ** 2) - 1) * np.float32(0.095)
+    y = V + np.float32(0.375) - 0.13 * U * U
+    brim = _ellipse(U, y, 0.84, 0.092)
     u, v = U / (a + 0.035), np.minimum(V + 0.38, 0) / np.float32(0.42)
-    crown = np.maximum((np.sqrt(np.sqrt(u**4 + v**4)) - 1) * np.float32(0.4), V + 0.34)
+    u *= u
+    v *= v
+    crown = np.maximum((np.sqrt(np.sqrt(u * u + v * v)) - 1) * np.float32(0.4), V + 0.34)
     on_brim = patch.cover(brim)
-    band_ = smoothstep(V, -0.575, -0.565) * (1 - on_brim)
+    ribbon = smoothstep(V, -0.575, -0.565) * (1 - on_brim)
     top = 0.88 - 0.22 * ridge(U, 0.10) * smoothstep(-V, 0.66, 0.78)
-    body = top * (1 - 0.62 * band_)
-    rim = 0.62 - 0.36 * np.clip(y / 0.095, -1, 1) + 0.22 * ridge(y + 0.085, 0.02)
+    body = top * (1 - 0.62 * ribbon)
+    rim = 0.62 - 0.36 * np.clip(y / 0.092, -1, 1) + 0.22 * ridge(y + 0.082, 0.02)
     return np.minimum(crown, brim), body + on_brim * (rim - body)

@@ -45,7 +45,7 @@ class _Mouth:
         x = self.x = patch.P / self.width
         round_ = np.clip(1 - x * x, 0, 1)
         root = np.sqrt(round_)
-        size = (0.86 + 0.78 * p.flag("full_lips") + 0.06 * p.body(15)) * (1.06 - 0.18 * head["man"])
+        size = (0.82 + 0.95 * p.flag("full_lips") + 0.06 * p.body(15)) * (1.06 - 0.18 * head["man"])
         line = self.line = self.middle - self.lift * (x * x - 0.35) + 0.004 * ridge(x, 0.16)
         laugh = p.flag("laugh")
         self.up = line - self.open * (0.30 * root * (1 - laugh) + 0.12 * round_ * laugh)
@@ -108,8 +108,9 @@ class _Mouth:
     def _tongue_out(self, out: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> None:
         patch, p = self.patch, self.p.take(out)
         x, Q = patch.P[out], patch.Q[out]
-        top, half = self.up[out] + self.open[out] * 0.55, np.float32(0.062)
-        bottom = self.down[out].min(axis=(1, 2), keepdims=True) + 0.105 + 0.006 * p.body(16)
+        half = np.float32(0.066)
+        top = self.middle[out] + self.open[out] * 0.45
+        bottom = top + 0.155 + 0.006 * p.body(16)
         v = (Q - top) / (bottom - top)
         width = half * np.sqrt(np.clip(1 - np.clip(v - 0.45, 0, 1) ** 2 * 3.3, 0, 1))
         distance = np.maximum(np.maximum(np.abs(x) - width, top - Q), (v - 1) * (bottom - top))

@@ -81,15 +81,15 @@ def _draw(faces: Sequence[Face], size: int) -> Array:
 
 
 def _finish(image: Array, faces: Sequence[Face], supersample: int, noise: bool) -> NDArray[np.uint8]:
-    """Film curve, sRGB, averaging, grain; to (B, size, size, 3)."""
-    np.clip(image, 0, None, out=image)
-    image = image * (1 + np.float32(0.12) * image) / (1 + np.float32(0.20) * image) * np.float32(1.05)
-    np.clip(image, 0, 1, out=image)
-    image **= np.float32(1 / 2.2)
+    """Averaging in linear light, film curve, sRGB, grain; to (B, size, size, 3)."""
     if supersample > 1:
         batch, channels, side, _ = image.shape
         size = side // supersample
         image = image.reshape(batch, channels, size, supersample, size, supersample).mean((3, 5))
+    np.clip(image, 0, None, out=image)
+    image = image * (1 + np.float32(0.12) * image) / (1 + np.float32(0.20) * image) * np.float32(1.05)
+    np.clip(image, 0, 1, out=image)
+    image **= np.float32(1 / 2.2)
     image = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
     if noise:
         for picture, face in zip(image, faces, strict=True):

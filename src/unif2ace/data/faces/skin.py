@@ -77,7 +77,7 @@ def _folds(H: Array, patch: Patch, head: Head, A: Array) -> None:
     if len(bags):
         a, q = A[bags], Q[bags]
         under = ridge(q - 0.060 + 4.0 * (a - 0.19) ** 2, 0.012) * smoothstep(a, 0.09, 0.14) * (1 - smoothstep(a, 0.25, 0.30))
-        H[bags] += 0.034 * bump(a, q, 0.19, 0.026, 0.075, 0.020) - 0.034 * under
+        H[bags] += 0.040 * bump(a, q, 0.19, 0.026, 0.075, 0.020) - 0.042 * under
     double = p.where("double_chin", True)
     if len(double):
         crease = ridge(Q[double] - (head.chin[double] - 0.070) + 1.1 * P[double] ** 2, 0.013)
@@ -148,6 +148,7 @@ def _light(patch: Patch, head: Head, A: Array, height: Array, colour: Array) -> 
     hollow -= 0.34 * bump(P, Q, -0.02 * light, tip + 0.075, 0.055 * ns, 0.018)
     hollow -= 0.18 * bump(A, Q, 0.072 * ns, tip + 0.02, 0.02, 0.03)
     hollow -= 0.2 * bump(P, Q, 0, head.mouth + 0.085 + head.open, 0.07, 0.018)
+    _deepen(hollow, patch, head, A)
     key, ambient = p.nuisance("key"), p.nuisance("ambient")
     soft = ambient * (0.62 + 0.38 * inverse) * np.float32(0.74)
     dark = p.choice("skin_tone", {"dark": 1.0, "brown": 0.5})
@@ -164,6 +165,26 @@ def _light(patch: Patch, head: Head, A: Array, height: Array, colour: Array) -> 
         diffuse = np.clip((facing + wrap) / (1 + wrap), 0, 1)
         colour[:, c] *= hollow * (key * (1 + 0.10 * dark) * diffuse + soft * np.float32(_AMBIENT[c]))
         colour[:, c] += gloss * np.float32((1, 0.97, 0.94)[c]) + rim * base[:, c]
+
+
+def _deepen(hollow: Array, patch: Patch, head: Head, A: Array) -> None:
+    """Shadows of creases that the height field alone would leave too faint in a small picture."""
+    p, P, Q = patch.p, patch.P, patch.Q
+    if len(on := p.where("bags_under_eyes", True)):
+        a, q = A[on], Q[on]
+        crease = ridge(q - 0.056 + 4.0 * (a - 0.19) ** 2, 0.020) * smoothstep(a, 0.08, 0.14) * (1 - smoothstep(a, 0.25, 0.31))
+        hollow[on] -= 0.30 * crease
+    if len(on := p.where("high_cheekbones", True)):
+        hollow[on] -= 0.24 * bump(A[on], Q[on], 0.275, 0.245, 0.055, 0.075)
+        hollow[on] += 0.12 * bump(A[on], Q[on], 0.275, 0.085, 0.070, 0.035)
+    if len(on := p.where("frown", True)):
+        hollow[on] -= 0.42 * bump(A[on], Q[on], 0.032, -0.165, 0.011, 0.042)
+    if len(on := p.where("double_chin", True)):
+        arc = ridge(Q[on] - (head.chin[on] - 0.066) + 1.1 * P[on] ** 2, 0.015)
+        hollow[on] -= 0.34 * arc * (1 - smoothstep(A[on], 0.15, 0.23))
+    if len(on := p.where("make_a_face", True)):
+        lines = ridge(np.abs(Q[on] + 0.045) - 0.028, 0.010) + ridge(Q[on] + 0.045, 0.010)
+        hollow[on] -= 0.34 * lines * (1 - smoothstep(A[on], 0.03, 0.07))
 
 
 def _direction(p: Parameters, halfway: float) -> tuple[Array, Array, Array]:
