@@ -23,9 +23,9 @@ from collections import Counter
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-from unif2ace.data.faces import render, sample_face
 
 from unif2ace.data.attributes import TAXONOMY
+from unif2ace.data.faces import render, sample_face
 from unif2ace.data.language import ask_questions, compose_caption, write_caption
 
 plt.rcParams["figure.dpi"] = 110

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -123,13 +124,15 @@ class FaceDataModule(pl.LightningDataModule):
 
     def _loader(self, readers: list[ShardReader], schedule: TrainSchedule | EvaluationSchedule) -> StatefulDataLoader:
         drops = DropLog(self.max_drop_fraction)
-        return StatefulDataLoader(
-            RowDataset([TolerantReader(r, drops) for r in readers], list(self.views.values()), self.seed),
-            batch_sampler=ScheduleSampler(schedule),
-            collate_fn=Collate(self.text_tokenizer, self.max_text_tokens),
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*set_vital.*")  # torchdata calls what torch deprecates
+            return StatefulDataLoader(
+                RowDataset([TolerantReader(r, drops) for r in readers], list(self.views.values()), self.seed),
+                batch_sampler=ScheduleSampler(schedule),
+                collate_fn=Collate(self.text_tokenizer, self.max_text_tokens),
+                num_workers=self.num_workers,
+                persistent_workers=self.num_workers > 0,
+            )
 
     def transfer_batch_to_device(self, batch: Batch, device: Any, dataloader_idx: int) -> Batch:
         """Moves a batch to the device."""
