@@ -47,14 +47,15 @@ def _then(first: Callable[[Sequence[Fact]], bool], last: Slot) -> Callable[[Sequ
 
 
 def _but_no(slot: Slot) -> Callable[[Sequence[Fact]], bool]:
-    """Facts that fit a slot, then some absences."""
+    """Facts that fit a slot, then some absences of what is likewise worn, or likewise had."""
+    worn = slot == "worn"
 
     def fits(facts: Sequence[Fact]) -> bool:
         absent = [f.fits("absent") for f in facts]
         return (
             0 < sum(absent) < len(facts)
             and absent == sorted(absent)
-            and all(f.fits(slot) for f in facts if not f.fits("absent"))
+            and all((f.theme in ("wear", "makeup")) == worn if f.fits("absent") else f.fits(slot) for f in facts)
         )
 
     return fits
