@@ -56,8 +56,8 @@ def _hush() -> None:
         warnings.filterwarnings("ignore", message=message)
     no_tips = logging.Filter()
     no_tips.filter = lambda record: "Tip:" not in record.getMessage()  # type: ignore[method-assign]
-    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch"):
-        logging.getLogger(name).addFilter(no_tips)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(no_tips)
+    logging.getLogger("lightning.pytorch").handlers.clear()  # its messages reach the root's handlers as well
 
 
 def main() -> None:
