@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -259,3 +261,53 @@ def test_the_trainer_resumes_at_the_very_next_row(folder: Path, tmp_path: Path, 
     _trainer(tmp_path, 18).fit(resumed, datamodule=_data(folder), ckpt_path=tmp_path / "place.ckpt", weights_only=True)
     assert first.seen + resumed.seen == whole.seen
     assert torch.equal(resumed.layer.weight, whole.layer.weight)
+
+
+RANKS = """
+import sys, torch, lightning.pytorch as pl
+from unif2ace.data.datamodule import FaceDataModule
+from unif2ace.data.datasets.shards import ShardDataset
+from unif2ace.data.views.image import ImageView
+
+folder, out = sys.argv[1:]
+
+
+class Recorder(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 1)
+        self.seen, self.checked = [], []
+
+    def training_step(self, batch, _):
+        self.seen += list(batch.keys)
+        return self.layer(batch.image.float().mean((2, 3))).mean()
+
+    def validation_step(self, batch, _):
+        self.checked += [key for key, valid in zip(batch.keys, batch.valid.tolist()) if valid]
+
+    def on_fit_end(self):
+        torch.save([self.seen, self.checked], f"{out}/rank{self.global_rank}.pt")
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=1e-4)
+
+
+data = FaceDataModule({"a": ShardDataset(folder)}, {"image": ImageView(rows=10)})
+quiet = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
+trainer = pl.Trainer(max_epochs=1, accelerator="cpu", devices=2, strategy="ddp", num_sanity_val_steps=0,
+                     use_distributed_sampler=False, default_root_dir=out, **quiet)
+trainer.fit(Recorder(), datamodule=data)
+"""
+
+
+def test_two_processes_of_the_trainer_share_an_epoch(folder: Path, tmp_path: Path):
+    script = tmp_path / "ranks.py"
+    script.write_text(RANKS)
+    command = [sys.executable, str(script), str(folder), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (seen, checked), (other_seen, other_checked) = (torch.load(tmp_path / f"rank{rank}.pt") for rank in range(2))
+    assert len(seen) == len(other_seen) == NUM_TRAIN // 2
+    assert not set(seen) & set(other_seen)
+    assert sorted(seen + other_seen) == [f"a-{n:04d}" for n in range(NUM_TRAIN)]
+    assert sorted(checked + other_checked) == [f"a-{n:04d}" for n in range(1000, 1000 + NUM_VAL)]
