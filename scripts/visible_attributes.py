@@ -2,7 +2,7 @@
 
     python scripts/visible_attributes.py RUN [RUN ...]
 
-Each RUN is the folder of an `unif2ace-train` run of the attribute classifier; columns for each, as Markdown. An attribute
+Each RUN is the folder of an `unif2ace-train` run of the attribute classifier; it gets its columns. An attribute
 that it cannot find in faces that were drawn with it is not drawn well enough, or does not survive the size.
 """
 

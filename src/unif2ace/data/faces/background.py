@@ -36,10 +36,10 @@ def paint_background(canvas: Canvas) -> None:
 def _outdoors(canvas: Canvas, number: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     draw = np.random.default_rng([3, canvas.p.faces[number].nuisance.seed])
     Y, X = canvas.Y[0], canvas.X[0]
-    horizon = np.float32(draw.uniform(-0.35, 0.15))
+    horizon = draw.uniform(-0.35, 0.15)
     near, far = smoothstep(Y, horizon - 0.4, horizon + 0.4), smoothstep(Y, horizon + 0.2, 1.1)
     hue = np.float32(draw.uniform(0.8, 1.2))
-    out = np.empty((3, *Y.shape[:1], X.shape[1]), np.float32)
+    out = np.empty((3, canvas.size, canvas.size), np.float32)
     for c in range(3):
         trees = _TREES[c] * (hue if c == 0 else 1)
         out[c] = (_SKY[c] * (1 - near) + trees * near) * (1 - far) + _GROUND[c] * far
@@ -49,7 +49,7 @@ def _outdoors(canvas: Canvas, number: int) -> np.ndarray[tuple[int, ...], np.dty
         dot, strength = _DOTS[draw.integers(len(_DOTS))], np.float32(draw.uniform(0.12, 0.4))
         rows = slice(max(0, int((cy - r * 1.3 + 1) * size / 2)), max(0, int((cy + r * 1.3 + 1) * size / 2) + 1))
         cols = slice(max(0, int((cx - r * 1.3 + 1) * size / 2)), max(0, int((cx + r * 1.3 + 1) * size / 2) + 1))
-        distance = np.sqrt((X[rows, cols] - cx) ** 2 + (Y[rows, cols] - cy) ** 2) / np.float32(r)
+        distance = np.sqrt((X[:, cols] - cx) ** 2 + (Y[rows] - cy) ** 2) / np.float32(r)
         alpha = (1 - smoothstep(distance.astype(np.float32), 0.72, 1.22)) * strength
         for c in range(3):
             out[c, rows, cols] += alpha * (dot[c] - out[c, rows, cols])

@@ -2,7 +2,7 @@
 
 Frame coordinates run from -1 to 1. The face's own (U, V) are moved, turned and scaled with the head; (P, Q) also follow
 the turn of its surface, so that features slide over it as it turns. In both the eyes lie near V = -0.06, the chin
-near 0.6, the crown near -0.64. Shapes: B faces, h and w pixels of a window.
+near 0.6, the crown near -0.64. Shapes: B faces, h and w pixels of a window, S pixels of a side.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,39 +22,31 @@ from unif2ace.data.faces.parameters import Parameters
 PIVOT = 0.25
 """The V about which a tilted head turns."""
 _DEPTH_X, _DEPTH_Y = 0.2, 0.12  # how far features slide at full yaw and pitch
+_WIDTH, _HEIGHT = 0.55, 0.75  # half axes of the ellipsoid on which they slide
 
-Window = tuple[slice, slice]
-FULL: Window = (slice(None), slice(None))
+Index = NDArray[np.intp]
+Box = tuple[float, float, float, float]
+"""A place of the face: centre to the right and downwards, half width, half height."""
 
 
 @lru_cache(maxsize=256)
-def window(size: int, cx: float, cy: float, rx: float, ry: float) -> Window:
-    """Rows and columns that hold a box of the face in every pose within the bounds.
-
-    It depends on no particular face, so that a face's pixels do not depend on what else is in its batch.
-
-    Args:
-        size: Side of the picture in pixels.
-        cx: Centre of the box to the right.
-        cy: Centre of the box downwards.
-        rx: Half its width.
-        ry: Half its height.
-    """
-    xs, ys = [], []
-    keys = ("scale", "dx", "dy", "yaw", "pitch", "roll")
-    for scale, dx, dy, yaw, pitch, roll in product(*(BOUNDS[k] for k in keys)):
+def _reach(size: int, box: Box) -> tuple[int, int]:
+    """Height and width in pixels of a window that holds a box around its centre in every pose within the bounds."""
+    cx, cy, rx, ry = box
+    x, y = 0.0, 0.0
+    for scale, yaw, pitch, roll in product(*(BOUNDS[k] for k in ("scale", "yaw", "pitch", "roll"))):
+        u0, v0 = _slide(cx, cy, yaw, pitch)
         for px, py in product((cx - rx, cx + rx), (cy - ry, cy + ry)):
-            depth = max(0.0, 1 - (px / 0.55) ** 2 - (py / 0.75) ** 2) ** 0.5
-            u, v = px + yaw * _DEPTH_X * depth, py + pitch * _DEPTH_Y * depth - PIVOT
-            xs.append((u * np.cos(roll) - v * np.sin(roll)) * scale + dx)
-            ys.append((u * np.sin(roll) + v * np.cos(roll) + PIVOT) * scale + dy)
+            u, v = _slide(px, py, yaw, pitch)
+            x = max(x, abs((u - u0) * np.cos(roll) - (v - v0) * np.sin(roll)) * scale)
+            y = max(y, abs((u - u0) * np.sin(roll) + (v - v0) * np.cos(roll)) * scale)
+    return min(size, int(np.ceil(y * size)) + 2), min(size, int(np.ceil(x * size)) + 2)
 
-    def span(low: float, high: float) -> slice:
-        first = int(np.floor((low + 1) * size / 2)) - 1
-        last = int(np.ceil((high + 1) * size / 2)) + 1
-        return slice(max(0, first), min(size, last))
 
-    return span(min(ys), max(ys)), span(min(xs), max(xs))
+def _slide(x: float, y: float, yaw: float, pitch: float) -> tuple[float, float]:
+    """Where on the head a place of its surface lies."""
+    depth = max(0.0, 1 - (x / _WIDTH) ** 2 - (y / _HEIGHT) ** 2) ** 0.5
+    return x + yaw * _DEPTH_X * depth, y + pitch * _DEPTH_Y * depth
 
 
 @dataclass
@@ -68,6 +61,8 @@ class Patch:
         P: To the right on the face's surface.
         Q: Downwards on the face's surface.
         px: Size of a pixel on the face, (B, 1, 1).
+        index: Where in arrays (B, S, S) the window lies.
+        fine: Samples to a side of each of the picture's pixels.
     """
 
     image: Array
@@ -77,25 +72,57 @@ class Patch:
     P: Array
     Q: Array
     px: Array
+    index: Any
+    fine: int = 1
 
-    def cover(self, distance: Array, soft: float = 1.0) -> Array:
-        """Share of a pixel that lies inside an edge, from the signed distance to it."""
-        return np.clip(np.float32(0.5) - distance / (self.px * np.float32(soft)), 0, 1)
+    def crop(self, field: Array) -> Array:
+        """The window's part of an array (B, S, S) of the canvas."""
+        return _finer(field[self.index], self.fine)
+
+    def cover(self, distance: Array, blur: Array | float = 0.0) -> Array:
+        """Share of a pixel inside an edge, from the signed distance to it; `blur` is the width of a soft edge."""
+        width = self.px if isinstance(blur, float) and not blur else np.sqrt(self.px * self.px + blur * blur)
+        out = distance / -width
+        out += np.float32(0.5)
+        return np.clip(out, 0, 1, out=out)
+
+    def strip(self, distance: Array, half: Array | float) -> Array:
+        """Share of a pixel covered by a line, from the distance to its middle: thin lines get paler, not wider."""
+        near = np.abs(distance)
+        inner = np.clip((half - near) / self.px + np.float32(0.5), 0, 1)
+        return inner - np.clip(np.float32(0.5) - (half + near) / self.px, 0, 1)
 
     def paint(self, colour: Array, alpha: Array) -> None:
         """Lays a colour over: `colour` (3,), (B, 3, 1, 1) or (B, 3, h, w), `alpha` (B, h, w)."""
-        for c in range(3):
-            layer = self.image[:, c]
-            layer += alpha * (_channel(colour, c) - layer)
+        change = (colour[:, None, None] if colour.ndim == 1 else colour) - self.image
+        change *= alpha[:, None]
+        self.image += change
 
     def tint(self, colour: tuple[float, float, float], alpha: Array) -> None:
         """Multiplies by a colour where `alpha` is 1, and less where it is less."""
-        for c in range(3):
-            self.image[:, c] *= 1 + alpha * np.float32(colour[c] - 1)
+        factor = alpha[:, None] * np.array([c - 1 for c in colour], np.float32)[:, None, None]
+        factor += 1
+        self.image *= factor
 
 
-def _channel(colour: Array, c: int) -> Array | np.float32:
-    return colour[:, c] if colour.ndim == 4 else np.float32(colour[c])
+def _finer(pixels: Array, fine: int) -> Array:
+    """Each pixel of (..., h, w) repeated to a square."""
+    return pixels if fine == 1 else pixels.repeat(fine, -1).repeat(fine, -2)
+
+
+def _pose(p: Parameters, x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+    """U, V, P and Q of places relative to the body."""
+    roll = p.nuisance("roll")
+    cos, sin = np.cos(roll), np.sin(roll)
+    v = y - np.float32(PIVOT)
+    U = x * cos + v * sin
+    V = v * cos - x * sin
+    V += np.float32(PIVOT)
+    depth = 1 - (U / np.float32(_WIDTH)) ** 2 - (V / np.float32(_HEIGHT)) ** 2
+    depth = np.sqrt(np.maximum(depth, 0, out=depth), out=depth)
+    P = U - (p.nuisance("yaw") * np.float32(_DEPTH_X)) * depth
+    Q = V - (p.nuisance("pitch") * np.float32(_DEPTH_Y)) * depth
+    return U, V, P, Q
 
 
 class Canvas:
@@ -110,37 +137,72 @@ class Canvas:
         self.p, self.size = p, size
         self.image = np.empty((len(p.faces), 3, size, size), np.float32)
         axis = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(2 / size) - 1
-        self.X, self.Y = (a[None] for a in np.meshgrid(axis, axis))
-        scale, roll = p.nuisance("scale"), p.nuisance("roll")
-        self.px = np.float32(2 / size) / scale
-        self.x, self.y = (self.X - p.nuisance("dx")) / scale, (self.Y - p.nuisance("dy")) / scale
-        cos, sin = np.cos(roll), np.sin(roll)
-        v = self.y - np.float32(PIVOT)
-        self.U = self.x * cos + v * sin
-        self.V = v * cos - self.x * sin + np.float32(PIVOT)
-        depth = 1 - (self.U / np.float32(0.55)) ** 2 - (self.V / np.float32(0.75)) ** 2
-        depth = np.sqrt(np.clip(depth, 0, None))
-        self.P = self.U - p.nuisance("yaw") * np.float32(_DEPTH_X) * depth
-        self.Q = self.V - p.nuisance("pitch") * np.float32(_DEPTH_Y) * depth
+        self.X, self.Y = axis[None, None, :], axis[None, :, None]
+        self.px = np.float32(2 / size) / p.nuisance("scale")
+        self.x, self.y = self._body(p, self.X, self.Y)
+        self.U, self.V, self.P, self.Q = _pose(p, self.x, self.y)
 
-    def window(self, cx: float, cy: float, rx: float, ry: float) -> Window:
-        """The window of a box of the face at this size."""
-        return window(self.size, cx, cy, rx, ry)
+    def _body(self, p: Parameters, X: Array, Y: Array) -> tuple[Array, Array]:
+        scale = p.nuisance("scale")
+        return (X - p.nuisance("dx")) / scale, (Y - p.nuisance("dy")) / scale
 
-    def rows_below(self, y: float) -> slice:
-        """Rows that hold everything below a height of the body in every pose within the bounds."""
-        low = y * min(BOUNDS["scale"]) if y > 0 else y * max(BOUNDS["scale"])
-        return slice(max(0, int(np.floor((low + BOUNDS["dy"][0] + 1) * self.size / 2)) - 1), self.size)
+    def rows(self, low: float, high: float = 9.0) -> slice:
+        """Rows that hold everything between two heights of an upright body in every pose within the bounds."""
+        (small, large), (up, down) = BOUNDS["scale"], BOUNDS["dy"]
+        first = low * (small if low > 0 else large) + up
+        last = high * (large if high > 0 else small) + down
+        half = self.size / 2
+        return slice(max(0, int((first + 1) * half) - 1), min(self.size, int((last + 1) * half) + 2))
 
-    def patch(self, at: Window = FULL, which: NDArray[np.intp] | None = None) -> Patch:
-        """All faces in a window, or copies of some of them: `put` brings those back."""
-        if which is None or len(which) == len(self.p.faces):
-            arrays = (a[:, at[0], at[1]] for a in (self.U, self.V, self.P, self.Q))
-            return Patch(self.image[:, :, at[0], at[1]], self.p, *arrays, self.px)
-        arrays = (a[which, at[0], at[1]] for a in (self.U, self.V, self.P, self.Q))
-        return Patch(self.image[which, :, at[0], at[1]], self.p.take(which), *arrays, self.px[which])
+    def patch(self, rows: slice | None = None, which: Index | None = None) -> Patch:
+        """All faces in some rows, or copies of some of them: `put` brings those back."""
+        every = which is None or len(which) == len(self.p.faces)
+        index: Any = (slice(None) if every else which, rows or slice(None))
+        p, px = (self.p, self.px) if which is None or every else (self.p.take(which), self.px[which])
+        image = self.image[index[0], :, index[1]]
+        return Patch(image, p, self.U[index], self.V[index], self.P[index], self.Q[index], px, index)
 
-    def put(self, patch: Patch, at: Window, which: NDArray[np.intp]) -> None:
-        """Brings painted copies back."""
-        if len(which) != len(self.p.faces):
-            self.image[which, :, at[0], at[1]] = patch.image
+    def window(self, box: Box, which: Index | None = None, fine: int = 1) -> Patch:
+        """Copies of some faces, or all, in a box of the face, with `fine` samples to a side of each pixel."""
+        chosen = np.arange(len(self.p.faces)) if which is None else which
+        index = self._window(box, chosen)
+        image = _finer(self.image[index[0], :, index[1], index[2]].transpose(0, 3, 1, 2), fine)
+        image = np.ascontiguousarray(image)
+        if fine == 1:
+            p, px = self.p.take(chosen), self.px[chosen]
+            return Patch(image, p, self.U[index], self.V[index], self.P[index], self.Q[index], px, index)
+        p, px = self.p.take(chosen), self.px[chosen] / fine
+        inside = ((np.arange(fine, dtype=np.float32) + np.float32(0.5)) / fine)[None, None, :]
+        columns, rows = (
+            (i.reshape(len(chosen), -1, 1) + inside).reshape(len(chosen), -1).astype(np.float32)
+            * np.float32(2 / self.size)
+            - 1
+            for i in (index[2], index[1])
+        )
+        return Patch(image, p, *_pose(p, *self._body(p, columns[:, None, :], rows[:, :, None])), px, index, fine)
+
+    def _window(self, box: Box, which: Index) -> tuple[Index, Index, Index]:
+        """Where each face has the box: indices (B, 1, 1), (B, h, 1), (B, 1, w)."""
+        height, width = _reach(self.size, box)
+        top, left = [], []
+        for face in (self.p.faces[i].nuisance for i in which):
+            u, v = _slide(box[0], box[1], face.yaw, face.pitch)
+            cos, sin = np.cos(face.roll), np.sin(face.roll)
+            x = (u * cos - (v - PIVOT) * sin) * face.scale + face.dx
+            y = (u * sin + (v - PIVOT) * cos + PIVOT) * face.scale + face.dy
+            left.append(min(max(round((x + 1) * self.size / 2 - width / 2), 0), self.size - width))
+            top.append(min(max(round((y + 1) * self.size / 2 - height / 2), 0), self.size - height))
+        rows = np.array(top)[:, None, None] + np.arange(height)[None, :, None]
+        columns = np.array(left)[:, None, None] + np.arange(width)[None, None, :]
+        return which[:, None, None], rows, columns
+
+    def put(self, patch: Patch) -> None:
+        """Brings what was painted back to the canvas."""
+        if len(patch.index) == 3:
+            image, n = patch.image, patch.fine
+            if n > 1:
+                batch, channels, height, width = image.shape
+                image = image.reshape(batch, channels, height // n, n, width // n, n).mean((3, 5))
+            self.image[patch.index[0], :, patch.index[1], patch.index[2]] = image.transpose(0, 2, 3, 1)
+        elif not np.shares_memory(patch.image, self.image):
+            self.image[patch.index[0], :, patch.index[1]] = patch.image

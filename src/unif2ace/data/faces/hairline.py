@@ -13,19 +13,18 @@ if TYPE_CHECKING:
     from unif2ace.data.faces.hair import Style
 
 
-def opening(
-    p: Parameters, style: Style, P: Array, Q: Array, U: Array, V: Array, a: Array, edge: Array
-) -> Array:
+def opening(p: Parameters, style: Style, P: Array, Q: Array, U: Array, V: Array, a: Array, edge: Array) -> Array:
     """Distance into the opening: positive where the face is free of hair, negative under hair, (B, h, w)."""
     A = np.abs(P)
     below = Q - _hairline(p, style, P, A, a)
     short = _short_side(p, U, V, a)
     fall = _curtain(style, A, V, a)
     side = np.where(style.fall > 0, fall, short)
-    free = np.minimum(below, side)
+    free: Array = np.minimum(below, side)
     # Above the ears no skin shows between the face and its hair.
     seam = np.maximum(-edge - 0.014, V - 0.04 + 0.10 * style.tucked)
-    return np.minimum(free, seam)
+    np.minimum(free, seam, out=free)
+    return free
 
 
 def _hairline(p: Parameters, style: Style, P: Array, A: Array, a: Array) -> Array:
@@ -42,18 +41,27 @@ def _hairline(p: Parameters, style: Style, P: Array, A: Array, a: Array) -> Arra
     draped = high - 0.02 + 0.62 * apart * np.sqrt(apart + np.float32(1e-4)) + 0.25 * apart * apart
     parted = (1 - style.swept) * (1 - receding) * (1 - style.bangs)
     forehead = forehead + parted * (0.25 + 0.75 * style.fall) * np.maximum(draped - forehead, 0)
-    fringe = -0.205 + 0.014 * p.jitter(23) + 0.22 * A * A + 0.10 * P * np.sign(p.jitter(17)) * (np.abs(p.jitter(17)) > 0.8)
-    return np.where(style.bangs > 0, np.maximum(forehead, fringe), forehead)
+    fringe = (
+        -0.205 + 0.014 * p.jitter(23) + 0.22 * A * A + 0.10 * P * np.sign(p.jitter(17)) * (np.abs(p.jitter(17)) > 0.8)
+    )
+    line: Array = np.where(style.bangs > 0, np.maximum(forehead, fringe), forehead)
+    return line
 
 
 def _short_side(p: Parameters, U: Array, V: Array, a: Array) -> Array:
     """Short hair stops before the ear."""
     line = a - 0.050 + 0.050 * smoothstep(V, -0.30, 0.02)
-    return np.minimum(line - np.abs(U), V * 0 + 1) + 0.5 * np.clip(V + 0.02, 0, None)
+    side: Array = line - np.abs(U) + 0.5 * np.clip(V + 0.02, 0, None)
+    return side
 
 
 def _curtain(style: Style, A: Array, V: Array, a: Array) -> Array:
     """Longer hair hangs beside the cheeks, or goes behind the ears."""
-    hanging = a * 0.90 + 0.035 * smoothstep(V, -0.1, 0.35) - 0.05 * smoothstep(V, 0.40, 0.75) + 0.012 * np.sin(V * 19) * style.wavy
+    hanging = (
+        a * 0.90
+        + 0.035 * smoothstep(V, -0.1, 0.35)
+        - 0.05 * smoothstep(V, 0.40, 0.75)
+        + 0.012 * np.sin(V * 19) * style.wavy
+    )
     tucked = a * 0.95 + 0.25 * smoothstep(V, -0.16, -0.06)
     return np.where(style.tucked > 0, tucked, hanging) - A

@@ -19,17 +19,17 @@ def paint_hat(canvas: Canvas, head: Head) -> None:
     shapes: dict[str, Callable[[Patch, Array], tuple[Array, Array]]] = {
         "beanie": _beanie, "cap": _cap, "wide-brimmed hat": _brimmed,
     }  # fmt: skip
-    at = (slice(0, int(canvas.size * 0.56)), slice(None))
+    rows = canvas.rows(-9.0, 0.02)
     for kind, shape in shapes.items():
         which = canvas.p.where("hat_kind", kind)
         if not len(which):
             continue
-        patch = canvas.patch(at, which)
+        patch = canvas.patch(rows, which)
         distance, light = shape(patch, head.a[which])
-        _lay(patch, distance, light, patch.cover(head.edge[which, at[0], at[1]]))
+        _lay(patch, distance, light, patch.cover(patch.crop(head.edge)))
         if kind == "cap":
             _badge(patch)
-        canvas.put(patch, at, which)
+        canvas.put(patch)
 
 
 def _lay(patch: Patch, distance: Array, light: Array, face: Array) -> None:
@@ -39,7 +39,9 @@ def _lay(patch: Patch, distance: Array, light: Array, face: Array) -> None:
     round_ = np.clip(1.08 - 0.8 * (U / 0.64) ** 2 + 0.45 * lx * U / 0.5, 0.2, 1.4) * (1 - 0.12 * V)
     grain = 0.92 + 0.16 * plane_noise(U * 22, V * 22, p.offset)
     colour = p.one_of(HATS, 30) * (1 + np.float32(0.1) * p.jitter(31)[:, None])
-    patch.paint(colour * (light * round_ * grain * p.nuisance("key"))[:, None] + np.float32(0.004), patch.cover(distance, 1.2))
+    patch.paint(
+        colour * (light * round_ * grain * p.nuisance("key"))[:, None] + np.float32(0.004), patch.cover(distance, 0.003)
+    )
 
 
 def _ellipse(x: Array, y: Array, rx: Array | float, ry: Array | float) -> Array:
@@ -48,7 +50,8 @@ def _ellipse(x: Array, y: Array, rx: Array | float, ry: Array | float) -> Array:
     r = np.sqrt(u * u + v * v)
     u /= rx
     v /= ry
-    return r * (r - 1) / (np.sqrt(u * u + v * v) + np.float32(1e-3))
+    distance: Array = r * (r - 1) / (np.sqrt(u * u + v * v) + np.float32(1e-3))
+    return distance
 
 
 def _dome(U: Array, V: Array, half: Array, top: float, base: float) -> Array:
@@ -57,15 +60,15 @@ def _dome(U: Array, V: Array, half: Array, top: float, base: float) -> Array:
 
 def _beanie(patch: Patch, a: Array) -> tuple[Array, Array]:
     U, V, P, Q, p = patch.U, patch.V, patch.P, patch.Q, patch.p
-    edge = -0.335 + 1.35 * P * P
+    edge = np.minimum(-0.335 + 1.35 * P * P, -0.16)
     distance = np.maximum(_dome(U, V, a + 0.062, -0.775, -0.16), Q - edge)
     up = Q - edge + np.float32(0.155)
     cuff = smoothstep(up, -0.005, 0.005)
     around = np.arcsin(np.clip(U / (a + 0.10), -1, 1))
     ribs = 0.5 + 0.5 * band(14.0, patch.px) * np.sin(around * 52)
     rows = 0.5 + 0.5 * band(26.0, patch.px) * np.sin(V * 120)
-    light = 0.62 + 0.34 * ribs + 0.08 * rows * (1 - cuff) - 0.32 * ridge(up + 0.006, 0.016) + 0.14 * cuff
-    bobble = p.numbers([1.0 if f.nuisance.jitter[29] > 0.3 else 0.0 for f in p.faces])
+    light = 0.62 + 0.34 * ribs + 0.08 * rows * (1 - cuff) - 0.32 * ridge(up + 0.006, 0.016, patch.px) + 0.14 * cuff
+    bobble = p.chance(29, 0.3)
     y = V + np.float32(0.80)
     fluff = 0.030 * (plane_noise(U * 34, V * 34, p.offset) - 0.5)
     ball = np.sqrt(U * U + y * y) - 0.082 + fluff
@@ -82,7 +85,7 @@ def _cap(patch: Patch, a: Array) -> tuple[Array, Array]:
     crown = np.maximum(_dome(U, V, a + 0.060, -0.775, -0.20), Q + 0.300 - 0.9 * P * P)
     on_peak = patch.cover(peak)
     t = (Q - upper) / np.maximum(lower - upper, 0.02)
-    seams = ridge(np.abs(P) - 0.20 + 0.16 * (V + 0.4), 0.007) + ridge(np.abs(P) - 0.40, 0.007)
+    seams = ridge(np.abs(P) - 0.20 + 0.16 * (V + 0.4), 0.008, patch.px) + ridge(np.abs(P) - 0.40, 0.008, patch.px)
     body = 0.90 - 0.22 * seams - 0.42 * np.exp(-np.clip(upper - Q, 0, None) / np.float32(0.028))
     button = np.sqrt(P * P * 0.5 + (V + 0.772) ** 2) - 0.022
     peak_light = 1.05 - 0.50 * t + 0.25 * ridge(t - 0.10, 0.10) - 0.22 * ridge(t - 0.86, 0.03)
@@ -91,7 +94,7 @@ def _cap(patch: Patch, a: Array) -> tuple[Array, Array]:
 
 def _badge(patch: Patch) -> None:
     p = patch.p
-    shown = p.numbers([1.0 if f.nuisance.jitter[28] > -0.3 else 0.0 for f in p.faces])
+    shown = p.chance(28, -0.3)
     P, y = patch.P, patch.Q + np.float32(0.555)
     shape = _ellipse(P, y, 0.075, 0.055)
     patch.paint(_BADGE * np.float32(0.85), patch.cover(shape) * shown)

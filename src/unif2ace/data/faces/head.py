@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from unif2ace.data.faces.canvas import Canvas
+from unif2ace.data.faces.anatomy import SHAPES, chin_height, mouth_opening
+from unif2ace.data.faces.canvas import Canvas, Index, Patch
 from unif2ace.data.faces.noise import Array, slopes, smoothstep
 from unif2ace.data.faces.parameters import Parameters
 
-_SHAPES = {  # half width, chin, roundness of the lower face, of the sides
-    "oval": (0.425, 0.60, 2.15, 1.75),
-    "round": (0.475, 0.565, 2.25, 2.15),
-    "square": (0.455, 0.58, 3.6, 2.15),
-    "heart": (0.455, 0.60, 1.65, 1.42),
-    "long": (0.39, 0.675, 2.5, 1.9),
-}
 
-
-@dataclass
+@dataclass(frozen=True)
 class Head:
     """Numbers (B, 1, 1) that several layers share; lengths are in face coordinates.
 
@@ -38,7 +31,7 @@ class Head:
         lower_lid: How far the lower lids are raised.
         man: 1 for a man.
         edge: Signed distance to the outline of the face, (B, S, S).
-        bulge: How far inside the outline, 0 at its edge to 1, (B, S, S).
+        depth: How far inside the outline: 0 at its edge, 1 in the middle, negative outside, (B, S, S).
     """
 
     a: Array
@@ -55,22 +48,26 @@ class Head:
     lower_lid: Array
     man: Array
     edge: Array
-    bulge: Array
+    depth: Array
+
+    def take(self, patch: Patch, which: Index) -> Head:
+        """The numbers of some of the faces, and their maps in a patch."""
+        numbers = {f.name: getattr(self, f.name)[which] for f in fields(self) if f.name not in ("edge", "depth")}
+        return Head(**numbers, edge=patch.crop(self.edge), depth=patch.crop(self.depth))
 
 
 def make_head(canvas: Canvas) -> Head:
     """Shape and expression of the faces on a canvas."""
     p = canvas.p
-    man, hidden = p.choice("gender", {"man": 1.0}), p.flag("mask")
-    opening = _opening(p) * (1 - hidden)
-    a, chin, lower, sides = (p.choice("face_shape", {k: v[n] for k, v in _SHAPES.items()}, _SHAPES["oval"][n]) for n in range(4))
-    double = p.flag("double_chin")
-    a = a + 0.009 * p.body(0) - 0.010 + 0.014 * man + 0.014 * double
-    chin = chin + 0.014 * p.body(1) + 0.014 * man + 0.45 * opening
+    man = p.choice("gender", {"man": 1.0})
+    opening = p.numbers([mouth_opening(f.drawn) for f in p.faces])
+    chin = p.numbers([chin_height(f.drawn, f.nuisance) for f in p.faces])
+    a, lower, sides = (p.choice("face_shape", {k: v[n] for k, v in SHAPES.items()}) for n in (0, 2, 3))
+    a = a + 0.009 * p.body(0) - 0.010 + 0.014 * man + 0.014 * p.flag("double_chin")
     lower = lower + 0.4 * man - 0.06 + 0.15 * p.body(2)
     sides = sides + 0.08 * p.body(3)
-    edge, bulge = _outline(canvas, a, chin, lower, sides)
-    smile, laugh, frown, grimace = (p.flag(n) for n in ("smile", "laugh", "frown", "make_a_face"))
+    edge, depth = _outline(canvas, a, chin, lower, sides)
+    smile, laugh, frown, grimace, glare = (p.flag(n) for n in ("smile", "laugh", "frown", "make_a_face", "glare"))
     e = {name: _expression(p, name) for name in ("lift", "width", "brow", "inner", "eye", "lid")}
     quiet = 1 - smile * (1 - laugh) - laugh
     return Head(
@@ -82,20 +79,19 @@ def make_head(canvas: Canvas) -> Head:
         lift=e["lift"] * quiet + 0.052 * smile * (1 - laugh) + 0.060 * laugh - 0.030 * frown * quiet,
         nose=(1 + 0.48 * p.flag("big_nose") + 0.06 * p.body(6)) * (0.88 + 0.12 * man),
         tip=0.150 + 0.014 * p.body(7) + 0.018 * p.flag("big_nose"),
-        brow=e["brow"] - 0.024 * frown - 0.016 * grimace,
-        inner=e["inner"] - 0.042 * frown * (p.choice("emotion", {"sadness": 0.0}, 1.0)) - 0.02 * grimace,
-        eye=e["eye"] * (1 - 0.12 * p.flag("glare")) * (1 - 0.35 * laugh) * (1 - 0.4 * grimace),
-        lower_lid=np.maximum(e["lid"], np.maximum(0.35 * smile, np.maximum(0.55 * laugh, 0.6 * grimace))),
+        brow=e["brow"] - 0.024 * frown - 0.020 * glare - 0.016 * grimace,
+        inner=e["inner"]
+        - 0.042 * frown * (p.choice("emotion", {"sadness": 0.0}, 1.0))
+        - 0.02 * grimace
+        - 0.016 * glare,
+        eye=e["eye"] * (1 - 0.26 * glare) * (1 - 0.35 * laugh) * (1 - 0.4 * grimace),
+        lower_lid=np.maximum(
+            np.maximum(e["lid"], 0.7 * glare), np.maximum(0.35 * smile, np.maximum(0.55 * laugh, 0.6 * grimace))
+        ),
         man=man,
         edge=edge,
-        bulge=bulge,
+        depth=depth,
     )
-
-
-def _opening(p: Parameters) -> Array:
-    by_emotion = p.choice("emotion", {"surprise": 0.135, "fear": 0.07}, 0.055)
-    laugh, grimace = p.flag("laugh"), p.flag("make_a_face")
-    return p.flag("mouth_open") * (by_emotion * (1 - laugh) * (1 - grimace) + 0.095 * laugh + 0.06 * grimace)
 
 
 _EXPRESSIONS: dict[str, dict[str, float]] = {
@@ -117,11 +113,13 @@ def _outline(canvas: Canvas, a: Array, chin: Array, lower: Array, sides: Array) 
     middle = np.float32(-0.08)
     V = canvas.V
     across = np.abs(canvas.U - canvas.p.nuisance("yaw") * np.float32(0.07) * smoothstep(V, -0.2, 0.5)) / a
-    below = V > middle
+    below = middle < V
     along = np.where(below, (V - middle) / (chin - middle), (middle - V) / np.float32(0.56))
     # The exponent changes slowly from the forehead to the jaw: a jump would draw a line across the face.
     power = np.float32(2.1) + (sides - np.float32(2.1)) * smoothstep(V, -0.08, 0.35)
-    shape = (across + np.float32(1e-4)) ** power + np.clip(along, 1e-4, None) ** np.where(below, lower, np.float32(2.3)) - 1
+    shape = (
+        (across + np.float32(1e-4)) ** power + np.clip(along, 1e-4, None) ** np.where(below, lower, np.float32(2.3)) - 1
+    )
     gx, gy = slopes(shape, canvas.px)
     edge = shape / (np.sqrt(gx * gx + gy * gy) + np.float32(1e-4))
-    return edge, np.sqrt(np.clip(-shape, 0, 1))
+    return edge, -shape

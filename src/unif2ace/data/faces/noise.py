@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
+"""Always float32; the type is wider because adding a Python number is typed as float64."""
+Offsets = NDArray[np.int32]
+"""Which part of a table each face uses, (B, 1, 1)."""
 
 _SIZE: Final = 1024
 _TABLE: Final = np.random.default_rng(7919).random(_SIZE).astype(np.float32)
 _ROW: Final = 57  # step in the table from one row of the plane to the next
+_FINE: Final = 2048  # samples of a strand table in a unit length
+_STRANDS: Final = 16384
 
 
 def smoothstep(x: Array, low: Array | float, high: Array | float) -> Array:
     """0 below `low`, 1 above `high`, smooth between; `low` may be the larger one."""
-    t = np.clip((x - low) / (np.float32(1) * (high - low)), 0, 1)
-    return t * t * (3 - 2 * t)
+    t = (x - low) * (np.float32(1) / (high - low))
+    np.clip(t, 0, 1, out=t)
+    out = np.float32(3) - 2 * t
+    t *= t
+    out *= t
+    return out
 
 
 def bump(x: Array, y: Array, cx: Array | float, cy: Array | float, sx: Array | float, sy: Array | float) -> Array:
@@ -27,37 +37,44 @@ def bump(x: Array, y: Array, cx: Array | float, cy: Array | float, sx: Array | f
     v *= v
     u += v
     u *= np.float32(-0.5)
-    return np.exp(u, out=u)
+    np.exp(u, out=u)
+    hill: Array = u
+    return hill
 
 
-def ridge(x: Array, width: Array | float) -> Array:
-    """A Gaussian crest along x = 0."""
+def ridge(x: Array, width: Array | float, px: Array | None = None) -> Array:
+    """A Gaussian crest along x = 0; with the size of a pixel its mean over one, lower and wider where it is thin."""
+    height = None
+    if px is not None:
+        wide = np.sqrt(width * width + px * px / np.float32(6))
+        height, width = width / wide, wide
     u = x / width
     u *= u
-    return np.exp(-u)
+    np.negative(u, out=u)
+    np.exp(u, out=u)
+    if height is not None:
+        u *= height
+    return u
 
 
 def band(frequency: float, px: Array) -> Array:
     """How much of a texture survives at a pixel size: 1 for coarse ones, exactly 0 where it would alias."""
-    return np.clip(np.float32(1.25) - np.float32(frequency) * px, 0, 1)
+    left: Array = np.clip(np.float32(1.15) - np.float32(frequency) * px, 0, 1)
+    return left
 
 
-def line_noise(x: Array, offset: NDArray[np.int32]) -> Array:
-    """Noise along a line, 0 to 1, with one random value at each integer of x.
-
-    Args:
-        x: Where, any shape (B, h, w).
-        offset: int32 (B, 1, 1), which part of the table a face uses.
-    """
+def line_noise(x: Array, offset: Offsets) -> Array:
+    """Noise along a line, 0 to 1, with one random value at each integer of x."""
     i = np.floor(x)
     f = x - i
     n = (i.astype(np.int32) + offset) & (_SIZE - 1)
     f = f * f * (3 - 2 * f)
     a = _TABLE[n]
-    return a + f * (_TABLE[(n + 1) & (_SIZE - 1)] - a)
+    between: Array = a + f * (_TABLE[(n + 1) & (_SIZE - 1)] - a)
+    return between
 
 
-def plane_noise(x: Array, y: Array, offset: NDArray[np.int32]) -> Array:
+def plane_noise(x: Array, y: Array, offset: Offsets) -> Array:
     """Noise on a plane, 0 to 1, with one random value at each pair of integers."""
     i, j = np.floor(x), np.floor(y)
     f, g = x - i, y - j
@@ -69,20 +86,59 @@ def plane_noise(x: Array, y: Array, offset: NDArray[np.int32]) -> Array:
     c, d = _TABLE[(n + _ROW) & mask], _TABLE[(n + _ROW + 1) & mask]
     a += f * (b - a)
     c += f * (d - c)
-    return a + g * (c - a)
+    between: Array = a + g * (c - a)
+    return between
 
 
-def cell_values(n: NDArray[np.int32]) -> Array:
+def cell_values(n: Offsets) -> Array:
     """The table's values at integers, for features scattered over cells."""
-    return _TABLE[n & (_SIZE - 1)]
+    values: Array = _TABLE[n & (_SIZE - 1)]
+    return values
+
+
+@lru_cache(maxsize=64)
+def _strand_table(octaves: tuple[tuple[float, float], ...], pixel: float) -> Array:
+    """Sum of octaves (frequency, weight) of noise around 0, averaged over the width of a pixel."""
+    x = np.arange(_STRANDS, dtype=np.float64) / _FINE
+    out = np.zeros(_STRANDS)
+    for frequency, weight in octaves:
+        cells = max(2, round(frequency * _STRANDS / _FINE))  # a whole number, so that the table has no seam
+        at = x * cells * _FINE / _STRANDS
+        i = at.astype(np.int64)
+        f = at - i
+        f = f * f * (3 - 2 * f)
+        random = np.random.default_rng([5, cells]).random(cells) - 0.5
+        out += weight * (random[i % cells] * (1 - f) + random[(i + 1) % cells] * f)
+    width = max(1, round(pixel * _FINE))
+    total = np.cumsum(np.concatenate([out, out[: width + 1]]))
+    mean = (total[width : width + _STRANDS] - total[:_STRANDS]) / width
+    return np.asarray(np.roll(mean, (width + 1) // 2), np.float32)
+
+
+def strands(s: Array, octaves: tuple[tuple[float, float], ...], size: int, offset: Offsets) -> Array:
+    """Fibres across a coordinate: a sum of octaves (cells in a unit, weight) of noise around 0, free of aliasing.
+
+    Args:
+        s: Across the fibres in face coordinates, within +-3.
+        octaves: Frequencies and weights.
+        size: Side of the picture in pixels, which sets how fine fibres can be.
+        offset: int32 (B, 1, 1).
+    """
+    table = _strand_table(octaves, 2 / size / 1.12)
+    n = ((s + np.float32(4)) * np.float32(_FINE)).astype(np.int32)
+    n += offset * 16
+    n &= _STRANDS - 1
+    return table[n]
 
 
 def slopes(height: Array, px: Array) -> tuple[Array, Array]:
     """Derivatives of a height field (B, h, w) to the right and downwards, by central differences."""
     gx, gy = np.empty_like(height), np.empty_like(height)
     half = np.float32(0.5) / px
-    gx[:, :, 1:-1] = (height[:, :, 2:] - height[:, :, :-2]) * half
+    np.subtract(height[:, :, 2:], height[:, :, :-2], out=gx[:, :, 1:-1])
     gx[:, :, 0], gx[:, :, -1] = gx[:, :, 1], gx[:, :, -2]
-    gy[:, 1:-1] = (height[:, 2:] - height[:, :-2]) * half
+    gx *= half
+    np.subtract(height[:, 2:], height[:, :-2], out=gy[:, 1:-1])
     gy[:, 0], gy[:, -1] = gy[:, 1], gy[:, -2]
+    gy *= half
     return gx, gy

@@ -53,6 +53,10 @@ class Parameters:
         """A standard normal number of the picture."""
         return self.numbers([f.nuisance.jitter[place] for f in self.faces])
 
+    def chance(self, place: int, above: float = 0.0) -> Array:
+        """1 where a random number of the picture lies above a limit, else 0."""
+        return self.numbers([1.0 if f.nuisance.jitter[place] > above else 0.0 for f in self.faces])
+
     def body(self, place: int) -> Array:
         """A standard normal number of the person."""
         return self.numbers([f.nuisance.body[place] for f in self.faces])

@@ -92,9 +92,9 @@ def _finish(image: Array, faces: Sequence[Face], supersample: int, noise: bool) 
     image **= np.float32(1 / 2.2)
     image = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
     if noise:
-        for picture, face in zip(image, faces, strict=True):
-            draw = np.random.default_rng([4, face.nuisance.seed])
-            picture += draw.standard_normal(picture.shape, dtype=np.float32) * np.float32(face.nuisance.noise)
+        for place, face in enumerate(faces):
+            grain = np.random.default_rng([4, face.nuisance.seed]).standard_normal(image.shape[1:], dtype=np.float32)
+            image[place] += grain * np.float32(face.nuisance.noise)
     image *= 255
     image += np.float32(0.5)
     return np.clip(image, 0, 255).astype(np.uint8)

@@ -1,16 +1,17 @@
-"""Faces from seeds: a person's seed fixes who it is, the face's seed the rest. Plausible, and nothing too rare to learn."""
+"""Faces from seeds: a person's seed fixes who it is, the face's seed the rest. Plausible, and nothing too rare."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from unif2ace.data.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.attributes.record import Value
 from unif2ace.data.faces.nuisance import NUM_JITTER, Nuisance, draw_nuisance
+from unif2ace.data.faces.plausibility import FORMAL, make_consistent
 from unif2ace.data.faces.visibility import visible
 from unif2ace.errors import DataError
 
@@ -52,7 +53,7 @@ class Face:
             if name not in TAXONOMY.fields:
                 AttributeRecord({name: value})
                 raise DataError(f"{name!r} is a label; replace its field {TAXONOMY.labels[name].field!r}")
-        _make_consistent(known, frozenset(attributes))
+        make_consistent(known, frozenset(attributes))
         pose = self.nuisance
         turn = {"left": -1.0, "right": 1.0, "front": 0.0}
         if "head_turn" in attributes:
@@ -105,7 +106,7 @@ def sample_face(seed: int, person: int | None = None) -> Face:
     known["head_turn"] = draw.pick("head_turn", (0.5, 0.25, 0.25))
     known["head_tilt"] = draw.pick("head_tilt", (0.6, 0.2, 0.2))
     known["background"] = draw.pick("background")
-    _make_consistent(known, frozenset())
+    make_consistent(known)
     side = {"left": -1.0, "right": 1.0}
     turn, tilt = side.get(str(known["head_turn"]), 0.0), side.get(str(known["head_tilt"]), 0.0)
     return Face(seed, person, AttributeRecord(known), draw_nuisance(draw.rng, body, turn, tilt, seed))
@@ -122,7 +123,7 @@ def _person(person: int) -> tuple[Mapping[str, Value], tuple[float, ...]]:
     if old:
         hair = draw.pick("hair_colour", (0.1, 0.08, 0.02, 0.0, 0.8))
     elif dark:
-        hair = draw.pick("hair_colour", (0.68, 0.27, 0.0, 0.02, 0.03))
+        hair = draw.pick("hair_colour", (0.69, 0.28, 0.0, 0.0, 0.03))
     else:
         hair = draw.pick("hair_colour", (0.24, 0.28, 0.26, 0.16, 0.06))
     who: dict[str, Value] = {
@@ -177,7 +178,7 @@ def _accessories(known: dict[str, Value], draw: _Draw) -> None:
     known["earrings"], known["earring_kind"] = draw.coin(0.1 if man else 0.52), draw.pick("earring_kind")
     known["clothing"] = draw.pick("clothing", (0.3, 0.26, 0.22, 0.22))
     known["clothing_colour"] = draw.pick("clothing_colour")
-    formal = known["clothing"] in ("collared shirt", "suit jacket")
+    formal = known["clothing"] in FORMAL
     known["necktie"] = man and formal and draw.coin(0.6)
     known["necklace"] = not known["necktie"] and draw.coin(0.1 if man else 0.4)
 
@@ -194,47 +195,3 @@ def _expression(known: dict[str, Value], draw: _Draw) -> None:
     known["eyes_closed"] = emotion in ("neutral", "happiness", "sadness") and draw.coin(0.1)
     known["make_a_face"] = emotion in ("neutral", "happiness") and not known["laugh"] and draw.coin(0.1)
     known["gaze_direction"] = draw.pick("gaze_direction", (0.64, 0.11, 0.11, 0.07, 0.07))
-
-
-def _make_consistent(known: dict[str, Any], keep: frozenset[str]) -> None:
-    """Removes contradictions; what is in `keep` was asked for and wins."""
-
-    def both(first: str, second: str) -> None:
-        """Of two that exclude each other the second goes, unless it was asked for and the first was not."""
-        if known[first] and known[second]:
-            known[first if second in keep and first not in keep else second] = False
-
-    for first, second in (
-        ("sunglasses", "eyeglasses"), ("beard", "goatee"), ("beard", "five_o_clock_shadow"), ("goatee", "five_o_clock_shadow"),
-        ("necktie", "necklace"), ("laugh", "frown"), ("laugh", "make_a_face"), ("smile", "frown"), ("glare", "smile"),
-        ("glare", "laugh"), ("eyes_closed", "glare"), ("bald", "bangs"), ("bald", "receding_hairline"), ("receding_hairline", "bangs"),
-    ):  # fmt: skip
-        both(first, second)
-    if known["laugh"] and "smile" in keep and not known["smile"]:
-        known["laugh"] = False
-    known["smile"] = bool(known["smile"]) or bool(known["laugh"])
-    if known["laugh"] or known["make_a_face"]:
-        if "mouth_open" in keep and not known["mouth_open"]:
-            known["laugh"] = known["make_a_face"] = False
-        else:
-            known["mouth_open"] = True
-    if known["make_a_face"]:
-        known["smile"] = False
-    if known["necktie"] and known["clothing"] not in ("collared shirt", "suit jacket"):
-        if "clothing" in keep and "necktie" not in keep:
-            known["necktie"] = False
-        else:
-            known["clothing"] = "collared shirt"
-    if known["bald"]:
-        for name in ("hair_length", "hair_texture"):
-            if name in keep and known[name] is not None:
-                known["bald"] = False
-    if known["bald"]:
-        known["hair_length"] = "short"
-    for field in TAXONOMY.fields.values():
-        if field.requires and not known[field.requires]:
-            known[field.name] = None
-        elif field.requires and known[field.name] is None:
-            known[field.name] = field.choices[0]
-    if known["hair_length"] is None:
-        known["hair_length"] = "short"

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from unif2ace.data.faces.canvas import Canvas, Patch, Window
+from unif2ace.data.faces.canvas import Canvas, Patch
+from unif2ace.data.faces.creases import deepen, fold
 from unif2ace.data.faces.head import Head
 from unif2ace.data.faces.noise import Array, band, bump, cell_values, plane_noise, ridge, slopes, smoothstep
 from unif2ace.data.faces.palette import SKIN
 from unif2ace.data.faces.parameters import Parameters
 
+FACE = (-0.72, 0.82)
+"""V of the highest and lowest place that a face reaches, tilted or turned."""
 _WRAP = (0.44, 0.33, 0.27)
 _AMBIENT = (1.0, 0.97, 0.95)
-
-
-def face_window(canvas: Canvas) -> Window:
-    """The window of the whole face."""
-    return canvas.window(0, 0.02, 0.50, 0.78)
 
 
 def lit_skin(p: Parameters, shade: Array) -> Array:
@@ -34,13 +32,13 @@ def lit_skin(p: Parameters, shade: Array) -> Array:
 
 def paint_skin(canvas: Canvas, head: Head) -> None:
     """Paints the face without its features."""
-    at = face_window(canvas)
-    patch = canvas.patch(at)
+    patch = canvas.patch(canvas.rows(*FACE))
     A = np.abs(patch.P)
-    height = _height(patch, head, A, head.bulge[:, at[0], at[1]])
+    height = _height(patch, head, A, np.sqrt(np.clip(patch.crop(head.depth), 0, None)))
     colour = _albedo(patch, head, A)
     _light(patch, head, A, height, colour)
-    patch.paint(colour, patch.cover(head.edge[:, at[0], at[1]]))
+    patch.paint(colour, patch.cover(patch.crop(head.edge)))
+    canvas.put(patch)
 
 
 def _height(patch: Patch, head: Head, A: Array, bulge: Array) -> Array:
@@ -60,43 +58,8 @@ def _height(patch: Patch, head: Head, A: Array, bulge: Array) -> Array:
     H -= 0.072 * bones * bump(A, Q, 0.29, 0.255, 0.07, 0.085)
     H += 0.05 * bump(P, Q, 0, my, 0.14, 0.09) + 0.06 * bump(P, Q, 0, my + 0.165 + mo * 0.8, 0.085, 0.055)
     H -= 0.035 * bump(P, Q, 0, my + 0.095 + mo, 0.08, 0.022) + 0.016 * bump(P, Q, 0, my - 0.075, 0.014, 0.035)
-    _folds(H, patch, head, A)
+    fold(H, patch, head, A)
     return H
-
-
-def _folds(H: Array, patch: Patch, head: Head, A: Array) -> None:
-    p, P, Q, px = patch.p, patch.P, patch.Q, patch.px
-    my = head.mouth
-    age = p.choice("age", {"elderly": 1.0, "middle-aged": 0.35}) * (0.45 + 0.55 * head.man)
-    smile, grimace = p.flag("smile"), p.flag("make_a_face")
-    along = np.clip((Q - 0.19) / np.float32(0.17), 0, 1.2)
-    where = 0.085 * head.nose + 0.012 + 0.10 * along
-    depth = 0.008 + 0.020 * smile + 0.018 * age + 0.022 * grimace
-    H -= depth * ridge(A - where, 0.020) * smoothstep(Q, 0.16, 0.22) * (1 - smoothstep(Q, 0.33, 0.43))
-    bags = p.where("bags_under_eyes", True)
-    if len(bags):
-        a, q = A[bags], Q[bags]
-        under = ridge(q - 0.060 + 4.0 * (a - 0.19) ** 2, 0.012) * smoothstep(a, 0.09, 0.14) * (1 - smoothstep(a, 0.25, 0.30))
-        H[bags] += 0.040 * bump(a, q, 0.19, 0.026, 0.075, 0.020) - 0.042 * under
-    double = p.where("double_chin", True)
-    if len(double):
-        crease = ridge(Q[double] - (head.chin[double] - 0.070) + 1.1 * P[double] ** 2, 0.013)
-        H[double] -= 0.055 * crease * (1 - smoothstep(A[double], 0.15, 0.23))
-        H[double] += 0.03 * bump(P[double], Q[double], 0, head.chin[double] - 0.02, 0.16, 0.03)
-    old = p.where("age", "elderly")
-    if len(old):
-        a, q, fade = A[old], Q[old], band(20.0, px[old])
-        lines = np.sin((q + 0.03 * np.cos(P[old] * 7 + p.take(old).body(8))) * 84) * bump(P[old], q, 0, -0.34, 0.2, 0.07)
-        feet = np.sin((q + 0.05) / (np.abs(a - 0.16) + 0.05) * 8) * bump(a, q, 0.335, -0.045, 0.032, 0.05)
-        H[old] += fade * (0.0055 * (0.4 + 0.6 * head.man[old]) * lines + 0.0045 * feet)
-    frown = p.where("frown", True)
-    if len(frown):
-        H[frown] -= 0.036 * bump(A[frown], Q[frown], 0.030, -0.17, 0.009, 0.04)
-    wide = p.where("emotion", "surprise", "fear")
-    if len(wide):
-        H[wide] += band(20.0, px[wide]) * 0.0045 * np.sin(Q[wide] * 92) * bump(P[wide], Q[wide], 0, -0.33, 0.16, 0.06)
-    if len(wrinkled := p.where("make_a_face", True)):
-        H[wrinkled] += 0.010 * np.sin(Q[wrinkled] * 70) * bump(P[wrinkled], Q[wrinkled], 0, -0.03, 0.05, 0.06)
 
 
 def _albedo(patch: Patch, head: Head, A: Array) -> Array:
@@ -107,7 +70,7 @@ def _albedo(patch: Patch, head: Head, A: Array) -> Array:
     blood = 0.5 * bump(A, Q, 0.26, 0.13, 0.12, 0.09) + 0.5 * bump(P, Q, 0, head.tip + 0.01, 0.06, 0.05)
     blood += 0.2 * bump(A, Q, 0.19, -0.05, 0.1, 0.06) + 0.2 * bump(P, Q, 0, my + 0.16, 0.09, 0.05)
     blood *= 0.8 - 0.35 * dark
-    flush = p.flag("rosy_cheeks") * (1.45 + 0.4 * dark) + 0.55 * p.flag("heavy_makeup")
+    flush = p.flag("rosy_cheeks") * (1.75 + 0.5 * dark) + 0.30 * p.flag("heavy_makeup")
     blood += flush * bump(A, Q, 0.265, 0.125, 0.095, 0.065)
     mottle = plane_noise(P * 9 + 40, Q * 9, p.offset) * np.float32(0.6) - np.float32(0.3)
     fade = band(31.0, px)
@@ -120,7 +83,7 @@ def _albedo(patch: Patch, head: Head, A: Array) -> Array:
     speckled = p.where("freckles", True)
     if len(speckled):
         spots = _freckles(A[speckled], P[speckled], Q[speckled], p.take(speckled).offset)
-        for c, strength in enumerate((0.36, 0.56, 0.68)):
+        for c, strength in enumerate((0.42, 0.62, 0.72)):
             colour[speckled, c] *= 1 - spots * np.float32(strength)
     return colour
 
@@ -132,7 +95,7 @@ def _freckles(A: Array, P: Array, Q: Array, offset: np.ndarray[tuple[int, ...], 
     dx, dy = x - i - 0.18 - 0.64 * cell_values(cell), y - j - 0.18 - 0.64 * cell_values(cell + 311)
     spot = np.exp(-(dx * dx + dy * dy) / (0.012 + 0.045 * cell_values(cell + 77))) * (cell_values(cell + 500) > 0.45)
     where = bump(A, Q, 0.2, 0.09, 0.13, 0.09) + bump(P, Q, 0, 0.06, 0.08, 0.09)
-    return np.asarray(spot * np.clip(where, 0, 1) * np.float32(0.8), np.float32)
+    return np.asarray(spot * np.clip(where, 0, 1) * np.float32(0.95), np.float32)
 
 
 def _light(patch: Patch, head: Head, A: Array, height: Array, colour: Array) -> None:
@@ -148,7 +111,7 @@ def _light(patch: Patch, head: Head, A: Array, height: Array, colour: Array) -> 
     hollow -= 0.34 * bump(P, Q, -0.02 * light, tip + 0.075, 0.055 * ns, 0.018)
     hollow -= 0.18 * bump(A, Q, 0.072 * ns, tip + 0.02, 0.02, 0.03)
     hollow -= 0.2 * bump(P, Q, 0, head.mouth + 0.085 + head.open, 0.07, 0.018)
-    _deepen(hollow, patch, head, A)
+    deepen(hollow, patch, head, A)
     key, ambient = p.nuisance("key"), p.nuisance("ambient")
     soft = ambient * (0.62 + 0.38 * inverse) * np.float32(0.74)
     dark = p.choice("skin_tone", {"dark": 1.0, "brown": 0.5})
@@ -167,29 +130,8 @@ def _light(patch: Patch, head: Head, A: Array, height: Array, colour: Array) -> 
         colour[:, c] += gloss * np.float32((1, 0.97, 0.94)[c]) + rim * base[:, c]
 
 
-def _deepen(hollow: Array, patch: Patch, head: Head, A: Array) -> None:
-    """Shadows of creases that the height field alone would leave too faint in a small picture."""
-    p, P, Q = patch.p, patch.P, patch.Q
-    if len(on := p.where("bags_under_eyes", True)):
-        a, q = A[on], Q[on]
-        crease = ridge(q - 0.056 + 4.0 * (a - 0.19) ** 2, 0.020) * smoothstep(a, 0.08, 0.14) * (1 - smoothstep(a, 0.25, 0.31))
-        hollow[on] -= 0.30 * crease
-    if len(on := p.where("high_cheekbones", True)):
-        hollow[on] -= 0.24 * bump(A[on], Q[on], 0.275, 0.245, 0.055, 0.075)
-        hollow[on] += 0.12 * bump(A[on], Q[on], 0.275, 0.085, 0.070, 0.035)
-    if len(on := p.where("frown", True)):
-        hollow[on] -= 0.42 * bump(A[on], Q[on], 0.032, -0.165, 0.011, 0.042)
-    if len(on := p.where("double_chin", True)):
-        arc = ridge(Q[on] - (head.chin[on] - 0.066) + 1.1 * P[on] ** 2, 0.015)
-        hollow[on] -= 0.34 * arc * (1 - smoothstep(A[on], 0.15, 0.23))
-    if len(on := p.where("make_a_face", True)):
-        lines = ridge(np.abs(Q[on] + 0.045) - 0.028, 0.010) + ridge(Q[on] + 0.045, 0.010)
-        hollow[on] -= 0.34 * lines * (1 - smoothstep(A[on], 0.03, 0.07))
-
-
 def _direction(p: Parameters, halfway: float) -> tuple[Array, Array, Array]:
     """The unit vector to the light, or halfway between it and the viewer."""
-
     x, y = p.light(0), p.light(1)
     z = np.full_like(x, 0.8)
     length = np.sqrt(x * x + y * y + z * z)

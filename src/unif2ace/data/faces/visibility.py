@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from unif2ace.data.attributes import AttributeRecord
+from unif2ace.data.faces.anatomy import chin_height
 from unif2ace.data.faces.nuisance import Nuisance
 
 EYES = ("eye_colour", "narrow_eyes", "bags_under_eyes", "eyes_closed", "gaze_direction", "glare")
+BROWS = ("arched_eyebrows", "bushy_eyebrows")
 LOWER_FACE = (
-    "big_nose", "full_lips", "double_chin", "face_shape", "high_cheekbones", "rosy_cheeks", "freckles", "lipstick", "beard",
-    "goatee", "moustache", "five_o_clock_shadow", "smile", "laugh", "mouth_open", "make_a_face", "emotion", "frown",
-)  # fmt: skip
+    *("big_nose", "full_lips", "double_chin", "face_shape", "high_cheekbones", "rosy_cheeks", "freckles", "lipstick"),
+    *("beard", "goatee", "moustache", "sideburns", "five_o_clock_shadow"),
+    *("smile", "laugh", "mouth_open", "make_a_face", "emotion", "frown", "age"),
+)
 """What a face mask covers, or leaves too little of to tell."""
+HAIR = ("hair_colour", "hair_length", "hair_texture")
 
-CLOSE = 1.215
-"""From this size of the face on, the frame's lower edge cuts the neckline."""
+_NECK = {
+    "necklace": (0.795, 0.72),
+    "necktie": (0.810, 0.735),
+    "clothing": (0.800, 0.745),
+    "clothing_colour": (0.765, 9.0),
+}
+"""Each is seen where the frame reaches so far down and the chin hangs no further, in heights of the body."""
 
 
 def ears_visible(drawn: AttributeRecord, nuisance: Nuisance) -> bool:
@@ -30,29 +41,36 @@ def visible(drawn: AttributeRecord, nuisance: Nuisance) -> AttributeRecord:
         drawn: Everything that is drawn.
         nuisance: Pose and framing.
     """
-    hidden: list[str] = []
-    if drawn["sunglasses"]:
-        hidden += EYES
+    hidden = [*_behind_accessories(drawn), *_under_hair(drawn)]
     if drawn["eyes_closed"]:
         hidden += ["eye_colour", "narrow_eyes", "gaze_direction", "glare"]
-    if drawn["mask"]:
-        hidden += LOWER_FACE
-    if drawn["make_a_face"] or (drawn["sunglasses"] and not drawn["smile"] and not drawn["mouth_open"]):
-        hidden.append("emotion")
-    if drawn["sunglasses"]:
-        hidden.append("arched_eyebrows")
-    if drawn["hat"]:
-        hidden += ["bangs", "receding_hairline", "bald"]
-        if drawn["bald"] or drawn["hair_length"] == "short":
-            hidden += ["hair_colour", "hair_length", "hair_texture"]
-    if drawn["bald"]:
-        hidden += ["hair_colour", "hair_length", "hair_texture", "bangs", "receding_hairline"]
-    if drawn["bangs"]:
-        hidden += ["receding_hairline", "arched_eyebrows", "bushy_eyebrows"]
+    if drawn["beard"]:
+        hidden.append("double_chin")
     if not ears_visible(drawn, nuisance):
         hidden.append("earrings")
-    if drawn["hair_length"] != "short" and not drawn["bald"]:
-        hidden.append("sideburns")
-    if nuisance.scale > CLOSE:
-        hidden += ["necklace", "necktie", "clothing"]
+    bottom, chin = (1 - nuisance.dy) / nuisance.scale, chin_height(drawn, nuisance)
+    hidden += [name for name, (reach, hang) in _NECK.items() if bottom < reach or chin > hang]
     return drawn.hide(*dict.fromkeys(hidden))
+
+
+def _behind_accessories(drawn: AttributeRecord) -> Iterator[str]:
+    if drawn["sunglasses"]:
+        yield from (*EYES, *BROWS, "heavy_makeup")
+    if drawn["mask"]:
+        yield from LOWER_FACE
+    if drawn["make_a_face"] or (drawn["sunglasses"] and not drawn["smile"] and not drawn["mouth_open"]):
+        yield "emotion"
+    if drawn["hat"]:
+        yield from ("bangs", "receding_hairline", "bald")
+
+
+def _under_hair(drawn: AttributeRecord) -> Iterator[str]:
+    short = drawn["bald"] or drawn["hair_length"] == "short"
+    if drawn["bald"] or (drawn["hat"] and short):
+        yield from HAIR
+    if drawn["bald"]:
+        yield from ("bangs", "receding_hairline")
+    if drawn["bangs"]:
+        yield from ("receding_hairline", *BROWS)
+    if not short:
+        yield "sideburns"
