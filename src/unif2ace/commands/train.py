@@ -57,7 +57,8 @@ def _hush() -> None:
     no_tips = logging.Filter()
     no_tips.filter = lambda record: "Tip:" not in record.getMessage()  # type: ignore[method-assign]
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(no_tips)
-    logging.getLogger("lightning.pytorch").handlers.clear()  # its messages reach the root's handlers as well
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).handlers.clear()  # their messages reach the root's handlers as well
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from hydra.utils import instantiate as hydra_instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
 
-from unif2ace.errors import ConfigError, nearest
+from unif2ace.errors import ConfigError, Unif2aceError, nearest
 
 WRITTEN = (
     "unif2ace.",
@@ -68,7 +68,7 @@ def instantiate(config: Any, *, allow: Iterable[str] = (), **kwargs: Any) -> Any
         return hydra_instantiate(plain, _convert_="all", **kwargs)
     except InstantiationException as error:
         cause = error.__cause__ or error
-        if isinstance(cause, ConfigError):
+        if isinstance(cause, Unif2aceError):
             raise cause from error
         raise ConfigError(f"{where}: cannot build {plain.get('_target_')!r}: {cause}") from error
 

@@ -102,14 +102,14 @@ class Taxonomy:
         field = self.fields.get(name)
         if field is None and name not in self.labels:
             known = [*self.fields, *self.labels]
-            raise DataError(f"unknown attribute {name!r}{nearest(name, known)} (the taxonomy is taxonomy.yaml)")
+            raise DataError(f"unknown attribute {name!r}; taxonomy.yaml lists them all{nearest(name, known)}")
         if value is None:
             return
         values = field.values if field else (True, False)
         if not any(value is v or (isinstance(v, str) and value == v) for v in values):
             allowed = ", ".join(map(repr, values))
             raise DataError(
-                f"attribute {name!r} is {value!r}{nearest(str(value), map(str, values))}; it may be {allowed} or null"
+                f"attribute {name!r} is {value!r}; it may be {allowed} or null{nearest(str(value), map(str, values))}"
             )
 
 

@@ -49,7 +49,7 @@ class ShardDataset:
             parent = self.folder.parent
             beside = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
             near = nearest(self.folder.name, beside)
-            return f"no folder of shards at {self.folder}{near}; `unif2ace-data build` or `import` makes one"
+            return f"no folder of shards at {self.folder}; `unif2ace-data build` or `import` makes one{near}"
         if any(self.folder.glob("**/*.tar")):
             return f"the shards in {self.folder} have no index; make it with `unif2ace-data index {self.folder}`"
         return f"{self.folder} holds no shards (*.tar); `unif2ace-data build` or `import` makes them"

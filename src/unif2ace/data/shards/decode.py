@@ -115,7 +115,8 @@ def _decode_with_pillow(data: bytes, name: str) -> NDArray[np.uint8]:
                 image.load()
                 return _to_rgb(image)
     except Image.DecompressionBombError as error:
-        raise SampleFault("size", f"the picture is too large: {error}") from error
+        limit = f"a side of {MAX_SIDE} and {MAX_PIXELS:,} pixels are the limit"
+        raise SampleFault("size", f"the picture is far too large; {limit}") from error
     except SampleFault:
         raise
     except Exception as error:  # Pillow's plugins raise many kinds: OSError, SyntaxError, struct.error, ...

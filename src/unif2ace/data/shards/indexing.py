@@ -149,4 +149,4 @@ def _listed(folder: Path, faults: Sequence[SampleFault]) -> str:
     if len(faults) > LISTED:
         lines.append(f"  and {len(faults) - LISTED} more")
     mend = "mend them, or leave them out with strict=false; all faults are listed by: unif2ace-data validate"
-    return "\n".join([f"{folder} has {len(faults)} faults ({mend} {folder})", *lines])
+    return "\n".join([f"{folder} has {len(faults)} fault{'s' * (len(faults) > 1)} ({mend} {folder})", *lines])

@@ -65,7 +65,7 @@ class Report:
         lines = [f"{self.folder}: {self.samples:,} sound samples in {self.shards:,} shards"]
         if self.ok:
             return f"{lines[0]}, no faults"
-        lines[0] += f", {len(self.faults):,} faults"
+        lines[0] += f", {len(self.faults):,} fault{'s' * (len(self.faults) > 1)}"
         lines += [f"  {cause:<10} {number:>8,}" for cause, number in self.causes.items()]
         lines += [f"{f.shard}{' ' + f.key if f.key else ''}: {f.cause}: {f.message}" for f in self.faults[:SHOWN]]
         if len(self.faults) > SHOWN:
