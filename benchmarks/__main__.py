@@ -22,18 +22,14 @@ OUT = Path("logs") / "bench"
 
 def run(name: str, console: Console) -> None:
     rows: list[dict[str, Any]] = importlib.import_module(f"benchmarks.{name}").main()
-    table = Table(title=name, title_justify="left")
-    for column in ("figure", "value", "unit", "target", "command"):
+    commands = dict.fromkeys(row["command"] for row in rows)
+    table = Table(title=f"{name}: {', '.join(commands)}", title_justify="left")
+    for column in ("figure", "value", "unit", "target"):
         table.add_column(column, justify="right" if column == "value" else "left", overflow="fold")
     for row in rows:
         value = row["value"]
-        table.add_row(
-            row["figure"],
-            f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}",
-            row["unit"],
-            row["target"],
-            row["command"],
-        )
+        shown = f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
+        table.add_row(row["figure"], shown, row["unit"], row["target"])
     console.print(table)
     OUT.mkdir(parents=True, exist_ok=True)
     machine = {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine()}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import gc
 import os
-import random
 import statistics
 import tempfile
 import time
@@ -20,22 +19,14 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
-from unif2ace.data.attributes import TAXONOMY, AttributeRecord
-from unif2ace.data.language import ask_questions, write_caption
+from unif2ace.data.build import BuildOptions, build_shards
 from unif2ace.data.permutation import permutation
-from unif2ace.data.question import Question
-from unif2ace.data.shards import (
-    Metadata,
-    Sample,
-    ShardReader,
-    ShardWriter,
-    encode_jpeg,
-    load_index,
-)
+from unif2ace.data.shards import ShardReader, load_index
 from unif2ace.data.shards.index import Index, ShardInfo
 from unif2ace.data.shards.indexing import write_index
 from unif2ace.data.shards.places import places_dtype
 from unif2ace.data.shards.secure import secured_webdataset
+from unif2ace.data.sources.procedural import ProceduralSource
 
 COMMAND = "python -m benchmarks reading"
 SAMPLES, SIDE, ROUNDS = 2000, 128, 7
@@ -44,8 +35,8 @@ SAMPLES, SIDE, ROUNDS = 2000, 128, 7
 def main() -> list[dict[str, Any]]:
     """Rows of figure, value, unit, target and command."""
     with tempfile.TemporaryDirectory() as folder:
-        shards = Path(folder) / "shards"
-        _write_shards(shards)
+        _write_shards(Path(folder) / "faces")
+        shards = Path(folder) / "faces" / "train"
         return [*_speed(shards), *_memory(shards), *_index(Path(folder) / "index")]
 
 
@@ -53,43 +44,10 @@ def _row(figure: str, value: float, unit: str, target: str = "") -> dict[str, An
     return {"figure": figure, "value": value, "unit": unit, "target": target, "command": COMMAND}
 
 
-def _picture(rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """A picture whose JPEG is about as large as that of a photograph: smooth colours with some texture."""
-    picture = rng.uniform(40, 215, (1, 1, 3))
-    for cells, strength in ((4, 60), (16, 22), (64, 19)):
-        coarse = rng.normal(0, strength, (cells, cells, 3))
-        picture = picture + np.kron(coarse, np.ones((SIDE // cells, SIDE // cells, 1)))
-    for axis in (0, 1):  # soften the cells' edges
-        picture = (np.roll(picture, 1, axis) + 2 * picture + np.roll(picture, -1, axis)) / 4
-    return picture.clip(0, 255).astype(np.uint8)
-
-
-def _record(rng: random.Random) -> AttributeRecord:
-    values = {name: rng.choice(field.values) for name, field in TAXONOMY.fields.items() if rng.random() < 0.8}
-    for name, field in TAXONOMY.fields.items():
-        if field.requires and values.get(field.requires) is not True:
-            values.pop(name, None)
-    return AttributeRecord(values)
-
-
 def _write_shards(folder: Path) -> None:
-    pixels, rng = np.random.default_rng(0), random.Random(0)
-    with ShardWriter(folder, 1000) as writer:
-        for number in range(SAMPLES):
-            record = _record(rng)
-            metadata = Metadata(
-                source="benchmark",
-                licence="CC0-1.0",
-                caption=write_caption(record, number, "dense"),
-                captions=(write_caption(record, number, "short"),),
-                attributes=record,
-                qa=tuple(
-                    Question(q.question, q.answer, q.kind, q.attribute) for q in ask_questions(record, number, 10)
-                ),
-                provenance={"generator": "benchmark", "seed": number, "steps": ["collect", "caption", "ask"]},
-                identity=f"benchmark-{number // 2}",
-            )
-            writer.write(Sample(f"benchmark-{number:08d}", encode_jpeg(_picture(pixels), 90, "420"), "jpg", metadata))
+    """Drawn faces with their captions and questions, as `unif2ace-data build` writes them."""
+    source = ProceduralSource(num_samples=SAMPLES, size=SIDE)
+    build_shards(source, folder, BuildOptions(validation=0, vocab_size=300), workers=os.cpu_count() or 1)
 
 
 def _speed(folder: Path) -> list[dict[str, Any]]:

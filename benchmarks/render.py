@@ -1,0 +1,65 @@
+"""Drawing faces: CPU time on one core, and how far edges are from an eightfold supersampled picture.
+
+Sizes take turns, round after round, and the median of the rounds is taken. Every face is a new one with all attributes
+and nuisances, as a data set is built. The error is that of the picture without grain, in 8-bit levels.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from unif2ace.data.faces import render, sample_face
+
+COMMAND = "python -m benchmarks render"
+SIZES, ROUNDS, COMPARED = {64: 256, 128: 64, 256: 16}, 7, 48
+TARGETS = {64: ">= 250", 128: ">= 80"}
+
+
+def main() -> list[dict[str, Any]]:
+    """Rows of figure, value, unit, target and command."""
+    return [*_speed(), *_error()]
+
+
+def _row(figure: str, value: float, unit: str, target: str = "") -> dict[str, Any]:
+    return {"figure": figure, "value": value, "unit": unit, "target": target, "command": COMMAND}
+
+
+def _speed() -> Iterator[dict[str, Any]]:
+    seeds = count()
+    rates: dict[int, list[float]] = {size: [] for size in SIZES}
+    records: list[float] = []
+    for turn in range(ROUNDS + 1):
+        for size, number in SIZES.items():
+            start = time.process_time()
+            faces = [sample_face(next(seeds)) for _ in range(number)]
+            sampled = time.process_time()
+            render(faces, size)
+            if turn:  # the first round fills tables
+                rates[size].append(number / (time.process_time() - start))
+                records.append((sampled - start) / number)
+    for size, values in rates.items():
+        yield _row(
+            f"faces sampled and drawn at {size} pixels", statistics.median(values), "1/CPU s", TARGETS.get(size, "")
+        )
+    yield _row("sampling one face", statistics.median(records) * 1e6, "CPU us")
+
+
+def _error() -> Iterator[dict[str, Any]]:
+    faces = [sample_face(seed) for seed in range(COMPARED)]
+    for size in (64, 128):
+        exact = render(faces, size, supersample=8, noise=False).astype(np.float64)
+        for supersample in (1, 2):
+            drawn = render(faces, size, supersample=supersample, noise=False)
+            error = np.sqrt(((drawn - exact) ** 2).mean(axis=(1, 2, 3))).mean()
+            yield _row(f"error of edges at {size} pixels, {supersample}x supersampled", float(error), "RMS levels")
+
+
+if __name__ == "__main__":
+    for row in main():
+        print(f"{row['figure']}: {row['value']:.4g} {row['unit']} {row['target']}")
