@@ -17,8 +17,9 @@ from unif2ace.data.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.datamodule import FaceDataModule
 from unif2ace.data.datasets.shards import ShardDataset
 from unif2ace.data.language import ask_questions, write_caption
+from unif2ace.data.mixture import Mixture
 from unif2ace.data.question import Question
-from unif2ace.data.schedule import EvaluationSchedule, Mixture, TrainSchedule
+from unif2ace.data.schedule import EvaluationSchedule, TrainSchedule
 from unif2ace.data.shards import Metadata, Sample, ShardWriter, encode_jpeg
 from unif2ace.data.text_tokenizer import train_text_tokenizer
 from unif2ace.data.views.image import ImageView

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unif2ace.data.schedule import RowRef
+from unif2ace.data.mixture import RowRef
 from unif2ace.data.shards import TolerantReader
 from unif2ace.data.text_tokenizer import TextTokenizer
 from unif2ace.data.views.base import Row, View

@@ -14,7 +14,9 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from unif2ace.data.collate import Collate, RowDataset
 from unif2ace.data.datasets.shards import ShardDataset, Split
-from unif2ace.data.schedule import EvaluationSchedule, Mixture, ScheduleSampler, TrainSchedule
+from unif2ace.data.mixture import Mixture
+from unif2ace.data.sampler import ScheduleSampler
+from unif2ace.data.schedule import EvaluationSchedule, TrainSchedule
 from unif2ace.data.shards import DropLog, Rules, ShardReader, TolerantReader
 from unif2ace.data.text_tokenizer import TextTokenizer
 from unif2ace.data.views.base import View
