@@ -1,6 +1,6 @@
 """Which sample stands at which place of an endless stream over several data sets, as a pure function.
 
-Place g of a view's stream is given to one data set by a fixed interleaving in proportion to the weights; each data set is
+Place g of the stream is given to one data set by a fixed interleaving in proportion to the weights; each data set is
 passed through again and again, every pass a new permutation keyed by (seed, view, data set, pass).
 """
 

@@ -13,7 +13,7 @@ from unif2ace.data.faces.skin import FACE
 from unif2ace.data.faces.visibility import ears_visible
 
 _SILVER, _GOLD = linear("e2e8f0"), linear("e0b04a")
-_EYE_X, _EYE_Y = 0.204, -0.052
+_EYE_X, _EYE_Y = 0.204, -0.048
 _TINT = np.array([0.15, 0, -0.2], np.float32)[None, :, None, None]
 
 
@@ -45,8 +45,8 @@ def paint_glasses(canvas: Canvas, head: Head) -> None:
 def _rims(A: Array, Q: Array, dark: Array, round_: Array) -> Array:
     """Signed distance to the lenses' outline."""
     u, v = A - np.float32(_EYE_X), Q - np.float32(_EYE_Y)
-    circle = np.sqrt(u * u + v * v) - np.float32(0.132)
-    half_w, half_h, corner = 0.134 + 0.012 * dark, 0.088 + 0.020 * dark, 0.040 + 0.035 * dark
+    circle = np.sqrt(u * u + v * v) - np.float32(0.123)
+    half_w, half_h, corner = 0.134 + 0.012 * dark, 0.084 + 0.024 * dark, 0.040 + 0.035 * dark
     x = np.abs(u) - (half_w - corner)
     y = np.abs(v + (0.05 * dark) * u) - (half_h - corner)
     box = np.minimum(np.maximum(x, y), 0) - corner

@@ -8,11 +8,11 @@ from unif2ace.data.attributes import AttributeRecord
 from unif2ace.data.faces.nuisance import Nuisance
 
 SHAPES: Final[dict[str, tuple[float, float, float, float]]] = {
-    "oval": (0.425, 0.60, 2.15, 1.75),
-    "round": (0.475, 0.565, 2.25, 2.15),
-    "square": (0.455, 0.58, 3.6, 2.15),
-    "heart": (0.455, 0.60, 1.65, 1.42),
-    "long": (0.39, 0.675, 2.5, 1.9),
+    "oval": (0.418, 0.622, 2.05, 1.62),
+    "round": (0.492, 0.548, 2.10, 2.20),
+    "square": (0.457, 0.582, 3.9, 2.36),
+    "heart": (0.468, 0.618, 1.42, 1.24),
+    "long": (0.376, 0.690, 2.9, 2.10),
 }
 """Half width, chin, roundness of the lower face and of its sides for each shape of face."""
 
@@ -29,4 +29,4 @@ def mouth_opening(drawn: AttributeRecord) -> float:
 def chin_height(drawn: AttributeRecord, nuisance: Nuisance) -> float:
     """V of the chin."""
     man = 0.014 if drawn["gender"] == "man" else 0.0
-    return SHAPES[str(drawn["face_shape"])][1] + 0.014 * nuisance.body[1] + man + 0.45 * mouth_opening(drawn)
+    return SHAPES[str(drawn["face_shape"])][1] + 0.008 * nuisance.body[1] + man + 0.45 * mouth_opening(drawn)

@@ -32,7 +32,7 @@ def paint_body(canvas: Canvas, head: Head) -> None:
     shade *= 1 - 0.62 * np.exp(-shadow / np.float32(0.085)) * (1 - smoothstep(y, 0.78, 0.95))
     under = patch.crop(head.edge) - 0.045
     shade *= 1 + p.flag("double_chin") * (1 - smoothstep(A, 0.14, 0.24)) * (
-        0.75 * ridge(under + 0.012, 0.030) - 0.40 * ridge(under - 0.030, 0.016)
+        0.95 * ridge(under + 0.012, 0.030) - 0.40 * ridge(under - 0.030, 0.016)
     )
     tendon = ridge(A - 0.055 - 0.16 * (0.86 - y), 0.016, patch.px) * smoothstep(y, 0.68, 0.80)
     shade *= 1 - 0.16 * tendon * (0.4 + 0.6 * head.man)

@@ -200,9 +200,9 @@ class Canvas:
         """Brings what was painted back to the canvas."""
         if len(patch.index) == 3:
             image, n = patch.image, patch.fine
-            if n > 1:
-                batch, channels, height, width = image.shape
-                image = image.reshape(batch, channels, height // n, n, width // n, n).mean((3, 5))
+            if n > 1:  # sums of slices are several times as fast as a mean over short axes
+                image = sum((image[:, :, i::n] for i in range(1, n)), image[:, :, ::n])
+                image = sum((image[..., i::n] for i in range(1, n)), image[..., ::n]) * np.float32(1 / n**2)
             self.image[patch.index[0], :, patch.index[1], patch.index[2]] = image.transpose(0, 2, 3, 1)
         elif not np.shares_memory(patch.image, self.image):
             self.image[patch.index[0], :, patch.index[1]] = patch.image

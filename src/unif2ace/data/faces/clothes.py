@@ -159,7 +159,7 @@ def _necktie(patch: Patch, x: Array, y: Array) -> None:
 
 def _necklace(patch: Patch, x: Array, y: Array) -> None:
     p = patch.p
-    pearls = p.chance(11)
+    pearls = p.chance(11) * p.choice("gender", {"woman": 1.0})
     A = np.abs(x)
     hang = 0.752 + 0.006 * p.jitter(12)
     chain = hang + 0.030 * (1 - pearls) - 2.0 * x * x

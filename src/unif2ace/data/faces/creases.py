@@ -114,11 +114,11 @@ def _bony(P: Array, patch: Patch, head: Head, A: Array, on: Index) -> Array:
 
 
 def _frowning(P: Array, patch: Patch, head: Head, A: Array, on: Index) -> Array:
-    return 0.42 * bump(A, patch.Q[on], 0.032, -0.165, 0.011, 0.042)
+    return 0.62 * bump(A, patch.Q[on], 0.033, -0.175, 0.014, 0.048)
 
 
 def _double(P: Array, patch: Patch, head: Head, A: Array, on: Index) -> Array:
-    return 0.34 * _chin_arc(P, patch.Q[on], A, head.chin[on], patch.px[on], 0.016)
+    return 0.48 * _chin_arc(P, patch.Q[on], A, head.chin[on], patch.px[on], 0.016)
 
 
 def _wrinkled(P: Array, patch: Patch, head: Head, A: Array, on: Index) -> Array:

@@ -13,7 +13,7 @@ from unif2ace.data.faces.parameters import Parameters
 _TEAR, _LOWER = linear("c98a80"), linear("5b352a")
 _WHITES = np.array([0.90, 0.87, 0.85], np.float32)[:, None, None]
 _IRIS = 0.054
-_LOOK = {"left": (-0.044, 0.0), "right": (0.044, 0.0), "up": (0.0, -0.024), "down": (0.0, 0.016)}
+_LOOK = {"left": (-0.056, 0.0), "right": (0.056, 0.0), "up": (0.0, -0.031), "down": (0.0, 0.019)}
 CENTRE_X, CENTRE_Y = 0.200, -0.062
 
 
@@ -39,15 +39,25 @@ class _Eye:
         self.cx = side * (CENTRE_X + 0.006 * p.body(10))
         self.rx = 0.114 + 0.004 * p.body(11)
         self.x = (patch.P - self.cx) * (side / self.rx)
-        self.y = patch.Q - CENTRE_Y + (0.006 + 0.006 * p.body(12)) * self.x
+        self.y = (
+            patch.Q
+            - CENTRE_Y
+            + (0.006 + 0.006 * p.body(12) + p.choice("emotion", {"sadness": -0.022, "anger": 0.012})) * self.x
+        )
         self.round = np.clip(1 - self.x * self.x, 0, 1)
         root = np.sqrt(self.round)
         narrow = p.flag("narrow_eyes")
-        opening = (0.056 - 0.030 * narrow) * head.eye * (1.04 - 0.08 * head.man) * p.choice("age", {"elderly": 0.88}, 1.0)
-        opening = np.maximum(opening, 0.019) * p.choice("gaze_direction", {"down": 0.62}, 1.0)
-        shut = self.closed
+        opening = (
+            (0.056 - 0.030 * narrow) * head.eye * (1.04 - 0.08 * head.man) * p.choice("age", {"elderly": 0.88}, 1.0)
+        )
+        opening = np.maximum(opening, 0.022) * p.choice("gaze_direction", {"down": 0.60, "up": 1.10}, 1.0)
+        shut, glare = self.closed, p.flag("glare")
         upper = (-opening * (1 - shut)) * (0.35 * self.round + 0.65 * root) * (1 - 0.12 * self.x)
-        lower = (opening * 0.55 * (1 - head.lower_lid * 0.6) * (1 - shut)) * (0.6 * self.round + 0.4 * root)
+        lower = (opening * (0.55 + 0.16 * glare) * (1 - head.lower_lid * 0.6) * (1 - shut)) * (
+            0.6 * self.round + 0.4 * root
+        )
+        # A glare presses a straight lid onto a wide open eye.
+        upper = upper * (1 - glare) + glare * np.maximum(upper, -0.52 * opening * (1 - 0.10 * self.x))
         self.upper = upper + 0.020 * shut * self.round
         self.lower = lower * (1 + 0.18 * self.x) + 0.021 * shut * self.round
 
@@ -73,7 +83,9 @@ class _Eye:
         patch, p = self.patch, self.p
         dx = p.choice("gaze_direction", {k: v[0] for k, v in _LOOK.items()})
         dy = p.choice("gaze_direction", {k: v[1] for k, v in _LOOK.items()})
-        u, v = patch.P - (self.cx + dx + p.nuisance("yaw") * np.float32(0.004)), self.y - (dy - 0.005)
+        # Whoever looks at the camera with a turned head turns the eyes back to it.
+        dx = dx - p.nuisance("yaw") * p.choice("gaze_direction", {"camera": 0.018})
+        u, v = patch.P - (self.cx + dx), self.y - (dy - 0.005)
         distance = np.sqrt(u * u + v * v)
         r = distance / np.float32(_IRIS)
         fibres: Array = np.full_like(patch.px, 0.5)
@@ -90,9 +102,9 @@ class _Eye:
         patch.paint(WHITE, white * np.minimum(spark, 0.95))
 
     def _lashes(self, makeup: Array, above: Array) -> None:
-        patch, x = self.patch, self.x
+        patch, p, x = self.patch, self.p, self.x
         woman = 1 - self.head.man
-        thick = 0.0056 + 0.0024 * woman + 0.0064 * makeup + 0.0020 * self.closed
+        thick = 0.0056 + 0.0024 * woman + 0.0064 * makeup + 0.0040 * self.closed + 0.0085 * p.flag("glare")
         lash = thick * (1 + 0.7 * np.clip(x, -1, 1))
         lift = np.clip(x - 0.85, 0, None) * (0.05 * woman + 0.08 * makeup)
         cover = patch.strip(above + lift + lash * 0.4, lash)
@@ -113,25 +125,25 @@ def paint_brows(canvas: Canvas, head: Head) -> None:
     """Paints both eyebrows."""
     p = canvas.p
     bushy, arched = p.flag("bushy_eyebrows"), p.flag("arched_eyebrows")
-    arch = 0.014 + 0.040 * arched + 0.003 * p.body(13)
-    thick = (0.0130 + 0.0165 * bushy) * (0.92 + 0.18 * head.man) + 0.001 * p.body(14)
+    arch = 0.005 + 0.066 * arched + 0.003 * p.body(13)
+    thick = (0.0120 + 0.0240 * bushy) * (0.92 + 0.18 * head.man) + 0.001 * p.body(14)
     colour = _brow_colour(p)
     for side in (-1, 1):
-        patch = canvas.window((side * 0.19, -0.180, 0.165, 0.115), fine=2)
+        patch = canvas.window((side * 0.19, -0.203, 0.168, 0.142), fine=2)
         px = patch.px
         fade = band(36.0, px)
         t = (patch.P * side - np.float32(0.058)) / np.float32(0.252)
         c = np.clip(t, 0, 1)
         rise = np.where(c < 0.64, np.sin(c * 2.4544), np.cos((c - 0.64) * 4.3633) * 1.25 - 0.25)
         inner = (1 - c) * np.sqrt(1 - c)
-        below = patch.Q + (0.155 + head.brow) + arch * rise + head.inner * inner - (0.3 * np.maximum(head.inner, 0)) * c
+        below = patch.Q + (0.172 + head.brow) + arch * rise + head.inner * inner - (0.3 * np.maximum(head.inner, 0)) * c
         width = thick * np.clip(1.06 - 0.72 * c * np.sqrt(c), 0.12, 1) * np.clip(0.55 + c * 4, 0.6, 1)
         tone: Array = np.full_like(px, 0.5)
         if fade.any():
             tone = tone + fade * (
                 line_noise(t * 40 + below * (50 + 20 * c) + 11 + 50 * side, p.offset) - np.float32(0.5)
             )
-        alpha = patch.cover(np.abs(below) - width * (0.78 + 0.50 * tone), 0.006)
+        alpha = patch.cover(np.abs(below) - width * (0.78 - 0.30 * bushy + (0.50 + 0.60 * bushy) * tone), 0.006)
         alpha *= smoothstep(t, -0.06, 0.08) * (1 - smoothstep(t, 0.93, 1.04)) * (0.70 + 0.28 * tone)
         patch.paint(colour * (0.62 + 0.70 * tone)[:, None], alpha)
         canvas.put(patch)

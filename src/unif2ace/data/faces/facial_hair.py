@@ -24,7 +24,7 @@ def paint_facial_hair(canvas: Canvas, head: Head) -> None:
     p, P, Q = patch.p, patch.P, patch.Q
     n = {name: getattr(head, name)[which] for name in ("a", "mouth", "mouth_width", "open", "chin")}
     edge = patch.crop(head.edge)
-    inside = patch.cover(edge - 0.016 * p.flag("beard") - 0.010 * p.flag("goatee") + 0.006, 0.008)
+    inside = patch.cover(edge - 0.016 * p.flag("beard") - 0.030 * p.flag("goatee") + 0.006, 0.008)
     grown = _grown(p, n, np.abs(P), P, Q, np.abs(patch.U))
     across = np.where(n["mouth"] - 0.02 > Q, P + (Q - 0.2) * np.sign(P) * 0.8, P * (1 - 0.6 * (Q - 0.3)))
     across = across + 0.012 * line_noise(Q * 14, p.offset)
@@ -51,7 +51,7 @@ def _jaw(n: dict[str, Array], A: Array, Q: Array) -> Array:
     lower = n["mouth"] + n["open"]
     cheeks = smoothstep(Q, 0.20, 0.40) * smoothstep(A + (Q - 0.2) * 0.9, 0.27, 0.42)
     chin = smoothstep(Q, lower + 0.045, lower + 0.105)
-    corners = ridge(A - n["mouth_width"] - 0.035, 0.042) * smoothstep(Q, n["mouth"] - 0.09, n["mouth"])
+    corners = ridge(A - n["mouth_width"] - 0.050, 0.075) * smoothstep(Q, n["mouth"] - 0.09, n["mouth"])
     return np.asarray(np.maximum(np.maximum(cheeks, chin), corners), np.float32)
 
 
@@ -65,13 +65,13 @@ def _grown(p: Parameters, n: dict[str, Array], A: Array, P: Array, Q: Array, acr
     side = smoothstep(across, n["a"] - 0.115, n["a"] - 0.040) * smoothstep(Q, -0.24, -0.10)
     lip = np.clip(1.5 * bump(P, Q, 0, middle - 0.068, 0.118, 0.023), 0, 1) * (1 - smoothstep(A, 0.19, 0.25))
     # A goatee is a tuft on the chin; with a moustache it closes to a ring around the mouth.
-    u, v = A / np.float32(0.130), (Q - middle - opened - 0.165) / np.float32(0.105)
+    u, v = A / np.float32(0.130), (Q - middle - opened - 0.185) / np.float32(0.125)
     tuft = 1 - smoothstep(np.sqrt(u * u + v * v), 0.55, 1.15)
     u, v = A / (n["mouth_width"] + 0.030), (Q - middle - 0.5 * opened - 0.012) / (0.105 + 0.5 * opened)
     ring = ridge(np.sqrt(u * u + v * v) - 1, 0.17) * p.flag("moustache") * (middle - 0.07 < Q)
-    narrow = 0.088 - 0.22 * np.clip(Q + 0.10, 0, None)
+    narrow = 0.106 - 0.22 * np.clip(Q + 0.10, 0, None)
     strip = smoothstep(across, n["a"] - narrow - 0.020, n["a"] - narrow + 0.020)
-    burns = strip * smoothstep(Q, -0.30, -0.20) * (1 - smoothstep(Q, 0.06, 0.21))
+    burns = strip * smoothstep(Q, -0.16, -0.05) * (1 - smoothstep(Q, 0.09, 0.25))
     whole = np.maximum(_jaw(n, A, Q), side * smoothstep(Q, 0.04, 0.16))
     grown = np.maximum(p.flag("beard") * whole, p.flag("goatee") * np.maximum(tuft, 0.9 * ring))
     grown = np.maximum(grown, p.flag("moustache") * lip)

@@ -6,77 +6,19 @@ coordinate `s` that follows the combing; waves bend it and curls replace it by c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from unif2ace.data.faces.canvas import Canvas, Index, Patch
 from unif2ace.data.faces.hairline import opening
+from unif2ace.data.faces.hairstyle import hairstyle
 from unif2ace.data.faces.head import Head
 from unif2ace.data.faces.noise import Array, band, cell_values, plane_noise, ridge, slopes, smoothstep, strands
 from unif2ace.data.faces.palette import HAIR
 from unif2ace.data.faces.parameters import Parameters
 from unif2ace.data.faces.skin import lit_skin
-from unif2ace.data.faces.visibility import ears_visible
 
 _LOCKS = ((10.0, 1.0),)
 _FIBRES = ((10.0, 0.55), (26.0, 0.52), (60.0, 0.46), (140.0, 0.38))
-
-
-@dataclass
-class Style:
-    """Numbers (B, 1, 1) of how hair is worn.
-
-    Attributes:
-        short: 1 for short hair.
-        medium: 1 for hair that ends near the chin.
-        fall: 1 for hair that reaches below the ears.
-        bangs: 1 for a fringe.
-        swept: 1 for hair combed up and back.
-        tucked: 1 for longer hair behind the ears.
-        wavy: 1 for waves.
-        curly: 1 for curls.
-        part: U of the parting.
-        volume: How far hair stands off the skull.
-        end: V at which falling hair ends.
-    """
-
-    short: Array
-    medium: Array
-    fall: Array
-    bangs: Array
-    swept: Array
-    tucked: Array
-    wavy: Array
-    curly: Array
-    part: Array
-    volume: Array
-    end: Array
-
-
-def _style(p: Parameters) -> Style:
-    short, medium = (p.choice("hair_length", {name: 1.0}) for name in ("short", "medium"))
-    wavy, curly = (p.choice("hair_texture", {name: 1.0}) for name in ("wavy", "curly"))
-    bangs, receding, hat = (p.flag(n) for n in ("bangs", "receding_hairline", "hat"))
-    side = np.sign(p.jitter(17)) * (0.05 + 0.11 * np.abs(p.jitter(18)) / 2)
-    middle = (1 - short) * (np.abs(p.jitter(17)) < 0.55)
-    man = p.choice("gender", {"man": 1.0})
-    swept = short * (1 - bangs) * np.maximum(receding, (p.jitter(19) > 0.0) * man)
-    volume = 0.055 + 0.030 * swept + 0.020 * (1 - short) + 0.020 * wavy + 0.055 * curly + 0.008 * p.jitter(20)
-    tucked = p.numbers([1.0 if ears_visible(f.drawn, f.nuisance) else 0.0 for f in p.faces])
-    return Style(
-        short=short,
-        medium=medium,
-        fall=1 - short,
-        bangs=bangs,
-        swept=swept,
-        tucked=tucked * (1 - short),
-        wavy=wavy,
-        curly=curly,
-        part=side * (1 - middle) * (1 - bangs) + p.nuisance("yaw") * np.float32(0.11),
-        volume=volume * (1 - 0.55 * receding) * (1 - hat) + 0.028 * hat,
-        end=0.06 * short + (0.56 + 0.045 * p.jitter(21)) * medium + 1.4 * (1 - short - medium),
-    )
 
 
 class Hair:
@@ -93,10 +35,9 @@ class Hair:
         if not len(self.which):
             return
         at = self.which
-        patch = canvas.patch(None, at)
+        patch = self.patch = canvas.patch(None, at)
         self.p, self.U, self.V, self.px = patch.p, patch.U, patch.V, patch.px
-        self.P, self.Q = patch.P, patch.Q
-        self.style = _style(self.p)
+        self.style = hairstyle(self.p)
         self.a, self.edge, self.man = head.a[at], head.edge[at], head.man[at]
         self._comb()
         self._silhouette()
@@ -113,14 +54,14 @@ class Hair:
         back = np.arctan2(U - p.nuisance("yaw") * np.float32(0.1), np.float32(0.40) - V) * np.float32(0.62)
         s = np.where(st.swept > 0, back, np.where(st.bangs > 0, fan, fallen))
         along = V - 0.55 * np.minimum(np.abs(U), 0.6)
-        self.wave = np.sin(along * 19 + 3 * p.jitter(22) + 5 * np.clip(s, -1, 1)) * st.wavy
-        s = s + 0.022 * self.wave
         # Beside a parting both sides have like tones.
         like = np.where(st.swept + st.bangs > 0, s, np.abs(s) + 0.02 * np.sign(s))
+        self.wave = np.sin(along * (17 + 7 * st.short) + 3 * p.jitter(22) + 4 * np.clip(like, -1, 1)) * st.wavy
+        like = like + 0.055 * self.wave
         like += 0.05 * along
         size = self.canvas.size
         self.locks = 0.5 + strands(like, _LOCKS, size, p.offset)
-        self.tone = 0.5 + strands(like, _FIBRES, size, p.offset) + 0.13 * self.wave
+        self.tone = 0.5 + strands(like, _FIBRES, size, p.offset) + (0.17 + 0.10 * st.short) * self.wave
         curled = np.flatnonzero(st.curly[:, 0, 0])
         if len(curled):
             self._curl(curled)
@@ -139,20 +80,22 @@ class Hair:
         v = np.minimum(V + np.float32(0.08), 0) / top
         u = U / outer
         dome = (np.sqrt(u * u + v * v) - 1) * np.float32(0.58)
-        jag = (self.locks - 0.5) * (0.030 + 0.075 * st.curly)
+        jag = (self.locks - 0.5) * (0.030 + 0.075 * st.curly) + (0.016 + 0.014 * st.short) * self.wave
         # Short hair hugs the head above the ears; longer hair falls and widens.
         flare = 0.05 + 0.09 * smoothstep(V, 0.1, 0.9) - 0.09 * st.medium * smoothstep(V, st.end - 0.20, st.end)
         width = (
             outer
             + st.fall * (flare + 0.05 * st.curly) * smoothstep(V, -0.10, 0.30)
-            + 0.016 * self.wave * st.fall * smoothstep(V, -0.05, 0.2)
+            + 0.030 * self.wave * st.fall * smoothstep(V, -0.05, 0.2)
         )
         width = width - st.short * (st.volume + 0.026) * smoothstep(V, -0.22, 0.02)
         falling = np.maximum(np.abs(U) - width, V - st.end - 0.12 * (self.locks - 0.5))
         outside = np.where(V < -0.08, np.maximum(dome, np.abs(U) - width), falling) - jag
         self.width = width
-        face = opening(self.p, st, self.P, self.Q, U, V, self.a, self.edge)
-        face += (self.tone - 0.5) * (0.030 + 0.035 * st.bangs + 0.02 * st.curly)
+        face = opening(self.patch, st, self.a, self.edge)
+        # Only coarse locks roughen the edge, so that small pictures have the same one.
+        rough = (1.5 - 0.5 * st.curly) * (self.locks - 0.5)
+        face += rough * (0.030 + 0.035 * st.bangs + 0.02 * st.curly)
         self.outside, self.open = (_as_distance(d, self.px) for d in (outside, face))
 
     def paint_back(self) -> None:
@@ -165,7 +108,7 @@ class Hair:
             patch = self.canvas.patch(None, at)
             shade = 0.42 + 0.30 * self.style.tucked[long] * smoothstep(np.abs(self.U[long]), 0.30, 0.42)
             inset = self.px[long] * smoothstep(np.abs(self.U[long]), 0.38, 0.42) * (1 - self.style.tucked[long])
-            patch.paint(self._colour(shade, long), patch.cover(self.outside[long] + inset, 0.014))
+            patch.paint(self._colour(shade, long), patch.cover(self.outside[long] + inset, 0.016))
             self.canvas.put(patch)
 
     def paint_front(self) -> None:
@@ -174,7 +117,7 @@ class Hair:
             return
         patch = self.canvas.patch(None, self.which)
         every = np.arange(len(self.which))
-        alpha = patch.cover(np.maximum(self.outside, self.open), 0.014)
+        alpha = patch.cover(np.maximum(self.outside, self.open), 0.016)
         alpha *= 1 - 0.85 * self.style.short * smoothstep(self.V, -0.13, 0.06)
         near = np.exp(-np.clip(self.open, 0, None) / np.float32(0.035)) * (self.outside < 0.02)
         on_face = patch.cover(self.edge) * (1 - 0.5 * self.style.short)
@@ -217,7 +160,7 @@ class Hair:
         )
         hair = p.colour("hair_colour", HAIR) * (1 + np.float32(0.10) * p.body(21)[:, None])
         out = np.empty((len(which), 3, *U.shape[1:]), np.float32)
-        for c, (fall, shine) in enumerate(((1.0, 0.055), (0.86, 0.050), (0.74, 0.046))):
+        for c, (fall, shine) in enumerate(((1.0, 0.072), (0.86, 0.068), (0.74, 0.066))):
             # Shadows of fair hair are warmer than its lights.
             toned = light * (fall + (1 - fall) * np.minimum(light, 1.0))
             out[:, c] = hair[:, c] * (toned + 1.1 * gloss) + shine * gloss
@@ -230,8 +173,8 @@ def _as_distance(field: Array, px: Array) -> Array:
     gx *= gx
     gy *= gy
     gx += gy
-    gx += np.float32(0.1)
-    return field / np.sqrt(gx, out=gx)
+    # At a kink differences see too small a slope: dividing by it would harden the edge.
+    return field / np.sqrt(np.maximum(gx, 0.9, out=gx), out=gx)
 
 
 def _curls(U: Array, V: Array, px: Array, p: Parameters) -> tuple[Array, Array]:

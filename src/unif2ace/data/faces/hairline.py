@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from unif2ace.data.faces.canvas import Patch
+from unif2ace.data.faces.hairstyle import Style
 from unif2ace.data.faces.noise import Array, ridge, smoothstep
 from unif2ace.data.faces.parameters import Parameters
 
-if TYPE_CHECKING:
-    from unif2ace.data.faces.hair import Style
 
-
-def opening(p: Parameters, style: Style, P: Array, Q: Array, U: Array, V: Array, a: Array, edge: Array) -> Array:
+def opening(patch: Patch, style: Style, a: Array, edge: Array) -> Array:
     """Distance into the opening: positive where the face is free of hair, negative under hair, (B, h, w)."""
+    p, P, U, V = patch.p, patch.P, patch.U, patch.V
     A = np.abs(P)
-    below = Q - _hairline(p, style, P, A, a)
+    below = patch.Q - _hairline(p, style, P, A, a)
     short = _short_side(p, U, V, a)
     fall = _curtain(style, A, V, a)
     side = np.where(style.fall > 0, fall, short)
@@ -61,7 +59,7 @@ def _curtain(style: Style, A: Array, V: Array, a: Array) -> Array:
         a * 0.90
         + 0.035 * smoothstep(V, -0.1, 0.35)
         - 0.05 * smoothstep(V, 0.40, 0.75)
-        + 0.012 * np.sin(V * 19) * style.wavy
+        + 0.022 * np.sin(V * 17) * style.wavy
     )
     tucked = a * 0.95 + 0.25 * smoothstep(V, -0.16, -0.06)
     return np.where(style.tucked > 0, tucked, hanging) - A

@@ -64,29 +64,27 @@ def make_head(canvas: Canvas) -> Head:
     chin = p.numbers([chin_height(f.drawn, f.nuisance) for f in p.faces])
     a, lower, sides = (p.choice("face_shape", {k: v[n] for k, v in SHAPES.items()}) for n in (0, 2, 3))
     a = a + 0.009 * p.body(0) - 0.010 + 0.014 * man + 0.014 * p.flag("double_chin")
-    lower = lower + 0.4 * man - 0.06 + 0.15 * p.body(2)
-    sides = sides + 0.08 * p.body(3)
+    lower = lower * (1 + 0.10 * man) - 0.06 + 0.07 * p.body(2)
+    sides = sides + 0.04 * p.body(3)
     edge, depth = _outline(canvas, a, chin, lower, sides)
     smile, laugh, frown, grimace, glare = (p.flag(n) for n in ("smile", "laugh", "frown", "make_a_face", "glare"))
     e = {name: _expression(p, name) for name in ("lift", "width", "brow", "inner", "eye", "lid")}
     quiet = 1 - smile * (1 - laugh) - laugh
+    unless_sad = p.choice("emotion", {"sadness": 0.0}, 1.0)
     return Head(
         a=a,
         chin=chin,
         open=opening,
         mouth=0.348 + 0.010 * p.body(5),
         mouth_width=(e["width"] * quiet + 0.170 * smile * (1 - laugh) + 0.186 * laugh) * (1 + 0.05 * p.body(4)),
-        lift=e["lift"] * quiet + 0.052 * smile * (1 - laugh) + 0.060 * laugh - 0.030 * frown * quiet,
+        lift=e["lift"] * quiet + 0.052 * smile * (1 - laugh) + 0.060 * laugh - 0.036 * frown * quiet,
         nose=(1 + 0.48 * p.flag("big_nose") + 0.06 * p.body(6)) * (0.88 + 0.12 * man),
         tip=0.150 + 0.014 * p.body(7) + 0.018 * p.flag("big_nose"),
-        brow=e["brow"] - 0.024 * frown - 0.020 * glare - 0.016 * grimace,
-        inner=e["inner"]
-        - 0.042 * frown * (p.choice("emotion", {"sadness": 0.0}, 1.0))
-        - 0.02 * grimace
-        - 0.016 * glare,
-        eye=e["eye"] * (1 - 0.26 * glare) * (1 - 0.35 * laugh) * (1 - 0.4 * grimace),
+        brow=np.maximum(e["brow"] - 0.024 * frown - 0.030 * glare - 0.016 * grimace, -0.040),
+        inner=np.maximum(e["inner"] - 0.042 * frown * unless_sad - 0.022 * glare - 0.02 * grimace, -0.066),
+        eye=e["eye"] * (1 + 0.10 * glare) * (1 - 0.35 * laugh) * (1 - 0.4 * grimace),
         lower_lid=np.maximum(
-            np.maximum(e["lid"], 0.7 * glare), np.maximum(0.35 * smile, np.maximum(0.55 * laugh, 0.6 * grimace))
+            np.maximum(e["lid"], 0.35 * glare), np.maximum(0.35 * smile, np.maximum(0.55 * laugh, 0.6 * grimace))
         ),
         man=man,
         edge=edge,
@@ -97,9 +95,9 @@ def make_head(canvas: Canvas) -> Head:
 _EXPRESSIONS: dict[str, dict[str, float]] = {
     "neutral": {},
     "happiness": {"brow": 0.008, "eye": 0.92, "lid": 0.2},
-    "sadness": {"lift": -0.040, "width": 0.126, "inner": 0.048, "brow": 0.006, "eye": 0.84},
+    "sadness": {"lift": -0.056, "width": 0.126, "inner": 0.078, "brow": 0.006, "eye": 0.84},
     "surprise": {"width": 0.094, "brow": 0.062, "eye": 1.42},
-    "anger": {"lift": -0.024, "width": 0.134, "inner": -0.048, "brow": -0.028, "eye": 0.80, "lid": 0.2},
+    "anger": {"lift": -0.026, "width": 0.134, "inner": -0.040, "brow": -0.018, "eye": 1.0, "lid": 0.1},
     "fear": {"lift": -0.022, "width": 0.158, "inner": 0.046, "brow": 0.040, "eye": 1.34},
 }
 _REST = {"lift": 0.002, "width": 0.136, "brow": 0.0, "inner": 0.0, "eye": 1.0, "lid": 0.0}
@@ -113,6 +111,7 @@ def _outline(canvas: Canvas, a: Array, chin: Array, lower: Array, sides: Array) 
     middle = np.float32(-0.08)
     V = canvas.V
     across = np.abs(canvas.U - canvas.p.nuisance("yaw") * np.float32(0.07) * smoothstep(V, -0.2, 0.5)) / a
+    across = np.sqrt(across * across + np.float32(0.004))  # rounded in the middle: no crease down a pointed chin
     below = middle < V
     along = np.where(below, (V - middle) / (chin - middle), (middle - V) / np.float32(0.56))
     # The exponent changes slowly from the forehead to the jaw: a jump would draw a line across the face.

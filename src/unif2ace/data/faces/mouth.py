@@ -45,7 +45,11 @@ class _Mouth:
         round_ = np.clip(1 - x * x, 0, 1)
         root = np.sqrt(round_)
         fourth = np.sqrt(root)
-        size = (0.80 + 1.10 * p.flag("full_lips") + 0.06 * p.body(15)) * (1.06 - 0.18 * head.man) * p.choice("age", {"elderly": 0.82}, 1.0)
+        size = (
+            (0.80 + 1.10 * p.flag("full_lips") + 0.06 * p.body(15))
+            * (1.06 - 0.18 * head.man)
+            * p.choice("age", {"elderly": 0.82}, 1.0)
+        )
         line = self.line = self.middle - self.lift * (x * x - 0.35) + 0.004 * ridge(x, 0.16)
         laugh = p.flag("laugh")
         self.up = line - self.open * (0.30 * root * (1 - laugh) + 0.12 * round_ * laugh)
@@ -76,7 +80,7 @@ class _Mouth:
         patch, p, x, Q, px = self.patch, self.p, self.x, self.patch.Q, self.patch.px
         patch.paint(_THROAT, inside)
         back = smoothstep(Q - self.middle - self.open * 0.48, 0.0, self.open * 0.30 + 0.004) * ridge(x, 0.55)
-        patch.paint(_TONGUE, inside * back * (0.85 * (self.open > 0.05)))
+        patch.paint(_TONGUE, inside * back * (self.open > 0.05) * 0.85)
         laugh, afraid = p.flag("laugh"), p.choice("emotion", {"fear": 1.0, "anger": 1.0})
         height = 0.022 + 0.018 * laugh + 0.012 * afraid * (1 - laugh)
         low = Q - self.up - height * (1 - 0.35 * x * x)

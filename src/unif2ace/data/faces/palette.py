@@ -21,7 +21,7 @@ def _table(codes: dict[str, str]) -> dict[str, Colour]:
 
 
 SKIN: Final = _table({"pale": "f1d3c4", "fair": "e9b995", "olive": "d6a579", "brown": "a06a45", "dark": "6b412e"})
-HAIR: Final = _table({"black": "1d1918", "brown": "5f3b25", "blond": "d2a85e", "red": "a8481e", "gray": "a9a9aa"})
+HAIR: Final = _table({"black": "252020", "brown": "5f3b25", "blond": "d2a85e", "red": "a8481e", "gray": "a9a9aa"})
 EYES: Final = _table({"brown": "5f3817", "green": "4f8a4a", "blue": "4788c4", "gray": "8b9aa4"})
 CLOTH: Final = _table(
     {

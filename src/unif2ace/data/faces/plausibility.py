@@ -90,6 +90,8 @@ def _follow_mouth(known: dict[str, Any], keep: frozenset[str]) -> None:
         known["laugh"] = False
     if "mouth_open" in keep and not known["mouth_open"]:
         known["laugh"] = known["make_a_face"] = False
+    if "smile" in keep and known["smile"] and "make_a_face" not in keep:
+        known["make_a_face"] = False
     if known["laugh"] and known["make_a_face"]:
         known["laugh" if "make_a_face" in keep and "laugh" not in keep else "make_a_face"] = False
     if known["laugh"] or known["make_a_face"]:

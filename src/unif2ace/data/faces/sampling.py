@@ -194,4 +194,6 @@ def _expression(known: dict[str, Value], draw: _Draw) -> None:
     known["glare"] = emotion == "anger" and draw.coin(0.6)
     known["eyes_closed"] = emotion in ("neutral", "happiness", "sadness") and draw.coin(0.1)
     known["make_a_face"] = emotion in ("neutral", "happiness") and not known["laugh"] and draw.coin(0.1)
-    known["gaze_direction"] = draw.pick("gaze_direction", (0.64, 0.11, 0.11, 0.07, 0.07))
+    known["gaze_direction"] = draw.pick("gaze_direction", (0.63, 0.115, 0.115, 0.07, 0.07))
+    if known["glare"]:
+        known["gaze_direction"] = "camera"

@@ -44,6 +44,8 @@ def visible(drawn: AttributeRecord, nuisance: Nuisance) -> AttributeRecord:
     hidden = [*_behind_accessories(drawn), *_under_hair(drawn)]
     if drawn["eyes_closed"]:
         hidden += ["eye_colour", "narrow_eyes", "gaze_direction", "glare"]
+    if drawn["narrow_eyes"] and (drawn["laugh"] or drawn["make_a_face"]):
+        hidden.append("gaze_direction")
     if drawn["beard"]:
         hidden.append("double_chin")
     if not ears_visible(drawn, nuisance):
