@@ -23,6 +23,7 @@ PAPER, INK, FAINT = (255, 255, 255), (32, 32, 36), (110, 110, 120)
 _GAP = 4
 _TEXT_ROWS = 6  # faces shown beside their text
 _QUESTIONS = 4
+_IN_THE_WAY = ("hat", "mask", "sunglasses", "eyeglasses", "bangs", "eyes_closed", "make_a_face")
 
 Pixels = NDArray[np.uint8]
 
@@ -151,7 +152,9 @@ def _attribute_sheets(source: ProceduralSource, out: Path, pairs: int, progress:
 
 def _comparisons(source: ProceduralSource, field: Field, pairs: int) -> list[list[Face]]:
     """The same person with each value of a field, for persons on whom every value can be seen."""
-    given = {field.requires: True} if field.requires else {}
+    given: dict[str, str | bool] = {name: False for name in _IN_THE_WAY if name != field.name}
+    if field.requires:
+        given[field.requires] = True
     rows: list[list[Face]] = []
     for index in range(0, len(source), source.pictures_per_person):
         faces = [source.face(index).replace(**{**given, field.name: value}) for value in field.values]
