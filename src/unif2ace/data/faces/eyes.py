@@ -12,9 +12,9 @@ from unif2ace.data.faces.parameters import Parameters
 
 _TEAR, _LOWER = linear("c98a80"), linear("5b352a")
 _WHITES = np.array([0.90, 0.87, 0.85], np.float32)[:, None, None]
-_IRIS = 0.054
-_LOOK = {"left": (-0.056, 0.0), "right": (0.056, 0.0), "up": (0.0, -0.031), "down": (0.0, 0.019)}
-CENTRE_X, CENTRE_Y = 0.200, -0.062
+_IRIS = 0.057
+_LOOK = {"left": (-0.061, 0.0), "right": (0.061, 0.0), "up": (0.0, -0.036), "down": (0.0, 0.022)}
+CENTRE_X, CENTRE_Y = 0.203, -0.062
 
 
 def paint_eyes(canvas: Canvas, head: Head) -> None:
@@ -23,7 +23,7 @@ def paint_eyes(canvas: Canvas, head: Head) -> None:
     if not len(which):
         return
     for side in (-1, 1):
-        box: Box = (side * CENTRE_X, CENTRE_Y - 0.008, 0.150, 0.108)
+        box: Box = (side * CENTRE_X, CENTRE_Y - 0.008, 0.158, 0.116)
         patch = canvas.window(box, which, fine=2)
         _Eye(patch, head.take(patch, which), side).paint()
         canvas.put(patch)
@@ -37,7 +37,7 @@ class _Eye:
         self.patch, self.p, self.head = patch, p, head
         self.closed = p.flag("eyes_closed")
         self.cx = side * (CENTRE_X + 0.006 * p.body(10))
-        self.rx = 0.114 + 0.004 * p.body(11)
+        self.rx = 0.120 + 0.004 * p.body(11)
         self.x = (patch.P - self.cx) * (side / self.rx)
         self.y = (
             patch.Q
@@ -48,7 +48,7 @@ class _Eye:
         root = np.sqrt(self.round)
         narrow = p.flag("narrow_eyes")
         opening = (
-            (0.056 - 0.030 * narrow) * head.eye * (1.04 - 0.08 * head.man) * p.choice("age", {"elderly": 0.88}, 1.0)
+            (0.062 - 0.034 * narrow) * head.eye * (1.04 - 0.08 * head.man) * p.choice("age", {"elderly": 0.88}, 1.0)
         )
         opening = np.maximum(opening, 0.022) * p.choice("gaze_direction", {"down": 0.60, "up": 1.10}, 1.0)
         shut, glare = self.closed, p.flag("glare")
@@ -97,7 +97,7 @@ class _Eye:
         patch.paint(np.minimum(p.colour("eye_colour", EYES) * glow[:, None], 1), white * patch.cover(distance - _IRIS))
         patch.paint(INK * np.float32(0.25), white * patch.cover(distance - 0.42 * _IRIS))
         hx, hy = u - p.light(0) * 0.02, v + np.float32(0.014)
-        spark = patch.cover(np.sqrt(hx * hx + hy * hy) - np.float32(0.0135))
+        spark = patch.cover(np.sqrt(hx * hx + hy * hy) - np.float32(0.0145))
         spark += bump(u, v, -0.02 * p.light(0), 0.018, 0.010, 0.007) * np.float32(0.3)
         patch.paint(WHITE, white * np.minimum(spark, 0.95))
 
@@ -125,7 +125,7 @@ def paint_brows(canvas: Canvas, head: Head) -> None:
     """Paints both eyebrows."""
     p = canvas.p
     bushy, arched = p.flag("bushy_eyebrows"), p.flag("arched_eyebrows")
-    arch = 0.005 + 0.066 * arched + 0.003 * p.body(13)
+    arch = 0.002 + 0.074 * arched + 0.003 * p.body(13)
     thick = (0.0120 + 0.0240 * bushy) * (0.92 + 0.18 * head.man) + 0.001 * p.body(14)
     colour = _brow_colour(p)
     for side in (-1, 1):
