@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,13 +116,12 @@ def face_grid(images: Sequence[Pixels], columns: int) -> Image.Image:
 
 def text_sheet(shown: Sequence[Shown], side: int = 192, width: int = 1100) -> Image.Image:
     """Each face beside its caption and its first questions, as a person would read them."""
-    font, letters = ImageFont.load_default(15), int((width - side - 40) / 7.3)
+    font, room = ImageFont.load_default(15), width - side - 48
     blocks: list[tuple[Image.Image, list[tuple[str, tuple[int, int, int]]]]] = []
     for one in shown:
-        lines = [(line, INK) for line in textwrap.wrap(one.caption, letters)]
+        lines = [(line, INK) for line in _wrapped(one.caption, font, room)]
         for question, answer in one.questions[:_QUESTIONS]:
-            wrapped = textwrap.wrap(f"{question}  {answer}", letters, subsequent_indent="    ")
-            lines += [(line, FAINT) for line in wrapped]
+            lines += [(line, FAINT) for line in _wrapped(f"{question}  {answer}", font, room)]
         blocks.append((Image.fromarray(one.pixels).resize((side, side), Image.Resampling.LANCZOS), lines))
     heights = [max(side, 20 * len(lines) + 8) + 16 for _, lines in blocks]
     sheet = Image.new("RGB", (width, sum(heights) + 16), PAPER)
@@ -134,6 +132,18 @@ def text_sheet(shown: Sequence[Shown], side: int = 192, width: int = 1100) -> Im
             draw.text((side + 32, top + 20 * number), line, colour, font)
         top += height
     return sheet
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: int) -> list[str]:
+    """The text in lines of at most `room` pixels; a word that is longer stands alone."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= room or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _attribute_sheets(source: ProceduralSource, out: Path, pairs: int, progress: Progress | None) -> list[Path]:

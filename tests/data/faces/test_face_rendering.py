@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count as integers
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +12,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unif2ace.data.attributes import TAXONOMY
-from unif2ace.data.faces import render, sample_face
+from unif2ace.data.faces import Face, render, sample_face
 from unif2ace.data.faces.canvas import Patch
-from unif2ace.data.faces.sheet import attribute_pairs, contact_sheet, paired_faces
 from unif2ace.errors import DataError
 
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "faces" / "golden_64.png"
 FACES = [sample_face(seed) for seed in range(24)]
+
+
+def paired_faces(field: str, value: str | bool, count: int) -> list[tuple[Face, Face]]:
+    """Faces that show a value, each with the same picture without it."""
+    other = next(v for v in reversed(TAXONOMY.fields[field].values) if v != value)
+    shown = (face for face in map(sample_face, integers()) if face.record[field] == value)
+    return [(face, face.replace(**{field: other})) for face in islice(shown, count)]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +67,7 @@ def test_a_size_out_of_range_is_refused() -> None:
 def test_the_golden_faces_look_as_stored(pictures: NDArray[np.uint8]) -> None:
     with Image.open(GOLDEN) as image:
         stored = np.asarray(image.convert("RGB")).astype(float)
-    sheet = contact_sheet(list(render(FACES[:4], 64, noise=False)), 4).astype(float)
+    sheet = np.concatenate(list(render(FACES[:4], 64, noise=False)), axis=1).astype(float)
     assert sheet.shape == stored.shape
     assert np.sqrt(np.mean((sheet - stored) ** 2)) < 1.5
 
@@ -153,14 +161,3 @@ def test_heads_turn_and_look_where_the_viewer_sees_it() -> None:
         return float((weight * np.arange(128)).sum() / weight.sum())
 
     assert centre_of_change("gaze_direction", "left") < centre_of_change("gaze_direction", "right")
-
-
-def test_sheets_hold_all_pictures_in_rows(pictures: NDArray[np.uint8]) -> None:
-    sheet = contact_sheet(list(pictures[:5]), 3)
-    assert sheet.shape == (128, 192, 3)
-    assert np.array_equal(sheet[64:, 64:128], pictures[4])
-    assert (sheet[64:, 128:] == 255).all()
-    assert contact_sheet(list(pictures[:2]), 2, ["a", "b"]).shape[0] > 64
-    assert attribute_pairs("hat", True, 2, 64).shape == (64, 256, 3)
-    with pytest.raises(DataError, match="0 pictures"):
-        contact_sheet([], 3)
