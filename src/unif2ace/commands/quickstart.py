@@ -18,7 +18,7 @@ COMMANDS: dict[str, Work] = {name: verb.work for name, verb in data.VERBS.items(
 
 NEXT = """unif2ace-data preview                                  # sheets of every attribute, with and without
 unif2ace-data build source.size=128 source.num_samples=20000 folder=data/faces-128
-unif2ace-data import folder source.path=my/pictures folder=data/mine
+unif2ace-data import folder source.path=my/pictures source.licence=CC-BY-4.0 folder=data/mine
 unif2ace-data stats data/mine/train
 unif2ace-train experiment=attributes/embedded          # the attribute classifier on these faces"""
 
