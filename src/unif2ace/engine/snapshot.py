@@ -31,7 +31,7 @@ def write_snapshot(config: DictConfig, folder: str | Path) -> None:
 def environment() -> dict[str, Any]:
     """The command line, the state of the code, and the versions that a run depends on."""
     return {
-        "argv": sys.argv,
+        "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "git": git_state(),
         "python": platform.python_version(),
         "platform": platform.platform(),
