@@ -106,7 +106,8 @@ def _lengths(axes: Axes, counts: Mapping[int, int], title: str, colour: str) -> 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.axvline(mean(counts), color=INK, linewidth=1, linestyle=(0, (4, 3)))
     shown = f"mean {mean(counts):.1f}\n5 % {quantile(counts, 0.05)}\n95 % {quantile(counts, 0.95)}"
-    axes.text(0.99, 0.96, shown, transform=axes.transAxes, ha="right", va="top", linespacing=1.4)
+    x, side = (0.01, "left") if 2 * mean(counts) > low + high else (0.99, "right")  # where the bars are low
+    axes.text(x, 0.96, shown, transform=axes.transAxes, ha=side, va="top", linespacing=1.4)
 
 
 def _kinds(axes: Axes, statistics: Statistics) -> None:
