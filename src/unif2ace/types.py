@@ -32,7 +32,8 @@ class Batch:
     Attributes:
         task: int8 (B,), values of `Task`.
         index: int64 (B,), place of each row in the run's global order: the key of its randomness, whatever the ranks.
-        valid: bool (B,); False marks rows that only fill up a rank in evaluation: metrics drop them.
+        valid: bool (B,); False marks rows that only fill up a rank in evaluation, or the place of a faulty sample:
+            losses and metrics leave them out.
         image: uint8 (B, 3, H, W), or None if only tokens are read.
         image_ids: int64 (B, N) codes of the tokenizer in [0, codebook), or None if not pre-tokenised.
         attributes: int8 (B, A), 1 true, 0 false, -1 not visible or not labelled, in the order of the taxonomy's labels.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import signal
@@ -107,3 +108,15 @@ def test_the_text_tokenizer_is_beside_the_shards_and_round_trips(built: Path):
     text = ShardReader(built / "train")[0].metadata.caption
     assert tokenizer.decode(tokenizer.encode([text])[0]) == text
     assert len(tokenizer.encode([text])[0]) < len(text) / 2
+
+
+def test_captions_that_came_with_the_pictures_are_kept_and_train_the_tokenizer(tmp_path: Path):
+    class Told(ProceduralSource):
+        def items(self, indices):
+            return [dataclasses.replace(item, captions=("A zebra crossing.",)) for item in super().items(indices)]
+
+    options = dataclasses.replace(OPTIONS, captions=(), questions=0, validation=0)
+    build_shards(Told(num_samples=6, size=32), tmp_path, options)
+    sample = ShardReader(tmp_path / "train")[0]
+    assert (sample.metadata.caption, sample.metadata.captions, sample.metadata.qa) == ("A zebra crossing.", (), ())
+    assert len(TextTokenizer(tmp_path).encode(["A zebra crossing."])[0]) < 8

@@ -91,7 +91,7 @@ def build_shards(
     recipe = {"source": source.describe(), "options": asdict(options)}
     for split, indices in places.items():
         _build_split(folder / split, _Maker(source, options, rates), indices, recipe, workers, progress)
-    if options.captions and not (folder / FILE_NAME).is_file():
+    if not (folder / FILE_NAME).is_file():
         train_text_tokenizer(_texts(folder / "train", progress), folder, options.vocab_size)
     return {split: len(indices) for split, indices in places.items()}
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -136,8 +135,3 @@ def _unknown(node: Any, known: Any, path: str) -> Iterator[tuple[str, list[str]]
                 yield here, [str(k) for k in known]
             continue
         yield from _unknown(child, known._get_node(key), here)
-
-
-def config_names() -> list[str]:
-    """Names of the primary configurations: one for each command."""
-    return sorted(f.name.removesuffix(".yaml") for f in files(CONFIG_MODULE).iterdir() if f.name.endswith(".yaml"))
