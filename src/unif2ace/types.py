@@ -1,4 +1,4 @@
-"""What rooms hand to each other: frozen dataclasses of tensors. Imports nothing of ours.
+"""What rooms hand to each other: dataclasses of tensors. Imports nothing of ours.
 
 Letters in shapes: B rows, H and W pixels, N image tokens, T text tokens (padded to the longest row), A attributes.
 """
@@ -25,9 +25,11 @@ class Task(IntEnum):
     """A picture and a question, or none, and the text to answer with (MMU; group Und)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
     """Rows of one training step on one rank; rows of a task stand together, in the order of `Task`.
+
+    Nobody writes to it. It is not frozen only because Lightning's true-precision plugins refuse frozen dataclasses.
 
     Attributes:
         task: int8 (B,), values of `Task`.
@@ -96,13 +98,66 @@ class LossTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantized:
+    """What a quantizer makes of an encoder's output; C channels on a grid of h x w cells.
+
+    Attributes:
+        z: float (B, C, h, w), the vectors that were compared with the codes (normalised where the quantizer does so).
+        codes: float (B, C, h, w), the chosen codes; a gradient reaches only a codebook that is trained by gradient.
+        straight_through: float (B, C, h, w), equal to `codes`, with the gradient of `z`: what the decoder reads.
+        ids: int64 (B, h, w), values in [0, num_codes).
+        logits: float (B, h, w, G, K), scores of the K choices of each of G independent factors of a code, or None if no
+            loss reads them. Their softmax is the soft assignment whose entropy is regularised; choices that a factor
+            lacks are -inf.
+        num_codes: Size of the codebook.
+    """
+
+    z: Tensor
+    codes: Tensor
+    straight_through: Tensor
+    ids: Tensor
+    logits: Tensor | None = None
+    num_codes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Discrimination:
+    """What the discriminator says in one step; P patches.
+
+    Attributes:
+        generator_logits: float (B, 1, P, P) of the reconstruction; the gradient goes to the reconstruction only.
+        real_image: float (B, 3, H, W), the pictures that `real_logits` judges; requires a gradient if a loss reads
+            ``image_gradient``.
+        real_logits: float (B, 1, P, P) of the real pictures; the gradient goes to the discriminator.
+        fake_logits: float (B, 1, P, P) of the detached reconstruction; the gradient goes to the discriminator.
+        adaptive_weight: float (), factor of the generator's term; 1 unless a loss reads ``adaptive_weight``.
+    """
+
+    generator_logits: Tensor
+    real_image: Tensor
+    real_logits: Tensor
+    fake_logits: Tensor
+    adaptive_weight: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class StepOutput:
     """What one forward pass gives to the losses, the metrics and the observers. Nobody writes to it.
 
     Attributes:
         batch: What went in.
         attribute_logits: float (B, A), logits of the taxonomy's labels, or None.
+        image: float (B, 3, H, W) in [-1, 1], what the tokenizer must give back, or None.
+        reconstruction: float (B, 3, H, W), what it gives back, not clamped, or None.
+        quantized: What lies between, or None.
+        features: Frozen features of `image` and of `reconstruction`, finest first, or None if no loss reads them.
+        discrimination: What the discriminator says, or None if no loss reads it in this step.
     """
 
     batch: Batch
     attribute_logits: Tensor | None = None
+    image: Tensor | None = None
+    reconstruction: Tensor | None = None
+    quantized: Quantized | None = None
+    features: tuple[tuple[Tensor, ...], tuple[Tensor, ...]] | None = None
+    discrimination: Discrimination | None = None

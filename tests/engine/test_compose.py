@@ -56,3 +56,11 @@ def test_a_mistyped_key_in_an_experiment_is_refused(text: str, key: str, tmp_pat
 def test_an_experiment_may_add_a_component_of_its_own(tmp_path: Path):
     folder = _experiment(tmp_path, "mine: {_target_: torch.nn.Identity}\n")
     assert compose("build", ["experiment=mine"], folder).mine._target_ == "torch.nn.Identity"
+
+
+def test_a_value_of_a_slot_that_the_experiment_selects_may_be_typed(tmp_path: Path):
+    text = "defaults: [{override /loss: [reconstruction]}, {override /module: tokenizer}, {override /net: patch}]\n"
+    folder = _experiment(tmp_path, text)
+    config = compose("train", ["experiment=mine", "loss.reconstruction.l2=3", "+trainer.benchmark=true"], folder)
+    assert config.loss.reconstruction.l2 == 3
+    assert config.trainer.benchmark

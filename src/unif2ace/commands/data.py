@@ -1,14 +1,17 @@
-"""`unif2ace-data`: builds, imports, indexes, checks, counts and shows shards of faces, captions and questions."""
+"""`unif2ace-data`: builds, imports, indexes, checks, counts, shows and tokenises shards of faces."""
 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.engine.command import Verb, fail, run_verb
 from unif2ace.engine.instantiate import instantiate
+from unif2ace.errors import ConfigError
 from unif2ace.progress import progress
 
 
@@ -111,6 +114,92 @@ def preview(config: DictConfig) -> list[Path]:
     return pictures
 
 
+def tokenize(config: DictConfig) -> list[Path]:
+    """Encodes the pictures of a shard folder, or of a data set's splits, into shards of tokens beside them.
+
+    Returns:
+        The shard folders of tokens.
+
+    Raises:
+        ConfigError: If `ckpt` is not given.
+        DataError: If the folder holds no shards, or its pictures do not fit the tokenizer.
+    """
+    _check_ckpt(config, "unif2ace-data tokenize FOLDER ckpt=...")
+    from unif2ace.data.tokenize import TokenizeOptions, tokenize_shards
+    from unif2ace.engine.weights import load_net, read_weights
+
+    folder = Path(config.folder)
+    splits = token_splits(folder)
+    weights = read_weights(config.ckpt)
+    net: Any = load_net(weights, "tokenizer", config.engine.allow)
+    root = Path(config.out) if config.out else folder.with_name(f"{folder.name}-tokens-{weights.short}")
+    options = TokenizeOptions(config.batch_size, config.samples_per_shard, config.device, config.precision)
+    began, done = time.monotonic(), []
+    with progress("tokens") as advance:
+        for split in splits:
+            done.append(tokenize_shards(folder / split, root / split, net, weights.fingerprint, options, advance))
+    seconds, encoded, faulty = time.monotonic() - began, sum(d.encoded for d in done), sum(d.faulty for d in done)
+    if faulty:
+        _say(f"{faulty:,} pictures cannot be read and have no tokens; see: unif2ace-data validate {folder}")
+    rate = f"{encoded:,} encoded now, {encoded / seconds:,.0f} images/s" if encoded else "all were there"
+    grid = f"{done[0].grid[0]}x{done[0].grid[1]} tokens, {done[0].bits:,.0f} bits each"
+    _say(f"{sum(d.samples for d in done):,} pictures as {grid} ({rate}): {root}")
+    _say(f"train on them with: dataset=shards dataset.shards.folder={folder} dataset.shards.tokens={root}")
+    return [d.folder for d in done]
+
+
+def token_splits(folder: Path) -> list[str]:
+    """Sub-folders of a data set that hold shards; an empty name for a folder that holds shards itself.
+
+    Raises:
+        DataError: If there are none.
+    """
+    from unif2ace.data.datasets.shards import ShardDataset
+    from unif2ace.data.shards import Rules, has_index
+
+    if has_index(folder):
+        return [""]
+    found = [split for split in ("train", "val") if has_index(folder / split)]
+    if not found:
+        ShardDataset(folder).open("train", Rules())  # says what is wrong
+    return found
+
+
+def roundtrip(config: DictConfig) -> Path:
+    """Draws pictures of one's own, their tokens and what comes back of them on one sheet.
+
+    Returns:
+        The sheet.
+
+    Raises:
+        ConfigError: If `ckpt` is not given, or neither it nor `size` says how large pictures must be.
+        DataError: If there is no such picture.
+    """
+    _check_ckpt(config, "unif2ace-data roundtrip PICTURE ckpt=...")
+    from unif2ace.data import roundtrip as trips
+    from unif2ace.engine.weights import load_net, read_weights
+
+    place = config.picture if isinstance(config.picture, str) else list(config.picture)
+    files = trips.find_pictures(place, config.count)
+    weights = read_weights(config.ckpt)
+    net: Any = load_net(weights, "tokenizer", config.engine.allow)
+    size = config.size or next(iter(weights.header.get("image_size") or ()), None)
+    if size is None:
+        raise ConfigError(f"{weights.path} does not say how large its pictures were: give size=...")
+    found = trips.roundtrip(net, [trips.read_picture(file, size) for file in files])
+    out = Path(config.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    trips.draw_sheet(found).save(out)
+    _say("\n".join(map(trips.summary, found)))
+    _say(str(out))
+    return out
+
+
+def _check_ckpt(config: DictConfig, usage: str) -> None:
+    if OmegaConf.is_missing(config, "ckpt"):
+        raise ConfigError(f"a tokenizer is needed, a run's folder or its weights.safetensors: `{usage}`")
+
+
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
@@ -126,6 +215,8 @@ VERBS = {
     "index": Verb(index, "index", "makes the index of plain WebDataset shards", "folder", required=True),
     "validate": Verb(_validate_or_fail, "validate", "checks every byte, name and statement", "folder", required=True),
     "stats": Verb(stats, "stats", "counts what is in the data: text, JSON, picture", "folder", required=True),
+    "tokenize": Verb(tokenize, "tokenize", "pictures to tokens, as shards beside them", "folder", required=True),
+    "roundtrip": Verb(roundtrip, "roundtrip", "your picture, its tokens, what comes back", "picture", required=True),
     "preview": Verb(preview, "preview", "contact sheets, of a folder or of a source", "folder"),
 }
 

@@ -2,29 +2,76 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from unif2ace.commands import data
+from unif2ace.commands import data, evaluate, train
 from unif2ace.engine.command import Work, run
 from unif2ace.engine.compose import compose
 from unif2ace.engine.report import Section, write_page
-
-COMMANDS: dict[str, Work] = {name: verb.work for name, verb in data.VERBS.items()}
+from unif2ace.errors import ConfigError
 
 NEXT = """unif2ace-data preview                                  # sheets of every attribute, with and without
-unif2ace-data build source.size=128 source.num_samples=20000 folder=data/faces-128
 unif2ace-data import folder source.path=my/pictures source.licence=CC-BY-4.0 folder=data/mine
-unif2ace-data stats data/mine/train
-unif2ace-train experiment=attributes/embedded          # the attribute classifier on these faces"""
+unif2ace-data roundtrip my/face.jpg ckpt=logs/quickstart/tokenizer
+unif2ace-data tokenize data/quickstart ckpt=logs/quickstart/tokenizer
+unif2ace-train experiment=tokenizer/embedded           # an hour: sharper
+unif2ace-train experiment=tokenizer/quickstart quantizer=fsq
+unif2ace-train experiment=attributes/embedded          # 20 minutes: the classifier to build on"""
+
+
+def train_once(config: DictConfig) -> None:
+    """Trains, or goes on from where the same run was stopped, or does nothing if it is finished.
+
+    Args:
+        config: As composed from ``train.yaml``.
+
+    Raises:
+        ConfigError: If the folder holds a run with other settings.
+    """
+    folder = Path(config.run_dir)
+    before, last = folder / "config.yaml", folder / "checkpoints" / "last.ckpt"
+    if before.is_file():
+        changed = _changed(OmegaConf.load(before), config)
+        if changed:
+            raise ConfigError(
+                f"{folder} holds a run with another {changed}: remove the folder, or give another one with out=..."
+            )
+        if (folder / "weights.safetensors").is_file():
+            logging.getLogger(__name__).info("done before: %s", folder)
+            return
+        config.ckpt = str(last) if last.is_file() else None
+    train.train(config)
+
+
+def _changed(before: Any, now: DictConfig) -> str:
+    """The first key whose value differs, but for the checkpoint that a run goes on from."""
+    old, new = (_flat(OmegaConf.to_container(c, resolve=True)) for c in (before, now))
+    return next((k for k in sorted(old.keys() | new.keys()) if k != "ckpt" and old.get(k) != new.get(k)), "")
+
+
+def _flat(tree: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(tree, dict) or not tree:
+        return {path: tree}
+    return {k: v for key, sub in tree.items() for k, v in _flat(sub, f"{path}.{key}".lstrip(".")).items()}
+
+
+COMMANDS: dict[str, Work] = {
+    **{name: verb.work for name, verb in data.VERBS.items()},
+    "train": train_once,
+    "evaluate": evaluate.evaluate,
+}
 
 
 def quickstart(config: DictConfig) -> Path:
-    """Runs the stages in order and writes the page.
+    """Runs the stages in order and writes the page, and ``scores.json`` beside it.
 
     Returns:
         The page.
@@ -41,7 +88,23 @@ def quickstart(config: DictConfig) -> Path:
         began = time.monotonic()
         COMMANDS[stage.command](compose(stage.command, list(stage.overrides)))
         seconds[stage.name] = time.monotonic() - began
-    sections = [
+    scores = {kind: _values(out / kind) for kind in ("tokenizer", "attributes")}
+    (out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+    page = write_page(out / "index.html", "UniF²ace quickstart", _sections(config, scores, seconds))
+    console.rule(f"[bold]done in {time.monotonic() - start:.0f} s", align="left")
+    sys.stdout.write(f"{page}\n\nnext:\n{NEXT}\n")
+    return page
+
+
+def _values(run: Path) -> dict[str, float]:
+    tree: dict[str, Any] = json.loads((run / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
+    values: dict[str, float] = tree["values"]
+    return values
+
+
+def _sections(config: DictConfig, scores: dict[str, dict[str, float]], seconds: dict[str, float]) -> list[Section]:
+    tokenizer, attributes = scores["tokenizer"], scores["attributes"]
+    return [
         Section("Drawn faces", "Every attribute is known exactly; no download, no real person.", picture="faces.png"),
         Section(
             "What is said about them",
@@ -51,13 +114,21 @@ def quickstart(config: DictConfig) -> Path:
         Section(
             "What is in the data", f"{config.num_samples:,} faces of {config.size} pixels.", picture="statistics.png"
         ),
+        Section(
+            "Pictures to tokens and back",
+            f"Faces that the tokenizer never saw, each over what comes back of it. PSNR {tokenizer['psnr']:.1f} dB, "
+            f"Frechet distance {tokenizer['frechet']:.1f}, {tokenizer['codebook_use']:.0%} of the codes in use.",
+            picture="tokenizer/evaluation/reconstructions.png",
+        ),
+        Section(
+            "What the classifier sees",
+            f"46 attributes of faces that it never saw: mean average precision {attributes['average_precision']:.3f}, "
+            f"macro F1 {attributes['f1']:.3f}.",
+            picture="attributes/evaluation/attributes.png",
+        ),
         Section("Time", "\n".join(f"{name}: {spent:.0f} s" for name, spent in seconds.items())),
         Section("What to type next", code=NEXT),
     ]
-    page = write_page(out / "index.html", "UniF²ace quickstart", sections)
-    console.rule(f"[bold]done in {time.monotonic() - start:.0f} s", align="left")
-    sys.stdout.write(f"{page}\n\nnext:\n{NEXT}\n")
-    return page
 
 
 def main() -> None:

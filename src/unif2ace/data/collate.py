@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from unif2ace.data.mixture import RowRef
 from unif2ace.data.shards import TolerantReader
 from unif2ace.data.text_tokenizer import TextTokenizer
+from unif2ace.data.token_reader import TokenisedSample
 from unif2ace.data.views.base import Row, View
 from unif2ace.errors import DataError
 from unif2ace.types import Batch
@@ -43,6 +45,8 @@ class RowDataset(torch.utils.data.Dataset[PlacedRow]):
         sample = self.readers[ref.dataset].decoded(ref.sample)
         draw = random.Random(f"{self.seed}/{ref.view}/{ref.dataset}/{ref.cycle}/{sample.index}")
         row = self.views[ref.view](sample, draw)
+        if isinstance(sample, TokenisedSample):
+            row = replace(row, image_ids=sample.image_ids)
         return PlacedRow(ref if sample.index == ref.sample else ref._replace(valid=False), row)
 
 
@@ -61,7 +65,7 @@ class Collate:
         """The batch of some rows.
 
         Raises:
-            DataError: If pictures of different sizes meet.
+            DataError: If pictures of different sizes, or with different numbers of tokens, meet.
         """
         refs, rows = [p.ref for p in placed], [p.row for p in placed]
         sizes = {row.image.shape[:2]: row.key for row in rows}
@@ -69,11 +73,13 @@ class Collate:
             found = ", ".join(f"{key!r} is {w}x{h}" for (h, w), key in sizes.items())
             raise DataError(f"pictures of one batch differ in size: {found}; import the data sets with one source.size")
         text = {} if self.tokenizer is None else self._text(rows)
+        pixels = np.stack([row.image for row in rows])
         return Batch(
             task=torch.tensor([row.task for row in rows], dtype=torch.int8),
             index=torch.tensor([ref.position for ref in refs]),
             valid=torch.tensor([ref.valid for ref in refs]),
-            image=torch.from_numpy(np.stack([row.image for row in rows])).permute(0, 3, 1, 2).contiguous(),
+            image=torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous() if pixels.size else None,
+            image_ids=_image_ids(rows),
             attributes=torch.from_numpy(np.stack([row.attributes for row in rows])),
             keys=tuple(row.key for row in rows),
             **text,
@@ -90,3 +96,13 @@ class Collate:
         columns = zip_longest(*ids, fillvalue=self.tokenizer.pad_id)
         padded = torch.tensor(list(columns), dtype=torch.int64).reshape(-1, len(ids)).T.contiguous()
         return padded, torch.tensor([len(i) for i in ids])
+
+
+def _image_ids(rows: Sequence[Row]) -> Tensor | None:
+    """Tokens int64 (B, N), or None if no row has them."""
+    ids = {row.key: row.image_ids for row in rows if row.image_ids is not None}
+    numbers = {len(i): key for key, i in ids.items()}
+    if len(numbers) > 1:
+        found = ", ".join(f"{key!r} has {n}" for n, key in numbers.items())
+        raise DataError(f"pictures of one batch differ in tokens: {found}; tokenise data sets of one size")
+    return torch.from_numpy(np.stack([ids[row.key] for row in rows])) if ids else None

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import lightning.pytorch as pl
 from torchdata.stateful_dataloader import StatefulDataLoader
@@ -19,6 +19,7 @@ from unif2ace.data.sampler import ScheduleSampler
 from unif2ace.data.schedule import EvaluationSchedule, TrainSchedule
 from unif2ace.data.shards import DropLog, Rules, ShardReader, TolerantReader
 from unif2ace.data.text_tokenizer import TextTokenizer
+from unif2ace.data.token_reader import Read
 from unif2ace.data.views.base import View
 from unif2ace.errors import ConfigError
 from unif2ace.types import Batch
@@ -42,9 +43,11 @@ class FaceDataModule(pl.LightningDataModule):
         steps_per_epoch: Training steps between two validations; by default one pass through the data.
         max_eval_samples: At most so many samples of each data set in validation; None for all.
         max_drop_fraction: Share of faulty samples above which reading fails; the others are replaced and counted.
+        read: Whether pictures, their tokens or both are read; by default tokens where all data sets have them. Pictures
+            are not decoded for tokens alone.
 
     Raises:
-        ConfigError: If no data set or no view is given.
+        ConfigError: If no data set or no view is given, or there are no such things to read.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class FaceDataModule(pl.LightningDataModule):
         steps_per_epoch: int | None = None,
         max_eval_samples: int | None = None,
         max_drop_fraction: float = 0.01,
+        read: Read | None = None,
     ) -> None:
         super().__init__()
         if not datasets:
@@ -70,6 +74,10 @@ class FaceDataModule(pl.LightningDataModule):
         self.max_text_tokens, self.num_workers, self.seed = max_text_tokens, num_workers, seed
         self.steps_per_epoch, self.max_eval_samples = steps_per_epoch, max_eval_samples
         self.max_drop_fraction = max_drop_fraction
+        if read not in (None, *get_args(Read)):
+            raise ConfigError(f"data.read={read!r}: it is one of {', '.join(get_args(Read))}, or null")
+        tokenised = all(dataset.tokens for dataset in self.datasets.values())
+        self.read: Read = read or ("tokens" if tokenised else "pictures")
 
     def prepare_data(self) -> None:
         """Builds what a data set can build by itself; Lightning calls it once per machine."""
@@ -82,6 +90,37 @@ class FaceDataModule(pl.LightningDataModule):
         if not any(view.needs_text for view in self.views.values()):
             return None
         return TextTokenizer(self.tokenizer_path or next(iter(self.datasets.values())).folder)
+
+    @cached_property
+    def tokenizer_fingerprint(self) -> str | None:
+        """Of the image tokenizer whose tokens are read; None if none are, or their index does not say.
+
+        Raises:
+            ConfigError: If the data sets were tokenised by different ones.
+        """
+        if self.read == "pictures":
+            return None
+        found = {name: dataset.tokenizer_fingerprint for name, dataset in self.datasets.items()}
+        if len(set(found.values())) > 1:
+            listed = ", ".join(f"{name} by {str(value)[:12]}" for name, value in found.items())
+            raise ConfigError(f"data sets were tokenised by different tokenizers: {listed}; tokenise them with one")
+        return next(iter(found.values()))
+
+    def expect_tokenizer(self, fingerprint: str) -> None:
+        """Makes sure that the tokens read are of one image tokenizer; pictures go with any.
+
+        Args:
+            fingerprint: Of its weights.
+
+        Raises:
+            ConfigError: If they are of another.
+        """
+        found = self.tokenizer_fingerprint
+        if self.read != "pictures" and found != fingerprint:
+            raise ConfigError(
+                f"the data was tokenised by tokenizer {str(found)[:12]}, this is {fingerprint[:12]}: give that one, or "
+                "make the tokens anew with `unif2ace-data tokenize`"
+            )
 
     @property
     def rows(self) -> dict[str, int]:
@@ -107,7 +146,8 @@ class FaceDataModule(pl.LightningDataModule):
 
     def _open(self, split: Split) -> list[tuple[str, ShardReader]]:
         rules = Rules(require=("caption",) if self.text_tokenizer else ())
-        found = [(name, reader) for name, d in self.datasets.items() if (reader := d.open(split, rules)) is not None]
+        opened = {name: dataset.open(split, rules, self.read) for name, dataset in self.datasets.items()}
+        found = [(name, reader) for name, reader in opened.items() if reader is not None]
         missing = self.datasets.keys() - {name for name, _ in found}
         if missing and (split == "train" or not found):
             raise ConfigError(

@@ -91,8 +91,8 @@ def run_verb(app: str, verbs: Mapping[str, Verb]) -> None:
     if name not in verbs:
         fail(f"{app} has no {name!r}{nearest(name, verbs)}; there are {', '.join(verbs)}")
     verb = verbs[name]
-    if verb.positional and rest and "=" not in rest[0] and not rest[0].startswith("-"):
-        rest[0] = f"{verb.positional}={_quoted(rest[0])}"
+    if verb.positional and rest and is_word(rest[0]):
+        rest[0] = f"{verb.positional}={quoted(rest[0])}"
     elif verb.required and not any(w.startswith((f"{verb.positional}=", "-")) for w in rest):
         fail(f"{app} {name} needs a {verb.positional}: `{app} {name} {str(verb.positional).upper()} ...`")
     sys.argv = [f"{app} {name}", *rest]
@@ -107,7 +107,13 @@ def _usage(app: str, verbs: Mapping[str, Verb]) -> str:
     return "\n".join([*lines, "", f"`{app} VERB --help` lists a verb's keys; any of them is set with key=value.", ""])
 
 
-def _quoted(word: str) -> str:
+def is_word(argument: str) -> bool:
+    """Whether a command-line argument is a plain word: neither an option nor ``key=value``."""
+    return "=" not in argument and not argument.startswith("-")
+
+
+def quoted(word: str) -> str:
+    """A word as the value of ``key=value``, whatever characters it has."""
     plain = all(c.isalnum() or c in "_-./~" for c in word)
     return word if plain else "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
 

@@ -7,6 +7,7 @@ a component of its own (it has a `_target_`) or an argument that the component a
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -74,14 +75,21 @@ def explain(error: BaseException) -> str:
         path = re.search(r"full_key: (\S+)", text)
         key = path[1] if path else missing[1]
         return f"there is no key {key!r}{_nearest_key(error, missing[1])}; to add a new one write `+{key}=...`"
-    choice = re.search(r"Could not find '([^']+)'", text)
+    choice = re.search(r"Could not (?:find|load) '([^']+)'", text)
     if choice:
         group, _, name = choice[1].rpartition("/")
         options = [line.strip() for line in text.partition("Available options")[2].splitlines()[1:] if line.strip()]
-        options = [o for o in options if not o.endswith(":") and " " not in o]
+        options = [o for o in options if not o.endswith(":") and " " not in o] or _choices(group)
         listed = f"; there are {', '.join(options)}" if options else ""
         return f"there is no {group or 'configuration'} {name!r}{nearest(name, options)}{listed}"
     return text
+
+
+def _choices(group: str) -> list[str]:
+    """The project's own files of a group: Hydra does not list them where a choice in a list is wrong."""
+    spec = importlib.util.find_spec(CONFIG_MODULE)
+    folders = (spec.submodule_search_locations or ()) if spec else ()
+    return sorted(path.stem for folder in folders for path in Path(folder, group).glob("*.yaml"))
 
 
 def _nearest_key(error: BaseException, key: str) -> str:
@@ -109,14 +117,18 @@ def check_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[
     assert isinstance(choices, dict)
     if not choices.get("experiment"):
         return
-    known_names = [o for o in full.hydra.overrides.task if not str(o).startswith(("experiment=", "+experiment="))]
-    typed = {str(o).split("=")[0].lstrip("+~") for o in known_names}
+    keys = {str(o): str(o).split("=")[0] for o in full.hydra.overrides.task}
+    # values typed below the top level were checked by Hydra, and may be of a slot that only the experiment selects
+    known_names = [o for o, key in keys.items() if key.lstrip("+") != "experiment" and "." not in key]
+    typed = {key.lstrip("+~") for key in keys.values()}
     for group, choice in choices.items():
         if group in typed or str(group).startswith("hydra/") or group == "experiment" or not isinstance(choice, str):
             continue
         known_names.append(f"{group!s}={choice}" if choice else f"~{group!s}")
     known = recompose(known_names)
     for path, names in _unknown(config, known, ""):
+        if f"+{path}" in keys.values():
+            continue
         leaf = path.rpartition(".")[2]
         raise ConfigError(
             f"experiment {choices['experiment']!r} sets {path!r}, which nothing reads{nearest(leaf, names)}"

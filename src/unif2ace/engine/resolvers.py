@@ -37,9 +37,32 @@ def output_dir(default: str) -> str:
     return str(HydraConfig.get().runtime.output_dir)
 
 
+def attribute_labels() -> list[str]:
+    """Names of the 46 attributes, in the taxonomy's order."""
+    from unif2ace.data.attributes import TAXONOMY
+
+    return list(TAXONOMY.labels)
+
+
+def attribute_families() -> list[str]:
+    """Of each attribute its family: appearance, action or emotion."""
+    from unif2ace.data.attributes import TAXONOMY
+
+    return [label.family for label in TAXONOMY.labels.values()]
+
+
+def attribute_groups() -> list[str]:
+    """Of each attribute the group of the field that it is derived from, such as hair."""
+    from unif2ace.data.attributes import TAXONOMY
+
+    return [TAXONOMY.fields[label.field].group for label in TAXONOMY.labels.values()]
+
+
 def register() -> None:
     """Makes the resolvers known to OmegaConf; calling it again changes nothing."""
     OmegaConf.register_new_resolver("cwd", lambda: str(Path.cwd()), replace=True)
     OmegaConf.register_new_resolver("cpu_count", lambda: os.cpu_count() or 1, replace=True)
     OmegaConf.register_new_resolver("output_dir", output_dir, replace=True)
+    for names in (attribute_labels, attribute_families, attribute_groups):
+        OmegaConf.register_new_resolver(names.__name__, names, replace=True)
     OmegaConf.register_new_resolver("world_size", world_size, replace=True)

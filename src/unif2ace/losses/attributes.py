@@ -1,10 +1,14 @@
-"""Binary cross-entropy over the labels that are known; a label that is not visible teaches nothing."""
+"""Binary cross-entropy over the labels that are known; a label that is not visible teaches nothing. A attributes."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from unif2ace.errors import ConfigError
 from unif2ace.losses.base import LossCallback
 from unif2ace.types import LossTerm, StepOutput
 
@@ -12,20 +16,57 @@ from unif2ace.types import LossTerm, StepOutput
 class AttributesLoss(LossCallback):
     r"""Masked binary cross-entropy of attribute labels, in nats per known label.
 
-    Formula: :math:`\sum_{b,a: y_{ba} \ge 0} -y_{ba} \log \sigma(z_{ba}) - (1 - y_{ba}) \log (1 - \sigma(z_{ba}))`,
-    over the number of known labels of the batch on this rank.
+    Formula, over the labels y of the batch on this rank that are known:
+    :math:`\sum_{b,a: y_{ba} \ge 0} -w_a y_{ba} \log \sigma(z_{ba}) - v_a (1 - y_{ba}) \log (1 - \sigma(z_{ba}))`,
+    divided by their number. With n_a and m_a the positives and negatives seen so far in training, w_a and v_a are
+    :math:`(2 n_a / (n_a + m_a))^{-\beta}` and :math:`(2 m_a / (n_a + m_a))^{-\beta}`, at most `cap`: 1 for an attribute
+    that half of the faces show, and for beta = 1 both answers weigh alike in sum.
 
     Args:
         weight: Factor of the term.
+        balance: :math:`\beta`, 0 for none, 1 for full balance.
+        cap: Largest weight of an answer.
+
+    Raises:
+        ConfigError: If `balance` is not in [0, 1] or `cap` is below 1.
     """
 
     name = "attributes"
 
+    def __init__(self, weight: float = 1.0, balance: float = 0.0, cap: float = 10.0) -> None:
+        super().__init__(weight)
+        if not 0 <= balance <= 1 or cap < 1:
+            raise ConfigError(f"loss.attributes: balance={balance} must be 0 to 1, cap={cap} at least 1")
+        self.balance, self.cap = balance, cap
+        self._counts_2A: Tensor | None = None
+
     def compute(self, step: StepOutput) -> LossTerm:
         """Sum over the known labels (labels of -1 and rows that only fill up a rank are left out)."""
-        logits, labels = step.attribute_logits, step.batch.attributes
-        assert logits is not None
-        assert labels is not None
-        known = (labels >= 0) & step.batch.valid[:, None]
-        losses = binary_cross_entropy_with_logits(logits.float(), labels.clamp(min=0).float(), reduction="none")
-        return LossTerm(torch.where(known, losses, 0).sum(), known.sum().float())
+        logits_BA, labels_BA = step.attribute_logits, step.batch.attributes
+        assert logits_BA is not None
+        assert labels_BA is not None
+        known_BA = (labels_BA >= 0) & step.batch.valid[:, None]
+        truth_BA = labels_BA.clamp(min=0).to(logits_BA.dtype if logits_BA.dtype == torch.float64 else torch.float32)
+        losses_BA = binary_cross_entropy_with_logits(logits_BA.to(truth_BA.dtype), truth_BA, reduction="none")
+        if self.balance:
+            losses_BA = losses_BA * self._weights(labels_BA, known_BA)
+        return LossTerm(torch.where(known_BA, losses_BA, 0).sum(), known_BA.sum().float())
+
+    def _weights(self, labels_BA: Tensor, known_BA: Tensor) -> Tensor:
+        yes_BA = labels_BA == 1
+        counts_2A = torch.stack([(known_BA & ~yes_BA).sum(0), (known_BA & yes_BA).sum(0)]).double()
+        before = torch.ones_like(counts_2A) if self._counts_2A is None else self._counts_2A.to(counts_2A.device)
+        total_2A = before + counts_2A
+        if torch.is_grad_enabled():
+            self._counts_2A = total_2A
+        weight_2A = (2 * total_2A / total_2A.sum(0)).pow(-self.balance).clamp(max=self.cap).float()
+        return torch.where(yes_BA, weight_2A[1], weight_2A[0])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The counts so far, as plain numbers."""
+        return {"counts": None if self._counts_2A is None else self._counts_2A.tolist()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from counts."""
+        counts = state_dict["counts"]
+        self._counts_2A = None if counts is None else torch.tensor(counts, dtype=torch.float64)

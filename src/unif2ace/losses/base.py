@@ -8,11 +8,17 @@ validation, and is testable without a Trainer. It holds no parameters and no mod
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 import lightning.pytorch as pl
+import torch
+from torch import Tensor
 
 from unif2ace.errors import ConfigError
 from unif2ace.types import LossTerm, StepOutput
+
+Part = Literal["code_logits", "features", "discriminator", "adaptive_weight", "image_gradient"]
+"""What a module computes only if a loss reads it."""
 
 
 class LossCallback(pl.Callback, ABC):
@@ -27,6 +33,8 @@ class LossCallback(pl.Callback, ABC):
 
     name: str
     """Under which the term is logged and configured."""
+    reads: frozenset[Part] = frozenset()
+    """Costly parts of a `StepOutput` that it needs; what none needs is neither built nor computed."""
 
     def __init__(self, weight: float = 1.0) -> None:
         if weight < 0:
@@ -38,6 +46,11 @@ class LossCallback(pl.Callback, ABC):
         """Key of its state in a checkpoint, by name, so that losses can be swapped between runs."""
         return self._generate_state_key(name=self.name)
 
+    @property
+    def active(self) -> bool:
+        """Whether it needs what it reads in this step; while it does not, `compute` is not called."""
+        return True
+
     @abstractmethod
     def compute(self, step: StepOutput) -> LossTerm:
         """The term of one forward pass.
@@ -48,6 +61,17 @@ class LossCallback(pl.Callback, ABC):
         Returns:
             Sum and count; a zero tied to the graph where no row is concerned.
         """
+
+
+def over_rows(values: Tensor, step: StepOutput) -> LossTerm:
+    """A term whose denominator is the number of rows, valid or not: fixed, so that accumulation and ranks are exact.
+
+    Args:
+        values: float (B,), one value a row.
+        step: Says which rows are valid; the others add nothing.
+    """
+    valid = step.batch.valid
+    return LossTerm(torch.where(valid, values, 0).sum(), torch.full((), len(valid), device=values.device))
 
 
 def losses_of(trainer: pl.Trainer) -> list[LossCallback]:

@@ -1,46 +1,113 @@
-"""The attribute classifier's network: a timm backbone and a linear head over its pooled features."""
+"""The attribute classifier's network: a timm backbone and a linear head for each group of attributes.
+
+B pictures of H x W pixels, D features, A attributes.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import timm
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from unif2ace.errors import ConfigError, nearest
+from unif2ace.nets.features.efficientnet_lite0 import EfficientNetLite0Features
+
+PACKAGED = "tf_efficientnet_lite0"
+"""The backbone whose ImageNet weights come in a package."""
 
 
 class AttributesNet(nn.Module):
     """Pixels to attribute logits.
 
+    Probabilities are calibrated after training: in evaluation mode the logits are ``scale * logits + shift``, one pair
+    per attribute (Platt, *Probabilistic outputs for support vector machines*, 1999); in training mode they are raw.
+
     Args:
+        groups: Of each of the A attributes, the group that it belongs with; a head per group.
         backbone: Name of a timm model.
-        num_labels: Labels to predict.
-        pretrained: Whether timm loads the published weights (downloads them unless they are in its cache).
-        drop_rate: Dropout before the head, between 0 and 1.
+        pretrained: Whether it starts from published weights: for `PACKAGED` those of an installed package, for others
+            timm's, which are downloaded unless they are in its cache.
+        drop_rate: Dropout before the heads, between 0 and 1.
+        input_size: Side in pixels to which pictures are resized; None for their own size.
 
     Raises:
         ConfigError: If timm has no such model.
     """
 
+    scale: Tensor
+    """float (A,), of the calibration."""
+    shift: Tensor
+    """float (A,), of the calibration."""
+    order: Tensor
+    """int64 (A,), where each attribute stands in the heads' joined outputs."""
+
     def __init__(
-        self, backbone: str = "resnet10t", num_labels: int = 46, pretrained: bool = False, drop_rate: float = 0.0
+        self,
+        groups: Sequence[str],
+        backbone: str = "resnet10t",
+        pretrained: bool = False,
+        drop_rate: float = 0.0,
+        input_size: int | None = None,
     ) -> None:
         super().__init__()
         if not timm.is_model(backbone):
             raise ConfigError(
                 f"net.backbone={backbone!r}: timm has no such model{nearest(backbone, timm.list_models())}"
             )
-        self.backbone = timm.create_model(backbone, pretrained=pretrained, num_classes=num_labels, drop_rate=drop_rate)
+        self.input_size = input_size
+        if pretrained and backbone == PACKAGED:
+            self.backbone = EfficientNetLite0Features().net.requires_grad_(True)
+            self.backbone.reset_classifier(0)
+        else:
+            self.backbone = timm.create_model(backbone, pretrained=pretrained, num_classes=0)
+        self.num_features = int(self.backbone.num_features)
+        self.dropout = nn.Dropout(drop_rate)
+        names = list(dict.fromkeys(groups))
+        self.heads = nn.ModuleDict({name: nn.Linear(self.num_features, list(groups).count(name)) for name in names})
+        joined = [place for name in names for place, group in enumerate(groups) if group == name]
+        self.register_buffer("order", torch.tensor(joined).argsort(), persistent=False)
+        self.register_buffer("scale", torch.ones(len(groups)))
+        self.register_buffer("shift", torch.zeros(len(groups)))
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Logits of the labels.
+    def features(self, image: Tensor) -> Tensor:
+        """What the heads read.
 
         Args:
             image: uint8 (B, 3, H, W), 0 to 255.
 
         Returns:
-            float (B, num_labels).
+            float (B, D).
         """
-        x_BCHW = image.to(next(self.parameters()).dtype) / 127.5 - 1
-        logits: Tensor = self.backbone(x_BCHW.contiguous(memory_format=torch.channels_last))
-        return logits
+        x_BCHW = image.to(self.scale.dtype) / 127.5 - 1
+        if self.input_size is not None and x_BCHW.shape[-2:] != (self.input_size, self.input_size):
+            x_BCHW = interpolate(x_BCHW, (self.input_size, self.input_size), mode="bicubic", antialias=True)
+        pooled_BD: Tensor = self.backbone(x_BCHW.contiguous(memory_format=torch.channels_last))
+        return pooled_BD
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits of the attributes, calibrated in evaluation mode.
+
+        Args:
+            image: uint8 (B, 3, H, W), 0 to 255.
+
+        Returns:
+            float (B, A).
+        """
+        features_BD = self.dropout(self.features(image))
+        logits_BA = torch.cat([head(features_BD) for head in self.heads.values()], dim=1)[:, self.order]
+        return logits_BA if self.training else logits_BA * self.scale + self.shift
+
+    def probabilities(self, image: Tensor) -> Tensor:
+        """Calibrated probabilities of the attributes; in evaluation mode.
+
+        Args:
+            image: uint8 (B, 3, H, W), 0 to 255.
+
+        Returns:
+            float32 (B, A), 0 to 1.
+        """
+        logits_BA: Tensor = self(image)
+        return logits_BA.float().sigmoid()

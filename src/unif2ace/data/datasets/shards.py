@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from unif2ace.data.shards import Rules, ShardReader, has_index
+from unif2ace.data.token_reader import Read, TokenReader, open_tokens
 from unif2ace.errors import DataError, nearest
 
 Split = Literal["train", "val"]
@@ -18,31 +19,58 @@ class ShardDataset:
         folder: The folder.
         weight: Its share of the training rows, relative to the other data sets'.
         strict: Whether a bad shard is an error; otherwise it is left out and counted.
+        tokens: Folder of the pictures' tokens, laid out in the same way, as `unif2ace-data tokenize` writes it.
     """
 
-    def __init__(self, folder: str | Path, weight: float = 1.0, strict: bool = True) -> None:
+    def __init__(
+        self, folder: str | Path, weight: float = 1.0, strict: bool = True, tokens: str | Path | None = None
+    ) -> None:
         self.folder, self.weight, self.strict = Path(folder), weight, strict
+        self.tokens = Path(tokens) if tokens else None
 
     def prepare(self) -> None:
         """Makes what is missing; called once per machine before `open`."""
 
-    def open(self, split: Split, rules: Rules) -> ShardReader | None:
+    @property
+    def tokenizer_fingerprint(self) -> str | None:
+        """Of the tokenizer that made the tokens; None without tokens, or if their index does not say.
+
+        Raises:
+            DataError: If there are no tokens where they should be.
+        """
+        if self.tokens is None:
+            return None
+        split = next((s for s in ("train", "val") if has_index(self.tokens / s)), "")
+        found: str | None = open_tokens(self.tokens / split).index.recipe.get("tokenizer")
+        return found
+
+    def open(self, split: Split, rules: Rules, read: Read = "pictures") -> ShardReader | None:
         """The reader of a split; None if the data set has no such split.
 
         Args:
             split: Which.
             rules: What each sample's metadata must keep to; a sample that does not is dropped and counted.
+            read: Whether pictures, their tokens or both are read.
 
         Raises:
-            DataError: If the folder or its index is missing.
+            DataError: If the folder or its index is missing, or the tokens are missing or of other pictures.
         """
         if has_index(self.folder / split):
-            return ShardReader(self.folder / split, rules=rules, strict=self.strict)
+            return self._reader(split, rules, read)
         if has_index(self.folder):
-            return ShardReader(self.folder, rules=rules, strict=self.strict) if split == "train" else None
+            return self._reader("", rules, read) if split == "train" else None
         if has_index(self.folder / "train"):
             return None
         raise DataError(self._why())
+
+    def _reader(self, place: str, rules: Rules, read: Read) -> ShardReader:
+        folder = self.folder / place
+        if read == "pictures":
+            return ShardReader(folder, rules=rules, strict=self.strict)
+        if self.tokens is None:
+            raise DataError(f"{self.folder} has no tokens: make them with `unif2ace-data tokenize` and set tokens=...")
+        tokens = self.tokens / place
+        return TokenReader(folder, tokens, rules=rules, strict=self.strict, pictures=read == "both")
 
     def _why(self) -> str:
         if not self.folder.is_dir():

@@ -22,10 +22,11 @@ class Row:
     Attributes:
         task: What it trains.
         key: The sample's name.
-        image: uint8 (H, W, 3), contiguous.
+        image: uint8 (H, W, 3), contiguous; (0, 0, 3) where only tokens are read.
         attributes: int8 (A,), see `Batch.attributes`.
         prompt: Caption or question; empty for none.
         answer: What to say; empty for none.
+        image_ids: int64 (N,), tokens of the picture, or None where they are not read; not the view's concern.
     """
 
     task: Task
@@ -34,6 +35,7 @@ class Row:
     attributes: NDArray[np.int8]
     prompt: str = ""
     answer: str = ""
+    image_ids: NDArray[np.int64] | None = None
 
 
 class View(Protocol):

@@ -7,6 +7,7 @@ import random
 import numpy as np
 
 from unif2ace.data.shards import DecodedSample
+from unif2ace.data.token_reader import TokenisedSample
 from unif2ace.data.views.base import Row, attribute_labels
 from unif2ace.errors import ConfigError
 from unif2ace.types import Task
@@ -32,7 +33,13 @@ class ImageView:
         self.rows, self.flip = rows, flip
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
-        """One row of a sample."""
+        """One row of a sample.
+
+        Raises:
+            ConfigError: If the picture is mirrored while its tokens are read, which are not.
+        """
+        if self.flip and isinstance(sample, TokenisedSample):
+            raise ConfigError(f"view.image.flip={self.flip}: tokens are not mirrored; set flip=0 or data.read=pictures")
         image = sample.image
         if draw.random() < self.flip:
             image = np.ascontiguousarray(image[:, ::-1])

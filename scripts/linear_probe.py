@@ -1,0 +1,171 @@
+"""What training a classifier adds to frozen features: its average precision beside that of a linear probe.
+
+    python scripts/linear_probe.py RUN [FOLDER]
+
+RUN is a trained attribute classifier: the folder of an `unif2ace-train` run, or its weights. FOLDER holds the shards,
+by default those that it was trained on. The probe is a logistic regression for each attribute on the frozen features of
+EfficientNet-Lite0, of the pictures and their mirror images. How large the pictures are for it, and how strongly each
+attribute's weights are held small, is chosen on a fifth of the training persons. Both are measured on the validation
+split, whose persons neither has seen; the interval of their difference is a bootstrap over those persons.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from unif2ace.data.attributes import TAXONOMY
+from unif2ace.data.shards import ShardReader
+from unif2ace.data.views.base import attribute_labels
+from unif2ace.engine.weights import load_net
+from unif2ace.nets.features.efficientnet_lite0 import EfficientNetLite0Features
+
+SIZES = (128, 160, 224)
+"""Sides in pixels at which the probe sees the pictures."""
+DECAYS = tuple(10.0**power for power in (-3.0, -2.5, -2.0, -1.5, -1.0, -0.5))
+"""Factors of half the squared weights, beside the mean cross-entropy, of standardised features."""
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Split:
+    """N pictures: uint8 (N, 3, H, W), labels int8 (N, A), and who is in them, int64 (N,)."""
+
+    image: Tensor
+    label: Tensor
+    person: NDArray[np.int64]
+
+    @classmethod
+    def read(cls, folder: Path) -> Split:
+        """All samples of a split; one that names no person is a person by itself."""
+        reader = ShardReader(folder)
+        samples = [reader.decoded(i) for i in range(len(reader))]
+        image = torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2)
+        label = torch.from_numpy(np.stack([attribute_labels(s.metadata.attributes) for s in samples]))
+        names = [str(s.metadata.identity or s.key) for s in samples]
+        return cls(image, label, np.unique(names, return_inverse=True)[1])
+
+
+def features_of(image: Tensor, size: int) -> Tensor:
+    """Frozen features float (N, D)."""
+    net = EfficientNetLite0Features(input_size=size)
+    return torch.cat([net.pooled(part) for part in image.split(64)])
+
+
+def fit(x_ND: Tensor, label_NA: Tensor, decay: float) -> Tensor:
+    """Weights float (D + 1, A) of a logistic regression for each attribute, of standardised features and a one."""
+    known_NA = label_NA >= 0
+    share_NA = known_NA / known_NA.sum(0).clamp(min=1)
+    truth_NA = label_NA.clamp(min=0).float()
+    weights = torch.zeros(x_ND.shape[1], label_NA.shape[1], requires_grad=True)
+    solver = torch.optim.LBFGS([weights], max_iter=150, history_size=20, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        solver.zero_grad()
+        losses = binary_cross_entropy_with_logits(x_ND @ weights, truth_NA, reduction="none")
+        value = (losses * share_NA).sum() + 0.5 * decay * weights[:-1].square().sum()
+        value.backward()
+        return value
+
+    solver.step(loss)
+    return weights.detach()
+
+
+def standardised(x_ND: Tensor, like_ND: Tensor) -> Tensor:
+    """Features with mean 0 and spread 1 where `like_ND` has them, and a one."""
+    z_ND = (x_ND - like_ND.mean(0)) / (like_ND.std(0) + 1e-6)
+    return torch.cat([z_ND, torch.ones(len(z_ND), 1)], 1)
+
+
+def average_precision(score_N: Tensor, label_N: Tensor, weight_RN: Tensor) -> Tensor:
+    """Average precision float (R,) under R weightings of the pictures; NaN where it shows in none, or in all."""
+    known = label_N >= 0
+    order = score_N[known].argsort(descending=True)
+    weight_RK = weight_RN[:, known][:, order].double()
+    hit_RK = weight_RK * (label_N[known][order] == 1)
+    precision_RK = hit_RK.cumsum(1) / weight_RK.cumsum(1).clamp(min=1e-9)
+    found_R = hit_RK.sum(1)
+    value_R = (precision_RK * hit_RK).sum(1) / found_R
+    return value_R.where((found_R > 0) & (found_R < weight_RK.sum(1)), torch.nan)
+
+
+def precisions(score_NA: Tensor, label_NA: Tensor, weight_RN: Tensor) -> Tensor:
+    """Average precision of each attribute, float (R, A)."""
+    columns = zip(score_NA.T, label_NA.T, strict=True)
+    return torch.stack([average_precision(s, y, weight_RN) for s, y in columns], 1)
+
+
+def probe(train: Split, val: Split) -> tuple[Tensor, int]:
+    """The probe's scores of the validation pictures, float (N, A), and the size that it chose."""
+    persons = np.random.default_rng(0).permutation(train.person.max() + 1)
+    held = torch.from_numpy(np.isin(train.person, persons[: len(persons) // 5]))
+    best: tuple[float, int, Tensor, Tensor] | None = None
+    for size in SIZES:
+        x, mirrored = features_of(train.image, size), features_of(train.image.flip(3), size)
+        fitted = [torch.cat([x[~held], mirrored[~held]]), torch.cat([train.label[~held]] * 2)]
+        judged = standardised(x[held], fitted[0])
+        z = standardised(fitted[0], fitted[0])
+        every = torch.ones(1, int(held.sum()))
+        found_LA = torch.cat([precisions(judged @ fit(z, fitted[1], d), train.label[held], every) for d in DECAYS])
+        value, decay_A = found_LA.nan_to_num(-1).max(0)
+        mean = float(value[value >= 0].mean())
+        print(f"probe at {size} pixels: mean average precision {mean:.3f} on held-out training persons", flush=True)
+        if best is None or mean > best[0]:
+            best = mean, size, decay_A, torch.cat([x, mirrored])
+    assert best is not None
+    _, size, decay_A, x = best
+    seen = (features_of(val.image, size) + features_of(val.image.flip(3), size)) / 2
+    z, judged, labels = standardised(x, x), standardised(seen, x), torch.cat([train.label] * 2)
+    scores = torch.stack([judged @ fit(z, labels, d) for d in DECAYS])
+    return scores.gather(0, decay_A.expand(1, *scores.shape[1:]))[0], size
+
+
+@torch.inference_mode()
+def classify(run: str, image: Tensor) -> Tensor:
+    """The classifier's logits of the pictures and their mirror images, averaged, float (N, A)."""
+    net = load_net(run, "attributes")
+    return torch.cat([(net(part) + net(part.flip(3))).float() / 2 for part in image.split(64)])
+
+
+def main() -> None:
+    if len(sys.argv) not in (2, 3):
+        raise SystemExit(__doc__)
+    run = Path(sys.argv[1])
+    folder = sys.argv[2] if len(sys.argv) == 3 else OmegaConf.load(run / "config.yaml").dataset.shards.folder
+    train, val = Split.read(Path(folder) / "train"), Split.read(Path(folder) / "val")
+    classified = classify(str(run), val.image)
+    probed, size = probe(train, val)
+    every = torch.ones(1, len(val.label))
+    ours_A, theirs_A = (precisions(score, val.label, every)[0] for score in (classified, probed))
+    print("\n| attribute | positives | known | probe | classifier |\n|---|---|---|---|---|")
+    for place, name in enumerate(TAXONOMY.labels):
+        label = val.label[:, place]
+        if not ours_A[place].isnan():
+            cells = (
+                f"{int((label == 1).sum())} | {int((label >= 0).sum())} | {theirs_A[place]:.3f} | {ours_A[place]:.3f}"
+            )
+            print(f"| {name} | {cells} |")
+    print(f"| **mean of {int((~ours_A.isnan()).sum())}** | | | {theirs_A.nanmean():.3f} | {ours_A.nanmean():.3f} |\n")
+    persons = val.person.max() + 1
+    draws = np.random.default_rng(1).multinomial(persons, np.full(persons, 1 / persons), RESAMPLES)
+    weight_RN = torch.from_numpy(draws[:, val.person])
+    ours, theirs = (precisions(score, val.label, weight_RN) for score in (classified, probed))
+    gain = 100 * (ours - theirs).nanmean(1)
+    low, high = gain.quantile(torch.tensor([0.025, 0.975], dtype=gain.dtype)).tolist()
+    point = 100 * float((ours_A - theirs_A).nanmean())
+    print(f"the classifier gains {point:.1f} points of mean average precision over the probe (at {size} pixels);")
+    print(
+        f"95 % of {RESAMPLES:,} resamples of the {persons:,} persons of the validation split: {low:.1f} to {high:.1f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Pictures over their reconstructions, after each validation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from unif2ace.nets.tokenizer.base import to_uint8
+from unif2ace.types import Batch, StepOutput
+
+
+class ReconstructionGrid(pl.Callback):
+    """Writes the first pictures of the validation split, always the same, each over its reconstruction.
+
+    They go to ``folder/step-NNNNNNN.png`` and, if there is one, to the TensorBoard logger.
+
+    Args:
+        folder: Of the PNG files; made when the first is written.
+        count: Pictures.
+        columns: Pictures beside each other.
+        scale: Each pixel is shown as a square of so many.
+    """
+
+    def __init__(self, folder: str | Path, count: int = 32, columns: int = 16, scale: int = 1) -> None:
+        self.folder, self.count, self.columns, self.scale = Path(folder), count, columns, scale
+        self._images: list[Tensor] = []
+        self._reconstructions: list[Tensor] = []
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forgets the pictures of the last validation."""
+        self._images, self._reconstructions = [], []
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keeps the first pictures; rows that only fill up a rank are left out."""
+        missing = self.count - sum(map(len, self._images))
+        step: StepOutput = outputs["step"]
+        if not trainer.is_global_zero or missing <= 0 or step.reconstruction is None or batch.image is None:
+            return
+        self._images.append(batch.image[batch.valid][:missing].cpu())
+        self._reconstructions.append(to_uint8(step.reconstruction)[batch.valid][:missing].cpu())
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Writes and logs the sheet."""
+        if not self._images or trainer.sanity_checking:
+            return
+        sheet = arrange(torch.cat(self._images), torch.cat(self._reconstructions), self.columns, self.scale)
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self.folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(sheet.permute(1, 2, 0).numpy()).save(self.folder / f"step-{trainer.global_step:07d}.png")
+        for logger in trainer.loggers:
+            if isinstance(logger, pl.loggers.TensorBoardLogger):
+                logger.experiment.add_image("val/reconstructions", sheet, trainer.global_step)
+
+
+def arrange(images: Tensor, reconstructions: Tensor, columns: int, scale: int = 1) -> Tensor:
+    """One sheet: a row of pictures, under it the row of their reconstructions, and so on.
+
+    Args:
+        images: uint8 (B, 3, H, W).
+        reconstructions: uint8 (B, 3, H, W).
+        columns: Pictures beside each other.
+        scale: Each pixel becomes a square of so many.
+
+    Returns:
+        uint8 (3, height, width).
+    """
+    columns = min(columns, len(images))
+    rows = [
+        pair
+        for start in range(0, len(images) - columns + 1, columns)
+        for pair in (images[start : start + columns], reconstructions[start : start + columns])
+    ]
+    sheet: Tensor = make_grid(torch.cat(rows), nrow=columns, padding=2, pad_value=255)
+    return sheet.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)

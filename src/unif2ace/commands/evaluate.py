@@ -1,0 +1,125 @@
+"""`unif2ace-evaluate`: measures a trained network on a validation split."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from unif2ace.engine.command import fail, is_word, quoted, run
+from unif2ace.engine.instantiate import instantiate, instantiate_slots
+from unif2ace.engine.quiet import hush
+from unif2ace.errors import ConfigError, Unif2aceError
+
+APP = "unif2ace-evaluate"
+
+
+def evaluate(config: DictConfig) -> dict[str, float | None]:
+    """Measures what the configuration describes, prints a table, and writes ``evaluation.json`` and pictures.
+
+    Args:
+        config: As composed from ``evaluate.yaml`` with the kind of the weights.
+
+    Returns:
+        The values by name; None for what is not finite.
+
+    Raises:
+        ConfigError: If the weights are of another kind, there is no data to measure on, or nothing to measure.
+        DataError: If the weights or the data cannot be read.
+    """
+    import lightning.pytorch as pl
+    import torch
+    from rich.console import Console
+
+    from unif2ace.engine.evaluation import Evaluation
+    from unif2ace.engine.provenance import data_provenance
+    from unif2ace.engine.weights import load_net, read_weights
+
+    hush()
+    weights = read_weights(config.ckpt)
+    allow = config.engine.allow
+    net = load_net(weights, config.kind, allow)
+    with open_dict(config):
+        config.dataset = config.dataset or _trained_on(weights.path)
+        config.out = config.out or str(run_folder(weights.path) / "evaluation")
+    if not config.metric:
+        raise ConfigError("nothing to measure: select at least one metric, such as metric=[psnr]")
+    torch.set_float32_matmul_precision("high")
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    data = instantiate(config.data, allow=allow)
+    module = instantiate(config.module, allow=allow, net=lambda: net, optimizer=_no_training)
+    out = Path(config.out)
+    out.mkdir(parents=True, exist_ok=True)
+    found = Evaluation(weights, out)
+    callbacks = instantiate_slots(config.get("callbacks"), "callbacks", allow=allow)
+    observers = [*callbacks.values(), found.callback()]
+    trainer = instantiate(config.trainer, allow=allow, callbacks=observers, logger=False, enable_checkpointing=False)
+    trainer.validate(module, datamodule=data, verbose=False)
+    if trainer.is_global_zero:
+        found.show(Console(), ", ".join(f"{d.folder}/val" for d in data.datasets.values()))
+        found.write(data_provenance(data))
+        sys.stdout.write(f"{out}: {', '.join(sorted(p.name for p in out.iterdir()))}\n")
+    return found.values
+
+
+def run_folder(weights: Path) -> Path:
+    """Folder of the run that weights belong to."""
+    return weights.parent.parent if weights.parent.name == "checkpoints" else weights.parent
+
+
+def _trained_on(weights: Path) -> Any:
+    """The data sets that the run of some weights was configured with."""
+    path = run_folder(weights) / "config.yaml"
+    config: Any = OmegaConf.load(path) if path.is_file() else {}
+    node = config.get("dataset")
+    if not node:
+        raise ConfigError(
+            f"{weights} does not lie in a run's folder that says what it was trained on: select what to measure on, "
+            "such as dataset=shards dataset.shards.folder=..."
+        )
+    return node
+
+
+def _no_training(*_: Any) -> NoReturn:
+    raise AssertionError("evaluation does not train")
+
+
+def arguments(words: list[str]) -> list[str]:
+    """The command line with the checkpoint as ``ckpt=...`` and its kind as ``kind=...``, unless they are there.
+
+    Args:
+        words: As typed after the command's name.
+
+    Raises:
+        ConfigError: If no checkpoint is given.
+        DataError: If it cannot be read.
+    """
+    from unif2ace.engine.weights import read_header
+
+    path = None
+    if words and is_word(words[0]):
+        path, words = words[0], [f"ckpt={quoted(words[0])}", *words[1:]]
+    for word in words:
+        if word.startswith("ckpt="):
+            path = path or word.removeprefix("ckpt=").strip("'\"")
+    if any(word.startswith(("-h", "--")) for word in words) and path is None:
+        return words
+    if path is None:
+        raise ConfigError(f"{APP} needs a run's folder, its weights.safetensors or a checkpoint: `{APP} CKPT ...`")
+    chosen = any(word.startswith("kind=") for word in words)
+    return words if chosen else [*words, f"kind={read_header(path)['kind']}"]
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    try:
+        sys.argv[1:] = arguments(sys.argv[1:])
+    except Unif2aceError as error:
+        fail(str(error))
+    run("evaluate", evaluate)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""Pictures of one's own through a tokenizer: picture, tokens, reconstruction and difference on one sheet.
+
+N = h w tokens of a picture of S x S pixels.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from unif2ace.errors import ConfigError, DataError, nearest
+from unif2ace.nets.tokenizer.base import TokenizerNet
+
+PAPER, INK, FAINT = (255, 255, 255), (32, 32, 36), (110, 110, 120)
+TITLES = ("picture", "tokens", "reconstruction", "difference x4")
+_GAP, _HEAD, _FOOT = 12, 28, 30
+_PANEL = 320  # pixels of a panel's side, at least
+_GOLDEN = 0.6180339887  # hues a golden share of the circle apart are never close for near ids
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that was read.
+
+    Attributes:
+        name: Of its file.
+        pixels: uint8 (S, S, 3).
+        note: What was done to it.
+    """
+
+    name: str
+    pixels: Pixels
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """A picture and what came back.
+
+    Attributes:
+        picture: What went in.
+        ids: int64 (h, w).
+        reconstruction: uint8 (S, S, 3).
+        bits: Bits that the tokens can carry, N log2(codes).
+    """
+
+    picture: Picture
+    ids: NDArray[np.int64]
+    reconstruction: Pixels
+    bits: float
+
+    @property
+    def psnr(self) -> float:
+        """Peak signal-to-noise ratio in dB, 10 log10(255^2 / mean squared difference); infinite if nothing differs."""
+        difference = self.picture.pixels.astype(np.float64) - self.reconstruction
+        error = float(np.mean(difference**2))
+        return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+def find_pictures(place: str | Sequence[str], count: int) -> list[Path]:
+    """The files that a word stands for.
+
+    Args:
+        place: A file, several with commas between or as a list, or a folder.
+        count: At most so many of a folder, by name.
+
+    Raises:
+        DataError: If one does not exist, or a folder holds no picture.
+    """
+    if isinstance(place, str):
+        place = [place] if Path(place).exists() else place.split(",")
+    found: list[Path] = []
+    for word in place:
+        path = Path(word.strip())
+        if path.is_dir():
+            known = Image.registered_extensions()
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in known and not p.name.startswith("."))
+            if not inside:
+                raise DataError(f"{path} holds no picture")
+            found += inside[:count]
+        elif path.is_file():
+            found.append(path)
+        else:
+            beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+            raise DataError(f"no picture at {path}{nearest(path.name, beside)}")
+    return found
+
+
+def read_picture(path: Path, size: int) -> Picture:
+    """Reads a picture of any format that Pillow knows: turned upright, its middle square, resized.
+
+    Args:
+        path: The file.
+        size: S, side in pixels.
+
+    Raises:
+        DataError: If it is no picture.
+    """
+    try:
+        with Image.open(path) as opened:
+            image = _on_white(ImageOps.exif_transpose(opened))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} is no picture that can be read: {error}") from error
+    width, height = image.size
+    side = min(width, height)
+    note = f"{width}x{height}" + ("" if width == height else f", cut to its middle {side}x{side}")
+    note += "" if side == size else f", resized to {size}x{size}"
+    left, top = (width - side) // 2, (height - side) // 2
+    square = image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.LANCZOS)
+    return Picture(path.name, np.asarray(square), note)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if "A" in image.mode or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image.convert("RGB")
+
+
+def roundtrip(net: TokenizerNet, pictures: Sequence[Picture]) -> list[RoundTrip]:
+    """Encodes and decodes pictures.
+
+    Args:
+        net: The tokenizer, in evaluation mode.
+        pictures: Of one size.
+
+    Raises:
+        ConfigError: If a side is no multiple of the tokenizer's factor.
+    """
+    if not pictures:
+        return []
+    size = len(pictures[0].pixels)
+    if size % net.factor:
+        raise ConfigError(f"size={size}: it must be a multiple of the tokenizer's factor {net.factor}")
+    image = torch.from_numpy(np.stack([p.pixels for p in pictures])).permute(0, 3, 1, 2)
+    ids = net.encode(image)
+    side = size // net.factor
+    back = net.decode(ids, (side, side)).permute(0, 2, 3, 1).numpy()
+    bits = side * side * math.log2(net.quantizer.num_codes)
+    grids = ids.view(-1, side, side).numpy()
+    return [RoundTrip(*row, bits) for row in zip(pictures, grids, back, strict=True)]
+
+
+def draw_sheet(trips: Sequence[RoundTrip]) -> Image.Image:
+    """One row a picture: picture, tokens, reconstruction, difference."""
+    digits = max(len(str(int(trip.ids.max()))) for trip in trips)
+    cells = trips[0].ids.shape[1]
+    cell = max(7 * digits + 8, -(-_PANEL // cells))
+    panel = cell * cells
+    row = panel + _FOOT
+    width = len(TITLES) * (panel + _GAP) + _GAP
+    sheet = Image.new("RGB", (width, _HEAD + len(trips) * (row + _GAP)), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for column, title in enumerate(TITLES):
+        draw.text((_GAP + column * (panel + _GAP), 6), title, FAINT, ImageFont.load_default(14))
+    for number, trip in enumerate(trips):
+        top = _HEAD + number * (row + _GAP)
+        for column, image in enumerate(_panels(trip, cell, panel)):
+            sheet.paste(image, (_GAP + column * (panel + _GAP), top))
+        draw.text((_GAP, top + panel + 6), summary(trip), INK, ImageFont.load_default(14))
+    return sheet
+
+
+def summary(trip: RoundTrip) -> str:
+    """One line about a picture: name, PSNR, tokens, bits, what was done to it."""
+    height, width = trip.ids.shape
+    used = len(np.unique(trip.ids))
+    tokens = f"{height}x{width} tokens ({used} different), {trip.bits:,.0f} bits"
+    return f"{trip.picture.name}: {trip.psnr:.2f} dB, {tokens}; {trip.picture.note}"
+
+
+def _panels(trip: RoundTrip, cell: int, panel: int) -> list[Image.Image]:
+    original, back = trip.picture.pixels, trip.reconstruction
+    apart = np.abs(original.astype(np.int64) - back).max(axis=2)
+    difference = np.repeat((255 - (4 * apart).clip(0, 255)).astype(np.uint8)[:, :, None], 3, axis=2)
+    pictures = [_grown(pixels, panel) for pixels in (original, back, difference)]
+    return [pictures[0], token_grid(trip.ids, cell), *pictures[1:]]
+
+
+def _grown(pixels: Pixels, panel: int) -> Image.Image:
+    return Image.fromarray(pixels).resize((panel, panel), Image.Resampling.LANCZOS)
+
+
+def token_grid(ids: NDArray[np.int64], cell: int) -> Image.Image:
+    """Tokens as coloured cells with their numbers; equal tokens have equal colours.
+
+    Args:
+        ids: (h, w).
+        cell: Side of a cell in pixels.
+    """
+    height, width = ids.shape
+    image = Image.new("RGB", (width * cell, height * cell), PAPER)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(max(9, min(16, cell // 3)))
+    for row, column in np.ndindex(height, width):
+        token = int(ids[row, column])
+        left, top = column * cell, row * cell
+        draw.rectangle((left, top, left + cell - 2, top + cell - 2), _colour(token))
+        draw.text((left + cell / 2, top + cell / 2), str(token), INK, font, anchor="mm")
+    return image
+
+
+def _colour(token: int) -> tuple[int, int, int]:
+    """A light colour of its own for a token."""
+    hue, depth = (token * _GOLDEN) % 1, (token * _GOLDEN**2) % 1
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.72 + 0.14 * depth, 0.45 + 0.35 * depth)
+    return round(255 * red), round(255 * green), round(255 * blue)

@@ -1,0 +1,121 @@
+"""What a validation pass measured: gathered while it runs, printed as a table, written as JSON and pictures."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from unif2ace.data.shards.atomic import replacing
+from unif2ace.engine.provenance import code_provenance, plain_metrics
+from unif2ace.engine.weights import Weights
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
+
+FILE_NAME = "evaluation.json"
+
+
+@dataclass
+class Evaluation:
+    """Values of a network on a split.
+
+    Attributes:
+        weights: Of the network.
+        out: Folder for results.
+        pictures: Number of pictures that counted.
+        values: By name.
+        described: For each metric what belongs beside its values.
+        tables: For each metric that has one, a finer table to show.
+        files: Pictures that metrics drew.
+    """
+
+    weights: Weights
+    out: Path
+    pictures: int = 0
+    values: dict[str, float | None] = field(default_factory=dict)
+    described: dict[str, dict[str, str]] = field(default_factory=dict)
+    tables: dict[str, Any] = field(default_factory=dict)
+    files: list[Path] = field(default_factory=list)
+
+    def callback(self) -> pl.Callback:
+        """Counts pictures, and asks the metrics at the end of the pass, before the module resets them."""
+        import lightning.pytorch as pl
+
+        def count(trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, *_: int) -> None:
+            self.pictures += int(trainer.strategy.reduce(batch.valid.sum(), reduce_op="sum"))
+
+        def ask(trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            for name, metric in module.metrics.items():  # type: ignore[operator, union-attr]
+                self._take(name, metric, trainer.is_global_zero)
+
+        return pl.callbacks.LambdaCallback(on_validation_batch_end=count, on_validation_epoch_end=ask)
+
+    def _take(self, name: str, metric: Any, writes: bool) -> None:
+        from torchmetrics import Metric
+
+        self.values |= plain_metrics(metric.compute())
+        self.described[name] = dict(metric.describe())
+        if not writes:
+            return
+        if hasattr(metric, "table"):
+            self.tables[name] = metric.table()
+        if type(metric).plot is not Metric.plot:  # the base class has one that raises
+            path = self.out / f"{name}.png"
+            metric.plot(path)
+            self.files.append(path)
+
+    def show(self, console: Console, data: str) -> None:
+        """Prints the values and the finer tables.
+
+        Args:
+            console: Where to.
+            data: Names what it was measured on.
+        """
+        beside = {value: text for texts in self.described.values() for value, text in texts.items()}
+        table = Table("value", Column(justify="right"), "measured with")
+        for name, value in self.values.items():
+            table.add_row(name, "not finite" if value is None else f"{value:.4g}", beside.pop(name, ""))
+        for name, text in beside.items():
+            table.add_row(name, "", text)
+        if not any(texts for texts in self.described.values()):
+            table.columns.pop()
+        title = f"{self.weights.kind} {self.weights.short} on {self.pictures:,} pictures of {data}"
+        console.print(title, highlight=False)
+        console.print(table)
+        for finer in self.tables.values():
+            console.print(finer)
+
+    def write(self, provenance: Mapping[str, Any]) -> Path:
+        """Writes ``evaluation.json``.
+
+        Args:
+            provenance: Of the data.
+
+        Returns:
+            The file.
+        """
+        tree = {
+            "values": self.values,
+            "pictures": self.pictures,
+            "split": "val",
+            "metrics": self.described,
+            "weights": {
+                "file": self.weights.path.name,
+                "kind": self.weights.kind,
+                "fingerprint": self.weights.fingerprint,
+            },
+            **provenance,
+            "code": code_provenance(),
+            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+        path = self.out / FILE_NAME
+        with replacing(path) as file:
+            file.write((json.dumps(tree, indent=1) + "\n").encode())
+        return path

@@ -1,0 +1,39 @@
+"""The identity of a network: a hash of its weights and of what it is built from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+SHOWN = 12
+"""Characters that messages and folder names show of a fingerprint."""
+
+
+def fingerprint(net: nn.Module | Mapping[str, Tensor], config: Mapping[str, Any]) -> str:
+    """Hash of names, shapes and values of all weights, and of the configuration.
+
+    Values of half precision are widened to float32 first, so that a file and the network loaded from it agree.
+
+    Args:
+        net: A network, or its state by name.
+        config: What it is built from, as plain JSON values.
+
+    Returns:
+        64 hexadecimal characters.
+    """
+    import torch
+
+    state = net.state_dict() if isinstance(net, torch.nn.Module) else net
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for name in sorted(state):
+        value = state[name].detach().cpu()
+        if value.dtype in (torch.float16, torch.bfloat16):
+            value = value.float()
+        digest.update(f"\n{name} {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}\n".encode())
+        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,51 @@
+"""Where a network came from: the data it saw, the code and versions it was trained with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from unif2ace.data.shards import Rules
+from unif2ace.data.shards.fingerprint import index_fingerprint
+from unif2ace.engine.snapshot import environment
+
+if TYPE_CHECKING:
+    from unif2ace.data.datamodule import FaceDataModule
+    from unif2ace.data.datasets.shards import Split
+
+SPLITS: tuple[Split, ...] = ("train", "val")
+
+
+def data_provenance(data: FaceDataModule) -> dict[str, Any]:
+    """Names and fingerprints of the data sets, and the side of their pictures.
+
+    Args:
+        data: Whose data sets are there already.
+
+    Returns:
+        ``data``: for each data set the folder's name and, for each split, samples and fingerprint;
+        ``image_size``: height and width of the first picture, in pixels.
+    """
+    described: dict[str, Any] = {}
+    size: list[int] = []
+    for name, dataset in data.datasets.items():
+        described[name] = {"folder": dataset.folder.name}
+        for split in SPLITS:
+            reader = dataset.open(split, Rules())
+            if reader is None:
+                continue
+            described[name][split] = {"samples": len(reader), "fingerprint": index_fingerprint(reader.index)}
+            size = size or [*reader.image(0).shape[:2]]
+    return {"data": described, "image_size": size}
+
+
+def code_provenance() -> dict[str, Any]:
+    """Commit and versions, without anything about the machine."""
+    return {name: value for name, value in environment().items() if name not in ("argv", "platform")}
+
+
+def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float | None]:
+    """Logged values as numbers that JSON has; None for what is not finite."""
+    values = {name: float(value) for name, value in metrics.items()}
+    return {name: value if math.isfinite(value) else None for name, value in sorted(values.items())}

@@ -1,0 +1,91 @@
+"""What a training run leaves besides its checkpoints: a record in each of them, and a weights file at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from unif2ace.engine.checkpoint_reading import RECORD, record
+from unif2ace.engine.provenance import code_provenance, data_provenance, plain_metrics
+from unif2ace.engine.weights import FILE_NAME, find_weights, read_weights, save_weights
+from unif2ace.errors import Unif2aceError
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
+
+    from unif2ace.data.datamodule import FaceDataModule
+
+log = logging.getLogger(__name__)
+
+
+class RunRecord:
+    """Kind, network, data and code of a run.
+
+    Args:
+        config: Of the run.
+        data: What it trains on.
+    """
+
+    def __init__(self, config: DictConfig, data: FaceDataModule) -> None:
+        self._module: Any = OmegaConf.to_container(config.module, resolve=True)
+        self._seed, self._data = config.seed, data
+        self.folder = Path(config.run_dir)
+
+    @cached_property
+    def tree(self) -> dict[str, Any]:
+        """The record as plain values; made when it is first needed, because data sets may be built at the start."""
+        provenance = {**data_provenance(self._data), "seed": self._seed, "code": code_provenance()}
+        return record(self._module, provenance)
+
+    def callback(self) -> pl.Callback:
+        """Puts the record into every checkpoint."""
+        import lightning.pytorch as pl
+
+        def add(trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+            checkpoint[RECORD] = self.tree
+
+        return pl.callbacks.LambdaCallback(on_save_checkpoint=add)
+
+    def finish(self, trainer: pl.Trainer, module: pl.LightningModule) -> Path | None:
+        """Writes the weights file after training; under weight averaging the module holds the averaged ones by then.
+
+        Returns:
+            The file; None in a trial run, which writes nothing.
+        """
+        net: Any = module.net
+        if trainer.fast_dev_run or net is None:  # type: ignore[attr-defined]
+            return None
+        state = {name: value.full_tensor() if hasattr(value, "full_tensor") else value
+                 for name, value in net.state_dict().items()}  # fmt: skip  # all processes take part in gathering
+        if not trainer.is_global_zero:
+            return None
+        steps, metrics = trainer.global_step, plain_metrics(trainer.callback_metrics)
+        return self._write(state, {"steps": steps, "metrics": metrics})
+
+    def rescue(self, trainer: pl.Trainer) -> None:
+        """After an interrupt: writes the weights file from the newest checkpoint, and says how to go on."""
+        if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
+            return
+        try:
+            checkpoint = find_weights(self.folder)
+            if checkpoint.name == FILE_NAME:
+                return
+            weights = read_weights(checkpoint)
+        except Unif2aceError as error:
+            log.warning("stopped; nothing to go on from: %s", error)
+            return
+        self._write(weights.state, {"steps": weights.header.get("steps")})
+        log.info("stopped; go on with: ckpt=%s", checkpoint)
+
+    def _write(self, state: Mapping[str, Any], further: Mapping[str, Any]) -> Path:
+        tree = self.tree
+        provenance = {k: v for k, v in tree.items() if k not in ("kind", "net")} | dict(further)
+        path = self.folder / FILE_NAME
+        weights = save_weights(path, state, kind=tree["kind"], config=tree["net"], provenance=provenance)
+        log.info("weights %s: %s", weights.short, path)
+        return path

@@ -1,0 +1,166 @@
+"""Generator and discriminator against each other, one row at a time. B rows, P x P patches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+from torch.nn.functional import relu, softplus
+
+from unif2ace.errors import ConfigError, nearest
+from unif2ace.losses.base import LossCallback, Part, over_rows
+from unif2ace.types import Discrimination, LossTerm, StepOutput
+
+KINDS = ("hinge", "non_saturating")
+DECAY = 0.99
+"""Of LeCam's moving averages, a training batch."""
+
+
+class AdversarialLoss(LossCallback):
+    r"""Both players' terms at once: their gradients go to different parameters.
+
+    With logits r of real pictures, f of detached reconstructions, g of the reconstruction, and means over patches:
+    generator term + discriminator term + penalties. Only the generator's is multiplied by `generator` and, if
+    `adaptive`, by :math:`\lambda` of arXiv 2012.09841, eq. 7.
+
+    - hinge (arXiv 1705.02894): :math:`-g` and :math:`\frac12 (\max(0, 1 - r) + \max(0, 1 + f))`;
+    - non_saturating (arXiv 1406.2661): :math:`\ln(1 + e^{-g})` and
+      :math:`\frac12 (\ln(1 + e^{-r}) + \ln(1 + e^{f}))`;
+    - R1 (arXiv 1801.04406): :math:`\frac\gamma2 \lVert \nabla_x D(x) \rVert^2` at real pictures x, where D is the
+      mean logit; in training only;
+    - LeCam (arXiv 2104.03310): :math:`\max(0, r - \alpha_f)^2 + \max(0, \alpha_r - f)^2`, where :math:`\alpha` are
+      moving averages of the mean logits over batches of all ranks; it starts with the second batch. The rectifier is
+      in the authors' code.
+
+    Args:
+        weight: Factor of the whole; with 0 the discriminator does not learn.
+        start: Optimiser step at which it begins; the discriminator is at rest until then.
+        kind: ``hinge`` or ``non_saturating``.
+        generator: Factor of the generator's term alone.
+        adaptive: Whether the generator's term is balanced against the other losses at the decoder's last layer.
+        r1: gamma; 0 for none.
+        lecam: Factor of the LeCam penalty; 0 for none.
+
+    Raises:
+        ConfigError: If the kind is unknown or a number is negative.
+    """
+
+    name = "adversarial"
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        start: int = 0,
+        kind: Literal["hinge", "non_saturating"] = "hinge",
+        generator: float = 1.0,
+        adaptive: bool = True,
+        r1: float = 0.0,
+        lecam: float = 0.0,
+    ) -> None:
+        super().__init__(weight)
+        if kind not in KINDS:
+            raise ConfigError(f"loss.adversarial.kind={kind!r}: one of {', '.join(KINDS)}{nearest(kind, KINDS)}")
+        for key, value in {"start": start, "generator": generator, "r1": r1, "lecam": lecam}.items():
+            if value < 0:
+                raise ConfigError(f"loss.adversarial.{key}={value}: it must be 0 or more")
+        self.start, self.kind, self.generator, self.r1, self.lecam = start, kind, generator, r1, lecam
+        reads: set[Part] = {"discriminator"}
+        if adaptive:
+            reads.add("adaptive_weight")
+        if r1:
+            reads.add("image_gradient")
+        self.reads = frozenset(reads)
+        self._step = 0
+        self._anchors: Tensor | None = None  # float32 (2,): moving averages of real and fake logits
+        self._seen: Tensor | None = None  # float32 (2,): the last batch's
+
+    @property
+    def active(self) -> bool:
+        """Whether training has come to `start`."""
+        return self._step >= self.start
+
+    def compute(self, step: StepOutput) -> LossTerm:
+        """Sum over rows, with the mean of each part over valid rows; `LossCallback.compute`."""
+        assert step.discrimination is not None
+        d = _widened(step.discrimination)
+        real_B, fake_B = _mean(d.real_logits), _mean(d.fake_logits)
+        generator_B, discriminator_B = self._generator(d), self._discriminator(d)
+        rows = {"generator": generator_B, "discriminator": discriminator_B, "real": real_B, "fake": fake_B}
+        loss_B = self.generator * d.adaptive_weight * generator_B + discriminator_B
+        if self.r1 and d.real_image.requires_grad and torch.is_grad_enabled():
+            rows["r1"] = _squared_gradient(d)
+            loss_B = loss_B + self.r1 / 2 * rows["r1"]
+        if self.lecam and self._anchors is not None:
+            rows["lecam"] = self._distance_from_anchors(d)
+            loss_B = loss_B + self.lecam * rows["lecam"]
+        valid = step.batch.valid
+        parts = {key: _over_valid(row_B.detach(), valid) for key, row_B in rows.items()}
+        if self.lecam and torch.is_grad_enabled():
+            self._seen = torch.stack([parts["real"], parts["fake"]]).float()
+        return replace(over_rows(loss_B, step), parts=parts | {"adaptive_weight": d.adaptive_weight})
+
+    def _generator(self, d: Discrimination) -> Tensor:
+        g = d.generator_logits
+        return _mean(-g if self.kind == "hinge" else softplus(-g))
+
+    def _discriminator(self, d: Discrimination) -> Tensor:
+        r, f = d.real_logits, d.fake_logits
+        if self.kind == "hinge":
+            return (_mean(relu(1 - r)) + _mean(relu(1 + f))) / 2
+        return (_mean(softplus(-r)) + _mean(softplus(f))) / 2
+
+    def _distance_from_anchors(self, d: Discrimination) -> Tensor:
+        assert self._anchors is not None
+        of_real, of_fake = self._anchors.to(d.real_logits.device)
+        above, below = relu(d.real_logits - of_fake), relu(of_real - d.fake_logits)
+        return _mean(above.square()) + _mean(below.square())
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        """Notes the step, which a resumed run goes on counting."""
+        self._step = trainer.global_step
+
+    def on_validation_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        """Notes the step, so that validation measures what training does next."""
+        self._step = trainer.global_step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        """Moves LeCam's averages, alike on all ranks."""
+        if self._seen is None:
+            return
+        seen = trainer.strategy.reduce(self._seen, reduce_op="mean")
+        assert isinstance(seen, Tensor)
+        anchors = seen if self._anchors is None else self._anchors.to(seen.device)
+        self._anchors, self._seen = anchors + (1 - DECAY) * (seen - anchors), None
+
+    def state_dict(self) -> dict[str, Any]:
+        """LeCam's moving averages, two numbers, or None."""
+        return {"anchors": None if self._anchors is None else self._anchors.tolist()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes the averages up again."""
+        anchors = state_dict["anchors"]
+        self._anchors = None if anchors is None else torch.tensor(anchors, dtype=torch.float32)
+
+
+def _widened(d: Discrimination) -> Discrimination:
+    # logits of half precision in float32, so that means and small gradients keep their digits
+    logits = {"generator_logits": d.generator_logits, "real_logits": d.real_logits, "fake_logits": d.fake_logits}
+    return replace(d, **{k: v if v.dtype == torch.float64 else v.float() for k, v in logits.items()})
+
+
+def _mean(x_B1PP: Tensor) -> Tensor:
+    return x_B1PP.flatten(1).mean(1)
+
+
+def _over_valid(x_B: Tensor, valid_B: Tensor) -> Tensor:
+    return torch.where(valid_B, x_B, 0).sum() / valid_B.sum().clamp(min=1)
+
+
+def _squared_gradient(d: Discrimination) -> Tensor:
+    # the mean over patches is taken after the gradient, so that it stays in the range of half precision
+    (slope_BCHW,) = torch.autograd.grad(d.real_logits.sum(), d.real_image, create_graph=True)
+    patches = d.real_logits[0].numel()
+    return (slope_BCHW / patches).square().flatten(1).sum(1)

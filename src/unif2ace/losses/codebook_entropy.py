@@ -1,0 +1,62 @@
+"""Certain choices, evenly spread. B rows, h x w cells, G factors of a code with K choices each."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from unif2ace.losses.base import LossCallback, over_rows
+from unif2ace.types import LossTerm, StepOutput
+
+
+class CodebookEntropyLoss(LossCallback):
+    r"""Makes each choice of a code certain and the use of all codes even (arXiv 2310.05737, section 3.1).
+
+    Formula, with p the softmax of `Quantized.logits` and H its entropy in nats:
+    :math:`E[H(p)] - \gamma\,H(E[p])`, means over cells and valid rows, then a mean over factors. G times the first part
+    is the entropy of whole codes; G times the second is at least that of their mean, and equal where the batch uses the
+    factors independently.
+
+    E[p] is that of a batch, so the term is not additive: under accumulation it is the mean of the micro-batches' terms,
+    whose second part is smaller than that of the whole batch. Over ranks E[p] is the whole batch's if `across_ranks`,
+    and so is the gradient once it is averaged over ranks.
+
+    Args:
+        weight: Factor of the term.
+        diversity: Gamma.
+        across_ranks: Whether E[p] is taken over all ranks; then every rank must compute the term.
+    """
+
+    name = "codebook_entropy"
+    reads = frozenset({"code_logits"})
+
+    def __init__(self, weight: float = 0.1, diversity: float = 1.0, across_ranks: bool = True) -> None:
+        super().__init__(weight)
+        self.diversity, self.across_ranks = diversity, across_ranks
+
+    def compute(self, step: StepOutput) -> LossTerm:
+        """A mean of valid rows' first parts over all rows, less the second part, which is not a sum over rows."""
+        assert step.quantized is not None
+        assert step.quantized.logits is not None
+        logits = step.quantized.logits
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        logp_BHWGK = logits.log_softmax(-1).masked_fill(logits == -torch.inf, 0)
+        p_BHWGK = logits.softmax(-1)
+        certainty_B = -(p_BHWGK * logp_BHWGK).sum(-1).flatten(1).mean(1)
+        mean_GK = self._mean_over_valid(p_BHWGK.mean((1, 2)), step.batch.valid)
+        spread = -(mean_GK * mean_GK.clamp(min=torch.finfo(mean_GK.dtype).tiny).log()).sum(-1).mean()
+        term = over_rows(certainty_B, step)
+        parts = {"choice": term.mean.detach(), "use": spread.detach()}
+        return LossTerm(term.total - self.diversity * spread * term.count, term.count, parts)
+
+    def _mean_over_valid(self, p_BGK: Tensor, valid_B: Tensor) -> Tensor:
+        sum_GK = torch.where(valid_B[:, None, None], p_BGK, 0).sum(0)
+        count = valid_B.sum().to(sum_GK.dtype)
+        if not (self.across_ranks and dist.is_available() and dist.is_initialized()):
+            return sum_GK / count.clamp(min=1)
+        both = torch.cat([sum_GK.detach().flatten(), count[None]])
+        dist.all_reduce(both)
+        # each rank's own part carries the gradient, times the ranks because gradients are averaged over them
+        own = (sum_GK - sum_GK.detach()) * dist.get_world_size()
+        return (both[:-1].view_as(sum_GK) + own) / both[-1].clamp(min=1)

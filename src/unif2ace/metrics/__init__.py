@@ -1,0 +1,1 @@
+"""What is measured on a validation split: one metric a file, chosen with `metric=[...]`."""

@@ -1,0 +1,153 @@
+"""How well attributes are recognised, one by one and on average. N pictures, A attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.table import Column, Table
+from torch import Tensor
+from torchmetrics.functional.classification import binary_average_precision, binary_f1_score
+
+from unif2ace.errors import ConfigError
+from unif2ace.metrics.base import StepMetric
+from unif2ace.metrics.calibration import calibration_error, plot_reliability
+from unif2ace.types import StepOutput
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeScore:
+    """Of one attribute, over the pictures in which it is known.
+
+    Attributes:
+        average_precision: Area under precision over recall, 0 to 1.
+        f1: Harmonic mean of precision and recall of "probability above one half".
+        accuracy: Share of right answers.
+        positives: Pictures that show it.
+        known: Pictures in which it is known.
+    """
+
+    average_precision: float
+    f1: float
+    accuracy: float
+    positives: int
+    known: int
+
+
+class AttributesMetric(StepMetric):
+    """Average precision, F1 and accuracy of each attribute, their means, and the calibration error of them all.
+
+    An attribute that no picture shows, or that none lacks, has no precision to measure: it is left out of the means
+    and listed. Labels of -1 (not visible, not labelled) and rows that are not valid are left out.
+
+    Args:
+        labels: Names of the A attributes.
+        families: Of each attribute the family that it is shown under; None for no breakdown.
+        skip: Share of the split, its first rows, that is left out: where probabilities were calibrated on them.
+
+    Raises:
+        ConfigError: If the share is not in [0, 1), or families and labels differ in number.
+    """
+
+    probabilities: list[Tensor]
+    truths: list[Tensor]
+    places: list[Tensor]
+
+    def __init__(self, labels: Sequence[str], families: Sequence[str] | None = None, skip: float = 0.0) -> None:
+        super().__init__()
+        if not 0 <= skip < 1:
+            raise ConfigError(f"metric.attributes.skip={skip}: at least 0 and below 1")
+        if families is not None and len(families) != len(labels):
+            raise ConfigError(f"metric.attributes.families: {len(families)} for {len(labels)} labels")
+        self.labels, self.families, self.skip = list(labels), list(families or []), skip
+        for name in ("probabilities", "truths", "places"):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(self, step: StepOutput) -> None:
+        """Keeps a batch's probabilities and labels."""
+        logits, labels = step.attribute_logits, step.batch.attributes
+        assert logits is not None
+        assert labels is not None
+        valid = step.batch.valid
+        self.probabilities.append(logits.detach()[valid].float().sigmoid())
+        self.truths.append(labels[valid])
+        self.places.append(step.batch.index[valid])
+
+    def compute(self) -> Mapping[str, Tensor]:
+        """Means over the attributes that can be measured, and the calibration error over all answers."""
+        scores = self.scores().values()
+        means = {
+            name: torch.tensor([getattr(score, key) for score in scores], dtype=torch.float32).mean()
+            for name, key in (("f1", "f1"), ("average_precision", "average_precision"), ("accuracy", "accuracy"))
+        }
+        p_NA, y_NA = self._kept()
+        known = y_NA >= 0
+        return means | {"calibration_error": calibration_error(p_NA[known], y_NA[known])}
+
+    def scores(self) -> dict[str, AttributeScore]:
+        """Of each attribute that some pictures show and some lack, by name."""
+        p_NA, y_NA = self._kept()
+        found: dict[str, AttributeScore] = {}
+        for place, name in enumerate(self.labels):
+            known = y_NA[:, place] >= 0
+            p, y = p_NA[known, place], y_NA[known, place].int()
+            positives = int(y.sum())
+            if 0 < positives < len(y):
+                found[name] = AttributeScore(
+                    float(binary_average_precision(p, y)),
+                    float(binary_f1_score(p, y)),
+                    float(((p > 0.5) == y.bool()).float().mean()),
+                    positives,
+                    len(y),
+                )
+        return found
+
+    def describe(self) -> Mapping[str, str]:
+        """How many attributes count, and which do not."""
+        missing = [name for name in self.labels if name not in self.scores()]
+        left_out = f"; not measurable here: {', '.join(missing)}" if missing else ""
+        text = f"means over {len(self.labels) - len(missing)} attributes, {len(self._kept()[0]):,} pictures{left_out}"
+        return {"average_precision": text, "f1": "decided at probability 0.5"}
+
+    def table(self) -> Table:
+        """A row for each attribute, the hardest first, and one for each family."""
+        right = [Column(name, justify="right") for name in ("AP", "F1", "accuracy", "positives", "known")]
+        table = Table("attribute", "family", *right)
+        scores = self.scores()
+        family = dict(zip(self.labels, self.families or [""] * len(self.labels), strict=True))
+        for name, s in sorted(scores.items(), key=lambda item: item[1].average_precision):
+            table.add_row(name, family[name], *_cells(s), f"{s.positives:,}", f"{s.known:,}")
+        for each in dict.fromkeys(f for f in self.families):
+            of_family = [s for name, s in scores.items() if family[name] == each]
+            if of_family:
+                table.add_section()
+                means = (sum(v) / len(of_family) for v in zip(*map(_values, of_family), strict=True))
+                table.add_row(f"mean of {len(of_family)}", each, *(f"{mean:.3f}" for mean in means))
+        return table
+
+    def plot(self, path: Path) -> None:
+        """Draws each attribute's average precision and F1, and the reliability of the probabilities."""
+        p_NA, y_NA = self._kept()
+        known = y_NA >= 0
+        bars = {name: (s.average_precision, s.f1) for name, s in self.scores().items()}
+        plot_reliability(path, bars, p_NA[known], y_NA[known])
+
+    def _kept(self) -> tuple[Tensor, Tensor]:
+        """Probabilities float (N, A) and labels int8 (N, A), in the split's order, without its first share."""
+        p_NA, y_NA, place_N = (_joined(x) for x in (self.probabilities, self.truths, self.places))
+        order = place_N.argsort()[round(self.skip * len(place_N)) :]
+        return p_NA[order], y_NA[order]
+
+
+def _values(score: AttributeScore) -> tuple[float, float, float]:
+    return score.average_precision, score.f1, score.accuracy
+
+
+def _cells(score: AttributeScore) -> list[str]:
+    return [f"{value:.3f}" for value in _values(score)]
+
+
+def _joined(parts: list[Tensor] | Tensor) -> Tensor:
+    return parts if isinstance(parts, Tensor) else torch.cat(parts)  # torchmetrics joins when it gathers from ranks

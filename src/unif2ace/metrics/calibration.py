@@ -1,0 +1,111 @@
+"""Whether probabilities mean what they say. M answers, each a probability and whether it was so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+
+
+def reliability(p_M: Tensor, y_M: Tensor, bins: int = 15) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean probability and share of yes in bins of equal width.
+
+    Args:
+        p_M: float (M,), 0 to 1.
+        y_M: (M,), 1 for yes, 0 for no.
+        bins: How many.
+
+    Returns:
+        Mean probability, share of yes and number of answers of each bin, float (bins,) each; 0 where a bin is empty.
+    """
+    place = (p_M * bins).long().clamp(max=bins - 1)
+    count, said, was = (
+        torch.zeros(bins, dtype=torch.float64, device=p_M.device).index_add_(0, place, x.double())
+        for x in (torch.ones_like(p_M), p_M, y_M.to(p_M.dtype))
+    )
+    return (said / count.clamp(min=1)).float(), (was / count.clamp(min=1)).float(), count.float()
+
+
+def calibration_error(p_M: Tensor, y_M: Tensor, bins: int = 15) -> Tensor:
+    """Expected calibration error (Guo et al., arXiv 1706.04599, eq. 3), of the probability of yes.
+
+    The mean over answers of how far its bin's mean probability is from its bin's share of yes.
+
+    Args:
+        p_M: float (M,), 0 to 1.
+        y_M: (M,), 1 for yes, 0 for no.
+        bins: How many.
+
+    Returns:
+        float (), 0 to 1.
+    """
+    said, was, count = reliability(p_M, y_M, bins)
+    return ((said - was).abs() * count).sum() / count.sum().clamp(min=1)
+
+
+def fit_platt(logits_M: Tensor, y_M: Tensor, prior: float = 1.0) -> tuple[float, float]:
+    """Scale and shift of logits that minimise the cross-entropy, by Newton's method in float64.
+
+    Args:
+        logits_M: float (M,).
+        y_M: (M,), 1 for yes, 0 for no.
+        prior: Strength that holds them at 1 and 0 where answers are few or all alike.
+
+    Returns:
+        Scale, above 0, and shift; calibrated logits are ``scale * logits + shift``.
+    """
+    x_M, y_M = logits_M.double(), y_M.double()
+    if not len(x_M):
+        return 1.0, 0.0
+    theta = torch.tensor([0.5413248546129181, 0.0], dtype=torch.float64)  # softplus of the first is 1
+    theta.requires_grad_()
+    solver = torch.optim.LBFGS([theta], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        solver.zero_grad()
+        scale, shift = softplus(theta[0]), theta[1]
+        value = binary_cross_entropy_with_logits(scale * x_M + shift, y_M, reduction="sum")
+        value = value + prior * ((scale - 1).square() + shift.square())
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    with torch.enable_grad():
+        solver.step(loss)  # type: ignore[no-untyped-call]
+    found = theta.detach()
+    return float(softplus(found[0])), float(found[1])
+
+
+def plot_reliability(path: Path, bars: Mapping[str, tuple[float, float]], p_M: Tensor, y_M: Tensor) -> None:
+    """Draws scores by name beside the reliability curve of all answers.
+
+    Args:
+        path: Of the PNG file.
+        bars: Average precision and F1, each 0 to 1, by name.
+        p_M: float (M,), 0 to 1.
+        y_M: (M,), 1 for yes, 0 for no.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, max(4.0, 0.19 * len(bars) + 1)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+    names = sorted(bars, key=lambda name: bars[name][0])
+    places = range(len(names))
+    left.barh(places, [bars[n][0] for n in names], color="#c9d6ea", label="average precision")
+    left.plot([bars[n][1] for n in names], places, "o", color="#30507f", markersize=4, label="F1")
+    left.set_yticks(places, [n.replace("_", " ") for n in names], fontsize=8)
+    left.set(xlim=(0, 1), ylim=(-0.7, len(names) - 0.3), title="each attribute")
+    left.legend(loc="lower right", fontsize=8)
+    said, was, count = (x.cpu() for x in reliability(p_M, y_M))
+    full = count > 0
+    right.plot([0, 1], [0, 1], color="#999999", linewidth=1)
+    right.plot(said[full], was[full], "o-", color="#30507f", markersize=4)
+    error = float(calibration_error(p_M, y_M))
+    title = f"do probabilities mean what they say? (error {error:.3f})"
+    right.set(xlabel="probability", ylabel="share that shows the attribute", xlim=(0, 1), ylim=(0, 1), title=title)
+    right.set_aspect("equal")
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,49 @@
+"""How much of a tokenizer's codebook is used. K codes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unif2ace.errors import ConfigError
+from unif2ace.metrics.base import StepMetric
+from unif2ace.types import StepOutput
+
+
+class CodebookMetric(StepMetric):
+    r"""Use of the codes over a split.
+
+    With the share :math:`p_k` of code k among all tokens of the split: the share of codes with :math:`p_k > 0`, their
+    perplexity :math:`\exp(-\sum_k p_k \ln p_k)`, from 1 (one code) to K (all alike), and the number of unused codes.
+    A split of fewer than K tokens cannot use them all. The perplexity is not a number if there was no picture.
+    """
+
+    counts: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        # one zero, which broadcasts: the first update brings the codebook's size
+        self.add_state("counts", torch.zeros(1, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, step: StepOutput) -> None:
+        """Counts the ids of the valid rows.
+
+        Raises:
+            ConfigError: If the quantizer does not tell the codebook's size, or it has changed.
+        """
+        assert step.quantized is not None
+        size = step.quantized.num_codes
+        if size < 1 or len(self.counts) not in (1, size):
+            raise ConfigError(f"a codebook of {size} codes after one of {len(self.counts)}: see Quantized.num_codes")
+        ids = step.quantized.ids[step.batch.valid].flatten()
+        self.counts = self.counts + torch.bincount(ids, minlength=size)
+
+    def compute(self) -> dict[str, Tensor]:
+        """``codebook_use`` in [0, 1], ``codebook_perplexity`` in [1, K] and ``codebook_dead``, a number of codes."""
+        share_K = self.counts.double() / self.counts.sum()
+        used = (self.counts > 0).sum()
+        return {
+            "codebook_use": (used / len(self.counts)).float(),
+            "codebook_perplexity": torch.special.entr(share_K).sum().exp().float(),
+            "codebook_dead": (len(self.counts) - used).float(),
+        }

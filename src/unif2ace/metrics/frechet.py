@@ -1,0 +1,162 @@
+"""How far the distribution of reconstructions is from that of pictures. N pictures, D features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from unif2ace.errors import ConfigError
+from unif2ace.metrics.base import StepMetric
+from unif2ace.metrics.pictures import picture_pairs
+from unif2ace.nets.features.base import FrozenFeatures
+from unif2ace.types import StepOutput
+
+
+class FrechetMetric(StepMetric):
+    r"""Frechet and kernel distance between frozen features of pictures and of reconstructions; lower is better.
+
+    Values can be compared only where `describe` says the same: the features are not those of the usual FID. With few
+    pictures the Frechet distance is too large (its covariances are estimated from N pictures), the kernel distance is
+    not. Both are not a number with fewer than 2 pictures.
+
+    Args:
+        features: Makes the frozen network; called at the first update, and kept out of the module tree, so that its
+            weights stay out of checkpoints.
+        kernel_pictures: How many pictures, the first of the split, the kernel distance compares: they are held in
+            memory. 0 leaves it out.
+
+    Raises:
+        ConfigError: If the number is negative.
+    """
+
+    sums: Tensor
+    products: Tensor
+    count: Tensor
+    rows: list[Tensor]
+    row_index: list[Tensor]
+
+    def __init__(self, features: Callable[[], FrozenFeatures], kernel_pictures: int = 2048) -> None:
+        super().__init__()
+        if kernel_pictures < 0:
+            raise ConfigError(f"metric.frechet.kernel_pictures={kernel_pictures}: it must be 0 or more")
+        self._make_features, self.kernel_pictures = features, kernel_pictures
+        self._made: list[FrozenFeatures] = []
+        self._described = 0
+        # sums and products of real and made features: zeros that broadcast until the first update brings D
+        self.add_state("sums", torch.zeros(2, 1, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("products", torch.zeros(2, 1, 1, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("rows", [], dist_reduce_fx="cat")
+        self.add_state("row_index", [], dist_reduce_fx="cat")
+
+    @property
+    def features(self) -> FrozenFeatures:
+        """The frozen network, made when first asked for."""
+        if not self._made:
+            with torch.inference_mode(False):  # else its weights could never serve a gradient or a copy
+                self._made = [self._make_features()]
+        return self._made[0]
+
+    def update(self, step: StepOutput) -> None:
+        """Adds the valid rows."""
+        real, made = picture_pairs(step)
+        network = self.features.to(real.device)
+        x_2BD = torch.zeros(2, 0, network.num_features, device=real.device)
+        if len(real):
+            x_2BD = torch.stack([network.pooled(real), network.pooled(made)]).float()
+        wide_2BD = x_2BD.double()
+        self.sums = self.sums + wide_2BD.sum(1)
+        self.products = self.products + wide_2BD.mT @ wide_2BD
+        self.count = self.count + len(real)
+        if self.kernel_pictures:
+            self._keep(x_2BD.transpose(0, 1), step.batch.index[step.batch.valid])
+
+    def _keep(self, x_B2D: Tensor, index_B: Tensor) -> None:
+        # those of smallest index: the first of the split, whatever the number of ranks
+        rows, index = torch.cat([*self.rows, x_B2D]), torch.cat([*self.row_index, index_B])
+        first = index.argsort(stable=True)[: self.kernel_pictures]
+        self.rows, self.row_index = [rows[first]], [index[first]]
+
+    def compute(self) -> dict[str, Tensor]:
+        """``frechet``, and ``kernel``, which is around 0 (it may be below) where the distributions are equal."""
+        self._described = int(self.count)
+        values = {"frechet": self._frechet()}
+        if self.kernel_pictures:
+            values["kernel"] = self._kernel()
+        return {key: value.float().to(self.count.device) for key, value in values.items()}
+
+    def describe(self) -> dict[str, str]:
+        """The features' name, and the number of pictures of the last `compute`."""
+        name = self.features.name
+        kernel = f"first {min(self._described, self.kernel_pictures)} pictures"
+        return {"frechet": f"{name}, {self._described} pictures"} | (
+            {"kernel": f"{name}, {kernel}"} if self.kernel_pictures else {}
+        )
+
+    def _frechet(self) -> Tensor:
+        if self.count < 2:
+            return torch.tensor(float("nan"))
+        n = self.count.cpu()
+        mean_2D = self.sums.cpu() / n
+        scatter_2DD = self.products.cpu() - n * mean_2D[:, :, None] * mean_2D[:, None, :]
+        return frechet_distance(mean_2D[0], scatter_2DD[0] / (n - 1), mean_2D[1], scatter_2DD[1] / (n - 1))
+
+    def _kernel(self) -> Tensor:
+        if self.count < 2:
+            return torch.tensor(float("nan"))
+        # after a reduction over ranks a state of lists is one tensor
+        rows, index = (torch.cat(list(s)) if isinstance(s, list) else s for s in (self.rows, self.row_index))
+        first = index.argsort(stable=True)[: self.kernel_pictures]
+        real_ND, made_ND = rows[first].double().unbind(1)
+        return kernel_distance(real_ND, made_ND)
+
+
+def frechet_distance(mean_D: Tensor, cov_DD: Tensor, other_mean_D: Tensor, other_cov_DD: Tensor) -> Tensor:
+    r"""Squared Frechet distance of two Gaussians (arXiv 1706.08500, eq. 6).
+
+    Formula: :math:`\lVert m - m' \rVert^2 + \mathrm{tr}(C + C' - 2 (C C')^{1/2})`. The trace of the root is the sum of
+    the singular values of :math:`C^{1/2} C'^{1/2}`, whose squares are the eigenvalues of C C'.
+
+    Args:
+        mean_D: float64 (D,).
+        cov_DD: float64 (D, D), symmetric, no negative eigenvalue but by rounding.
+        other_mean_D: float64 (D,).
+        other_cov_DD: float64 (D, D), likewise.
+
+    Returns:
+        float64 (), 0 or more.
+    """
+    cross = torch.linalg.svdvals(_root(cov_DD) @ _root(other_cov_DD)).sum()
+    spread = cov_DD.trace() + other_cov_DD.trace() - 2 * cross
+    distance: Tensor = (mean_D - other_mean_D).square().sum() + spread
+    return distance.clamp(min=0)
+
+
+def _root(matrix_DD: Tensor) -> Tensor:
+    values_D, vectors_DD = torch.linalg.eigh(matrix_DD)
+    root_DD: Tensor = (vectors_DD * values_D.clamp(min=0).sqrt()) @ vectors_DD.T
+    return root_DD
+
+
+def kernel_distance(x_ND: Tensor, y_ND: Tensor) -> Tensor:
+    r"""Unbiased squared maximum mean discrepancy with the kernel of KID (arXiv 1801.01401), of paired samples.
+
+    Formula: :math:`\frac{1}{N(N-1)} \sum_{i \ne j} k(x_i, x_j) + k(y_i, y_j) - 2 k(x_i, y_j)` with
+    :math:`k(a, b) = (a \cdot b / D + 1)^3`. Pairs i = j are left out of the last part too: a reconstruction depends on
+    its own picture. It is 0 if every reconstruction is its picture.
+
+    Args:
+        x_ND: float64 (N, D).
+        y_ND: float64 (N, D), each row the partner of x's.
+
+    Returns:
+        float64 (); not a number for N < 2.
+    """
+    n, d = x_ND.shape
+    total = torch.zeros((), dtype=x_ND.dtype, device=x_ND.device)
+    for a_ND, b_ND, factor in ((x_ND, x_ND, 1), (y_ND, y_ND, 1), (x_ND, y_ND, -2)):
+        k_NN = (a_ND @ b_ND.T / d + 1) ** 3
+        total = total + factor * (k_NN.sum() - k_NN.trace())
+    return total / (n * (n - 1))

@@ -1,0 +1,39 @@
+"""Peak signal-to-noise ratio of reconstructions. B pictures of H x W pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unif2ace.metrics.base import StepMetric
+from unif2ace.metrics.pictures import picture_pairs
+from unif2ace.types import StepOutput
+
+
+class PSNRMetric(StepMetric):
+    r"""Mean over pictures of each picture's ratio, in dB; higher is better.
+
+    Formula, with the mean squared difference m of the picture's 3 H W values in 0..255, as 8-bit pictures are stored:
+    :math:`10 \log_{10} (255^2 / m)`. A picture without any difference, whose ratio is infinite, counts as if one value
+    were off by one: :math:`m = 1 / (3 H W)`. Not a number if there was no picture.
+    """
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, step: StepOutput) -> None:
+        """Adds the valid rows."""
+        real, made = picture_pairs(step)
+        squares_B = (made.double() - real.double()).square().flatten(1)
+        mse_B = squares_B.sum(1).clamp(min=1) / squares_B.shape[1]
+        self.total = self.total + 10 * (255**2 / mse_B).log10().sum()
+        self.count = self.count + len(real)
+
+    def compute(self) -> dict[str, Tensor]:
+        """``psnr`` in dB."""
+        return {"psnr": (self.total / self.count).float()}

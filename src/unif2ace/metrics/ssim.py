@@ -1,0 +1,45 @@
+"""Structural similarity of reconstructions. B pictures of H x W pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from unif2ace.metrics.base import StepMetric
+from unif2ace.metrics.pictures import picture_pairs
+from unif2ace.types import StepOutput
+
+
+class SSIMMetric(StepMetric):
+    """Mean over pictures of the structural similarity index, at most 1; higher is better.
+
+    Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE TIP 2004: Gaussian
+    windows of 1.5 pixels around every pixel (edges reflected), constants 0.01 and 0.03, values in 0..255, each colour
+    channel by itself, as torchmetrics does. Not a number if there was no picture.
+    """
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, step: StepOutput) -> None:
+        """Adds the valid rows."""
+        real, made = picture_pairs(step)
+        if not len(real):
+            return
+        with torch.autocast(real.device.type, enabled=False):  # half precision ruins small variances
+            ssim_B = structural_similarity_index_measure(
+                made.float(), real.float(), data_range=255.0, reduction="none", sigma=1.5, k1=0.01, k2=0.03
+            )
+        assert isinstance(ssim_B, Tensor)
+        self.total = self.total + ssim_B.double().sum()
+        self.count = self.count + len(real)
+
+    def compute(self) -> dict[str, Tensor]:
+        """``ssim``, between -1 and 1."""
+        return {"ssim": (self.total / self.count).float()}

@@ -1,0 +1,163 @@
+"""The image tokenizer: pictures to tokens and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from unif2ace.errors import ConfigError
+from unif2ace.losses.base import LossCallback, Part, losses_of
+from unif2ace.metrics.base import StepMetric
+from unif2ace.modules.base import TrainingModule, parameter_groups
+from unif2ace.nets.features.base import FrozenFeatures
+from unif2ace.nets.tokenizer.base import TokenizerNet, from_uint8
+from unif2ace.types import Batch, Discrimination, StepOutput
+
+
+class TokenizerModule(TrainingModule):
+    r"""Trains an autoencoder with a quantizer between (VQGAN, arXiv 2012.09841).
+
+    Generator and discriminator take their steps at once, both from the same reconstruction: two backward passes with a
+    step each would see the same gradients, because the generator's term is computed before either moves. One optimiser
+    with one backward pass therefore gives the same updates, and accumulation, every strategy and every precision work
+    as for any other module. Gradients are clipped for each network by itself.
+
+    The adversarial term is balanced at the decoder's last weight W (arXiv 2012.09841, eq. 7):
+    :math:`\lambda = \lVert\nabla_W L_{rec}\rVert / (\lVert\nabla_W L_{gan}\rVert + 10^{-4})`, at most 10^4, where
+    L_rec are the other terms. Under accumulation it is computed for each micro-batch by itself, so it is not exactly
+    that of the whole batch; the other image terms are exact.
+
+    Args:
+        net: Makes the autoencoder. Called when training starts.
+        optimizer: Makes the optimiser from parameter groups.
+        scheduler: Makes the learning-rate schedule; it must keep each group's own rate if `discriminator_lr` is set.
+        metrics: What validation measures, by name.
+        features: Makes the frozen network of the perceptual term; built only if a loss reads ``features``.
+        discriminator: Makes the discriminator, pictures (B, 3, H, W) to logits (B, 1, P, P); built only if a loss
+            reads ``discriminator``.
+        discriminator_lr: Its learning rate; None for the optimiser's.
+        compile: Whether the autoencoder is compiled.
+
+    Raises:
+        ConfigError: If a loss reads what there is no network for.
+    """
+
+    def __init__(
+        self,
+        net: Callable[[], TokenizerNet],
+        optimizer: Callable[[Iterable[Any]], torch.optim.Optimizer],
+        scheduler: Callable[..., Any] | None = None,
+        metrics: Mapping[str, StepMetric] | None = None,
+        features: Callable[[], FrozenFeatures] | None = None,
+        discriminator: Callable[[], nn.Module] | None = None,
+        discriminator_lr: float | None = None,
+        compile: bool = False,
+    ) -> None:
+        super().__init__(net, optimizer, scheduler, metrics, compile)
+        self._make_features, self._make_discriminator = features, discriminator
+        self._discriminator_lr = discriminator_lr
+        self._features: list[FrozenFeatures] = []  # in a list: frozen weights stay out of checkpoints
+        self.discriminator: nn.Module | None = None
+
+    @property
+    def tokenizer(self) -> TokenizerNet:
+        """The network as what it is."""
+        return cast(TokenizerNet, self.net)
+
+    def configure_model(self) -> None:
+        """Makes the autoencoder, and what the Trainer's losses need beside it."""
+        super().configure_model()
+        if self.discriminator is None and "discriminator" in self._reads():
+            self.discriminator = _made(self._make_discriminator, "discriminator")
+        if not self._features and "features" in self._reads():
+            self._features = [_made(self._make_features, "features").eval().requires_grad_(False)]
+
+    def _reads(self, active: bool = False) -> set[Part]:
+        losses = [c for c in self.trainer.callbacks if isinstance(c, LossCallback)]  # type: ignore[attr-defined]
+        return {part for loss in losses if loss.active or not active for part in loss.reads}
+
+    def step_output(self, batch: Batch) -> StepOutput:
+        """Reconstruction, codes, and what losses read of features and discriminator."""
+        if batch.image is None:
+            raise ConfigError("the tokenizer trains on pictures: select view=image")
+        reads = self._reads(active=True)
+        image = from_uint8(batch.image).to(self.tokenizer.last_layer.dtype)
+        reconstruction, quantized = self.tokenizer(image, logits="code_logits" in reads)
+        step = StepOutput(batch, image=image, reconstruction=reconstruction.to(image.dtype), quantized=quantized)
+        if "features" in reads:
+            step = replace(step, features=self._compare(image, reconstruction))
+        if "discriminator" in reads:
+            step = replace(step, discrimination=self._discriminate(step, reads))
+        return step
+
+    def _compare(self, image: Tensor, reconstruction: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        features = self._features[0].to(image.device)
+        with torch.no_grad():
+            of_image = features(image)
+        return of_image, features(reconstruction)
+
+    def _discriminate(self, step: StepOutput, reads: set[Part]) -> Discrimination:
+        image, reconstruction = step.image, step.reconstruction
+        discriminator = self.discriminator
+        assert image is not None
+        assert reconstruction is not None
+        assert discriminator is not None
+        discriminator.requires_grad_(False)
+        generator_logits = discriminator(reconstruction)
+        weight = torch.ones((), device=image.device)
+        if "adaptive_weight" in reads and torch.is_grad_enabled():
+            weight = self._adaptive_weight(step, generator_logits)
+        discriminator.requires_grad_(True)
+        real = image.detach().requires_grad_("image_gradient" in reads and torch.is_grad_enabled())
+        return Discrimination(
+            generator_logits, real, discriminator(real), discriminator(reconstruction.detach()), weight
+        )
+
+    def _adaptive_weight(self, step: StepOutput, generator_logits: Tensor) -> Tensor:
+        others = [loss for loss in losses_of(self.trainer) if loss.active and "discriminator" not in loss.reads]
+        total = torch.stack([loss.weight * loss.compute(step).mean for loss in others]).sum()
+        last = self.tokenizer.last_layer
+        (of_others,) = torch.autograd.grad(total, last, retain_graph=True)
+        (of_gan,) = torch.autograd.grad(generator_logits.mean(), last, retain_graph=True)
+        weight: Tensor = of_others.norm() / (of_gan.norm() + 1e-4)
+        return weight.clamp(max=1e4).detach()
+
+    def objective(self, step: StepOutput, stage: str) -> Tensor:
+        """The weighted sum of the losses; a discriminator that no active loss reads yet is tied to it with zero."""
+        total = super().objective(step, stage)
+        if self.discriminator is not None and step.discrimination is None:
+            total = total + 0.0 * sum(p.sum() for p in self.discriminator.parameters())  # else DDP waits for it
+        return total
+
+    def trained_networks(self) -> dict[str, nn.Module]:
+        """Autoencoder and, if a loss reads it, discriminator; gradients are clipped for each by itself."""
+        return {"net": self.tokenizer} | ({"discriminator": self.discriminator} if self.discriminator else {})
+
+    def optimizer_groups(self) -> list[dict[str, Any]]:
+        """Parameter groups; the discriminator's have a learning rate of their own if one is set."""
+        groups = parameter_groups(self.tokenizer)
+        if self.discriminator is not None:
+            own = {} if self._discriminator_lr is None else {"lr": self._discriminator_lr}
+            groups += [group | own for group in parameter_groups(self.discriminator)]
+        return groups
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips each network's gradient norm by itself; logs the norms."""
+        for name, net in self.trained_networks().items():
+            norm = torch.nn.utils.clip_grad_norm_(net.parameters(), gradient_clip_val or float("inf"))
+            self.log(f"train/grad_norm/{name}", norm)
+
+
+def _made(make: Callable[[], Any] | None, what: str) -> Any:
+    if make is None:
+        raise ConfigError(f"a selected loss reads {what}, but module.{what} is empty: set it, or drop the loss")
+    return make()

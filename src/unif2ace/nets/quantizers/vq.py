@@ -1,0 +1,176 @@
+"""A learned codebook. B rows, C channels, h x w cells; N = B h w vectors, K codes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unif2ace.errors import ConfigError, nearest
+from unif2ace.nets.quantizers.base import Quantizer
+from unif2ace.types import Quantized
+
+GOLDEN = 2654435769
+"""2^32 over the golden ratio: its multiples modulo 2^32 spread evenly, however many are drawn."""
+
+
+class VQ(Quantizer):
+    r"""Each vector takes its nearest code (VQ-VAE, arXiv 1711.00937).
+
+    Codes start as vectors of the first batch. With ``update=ema`` they follow the vectors that chose them (appendix A.1
+    there): counts n and sums m are moving averages, :math:`n \leftarrow \gamma n + (1 - \gamma) |S_k|`,
+    :math:`m \leftarrow \gamma m + (1 - \gamma) \sum_{z \in S_k} z`, and the code is m / n, on the sphere m / ||m||.
+    With ``update=gradient`` they are a parameter that a loss on `Quantized.codes` must train.
+
+    A code that hardly any vector chooses is put on a vector of the batch, so that the whole codebook stays in use.
+    Which vector is a function of how many codes were placed before: no random numbers are drawn, and a resumed run goes
+    the same way. Vectors that are not finite move no code.
+
+    Codes move in the forward pass, in training mode while gradients are on: after the ids were chosen, and once a
+    micro-batch under accumulation, so that there the averages are younger than those of one large batch. Under
+    `torch.distributed` the statistics are those of all ranks together; new codes come from rank 0.
+
+    Args:
+        num_codes: K.
+        dim: C.
+        update: How codes learn.
+        cosine: Whether vectors and codes are compared on the unit sphere; otherwise in Euclid's space.
+        decay: :math:`\gamma`, between 0 and 1.
+        dead_share: A code is placed anew when its moving count falls below this share of N / K; 0 for never. A code of
+            average use that falls idle lasts :math:`\log(dead\_share) / \log \gamma` steps, 114 with the defaults.
+        temperature: Logits are minus the squared distance over it.
+
+    Raises:
+        ConfigError: If an argument is out of its range.
+    """
+
+    num_placed: Tensor
+    """int64 (), codes that were put on vectors so far; 0 before the first batch."""
+    counts: Tensor
+    """float (K,), moving average of how many vectors choose each code in a step."""
+    sums: Tensor
+    """float (K, C), moving average of the sum of those vectors."""
+
+    def __init__(
+        self,
+        num_codes: int = 1024,
+        dim: int = 16,
+        update: Literal["ema", "gradient"] = "ema",
+        cosine: bool = True,
+        decay: float = 0.98,
+        dead_share: float = 0.1,
+        temperature: float = 0.1,
+    ) -> None:
+        super().__init__()
+        _check(num_codes, dim, update, decay, dead_share, temperature)
+        self.num_codes, self.dim, self.update, self.cosine = num_codes, dim, update, cosine
+        self.decay, self.dead_share, self.temperature = decay, dead_share, temperature
+        self.codebook = nn.Embedding(num_codes, dim)  # an embedding: weight decay spares it
+        codes_KC = self._normalised(self.codebook.weight.detach())
+        if update == "ema":
+            del self.codebook.weight
+            self.codebook.register_buffer("weight", codes_KC.clone())
+        self.register_buffer("counts", torch.ones(num_codes))
+        self.register_buffer("sums", codes_KC.clone() if update == "ema" else None)
+        self.register_buffer("num_placed", torch.zeros((), dtype=torch.int64))
+        self._ready = False  # spares reading `num_placed` from the device in every step
+
+    def forward(self, z: Tensor, *, logits: bool = False) -> Quantized:
+        """The nearest codes; `Quantized.z` is normalised on the sphere."""
+        with torch.autocast(z.device.type, enabled=False):
+            z_BCHW = self._normalised(z.to(torch.promote_types(z.dtype, torch.float32)))
+            learns = self.training and torch.is_grad_enabled()
+            if learns:  # with a view of its own: the compiler fails on one that is also used below
+                self._initialise(z_BCHW.detach().permute(0, 2, 3, 1).flatten(0, 2))
+            z_NC = z_BCHW.permute(0, 2, 3, 1).flatten(0, 2)
+            codes_KC = self._codes().to(z_BCHW.dtype)
+            scores_NK = self._scores(z_NC if logits else z_NC.detach(), codes_KC)
+            ids_N = scores_NK.detach().argmax(1)
+            ids_BHW = ids_N.view(len(z), *z.shape[2:])
+            codes_BCHW = functional.embedding(ids_BHW, codes_KC).permute(0, 3, 1, 2)
+            if learns:
+                self._learn(z_NC.detach(), ids_N)
+            straight_BCHW = codes_BCHW.detach() + (z_BCHW - z_BCHW.detach())  # the difference is exactly 0
+            scores = scores_NK.view(*ids_BHW.shape, 1, -1) * (2 / self.temperature) if logits else None
+        return Quantized(z_BCHW, codes_BCHW, straight_BCHW, ids_BHW, scores, self.num_codes)
+
+    def decode_ids(self, ids: Tensor) -> Tensor:
+        """The codes of ids."""
+        return functional.embedding(ids, self._codes()).permute(0, 3, 1, 2)
+
+    def _normalised(self, x: Tensor) -> Tensor:
+        return functional.normalize(x, dim=1) if self.cosine else x
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a compiler would make the copy again in the backward
+    def _codes(self) -> Tensor:
+        """A copy, so that codes may move before the backward pass."""
+        return self._normalised(self.codebook.weight.clone())
+
+    def _scores(self, z_NC: Tensor, codes_KC: Tensor) -> Tensor:
+        """Half of minus the squared distance, less what all codes of a vector share."""
+        if self.cosine:
+            return z_NC @ codes_KC.T
+        return torch.addmm(codes_KC.square().sum(1) / -2, z_NC, codes_KC.T)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @torch.no_grad()
+    def _initialise(self, z_NC: Tensor) -> None:
+        if not self._ready and not self.num_placed:
+            mean_use = _over_ranks(z_NC.new_tensor(len(z_NC))) / self.num_codes
+            self._place(z_NC, torch.ones_like(self.counts, dtype=torch.bool), mean_use)
+        self._ready = True
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @torch.no_grad()
+    def _learn(self, z_NC: Tensor, ids_N: Tensor) -> None:
+        finite_N1 = z_NC.isfinite().all(1, keepdim=True)
+        rows = torch.cat([z_NC.where(finite_N1, 0), finite_N1.to(z_NC.dtype)], dim=1)
+        stats = _over_ranks(rows.new_zeros(self.num_codes, self.dim + 1).index_add_(0, ids_N, rows))
+        sums_KC, counts_K = stats[:, :-1].to(self.counts.dtype), stats[:, -1].to(self.counts.dtype)
+        self.counts.lerp_(counts_K, 1 - self.decay)
+        if self.update == "ema":
+            self.sums.lerp_(sums_KC, 1 - self.decay)
+            moved_KC = self._normalised(self.sums / self.counts[:, None])
+            self.codebook.weight.copy_(torch.where(counts_K[:, None] > 0, moved_KC, self.codebook.weight))
+        if self.dead_share:
+            mean_use = counts_K.sum() / self.num_codes
+            self._place(z_NC, self.counts < self.dead_share * mean_use, mean_use)
+
+    def _place(self, z_NC: Tensor, dead_K: Tensor, mean_use: Tensor) -> None:
+        """Puts dead codes on vectors of the batch, as if each were of average use."""
+        order_K = self.num_placed + dead_K.cumsum(0)
+        vectors_KC = z_NC[(order_K * GOLDEN % 2**32 * len(z_NC)) >> 32].to(self.counts.dtype)
+        if _distributed():
+            dist.broadcast(vectors_KC, 0)
+        dead_K = dead_K & vectors_KC.isfinite().all(1)
+        self.num_placed += dead_K.sum()
+        self.counts.copy_(torch.where(dead_K, mean_use, self.counts))
+        self.codebook.weight.copy_(torch.where(dead_K[:, None], vectors_KC, self.codebook.weight))
+        if self.update == "ema":
+            self.sums.copy_(torch.where(dead_K[:, None], vectors_KC * mean_use, self.sums))
+
+
+def _distributed() -> bool:
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def _over_ranks(x: Tensor) -> Tensor:
+    if _distributed():
+        dist.all_reduce(x)
+    return x
+
+
+def _check(num_codes: int, dim: int, update: str, decay: float, dead_share: float, temperature: float) -> None:
+    if update not in ("ema", "gradient"):
+        raise ConfigError(f"quantizer.update={update!r}: take ema or gradient{nearest(update, ['ema', 'gradient'])}")
+    if num_codes < 1 or dim < 1:
+        raise ConfigError(f"quantizer.num_codes={num_codes}, quantizer.dim={dim}: each must be 1 or more")
+    if not 0 <= decay < 1:
+        raise ConfigError(f"quantizer.decay={decay}: it must be at least 0 and below 1")
+    if not 0 <= dead_share < 1:
+        raise ConfigError(f"quantizer.dead_share={dead_share}: it must be at least 0 and below 1")
+    if temperature <= 0:
+        raise ConfigError(f"quantizer.temperature={temperature}: it must be above 0")

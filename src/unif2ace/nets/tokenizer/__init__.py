@@ -1,0 +1,1 @@
+"""Image tokenizers and what they are trained with: one architecture a file, swapped with `net=...`."""

@@ -1,0 +1,181 @@
+"""The image tokenizer of MAGVIT-v2 as Show-o uses it; its published weights load. Levels go from fine to coarse.
+
+A convolutional autoencoder of single pictures. Show-o (arXiv 2408.12528) puts 13 bits between, the lookup-free
+quantization of MAGVIT-v2 (arXiv 2310.05737).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unif2ace.errors import ConfigError, DataError, nearest
+from unif2ace.nets.quantizers.base import Quantizer
+from unif2ace.nets.tokenizer.base import TokenizerNet
+from unif2ace.nets.tokenizer.magvit_blocks import DownLevel, Middle, UpLevel, conv3x3, group_norm
+
+
+class MagvitNet(TokenizerNet):
+    """Encoder, any quantizer, decoder; with the defaults and 13 bits 95,387,004 parameters and 16 pixels per token.
+
+    Every part is convolutional but one attention at the coarsest level, so pictures may have any sides that are
+    multiples of `factor`.
+
+    Args:
+        quantizer: Makes the quantizer.
+        channels: Of multiplier 1; a multiple of 32 once multiplied.
+        encoder_multipliers: Channels of each level of the encoder in units of `channels`, the finest level first; each
+            level after the first halves height and width.
+        decoder_multipliers: The same of the decoder.
+        encoder_blocks: Residual blocks of each level of the encoder.
+        decoder_blocks: Residual blocks of each level of the decoder.
+        checkpoint: Whether residual blocks are computed again in the backward pass: less memory, up to a third more
+            work.
+
+    Raises:
+        ConfigError: If the four lists differ in length or channels do not fall into 32 groups.
+    """
+
+    def __init__(
+        self,
+        quantizer: Callable[[], Quantizer],
+        channels: int = 128,
+        encoder_multipliers: Sequence[int] = (1, 2, 2, 4, 4),
+        decoder_multipliers: Sequence[int] = (1, 1, 2, 2, 4),
+        encoder_blocks: Sequence[int] = (4, 3, 4, 3, 4),
+        decoder_blocks: Sequence[int] = (4, 4, 3, 4, 3),
+        checkpoint: bool = False,
+    ) -> None:
+        super().__init__()
+        lists = (encoder_multipliers, decoder_multipliers, encoder_blocks, decoder_blocks)
+        if not encoder_blocks or len({len(values) for values in lists}) > 1:
+            raise ConfigError(
+                "net: encoder_multipliers, decoder_multipliers, encoder_blocks and decoder_blocks need one number for "
+                f"each level, but have {', '.join(str(len(values)) for values in lists)}"
+            )
+        self.factor = 2 ** (len(encoder_blocks) - 1)
+        self.quantizer = quantizer()
+        dim = self.quantizer.dim
+        self.encoder = MagvitEncoder(dim, [channels * m for m in encoder_multipliers], encoder_blocks, checkpoint)
+        self.decoder = MagvitDecoder(dim, [channels * m for m in decoder_multipliers], decoder_blocks, checkpoint)
+
+    def load_official(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Takes the weights of Show-o's published tokenizer, in any floating type.
+
+        Its two buffers ``quantize.*`` only say which codes exist: they must be those of this network's quantizer.
+
+        Args:
+            state_dict: Tensors by the names of the published file.
+
+        Raises:
+            DataError: If a tensor is missing, unknown, or of another shape, or if the file has other codes.
+        """
+        weights = {name: tensor for name, tensor in state_dict.items() if name not in CODE_BUFFERS}
+        self._check_codes(state_dict)
+        own = {name: t for name, t in self.state_dict().items() if not name.startswith("quantizer.")}
+        _check_names(set(weights), set(own))
+        for name, tensor in weights.items():
+            if tensor.shape != own[name].shape:
+                raise DataError(
+                    f"published weights: {name} is {list(tensor.shape)}, this network's is {list(own[name].shape)}: "
+                    "net.channels, multipliers and quantizer must be those of the file"
+                )
+        self.load_state_dict(weights, strict=False)  # all names are known; the file has nothing of the quantizer
+
+    def _check_codes(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Compares bits and, if the file has them, the codes themselves."""
+        num_codes, dim = self.quantizer.num_codes, self.quantizer.dim
+        for name in CODE_BUFFERS & state_dict.keys():
+            bits = state_dict[name].shape[-1]
+            if bits != dim or num_codes != 2**bits:
+                raise DataError(
+                    f"published weights: {name} says {bits} bits, the quantizer has {num_codes} codes of {dim} "
+                    f"numbers: select quantizer=lfq with {bits} bits"
+                )
+        if (table := state_dict.get("quantize.embedding")) is not None:
+            ids = torch.arange(num_codes, device=self.last_layer.device)
+            codes = self.quantizer.decode_ids(ids.view(1, 1, -1))[0, :, 0].T
+            if not torch.equal(codes.float(), table.to(codes.device, torch.float32)):
+                raise DataError("published weights: quantize.embedding differs from the quantizer's codes")
+
+
+CODE_BUFFERS = {"quantize.embedding", "quantize.power_vals"}
+"""What the published file has beside weights: the table of codes, (2^bits, bits), and what bits count, (bits,)."""
+
+
+class MagvitEncoder(nn.Module):
+    """Pixels to vectors; float (B, 3, H, W) in [-1, 1] -> (B, dim, h, w).
+
+    Args:
+        dim: Channels of a vector.
+        widths: Channels of each level, the finest first.
+        blocks: Residual blocks of each level.
+        checkpoint: Whether they are computed again in the backward pass.
+    """
+
+    def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], checkpoint: bool) -> None:
+        super().__init__()
+        coarsest = len(widths) - 1
+        inputs = [widths[0], *widths[:-1]]
+        self.conv_in = conv3x3(3, widths[0])
+        self.down = nn.ModuleList(
+            DownLevel(inputs[i], widths[i], blocks[i], checkpoint, last=i == coarsest) for i in range(len(widths))
+        )
+        self.mid = Middle(widths[-1])
+        self.norm_out = group_norm(widths[-1])
+        self.conv_out = conv3x3(widths[-1], dim)
+        self.quant_conv = nn.Conv2d(dim, dim, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The vectors of pictures."""
+        x = self.conv_in(image)
+        for level in self.down:
+            x = level(x)
+        z: Tensor = self.quant_conv(self.conv_out(functional.silu(self.norm_out(self.mid(x)))))
+        return z
+
+
+class MagvitDecoder(nn.Module):
+    """Codes to pixels; float (B, dim, h, w) -> (B, 3, H, W), not clamped.
+
+    Args:
+        dim: Channels of a code.
+        widths: Channels of each level, the finest first.
+        blocks: Residual blocks of each level.
+        checkpoint: Whether they are computed again in the backward pass.
+    """
+
+    def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], checkpoint: bool) -> None:
+        super().__init__()
+        inputs = [*widths[1:], widths[-1]]
+        self.post_quant_conv = nn.Conv2d(dim, dim, 1)
+        self.conv_in = conv3x3(dim, widths[-1])
+        self.mid = Middle(widths[-1])
+        self.up = nn.ModuleList(
+            UpLevel(inputs[i], widths[i], blocks[i], checkpoint, last=i == 0) for i in range(len(widths))
+        )
+        self.norm_out = group_norm(widths[0])
+        self.conv_out = conv3x3(widths[0], 3)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """The pictures of codes."""
+        x = self.mid(self.conv_in(self.post_quant_conv(codes)))
+        for level in reversed(self.up):
+            x = level(x)
+        image: Tensor = self.conv_out(functional.silu(self.norm_out(x)))
+        return image
+
+
+def _check_names(given: set[str], own: set[str]) -> None:
+    missing, unknown = sorted(own - given), sorted(given - own)
+    parts = [
+        f"{len(names)} {what}, such as {names[0]!r}"
+        for what, names in (("missing", missing), ("unknown", unknown))
+        if names
+    ]
+    if parts:
+        hint = nearest(unknown[0], missing or own) if unknown else ""
+        raise DataError(f"published weights: {' and '.join(parts)}{hint}")

@@ -1,0 +1,158 @@
+"""Layers of the MAGVIT-v2 tokenizer, named as in its weights. C channels, H x W positions, N = H W."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint as recomputed
+
+from unif2ace.errors import ConfigError
+
+GROUPS = 32
+"""Groups of every normalisation."""
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    """Normalises over positions and groups of channels.
+
+    Raises:
+        ConfigError: If the channels do not fall into `GROUPS` equal groups.
+    """
+    if channels % GROUPS:
+        raise ConfigError(f"net: a layer of {channels} channels; channels times multiplier must be a multiple of 32")
+    return nn.GroupNorm(GROUPS, channels, eps=1e-6)
+
+
+def conv3x3(before: int, after: int) -> nn.Conv2d:
+    """A 3x3 convolution that keeps height and width."""
+    return nn.Conv2d(before, after, 3, padding=1)
+
+
+class ResidualBlock(nn.Module):
+    """Twice norm, SiLU and a 3x3 convolution, added to the input; (B, before, H, W) -> (B, after, H, W)."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.norm1 = group_norm(before)
+        self.conv1 = conv3x3(before, after)
+        self.norm2 = group_norm(after)
+        self.conv2 = conv3x3(after, after)
+        self.nin_shortcut = nn.Identity() if before == after else nn.Conv2d(before, after, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Applies it."""
+        y = self.conv1(functional.silu(self.norm1(x)))
+        y = self.conv2(functional.silu(self.norm2(y)))
+        out: Tensor = self.nin_shortcut(x) + y
+        return out
+
+
+class AttentionBlock(nn.Module):
+    """Self-attention with one head over all positions, added to the input; (B, C, H, W) -> the same shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = group_norm(channels)
+        self.q, self.k, self.v, self.proj_out = (nn.Conv2d(channels, channels, 1) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Applies it."""
+        y = self.norm(x)
+        q_BCN, k_BCN, v_BCN = (conv(y).flatten(2) for conv in (self.q, self.k, self.v))
+        # a few hundred positions: the explicit product is the fastest way on every device, in bf16 too
+        weights_BNN = torch.softmax((q_BCN * x.shape[1] ** -0.5).mT @ k_BCN, dim=-1)
+        mixed_BCN = v_BCN @ weights_BNN.to(v_BCN.dtype).mT
+        out: Tensor = x + self.proj_out(mixed_BCN.view_as(y))
+        return out
+
+
+class Middle(nn.Module):
+    """Residual block, attention, residual block at the coarsest level."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.block_1 = ResidualBlock(channels, channels)
+        self.attn_1 = AttentionBlock(channels)
+        self.block_2 = ResidualBlock(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Applies them."""
+        out: Tensor = self.block_2(self.attn_1(self.block_1(x)))
+        return out
+
+
+class Downsample(nn.Module):
+    """A 3x3 convolution of stride 2 with zeros at the right and at the bottom; even H and W are halved."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Applies it."""
+        out: Tensor = self.conv(functional.pad(x, (0, 1, 0, 1)))
+        return out
+
+
+class Upsample(nn.Module):
+    """Every position four times, then a 3x3 convolution; H and W are doubled."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = conv3x3(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Applies it."""
+        out: Tensor = self.conv(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
+        return out
+
+
+class Level(nn.Module):
+    """The residual blocks of one resolution; (B, before, H, W) -> (B, after, H, W).
+
+    Args:
+        before: Channels that come in.
+        after: Channels of every block's output.
+        blocks: Number of residual blocks.
+        checkpoint: Whether blocks are computed again in the backward pass: between the passes only their inputs stay in
+            memory.
+    """
+
+    def __init__(self, before: int, after: int, blocks: int, checkpoint: bool) -> None:
+        super().__init__()
+        self.checkpoint = checkpoint
+        self.block = nn.ModuleList(ResidualBlock(after if i else before, after) for i in range(blocks))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Applies them."""
+        again = self.checkpoint and self.training and torch.is_grad_enabled()
+        for block in self.block:
+            x = recomputed(block, x, use_reentrant=False) if again else block(x)
+        return x
+
+
+class DownLevel(Level):
+    """A level of the encoder; all but the last end with `Downsample`."""
+
+    def __init__(self, before: int, after: int, blocks: int, checkpoint: bool, *, last: bool) -> None:
+        super().__init__(before, after, blocks, checkpoint)
+        self.downsample = nn.Identity() if last else Downsample(after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Applies it."""
+        out: Tensor = self.downsample(super().forward(x))
+        return out
+
+
+class UpLevel(Level):
+    """A level of the decoder; all but the last, which is the finest, end with `Upsample`."""
+
+    def __init__(self, before: int, after: int, blocks: int, checkpoint: bool, *, last: bool) -> None:
+        super().__init__(before, after, blocks, checkpoint)
+        self.upsample = nn.Identity() if last else Upsample(after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Applies it."""
+        out: Tensor = self.upsample(super().forward(x))
+        return out

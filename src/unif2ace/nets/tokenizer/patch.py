@@ -1,0 +1,150 @@
+"""A tokenizer that a laptop trains in minutes: convolutions start at a quarter of the resolution.
+
+On a CPU a convolution over the full picture runs at a few per cent of the speed of one with many channels on a small
+grid, so pixels are folded into channels first and unfolded last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from unif2ace.errors import ConfigError
+from unif2ace.nets.quantizers.base import Quantizer
+from unif2ace.nets.tokenizer.base import TokenizerNet
+
+
+class PatchNet(TokenizerNet):
+    """Pixel-unshuffle, residual blocks on ever smaller grids, codes, and the same way back.
+
+    Args:
+        quantizer: Makes the quantizer.
+        patch: Pixels that are folded into channels along each side before the first convolution.
+        channels: Of each level, the finest first; the grid halves from one level to the next, so a token stands for
+            ``patch * 2 ** (len(channels) - 1)`` pixels along each side.
+        encoder_blocks: Residual blocks of each level of the encoder.
+        decoder_blocks: Residual blocks of each level of the decoder.
+        attention: Blocks with attention over all cells of the coarsest level, in encoder and decoder each.
+
+    Raises:
+        ConfigError: If there is no level, a number of blocks is missing, or channels are no multiple of 32.
+    """
+
+    def __init__(
+        self,
+        quantizer: Callable[[], Quantizer],
+        patch: int = 4,
+        channels: Sequence[int] = (64, 128),
+        encoder_blocks: Sequence[int] = (1, 1),
+        decoder_blocks: Sequence[int] = (2, 2),
+        attention: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, blocks in (("encoder_blocks", encoder_blocks), ("decoder_blocks", decoder_blocks)):
+            if len(blocks) != len(channels):
+                raise ConfigError(f"net.{name}={list(blocks)}: one number for each of net.channels={list(channels)}")
+        if not channels or any(c % GROUP for c in channels):
+            raise ConfigError(f"net.channels={list(channels)}: at least one, each a multiple of {GROUP}")
+        self.factor = patch * 2 ** (len(channels) - 1)
+        self.quantizer = quantizer()
+        pixels, dim, bottom = 3 * patch**2, self.quantizer.dim, channels[-1]
+        self.encoder = nn.Sequential(
+            nn.PixelUnshuffle(patch),
+            nn.Conv2d(pixels, channels[0], 3, padding=1),
+            *_down(channels, encoder_blocks),
+            *(AttentionBlock(bottom) for _ in range(attention)),
+            _norm(bottom),
+            nn.SiLU(),
+            nn.Conv2d(bottom, dim, 1),
+        )
+        self.decoder = nn.Sequential(
+            nn.Conv2d(dim, bottom, 3, padding=1),
+            *(AttentionBlock(bottom) for _ in range(attention)),
+            *_up(channels, decoder_blocks),
+            _norm(channels[0]),
+            nn.SiLU(),
+            nn.Conv2d(channels[0], pixels, 3, padding=1),
+            nn.PixelShuffle(patch),
+        )
+
+
+GROUP = 16
+"""Channels are normalised in groups of so many, and are a multiple of it."""
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(channels // GROUP, channels)
+
+
+def _down(channels: Sequence[int], blocks: Sequence[int]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for level, (width, count) in enumerate(zip(channels, blocks, strict=True)):
+        if level:
+            layers.append(nn.Conv2d(channels[level - 1], width, 4, stride=2, padding=1))
+        layers += [ResidualBlock(width) for _ in range(count)]
+    return layers
+
+
+def _up(channels: Sequence[int], blocks: Sequence[int]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for level in reversed(range(len(channels))):
+        layers += [ResidualBlock(channels[level]) for _ in range(blocks[level])]
+        if level:  # a 1x1 convolution on the small grid, unfolded: a fourth of the work of one after the enlargement
+            layers += [nn.Conv2d(channels[level], 4 * channels[level - 1], 1), nn.PixelShuffle(2)]
+    return layers
+
+
+class ResidualBlock(nn.Module):
+    """Norm, SiLU, convolution, twice, around a skip; float (B, C, h, w) in and out.
+
+    Args:
+        channels: C.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            _norm(channels),
+            nn.SiLU(),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            _norm(channels),
+            nn.SiLU(),
+            nn.Conv2d(channels, channels, 3, padding=1),
+        )
+
+    def forward(self, x_BChw: Tensor) -> Tensor:
+        """The input plus what the block adds."""
+        added: Tensor = self.layers(x_BChw)
+        return x_BChw + added
+
+
+class AttentionBlock(nn.Module):
+    """Attention over all cells, then a two-layer perceptron, around skips; float (B, C, h, w) in and out.
+
+    Positions come from the convolutions around it, so any grid will do.
+
+    Args:
+        channels: C.
+        head_dim: Channels of an attention head.
+    """
+
+    def __init__(self, channels: int, head_dim: int = 32) -> None:
+        super().__init__()
+        self.heads, self.head_dim = channels // head_dim, head_dim
+        self.norm, self.qkv = _norm(channels), nn.Conv2d(channels, 3 * channels, 1)
+        self.project = nn.Conv2d(channels, channels, 1)
+        self.mlp = nn.Sequential(
+            _norm(channels), nn.Conv2d(channels, 4 * channels, 1), nn.GELU(), nn.Conv2d(4 * channels, channels, 1)
+        )
+
+    def forward(self, x_BChw: Tensor) -> Tensor:
+        """The input plus what attention and perceptron add."""
+        B, C, h, w = x_BChw.shape
+        q, k, v = self.qkv(self.norm(x_BChw)).view(B, 3, self.heads, self.head_dim, h * w).unbind(1)
+        # written out: the fused kernel's bfloat16 backward pass is several times slower on a CPU
+        scores_BHNN = (q.transpose(-1, -2) @ k) * self.head_dim**-0.5
+        mixed = (v @ scores_BHNN.softmax(-1).to(v.dtype).transpose(-1, -2)).reshape(B, C, h, w)
+        x_BChw = x_BChw + self.project(mixed)
+        added: Tensor = self.mlp(x_BChw)
+        return x_BChw + added

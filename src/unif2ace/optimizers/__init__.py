@@ -1,0 +1,1 @@
+"""Optimisers beyond those of torch."""

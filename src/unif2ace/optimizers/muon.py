@@ -1,0 +1,137 @@
+"""Muon: momentum whose every matrix is made orthogonal, so that all directions of a layer learn at one speed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from unif2ace.errors import ConfigError
+
+
+class Muon(Optimizer):
+    r"""Matrices and convolution kernels by orthogonalised momentum, everything else by AdamW.
+
+    For a matrix of m rows and n columns, or a kernel read as (out, in * height * width), with gradient g (K. Jordan et
+    al., *Muon: An optimizer for hidden layers in neural networks*, 2024):
+
+    .. math:: M \leftarrow \mu M + (1 - \mu) g, \quad U = \mathrm{orth}((1 - \mu) g + \mu M), \quad
+              W \leftarrow (1 - \eta \lambda) W - \eta \sqrt{\max(1, m / n)}\, U
+
+    orth replaces the singular values by values near 1, by five Newton-Schulz steps in bfloat16. Groups with
+    ``orthogonal: False``, and all vectors and scalars, take AdamW's step with the group's `adam_lr`.
+    A schedule scales both rates alike: `adam_lr` is applied as a fixed ratio to ``lr``.
+
+    Args:
+        params: Parameters or groups.
+        lr: :math:`\eta`.
+        momentum: :math:`\mu`, between 0 and 1.
+        weight_decay: :math:`\lambda`, of matrices.
+        adam_lr: Learning rate of the rest.
+        betas: AdamW's moving averages.
+        eps: AdamW's term in the denominator.
+
+    Raises:
+        ConfigError: If a rate is negative or the momentum is not in [0, 1).
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        weight_decay: float = 0.01,
+        adam_lr: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.95),
+        eps: float = 1e-8,
+    ) -> None:
+        if lr <= 0 or adam_lr < 0 or not 0 <= momentum < 1:
+            raise ConfigError(
+                f"optimizer.lr={lr}, adam_lr={adam_lr}, momentum={momentum}: rates above 0, 0 <= momentum < 1"
+            )
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "adam_ratio": adam_lr / lr,
+            "betas": tuple(betas),
+            "eps": eps,
+            "orthogonal": True,
+        }
+        super().__init__(params, defaults)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One update.
+
+        Args:
+            closure: Computes the loss anew; Lightning passes the training step here.
+
+        Returns:
+            What the closure returns.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                if group["orthogonal"] and parameter.ndim > 1:
+                    self._orthogonal_step(parameter, group)
+                else:
+                    self._adam_step(parameter, group)
+        return loss
+
+    def _orthogonal_step(self, parameter: Tensor, group: dict[str, Any]) -> None:
+        state, gradient = self.state[parameter], parameter.grad
+        assert gradient is not None
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(parameter)
+        state["momentum"].lerp_(gradient, 1 - group["momentum"])
+        update_mn = gradient.lerp(state["momentum"], group["momentum"]).reshape(len(parameter), -1)
+        direction_mn = orthogonalise(update_mn)
+        rows, columns = direction_mn.shape
+        parameter.mul_(1 - group["lr"] * group["weight_decay"])
+        parameter.add_(direction_mn.reshape(parameter.shape), alpha=-group["lr"] * max(1, rows / columns) ** 0.5)
+
+    def _adam_step(self, parameter: Tensor, group: dict[str, Any]) -> None:
+        state, gradient, (beta1, beta2) = self.state[parameter], parameter.grad, group["betas"]
+        assert gradient is not None
+        if "step" not in state:
+            state["step"] = torch.zeros((), device="cpu")
+            state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        state["step"] += 1
+        state["mean"].lerp_(gradient, 1 - beta1)
+        state["square"].lerp_(gradient.square(), 1 - beta2)
+        lr, steps = group["lr"] * group["adam_ratio"], int(state["step"])
+        scale = (state["square"] / (1 - beta2**steps)).sqrt_().add_(group["eps"])
+        parameter.mul_(1 - lr * group["weight_decay"])
+        parameter.addcdiv_(state["mean"], scale, value=-lr / (1 - beta1**steps))
+
+
+def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
+    """A matrix with the same singular vectors and singular values near 1 (between about 0.7 and 1.2).
+
+    Each step maps a singular value s to a s + b s^3 + c s^5, with coefficients that lift small values fast.
+
+    Args:
+        matrix: (m, n), of any floating type; computed in bfloat16.
+        steps: Of the iteration.
+
+    Returns:
+        (m, n), in the type of `matrix`.
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = matrix.bfloat16()
+    wide = x if x.shape[0] <= x.shape[1] else x.T
+    wide = wide / (wide.norm() + 1e-7)
+    for _ in range(steps):
+        gram = wide @ wide.T
+        wide = a * wide + (b * gram + c * gram @ gram) @ wide
+    done: Tensor = wide if x.shape[0] <= x.shape[1] else wide.T
+    return done.to(matrix.dtype)
