@@ -135,6 +135,28 @@ def classify(run: str, image: Tensor) -> Tensor:
     return torch.cat([(net(part) + net(part.flip(3))).float() / 2 for part in image.split(64)])
 
 
+def table(val: Split, probe_A: Tensor, classifier_A: Tensor) -> str:
+    """Markdown: a row for each attribute that some pictures show and some lack, and their mean."""
+    lines = ["| attribute | positives | known | probe | classifier |", "|---|---|---|---|---|"]
+    for place, name in enumerate(TAXONOMY.labels):
+        label, before, after = val.label[:, place], float(probe_A[place]), float(classifier_A[place])
+        if classifier_A[place].isfinite():
+            counts = f"{int((label == 1).sum())} | {int((label >= 0).sum())}"
+            lines.append(f"| {name} | {counts} | {before:.3f} | {after:.3f} |")
+    mean = f"| **mean of {len(lines) - 2}** | | | {probe_A.nanmean():.3f} | {classifier_A.nanmean():.3f} |"
+    return "\n".join([*lines, mean])
+
+
+def interval(val: Split, probed: Tensor, classified: Tensor) -> tuple[float, float]:
+    """Where the difference of the means lies in 95 % of the resamples of the persons, in points."""
+    persons = val.person.max() + 1
+    draws = np.random.default_rng(1).multinomial(persons, np.full(persons, 1 / persons), RESAMPLES)
+    weight_RN = torch.from_numpy(draws[:, val.person])
+    before_RA, after_RA = (precisions(score, val.label, weight_RN) for score in (probed, classified))
+    low, high = (100 * (after_RA - before_RA).nanmean(1)).quantile(torch.tensor([0.025, 0.975]).double()).tolist()
+    return low, high
+
+
 def main() -> None:
     if len(sys.argv) not in (2, 3):
         raise SystemExit(__doc__)
@@ -144,26 +166,13 @@ def main() -> None:
     classified = classify(str(run), val.image)
     probed, size = probe(train, val)
     every = torch.ones(1, len(val.label))
-    ours_A, theirs_A = (precisions(score, val.label, every)[0] for score in (classified, probed))
-    print("\n| attribute | positives | known | probe | classifier |\n|---|---|---|---|---|")
-    for place, name in enumerate(TAXONOMY.labels):
-        label = val.label[:, place]
-        if not ours_A[place].isnan():
-            cells = (
-                f"{int((label == 1).sum())} | {int((label >= 0).sum())} | {theirs_A[place]:.3f} | {ours_A[place]:.3f}"
-            )
-            print(f"| {name} | {cells} |")
-    print(f"| **mean of {int((~ours_A.isnan()).sum())}** | | | {theirs_A.nanmean():.3f} | {ours_A.nanmean():.3f} |\n")
-    persons = val.person.max() + 1
-    draws = np.random.default_rng(1).multinomial(persons, np.full(persons, 1 / persons), RESAMPLES)
-    weight_RN = torch.from_numpy(draws[:, val.person])
-    ours, theirs = (precisions(score, val.label, weight_RN) for score in (classified, probed))
-    gain = 100 * (ours - theirs).nanmean(1)
-    low, high = gain.quantile(torch.tensor([0.025, 0.975], dtype=gain.dtype)).tolist()
-    point = 100 * float((ours_A - theirs_A).nanmean())
-    print(f"the classifier gains {point:.1f} points of mean average precision over the probe (at {size} pixels);")
+    probe_A, classifier_A = (precisions(score, val.label, every)[0] for score in (probed, classified))
+    print(f"\n{table(val, probe_A, classifier_A)}\n")
+    low, high = interval(val, probed, classified)
+    gain = 100 * float((classifier_A - probe_A).nanmean())
+    print(f"the classifier gains {gain:.1f} points of mean average precision over the probe (at {size} pixels),")
     print(
-        f"95 % of {RESAMPLES:,} resamples of the {persons:,} persons of the validation split: {low:.1f} to {high:.1f}"
+        f"{low:.1f} to {high:.1f} in 95 % of {RESAMPLES:,} resamples of the {val.person.max() + 1} validation persons"
     )
 
 

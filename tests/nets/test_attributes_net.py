@@ -44,7 +44,9 @@ def test_calibration_applies_in_evaluation_only():
 def test_packaged_weights_are_those_of_the_frozen_features():
     from unif2ace.nets.features.efficientnet_lite0 import EfficientNetLite0Features
 
-    net = AttributesNet(GROUPS, backbone="tf_efficientnet_lite0", pretrained=True, input_size=128).eval()
+    net = AttributesNet(GROUPS, backbone="tf_efficientnet_lite0", pretrained=True, input_size=128)
+    assert all(module.training for module in net.modules())  # nobody else calls train() before the first step
+    net.eval()
     image = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     assert torch.allclose(net.features(image), EfficientNetLite0Features(128).pooled(image), atol=1e-4)
     assert all(p.requires_grad for p in net.parameters())

@@ -8,6 +8,8 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from unif2ace.errors import ConfigError
+
 
 def world_size(num_nodes: int, devices: int | str | list[int]) -> int:
     """Number of training processes: nodes times devices per node.
@@ -37,6 +39,47 @@ def output_dir(default: str) -> str:
     return str(HydraConfig.get().runtime.output_dir)
 
 
+FSQ_LEVELS = {
+    256: (8, 6, 5),
+    1024: (8, 5, 5, 5),
+    4096: (7, 5, 5, 5, 5),
+    8192: (8, 8, 5, 5, 5),
+    16384: (8, 8, 8, 6, 5),
+    65536: (8, 8, 8, 5, 5, 5),
+}
+"""Levels whose product is near a codebook's size (FSQ, arXiv 2309.15505, table 1; that for 8192 is ours)."""
+
+
+def fsq_levels(codebook_size: int) -> list[int]:
+    """Levels of finite scalar quantization with about as many codes.
+
+    Args:
+        codebook_size: One of the sizes of `FSQ_LEVELS`.
+
+    Raises:
+        ConfigError: If the size is another.
+    """
+    if codebook_size not in FSQ_LEVELS:
+        sizes = ", ".join(map(str, FSQ_LEVELS))
+        raise ConfigError(f"codebook_size={codebook_size}: fsq has levels for {sizes}; give quantizer.levels=[8,5,5,5]")
+    return list(FSQ_LEVELS[codebook_size])
+
+
+def num_bits(codebook_size: int) -> int:
+    """Bits of a code.
+
+    Args:
+        codebook_size: A power of two.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    bits = int(codebook_size).bit_length() - 1
+    if codebook_size != 2**bits:
+        raise ConfigError(f"codebook_size={codebook_size}: lfq needs a power of two, such as {2**bits}")
+    return bits
+
+
 def attribute_labels() -> list[str]:
     """Names of the 46 attributes, in the taxonomy's order."""
     from unif2ace.data.attributes import TAXONOMY
@@ -63,6 +106,6 @@ def register() -> None:
     OmegaConf.register_new_resolver("cwd", lambda: str(Path.cwd()), replace=True)
     OmegaConf.register_new_resolver("cpu_count", lambda: os.cpu_count() or 1, replace=True)
     OmegaConf.register_new_resolver("output_dir", output_dir, replace=True)
-    for names in (attribute_labels, attribute_families, attribute_groups):
-        OmegaConf.register_new_resolver(names.__name__, names, replace=True)
+    for function in (attribute_labels, attribute_families, attribute_groups, fsq_levels, num_bits):
+        OmegaConf.register_new_resolver(function.__name__, function, replace=True)
     OmegaConf.register_new_resolver("world_size", world_size, replace=True)

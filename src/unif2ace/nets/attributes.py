@@ -59,7 +59,7 @@ class AttributesNet(nn.Module):
             )
         self.input_size = input_size
         if pretrained and backbone == PACKAGED:
-            self.backbone = EfficientNetLite0Features().net.requires_grad_(True)
+            self.backbone = EfficientNetLite0Features().net.requires_grad_(True).train()
             self.backbone.reset_classifier(0)
         else:
             self.backbone = timm.create_model(backbone, pretrained=pretrained, num_classes=0)

@@ -1,0 +1,38 @@
+"""What configuration files may call."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from unif2ace.data.attributes import TAXONOMY
+from unif2ace.engine import compose
+from unif2ace.engine.resolvers import FSQ_LEVELS, attribute_families, attribute_groups, fsq_levels, num_bits
+from unif2ace.errors import ConfigError
+
+
+def test_levels_are_near_their_codebook():
+    for size in FSQ_LEVELS:
+        assert 0.9 < math.prod(fsq_levels(size)) / size < 1.1
+    with pytest.raises(ConfigError, match="codebook_size=1000"):
+        fsq_levels(1000)
+
+
+def test_bits_are_those_of_a_power_of_two():
+    assert num_bits(8192) == 13
+    with pytest.raises(ConfigError, match="such as 4096"):
+        num_bits(5000)
+
+
+@pytest.mark.parametrize("quantizer", ["vq", "lfq", "fsq"])
+def test_a_quantizer_is_swapped_with_one_override(quantizer: str):
+    config = compose("train", ["experiment=tokenizer/quickstart", f"quantizer={quantizer}"])
+    assert config.net.quantizer._target_.startswith(f"unif2ace.nets.quantizers.{quantizer}.")
+
+
+def test_attributes_come_in_the_taxonomys_order():
+    assert len(attribute_families()) == len(attribute_groups()) == len(TAXONOMY.labels)
+    place = list(TAXONOMY.labels).index("smile")
+    assert attribute_families()[place] == "action"
+    assert attribute_groups()[place] == TAXONOMY.fields[TAXONOMY.labels["smile"].field].group
