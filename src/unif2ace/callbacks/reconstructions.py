@@ -18,17 +18,25 @@ from unif2ace.types import Batch, StepOutput
 class ReconstructionGrid(pl.Callback):
     """Writes the first pictures of the validation split, always the same, each over its reconstruction.
 
-    They go to ``folder/step-NNNNNNN.png`` and, if there is one, to the TensorBoard logger.
+    They go to PNG files and, if there is one, to the TensorBoard logger.
 
     Args:
         folder: Of the PNG files; made when the first is written.
         count: Pictures.
         columns: Pictures beside each other.
         scale: Each pixel is shown as a square of so many.
+        name: Of the files; ``{step}`` stands for the step.
     """
 
-    def __init__(self, folder: str | Path, count: int = 32, columns: int = 16, scale: int = 1) -> None:
-        self.folder, self.count, self.columns, self.scale = Path(folder), count, columns, scale
+    def __init__(
+        self,
+        folder: str | Path,
+        count: int = 32,
+        columns: int = 16,
+        scale: int = 1,
+        name: str = "step-{step:07d}.png",
+    ) -> None:
+        self.folder, self.count, self.columns, self.scale, self.name = Path(folder), count, columns, scale, name
         self._images: list[Tensor] = []
         self._reconstructions: list[Tensor] = []
 
@@ -60,7 +68,9 @@ class ReconstructionGrid(pl.Callback):
         sheet = arrange(torch.cat(self._images), torch.cat(self._reconstructions), self.columns, self.scale)
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             self.folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(sheet.permute(1, 2, 0).numpy()).save(self.folder / f"step-{trainer.global_step:07d}.png")
+            Image.fromarray(sheet.permute(1, 2, 0).numpy()).save(
+                self.folder / self.name.format(step=trainer.global_step)
+            )
         for logger in trainer.loggers:
             if isinstance(logger, pl.loggers.TensorBoardLogger):
                 logger.experiment.add_image("val/reconstructions", sheet, trainer.global_step)

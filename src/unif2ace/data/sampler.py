@@ -65,7 +65,8 @@ class _Place:
             raise ConfigError(
                 f"the saved place counts {state['steps_per_epoch']} steps per epoch, "
                 f"the data now gives {len(self._sampler)}: "
-                "the data set, its weights or view.*.rows were changed; restore them, or start a new run"
+                "data.steps_per_epoch, the data set, its weights or view.*.rows were changed; "
+                "restore them, or start a new run"
             )
         self._epoch, self._step = state["epoch"], state["step"]
         if self._step == len(self._sampler):  # saved after an epoch's last step: what follows is the next epoch

@@ -1,0 +1,53 @@
+"""The main job, made small: every stage, one page, nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from unif2ace.commands.quickstart import train_once
+from unif2ace.errors import ConfigError
+
+SMALL = ["num_samples=80", "size=32", "steps.tokenizer=3", "steps.attributes=3"]
+
+
+def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "unif2ace.commands.quickstart", *SMALL, *words]
+    environment = os.environ | {"UNIF2ACE_ROOT": str(folder)}
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=280, env=environment, check=False
+    )
+
+
+def test_the_stages_end_in_a_page_and_a_second_start_trains_nothing(tmp_path: Path):
+    done = _run(tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    out = tmp_path / "logs" / "quickstart"
+    page = (out / "index.html").read_text()
+    pictures = re.findall(r'src="([^"]+)"', page)
+    assert len(pictures) == 5
+    assert all((out / name).is_file() for name in pictures)
+    scores = json.loads((out / "scores.json").read_text())
+    assert scores["tokenizer"]["psnr"] > 5
+    assert 0 < scores["attributes"]["average_precision"] < 1
+    weights = [out / name / "weights.safetensors" for name in ("tokenizer", "attributes")]
+    before = [file.stat().st_mtime_ns for file in weights]
+    again = _run(tmp_path)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert [file.stat().st_mtime_ns for file in weights] == before
+    assert json.loads((out / "scores.json").read_text()) == scores
+
+
+def test_a_folder_with_a_run_of_other_settings_is_refused(tmp_path: Path):
+    config = OmegaConf.create({"run_dir": str(tmp_path), "ckpt": None, "optimizer": {"lr": 0.1}})
+    OmegaConf.save(config, tmp_path / "config.yaml")
+    config.optimizer.lr = 0.2
+    with pytest.raises(ConfigError, match=r"another optimizer\.lr"):
+        train_once(config)
