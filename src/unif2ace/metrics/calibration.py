@@ -94,10 +94,10 @@ def plot_reliability(path: Path, bars: Mapping[str, tuple[float, float]], p_M: T
     names = sorted(bars, key=lambda name: bars[name][0])
     places = range(len(names))
     left.barh(places, [bars[n][0] for n in names], color="#c9d6ea", label="average precision")
-    left.plot([bars[n][1] for n in names], places, "o", color="#30507f", markersize=4, label="F1")
+    left.plot([bars[n][1] for n in names], places, "o", color="#30507f", markersize=4, label="F1", clip_on=False)
     left.set_yticks(places, [n.replace("_", " ") for n in names], fontsize=8)
     left.set(xlim=(0, 1), ylim=(-0.7, len(names) - 0.3), title="each attribute")
-    left.legend(loc="lower right", fontsize=8)
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.03), ncols=2, fontsize=8, frameon=False)
     said, was, count = (x.cpu() for x in reliability(p_M, y_M))
     full = count > 0
     right.plot([0, 1], [0, 1], color="#999999", linewidth=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, cast
 
@@ -96,9 +97,11 @@ class TokenizerModule(TrainingModule):
 
     def _compare(self, image: Tensor, reconstruction: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         features = self._features[0].to(image.device)
-        with torch.no_grad():
-            of_image = features(image)
-        return of_image, features(reconstruction)
+        slow = image.device.type == "cpu"  # depthwise convolutions in bfloat16 take longer than in float32 there
+        with torch.autocast("cpu", enabled=False) if slow else nullcontext():
+            with torch.no_grad():
+                of_image = features(image)
+            return of_image, features(reconstruction.to(image.dtype))
 
     def _discriminate(self, step: StepOutput, reads: set[Part]) -> Discrimination:
         image, reconstruction = step.image, step.reconstruction
