@@ -1,0 +1,53 @@
+"""The moving average against its formula, from the first step on."""
+
+from __future__ import annotations
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from unif2ace.callbacks.ema import EMA
+from unif2ace.errors import ConfigError
+
+
+class _Counts(pl.LightningModule):
+    """Its weight is the number of the step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        self.steps += 1
+        return -self.weight.sum()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=1.0)
+
+
+@pytest.mark.parametrize("decay", [0.3, 0.998])
+def test_the_average_is_its_formula_and_the_module_ends_with_it(decay: float):
+    module = _Counts()
+    pl.Trainer(
+        accelerator="cpu",
+        max_steps=30,
+        max_epochs=-1,
+        callbacks=[EMA(decay)],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    ).fit(module, DataLoader(torch.zeros(30, 1), batch_size=1))
+    expected = 1.0  # the first update copies
+    for n, weight in enumerate(range(2, 31), start=1):
+        d = min(decay, (1 + n) / (10 + n))
+        expected = d * expected + (1 - d) * weight
+    assert module.weight.item() == pytest.approx(expected, rel=1e-5)
+    assert module.steps == 30
+
+
+def test_a_decay_out_of_range_is_named():
+    with pytest.raises(ConfigError, match="decay=1"):
+        EMA(1)
