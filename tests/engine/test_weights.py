@@ -168,8 +168,8 @@ def test_a_class_that_is_not_admitted_is_never_built(net: nn.Linear, tmp_path: P
 def test_nothing_is_downloaded_for_a_network_that_was_pretrained(tmp_path: Path):
     from unif2ace.nets.attributes import AttributesNet
 
-    config = {"_target_": "unif2ace.nets.attributes.AttributesNet", "num_labels": 3}
-    net = AttributesNet(num_labels=3)
+    config = {"_target_": "unif2ace.nets.attributes.AttributesNet", "groups": ["a", "b", "a"]}
+    net = AttributesNet(["a", "b", "a"])
     save_weights(tmp_path / "a.safetensors", net, kind="attributes", config=config | {"pretrained": True})
     loaded = load_net(tmp_path / "a.safetensors", "attributes")  # the hub is switched off in tests
     torch.testing.assert_close(loaded.state_dict(), net.state_dict(), rtol=0, atol=0)

@@ -47,12 +47,12 @@ def test_weights_of_a_file_see_what_the_backbone_expects(net, image, tmp_path: P
 
 @torch.no_grad()
 def test_an_attribute_classifiers_backbone_in_a_training_checkpoint(image, tmp_path: Path):
-    classifier = AttributesNet(BACKBONE, num_labels=5).eval()
+    classifier = AttributesNet(["a"] * 5, BACKBONE).eval()
     state = {f"net.{key}": value for key, value in classifier.state_dict().items()}
     torch.save({"state_dict": state | {"other": torch.zeros(1)}}, tmp_path / "last.ckpt")
     half = (0.5, 0.5, 0.5)  # what the classifier sees: [-1, 1]
     features = TimmFeatures(BACKBONE, str(tmp_path / "last.ckpt"), "net.backbone.", input_size=32, mean=half, std=half)
-    assert torch.allclose(classifier.backbone.get_classifier()(features.pooled(image)), classifier(image), atol=1e-4)
+    assert torch.allclose(classifier.heads["a"](features.pooled(image)), classifier(image), atol=1e-4)
 
 
 def test_a_name_tells_weights_and_sizes(net, tmp_path: Path):

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
-from unif2ace.engine import instantiate
+from unif2ace.engine import compose, instantiate
 from unif2ace.nets.quantizers.base import Quantizer
 
 CONFIGS = sorted((Path(__file__).parents[3] / "configs" / "quantizer").glob("*.yaml"))
@@ -18,7 +17,7 @@ CONFIGS = sorted((Path(__file__).parents[3] / "configs" / "quantizer").glob("*.y
 @pytest.fixture(params=CONFIGS, ids=lambda p: p.stem)
 def make(request: pytest.FixtureRequest) -> Callable[[], Quantizer]:
     torch.manual_seed(0)
-    return instantiate(OmegaConf.load(request.param))
+    return instantiate(compose("train", [f"quantizer={request.param.stem}", "codebook_size=1024"]).quantizer)
 
 
 def _vectors(quantizer: Quantizer, rows: int = 2) -> torch.Tensor:
