@@ -121,7 +121,7 @@ def test_descent_makes_choices_certain_and_their_use_even():
     assert len(quantizer(z).ids.unique()) > used
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason="the golden values are not here")
+@pytest.mark.skipif(not GOLDEN.exists(), reason=f"needs the golden tensors of Show-o at {GOLDEN}")
 @pytest.mark.parametrize("case", ["case0", "case1"])
 def test_the_value_of_show_o(case: str):
     golden = load_file(GOLDEN)

@@ -95,7 +95,7 @@ def test_gradient_descent_brings_codes_to_their_vectors():
     torch.testing.assert_close(found, torch.tensor([[-2.1, 0.2], [3.1, 1.1]]), atol=1e-3, rtol=0)
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason="the golden values are not here")
+@pytest.mark.skipif(not GOLDEN.exists(), reason=f"needs the golden tensors of Show-o at {GOLDEN}")
 @pytest.mark.parametrize("case", ["case0", "case1"])
 def test_the_value_of_show_o(case: str):
     """Its 0.1 (|sg[e] - z|^2 + 0.25 |e - sg[z]|^2) is weight 0.1, beta 1 and codebook 0.25; no gradient differs there:

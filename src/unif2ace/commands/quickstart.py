@@ -22,7 +22,7 @@ NEXT = """unif2ace-data preview                                  # sheets of eve
 unif2ace-data import folder source.path=my/pictures source.licence=CC-BY-4.0 folder=data/mine
 unif2ace-data roundtrip my/face.jpg ckpt=logs/quickstart/tokenizer
 unif2ace-data tokenize data/quickstart ckpt=logs/quickstart/tokenizer
-unif2ace-train experiment=tokenizer/embedded           # an hour: sharper
+unif2ace-train experiment=tokenizer/embedded           # an hour: 64 tokens instead of 256
 unif2ace-train experiment=tokenizer/quickstart quantizer=fsq
 unif2ace-train experiment=attributes/embedded          # 20 minutes: the classifier to build on"""
 

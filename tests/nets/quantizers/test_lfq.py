@@ -45,7 +45,7 @@ def test_logits_are_those_of_the_squared_distance():
     torch.testing.assert_close(p, (-distances).softmax(-1).permute(0, 2, 3, 1, 4))
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason="the golden values are not here")
+@pytest.mark.skipif(not GOLDEN.exists(), reason=f"needs the golden tensors of Show-o at {GOLDEN}")
 @pytest.mark.parametrize("case", ["case0", "case1"])
 def test_codes_and_ids_are_those_of_show_o(case: str):
     golden = load_file(GOLDEN)

@@ -71,7 +71,7 @@ def test_moving_averages_have_their_closed_form(cosine: bool):
 
 @pytest.mark.parametrize("cosine", [True, False])
 def test_codebook_follows_an_independent_implementation(cosine: bool):
-    oracles = pytest.importorskip("vector_quantize_pytorch")
+    oracles = pytest.importorskip("vector_quantize_pytorch", reason="needs the test group")
     torch.manual_seed(0)
     oracle = oracles.VectorQuantize(
         dim=4, codebook_size=16, decay=0.9, eps=1e-12, use_cosine_sim=cosine, threshold_ema_dead_code=0
