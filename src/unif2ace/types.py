@@ -1,6 +1,7 @@
 """What rooms hand to each other: dataclasses of tensors. Imports nothing of ours.
 
-Letters in shapes: B rows, H and W pixels, N image tokens, T text tokens (padded to the longest row), A attributes.
+Letters in shapes: B rows, H and W pixels, N image tokens, T text tokens (padded to the longest row), A attributes,
+L columns of a sequence, K codes, D width of the network, G rows that generate, E experts of a group.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -83,18 +84,21 @@ class LossTerm:
 
     Attributes:
         total: float (), sum over what contributed; carries the gradient.
-        count: float (), number of what contributed; without gradient.
+        count: float (), number of what contributed; without gradient. Over ranks the sums are divided by the sum of the
+            counts.
         parts: Detached values to log beside the loss, by name.
+        also: Further terms with counts of their own, which are added to this one.
     """
 
     total: Tensor
     count: Tensor
     parts: Mapping[str, Tensor] = field(default_factory=dict)
+    also: tuple[LossTerm, ...] = ()
 
     @property
     def mean(self) -> Tensor:
-        """Float (), `total` over `count`; 0, still tied to the graph, where nothing contributed."""
-        return self.total / self.count.clamp(min=1)
+        """Float (), `total` over `count`, and the means of `also`; 0, still tied to the graph, where nothing counted."""
+        return self.total / self.count.where(self.count > 0, 1) + sum(term.mean for term in self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,165 @@ class Discrimination:
     adaptive_weight: Tensor
 
 
+class Role(IntEnum):
+    """What a column of a row holds."""
+
+    PAD = 0
+    TASK = 1
+    """The token that names the task."""
+    PROMPT = 2
+    """Caption, question or instruction, with the tokens that start and end it."""
+    SOI = 3
+    IMAGE = 4
+    EOI = 5
+    ANSWER = 6
+    """What an MMU row must say, with the token that ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSequence:
+    """Rows of tokens as the transformer takes them: whole, or, with a cache, only the columns that are new.
+
+    Attributes:
+        ids: int64 (B, L), input ids of the whole vocabulary.
+        role: int8 (B, L), values of `Role`.
+        task: int8 (B,), values of `Task`; it chooses the group of experts (T2I: Gen, MMU: Und).
+        position: int64 (B, L), for the rotary embedding.
+        attention: bool (B, 1, L, P + L), True where a column (third axis) may look at another (last axis); P columns
+            of the cache come first. None: every column looks at all before it and itself.
+        image_start: int64 (B,), column of the first image token, or None if no image token is among these columns.
+        num_image_tokens: N; 0 if there is none.
+        target: int64 (B, L), id that a column must predict, -100 for none: an image column of a T2I row its own clean
+            token, soi and eoi there themselves, a text column of an MMU row the next token. None when decoding.
+        visible: float32 (B,), share of the image tokens that are not masked, in [0, 1].
+    """
+
+    ids: Tensor
+    role: Tensor
+    task: Tensor
+    position: Tensor
+    attention: Tensor | None
+    image_start: Tensor | None = None
+    num_image_tokens: int = 0
+    target: Tensor | None = None
+    visible: Tensor | None = None
+
+    @property
+    def real(self) -> Tensor:
+        """bool (B, L), False for padding."""
+        return self.role != Role.PAD
+
+    @property
+    def image_columns(self) -> Tensor:
+        """int64 (B, N), columns of the image tokens."""
+        assert self.image_start is not None
+        return self.image_start[:, None] + torch.arange(self.num_image_tokens, device=self.ids.device)
+
+
+class Reading(NamedTuple):
+    """Logits that a loss reads: at which columns, over which part of the vocabulary. Computed once, whoever reads them.
+
+    Attributes:
+        columns: A function of `unif2ace.sequence.columns`, or one of its kind: of a sequence, to bool (B, L).
+        vocabulary: ``codebook``, ``text`` or ``full``.
+    """
+
+    columns: Callable[[TokenSequence], Tensor]
+    vocabulary: Literal["codebook", "text", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class Logits:
+    """Logits at P columns over V ids.
+
+    Attributes:
+        row: int64 (P,), ascending.
+        column: int64 (P,).
+        values: float32 (P, V).
+        target: int64 (P,), place of the target in the slice, in [0, V), or -100.
+    """
+
+    row: Tensor
+    column: Tensor
+    values: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Noised:
+    """The pictures of the G rows that generate, and what the corruption made of them; codes, not ids.
+
+    Attributes:
+        row: int64 (G,), their rows in the batch.
+        x0: int64 (G, N), clean codes in [0, K).
+        xt: int64 (G, N), corrupted codes in [0, K], K for masked.
+        t: float32 (G,), time in [0, 1]: 0 clean, 1 all noise.
+        alpha: float32 (G,), probability of a token to be untouched, alpha_t.
+        weight: float32 (G,), of the likelihood bound, w(t) = -alpha'_t / (1 - alpha_t).
+        sigma: float32 (G,), rate of the noise, sigma(t) = -alpha'_t / alpha_t.
+    """
+
+    row: Tensor
+    x0: Tensor
+    xt: Tensor
+    t: Tensor
+    alpha: Tensor
+    weight: Tensor
+    sigma: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is known of a picture from outside the token sequence; B rows, M vectors a row, F numbers each.
+
+    Attributes:
+        values: float (B, M, F); anything where it is not present.
+        present: bool (B,).
+    """
+
+    values: Tensor
+    present: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class RouterStats:
+    """What the routers of one layer did; sums, so that ranks and micro-batches add up. Group 0 is Gen, 1 is Und.
+
+    Attributes:
+        level: ``token`` or ``sequence``.
+        assigned: float32 (2, E), how often each expert was chosen; padding is left out; without gradient.
+        probability: float32 (2, E), sum of the routers' probabilities, with gradient.
+        count: float32 (2,), tokens (or rows) that were routed.
+        z: float32 (2,), sum of the squared logsumexp of the routers' logits, with gradient.
+    """
+
+    level: Literal["token", "sequence"]
+    assigned: Tensor
+    probability: Tensor
+    count: Tensor
+    z: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class UnifiedStep:
+    """What the unified model computed.
+
+    Attributes:
+        sequence: What went into the transformer.
+        noised: The rows that generate, or None if there is none.
+        logits: What the losses read.
+        routers: Of each layer and level, the lowest layer first; empty for a dense network.
+        bound: float32 (G,), upper bound of the negative log-likelihood of a picture's tokens given its caption, nats
+            per token, one draw; or None in training.
+    """
+
+    sequence: TokenSequence
+    noised: Noised | None
+    logits: Mapping[Reading, Logits]
+    routers: tuple[RouterStats, ...] = ()
+    bound: Tensor | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class StepOutput:
     """What one forward pass gives to the losses, the metrics and the observers. Nobody writes to it.
@@ -152,6 +315,7 @@ class StepOutput:
         quantized: What lies between, or None.
         features: Frozen features of `image` and of `reconstruction`, finest first, or None if no loss reads them.
         discrimination: What the discriminator says, or None if no loss reads it in this step.
+        unified: What the unified model computed, or None.
     """
 
     batch: Batch
@@ -161,3 +325,4 @@ class StepOutput:
     quantized: Quantized | None = None
     features: tuple[tuple[Tensor, ...], tuple[Tensor, ...]] | None = None
     discrimination: Discrimination | None = None
+    unified: UnifiedStep | None = None

@@ -29,6 +29,8 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
         ConfigError: If the weights are of another kind, there is no data to measure on, or nothing to measure.
         DataError: If the weights or the data cannot be read.
     """
+    if config.get("scores"):
+        return _score(config)
     import lightning.pytorch as pl
     import torch
     from rich.console import Console
@@ -64,6 +66,46 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
     return found.values
 
 
+def _score(config: DictConfig) -> dict[str, float | None]:
+    """Scores a unified model, whose measures are no passes over a split but what it makes and says."""
+    from rich.console import Console
+
+    from unif2ace.data.shards import Rules
+    from unif2ace.engine.face_model import load
+    from unif2ace.engine.judging import load_judge
+    from unif2ace.engine.provenance import data_provenance
+    from unif2ace.engine.unified_evaluation import Sampled, evaluation_of, provenance_of
+    from unif2ace.engine.unified_scores import ScoreOptions, score
+    from unif2ace.engine.unified_sheets import draw_sheets
+
+    hush()
+    allow, device = config.engine.allow, config.device
+    if not config.judge:
+        raise ConfigError("judge=... must be given: the run of an attribute classifier that the model does not use")
+    model = load(config.ckpt, device=device, allow=allow, **{k: v for k, v in config.companions.items() if v})
+    weights = model.release.unified
+    judge = load_judge(config.judge, model.release.companions, same=config.same_judge, device=device, allow=allow)
+    with open_dict(config):
+        config.dataset = config.dataset or _trained_on(weights.path)
+    data = instantiate(config.data, allow=allow)
+    data.prepare_data()
+    opened = {name: dataset.open("val", Rules(require=("caption",))) for name, dataset in data.datasets.items()}
+    if missing := [name for name, reader in opened.items() if reader is None]:
+        raise ConfigError(
+            f"data set {missing[0]!r} has no 'val' split: select one that has, such as dataset=procedural"
+        )
+    sampled = Sampled(model, instantiate(config.sampler, allow=allow), config.guidance)
+    found = score(sampled, judge, list(opened.values()), ScoreOptions(**config.scores))
+    out = Path(config.out or run_folder(weights.path) / "evaluation")
+    draw_sheets(found, out)
+    evaluation = evaluation_of(found, weights, out)
+    evaluation.show(Console(), ", ".join(f"{dataset.folder}/val" for dataset in data.datasets.values()))
+    how = {"sampler": OmegaConf.to_container(config.sampler, resolve=True), "guidance": config.guidance}
+    evaluation.write({**data_provenance(data), **provenance_of(found, judge), **how})
+    sys.stdout.write(f"{out}: {', '.join(sorted(p.name for p in out.iterdir()))}\n")
+    return evaluation.values
+
+
 def run_folder(weights: Path) -> Path:
     """Folder of the run that weights belong to."""
     return weights.parent.parent if weights.parent.name == "checkpoints" else weights.parent
@@ -96,6 +138,7 @@ def arguments(words: list[str]) -> list[str]:
         ConfigError: If no checkpoint is given.
         DataError: If it cannot be read.
     """
+    from unif2ace.engine.release import KIND
     from unif2ace.engine.weights import read_header
 
     path = None
@@ -108,8 +151,10 @@ def arguments(words: list[str]) -> list[str]:
         return words
     if path is None:
         raise ConfigError(f"{APP} needs a run's folder, its weights.safetensors or a checkpoint: `{APP} CKPT ...`")
-    chosen = any(word.startswith("kind=") for word in words)
-    return words if chosen else [*words, f"kind={read_header(path)['kind']}"]
+    if any(word.startswith("kind=") for word in words):
+        return words
+    released = path == "builtin" or (Path(path) / f"{KIND}.safetensors").is_file()
+    return [*words, f"kind={KIND if released else read_header(path)['kind']}"]
 
 
 def main() -> None:

@@ -41,6 +41,8 @@ def train(config: DictConfig) -> dict[str, float]:
     callbacks = instantiate_slots(config.get("callbacks"), "callbacks", allow=allow)
     loggers = instantiate_slots(config.get("logger"), "logger", allow=allow)
     record = RunRecord(config, data)
+    if "tokenizer" in record.companions and data.read != "pictures":
+        data.expect_tokenizer(record.companions["tokenizer"]["fingerprint"])
     observers = [*losses.values(), *callbacks.values(), record.callback()]
     trainer = instantiate(config.trainer, allow=allow, callbacks=observers, logger=[*loggers.values()])
     if trainer.is_global_zero:

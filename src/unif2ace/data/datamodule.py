@@ -69,7 +69,8 @@ class FaceDataModule(pl.LightningDataModule):
             raise ConfigError("no data set: select one, such as dataset=procedural")
         if not views:
             raise ConfigError("no view: select what to train on, such as view=[text_to_image,understanding]")
-        self.datasets, self.views = dict(datasets), dict(views)
+        self.datasets = dict(datasets)
+        self.views = dict(sorted(views.items(), key=lambda item: item[1].task))  # rows stand in the order of tasks
         self.tokenizer_path = tokenizer
         self.max_text_tokens, self.num_workers, self.seed = max_text_tokens, num_workers, seed
         self.steps_per_epoch, self.max_eval_samples = steps_per_epoch, max_eval_samples

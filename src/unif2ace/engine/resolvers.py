@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
@@ -101,11 +102,20 @@ def attribute_groups() -> list[str]:
     return [TAXONOMY.fields[label.field].group for label in TAXONOMY.labels.values()]
 
 
+def condition_dims(conditions: Any) -> dict[str, int]:
+    """Of each selected condition the numbers of its vectors, as its file says.
+
+    Args:
+        conditions: The configuration's `condition` node.
+    """
+    return {str(name): int(node["dim"]) for name, node in (conditions or {}).items()}
+
+
 def register() -> None:
     """Makes the resolvers known to OmegaConf; calling it again changes nothing."""
     OmegaConf.register_new_resolver("cwd", lambda: str(Path.cwd()), replace=True)
     OmegaConf.register_new_resolver("cpu_count", lambda: os.cpu_count() or 1, replace=True)
     OmegaConf.register_new_resolver("output_dir", output_dir, replace=True)
-    for function in (attribute_labels, attribute_families, attribute_groups, fsq_levels, num_bits):
+    for function in (attribute_labels, attribute_families, attribute_groups, fsq_levels, num_bits, condition_dims):
         OmegaConf.register_new_resolver(function.__name__, function, replace=True)
     OmegaConf.register_new_resolver("world_size", world_size, replace=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.engine.checkpoint_reading import RECORD, record
 from unif2ace.engine.provenance import code_provenance, data_provenance, plain_metrics
-from unif2ace.engine.weights import FILE_NAME, find_weights, read_weights, save_weights
+from unif2ace.engine.weights import FILE_NAME, find_weights, read_header, read_weights, save_weights
 from unif2ace.errors import Unif2aceError
 
 if TYPE_CHECKING:
@@ -29,10 +30,14 @@ class RunRecord:
     Args:
         config: Of the run.
         data: What it trains on.
+
+    Attributes:
+        companions: The trained networks that it uses, see `companions`.
     """
 
     def __init__(self, config: DictConfig, data: FaceDataModule) -> None:
         self._module: Any = OmegaConf.to_container(config.module, resolve=True)
+        self.companions = companions(self._module)
         self._seed, self._data = config.seed, data
         self.folder = Path(config.run_dir)
 
@@ -40,14 +45,21 @@ class RunRecord:
     def tree(self) -> dict[str, Any]:
         """The record as plain values; made when it is first needed, because data sets may be built at the start."""
         provenance = {**data_provenance(self._data), "seed": self._seed, "code": code_provenance()}
+        if self.companions:
+            provenance["companions"] = self.companions
         return record(self._module, provenance)
+
+    def _complete(self, module: Any) -> dict[str, Any]:
+        """The record with what the data added to the network's configuration."""
+        further = {k: v for k, v in self._module.items() if k not in ("net", "optimizer", "scheduler", "metrics")}
+        return {**self.tree, "net": {**self.tree["net"], **getattr(module, "net_arguments", {})}, "module": further}
 
     def callback(self) -> pl.Callback:
         """Puts the record into every checkpoint."""
         import lightning.pytorch as pl
 
         def add(trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
-            checkpoint[RECORD] = self.tree
+            checkpoint[RECORD] = self._complete(module)
 
         return pl.callbacks.LambdaCallback(on_save_checkpoint=add)
 
@@ -60,12 +72,15 @@ class RunRecord:
         net: Any = module.net
         if trainer.fast_dev_run or net is None:  # type: ignore[attr-defined]
             return None
+        text = getattr(self._data, "text_tokenizer", None)
         state = {name: value.full_tensor() if hasattr(value, "full_tensor") else value
                  for name, value in net.state_dict().items()}  # fmt: skip  # all processes take part in gathering
         if not trainer.is_global_zero:
             return None
+        if text is not None:
+            shutil.copyfile(text.path, self.folder / text.path.name)
         steps, metrics = trainer.global_step, plain_metrics(trainer.callback_metrics)
-        return self._write(state, {"steps": steps, "metrics": metrics})
+        return self._write(state, self._complete(module), {"steps": steps, "metrics": metrics})
 
     def rescue(self, trainer: pl.Trainer) -> None:
         """After an interrupt: writes the weights file from the newest checkpoint, and says how to go on."""
@@ -79,13 +94,37 @@ class RunRecord:
         except Unif2aceError as error:
             log.warning("stopped; nothing to go on from: %s", error)
             return
-        self._write(weights.state, {"steps": weights.header.get("steps")})
+        self._write(weights.state, {**self.tree, "net": weights.config}, {"steps": weights.header.get("steps")})
         log.info("stopped; go on with: ckpt=%s", checkpoint)
 
-    def _write(self, state: Mapping[str, Any], further: Mapping[str, Any]) -> Path:
-        tree = self.tree
+    def _write(self, state: Mapping[str, Any], tree: Mapping[str, Any], further: Mapping[str, Any]) -> Path:
         provenance = {k: v for k, v in tree.items() if k not in ("kind", "net")} | dict(further)
         path = self.folder / FILE_NAME
         weights = save_weights(path, state, kind=tree["kind"], config=tree["net"], provenance=provenance)
         log.info("weights %s: %s", weights.short, path)
         return path
+
+
+def companions(node: Any) -> dict[str, dict[str, str]]:
+    """The trained networks that a module's configuration loads, by kind: where they lie, and their fingerprints.
+
+    Args:
+        node: The configuration's `module` node, resolved.
+
+    Raises:
+        DataError: If there are no weights at one of the paths.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for child in _mappings(node):
+        if str(child.get("_target_", "")).endswith(".load_net"):
+            header = read_header(child["path"])
+            found[child["kind"]] = {"path": str(child["path"]), "fingerprint": header.get("fingerprint", "")}
+    return found
+
+
+def _mappings(node: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(node, Mapping):
+        yield node
+    children: Any = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+    for child in children:
+        yield from _mappings(child)

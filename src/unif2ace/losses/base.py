@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from unif2ace.errors import ConfigError
-from unif2ace.types import LossTerm, StepOutput
+from unif2ace.types import LossTerm, Reading, StepOutput
 
-Part = Literal["code_logits", "features", "discriminator", "adaptive_weight", "image_gradient"]
+Part = Literal["code_logits", "bit_logits", "features", "discriminator", "adaptive_weight", "image_gradient"]
 """What a module computes only if a loss reads it."""
 
 
@@ -33,8 +33,14 @@ class LossCallback(pl.Callback, ABC):
 
     name: str
     """Under which the term is logged and configured."""
-    reads: frozenset[Part] = frozenset()
+    reads: frozenset[Part | Reading] = frozenset()
     """Costly parts of a `StepOutput` that it needs; what none needs is neither built nor computed."""
+    processes: frozenset[str] = frozenset()
+    """Corruptions of image tokens under which it means what it says (`process=...`); empty where it reads none."""
+    draws: frozenset[str] = frozenset({"bernoulli", "exact"})
+    """Ways to draw how many tokens are corrupted (`process.draw`) under which it does."""
+    is_bound: bool = False
+    """Whether its value is an upper bound of a negative log-likelihood, nats per token, or that itself."""
 
     def __init__(self, weight: float = 1.0) -> None:
         if weight < 0:

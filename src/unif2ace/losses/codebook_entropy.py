@@ -26,19 +26,26 @@ class CodebookEntropyLoss(LossCallback):
         weight: Factor of the term.
         diversity: Gamma.
         across_ranks: Whether E[p] is taken over all ranks; then every rank must compute the term.
+        only_bits: Whether it acts only where every channel is a bit (``lfq``), which uses few of its codes without it;
+            the other quantizers spread theirs by themselves.
     """
 
     name = "codebook_entropy"
-    reads = frozenset({"code_logits"})
 
-    def __init__(self, weight: float = 0.1, diversity: float = 1.0, across_ranks: bool = True) -> None:
+    def __init__(
+        self, weight: float = 0.1, diversity: float = 1.0, across_ranks: bool = True, only_bits: bool = False
+    ) -> None:
         super().__init__(weight)
         self.diversity, self.across_ranks = diversity, across_ranks
+        self.reads = frozenset({"bit_logits" if only_bits else "code_logits"})
 
     def compute(self, step: StepOutput) -> LossTerm:
         """A mean of valid rows' first parts over all rows, less the second part, which is not a sum over rows."""
         assert step.quantized is not None
-        assert step.quantized.logits is not None
+        if step.quantized.logits is None:  # no bits
+            return LossTerm(
+                0.0 * step.quantized.straight_through.sum(), step.batch.valid.new_ones((), dtype=torch.float)
+            )
         logits = step.quantized.logits
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         logp_BHWGK = logits.log_softmax(-1).masked_fill(logits == -torch.inf, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -30,6 +31,9 @@ class TrainingModule(pl.LightningModule, ABC):
         compile: Whether the network is compiled (`torch.compile`).
     """
 
+    memory_format: torch.memory_format = torch.channels_last
+    """Order of the weights that have four axes: convolutions like their channels last."""
+
     def __init__(
         self,
         net: Callable[[], nn.Module],
@@ -42,12 +46,13 @@ class TrainingModule(pl.LightningModule, ABC):
         self._make_net, self._make_optimizer, self._make_scheduler = net, optimizer, scheduler
         self._compile = compile
         self.net: nn.Module | None = None
+        self.net_arguments: dict[str, Any] = {}  # of the network, beside its configuration: what the data determines
         self.metrics = nn.ModuleDict(metrics or {})
 
     def configure_model(self) -> None:
         """Makes the network once, inside the strategy's context."""
         if self.net is None:
-            self.net = self._make_net().to(memory_format=torch.channels_last)
+            self.net = self._make_net().to(memory_format=self.memory_format)
             if self._compile:
                 self.net.compile()
 
@@ -64,8 +69,9 @@ class TrainingModule(pl.LightningModule, ABC):
         total = torch.zeros((), device=self.device)
         values: dict[str, Tensor] = {}
         for loss, term in self.terms(step):
-            total = total + loss.weight * term.mean
-            values[f"{stage}/{loss.name}"] = term.mean.detach()
+            mean = self._over_ranks(term).mean
+            total = total + loss.weight * mean
+            values[f"{stage}/{loss.name}"] = mean.detach()
             values |= {f"{stage}/{loss.name}/{part}": value.detach() for part, value in term.parts.items()}
         val = stage == "val"
         self.log_dict(values, batch_size=len(step.batch), on_epoch=val, sync_dist=val)
@@ -73,6 +79,15 @@ class TrainingModule(pl.LightningModule, ABC):
             f"{stage}/loss", total.detach(), batch_size=len(step.batch), prog_bar=True, on_epoch=val, sync_dist=val
         )
         return total
+
+    def _over_ranks(self, term: LossTerm) -> LossTerm:
+        """The term with counts averaged over the ranks: averaged gradients are then those of sum over sum."""
+        if self.trainer.world_size == 1:
+            return term
+        counts = torch.stack([t.count.float() for t in (term, *term.also)])
+        mean: Tensor = self.trainer.strategy.reduce(counts, reduce_op="mean")
+        also = tuple(replace(t, count=c) for t, c in zip(term.also, mean[1:], strict=True))
+        return replace(term, count=mean[0], also=also)
 
     def on_fit_start(self) -> None:
         """Fails before the first step if there is no loss."""
@@ -84,7 +99,10 @@ class TrainingModule(pl.LightningModule, ABC):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Losses, if the Trainer has any, and metrics of one batch; observers find its `StepOutput` under ``step``."""
-        step = self.step_output(batch)
+        return self.validate(self.step_output(batch))
+
+    def validate(self, step: StepOutput) -> dict[str, Any]:
+        """What `validation_step` does with a forward pass."""
         if any(isinstance(c, LossCallback) for c in self.trainer.callbacks):  # type: ignore[attr-defined]
             self.objective(step, "val")
         for metric in self._step_metrics():
@@ -116,10 +134,23 @@ class TrainingModule(pl.LightningModule, ABC):
 
 
 def parameter_groups(net: nn.Module) -> list[dict[str, Any]]:
-    """Two groups: matrices and kernels, which decay, and vectors, scalars and embeddings, which do not."""
-    embeddings = {id(m.weight) for m in net.modules() if isinstance(m, nn.Embedding)}
-    trained = [p for p in net.parameters() if p.requires_grad]
-    decayed = [p for p in trained if p.ndim > 1 and id(p) not in embeddings]
-    rest = [p for p in trained if p.ndim <= 1 or id(p) in embeddings]
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": rest, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
+    """Parameters by how an optimiser should treat them.
+
+    A module may say so of its own weights by an attribute ``weight_kind``: ``stack`` for matrices that are stacked along
+    leading axes, such as experts, ``table`` for rows that are looked up or scored, such as a router or a head. Tables,
+    embeddings, vectors and scalars neither decay nor are they made orthogonal.
+    """
+    kinds: dict[int, str] = {}
+    for module in net.modules():
+        kind = getattr(module, "weight_kind", "table" if isinstance(module, nn.Embedding) else None)
+        kinds |= {id(p): kind for p in module.parameters(recurse=False) if kind}
+    groups: dict[str, list[nn.Parameter]] = {"matrix": [], "stack": [], "table": []}
+    for parameter in net.parameters():
+        if parameter.requires_grad:
+            groups["table" if parameter.ndim <= 1 else kinds.get(id(parameter), "matrix")].append(parameter)
+    settings: dict[str, dict[str, Any]] = {
+        "matrix": {},
+        "stack": {"stacked": True},
+        "table": {"weight_decay": 0.0, "orthogonal": False},
+    }
+    return [{"params": params, **settings[kind]} for kind, params in groups.items() if params]

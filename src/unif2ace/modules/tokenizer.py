@@ -16,7 +16,7 @@ from unif2ace.metrics.base import StepMetric
 from unif2ace.modules.base import TrainingModule, parameter_groups
 from unif2ace.nets.features.base import FrozenFeatures
 from unif2ace.nets.tokenizer.base import TokenizerNet, from_uint8
-from unif2ace.types import Batch, Discrimination, StepOutput
+from unif2ace.types import Batch, Discrimination, Reading, StepOutput
 
 
 class TokenizerModule(TrainingModule):
@@ -77,7 +77,7 @@ class TokenizerModule(TrainingModule):
         if not self._features and "features" in self._reads():
             self._features = [_made(self._make_features, "features").eval().requires_grad_(False)]
 
-    def _reads(self, active: bool = False) -> set[Part]:
+    def _reads(self, active: bool = False) -> set[Part | Reading]:
         losses = [c for c in self.trainer.callbacks if isinstance(c, LossCallback)]  # type: ignore[attr-defined]
         return {part for loss in losses if loss.active or not active for part in loss.reads}
 
@@ -87,13 +87,16 @@ class TokenizerModule(TrainingModule):
             raise ConfigError("the tokenizer trains on pictures: select view=image")
         reads = self._reads(active=True)
         image = from_uint8(batch.image).to(self.tokenizer.last_layer.dtype)
-        reconstruction, quantized = self.tokenizer(image, logits="code_logits" in reads)
+        reconstruction, quantized = self.tokenizer(image, logits=self._wants_logits(reads))
         step = StepOutput(batch, image=image, reconstruction=reconstruction.to(image.dtype), quantized=quantized)
         if "features" in reads:
             step = replace(step, features=self._compare(image, reconstruction))
         if "discriminator" in reads:
             step = replace(step, discrimination=self._discriminate(step, reads))
         return step
+
+    def _wants_logits(self, reads: set[Part | Reading]) -> bool:
+        return "code_logits" in reads or ("bit_logits" in reads and self.tokenizer.quantizer.bits)
 
     def _compare(self, image: Tensor, reconstruction: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         features = self._features[0].to(image.device)
@@ -103,7 +106,7 @@ class TokenizerModule(TrainingModule):
                 of_image = features(image)
             return of_image, features(reconstruction.to(image.dtype))
 
-    def _discriminate(self, step: StepOutput, reads: set[Part]) -> Discrimination:
+    def _discriminate(self, step: StepOutput, reads: set[Part | Reading]) -> Discrimination:
         image, reconstruction = step.image, step.reconstruction
         discriminator = self.discriminator
         assert image is not None

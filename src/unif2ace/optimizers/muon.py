@@ -21,8 +21,9 @@ class Muon(Optimizer):
     .. math:: M \leftarrow \mu M + (1 - \mu) g, \quad U = \mathrm{orth}((1 - \mu) g + \mu M), \quad
               W \leftarrow (1 - \eta \lambda) W - \eta \sqrt{\max(1, m / n)}\, U
 
-    orth replaces the singular values by values near 1, by five Newton-Schulz steps in bfloat16. Groups with
-    ``orthogonal: False``, and all vectors and scalars, take AdamW's step with the group's `adam_lr`.
+    orth replaces the singular values by values near 1, by five Newton-Schulz steps in bfloat16. In groups with
+    ``stacked: True`` a parameter holds many matrices, in its last two axes. Groups with ``orthogonal: False``, and all
+    vectors and scalars, take AdamW's step with the group's `adam_lr`.
     A schedule scales both rates alike: `adam_lr` is applied as a fixed ratio to ``lr``.
 
     Args:
@@ -60,6 +61,7 @@ class Muon(Optimizer):
             "betas": tuple(betas),
             "eps": eps,
             "orthogonal": True,
+            "stacked": False,
         }
         super().__init__(params, defaults)
 
@@ -93,11 +95,12 @@ class Muon(Optimizer):
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
         state["momentum"].lerp_(gradient, 1 - group["momentum"])
-        update_mn = gradient.lerp(state["momentum"], group["momentum"]).reshape(len(parameter), -1)
-        direction_mn = orthogonalise(update_mn)
-        rows, columns = direction_mn.shape
+        update = gradient.lerp(state["momentum"], group["momentum"])
+        shape = (-1, *parameter.shape[-2:]) if group["stacked"] else (len(parameter), -1)
+        direction = orthogonalise(update.reshape(shape))
+        rows, columns = direction.shape[-2:]
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(direction_mn.reshape(parameter.shape), alpha=-group["lr"] * max(1, rows / columns) ** 0.5)
+        parameter.add_(direction.reshape(parameter.shape), alpha=-group["lr"] * max(1, rows / columns) ** 0.5)
 
     def _adam_step(self, parameter: Tensor, group: dict[str, Any]) -> None:
         state, gradient, (beta1, beta2) = self.state[parameter], parameter.grad, group["betas"]
@@ -120,18 +123,19 @@ def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
     Each step maps a singular value s to a s + b s^3 + c s^5, with coefficients that lift small values fast.
 
     Args:
-        matrix: (m, n), of any floating type; computed in bfloat16.
+        matrix: (..., m, n), of any floating type; computed in bfloat16. An empty one stays 0.
         steps: Of the iteration.
 
     Returns:
-        (m, n), in the type of `matrix`.
+        (..., m, n), in the type of `matrix`.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrix.bfloat16()
-    wide = x if x.shape[0] <= x.shape[1] else x.T
-    wide = wide / (wide.norm() + 1e-7)
+    tall = x.shape[-2] > x.shape[-1]
+    wide = x.mT if tall else x
+    wide = wide / (wide.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(steps):
-        gram = wide @ wide.T
+        gram = wide @ wide.mT
         wide = a * wide + (b * gram + c * gram @ gram) @ wide
-    done: Tensor = wide if x.shape[0] <= x.shape[1] else wide.T
+    done: Tensor = wide.mT if tall else wide
     return done.to(matrix.dtype)

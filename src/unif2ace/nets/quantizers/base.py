@@ -18,10 +18,12 @@ class Quantizer(nn.Module, ABC):
     Attributes:
         dim: Channels C that it takes.
         num_codes: Size of the codebook.
+        bits: Whether every channel is a bit, so that `Quantized.logits` costs little.
     """
 
     dim: int
     num_codes: int
+    bits: bool = False
 
     @abstractmethod
     def forward(self, z: Tensor, *, logits: bool = False) -> Quantized:

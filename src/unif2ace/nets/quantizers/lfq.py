@@ -27,6 +27,7 @@ class LFQ(Quantizer):
         ConfigError: If the bits do not fit an int64.
     """
 
+    bits = True
     place_values: Tensor
     """int64 (C,), what each bit is worth."""
 

@@ -1,0 +1,126 @@
+"""Routed experts against a dense SwiGLU network of as many active weights, forward and backward pass, CPU time.
+
+Each way has its router and its statistics. Ways take turns, round after round, and the median of each way's ratio to
+the dense network of the same round is taken. On a GPU, where there is one, wall time of the grouped product.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unif2ace.nets.moe.experts.auto import AutoExperts
+from unif2ace.nets.moe.experts.base import Experts
+from unif2ace.nets.moe.experts.cpu import CPUExperts
+from unif2ace.nets.moe.experts.grouped_mm import GroupedMMExperts
+from unif2ace.nets.moe.routed import RoutedExperts
+from unif2ace.nets.moe.sequence_level import SequenceLevel
+from unif2ace.types import Condition, Role, Task, TokenSequence
+
+COMMAND = "python -m benchmarks moe"
+ROUNDS, TOP_K = 3, 4
+WAYS: dict[str, type[Experts]] = {"cpu": CPUExperts, "grouped_mm": GroupedMMExperts}
+SIZES = {
+    "256 wide, 4,096 tokens, 8 experts of 128": (256, 4096, 8, 128),
+    "512 wide, 8,192 tokens, 16 experts of 256": (512, 8192, 16, 256),
+    "512 wide, 8,192 tokens, 64 experts of 256": (512, 8192, 64, 256),
+}
+TARGETS = {(16, torch.float32): 0.75, (64, torch.float32): 0.7, (16, torch.bfloat16): 0.75, (64, torch.bfloat16): 0.52}
+"""Least ratios at 512 wide, by experts and dtype."""
+
+
+class Dense(nn.Module):
+    """SwiGLU without biases."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.into, self.back = nn.Linear(dim, 2 * hidden, bias=False), nn.Linear(hidden, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, value = self.into(x).chunk(2, -1)
+        return self.back(functional.silu(gate) * value)
+
+
+def main() -> list[dict[str, Any]]:
+    """Rows of figure, value, unit, target and command."""
+    torch.manual_seed(0)
+    rows = []
+    for what, size in SIZES.items():
+        for dtype in (torch.float32, torch.bfloat16):
+            rows += _experts(what, *size, dtype, "cpu")
+    if torch.cuda.is_available():
+        rows += _experts("2048 wide, 16,384 tokens, 64 experts of 1,024", 2048, 16384, 64, 1024, torch.bfloat16, "cuda")
+    return [*rows, _sequence()]
+
+
+def _row(figure: str, value: float, unit: str, target: str = "") -> dict[str, Any]:
+    return {"figure": figure, "value": value, "unit": unit, "target": target, "command": COMMAND}
+
+
+def _experts(
+    what: str, dim: int, tokens: int, number: int, hidden: int, dtype: torch.dtype, device: str
+) -> Iterator[dict[str, Any]]:
+    x = torch.randn(1, tokens, dim, device=device, dtype=dtype, requires_grad=True)
+    group, real = (
+        torch.zeros(1, dtype=torch.int64, device=device),
+        torch.ones(1, tokens, dtype=torch.bool, device=device),
+    )
+    dense = Dense(dim, TOP_K * hidden).to(device, dtype)
+    ways: dict[str, Callable[[], Tensor]] = {"dense": lambda: dense(x)}
+    nets: list[nn.Module] = [dense]
+    chosen = WAYS if device == "cpu" else {"auto": AutoExperts}
+    for way, experts in chosen.items():
+        routed = RoutedExperts(dim, hidden, number, TOP_K, 1, experts()).to(device, dtype)
+        ways[way] = lambda routed=routed: routed(x, group, real)[0]
+        nets.append(routed)
+    times = _seconds(ways, device, nets)
+    name = str(dtype).removeprefix("torch.")
+    for way in chosen:
+        ratio = statistics.median(d / t for d, t in zip(times["dense"], times[way], strict=True))
+        least = TARGETS.get((number, dtype)) if dim == 512 and way == "cpu" else None
+        target = f">= {least}" if least else ""
+        yield _row(f"{way}: speed to a dense network, {name}, {device}, {what}", ratio, "ratio", target)
+
+
+def _sequence() -> dict[str, Any]:
+    """The sequence level against the dense network it comes after, on 8 rows of 512 image tokens."""
+    rows, columns, dim = 8, 512, 512
+    x = torch.randn(rows, columns, dim, requires_grad=True)
+    ids, task = torch.zeros(rows, columns, dtype=torch.int64), torch.full((rows,), Task.TEXT_TO_IMAGE)
+    role, start = torch.full_like(ids, Role.IMAGE), torch.zeros(rows, dtype=torch.int64)
+    sequence = TokenSequence(ids, role, task, ids, None, start, columns)
+    noise = {"noise": Condition(torch.randn(rows, 1, dim, requires_grad=True), torch.ones(rows, dtype=torch.bool))}
+    level = SequenceLevel(dim, ("copy", "zero", "noise", "copy"), ())
+    dense = Dense(dim, 2 * dim)
+    times = _seconds({"dense": lambda: dense(x), "level": lambda: level(x, sequence, noise)[0]}, "cpu", [dense, level])
+    share = statistics.median(t / d for d, t in zip(times["dense"], times["level"], strict=True))
+    return _row("time of the sequence level to a dense network, 512 wide, 8 x 512 tokens", 100 * share, "%", "<= 4")
+
+
+def _seconds(ways: dict[str, Callable[[], Tensor]], device: str, nets: list[nn.Module]) -> dict[str, list[float]]:
+    """Of forward and backward pass, round by round; CPU seconds on the CPU."""
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(ROUNDS + 1):
+        for way, run in ways.items():
+            for net in nets:
+                net.zero_grad()
+            wait()
+            start = clock()
+            run().sum().backward()
+            wait()
+            if turn:  # the first warms up
+                times[way].append(clock() - start)
+    return times
+
+
+if __name__ == "__main__":
+    for row in main():
+        print(f"{row['figure']}: {row['value']:.3g} {row['unit']} {row['target']}")

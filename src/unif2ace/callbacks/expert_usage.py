@@ -1,0 +1,112 @@
+"""How often experts are chosen, after each validation. E experts of a group, G groups (0 Gen, 1 Und), R routers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unif2ace.types import Batch, StepOutput
+
+GROUPS = ("gen", "und")
+TITLES = {"gen": "generation", "und": "understanding"}
+
+
+class ExpertUsage(pl.Callback):
+    r"""Logs how evenly experts are used, and draws how often each is chosen (after figure 5 of arXiv 2503.08120).
+
+    The *frequency* of an expert is the share of its group's tokens (rows, at the sequence level) that chose it; those
+    of a layer sum to K. Logged is one number for each level and group, the mean over layers of the *evenness*: the
+    entropy of all choices over that of an even use, 1 if all experts are used alike, 0 if always the same one is.
+
+    The map has a panel for each level and group, a row for each layer, lowest first, and a column for each expert. It
+    goes to a PNG file and, if there is one, to the TensorBoard logger. A dense network has none.
+
+    Args:
+        folder: Of the PNG files; made when the first is written.
+        name: Of the files; ``{step}`` stands for the step.
+    """
+
+    def __init__(self, folder: str | Path, name: str = "step-{step:07d}.png") -> None:
+        self.folder, self.name = Path(folder), name
+        self._sums: dict[str, list[Tensor]] = {}
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forgets the last validation."""
+        self._sums = {}
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Adds what the routers chose."""
+        step: StepOutput = outputs["step"]
+        levels: dict[str, list[Tensor]] = {}
+        for stats in step.unified.routers if step.unified is not None else ():
+            levels.setdefault(stats.level, []).append(torch.cat([stats.assigned, stats.count[:, None]], 1).detach())
+        for level, sums in levels.items():
+            before = self._sums.get(level)
+            self._sums[level] = sums if before is None else [a + b for a, b in zip(before, sums, strict=True)]
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Logs the evenness, draws the map."""
+        if not self._sums or trainer.sanity_checking:
+            return
+        panels: dict[str, NDArray[np.float32]] = {}
+        for level, sums in self._sums.items():
+            sums_RGX = trainer.strategy.reduce(torch.stack(sums), reduce_op="sum")
+            frequency_RGE = sums_RGX[..., :-1] / sums_RGX[..., -1:]  # NaN for a group without tokens
+            for g, group in enumerate(GROUPS):
+                if sums_RGX[0, g, -1] > 0:
+                    panels[f"{level}, {TITLES[group]}"] = frequency_RGE[:, g].float().cpu().numpy()
+                    pl_module.log(f"val/evenness/{level}/{group}", evenness(frequency_RGE[:, g]).mean())
+        if trainer.is_global_zero and panels:
+            self._show(trainer, draw(panels))
+
+    def _show(self, trainer: pl.Trainer, figure: Figure) -> None:
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self.folder.mkdir(parents=True, exist_ok=True)
+            figure.savefig(self.folder / self.name.format(step=trainer.global_step))
+        for logger in trainer.loggers:
+            if isinstance(logger, pl.loggers.TensorBoardLogger):
+                logger.experiment.add_figure("val/experts", figure, trainer.global_step)
+
+
+def evenness(frequency_RE: Tensor) -> Tensor:
+    """Entropy of the choices over its largest value log E, float (R,), in [0, 1]; 1 for a single expert."""
+    share_RE = frequency_RE / frequency_RE.sum(1, keepdim=True)
+    if share_RE.shape[1] == 1:
+        return torch.ones_like(share_RE[:, 0])
+    entropy_R: Tensor = torch.special.entr(share_RE).sum(1)
+    return entropy_R / float(np.log(share_RE.shape[1]))
+
+
+def draw(panels: dict[str, NDArray[np.float32]]) -> Figure:
+    """Heat maps one under the other.
+
+    Args:
+        panels: Frequencies (R, E) by title.
+    """
+    heights = [1.0 + 0.25 * len(panel) for panel in panels.values()]
+    figure = Figure(figsize=(7, sum(heights)), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = np.atleast_1d(figure.subplots(len(panels), 1, height_ratios=heights))
+    for axis, (title, frequency_RE) in zip(axes, panels.items(), strict=True):
+        image = axis.imshow(frequency_RE, aspect="auto", vmin=0, vmax=1, cmap="magma", interpolation="nearest")
+        axis.set(title=title, xlabel="expert", ylabel="layer")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.yaxis.get_major_locator().set_params(integer=True)
+        figure.colorbar(image, ax=axis, label="share of tokens" if title.startswith("token") else "share of rows")
+    return figure

@@ -1,0 +1,63 @@
+"""`unif2ace-caption`: descriptions of pictures of one's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from unif2ace.engine.command import is_word, quoted, run
+from unif2ace.errors import ConfigError
+
+APP = "unif2ace-caption"
+
+
+def caption(config: DictConfig) -> list[str]:
+    """Prints a description of each picture.
+
+    Returns:
+        The descriptions.
+
+    Raises:
+        ConfigError: If no picture is given.
+        DataError: If the checkpoint or a picture cannot be read.
+    """
+    import torch
+
+    from unif2ace.data.preview import Shown, text_sheet
+    from unif2ace.data.roundtrip import find_pictures, read_picture
+    from unif2ace.engine.face_model import load
+
+    if OmegaConf.is_missing(config, "picture"):
+        raise ConfigError(f"a picture is needed: `{APP} face.png`")
+    place = config.picture if isinstance(config.picture, str) else list(config.picture)
+    files = find_pictures(place, config.count)
+    model = load(config.ckpt, device=config.device, allow=config.engine.allow)
+    pictures = [read_picture(Path(file), model.image_size) for file in files]
+    images = torch.stack([torch.from_numpy(p.pixels).permute(2, 0, 1) for p in pictures])
+    captions: list[str] = model.caption(images, max_new=config.max_new)
+    for picture, text in zip(pictures, captions, strict=True):
+        sys.stdout.write(f"{picture.name} ({picture.note}): {text}\n")
+    if config.out:
+        Path(config.out).parent.mkdir(parents=True, exist_ok=True)
+        text_sheet([Shown(p.pixels, text) for p, text in zip(pictures, captions, strict=True)]).save(config.out)
+        sys.stdout.write(f"{config.out}\n")
+    return captions
+
+
+def arguments(words: list[str]) -> list[str]:
+    """The command line with its plain words as the value of ``picture``."""
+    files = [w for w in words if is_word(w)]
+    rest = [w for w in words if not is_word(w)]
+    return [*rest, f"picture=[{','.join(quoted(f) for f in files)}]"] if files else rest
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    sys.argv[1:] = arguments(sys.argv[1:])
+    run("caption", caption)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""`unif2ace-generate`: faces from descriptions."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from unif2ace.engine.command import quoted, run
+from unif2ace.engine.instantiate import instantiate
+from unif2ace.errors import ConfigError
+from unif2ace.progress import progress
+
+APP = "unif2ace-generate"
+_OVERRIDE = re.compile(r"[~+]{0,2}[A-Za-z_][\w.@/]*=")
+
+
+def generate(config: DictConfig) -> Path:
+    """Draws faces, and writes each as a PNG that says how it was made, and a sheet of all.
+
+    Returns:
+        The sheet.
+
+    Raises:
+        ConfigError: If there is nothing to draw.
+        DataError: If the checkpoint or a file cannot be read.
+    """
+    from unif2ace.data.generated import Generated, draw_sheet, save_faces
+    from unif2ace.engine.face_model import load
+
+    prompts = _prompts(config)
+    if config.n < 1:
+        raise ConfigError(f"n={config.n}: at least one face of each description")
+    model = load(config.ckpt, device=config.device, allow=config.engine.allow)
+    sampler = instantiate(config.sampler, allow=config.engine.allow)
+    each = [p for p in prompts for _ in range(config.n)]
+    seeds = [config.seed + place for place in range(len(each))]
+    start = None if config.picture is None else _start(model, config, seeds)
+    with progress("faces") as advance:
+        faces = model.generate(
+            each,
+            seeds,
+            sampler=sampler,
+            guidance=config.guidance,
+            start=start,
+            progress=lambda done, total: advance(done, total, "faces"),
+        )
+    pixels = faces.permute(0, 2, 3, 1).numpy()
+    made = [Generated(*row) for row in zip(pixels, each, seeds, strict=True)]
+    out = Path(config.out)
+    files = save_faces(made, out, model.fingerprint)
+    sheet = out / "sheet.png"
+    draw_sheet(made, config.n, config.scale).save(sheet)
+    sys.stdout.write(f"{len(files)} faces in {out}, all of them on {sheet}\n")
+    return sheet
+
+
+def _prompts(config: DictConfig) -> list[str]:
+    prompts = [config.prompt] if isinstance(config.prompt, str) else [str(p) for p in config.prompt]
+    if config.prompt_file is not None:
+        file = Path(config.prompt_file)
+        if not file.is_file():
+            raise ConfigError(f"prompt_file={file}: there is no such file")
+        prompts += [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not prompts and config.picture is None:
+        raise ConfigError(f'nothing to draw: `{APP} "a smiling woman with red curly hair"`, or prompt_file=FILE')
+    return prompts or [""]
+
+
+def _start(model: Any, config: DictConfig, seeds: Sequence[int]) -> Any:
+    """Codes of the given picture, with those to be drawn anew taken out; one row for each seed."""
+    import torch
+
+    from unif2ace.data.roundtrip import read_picture
+    from unif2ace.diffusion.inpainting import inpaint, keep_tokens, vary
+    from unif2ace.diffusion.samplers.base import RowDraws
+
+    size, num_codes = model.image_size, model.net.vocabulary.codebook_size
+    picture = read_picture(Path(config.picture), size)
+    codes = model.encode(torch.from_numpy(picture.pixels).permute(2, 0, 1)[None]).cpu().repeat(len(seeds), 1)
+    if config.region is None:
+        return vary(codes, config.vary, num_codes, RowDraws(seeds))
+    edges = [float(e) for e in config.region]
+    if len(edges) != 4 or not (0 <= edges[0] < edges[2] <= 1 and 0 <= edges[1] < edges[3] <= 1):
+        raise ConfigError(f"region={edges}: give left, top, right and bottom, from 0 to 1, such as [0,0.5,1,1]")
+    left, top, right, bottom = (round(edge * size) for edge in edges)
+    keep = torch.ones(1, size, size, dtype=torch.bool)
+    keep[:, top:bottom, left:right] = False
+    side = size // model.tokenizer.factor
+    return inpaint(codes, keep_tokens(keep, side, side), num_codes)
+
+
+def arguments(words: Sequence[str], read: Callable[[], str] = lambda: sys.stdin.read()) -> list[str]:
+    """The command line with plain words as the value of ``prompt``.
+
+    Args:
+        words: As typed after the command's name; ``-`` stands for the lines of standard input.
+        read: Reads those.
+    """
+    options = [w for w in words if (w.startswith("-") and w != "-") or _OVERRIDE.match(w)]
+    prompts = [p for w in words if w not in options for p in (read().splitlines() if w == "-" else [w]) if p.strip()]
+    return [*options, f"prompt=[{','.join(_string(p) for p in prompts)}]"] if prompts else options
+
+
+def _string(text: str) -> str:
+    """A text as a quoted value, even where it is one plain word such as ``null``."""
+    value = quoted(text)
+    return value if value.startswith("'") else f"'{value}'"
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    sys.argv[1:] = arguments(sys.argv[1:])
+    run("generate", generate)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Generated faces as files that say how they were made, and on a sheet beside their descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+PAPER, INK = (255, 255, 255), (32, 32, 36)
+_GAP, _TEXT_WIDTH, _LINE = 8, 340, 21
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A face that a model drew.
+
+    Attributes:
+        pixels: uint8 (H, W, 3).
+        prompt: What was asked for.
+        seed: Of its randomness.
+    """
+
+    pixels: NDArray[np.uint8]
+    prompt: str
+    seed: int
+
+
+def save_faces(faces: Sequence[Generated], folder: Path, checkpoint: str) -> list[Path]:
+    """Writes each face as a PNG whose text entries say that and how it was generated.
+
+    Args:
+        faces: The faces.
+        folder: Where to.
+        checkpoint: Fingerprint of the model's weights.
+
+    Returns:
+        The files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for number, face in enumerate(faces):
+        info = PngInfo()
+        entries = {"generated": "yes", "software": "unif2ace", "prompt": face.prompt, "seed": str(face.seed)}
+        for key, value in {**entries, "checkpoint": checkpoint}.items():
+            info.add_itxt(key, value)
+        path = folder / f"{number:03d}-seed{face.seed}.png"
+        Image.fromarray(face.pixels).save(path, pnginfo=info)
+        files.append(path)
+    return files
+
+
+def draw_sheet(faces: Sequence[Generated], per_prompt: int, scale: int = 4) -> Image.Image:
+    """Descriptions at the left, their faces at the right.
+
+    Args:
+        faces: Those of a description stand together.
+        per_prompt: Faces of each description.
+        scale: Pixels of the sheet for one of a face.
+    """
+    font = ImageFont.load_default(15)
+    side = faces[0].pixels.shape[0] * scale
+    rows = [faces[first : first + per_prompt] for first in range(0, len(faces), per_prompt)]
+    texts = [_wrapped(row[0].prompt, font) for row in rows]
+    heights = [max(side, _LINE * len(lines)) + 2 * _GAP for lines in texts]
+    sheet = Image.new("RGB", (_TEXT_WIDTH + per_prompt * (side + _GAP) + 2 * _GAP, sum(heights) + _GAP), PAPER)
+    draw, top = ImageDraw.Draw(sheet), _GAP
+    for row, lines, height in zip(rows, texts, heights, strict=True):
+        for number, line in enumerate(lines):
+            draw.text((2 * _GAP, top + number * _LINE), line, INK, font)
+        for place, face in enumerate(row):
+            grown = Image.fromarray(face.pixels).resize((side, side), Image.Resampling.LANCZOS)
+            sheet.paste(grown, (_TEXT_WIDTH + _GAP + place * (side + _GAP), top))
+        top += height
+    return sheet
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= _TEXT_WIDTH - 3 * _GAP or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

@@ -1,0 +1,77 @@
+"""What to keep of a picture's codes, and what to draw anew. B rows, N = h w image tokens, K codes, K for masked."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from unif2ace.diffusion.samplers.base import Draws
+from unif2ace.errors import ConfigError, DataError
+
+
+def keep_tokens(keep_BHW: Tensor, height: int, width: int, share: float = 1.0) -> Tensor:
+    """Which tokens to keep, from which pixels to keep.
+
+    Args:
+        keep_BHW: bool, pixels to keep.
+        height: h, rows of tokens; must divide H.
+        width: w, columns of tokens; must divide W.
+        share: A token is kept if at least this share of its pixels is; 1: if nothing of it changes.
+
+    Returns:
+        bool (B, N), row by row.
+
+    Raises:
+        DataError: If the tokens do not tile the pixels.
+    """
+    if keep_BHW.shape[1] % height or keep_BHW.shape[2] % width:
+        raise DataError(
+            f"a mask of {keep_BHW.shape[1]} x {keep_BHW.shape[2]} pixels does not fit {height} x {width} tokens: give "
+            "it the size of the picture"
+        )
+    kept_BHW = nn.functional.adaptive_avg_pool2d(keep_BHW[:, None].double(), (height, width))[:, 0]
+    return (kept_BHW >= share - 1e-9).flatten(1)
+
+
+def inpaint(codes_BN: Tensor, keep: Tensor, num_codes: int) -> Tensor:
+    """Codes to start a sampler from: those to keep, the rest masked.
+
+    Args:
+        codes_BN: int64, codes of the picture in [0, K).
+        keep: bool (B, N), (B, h, w) or (h, w), tokens to keep.
+        num_codes: K.
+
+    Returns:
+        int64 (B, N) in [0, K].
+
+    Raises:
+        DataError: If `keep` does not have N tokens.
+    """
+    keep_BN = keep.flatten() if keep.numel() == codes_BN.shape[1] else keep.flatten(1)
+    if keep_BN.shape[-1] != codes_BN.shape[1]:
+        raise DataError(
+            f"a mask of {keep_BN.shape[-1]} tokens for pictures of {codes_BN.shape[1]}: give one value a token"
+        )
+    return codes_BN.masked_fill(~keep_BN.to(codes_BN.device), num_codes)
+
+
+def vary(codes_BN: Tensor, share: float, num_codes: int, draws: Draws) -> Tensor:
+    """Codes to start a variation of a picture from: a random choice of them is masked.
+
+    Args:
+        codes_BN: int64, codes of the picture in [0, K).
+        share: Of the N tokens, in [0, 1]; round(share N) are masked.
+        num_codes: K.
+        draws: Chooses which, in each row by itself; the sampler may start from the same seeds.
+
+    Returns:
+        int64 (B, N) in [0, K].
+
+    Raises:
+        ConfigError: If the share is not in [0, 1].
+    """
+    if not 0 <= share <= 1:
+        raise ConfigError(f"a share of {share} of the tokens to draw anew: give a number from 0 to 1")
+    # by their low bits: a sampler that starts from the same seeds takes the same numbers, and reads the high ones
+    low_BN = (draws.uniform(codes_BN.shape[1]) * 2**26 % 1).to(codes_BN.device)
+    rank_BN = low_BN.argsort(dim=1, stable=True).argsort(1)
+    return codes_BN.masked_fill(rank_BN < round(share * codes_BN.shape[1]), num_codes)

@@ -1,0 +1,1 @@
+"""How image codes are corrupted, one process a file."""

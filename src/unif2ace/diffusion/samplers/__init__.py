@@ -1,0 +1,1 @@
+"""How clean codes are drawn from a denoiser, one sampler a file."""

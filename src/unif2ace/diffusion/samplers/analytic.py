@@ -1,0 +1,62 @@
+"""Tweedie's step from scores: as the ancestral one, for scores that need not be normalised. B, N, K as in base."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unif2ace.diffusion.categorical import invert, weights
+from unif2ace.diffusion.samplers.base import Denoise, Draws, OnStep, Remembered, Sampler, grid, remains
+from unif2ace.diffusion.schedules.base import Schedule
+
+
+class AnalyticSampler(Sampler):
+    r"""Tweedie tau-leaping of an absorbing diffusion (SEDD, arXiv 2310.16834, section 4).
+
+    With the scores :math:`s_v = r_t e^{l_v}` of logits l, where :math:`r_t = \alpha_t / (1 - \alpha_t)`, a step from t
+    to s reveals a masked code as v with probability :math:`(\alpha_s - \alpha_t) / (1 - \alpha_t) \, e^{l_v}`, limited
+    to 1 in all. For normalised logits, :math:`\sum_v e^{l_v} = 1`, this is the ancestral step exactly. The last step
+    reveals all.
+
+    Args:
+        schedule: Of the noise; for scores that are not normalised, the one of training.
+        steps: Number of steps.
+        normalise: Logits are normalised first; otherwise their total mass speeds or slows the revealing.
+        cache: The denoiser ignores its times: it is not called again while no code changed.
+
+    Raises:
+        ConfigError: If there is no step.
+    """
+
+    def __init__(self, schedule: Schedule, steps: int = 128, normalise: bool = True, cache: bool = True) -> None:
+        self.time, self.normalise, self.cache = grid(steps), normalise, cache
+        self.reveals = 1 - remains(schedule, self.time[:-1], self.time[1:])
+        """float64 (T,), probability to be revealed in each step, for normalised logits."""
+
+    @torch.no_grad()
+    def sample(self, denoise: Denoise, x_BN: Tensor, draws: Draws, on_step: OnStep | None = None) -> Tensor:
+        """Clean codes, int64 (B, N); see `Sampler.sample`."""
+        ask, x_BN = Remembered(denoise, self.cache), x_BN.clone()
+        mask = ask(x_BN, torch.ones(len(x_BN), device=x_BN.device)).shape[-1]
+        for step, reveal in enumerate(self.reveals.tolist()):
+            move_BN, which_BN = draws.uniform(2 * x_BN.shape[1]).to(x_BN.device).chunk(2, 1)
+            masked_BN = x_BN == mask
+            if not bool(masked_BN.any()):
+                break
+            t_B = torch.full((len(x_BN),), self.time[step].item(), device=x_BN.device)
+            now_BN = masked_BN & (move_BN < self.chance(reveal, None))
+            if not self.normalise and reveal < 1:
+                now_BN = masked_BN.clone()
+                now_BN[masked_BN] = move_BN[masked_BN] < self.chance(reveal, ask(x_BN, t_B)[masked_BN])
+            if bool(now_BN.any()):
+                x_BN[now_BN] = invert(weights(ask(x_BN, t_B)[now_BN]), which_BN[now_BN])
+                if on_step is not None:
+                    on_step(step, x_BN)
+        return x_BN
+
+    @staticmethod
+    def chance(reveal: float, logits_PK: Tensor | None) -> Tensor:
+        """Probability to be revealed as anything, float64 (P,), or () for normalised logits, which it need not see."""
+        if logits_PK is None:
+            return torch.tensor(reveal, dtype=torch.float64)
+        return (reveal * logits_PK.double().logsumexp(-1).exp()).clamp(max=1)

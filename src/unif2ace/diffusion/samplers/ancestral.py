@@ -1,0 +1,56 @@
+"""Masked codes are revealed at random times, each drawn once, as the reversed corruption asks. B, N, K as in base."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unif2ace.diffusion.categorical import invert, weights
+from unif2ace.diffusion.samplers.base import Denoise, Draws, OnStep, Remembered, Sampler, grid, remains
+from unif2ace.diffusion.schedules.base import Schedule
+
+
+class AncestralSampler(Sampler):
+    r"""Ancestral sampling of an absorbing diffusion in T steps (MDLM, arXiv 2406.07524).
+
+    A step from t to s reveals a masked code with probability :math:`(\alpha_s - \alpha_t) / (1 - \alpha_t)`, drawing it
+    from the denoiser. When a code is revealed depends on nothing but chance, so the step of every code is drawn first,
+    from the product of these probabilities, and the network is asked only in steps that reveal one: at most min(T, N)
+    calls for one row. The law of the codes is exactly that of T steps one by one.
+
+    Args:
+        schedule: Of the noise; need not be the one of training.
+        steps: T.
+        cache: The denoiser ignores its times: it is not called again while no code changed. Without it, there is at
+            most one call more.
+
+    Raises:
+        ConfigError: If there is no step.
+    """
+
+    def __init__(self, schedule: Schedule, steps: int = 128, cache: bool = True) -> None:
+        self.time, self.cache = grid(steps), cache
+        self.masked = remains(schedule, self.time[:-1], self.time[1:]).cumprod(0)
+        """float64 (T,), probability that a code is still masked after each step."""
+
+    @torch.no_grad()
+    def sample(self, denoise: Denoise, x_BN: Tensor, draws: Draws, on_step: OnStep | None = None) -> Tensor:
+        """Clean codes, int64 (B, N); see `Sampler.sample`."""
+        ask, x_BN = Remembered(denoise, self.cache), x_BN.clone()
+        when_BN, which_BN = draws.uniform(2 * x_BN.shape[1]).to(x_BN.device).chunk(2, 1)
+        mask = ask(x_BN, torch.ones(len(x_BN), device=x_BN.device)).shape[-1]
+        step_BN = self.step_of(when_BN).masked_fill(x_BN != mask, -1)
+        for step in torch.unique(step_BN).tolist():
+            if step < 0:
+                continue
+            logits_BNK = ask(x_BN, torch.full((len(x_BN),), self.time[step].item(), device=x_BN.device))
+            now_BN = step_BN == step
+            x_BN[now_BN] = invert(weights(logits_BNK[now_BN]), which_BN[now_BN])
+            if on_step is not None:
+                on_step(step, x_BN)
+        return x_BN
+
+    def step_of(self, uniform_BN: Tensor) -> Tensor:
+        """int64 (B, N) in [0, T), the step that reveals a code: the first after which P(masked) is u or less."""
+        rising_T = self.masked.flip(0).to(uniform_BN.device)
+        return len(rising_T) - torch.searchsorted(rising_T, uniform_BN.contiguous(), right=True)

@@ -1,0 +1,135 @@
+"""Ancestral steps that also mask visible codes again, so that early mistakes can be mended. B, N, K as in base."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from unif2ace.diffusion.categorical import invert, weights
+from unif2ace.diffusion.samplers.base import Denoise, Draws, OnStep, Remembered, Sampler, grid
+from unif2ace.diffusion.schedules.base import Schedule
+from unif2ace.errors import ConfigError, nearest
+
+Strategy = Literal["cap", "rescale", "conf", "loop", "forward_backward"]
+STRATEGIES = ("cap", "rescale", "conf", "loop", "forward_backward")
+
+
+class RemdmSampler(Sampler):
+    r"""Remasking diffusion (ReMDM, arXiv 2503.00307).
+
+    A step from t to s masks a visible code with probability :math:`\sigma`, and reveals a masked one with probability
+    :math:`(\alpha_s - (1 - \sigma) \alpha_t) / (1 - \alpha_t)`, which keeps the share of visible codes at
+    :math:`\alpha_s`. It needs :math:`\sigma \le \sigma_{max} = \min(1, (1 - \alpha_s) / \alpha_t)`, to which every
+    strategy is limited:
+
+    - ``cap``: :math:`\eta`;
+    - ``rescale``: :math:`\eta \sigma_{max}`;
+    - ``forward_backward``: :math:`(\alpha_s - \alpha_t) / \alpha_t`, as much as an ancestral step reveals;
+    - ``conf``: :math:`\sigma_{max}` times the softmax, over a row's visible codes, of minus the probability with which
+      each was drawn; masked codes are revealed as without remasking, so fewer than :math:`\alpha_s` are visible;
+    - ``loop``: nothing, then :math:`\eta` while t falls from `t_on` to `t_off`, then nothing. It replaces the schedule:
+      alpha rises linearly to `alpha_on`, is held there, and rises linearly to 1.
+
+    Codes that were known at the start are never masked, and the last step reveals all.
+
+    Args:
+        schedule: Of the noise; need not be the one of training.
+        steps: Number of steps; the network is called in almost each of them.
+        strategy: One of the above.
+        eta: :math:`\eta` in [0, 1].
+        t_on: Time at which a loop starts.
+        t_off: Time at which it ends.
+        alpha_on: Share of visible codes in it.
+        cache: The denoiser ignores its times: it is not called again while no code changed.
+
+    Raises:
+        ConfigError: If there is no step, or a strategy is unknown, or a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        steps: int = 128,
+        strategy: Strategy = "cap",
+        eta: float = 0.02,
+        t_on: float = 0.55,
+        t_off: float = 0.05,
+        alpha_on: float = 0.9,
+        cache: bool = True,
+    ) -> None:
+        if strategy not in STRATEGIES:
+            hint = nearest(str(strategy), STRATEGIES)
+            raise ConfigError(f"sampler.strategy={strategy!r}: give one of {', '.join(STRATEGIES)}{hint}")
+        if not 0 <= eta <= 1:
+            raise ConfigError(f"sampler.eta={eta}: give a number from 0 to 1")
+        if strategy == "loop" and not (0 < t_off < t_on < 1 and 0 < alpha_on < 1):
+            raise ConfigError(
+                f"sampler.t_off={t_off}, t_on={t_on}, alpha_on={alpha_on}: give 0 < t_off < t_on < 1, 0 < alpha_on < 1"
+            )
+        self.strategy, self.eta, self.t_on, self.t_off, self.alpha_on = strategy, eta, t_on, t_off, alpha_on
+        self.schedule, self.cache, self.time = schedule, cache, grid(steps)
+
+    @torch.no_grad()
+    def sample(self, denoise: Denoise, x_BN: Tensor, draws: Draws, on_step: OnStep | None = None) -> Tensor:
+        """Clean codes, int64 (B, N); see `Sampler.sample`."""
+        ask, x_BN = Remembered(denoise, self.cache), x_BN.clone()
+        mask = ask(x_BN, torch.ones(len(x_BN), device=x_BN.device)).shape[-1]
+        free_BN = x_BN == mask
+        drawn_BN = torch.zeros(x_BN.shape, dtype=torch.float64, device=x_BN.device)
+        for step, (t, s) in enumerate(pairwise(self.time.tolist())):
+            move_BN, which_BN = draws.uniform(2 * x_BN.shape[1]).to(x_BN.device).chunk(2, 1)
+            masked_BN = x_BN == mask
+            again, reveal = self.chances(t, s, drawn_BN, free_BN & ~masked_BN)
+            again_BN = (move_BN < again) & free_BN & ~masked_BN
+            now_BN = (move_BN < reveal) & masked_BN
+            if bool(now_BN.any()):
+                logits_BNK = ask(x_BN, torch.full((len(x_BN),), t, device=x_BN.device))
+                weight_PK = weights(logits_BNK[now_BN])
+                code_P = invert(weight_PK, which_BN[now_BN])
+                drawn_BN[now_BN] = (weight_PK.gather(-1, code_P[:, None])[:, 0] / weight_PK.sum(-1)).double()
+                x_BN[now_BN] = code_P
+            x_BN[again_BN] = mask
+            if on_step is not None:
+                on_step(step, x_BN)
+        return x_BN
+
+    def chances(self, t: float, s: float, drawn_BN: Tensor, may_BN: Tensor) -> tuple[Tensor, float]:
+        """Probabilities of a step from t to s.
+
+        Args:
+            t: Time before, in (0, 1].
+            s: Time after, in [0, t).
+            drawn_BN: float64, with which probability visible codes were drawn.
+            may_BN: bool, visible codes that may be masked again.
+
+        Returns:
+            Of a visible code to be masked, float64 (B, N) or (), and of a masked one to be revealed.
+        """
+        alpha_t, alpha_s = self.alpha(t), self.alpha(s)
+        limit = min(1.0, (1 - alpha_s) / alpha_t) if alpha_t > 0 else 1.0
+        sigma = torch.tensor(min(self._sigma(t, alpha_t, alpha_s, limit), limit), dtype=torch.float64)
+        if s <= 0:
+            return torch.zeros_like(sigma), 1.0
+        if self.strategy == "conf":
+            share_BN = (-drawn_BN).masked_fill(~may_BN, -torch.inf).softmax(1).nan_to_num()
+            return limit * share_BN, (alpha_s - alpha_t) / (1 - alpha_t)
+        return sigma.to(drawn_BN.device), (alpha_s - (1 - sigma.item()) * alpha_t) / (1 - alpha_t)
+
+    def alpha(self, t: float) -> float:
+        """Share of codes that are visible at a time."""
+        if self.strategy != "loop":
+            return self.schedule.alpha(torch.tensor(t, dtype=torch.float64)).item()
+        if t > self.t_on:
+            return self.alpha_on * (1 - t) / (1 - self.t_on)
+        return self.alpha_on + (1 - self.alpha_on) * max(0.0, 1 - t / self.t_off)
+
+    def _sigma(self, t: float, alpha_t: float, alpha_s: float, limit: float) -> float:
+        """What the strategy asks for, before the limit."""
+        if self.strategy == "loop":
+            return self.eta if self.t_off < t <= self.t_on else 0.0
+        if self.strategy == "forward_backward":
+            return (alpha_s - alpha_t) / alpha_t if alpha_t > 0 else 1.0
+        return self.eta * limit if self.strategy == "rescale" else self.eta

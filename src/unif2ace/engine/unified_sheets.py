@@ -1,0 +1,167 @@
+"""What a unified model made, as pictures to look at: faces beside prompts, faces beside text, scores as bars."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw, ImageFont
+
+from unif2ace.data.attributes import TAXONOMY
+from unif2ace.engine.unified_values import KINDS, attribute_rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from torch import Tensor
+
+    from unif2ace.engine.unified_scores import UnifiedScores
+
+Colour = tuple[int, int, int]
+Line = tuple[str, Colour]
+
+PAPER, INK, FAINT = (255, 255, 255), (32, 32, 36), (110, 110, 120)
+GOOD, BAD = (38, 120, 70), (178, 48, 48)
+_SIDE, _GAP, _TEXT, _LINE = 128, 6, 640, 19
+_NO, _YES, _CEILING = "#c9d6ea", "#30507f", "#222222"
+
+
+def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[Path]:
+    """Writes ``generated.png``, ``understood.png`` and ``scores.png``.
+
+    Args:
+        found: What was measured.
+        out: Folder to write to; it is made.
+        faces: Most rows of a sheet.
+
+    Returns:
+        The files.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    generated_sheet(found, faces).save(out / "generated.png")
+    understood_sheet(found, faces).save(out / "understood.png")
+    draw_bars(found, out / "scores.png")
+    return [out / name for name in ("generated.png", "understood.png", "scores.png")]
+
+
+def generated_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
+    """Of the first prompts the generated faces, the true face, the prompt, and where the judge disagrees."""
+    rows = []
+    for number, several in enumerate(found.diverse[:faces]):
+        stated, seen = found.stated[number].tolist(), found.seen[number].tolist()
+        names = [name.replace("_", " ") for name in TAXONOMY.labels]
+        missing = [n for n, said, is_ in zip(names, stated, seen, strict=True) if said == 1 and not is_]
+        unwanted = [n for n, said, is_ in zip(names, stated, seen, strict=True) if said == 0 and is_]
+        told = sum(said >= 0 for said in stated)
+        kept = told - len(missing) - len(unwanted)
+        lines = [(found.material.captions[number], INK), (f"first face: the judge agrees with {kept} of {told}", FAINT)]
+        lines += [(f"missing: {', '.join(missing)}", BAD)] if missing else []
+        lines += [(f"unwanted: {', '.join(unwanted)}", BAD)] if unwanted else []
+        rows.append(([*several, found.material.images[number]], lines))
+    seeds = found.diverse.shape[1]
+    heads = ["generated", *([""] * (seeds - 1)), "true face", "prompt"]
+    return _sheet(heads, rows)
+
+
+def understood_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
+    """True faces with the model's captions and answers: what is false is red."""
+    rows = []
+    asked = [[one for one in found.answered if one.sample == n] for n in range(len(found.captions))]
+    chosen = sorted(range(len(found.captions)), key=lambda n: not asked[n])[:faces]
+    for number in chosen:
+        lines = [(found.captions[number] or "(nothing)", INK)]
+        if found.false[number]:
+            said = ", ".join(_negated(name, value) for name, value in found.false[number])
+            lines.append((f"false: {said}", BAD))
+        if unread := found.readings[number].unread:
+            lines.append((f"not understood: {' '.join(unread[:12])}", FAINT))
+        for one in asked[number][:4]:
+            truth = "" if one.right else f"  (true: {one.question.answer})"
+            lines.append((f"{one.question.question}  {one.said}{truth}", GOOD if one.right else BAD))
+        rows.append(([found.material.images[number]], lines))
+    return _sheet(["true face", "what the model says of it"], rows)
+
+
+def _negated(name: str, value: object) -> str:
+    """A statement as a reader would put it: "no hat", "hair colour red"."""
+    words = name.replace("_", " ")
+    return words if value is True else f"no {words}" if value is False else f"{words} {value}"
+
+
+def _sheet(heads: Sequence[str], rows: Sequence[tuple[Sequence[Tensor], Sequence[Line]]]) -> Image.Image:
+    """Rows of pictures, each uint8 (3, H, W), with wrapped text at the right."""
+    font = ImageFont.load_default(14)
+    wrapped = [[(line, colour) for text, colour in lines for line in _wrapped(text, font)] for _, lines in rows]
+    heights = [max(_SIDE, _LINE * len(lines)) + 2 * _GAP for lines in wrapped]
+    left = (_SIDE + _GAP) * (len(heads) - 1) + 2 * _GAP
+    sheet = Image.new("RGB", (left + _TEXT + _GAP, sum(heights) + 26), PAPER)
+    draw, top = ImageDraw.Draw(sheet), 26
+    for place, head in enumerate(heads):
+        draw.text((_GAP + place * (_SIDE + _GAP), 5), head, FAINT, font)
+    for (pictures, _), lines, height in zip(rows, wrapped, heights, strict=True):
+        for place, picture in enumerate(pictures):
+            pixels = Image.fromarray(picture.permute(1, 2, 0).numpy()).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+            sheet.paste(pixels, (_GAP + place * (_SIDE + _GAP), top))
+        for number, (line, colour) in enumerate(lines):
+            draw.text((left, top + _LINE * number - 2), line, colour, font)
+        top += height
+    return sheet
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
+    """The text in lines as wide as the sheet's column; characters that the font lacks become question marks."""
+    lines = [""]
+    for word in text.encode("latin-1", "replace").decode("latin-1").split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= _TEXT or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def draw_bars(found: UnifiedScores, path: Path) -> None:
+    """Draws each attribute from its floor to what was reached, with its ceiling, and the kinds of questions."""
+    from matplotlib.figure import Figure
+
+    rows = sorted(attribute_rows(found), key=lambda row: row[1][1] - row[1][2])
+    figure = Figure(figsize=(12, max(4.5, 0.19 * len(rows) + 1.4)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+    for axes, some in ((left, rows), (right, found.answers)):
+        axes.set_visible(bool(some))
+    _bars(
+        left,
+        [name.replace("_", " ") for name, *_ in rows],
+        [(numbers[2], numbers[1], numbers[3]) for _, numbers, _ in rows],
+    )
+    left.set_title(f"faces show what captions say: {_number(found.agreement.normalised.value)}")
+    kinds = [(KINDS.get(kind, kind), one) for kind, one in reversed(found.answers.items())]
+    _bars(right, [name for name, _ in kinds], [(one.floor, one.raw, 1.0) for _, one in kinds])
+    title = _number(found.answers["all"].normalised.value) if "all" in found.answers else "none asked"
+    right.set_title(f"answers: {title}")
+    for axes in (left, right):
+        axes.set_xlabel("balanced accuracy")
+        axes.set_xlim(0, 1)
+        axes.spines[["top", "right"]].set_visible(False)
+    handles, names = left.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+def _bars(axes: Axes, names: Sequence[str], values: Sequence[tuple[float, float, float]]) -> None:
+    """A grey bar to each floor, a dark one on to what was reached, and a mark at what can be reached."""
+    places = range(len(names))
+    floor, raw, ceiling = zip(*values, strict=True) if values else ((), (), ())
+    thick = min(0.8, 0.1 * max(len(names), 1))
+    axes.barh(places, floor, height=thick, color=_NO, label="without looking")
+    gained = [r - f for r, f in zip(raw, floor, strict=True)]
+    axes.barh(places, gained, left=floor, height=thick * 0.6, color=_YES, label="reached")
+    axes.plot(ceiling, places, "|", color=_CEILING, markersize=9, label="can be reached", clip_on=False)
+    axes.set_yticks(places, names, fontsize=8)
+    axes.set_ylim(-0.7, len(names) - 0.3)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "not measurable"

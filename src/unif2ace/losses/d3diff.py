@@ -1,0 +1,176 @@
+"""D3Diff: masked prediction plus score entropy. P tokens are read, G rows generate, N image tokens, K codes, V ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_info
+from torch import Tensor
+
+from unif2ace.diffusion.likelihood import place_of_rows, token_log_p, token_nats
+from unif2ace.diffusion.score import paper_offset
+from unif2ace.errors import ConfigError
+from unif2ace.losses.base import LossCallback
+from unif2ace.sequence.columns import image, image_span, masked_image
+from unif2ace.types import Logits, LossTerm, Noised, Reading, StepOutput, TokenSequence
+
+CHOICES = {
+    "scale": ("exact", "paper"),
+    "vocabulary": ("codebook", "full"),
+    "columns": ("masked", "span"),
+    "alpha_scale": ("tokens", "none"),
+    "reduction": ("observed", "fixed"),
+}
+PAPER_TOKENS = 256
+"""Image tokens of the model that `score_weight` is meant for."""
+LEAST_ALPHA = 1e-3
+"""Below it the paper's score 1 / (1 - alpha) p is scaled as at it: its entropy would be infinite at alpha = 0."""
+
+
+class D3DiffLoss(LossCallback):
+    r"""Masked prediction and score entropy together (UniF2ace, arXiv 2503.08120): mask + alpha * score.
+
+    With l the cross-entropy of a masked token, w the weight of the likelihood bound, and sums over the masked tokens:
+
+    - mask :math:`= \sum l / M`, M the number of masked tokens (``reduction=observed``, in each micro-batch) or N a row
+      (``fixed``): MaskGIT's and Show-o's loss;
+    - score :math:`= \sum w(t)\,l` of each row, a mean over rows: sigma times SEDD's score entropy of the score
+      :math:`s = p\,\alpha_t / (1 - \alpha_t)`, which is the likelihood bound of the row in nats.
+
+    ``scale=paper`` takes the paper's score p / q, :math:`q = 1 - \alpha_t`. Over the codebook it has the same gradient;
+    what it adds is logged as ``offset``, nats a row, and left out of the value. With ``vocabulary=full`` the softmax
+    has a mass Z on the codes and the entropy a further term :math:`w (Z - 1)` (exact) or :math:`w (Z - 1) / \alpha_t`
+    (paper): the latter is least at :math:`Z = \alpha_t`, so it teaches to predict other ids than codes.
+
+    The value is no likelihood bound; `mask_weight=0` leaves the score alone, which is alpha times one.
+
+    Args:
+        weight: Factor of the term.
+        mask_weight: Factor of the mask term, 0 or more.
+        score_weight: alpha, 0 or more.
+        scale: ``exact`` or ``paper``.
+        vocabulary: What the softmax is over: ``codebook``, or ``full``.
+        columns: Where the mask term predicts: ``masked`` tokens, or ``span``, these with soi and eoi, which with
+            ``vocabulary=full`` is Show-o's loss.
+        alpha_scale: ``tokens`` multiplies alpha by 256 / N, since the score sums over tokens; ``none`` does not.
+        reduction: ``observed`` or ``fixed``.
+        codebook_size: K; needed for ``vocabulary=full``.
+
+    Raises:
+        ConfigError: If a choice is unknown, a factor negative, or ``vocabulary=full`` lacks what it needs.
+    """
+
+    name = "d3diff"
+    processes = frozenset({"absorbing"})
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        mask_weight: float = 1.0,
+        score_weight: float = 0.01,
+        *,
+        scale: Literal["exact", "paper"] = "exact",
+        vocabulary: Literal["codebook", "full"] = "codebook",
+        columns: Literal["masked", "span"] = "masked",
+        alpha_scale: Literal["tokens", "none"] = "tokens",
+        reduction: Literal["observed", "fixed"] = "observed",
+        codebook_size: int | None = None,
+    ) -> None:
+        super().__init__(weight)
+        chosen = {
+            "scale": scale,
+            "vocabulary": vocabulary,
+            "columns": columns,
+            "alpha_scale": alpha_scale,
+            "reduction": reduction,
+        }
+        _check(chosen, {"mask_weight": mask_weight, "score_weight": score_weight}, codebook_size)
+        self.mask_weight, self.score_weight, self.codebook_size = mask_weight, score_weight, codebook_size
+        self.scale, self.alpha_scale, self.reduction, self.full = scale, alpha_scale, reduction, vocabulary == "full"
+        self.reading = Reading(masked_span if columns == "span" else masked_image, vocabulary)
+        self.reads = frozenset({self.reading})
+        self._first: tuple[Tensor, float] | None = None  # ratio, and alpha over mask_weight, until they are shown
+        self._shown = False
+
+    def compute(self, step: StepOutput) -> LossTerm:
+        """Sums over valid rows: the mask term over its tokens, and in `also` the score over rows."""
+        assert step.unified is not None
+        logits, noised = step.unified.logits[self.reading], step.unified.noised
+        if noised is None:
+            return LossTerm(logits.values.sum() * 0, logits.values.new_zeros(()))
+        place_P, valid = place_of_rows(logits, noised), step.batch.valid
+        counts_P = valid[logits.row]
+        nats_P = token_nats(logits)
+        score_P = torch.where(counts_P & self._is_code(logits), self._entropy(logits, nats_P, noised, place_P), 0)
+        mask = torch.where(counts_P, nats_P, 0).sum()
+        rows, tokens = valid[noised.row].sum().float(), noised.x0.shape[1]
+        mask_count = counts_P.sum().float() if self.reduction == "observed" else rows * tokens
+        alpha = self.score_weight * (PAPER_TOKENS / tokens if self.alpha_scale == "tokens" else 1.0)
+        score = score_P.sum()
+        parts = self._parts(mask / mask_count.clamp(min=1), score / rows.clamp(min=1), alpha)
+        if self.scale == "paper":
+            offset_P = paper_offset(noised.weight, noised.alpha.clamp(min=LEAST_ALPHA))[place_P]
+            parts["offset"] = torch.where(counts_P & self._is_code(logits), offset_P, 0).sum() / rows.clamp(min=1)
+        return LossTerm(self.mask_weight * mask, mask_count, parts, (LossTerm(alpha * score, rows),))
+
+    def _entropy(self, logits: Logits, nats_P: Tensor, noised: Noised, place_P: Tensor) -> Tensor:
+        """Score entropy times its weight, less the offset, float (P,); of tokens that are no codes, anything."""
+        weight_P = noised.weight[place_P]
+        if not self.full:
+            return weight_P * nats_P
+        assert self.codebook_size is not None
+        log_p_PV = token_log_p(logits)
+        mass_P = log_p_PV[:, -1 - self.codebook_size : -1].logsumexp(1)
+        excess_P = torch.expm1(mass_P)  # Z - 1
+        if self.scale == "paper":
+            excess_P = excess_P / noised.alpha.clamp(min=LEAST_ALPHA)[place_P]
+        return weight_P * (nats_P + excess_P)
+
+    def _is_code(self, logits: Logits) -> Tensor:
+        """Which targets are image codes and not soi or eoi, bool (P,)."""
+        if not self.full:
+            return logits.target >= 0
+        assert self.codebook_size is not None
+        return logits.target >= logits.values.shape[1] - 1 - self.codebook_size
+
+    def _parts(self, mask: Tensor, score: Tensor, alpha: float) -> dict[str, Tensor]:
+        parts = {"mask": mask.detach(), "score": score.detach()}
+        parts["ratio"] = parts["score"] / parts["mask"].clamp(min=1e-12)
+        if not self._shown and torch.is_grad_enabled():
+            self._first = parts["ratio"], alpha
+        return parts
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        """Says once, after the first batch, how large the score is beside the mask term."""
+        if self._first is None or self._shown:
+            return
+        ratio, alpha = float(self._first[0]), self._first[1]
+        self._first, self._shown = None, True
+        if self.mask_weight:
+            share = alpha * ratio / self.mask_weight
+            rank_zero_info(f"d3diff: score / mask = {ratio:.4g}; weighted, the score is {share:.3g} of the mask term")
+
+    def on_train_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        """A run that goes on has said it."""
+        self._shown = trainer.global_step > 0
+
+
+def masked_span(sequence: TokenSequence) -> Tensor:
+    """Masked image tokens of the rows that generate, and soi and eoi there: columns of a `Reading`, bool (B, L)."""
+    return masked_image(sequence) | (image_span(sequence) & ~image(sequence))
+
+
+def _check(chosen: Mapping[str, str], factors: Mapping[str, float], codebook_size: int | None) -> None:
+    for key, value in chosen.items():
+        if value not in CHOICES[key]:
+            raise ConfigError(f"loss.d3diff.{key}={value!r}: {' or '.join(CHOICES[key])}")
+    for key, factor in factors.items():
+        if factor < 0:
+            raise ConfigError(f"loss.d3diff.{key}={factor}: it must be 0 or more")
+    if chosen["vocabulary"] == "full" and codebook_size is None:
+        raise ConfigError("loss.d3diff.vocabulary=full needs loss.d3diff.codebook_size")
+    if chosen["vocabulary"] != "full" and chosen["columns"] == "span":
+        raise ConfigError("loss.d3diff.columns=span reads soi and eoi, which are no codes: set vocabulary=full")

@@ -1,0 +1,31 @@
+"""The likelihood bound of masked diffusion: weighted cross-entropy of masked tokens."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from unif2ace.diffusion.likelihood import token_nats
+from unif2ace.losses.image_bound import ImageBoundLoss
+from unif2ace.sequence.columns import masked_image
+from unif2ace.types import Logits, Noised, Reading, TokenSequence
+
+
+class MDLMLoss(ImageBoundLoss):
+    r"""MDLM's bound (arXiv 2406.07524, eq. 10), nats per image token.
+
+    Formula: :math:`\frac1N \sum_{i\ masked} w(t) (-\log p(x_{0,i} | x_t))`, :math:`w = -\alpha' / (1 - \alpha)`. The
+    softmax is over the codebook alone, and visible tokens are carried over. Over t it is an upper bound of the negative
+    log-likelihood, but for times below `process.t_min` and what the schedule leaves clean at t = 1.
+
+    Args:
+        weight: Factor of the term.
+    """
+
+    name = "mdlm"
+    processes = frozenset({"absorbing"})
+    reading = Reading(masked_image, "codebook")
+    reads = frozenset({reading})
+
+    def of_tokens(self, logits: Logits, noised: Noised, place_P: Tensor, sequence: TokenSequence) -> Tensor:
+        """``w(t)`` times the cross-entropy."""
+        return noised.weight[place_P] * token_nats(logits)

@@ -1,0 +1,63 @@
+"""RADD's estimators of the bound of masked diffusion: by time, by masked share, by number of masks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from unif2ace.diffusion.likelihood import token_nats
+from unif2ace.errors import ConfigError, nearest
+from unif2ace.losses.image_bound import ImageBoundLoss
+from unif2ace.sequence.columns import masked_image
+from unif2ace.types import Logits, Noised, Reading, TokenSequence
+
+VARIANTS = ("t", "lambda", "k")
+
+
+class RADDLoss(ImageBoundLoss):
+    r"""Three estimators of one bound (RADD, arXiv 2406.03736), nats per image token; CE is summed over masked tokens.
+
+    - t: :math:`w(t)\,CE / N`, as `MDLMLoss`;
+    - lambda: :math:`CE / (\lambda N)` for the masked share :math:`\lambda = 1 - \alpha_t`, were it uniform;
+    - k: :math:`\frac{N + 1}k CE / N` for k masks. Bernoulli masks at a uniform share give every k from 0 to N the same
+      probability; RADD leaves out 0 and has N in the place of N + 1.
+
+    Where the share is not uniform in time (any schedule but ``linear``), lambda and k are multiplied by its density,
+    :math:`w \lambda`: lambda is then t, and all three have one expectation. The estimate of k varies least with t.
+
+    Args:
+        weight: Factor of the term.
+        variant: ``t``, ``lambda`` or ``k``.
+
+    Raises:
+        ConfigError: If the variant is unknown.
+    """
+
+    name = "radd"
+    processes = frozenset({"absorbing"})
+    reading = Reading(masked_image, "codebook")
+    reads = frozenset({reading})
+
+    def __init__(self, weight: float = 1.0, variant: Literal["t", "lambda", "k"] = "k") -> None:
+        super().__init__(weight)
+        if variant not in VARIANTS:
+            raise ConfigError(
+                f"loss.radd.variant={variant!r}: one of {', '.join(VARIANTS)}{nearest(variant, VARIANTS)}"
+            )
+        self.variant = variant
+
+    def of_tokens(self, logits: Logits, noised: Noised, place_P: Tensor, sequence: TokenSequence) -> Tensor:
+        """The variant's factor times the cross-entropy."""
+        return self._factor(noised)[place_P] * token_nats(logits)
+
+    def _factor(self, noised: Noised) -> Tensor:
+        if self.variant == "t":
+            return noised.weight
+        share_G = (1 - noised.alpha).clamp(min=1e-12)
+        density_G = noised.weight * share_G
+        if self.variant == "lambda":
+            return density_G / share_G
+        num_tokens = noised.x0.shape[1]
+        masks_G = (noised.xt != noised.x0).sum(1)
+        return density_G * (num_tokens + 1) / masks_G.clamp(min=1)

@@ -1,0 +1,48 @@
+"""Denoising score entropy, weighted as a likelihood bound, for masks or random codes."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from unif2ace.diffusion.likelihood import token_log_p
+from unif2ace.diffusion.processes.base import Process
+from unif2ace.diffusion.processes.uniform import UniformProcess
+from unif2ace.diffusion.score import absorbing_entropy, mixture_entropy, mixture_weight
+from unif2ace.losses.image_bound import ImageBoundLoss, codes_of_tokens
+from unif2ace.sequence.columns import image, masked_image
+from unif2ace.types import Logits, Noised, Reading, TokenSequence
+
+
+class SEDDLoss(ImageBoundLoss):
+    r"""Score entropy (SEDD, arXiv 2310.16834) of the scores that the predicted clean codes imply, nats per image token.
+
+    Formula: :math:`\frac1N \sum_i \sigma(t) \sum_{y \ne z} Q(y, z) (s_y - R_y \log s_y + R_y (\log R_y - 1))` with z
+    the corrupted token, :math:`R_y = q_t(y|x_0) / q_t(z|x_0)`, s the same ratio with the prediction in the place of
+    :math:`x_0`, and Q the rate from y to z: 1 to the mask, or 1 / K to each code.
+
+    - absorbing: only masked tokens add something, and because the prediction sums to 1, it is `MDLMLoss`;
+    - uniform: every token does, corrupted or not. Equal to UDLM's bound (arXiv 2412.10193).
+
+    Args:
+        process: Which of the two; ``${process}`` in a configuration.
+        weight: Factor of the term.
+    """
+
+    name = "sedd"
+    processes = frozenset({"absorbing", "uniform"})
+
+    def __init__(self, process: Process, weight: float = 1.0) -> None:
+        super().__init__(weight)
+        self.uniform = process if isinstance(process, UniformProcess) else None
+        self.reading = Reading(image if self.uniform else masked_image, "codebook")
+        self.reads = frozenset({self.reading})
+
+    def of_tokens(self, logits: Logits, noised: Noised, place_P: Tensor, sequence: TokenSequence) -> Tensor:
+        """The rate of the noise times the score entropy."""
+        log_p_PK = token_log_p(logits)
+        if self.uniform is None:
+            return noised.weight[place_P] * absorbing_entropy(log_p_PK, logits.target)
+        xt_P = codes_of_tokens(noised.xt, logits, place_P, sequence)
+        mixture = self.uniform.mixture(noised.t).at(place_P)
+        entropy_P = mixture_entropy(log_p_PK, logits.target, xt_P, mixture)
+        return mixture_weight(logits.target, xt_P, mixture, log_p_PK.shape[1]) * entropy_P

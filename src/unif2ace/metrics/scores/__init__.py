@@ -1,0 +1,27 @@
+"""The scores of the unified model, defined once: plain computation on tensors and strings, with nothing to train.
+
+Each runs from 0, what a model earns that does not look, to 1, what can be reached; neither always saying the same nor
+knowing how frequent an answer is earns anything.
+"""
+
+from unif2ace.metrics.scores.agreement import Agreement, attribute_agreement
+from unif2ace.metrics.scores.answers import AnswerScore, answer_scores
+from unif2ace.metrics.scores.bootstrap import Score, bootstrap
+from unif2ace.metrics.scores.captions import CaptionScore, caption_scores
+from unif2ace.metrics.scores.diversity import Diversity, diversity
+from unif2ace.metrics.scores.text import distinct, mean_words
+
+__all__ = [
+    "Agreement",
+    "AnswerScore",
+    "CaptionScore",
+    "Diversity",
+    "Score",
+    "answer_scores",
+    "attribute_agreement",
+    "bootstrap",
+    "caption_scores",
+    "distinct",
+    "diversity",
+    "mean_words",
+]

@@ -1,0 +1,151 @@
+"""Answer accuracy, balanced over answers. Q questions; a *cell* is the questions of one kind on one attribute.
+
+In each cell every true answer weighs the same, however often it comes, so a constant earns 1 over the number of
+answers. A cell with one answer only has nothing to tell and is left out. The floor of a kind is the best of what needs
+no eyes: a constant, picking one of the options that a closed question offers, and the same model asked the same
+questions about other faces. The score is ``(accuracy - floor) / (1 - floor)``, and that of all kinds is made from the
+means over kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from unif2ace.metrics.scores.bootstrap import Score, bootstrap
+
+
+class Asked(NamedTuple):
+    """One question, put to a model.
+
+    Attributes:
+        sample: Number of its face.
+        kind: Of the question.
+        attribute: That it is about.
+        truth: The true answer, as something that can be compared.
+        right: Whether the model's answer is right.
+        right_unseen: Whether its answer is right when it is shown another face.
+        chance: Probability of being right by picking one of the options; 0 for an open question.
+    """
+
+    sample: int
+    kind: str
+    attribute: str
+    truth: Hashable
+    right: bool
+    right_unseen: bool
+    chance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerScore:
+    """Of one kind of questions, or of all.
+
+    Attributes:
+        normalised: 0 for not looking, 1 for all right; not clamped.
+        raw: Balanced accuracy, 0 to 1.
+        floor: The best of the next three; of all kinds, the mean of their floors.
+        majority: Of the best constant answer to each cell.
+        chance: Of picking an option; 0 where there is none.
+        unseen: Of the model when it is shown other faces.
+        questions: How many counted.
+        left_out: Questions in cells with a single answer.
+        cells: For each attribute that counts: questions, answers and balanced accuracy.
+    """
+
+    normalised: Score
+    raw: float
+    floor: float
+    majority: float
+    chance: float
+    unseen: float
+    questions: int
+    left_out: int
+    cells: Mapping[str, tuple[int, int, float]]
+
+
+def answer_scores(asked: Sequence[Asked], *, resamples: int = 1000, seed: int = 0) -> dict[str, AnswerScore]:
+    """Scores of each kind that can be measured, and under ``all`` those of the kinds together.
+
+    Args:
+        asked: The questions.
+        resamples: Of the intervals, over faces.
+        seed: Of the intervals.
+    """
+    kinds = sorted({one.kind for one in asked})
+    balanced = {kind: _balance([one for one in asked if one.kind == kind]) for kind in kinds}
+    samples = max((one.sample for one in asked), default=-1) + 1
+    sums = {kind: _sums(counted, samples) for kind, counted in balanced.items() if counted}
+    found = {
+        kind: _score([sums[kind]], balanced[kind], [one for one in asked if one.kind == kind], resamples, seed)
+        for kind in sums
+    }
+    if found:
+        counted = [one for some in balanced.values() for one in some]
+        found["all"] = _score(list(sums.values()), counted, asked, resamples, seed)
+    return found
+
+
+class _Counted(NamedTuple):
+    """A question that counts: its weight, and the number of answers in its cell."""
+
+    asked: Asked
+    weight: float
+    answers: int
+
+
+def _balance(asked: Sequence[Asked]) -> list[_Counted]:
+    """The questions of cells with several answers, weighted so that answers weigh the same and cells by their size."""
+    cells: dict[str, dict[Hashable, list[Asked]]] = {}
+    for one in asked:
+        cells.setdefault(one.attribute, {}).setdefault(one.truth, []).append(one)
+    counted = []
+    for answers in cells.values():
+        size = sum(map(len, answers.values()))
+        for same in answers.values() if len(answers) > 1 else ():
+            counted += [_Counted(one, size / len(answers) / len(same), len(answers)) for one in same]
+    return counted
+
+
+def _sums(counted: Sequence[_Counted], samples: int) -> Tensor:
+    """float64 (S, 5): of each face the weights, and the weighted right, majority, chance and unseen."""
+    sums = torch.zeros(samples, 5, dtype=torch.float64)
+    for one, weight, answers in counted:
+        values = (1.0, one.right, 1 / answers, one.chance, one.right_unseen)
+        sums[one.sample] += weight * torch.tensor(values, dtype=torch.float64)
+    return sums
+
+
+def _score(
+    kinds: Sequence[Tensor], counted: Sequence[_Counted], asked: Sequence[Asked], resamples: int, seed: int
+) -> AnswerScore:
+    def shares(sums_RK: Tensor) -> Tensor:
+        """Raw, majority, chance and unseen of each of M kinds, float64 (R, M, 4)."""
+        sums_RM5 = sums_RK.reshape(len(sums_RK), -1, 5)
+        return sums_RM5[:, :, 1:] / sums_RM5[:, :, :1]
+
+    def normalised(sums_RK: Tensor) -> Tensor:
+        shares_RM4 = shares(sums_RK)
+        raw_R, floor_R = shares_RM4[:, :, 0].nanmean(1), shares_RM4[:, :, 1:].amax(2).nanmean(1)
+        return torch.where(floor_R < 1, (raw_R - floor_R) / (1 - floor_R), torch.nan)
+
+    sums_SK = torch.cat(list(kinds), 1)
+    shares_M4 = shares(sums_SK.sum(0, keepdim=True))[0]
+    raw, majority, chance, unseen = shares_M4.mean(0).tolist()
+    floor = float(shares_M4[:, 1:].amax(1).mean())
+    score = bootstrap(sums_SK, normalised, resamples, seed)
+    left_out = len(asked) - len(counted)
+    return AnswerScore(score, raw, floor, majority, chance, unseen, len(counted), left_out, _cells(counted))
+
+
+def _cells(counted: Sequence[_Counted]) -> dict[str, tuple[int, int, float]]:
+    """Of each attribute, over its kinds: questions, most answers of a cell, balanced accuracy."""
+    cells: dict[str, tuple[int, int, float, float]] = {}
+    for one, weight, answers in counted:
+        number, most, right, total = cells.get(one.attribute, (0, 0, 0.0, 0.0))
+        cells[one.attribute] = (number + 1, max(most, answers), right + weight * one.right, total + weight)
+    return {name: (number, most, right / total) for name, (number, most, right, total) in sorted(cells.items())}

@@ -1,0 +1,46 @@
+"""How sure a score is: the percentile bootstrap over samples. S samples, K sums, R resamples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Score(NamedTuple):
+    """A value, and the ends of the interval that holds 95 % of its resampled values; nan where there is none."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+def bootstrap(
+    sums_SK: Tensor, statistic: Callable[[Tensor], Tensor], resamples: int = 1000, seed: int = 0, level: float = 0.95
+) -> Score:
+    """A statistic of sums over samples, with its percentile interval (Efron, *Bootstrap methods*, 1979).
+
+    Args:
+        sums_SK: float (S, K), what each sample adds to each sum.
+        statistic: Of the sums, from float64 (R, K) to (R,); it must stay the same when all sums are scaled.
+        resamples: How many; 0 for no interval.
+        seed: Of the draws.
+        level: Share of the resampled values in the interval, between 0 and 1.
+    """
+    sums_SK = sums_SK.double().cpu()
+    value = float(statistic(sums_SK.sum(0, keepdim=True))[0])
+    count = len(sums_SK)
+    if not resamples or count < 2:
+        return Score(value, float("nan"), float("nan"))
+    drawn_RS = torch.randint(count, (resamples, count), generator=torch.Generator().manual_seed(seed))
+    times_RS = torch.zeros(resamples, count, dtype=torch.float64)
+    times_RS.scatter_add_(1, drawn_RS, torch.ones_like(times_RS))
+    found_R = statistic(times_RS @ sums_SK)
+    tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+    low, high = found_R.nanquantile(tails).tolist()
+    return Score(value, low, high)

@@ -1,0 +1,43 @@
+"""Routed experts without rows and groups. T tokens, D width, N experts, H hidden."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from unif2ace.nets.moe.routed import RoutedExperts
+
+
+class AloneExperts(nn.Module):
+    """One group of routed experts with its router, statistics included, as other projects have it.
+
+    Args:
+        dim: D.
+        hidden: H.
+        num_experts: N.
+        top_k: How many of them a token takes.
+    """
+
+    def __init__(self, dim: int, hidden: int, num_experts: int, top_k: int) -> None:
+        super().__init__()
+        self.routed = RoutedExperts(dim, hidden, num_experts, top_k, groups=1)
+
+    def forward(self, x_TD: Tensor) -> Tensor:
+        """The experts' sum, (T, D)."""
+        group_B = torch.zeros(1, dtype=torch.int64, device=x_TD.device)
+        real_BL = torch.ones(1, len(x_TD), dtype=torch.bool, device=x_TD.device)
+        y_BLD: Tensor = self.routed(x_TD[None], group_B, real_BL)[0]
+        return y_BLD[0]
+
+    @torch.no_grad()
+    def load_reference(self, router_ND: Tensor, in_NXD: Tensor, out_NDH: Tensor) -> None:
+        """Takes weights in the usual layout, gates above values: X = 2 H.
+
+        Args:
+            router_ND: Of the router.
+            in_NXD: Of the experts' first maps.
+            out_NDH: Of their second.
+        """
+        self.routed.router.weight.copy_(router_ND)
+        self.routed.weight_in.copy_(in_NXD.view_as(self.routed.weight_in))
+        self.routed.weight_out.copy_(out_NDH)

@@ -1,0 +1,83 @@
+"""Routed experts of all groups.
+
+B rows, L columns, T = B L tokens, D width, N experts of a group, G groups, H hidden.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from unif2ace.errors import ConfigError
+from unif2ace.nets.moe.experts.auto import AutoExperts
+from unif2ace.nets.moe.experts.base import Experts
+from unif2ace.nets.moe.experts.dispatch import Dispatch
+from unif2ace.nets.moe.experts.sharded import ShardedExperts
+from unif2ace.nets.moe.router import Router
+from unif2ace.types import RouterStats
+
+
+class RoutedExperts(nn.Module):
+    """A router and its SwiGLU experts without biases; both groups in one sort and one pair of grouped products.
+
+    No token is dropped, however many choose one expert. Padding is not routed and gets 0.
+
+    Args:
+        dim: D.
+        hidden: H; None for D / 2.
+        num_experts: N.
+        top_k: Experts of each token.
+        groups: G, 1 or 2.
+        experts: Way to compute them; None for `AutoExperts`.
+
+    Raises:
+        ConfigError: If a number is out of its range.
+    """
+
+    weight_kind = "stack"  # see `unif2ace.modules.base.parameter_groups`
+
+    def __init__(
+        self,
+        dim: int,
+        hidden: int | None = None,
+        num_experts: int = 8,
+        top_k: int = 4,
+        groups: int = 2,
+        experts: Experts | None = None,
+    ) -> None:
+        super().__init__()
+        hidden = max(1, dim // 2) if hidden is None else hidden
+        if hidden < 1:
+            raise ConfigError(f"moe.expert_hidden={hidden}: it must be 1 or more")
+        self.router = Router(dim, num_experts, top_k, "token", groups)
+        self.weight_in = nn.Parameter(torch.empty(groups * num_experts, 2, hidden, dim))
+        self.weight_out = nn.Parameter(torch.empty(groups * num_experts, dim, hidden))
+        self._experts = ShardedExperts(experts or AutoExperts())
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws each expert's weights as `nn.Linear` does."""
+        for weight in (self.weight_in, self.weight_out):
+            bound = weight.shape[-1] ** -0.5
+            nn.init.uniform_(weight, -bound, bound)
+
+    def forward(self, x_BLD: Tensor, group_B: Tensor, real_BL: Tensor) -> tuple[Tensor, RouterStats]:
+        """The experts' sum, (B, L, D), and what the router did.
+
+        Args:
+            x_BLD: Tokens.
+            group_B: int64, group of each row, in [0, G).
+            real_BL: bool, False for padding.
+        """
+        routing = self.router(x_BLD, group_B, real_BL)
+        device = x_BLD.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_BLD.dtype
+        dispatch = Dispatch.of(routing.expert.flatten(0, 1), len(self.weight_out))
+        y_TD = self._experts(
+            x_BLD.flatten(0, 1).to(dtype),
+            routing.gate.flatten(0, 1),
+            dispatch,
+            self.weight_in.to(dtype),  # grouped products do not know autocast
+            self.weight_out.to(dtype),
+        )
+        return y_TD.view(x_BLD.shape), routing.stats

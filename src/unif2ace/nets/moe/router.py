@@ -1,0 +1,108 @@
+"""Chooses experts. B rows, L columns, D width, N experts of a group, K chosen, G groups (0 Gen, 1 Und)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unif2ace.errors import ConfigError
+from unif2ace.types import RouterStats, Task
+
+
+def group_of(task_B: Tensor) -> Tensor:
+    """int64 (B,), the group of experts that serves each row: 1 (Und) for understanding, else 0 (Gen)."""
+    return (task_B == Task.UNDERSTANDING).long()
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What a router chose.
+
+    Attributes:
+        expert: int64 (B, L, K), in [0, G N): experts of group 1 come after those of group 0; G N for nobody.
+        gate: float (B, L, K), at least 0, of sum 1; 0 where nobody was chosen.
+        stats: Sums of the layer.
+    """
+
+    expert: Tensor
+    gate: Tensor
+    stats: RouterStats
+
+
+class Router(nn.Module):
+    r"""A linear map to the logits of all groups; each row reads those of its own.
+
+    Formula, for the logits l of a group: the K largest are chosen, with gates softmax(l) over all, divided by their sum
+    over the chosen, which is the softmax over the chosen alone. Everything is at least float32, also under autocast.
+
+    Args:
+        dim: D.
+        num_experts: N.
+        top_k: K.
+        level: Where it stands, for the statistics.
+        groups: G, 1 or 2.
+
+    Raises:
+        ConfigError: If `top_k` is not in [1, N].
+    """
+
+    weight_kind = "table"  # see `unif2ace.modules.base.parameter_groups`
+
+    def __init__(
+        self, dim: int, num_experts: int, top_k: int, level: Literal["token", "sequence"] = "token", groups: int = 2
+    ) -> None:
+        super().__init__()
+        if not 1 <= top_k <= num_experts:
+            raise ConfigError(f"moe.top_k={top_k}: it must be 1 to {num_experts}, the number of experts of a group")
+        self.num_experts, self.top_k, self.groups = num_experts, top_k, groups
+        self.level: Literal["token", "sequence"] = level
+        self.weight = nn.Parameter(torch.empty(groups * num_experts, dim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws the weights as `nn.Linear` does."""
+        bound = self.weight.shape[1] ** -0.5
+        nn.init.uniform_(self.weight, -bound, bound)
+
+    def forward(self, x_BLD: Tensor, group_B: Tensor, real_BL: Tensor, available_BN: Tensor | None = None) -> Routing:
+        """Routes each column.
+
+        Args:
+            x_BLD: What is looked at.
+            group_B: int64, the group of each row.
+            real_BL: bool, columns to route.
+            available_BN: bool, experts that a row may take, at least K of them; None for all.
+        """
+        with torch.autocast(x_BLD.device.type, enabled=False):
+            wide = torch.promote_types(x_BLD.dtype, torch.float32)
+            all_BLGN = functional.linear(x_BLD.to(wide), self.weight.to(wide))
+            all_BLGN = all_BLGN.view(*x_BLD.shape[:2], self.groups, self.num_experts)
+            logits_BLN = all_BLGN[:, :, 0]
+            if self.groups == 2:
+                logits_BLN = torch.where(group_B[:, None, None] == 1, all_BLGN[:, :, 1], logits_BLN)
+            if available_BN is not None:
+                logits_BLN = logits_BLN.masked_fill(~available_BN[:, None], -torch.inf)
+            top_BLK, choice_BLK = logits_BLN.topk(self.top_k)
+            gate_BLK = top_BLK.softmax(-1).masked_fill(~real_BL[..., None], 0)
+            expert_BLK = choice_BLK + (group_B * self.num_experts)[:, None, None]
+            expert_BLK = expert_BLK.masked_fill(~real_BL[..., None], self.groups * self.num_experts)
+            return Routing(expert_BLK, gate_BLK, self._stats(logits_BLN, expert_BLK, group_B, real_BL))
+
+    def _stats(self, logits_BLN: Tensor, expert_BLK: Tensor, group_B: Tensor, real_BL: Tensor) -> RouterStats:
+        norm_BL = logits_BLN.logsumexp(-1)
+        p_BLN = (logits_BLN - norm_BL[..., None]).exp().masked_fill(~real_BL[..., None], 0)
+        member_GB = (torch.arange(self.groups, device=group_B.device)[:, None] == group_B).to(p_BLN.dtype)
+        total = self.groups * self.num_experts
+        ones = torch.ones_like(expert_BLK).flatten()
+        assigned = ones.new_zeros(total + 1).scatter_add_(0, expert_BLK.flatten(), ones)[:total]
+        return RouterStats(
+            self.level,
+            assigned=assigned.view(self.groups, -1).to(p_BLN.dtype),
+            probability=(member_GB[..., None] * p_BLN.sum(1)).sum(1),
+            count=(member_GB * real_BL.sum(1)).sum(1),
+            z=(member_GB * norm_BL.square().masked_fill(~real_BL, 0).sum(1)).sum(1),
+        )

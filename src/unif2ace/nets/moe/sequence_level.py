@@ -1,0 +1,144 @@
+"""The sequence level: experts for whole rows. B rows, L columns, N image columns, D width, E experts of a group.
+
+C stands for the experts of both groups that blend a condition in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from unif2ace.errors import ConfigError
+from unif2ace.nets.moe.base import SequenceLayer
+from unif2ace.nets.moe.router import Router, Routing, group_of
+from unif2ace.types import Condition, Role, RouterStats, TokenSequence
+
+COPY, ZERO, NOISE = "copy", "zero", "noise"
+GEN = (COPY, ZERO, NOISE, COPY)
+"""Experts of the group that generates, as in the paper."""
+
+
+class SequenceLevel(SequenceLayer):
+    r"""Each row's image tokens pass the experts that the row chose (UniF2ace, arXiv 2503.08120; experts after MoE++,
+    arXiv 2410.07348): ``copy`` gives x, ``zero`` gives 0, any other name blends that condition's S in, w x + (1 - w) S
+    with (w, 1 - w) the softmax of a pair that is trained.
+
+    All of them are affine in x, so the gated sum is :math:`a x + \sum_m c_m S_m`, with one a and one c_m a row: no
+    expert's output is ever made. The result is multiplied by a trained scale.
+
+    The router reads the mean of the image tokens and nothing else, so that no text column depends on a later one
+    through it. A condition that a row lacks cannot be chosen.
+
+    Args:
+        dim: D.
+        gen: Names of the experts that serve generation.
+        und: Those that serve understanding; the shorter list is filled up with copies.
+        top_k: How many of them a row takes; each list needs so many copies and zeros.
+        scale: First value of the scale.
+
+    Raises:
+        ConfigError: If a list has too few experts that every row can take.
+    """
+
+    blend: nn.Parameter | None
+    """float (2 C,), logits of the pairs; None if there is none."""
+
+    def __init__(self, dim: int, gen: Sequence[str], und: Sequence[str], top_k: int = 2, scale: float = 1.0) -> None:
+        super().__init__()
+        size = max(len(gen), len(und))
+        self.names = tuple((*names, *[COPY] * (size - len(names))) for names in (gen, und))
+        for names in self.names:
+            if sum(name in (COPY, ZERO) for name in names) < top_k:
+                raise ConfigError(f"experts {names}: {top_k} must be copy or zero, for rows without any condition")
+        flat = [name for names in self.names for name in names]
+        self.places = {e: name for e, name in enumerate(flat) if name not in (COPY, ZERO)}
+        self.conditions = tuple(dict.fromkeys(self.places.values()))
+        self.router = Router(dim, size, top_k, "sequence")
+        blend = nn.Parameter(torch.zeros(2 * len(self.places)))  # flat, so that weight decay spares it
+        self.register_parameter("blend", blend if self.places else None)
+        self.scale = nn.Parameter(torch.full((1,), float(scale)))
+
+    def reset_parameters(self) -> None:
+        """Makes blends even; the scale is left."""
+        if self.blend is not None:
+            nn.init.zeros_(self.blend)
+
+    def forward(
+        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition]
+    ) -> tuple[Tensor, RouterStats | None]:
+        """What is added, (B, L, D).
+
+        Raises:
+            ConfigError: If a condition's values do not fit the image span.
+        """
+        if sequence.image_start is None or not sequence.num_image_tokens:
+            return self._nothing(x_BLD, conditions), None
+        columns_BN = sequence.image_columns.clamp(0, x_BLD.shape[1] - 1)
+        has_B = (sequence.role.gather(1, columns_BN) == Role.IMAGE).all(1)
+        flat = (columns_BN + torch.arange(len(has_B), device=has_B.device)[:, None] * x_BLD.shape[1]).flatten()
+        x_BND = x_BLD.flatten(0, 1).index_select(0, flat).view(*columns_BN.shape, -1)
+        group_B = group_of(sequence.task)
+        routing = self._route(x_BND, group_B, has_B, conditions)
+        a_B, c = self._coefficients(routing, group_B)
+        y_BND = x_BND * a_B[:, None, None].to(x_BND.dtype)
+        for name, condition in conditions.items():
+            if name in c:
+                y_BND = torch.addcmul(y_BND, c[name][:, None, None].to(y_BND.dtype), _values(condition, name, y_BND))
+        out_BLD = torch.zeros_like(x_BLD).flatten(0, 1).index_add(0, flat, y_BND.flatten(0, 1)).view_as(x_BLD)
+        return out_BLD, routing.stats
+
+    @torch.no_grad()
+    def upcycle_(self) -> None:
+        """Sets the scale to 0: nothing is added until it has learned."""
+        self.scale.zero_()
+
+    def _route(self, x_BND: Tensor, group_B: Tensor, has_B: Tensor, conditions: Mapping[str, Condition]) -> Routing:
+        rows, always = len(x_BND), torch.ones_like(has_B)
+        never = torch.zeros_like(has_B)
+        present = {name: conditions[name].present if name in conditions else never for name in self.conditions}
+        flat = [present[self.places[e]] if e in self.places else always for e in range(2 * len(self.names[0]))]
+        both_B2E = torch.stack(flat, 1).view(rows, 2, -1)
+        available_BE = torch.where(group_B[:, None] == 1, both_B2E[:, 1], both_B2E[:, 0])
+        mean_B1D = x_BND.mean(1, keepdim=True, dtype=torch.promote_types(x_BND.dtype, torch.float32))
+        routing: Routing = self.router(mean_B1D, group_B, has_B[:, None], available_BE)
+        return routing
+
+    def _coefficients(self, routing: Routing, group_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """a, float (B,), and c of each condition, float (B,), both with the scale in them; 0 for rows without image."""
+        gate_BK = routing.gate[:, 0] * self.scale.to(routing.gate.dtype)
+        total = 2 * len(self.names[0])
+        gate_BX = gate_BK.new_zeros(len(gate_BK), total + 1).scatter_add(1, routing.expert[:, 0], gate_BK)
+        blend = self.blend if self.blend is not None else gate_BX.new_zeros(0)
+        blend_C2 = blend.to(gate_BX.dtype).view(len(self.places), 2).softmax(-1)
+        place = {e: n for n, e in enumerate(self.places)}
+        flat = [name for names in self.names for name in names]
+        a_B = gate_BX.new_zeros(len(gate_BX))
+        c: dict[str, Tensor] = {}
+        for e, name in enumerate(flat):
+            if name == COPY:
+                a_B = a_B + gate_BX[:, e]
+            elif name != ZERO:
+                a_B = a_B + gate_BX[:, e] * blend_C2[place[e], 0]
+                c[name] = c.get(name, 0) + gate_BX[:, e] * blend_C2[place[e], 1]
+        return a_B, c
+
+    def _nothing(self, x_BLD: Tensor, conditions: Mapping[str, Condition]) -> Tensor:
+        """Zeros; in training tied to all that would have had a part in it, because DDP waits for its gradients."""
+        zeros = torch.zeros_like(x_BLD)
+        if not torch.is_grad_enabled():
+            return zeros
+        tied = [p.sum() for p in self.parameters()]
+        tied += [_values(condition, "", None).sum() for condition in conditions.values()]
+        return zeros + 0 * torch.stack([t.to(zeros.dtype) for t in tied]).sum()
+
+
+def _values(condition: Condition, name: str, x_BND: Tensor | None) -> Tensor:
+    """Its values, 0 for rows that lack it."""
+    values = torch.where(condition.present[:, None, None], condition.values, 0)
+    if x_BND is None:
+        return values
+    if values.shape[0] != len(x_BND) or values.shape[1] not in (1, x_BND.shape[1]) or values.shape[2] != x_BND.shape[2]:
+        raise ConfigError(f"condition {name}: values {tuple(values.shape)} for an image span {tuple(x_BND.shape)}")
+    return values.to(x_BND.dtype)

@@ -1,0 +1,64 @@
+"""Self-attention with normalised queries and keys, partial rotary positions and a cache.
+
+Letters: B rows, L new columns, P columns of the cache, D width, H heads of width d.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from unif2ace.nets.unified.cache import Cache
+from unif2ace.nets.unified.kernels import Kernel, Mask, attend
+from unif2ace.nets.unified.rotary import rotate
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What attention needs beside the stream.
+
+    Attributes:
+        tables: Cosines and sines of the rotary positions.
+        mask: Who may look at whom.
+        kernel: How attention is computed; not ``auto``.
+        layer: Place of the layer among its kind.
+        cache: Where the keys and values of columns before these are, and where those of these go.
+    """
+
+    tables: tuple[Tensor, Tensor]
+    mask: Mask
+    kernel: Kernel
+    layer: int
+    cache: Cache | None = None
+
+
+class Attention(nn.Module):
+    """Multi-head attention.
+
+    Args:
+        dim: D.
+        heads: H; they divide the width.
+        qk_norm: Whether a LayerNorm over each head goes before the rotation of queries and keys.
+        eps: Of these LayerNorms.
+    """
+
+    def __init__(self, dim: int, heads: int, qk_norm: bool = True, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+        self.q_norm = nn.LayerNorm(dim // heads, eps) if qk_norm else nn.Identity()
+        self.k_norm = nn.LayerNorm(dim // heads, eps) if qk_norm else nn.Identity()
+
+    def forward(self, x_BLD: Tensor, view: View) -> Tensor:
+        """What the columns found, (B, L, D)."""
+        rows, length, width = x_BLD.shape
+        qkv_BLD = self.qkv(x_BLD)
+        q, k, v = (t.view(rows, length, self.heads, -1).transpose(1, 2) for t in qkv_BLD.chunk(3, -1))
+        q, k = (rotate(norm(t), view.tables).to(v.dtype) for norm, t in ((self.q_norm, q), (self.k_norm, k)))
+        if view.cache is not None:
+            k, v = view.cache.append(view.layer, k, v)
+        y_BHLd = attend(q, k, v, view.mask, view.kernel)
+        out: Tensor = self.out(y_BHLd.transpose(1, 2).reshape(rows, length, width))
+        return out

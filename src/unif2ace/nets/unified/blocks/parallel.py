@@ -1,0 +1,28 @@
+"""Attention and token-level experts side by side, as in Phi-1.5 (arXiv 2309.05463) and so in Show-o."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from unif2ace.nets.unified.attention import View
+from unif2ace.nets.unified.blocks.base import Block, known
+from unif2ace.types import Condition, RouterStats, TokenSequence
+
+
+class ParallelBlock(Block):
+    """One LayerNorm for attention and token-level experts, whose outputs are added; the sequence level follows.
+
+    Weights of a dense Show-o fit it, and experts that start with no effect leave its function as it was.
+    """
+
+    def forward(
+        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition], view: View
+    ) -> tuple[Tensor, tuple[RouterStats, ...]]:
+        """See `Block`."""
+        y_BLD = self.attention_norm(x_BLD)
+        tokens_BLD, token_stats = self.token(y_BLD, sequence)
+        x_BLD = x_BLD + self.attention(y_BLD, view) + tokens_BLD
+        x_BLD, sequence_stats = self._sequence_level(x_BLD, sequence, conditions)
+        return x_BLD, known(token_stats, sequence_stats)

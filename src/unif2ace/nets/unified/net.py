@@ -1,0 +1,230 @@
+"""The transformer that reads and writes text and image tokens (UniF²ace, arXiv 2503.08120; Show-o, arXiv 2408.12528).
+
+Letters: B rows, L columns, P columns at which logits are read, D width, V ids of a slice of the vocabulary, N image
+tokens, F numbers of a condition's vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from unif2ace.errors import ConfigError
+from unif2ace.nets.conditions.resampler import Resampler
+from unif2ace.nets.moe.base import MoE
+from unif2ace.nets.unified.attention import Attention, View
+from unif2ace.nets.unified.blocks.base import Block
+from unif2ace.nets.unified.cache import Cache
+from unif2ace.nets.unified.head import sliced_logits
+from unif2ace.nets.unified.kernels import Kernel, Mask, fastest
+from unif2ace.nets.unified.noise_level import NoiseLevel
+from unif2ace.nets.unified.rotary import rotary_tables
+from unif2ace.sequence.vocabulary import Slice, Vocabulary
+from unif2ace.types import Condition, RouterStats, TokenSequence
+
+NOISE = "noise"
+"""Name of the condition that the network makes itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What the transformer computes.
+
+    Attributes:
+        values: float (B, L, D), after the last LayerNorm.
+        routers: Of each layer and level, the lowest layer first.
+    """
+
+    values: Tensor
+    routers: tuple[RouterStats, ...]
+
+
+class Head(nn.Linear):
+    """Hidden states to logits: a row for each id."""
+
+    weight_kind = "table"  # see `unif2ace.modules.base.parameter_groups`
+
+
+class UnifiedNet(nn.Module):
+    """A decoder over one vocabulary of text and image tokens.
+
+    Args:
+        text_size: Ids of the text tokenizer.
+        codebook_size: Codes of the image tokenizer.
+        bos_id: Text id that starts a text.
+        eos_id: Text id that ends it.
+        num_image_tokens: N.
+        block: Makes a block: `ParallelBlock` or `PaperBlock`.
+        moe: Makes the experts of each block.
+        dim: D.
+        depth: Blocks.
+        heads: Of the attention; they divide `dim`.
+        conditions: Of each condition from outside, the numbers of its vectors, F.
+        rotary_fraction: Share of each head that the rotary embedding turns.
+        rotary_theta: Base of its frequencies.
+        qk_norm: Whether queries and keys are normalised.
+        eps: Of the LayerNorms.
+        tie: Whether the head's weight is the embedding.
+        attention: How attention is computed, see `unif2ace.nets.unified.kernels`.
+        checkpoint: Whether blocks are computed again in the backward pass: less memory, a third more work.
+
+    Raises:
+        ConfigError: If sizes do not fit each other, or attention cannot be computed so.
+    """
+
+    def __init__(  # noqa: PLR0913 - one argument a knob
+        self,
+        text_size: int,
+        codebook_size: int,
+        bos_id: int,
+        eos_id: int,
+        num_image_tokens: int,
+        block: Callable[..., Block],
+        moe: MoE,
+        *,
+        dim: int = 256,
+        depth: int = 6,
+        heads: int = 8,
+        conditions: Mapping[str, int] | None = None,
+        rotary_fraction: float = 0.5,
+        rotary_theta: float = 10000.0,
+        qk_norm: bool = True,
+        eps: float = 1e-5,
+        tie: bool = False,
+        attention: Kernel = "auto",
+        checkpoint: bool = False,
+    ) -> None:
+        super().__init__()
+        if attention not in get_args(Kernel):
+            raise ConfigError(f"net.attention={attention!r}: take one of {', '.join(get_args(Kernel))}")
+        self.vocabulary = Vocabulary(text_size, codebook_size, bos_id, eos_id)
+        self.num_image_tokens, self.checkpoint, self.kernel = num_image_tokens, checkpoint, attention
+        self.rotated, self.rotary_theta = _rotated(dim, heads, rotary_fraction), rotary_theta
+        conditions = dict(conditions or {})
+        self.embedding = nn.Embedding(self.vocabulary.size, dim)
+        self.blocks = nn.ModuleList()
+        for _ in range(depth):
+            attends = Attention(dim, heads, qk_norm, eps)
+            token, sequence = moe.token_layer(dim), moe.sequence_layer(dim, list(conditions))
+            self.blocks.append(block(dim=dim, attention=attends, token=token, sequence=sequence, eps=eps))
+        self.norm = nn.LayerNorm(dim, eps)
+        self.head = Head(dim, self.vocabulary.size)
+        self._initialise()
+        if tie:
+            self.head.weight = self.embedding.weight
+        wanted = self._wanted([NOISE, *conditions])
+        self.noise_level = NoiseLevel(dim) if NOISE in wanted else None
+        self.resamplers = nn.ModuleDict(
+            {n: Resampler(f, dim, num_image_tokens) for n, f in conditions.items() if n in wanted}
+        )
+        self._widths = conditions
+
+    def _blocks(self) -> list[Block]:
+        return [b for b in self.blocks if isinstance(b, Block)]
+
+    def _wanted(self, names: Sequence[str]) -> set[str]:
+        """The conditions that some sequence layer reads: data-parallel training has no use for idle parameters."""
+        layers = [b.sequence for b in self._blocks() if b.sequence is not None]
+        return {n for layer in layers for n in getattr(layer, "conditions", names)} & set(names)
+
+    @torch.no_grad()
+    def _initialise(self, std: float = 0.02) -> None:
+        """Weights of embedding, head and attention from N(0, std^2), as Phi's; biases 0. Experts know their own."""
+        linears = [self.head, *(part for b in self._blocks() for part in (b.attention.qkv, b.attention.out))]
+        for linear in linears:
+            nn.init.normal_(linear.weight, std=std)
+            nn.init.zeros_(linear.bias)
+        nn.init.normal_(self.embedding.weight, std=std)
+
+    def forward(
+        self,
+        sequence: TokenSequence,
+        conditions: Mapping[str, Condition] | None = None,
+        cache: Cache | None = None,
+    ) -> Hidden:
+        """Hidden states of the columns; logits are made of them where they are read.
+
+        Args:
+            sequence: Whole rows, or the columns behind those in the cache.
+            conditions: What is known of the rows' pictures, by name, values (B, M, F); missing ones are not present.
+            cache: Of the columns before these; theirs are appended to it.
+        """
+        x_BLD = self.embedding(sequence.ids)
+        tables = rotary_tables(sequence.position, self.rotated, self.rotary_theta, self.head.weight.dtype)
+        spread = self._conditions(sequence, conditions or {}, cache)
+        kernel = self._kernel(x_BLD.device.type)
+        mask, routers = Mask(sequence.attention), list[RouterStats]()
+        for layer, block in enumerate(self.blocks):
+            view = View(tables, mask, kernel, layer, cache)
+            x_BLD, stats = self._run(block, x_BLD, sequence, spread, view)
+            routers += stats
+        if cache is not None:
+            cache.advance(sequence.ids.shape[1])
+        return Hidden(self.norm(x_BLD), tuple(routers))
+
+    def _kernel(self, device: str) -> Kernel:
+        if self.kernel != "auto":
+            return self.kernel
+        autocast = torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if autocast else self.head.weight.dtype
+        if torch.compiler.is_compiling():  # the probe cannot be compiled
+            return "math" if device == "cpu" and dtype.itemsize < 4 else "sdpa"
+        return fastest(device, dtype, torch.is_grad_enabled())
+
+    def _run(self, block: nn.Module, *inputs: Any) -> tuple[Tensor, tuple[RouterStats, ...]]:
+        if self.checkpoint and self.training and torch.is_grad_enabled():
+            again: tuple[Tensor, tuple[RouterStats, ...]] = checkpoint(
+                block, *inputs, use_reentrant=False, preserve_rng_state=False
+            )
+            return again
+        out: tuple[Tensor, tuple[RouterStats, ...]] = block(*inputs)
+        return out
+
+    def _conditions(
+        self, sequence: TokenSequence, given: Mapping[str, Condition], cache: Cache | None
+    ) -> dict[str, Condition]:
+        """All conditions, spread over the image span. Every rank makes each of them in every step, whatever its rows:
+        ranks that shard the network wait for each other's calls.
+        """
+        if unknown := given.keys() - self._widths.keys():
+            raise ConfigError(f"conditions {sorted(unknown)}: the network was built for {sorted(self._widths)}")
+        if cache is not None and sequence.image_start is None:
+            return {}
+        rows, device = len(sequence.ids), sequence.ids.device
+        found: dict[str, Condition] = {}
+        if self.noise_level is not None:
+            visible_B = torch.ones(rows, device=device) if sequence.visible is None else sequence.visible
+            found[NOISE] = self.noise_level(visible_B)
+        for name, resampler in self.resamplers.items():
+            condition = given.get(name)
+            if condition is None:
+                nothing_BMF = torch.zeros(rows, 1, self._widths[name], device=device)
+                condition = Condition(nothing_BMF, torch.zeros(rows, dtype=torch.bool, device=device))
+            found[name] = resampler(condition)
+        return found
+
+    def logits(self, hidden_PD: Tensor, part: Slice) -> Tensor:
+        """Logits over a slice of the vocabulary, float32 (P, V)."""
+        return self.logits_of([(hidden_PD, part)])[0]
+
+    def logits_of(self, parts: Sequence[tuple[Tensor, Slice]]) -> tuple[Tensor, ...]:
+        """Logits over several slices, float32 (P, V) each; one gradient of the head's weight serves all of them."""
+        spans = [(hidden_PD, self.vocabulary.bounds(part)) for hidden_PD, part in parts]
+        return sliced_logits(self.head.weight, self.head.bias, spans)
+
+
+def _rotated(dim: int, heads: int, fraction: float) -> int:
+    if heads < 1 or dim % heads:
+        raise ConfigError(f"net.heads={heads}: they must divide net.dim={dim}")
+    rotated = int(fraction * (dim // heads))
+    if rotated % 2 or not 0 <= fraction <= 1:
+        raise ConfigError(
+            f"net.rotary_fraction={fraction} turns {rotated} of the {dim // heads} numbers of a head: "
+            "it must be in [0, 1] and give an even number"
+        )
+    return rotated

@@ -1,0 +1,33 @@
+"""Rotary position embedding of a part of each head (RoFormer, arXiv 2104.09864, equation 34; the part as in Phi).
+
+Letters: B rows, H heads, L columns, d width of a head, r numbers of it that are rotated. Number i turns with number
+i + r / 2 by the angle position * theta ** (-2 i / r).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def rotary_tables(position_BL: Tensor, rotated: int, theta: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the angles, (B, 1, L, r / 2) each, at least in float32.
+
+    Args:
+        position_BL: int64.
+        rotated: r, even.
+        theta: Base of the frequencies.
+        dtype: Of the network; float64 gives tables in float64.
+    """
+    dtype = torch.float64 if dtype == torch.float64 else torch.float32
+    exponent = torch.arange(0, rotated, 2, device=position_BL.device, dtype=dtype) / rotated
+    angle_BLr = position_BL[:, None, :, None].to(dtype) * theta**-exponent
+    return angle_BLr.cos(), angle_BLr.sin()
+
+
+def rotate(x_BHLd: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
+    """The heads with their first r numbers turned, in the tables' precision."""
+    cos, sin = tables
+    half = cos.shape[-1]
+    first, second, rest = torch.split(x_BHLd, [half, half, x_BHLd.shape[-1] - 2 * half], -1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin, rest], -1)

@@ -1,0 +1,149 @@
+"""Weights of Show-o (arXiv 2408.12528) to and from a dense `UnifiedNet` with parallel blocks.
+
+The order of the vocabulary is the same in both, so its rows keep their places; see `unif2ace.sequence.vocabulary`.
+Letters: D width, d of a head, V ids.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unif2ace.errors import DataError
+from unif2ace.sequence.vocabulary import SPECIAL
+
+_OUTER = {
+    "embedding": "showo.model.embed_tokens",
+    "norm": "showo.model.final_layernorm",
+    "head": "showo.lm_head",
+}
+_INNER = {
+    "attention_norm": "input_layernorm",
+    "attention.out": "self_attn.dense",
+    "attention.q_norm": "self_attn.q_layernorm",
+    "attention.k_norm": "self_attn.k_layernorm",
+    "token.network.up": "mlp.fc1",
+    "token.network.down": "mlp.fc2",
+}
+_HEADS = tuple(f"self_attn.{x}_proj" for x in "qkv")
+_FUSED = "attention.qkv"
+_LAYER = re.compile(r"showo\.model\.layers\.(\d+)\.")
+_BLOCK = re.compile(r"blocks\.(\d+)\.")
+
+
+@dataclass(frozen=True, slots=True)
+class ShowoSizes:
+    """Arguments of the `UnifiedNet` and the `DenseMoE` that hold a checkpoint.
+
+    Attributes:
+        text_size: Ids of its text tokenizer.
+        codebook_size: Codes of its image tokenizer.
+        dim: Width, D.
+        depth: Blocks.
+        heads: Of the attention.
+        hidden: Hidden numbers of the feed-forward networks.
+    """
+
+    text_size: int
+    codebook_size: int
+    dim: int
+    depth: int
+    heads: int
+    hidden: int
+
+
+def sizes_of(state: Mapping[str, Tensor], codebook_size: int = 8192) -> ShowoSizes:
+    """Sizes of a Show-o.
+
+    Args:
+        state: Its tensors by their official names.
+        codebook_size: Codes of its image tokenizer, which its weights do not tell.
+
+    Raises:
+        DataError: If these are no weights of Show-o.
+    """
+    try:
+        size, dim = state["showo.model.embed_tokens.weight"].shape
+        layer = "showo.model.layers.0."
+        heads = dim // len(state[f"{layer}self_attn.q_layernorm.weight"])
+        hidden = len(state[f"{layer}mlp.fc1.weight"])
+    except KeyError as error:
+        raise DataError(
+            f"no weights of Show-o: {error} is missing; give its model's state, not its tokenizer's"
+        ) from None
+    text_size = size - codebook_size - len(SPECIAL) - 1
+    if text_size < 1:
+        raise DataError(f"a vocabulary of {size} ids has no room for {codebook_size} codes: set codebook_size")
+    return ShowoSizes(text_size, codebook_size, dim, _depth(state, _LAYER), heads, hidden)
+
+
+def from_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state of a dense `UnifiedNet` with parallel blocks.
+
+    Args:
+        state: All tensors of a Show-o by their official names.
+
+    Raises:
+        DataError: If one is missing or unknown.
+    """
+    depth = _depth(state, _LAYER)
+    _check(state, _official(depth), "Show-o")
+    made = {ours: state[theirs] for ours, theirs in _pairs(depth)}
+    for layer in range(depth):
+        for kind in ("weight", "bias"):
+            parts = [state[f"showo.model.layers.{layer}.{name}.{kind}"] for name in _HEADS]
+            made[f"blocks.{layer}.{_FUSED}.{kind}"] = torch.cat(parts)
+    return made
+
+
+def to_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state of a Show-o by its official names.
+
+    Args:
+        state: Of a dense `UnifiedNet` with parallel blocks, normalised queries and keys, and a head of its own.
+
+    Raises:
+        DataError: If a tensor is missing, or one has no place in a Show-o, as those of experts.
+    """
+    depth = _depth(state, _BLOCK)
+    fused = {f"blocks.{i}.{_FUSED}.{kind}" for i in range(depth) for kind in ("weight", "bias")}
+    _check(state, {ours for ours, _ in _pairs(depth)} | fused, "a dense network with parallel blocks")
+    made = {theirs: state[ours] for ours, theirs in _pairs(depth)}
+    for layer in range(depth):
+        for kind in ("weight", "bias"):
+            parts = state[f"blocks.{layer}.{_FUSED}.{kind}"].chunk(3)
+            for name, part in zip(_HEADS, parts, strict=True):
+                made[f"showo.model.layers.{layer}.{name}.{kind}"] = part.clone()
+    return made
+
+
+def _pairs(depth: int) -> Iterator[tuple[str, str]]:
+    """Our name and theirs of every tensor that is the same in both."""
+    for ours, theirs in _OUTER.items():
+        for kind in ("weight", "bias") if ours != "embedding" else ("weight",):
+            yield f"{ours}.{kind}", f"{theirs}.{kind}"
+    for layer in range(depth):
+        for ours, theirs in _INNER.items():
+            for kind in ("weight", "bias"):
+                yield f"blocks.{layer}.{ours}.{kind}", f"showo.model.layers.{layer}.{theirs}.{kind}"
+
+
+def _official(depth: int) -> set[str]:
+    heads = {f"showo.model.layers.{i}.{n}.{kind}" for i in range(depth) for n in _HEADS for kind in ("weight", "bias")}
+    return {theirs for _, theirs in _pairs(depth)} | heads
+
+
+def _depth(state: Mapping[str, Tensor], pattern: re.Pattern[str]) -> int:
+    return 1 + max((int(found[1]) for name in state if (found := pattern.match(name))), default=-1)
+
+
+def _check(state: Mapping[str, Tensor], wanted: set[str], what: str) -> None:
+    if unknown := sorted(state.keys() - wanted):
+        hint = " (the variant with CLIP features is not supported)" if unknown[0].startswith("mm_projector") else ""
+        raise DataError(f"{unknown[0]!r} and {len(unknown) - 1} more have no place in {what}{hint}")
+    if missing := sorted(wanted - state.keys()):
+        raise DataError(f"{what} needs {missing[0]!r} and {len(missing) - 1} more, which are missing")

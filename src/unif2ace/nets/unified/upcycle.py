@@ -1,0 +1,57 @@
+"""Starts a mixture of experts from a trained dense network, without changing what it computes.
+
+Sparse upcycling (arXiv 2212.05055), but the dense feed-forward network becomes the shared expert, and all that is new
+begins with no effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from unif2ace.errors import ConfigError
+from unif2ace.nets.unified.blocks.parallel import ParallelBlock
+from unif2ace.nets.unified.net import UnifiedNet
+
+_DENSE = "token.network."
+"""Where a dense block keeps its feed-forward network."""
+
+
+@torch.no_grad()
+def upcycle_(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> None:
+    """Sets the network's weights so that its logits are those of the dense one.
+
+    Args:
+        net: With parallel blocks and any experts that can start so.
+        dense_state: Of a dense `UnifiedNet` of the same sizes.
+
+    Raises:
+        ConfigError: If the blocks or experts cannot keep the function, or sizes differ.
+    """
+    blocks = list(net.blocks)
+    if not all(isinstance(block, ParallelBlock) for block in blocks):
+        raise ConfigError("only block=parallel keeps the function of a dense network: select it, or train from scratch")
+    own = net.state_dict()
+    kept = {name: value for name, value in dense_state.items() if _DENSE not in name}
+    new = {name: value for name, value in own.items() if not _changes(name)}
+    differ = sorted(
+        n for n in kept.keys() | new.keys() if n not in kept or n not in new or kept[n].shape != new[n].shape
+    )
+    if differ:
+        raise ConfigError(f"{differ[0]!r} and {len(differ) - 1} more differ between the dense network and this one")
+    net.load_state_dict(kept, strict=False)
+    for layer, block in enumerate(blocks):
+        assert isinstance(block, ParallelBlock)
+        prefix = f"blocks.{layer}.{_DENSE}"
+        block.token.upcycle_({k.removeprefix(prefix): v for k, v in dense_state.items() if k.startswith(prefix)})
+        if block.sequence is not None:
+            block.sequence.upcycle_()
+
+
+def _changes(name: str) -> bool:
+    """Whether a tensor belongs to what the dense network has not, or keeps in another form."""
+    place = name.split(".")
+    added = place[0] in ("noise_level", "resamplers")
+    return added or (place[0] == "blocks" and place[2] in ("token", "sequence", "sequence_norm"))

@@ -1,0 +1,69 @@
+"""One vocabulary for text, special tokens and image codes, in Show-o's order (arXiv 2408.12528).
+
+[0, text_size)               text
+text_size + 0 .. 9           pad, soi, eoi, sov, eov, t2i, mmu, t2v, v2v, lvg
+image_offset + c             image code c
+mask_id                      the masked image token, the last id
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from unif2ace.errors import ConfigError
+
+SPECIAL = ("pad", "soi", "eoi", "sov", "eov", "t2i", "mmu", "t2v", "v2v", "lvg")
+"""In the order of their ids, from `text_size` on. Those of videos stand unused, so that Show-o's rows keep their place."""
+
+Slice = Literal["codebook", "text", "full"]
+"""Part of the vocabulary that logits are computed for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Sizes and places of the parts of the vocabulary.
+
+    Attributes:
+        text_size: Ids of the text tokenizer.
+        codebook_size: Codes of the image tokenizer, K.
+        bos_id: Text id that starts a text.
+        eos_id: Text id that ends it; Show-o uses one id for both.
+    """
+
+    text_size: int
+    codebook_size: int
+    bos_id: int
+    eos_id: int
+
+    def __post_init__(self) -> None:
+        if self.text_size < 1 or self.codebook_size < 2:
+            raise ConfigError(f"a vocabulary of {self.text_size} text ids and {self.codebook_size} codes: too few")
+        for name in ("bos_id", "eos_id"):
+            if not 0 <= getattr(self, name) < self.text_size:
+                raise ConfigError(f"{name}={getattr(self, name)}: it must be one of the {self.text_size} text ids")
+
+    def special(self, name: str) -> int:
+        """Id of a special token, by its name in `SPECIAL`."""
+        return self.text_size + SPECIAL.index(name)
+
+    @property
+    def image_offset(self) -> int:
+        """Id of image code 0."""
+        return self.text_size + len(SPECIAL)
+
+    @property
+    def mask_id(self) -> int:
+        """Id of the masked image token."""
+        return self.image_offset + self.codebook_size
+
+    @property
+    def size(self) -> int:
+        """Number of all ids."""
+        return self.mask_id + 1
+
+    def bounds(self, part: Slice) -> tuple[int, int]:
+        """First id of a slice of the vocabulary, and the id after its last."""
+        if part == "codebook":
+            return self.image_offset, self.mask_id
+        return (0, self.text_size) if part == "text" else (0, self.size)

@@ -1,0 +1,106 @@
+"""`unif2ace-evaluate` on a unified model: its scores, written down with what made them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from unif2ace.commands.evaluate import arguments, evaluate
+from unif2ace.engine import compose, face_model, instantiate
+from unif2ace.engine.resolvers import attribute_groups
+from unif2ace.engine.weights import save_weights
+from unif2ace.errors import ConfigError
+
+_spec = importlib.util.spec_from_file_location("scored", Path(__file__).parents[1] / "engine" / "scored_models.py")
+assert _spec is not None
+assert _spec.loader is not None
+scored: Any = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(scored)
+
+CLASSIFIER: dict[str, Any] = {
+    "_target_": "unif2ace.nets.attributes.AttributesNet", "_partial_": True, "groups": attribute_groups(),
+}  # fmt: skip
+
+
+class _Model(scored.Knower):  # type: ignore[misc, name-defined]
+    """Knows the truth, and which sampler it was given."""
+
+    def generate(self, prompts, seeds, *, sampler, guidance):
+        self.used = type(sampler).__name__, guidance
+        return super().generate(prompts, seeds)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The run of a unified model with the judge and the data beside it; what is loaded from it knows all."""
+    for split, count in (("train", 4), ("val", 40)):
+        scored.write_faces(tmp_path / "faces" / split, count)
+    torch.manual_seed(0)
+    judges = [instantiate(CLASSIFIER)() for _ in range(2)]
+    used, _ = (
+        save_weights(tmp_path / f"{name}.safetensors", net, kind="attributes", config=CLASSIFIER)
+        for name, net in zip(("used", "judge"), judges, strict=True)
+    )
+    run = tmp_path / "run"
+    weights = save_weights(run / "weights.safetensors", {"a": torch.ones(1)}, kind="unified", config={})
+    dataset = {"a": {"_target_": "unif2ace.data.datasets.shards.ShardDataset", "folder": str(tmp_path / "faces")}}
+    (run / "config.yaml").write_text(OmegaConf.to_yaml({"dataset": dataset}))
+    model = _Model(tmp_path / "faces" / "val")
+    model.release = SimpleNamespace(unified=weights, companions={"attributes": used})
+    monkeypatch.setattr(face_model, "load", lambda *_, **__: model)
+    monkeypatch.setenv("UNIF2ACE_ROOT", str(tmp_path))
+    run.joinpath("model.txt").write_text("")
+    return run
+
+
+def _evaluate(run: Path, *words: str) -> dict[str, float | None]:
+    small = ["scores.samples=40", "scores.questions=100", "scores.diverse=4", "scores.seeds=2", "scores.at_least=2"]
+    return evaluate(compose("evaluate", arguments([str(run), "device=cpu", *small, *words])))
+
+
+def test_scores_are_printed_and_written_with_judge_split_and_intervals(run: Path, capsys: pytest.CaptureFixture[str]):
+    judge = run.parent / "judge.safetensors"
+    values = _evaluate(run, f"judge={judge}", "sampler=ancestral", "guidance=3")
+    assert values["answers"] == pytest.approx(1)
+    assert values["captions"] == pytest.approx(1)
+    assert face_model.load("").used == ("AncestralSampler", 3)
+    out = run / "evaluation"
+    assert {"evaluation.json", "generated.png", "understood.png", "scores.png"} <= {p.name for p in out.iterdir()}
+    written = json.loads((out / "evaluation.json").read_text())
+    assert written["values"] == values
+    assert (written["split"], written["pictures"], written["weights"]["kind"]) == ("val", 40, "unified")
+    assert len(written["judge"]["fingerprint"]) == 64
+    assert written["sampler"]["steps"] == 128
+    assert written["options"]["samples"] == 40
+    assert set(written["questions"]) == {"yes_no", "which", "what", "count"}
+    assert written["attributes"]["smile"]["stated"] >= 2
+    low, high = written["intervals"]["caption_f1"]
+    assert low <= values["caption_f1"] <= high
+    assert str(run.parent) not in (out / "evaluation.json").read_text()
+    said = capsys.readouterr().out
+    for text in ("unified", "agreement", "answers_yes_no", "caption_false", "how many", "shuffled", "40 pictures of"):
+        assert text in said
+
+
+def test_the_judge_must_be_given_and_not_be_part_of_the_model(run: Path):
+    with pytest.raises(ConfigError, match=r"judge=\.\.\. must be given"):
+        _evaluate(run)
+    used = run.parent / "used.safetensors"
+    with pytest.raises(ConfigError, match="the model itself uses"):
+        _evaluate(run, f"judge={used}")
+    assert _evaluate(run, f"judge={used}", "same_judge=true")["answers"] == pytest.approx(1)
+
+
+def test_the_kind_is_known_of_a_run_a_release_and_the_built_in_model(run: Path, tmp_path: Path):
+    assert arguments([str(run)])[-1] == "kind=unified"
+    assert arguments(["builtin"]) == ["ckpt=builtin", "kind=unified"]
+    release = tmp_path / "release"
+    save_weights(release / "unified.safetensors", {"a": torch.ones(1)}, kind="unified", config={})
+    assert arguments([str(release)])[-1] == "kind=unified"

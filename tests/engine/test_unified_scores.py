@@ -1,0 +1,155 @@
+"""Scores of models that are known to be perfect, blind or constant; the same again for the same seed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from scored_models import JUDGE, Constant, Knower, write_faces
+
+from unif2ace.data.shards import ShardReader
+from unif2ace.engine.instantiate import instantiate
+from unif2ace.engine.judging import load_judge
+from unif2ace.engine.unified_material import gather, others
+from unif2ace.engine.unified_scores import ScoreOptions, UnifiedScores, score
+from unif2ace.engine.unified_sheets import draw_sheets
+from unif2ace.engine.unified_values import attribute_rows, tables
+from unif2ace.engine.weights import read_weights, save_weights
+from unif2ace.errors import ConfigError
+
+FACES = 150
+HOW = ScoreOptions(samples=FACES, questions=700, diverse=8, seeds=3, resamples=200)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_faces(tmp_path_factory.mktemp("scored") / "val", FACES).parent
+
+
+@pytest.fixture(scope="module")
+def perfect(folder: Path) -> UnifiedScores:
+    return score(Knower(folder / "val"), JUDGE, folder, HOW)
+
+
+def test_who_knows_all_scores_one(perfect: UnifiedScores):
+    values = perfect.values
+    for name in (
+        "agreement",
+        "answers",
+        "answers_yes_no",
+        "answers_what",
+        "answers_which",
+        "answers_count",
+        "captions",
+    ):
+        assert values[name] == pytest.approx(1), name
+    assert values["agreement_raw"] == values["agreement_ceiling"] == values["agreement_reconstructed"] < 0.96
+    assert values["caption_precision"] == 1
+    assert values["caption_false"] == values["caption_unparsed"] == values["caption_unverifiable"] == 0
+    assert values["caption_f1"] == values["caption_f1_reference"]
+    assert values["diversity_pixels"] == values["diversity_features"] == 0
+    assert all(one.right for one in perfect.answered)
+    assert {one.question.kind for one in perfect.answered} == {"yes_no", "what", "which", "count"}
+
+
+def test_who_knows_half_scores_half_and_who_knows_nothing_scores_about_zero(folder: Path):
+    half, none = (score(Knower(folder / "val", knows), JUDGE, folder, HOW).values for knows in (0.5, 0.0))
+    for name in ("agreement", "answers", "captions"):
+        assert half[name] == pytest.approx(0.5, abs=0.13), name
+        assert none[name] == pytest.approx(0, abs=0.13), name
+    assert none["diversity_pixels"] == pytest.approx(1, abs=0.1)
+    assert none["caption_false"] > 2 * half["caption_false"] * 0.8 > 0
+    assert none["caption_false_share"] > 0.3
+
+
+def test_the_average_face_and_constant_words_score_zero_or_less(folder: Path):
+    for answer in ("Yes.", "No.", "Brown.", "Two."):
+        found = score(Constant(folder / "val", answer), JUDGE, folder, HOW)
+        assert found.values["agreement"] == pytest.approx(0, abs=1e-9)
+        assert found.values["answers"] <= 1e-9
+        if answer in ("Yes.", "No."):
+            assert found.values["answers_yes_no"] == pytest.approx(0, abs=1e-9)
+    assert found.values["captions"] == pytest.approx(0, abs=0.02)
+    assert math.isnan(found.values["diversity_pixels"])
+    assert found.values["caption_unparsed"] == 0.5
+    assert found.values["caption_distinct_1"] < 0.02
+
+
+def test_the_same_seed_gives_the_same_scores_and_another_one_other_material(folder: Path):
+    how = replace(HOW, samples=40, questions=60)
+    first, again = (score(Knower(folder / "val", 0.7), JUDGE, folder, how) for _ in range(2))
+    assert first.values == again.values
+    assert first.rows == again.rows
+    other = score(Knower(folder / "val", 0.7), JUDGE, folder, replace(how, seed=1))
+    assert other.material.keys != first.material.keys
+    batched = score(Knower(folder / "val"), JUDGE, folder, replace(how, batch_size=7))
+    assert batched.values == score(Knower(folder / "val"), JUDGE, folder, how).values
+
+
+def test_every_value_says_what_it_was_measured_with(perfect: UnifiedScores):
+    beside = {name: text for texts in perfect.described.values() for name, text in texts.items()}
+    assert beside.keys() <= perfect.values.keys()
+    assert JUDGE.fingerprint[:12] in beside["agreement"]
+    assert f"{FACES} captions of val" in beside["agreement"]
+    assert f"questions on {FACES} faces of val" in beside["answers"]
+    assert f"{FACES} faces of val" in beside["captions"]
+    assert [value.split()[0] for _, value, _ in perfect.rows] == ["1.000"] * 3
+    shown = tables(perfect)
+    assert shown["attributes"].row_count == len(attribute_rows(perfect)) == int(perfect.agreement.measured.sum()) > 15
+    assert shown["questions"].row_count == 5
+
+
+def test_sheets_show_faces_text_and_bars(perfect: UnifiedScores, folder: Path, tmp_path: Path):
+    files = draw_sheets(
+        score(Constant(folder / "val"), JUDGE, folder, replace(HOW, samples=30, questions=40)), tmp_path
+    )
+    assert [file.name for file in files] == ["generated.png", "understood.png", "scores.png"]
+    assert all(min(Image.open(file).size) > 300 for file in files)
+    alone = replace(perfect.options, samples=30, questions=0, diverse=2, seeds=1, at_least=1000)
+    nothing = score(Knower(folder / "val"), JUDGE, folder, alone)  # nothing can be measured, and nothing fails
+    assert math.isnan(nothing.values["agreement"])
+    assert "answers" not in nothing.values
+    draw_sheets(nothing, tmp_path / "nothing")
+    assert len(nothing.rows) == 2
+
+
+def test_material_is_drawn_from_all_readers_and_questions_that_cannot_be_scored_are_counted(folder: Path):
+    readers = [ShardReader(folder / "val")]
+    material = gather(readers, 1000, 100_000)
+    assert len(material) == FACES
+    asked = sum(len(readers[0].decoded(n).metadata.qa) for n in range(FACES))
+    assert len(material.questions) + material.unscored == asked
+    assert material.unscored > 0
+    with pytest.raises(ConfigError, match="at least 2"):
+        gather(readers, 1, 10)
+
+
+@pytest.mark.parametrize("count", [2, 3, 50])
+def test_everybody_gets_another_ones_face(count: int):
+    found = others(count, 0)
+    assert sorted(found) == list(range(count))
+    assert all(place != other for place, other in enumerate(found))
+    assert others(count, 0) == found
+
+
+def test_a_judge_that_the_model_uses_is_refused_in_any_precision(tmp_path: Path):
+    config = {"_target_": "unif2ace.nets.attributes.AttributesNet", "_partial_": True, "groups": ["a"] * 46}
+    torch.manual_seed(0)
+    net, other = instantiate(config)(), instantiate(config)()
+    save = {"kind": "attributes", "config": config}
+    mine = save_weights(tmp_path / "mine.safetensors", net, **save)
+    save_weights(tmp_path / "half.safetensors", net, dtype="float16", **save)
+    save_weights(tmp_path / "other.safetensors", other, **save)
+    used = {"attributes": read_weights(mine.path)}
+    for name in ("mine", "half"):
+        with pytest.raises(ConfigError, match="the model itself uses"):
+            load_judge(tmp_path / f"{name}.safetensors", used)
+    assert load_judge(mine.path, used, same=True, device="cpu").fingerprint == mine.fingerprint
+    judge = load_judge(tmp_path / "other.safetensors", used, device="cpu")
+    assert judge.fingerprint != mine.fingerprint
+    seen, features = judge.sees(torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8), batch_size=2)
+    assert (seen.shape, seen.dtype, len(features)) == ((3, 46), torch.bool, 3)

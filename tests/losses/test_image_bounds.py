@@ -1,0 +1,331 @@
+"""The bounds of image tokens: one number by enumeration, each other's identities, and what every one of them keeps."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from unified_steps import (
+    VOCABULARY,
+    K,
+    N,
+    at_times,
+    image_log_p,
+    logits_of,
+    noised_of,
+    sequence_of,
+    single,
+    step_of,
+    true_nats,
+)
+
+from unif2ace.diffusion.processes.absorbing import AbsorbingProcess
+from unif2ace.diffusion.processes.base import Process
+from unif2ace.diffusion.processes.hybrid import HybridProcess
+from unif2ace.diffusion.processes.uniform import UniformProcess
+from unif2ace.diffusion.schedules.base import Schedule
+from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.schedules.geometric import GeometricSchedule
+from unif2ace.diffusion.schedules.linear import LinearSchedule
+from unif2ace.diffusion.schedules.log_linear import LogLinearSchedule
+from unif2ace.errors import ConfigError
+from unif2ace.losses.base import LossCallback
+from unif2ace.losses.d3diff import D3DiffLoss
+from unif2ace.losses.gidd import GIDDLoss
+from unif2ace.losses.mdlm import MDLMLoss
+from unif2ace.losses.radd import RADDLoss
+from unif2ace.losses.sedd import SEDDLoss
+from unif2ace.types import Noised
+
+ABSORBING = AbsorbingProcess(LinearSchedule())
+UNIFORM = UniformProcess(LinearSchedule())
+HYBRID = HybridProcess(LinearSchedule(), 0.3)
+
+
+def _losses(process: Process) -> list[LossCallback]:
+    if process.name == "absorbing":
+        radd = [RADDLoss(variant=v) for v in ("t", "lambda", "k")]
+        return [MDLMLoss(), SEDDLoss(process), *radd, D3DiffLoss()]
+    return [SEDDLoss(process)] if process.name == "uniform" else [GIDDLoss(process)]
+
+
+ALL = [(p, loss) for p in (ABSORBING, UNIFORM, HYBRID) for loss in _losses(p)]
+NAMES = [f"{p.name}-{loss.name}-{getattr(loss, 'variant', '')}" for p, loss in ALL]
+EVERY = pytest.mark.parametrize(("process", "loss"), ALL, ids=NAMES)
+
+
+def _value(loss: LossCallback, noised: Noised, logits=None, valid=None, answers: int = 0):
+    sequence = sequence_of(noised, answers)
+    logits = logits_of(sequence) if logits is None else logits
+    return loss.compute(step_of([loss], noised, sequence, logits, valid))
+
+
+# one number, whatever estimates it
+
+
+def _all_masks(schedule: Schedule, x0: torch.Tensor, t: torch.Tensor) -> tuple[Noised, torch.Tensor]:
+    """Every mask of one picture at a time, and its probability."""
+    chosen = torch.tensor(list(itertools.product([False, True], repeat=x0.shape[1])))
+    share, masks = schedule.masked(t), chosen.sum(1)
+    chance = share**masks * (1 - share) ** (x0.shape[1] - masks)
+    rows = len(chosen)
+    of = (f(t.expand(rows)) for f in (schedule.alpha, schedule.weight, schedule.sigma))
+    xt = torch.where(chosen, K, x0)
+    return Noised(torch.arange(rows), x0.expand(rows, -1), xt, t.expand(rows), *of), chance
+
+
+def _expectation(loss: LossCallback, schedule: Schedule, nodes: int) -> float:
+    """Mean over times by quadrature and over masks by enumeration; nats per token of one picture of 4 tokens."""
+    x0 = torch.tensor([[3, 0, 10, 3]])
+    places, weights = np.polynomial.legendre.leggauss(nodes)
+    table = torch.randn(2**4, 4, K, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    total = 0.0
+    for t, weight in zip(torch.tensor(places / 2 + 0.5), weights / 2, strict=True):
+        noised, chance = _all_masks(schedule, x0, t)
+        for row in range(len(chance)):
+            one = single(noised, row)
+            sequence = sequence_of(one)
+            logits = torch.zeros(*sequence.ids.shape, VOCABULARY.size, dtype=torch.float64)
+            first, end = VOCABULARY.bounds("codebook")
+            logits[0, sequence.image_columns[0], first:end] = table[row]
+            total += float(weight * chance[row] * loss.compute(step_of([loss], one, sequence, logits)).mean)
+    return total
+
+
+def test_all_estimators_of_masked_diffusion_have_one_expectation():
+    reference = _expectation(MDLMLoss(), LinearSchedule(), 6)
+    absorbing = AbsorbingProcess(LinearSchedule())
+    for loss in [*(RADDLoss(variant=v) for v in ("t", "lambda", "k")), SEDDLoss(absorbing)]:
+        assert _expectation(loss, LinearSchedule(), 6) == pytest.approx(reference, rel=1e-9), loss.name
+    score_only = D3DiffLoss(mask_weight=0, score_weight=1, alpha_scale="none")
+    assert _expectation(score_only, LinearSchedule(), 6) == pytest.approx(4 * reference, rel=1e-9)
+
+
+def test_the_number_of_masks_is_an_estimator_under_other_schedules_too():
+    reference = _expectation(MDLMLoss(), LinearSchedule(), 6)
+    for variant in ("t", "k"):
+        loss = RADDLoss(variant=variant)
+        assert _expectation(loss, CosineMaskgitSchedule(), 24) == pytest.approx(reference, rel=1e-8), variant
+
+
+# identities on one batch
+
+
+def test_objectives_of_one_process_read_the_same_logits():
+    losses = [loss for p, loss in ALL if p is ABSORBING]
+    assert len({reading for loss in losses for reading in loss.reads}) == 1
+
+
+def test_swapping_objectives_gives_the_same_numbers_and_gradients():
+    noised = noised_of(ABSORBING, 6)
+    sequence = sequence_of(noised, answers=2)
+    logits = logits_of(sequence)
+    mdlm, sedd = MDLMLoss(), SEDDLoss(ABSORBING)
+    by_time, by_share = RADDLoss(variant="t"), RADDLoss(variant="lambda")
+    d3diff = D3DiffLoss(mask_weight=0, score_weight=1 / N, alpha_scale="none")
+    losses = [mdlm, sedd, by_time, by_share, d3diff]
+    step = step_of(losses, noised, sequence, logits)
+    assert step.unified is not None
+    assert len(step.unified.logits) == 1
+    values = [loss.compute(step).mean for loss in losses]
+    gradients = [torch.autograd.grad(v, logits, retain_graph=True)[0] for v in values]
+    for value, gradient in zip(values[1:], gradients[1:], strict=True):
+        torch.testing.assert_close(value, values[0], rtol=1e-12, atol=0)
+        torch.testing.assert_close(gradient, gradients[0], rtol=1e-10, atol=1e-14)
+
+
+def test_mdlm_is_its_formula():
+    noised = noised_of(AbsorbingProcess(CosineMaskgitSchedule()), 6)
+    sequence = sequence_of(noised)
+    logits = logits_of(sequence)
+    nats = torch.where(noised.xt == K, true_nats(noised, sequence, logits), 0)
+    expected = (noised.weight * nats.sum(1)).sum() / (6 * N)
+    term = MDLMLoss().compute(step_of([MDLMLoss()], noised, sequence, logits))
+    torch.testing.assert_close(term.mean, expected)
+    assert term.count == 6 * N
+
+
+def test_radd_counts_masks():
+    noised = noised_of(ABSORBING, 6)
+    sequence = sequence_of(noised)
+    logits = logits_of(sequence)
+    masks = (noised.xt == K).sum(1)
+    nats = torch.where(noised.xt == K, true_nats(noised, sequence, logits), 0).sum(1)
+    expected = ((N + 1) / masks.clamp(min=1) * nats).sum() / (6 * N)
+    torch.testing.assert_close(
+        RADDLoss(variant="k").compute(step_of([RADDLoss()], noised, sequence, logits)).mean, expected
+    )
+
+
+def test_gidd_comes_to_mdlm_where_random_codes_vanish():
+    process = HybridProcess(LinearSchedule(), 1e-12)
+    noised = noised_of(process, 8)
+    assert ((noised.xt == K) | (noised.xt == noised.x0)).all(), "no random code was drawn"
+    sequence = sequence_of(noised)
+    logits = logits_of(sequence)
+    losses = [GIDDLoss(process), MDLMLoss()]
+    gidd, mdlm = (loss.compute(step_of(losses, noised, sequence, logits)).mean for loss in losses)
+    torch.testing.assert_close(gidd, mdlm, rtol=1e-4, atol=1e-6)
+    ours, theirs = (torch.autograd.grad(v, logits, retain_graph=True)[0] for v in (gidd, mdlm))
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-6)
+
+
+def test_a_bounded_weight_is_no_bound():
+    noised = noised_of(HYBRID, 6)
+    free, bounded = GIDDLoss(HYBRID), GIDDLoss(HYBRID, max_weight=1.0)
+    assert free.is_bound
+    assert not bounded.is_bound
+    assert _value(bounded, noised).mean < _value(free, noised).mean
+    with pytest.raises(ConfigError, match="max_weight"):
+        GIDDLoss(HYBRID, max_weight=0.0)
+
+
+# what every one of them keeps
+
+
+@EVERY
+def test_it_says_under_which_noise_it_means_what_it_says(process: Process, loss: LossCallback):
+    assert process.name in loss.processes
+    assert process.draw in loss.draws
+    assert loss.draws == {"bernoulli"} or not loss.is_bound
+
+
+@EVERY
+def test_visible_tokens_teach_nothing_where_noise_is_masks(process: Process, loss: LossCallback):
+    noised = noised_of(process, 6)
+    sequence = sequence_of(noised, answers=2)
+    logits = logits_of(sequence)
+    (gradient,) = torch.autograd.grad(loss.compute(step_of([loss], noised, sequence, logits)).mean, logits)
+    first, end = VOCABULARY.bounds("codebook")
+    of_images = gradient[noised.row[:, None], sequence.image_columns[:6]]
+    assert gradient.abs().sum().item() == pytest.approx(of_images[..., first:end].abs().sum().item()), "only codes"
+    taught = of_images.abs().sum(-1) > 0
+    if process is ABSORBING:
+        assert torch.equal(taught, noised.xt == K)
+    else:
+        assert taught.all()
+
+
+@EVERY
+def test_a_row_that_is_all_visible_adds_nothing_but_its_count(process: Process, loss: LossCallback):
+    clean = noised_of(process, 3)
+    clean = replace(clean, xt=clean.x0)
+    sequence = sequence_of(clean)
+    logits = logits_of(sequence)
+    term = loss.compute(step_of([loss], clean, sequence, logits))
+    (gradient,) = torch.autograd.grad(term.mean, logits, allow_unused=True)
+    assert gradient is None or gradient.isfinite().all()
+    if process is ABSORBING:
+        assert term.mean == 0
+        assert gradient is None or not gradient.any()
+
+
+@EVERY
+@pytest.mark.parametrize("autocast", [False, True])
+def test_finite_at_every_time(process: Process, loss: LossCallback, autocast: bool):
+    times = torch.tensor([1e-6, 1e-3, 0.5, 1 - 1e-6, 1.0])
+    noised = noised_of(process, 5)
+    if isinstance(process, HybridProcess):
+        m = process.mixture(times)
+        of = {"alpha": m.alpha, "sigma": m.sigma, "weight": m.sigma * m.alpha / (m.mask + m.uniform)}
+        noised = replace(noised, t=times, **of)
+    else:
+        noised = at_times(noised, process, times)
+    sequence = sequence_of(noised)
+    logits = (
+        logits_of(sequence, sharpness=5.0).detach().to(torch.bfloat16 if autocast else torch.float32).requires_grad_()
+    )
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        term = loss.compute(step_of([loss], noised, sequence, logits))
+    assert term.total.dtype == torch.float32
+    assert term.mean.isfinite()
+    assert term.mean >= 0
+    term.mean.backward()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
+@EVERY
+def test_order_company_and_padding_of_rows_do_not_matter(process: Process, loss: LossCallback):
+    noised = noised_of(process, 6)
+    sequence = sequence_of(noised)
+    logits = logits_of(sequence)
+    whole = loss.compute(step_of([loss], noised, sequence, logits))
+    order = torch.tensor([4, 2, 0, 5, 1, 3])
+    fields = {f: getattr(noised, f)[order] for f in ("x0", "xt", "t", "alpha", "weight", "sigma")}
+    moved = {f: getattr(sequence, f)[order] for f in ("ids", "role", "target", "image_start", "visible")}
+    shuffled = loss.compute(step_of([loss], replace(noised, **fields), replace(sequence, **moved), logits[order]))
+    torch.testing.assert_close(shuffled.mean, whole.mean, rtol=1e-12, atol=0)
+    with_answers = sequence_of(noised, answers=3)  # which pads captions further
+    spread = torch.zeros(*with_answers.ids.shape, VOCABULARY.size, dtype=torch.float64)
+    rows = noised.row[:, None]
+    spread[rows, with_answers.image_columns[:6]] = logits[rows, sequence.image_columns]
+    padded = loss.compute(step_of([loss], noised, with_answers, spread))
+    torch.testing.assert_close(padded.mean, whole.mean, rtol=1e-12, atol=0)
+
+
+@EVERY
+def test_rows_that_are_not_valid_do_not_count(process: Process, loss: LossCallback):
+    noised = noised_of(process, 4)
+    sequence = sequence_of(noised)
+    logits = logits_of(sequence)
+    some = loss.compute(step_of([loss], noised, sequence, logits, [True, False, True, False]))
+    (gradient,) = torch.autograd.grad(some.mean, logits)
+    assert not gradient[[1, 3]].any()
+    assert gradient[[0, 2]].any()
+    kept = torch.tensor([0, 2])
+    fields = {f: getattr(noised, f)[kept] for f in ("x0", "xt", "t", "alpha", "weight", "sigma")}
+    moved = {f: getattr(sequence, f)[kept] for f in ("ids", "role", "task", "target", "image_start", "visible")}
+    only = Noised(torch.arange(2), **fields)
+    alone = loss.compute(step_of([loss], only, replace(sequence, **moved), logits[kept]))
+    torch.testing.assert_close(some.mean, alone.mean, rtol=1e-12, atol=0)
+
+
+@EVERY
+def test_no_row_that_generates_is_a_zero_tied_to_the_graph(process: Process, loss: LossCallback):
+    sequence = sequence_of(None, answers=2)
+    logits = logits_of(sequence)
+    term = loss.compute(step_of([loss], None, sequence, logits))
+    assert term.mean == 0
+    assert term.count == 0
+    term.mean.backward()
+    assert not logits.grad.any()
+
+
+@EVERY
+def test_micro_batches_add_up_to_the_whole(process: Process, loss: LossCallback):
+    noised = noised_of(process, 4)
+    sequence = sequence_of(noised)
+    logits = logits_of(sequence)
+    valid = [[True, True, False, False], [False, False, True, True]]
+    whole = loss.compute(step_of([loss], noised, sequence, logits))
+    halves = [loss.compute(step_of([loss], noised, sequence, logits, v)) for v in valid]
+    for terms in zip(*((t, *t.also) for t in (whole, *halves)), strict=True):
+        torch.testing.assert_close(terms[0].total, terms[1].total + terms[2].total)
+        assert terms[0].count == terms[1].count + terms[2].count
+
+
+def test_radd_knows_its_variants():
+    with pytest.raises(ConfigError, match="variant"):
+        RADDLoss(variant="m")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("schedule", [GeometricSchedule(), LogLinearSchedule(), CosineMaskgitSchedule()])
+def test_uniform_noise_bounds_by_the_schedule_s_rate(schedule: Schedule):
+    process = UniformProcess(schedule)
+    noised = noised_of(process, 6)
+    sequence = sequence_of(noised)
+    logits = logits_of(sequence)
+    loss = SEDDLoss(process)
+    term = loss.compute(step_of([loss], noised, sequence, logits))
+    p = image_log_p(noised, sequence, logits).exp()
+    alpha = noised.alpha[:, None, None]
+    truth = alpha * torch.nn.functional.one_hot(noised.x0, K) + (1 - alpha) / K
+    model = alpha * p + (1 - alpha) / K
+    at = noised.xt[..., None]
+    ratio, score = truth / truth.gather(-1, at), model / model.gather(-1, at)
+    terms = (score - ratio * score.log() + ratio * (ratio.log() - 1)).scatter(-1, at, 0.0).sum(-1) / K
+    torch.testing.assert_close(term.mean, (noised.sigma[:, None] * terms).mean(), rtol=1e-6, atol=1e-9)

@@ -1,0 +1,104 @@
+"""Steps of a unified model whose network is a table of logits: what losses of image and text tokens read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from unif2ace.diffusion.processes.base import Process
+from unif2ace.losses.base import LossCallback
+from unif2ace.sequence.layout import Layout, stack
+from unif2ace.sequence.vocabulary import Vocabulary
+from unif2ace.types import Batch, Logits, Noised, Reading, StepOutput, Task, TokenSequence, UnifiedStep
+
+VOCABULARY = Vocabulary(text_size=20, codebook_size=11, bos_id=1, eos_id=2)
+K, N = 11, 8
+
+
+def noised_of(process: Process, rows: int, seed: int = 0, tokens: int = N) -> Noised:
+    """Random pictures, corrupted; float64."""
+    g = torch.Generator().manual_seed(seed)
+    x0 = torch.randint(0, K, (rows, tokens), generator=g)
+    uniform = torch.rand(rows, 1 + 2 * tokens, generator=g, dtype=torch.float64)
+    return process.corrupt(torch.arange(rows), x0, uniform, K)
+
+
+def sequence_of(noised: Noised | None, answers: int = 0, seed: int = 0) -> TokenSequence:
+    """Rows that generate, with captions of different lengths, and rows that answer below them."""
+    g = torch.Generator().manual_seed(seed)
+    layout, parts = Layout(VOCABULARY, max_text=12), []
+    if noised is not None:
+        rows = len(noised.x0)
+        caption, length = torch.randint(3, 20, (rows, 6), generator=g), torch.randint(0, 6, (rows,), generator=g)
+        parts.append(layout.text_to_image(caption, length, noised.xt, noised.x0))
+    if answers:
+        text = torch.randint(3, 20, (2, answers, 4), generator=g)
+        length = torch.randint(1, 5, (2, answers), generator=g)
+        tokens = N if noised is None else noised.x0.shape[1]
+        codes = torch.randint(0, K, (answers, tokens), generator=g)
+        parts.append(layout.understanding(codes, text[0], length[0], text[1], length[1]))
+    return parts[0] if len(parts) == 1 else stack(*parts, VOCABULARY)
+
+
+def logits_of(sequence: TokenSequence, seed: int = 0, sharpness: float = 1.0) -> Tensor:
+    """Random logits of every column, float64 (B, L, V), which ask for a gradient."""
+    g = torch.Generator().manual_seed(seed)
+    shape = (*sequence.ids.shape, VOCABULARY.size)
+    return (sharpness * torch.randn(shape, generator=g, dtype=torch.float64)).requires_grad_()
+
+
+def step_of(
+    losses: Iterable[LossCallback],
+    noised: Noised | None,
+    sequence: TokenSequence,
+    logits_BLV: Tensor,
+    valid: list[bool] | None = None,
+) -> StepOutput:
+    """What a module would hand to the losses."""
+    rows = len(sequence.ids)
+    valid_B = torch.tensor(valid if valid is not None else [True] * rows)
+    readings = {part for loss in losses for part in loss.reads if isinstance(part, Reading)}
+    read = {r: _read(r, sequence, logits_BLV) for r in readings}
+    return StepOutput(Batch(sequence.task, torch.arange(rows), valid_B), unified=UnifiedStep(sequence, noised, read))
+
+
+def _read(reading: Reading, sequence: TokenSequence, logits_BLV: Tensor) -> Logits:
+    assert sequence.target is not None
+    row, column = reading.columns(sequence).nonzero(as_tuple=True)
+    first, end = VOCABULARY.bounds(reading.vocabulary)
+    target = sequence.target[row, column]
+    target = torch.where((target >= first) & (target < end), target - first, -100)
+    return Logits(row, column, logits_BLV[row, column, first:end], target)
+
+
+def image_log_p(noised: Noised, sequence: TokenSequence, logits_BLV: Tensor) -> Tensor:
+    """Log-probabilities of the codes at all image tokens, (G, N, K): what a loss should have made of the logits."""
+    first, end = VOCABULARY.bounds("codebook")
+    columns = sequence.image_columns[: len(noised.row)]
+    return logits_BLV[noised.row[:, None], columns, first:end].log_softmax(-1)
+
+
+def true_nats(noised: Noised, sequence: TokenSequence, logits_BLV: Tensor) -> Tensor:
+    """Cross-entropy of the clean codes, (G, N)."""
+    return -image_log_p(noised, sequence, logits_BLV).gather(-1, noised.x0[..., None])[..., 0]
+
+
+def task_rows(sequence: TokenSequence) -> tuple[Tensor, Tensor]:
+    """Which rows generate, and which answer."""
+    generates = sequence.task == Task.TEXT_TO_IMAGE
+    return generates, ~generates
+
+
+def single(noised: Noised, row: int) -> Noised:
+    """One row of some, as a batch of its own."""
+    fields = ("x0", "xt", "t", "alpha", "weight", "sigma")
+    return Noised(torch.arange(1), *(getattr(noised, f)[row : row + 1] for f in fields))
+
+
+def at_times(noised: Noised, process: Process, t: Tensor) -> Noised:
+    """The same corruption, said to be of other times."""
+    s = process.schedule
+    return replace(noised, t=t, alpha=s.alpha(t), weight=s.weight(t), sigma=s.sigma(t))

@@ -1,0 +1,157 @@
+"""The unified module: the same on any number of ranks, with either task alone, and clear about what does not fit."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from unified_run import ANSWER, CODES, GENERATE, TOKENS, Data, batch, module, train, trainer
+
+from unif2ace.diffusion.processes.uniform import UniformProcess
+from unif2ace.diffusion.schedules.linear import LinearSchedule
+from unif2ace.errors import ConfigError
+from unif2ace.losses.ar import ARLoss
+from unif2ace.losses.d3diff import D3DiffLoss
+from unif2ace.losses.mdlm import MDLMLoss
+from unif2ace.modules.base import parameter_groups
+from unif2ace.types import Task
+
+RUN = Path(__file__).with_name("unified_run.py")
+
+
+@pytest.fixture(scope="module")
+def one():
+    return train()
+
+
+def test_two_processes_equal_one(one, tmp_path: Path):
+    out = tmp_path / "weights.pt"
+    command = [sys.executable, str(RUN), str(out), "devices=2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=RUN.parent, timeout=280)
+    assert done.returncode == 0, done.stderr
+    two = torch.load(out)
+    whole = one.state_dict()
+    assert two["state"].keys() == whole.keys()
+    for name, value in whole.items():
+        torch.testing.assert_close(two["state"][name], value, rtol=1e-9, atol=1e-11, msg=lambda m, n=name: f"{n}: {m}")
+    for name in ("val/d3diff", "val/ar", "val/bound"):
+        assert two["found"][name] == pytest.approx(one.found[name], rel=1e-9), name
+
+
+def test_every_parameter_moves(one):
+    fresh = module()
+    fresh.trainer = trainer([ARLoss()])
+    fresh.trainer.datamodule = Data()
+    fresh.configure_model()
+    before = dict(fresh.named_parameters())
+    still = [name for name, value in one.named_parameters() if torch.equal(value, before[name].double())]
+    assert not still
+
+
+@pytest.mark.parametrize(("generate", "answer"), [(GENERATE, 0), (0, ANSWER)])
+def test_either_task_may_be_absent(generate: int, answer: int):
+    trained = train(generate=generate, answer=answer)
+    assert all(math.isfinite(value) for name, value in trained.found.items() if "bound" not in name)
+    assert all(bool(p.isfinite().all()) for p in trained.parameters())
+    assert ("val/bound" in trained.found and math.isfinite(trained.found["val/bound"])) == bool(generate)
+
+
+def stepped(**options):
+    made = module(**options)
+    run = trainer([D3DiffLoss(), ARLoss()])
+    made.trainer = run
+    run.datamodule = Data()
+    made.configure_model()
+    return made.train()
+
+
+def test_rows_keep_their_noise_in_any_batch():
+    made = stepped()
+    whole, own = batch(0), torch.tensor([1, 2, 5])
+    every, some = (made.step_output(b).unified for b in (whole, whole.map(lambda x: x[own])))
+    torch.testing.assert_close(every.noised.xt[[1, 2]], some.noised.xt)
+    assert every.noised.row.tolist() == [0, 1, 2, 3]
+    assert (every.noised.xt == CODES).any()
+
+
+def test_rows_that_are_not_valid_add_nothing():
+    made = stepped(guidance_dropout=0.0, condition_dropout=0.0)
+    given = batch(0)
+    other = replace(given, prompt=given.prompt.where(given.valid[:, None], 3))
+    losses = [D3DiffLoss(), ARLoss()]
+    for loss in losses:
+        first, second = (loss.compute(made.step_output(b)) for b in (given, other))
+        torch.testing.assert_close(first.mean, second.mean)
+        assert first.count > 0
+
+
+def test_left_out_captions_leave_nothing_of_them():
+    made = stepped(guidance_dropout=1.0)
+    given = batch(0)
+    sequence = made.step_output(given).unified.sequence
+    generates = sequence.task == Task.TEXT_TO_IMAGE
+    before_image = sequence.ids[generates][:, : -TOKENS - 2]
+    eos, t2i, pad = 1, made.unified.vocabulary.special("t2i"), made.unified.vocabulary.special("pad")
+    assert set(before_image.flatten().tolist()) <= {eos, t2i, pad}
+    made.eval()
+    kept = made.step_output(given).unified.sequence
+    assert kept.ids.shape[1] >= sequence.ids.shape[1]
+    assert set(kept.ids[generates][:, : -TOKENS - 2].flatten().tolist()) - {eos, t2i, pad}
+
+
+def test_conditions_are_told_to_rows_that_answer_only():
+    made = stepped(condition_dropout=0.0)
+    given = batch(0)
+    found = made._conditions(given, torch.zeros(len(given), dtype=torch.bool))["colour"]
+    assert found.present.tolist() == [False] * GENERATE + [True] * ANSWER
+    torch.testing.assert_close(found.values[-1, 0], given.image[-1].double().mean((1, 2)) / 255)
+
+
+def test_the_bound_of_a_network_that_knows_nothing_is_the_logarithm_of_the_codes():
+    made = stepped().eval()
+    with torch.no_grad():
+        made.unified.head.weight.zero_()
+        made.unified.head.bias.zero_()
+    found = []
+    for step in range(60):
+        given = batch(step)
+        found.append(made._bound(given, made.step_output(given).unified.noised))
+    assert torch.cat(found).mean().item() == pytest.approx(math.log(CODES), rel=0.1)
+
+
+def test_a_loss_under_the_wrong_corruption_is_named():
+    linear = LinearSchedule()
+    with pytest.raises(ConfigError, match=r"loss 'mdlm' needs process=absorbing"):
+        trainer([MDLMLoss()]).fit(module(process=UniformProcess(linear)), datamodule=Data())
+    process = module().process
+    process.draw = "exact"
+    with pytest.raises(ConfigError, match=r"process\.draw=bernoulli"):
+        trainer([MDLMLoss()]).fit(module(process=process), datamodule=Data())
+
+
+def test_batches_of_another_task_are_refused():
+    made = stepped()
+    given = batch(0)
+    with pytest.raises(ConfigError, match="view="):
+        made.step_output(replace(given, task=torch.zeros_like(given.task)))
+    with pytest.raises(ConfigError, match=r"data\.read=pictures"):
+        made.codes(replace(given, image=None, image_ids=None))
+
+
+def test_optimisers_are_told_which_weights_are_tables_and_which_are_stacks():
+    made = stepped()
+    groups = parameter_groups(made.unified)
+    names = {id(p): n for n, p in made.unified.named_parameters()}
+    by_kind = {
+        "stack": [names[id(p)] for g in groups if g.get("stacked") for p in g["params"]],
+        "table": [names[id(p)] for g in groups if g.get("orthogonal") is False for p in g["params"]],
+    }
+    assert sorted({n.rsplit(".", 1)[-1] for n in by_kind["stack"]}) == ["weight_in", "weight_out"]
+    matrices = {n for n in by_kind["table"] if dict(made.unified.named_parameters())[n].ndim > 1}
+    assert {"embedding.weight", "head.weight", "blocks.0.token.routed.router.weight"} <= matrices
+    assert sum(len(g["params"]) for g in groups) == len(names)
