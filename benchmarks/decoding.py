@@ -30,7 +30,7 @@ from unif2ace.sequence.layout import Layout
 from unif2ace.types import Role, TokenSequence
 
 COMMAND = "python -m benchmarks decoding"
-ROUNDS = 1
+ROUNDS = 3
 TEXT, CODES, IMAGE, EOS = 50295, 8192, 256, 50256
 NEW, PROMPT = 100, 280
 STEPS, GUIDANCE = 18, 5.0

@@ -68,7 +68,7 @@ def test_a_file_is_named_like_the_module_of_its_target(file: Path):
             assert target.split(".")[-2] == file.stem, f"{file.name} builds {target}"
 
 
-@pytest.mark.parametrize("group", ["dataset", "view", "loss", "callbacks", "metric"])
+@pytest.mark.parametrize("group", ["dataset", "view", "loss", "callbacks", "metric", "condition"])
 def test_a_slot_file_holds_one_key_named_like_itself(group: str):
     for file in (ROOT / group).glob("*.yaml"):
         tree = yaml.safe_load(file.read_text()) or {}

@@ -97,7 +97,7 @@ class LossTerm:
 
     @property
     def mean(self) -> Tensor:
-        """Float (), `total` over `count`, and the means of `also`; 0, still tied to the graph, where nothing counted."""
+        """Float (), `total` over `count`, and the means of `also`; 0, tied to the graph, where nothing counted."""
         return self.total / self.count.where(self.count > 0, 1) + sum(term.mean for term in self.also)
 
 
@@ -189,7 +189,7 @@ class TokenSequence:
 
     @property
     def real(self) -> Tensor:
-        """bool (B, L), False for padding."""
+        """Bool (B, L), False for padding."""
         return self.role != Role.PAD
 
     @property

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from unif2ace.commands.quickstart import train_once
 from unif2ace.errors import ConfigError
 
-SMALL = ["num_samples=80", "size=32", "steps.tokenizer=3", "steps.attributes=3"]
+SMALL = ["num_samples=160", "size=32", "steps.tokenizer=3", "steps.attributes=3", "steps.unified=3"]
 
 
 def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -32,12 +32,13 @@ def test_the_stages_end_in_a_page_and_a_second_start_trains_nothing(tmp_path: Pa
     out = tmp_path / "logs" / "quickstart"
     page = (out / "index.html").read_text()
     pictures = re.findall(r'src="([^"]+)"', page)
-    assert len(pictures) == 5
+    assert len(pictures) == 8
     assert all((out / name).is_file() for name in pictures)
     scores = json.loads((out / "scores.json").read_text())
     assert scores["tokenizer"]["psnr"] > 5
     assert 0 < scores["attributes"]["average_precision"] < 1
-    weights = [out / name / "weights.safetensors" for name in ("tokenizer", "attributes")]
+    assert "agreement" in scores["unified"]
+    weights = [out / name / "weights.safetensors" for name in ("attributes", "tokenizer", "unified", "judge")]
     before = [file.stat().st_mtime_ns for file in weights]
     again = _run(tmp_path)
     assert again.returncode == 0, again.stderr[-3000:]

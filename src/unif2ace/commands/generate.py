@@ -94,14 +94,15 @@ def _start(model: Any, config: DictConfig, seeds: Sequence[int]) -> Any:
     return inpaint(codes, keep_tokens(keep, side, side), num_codes)
 
 
-def arguments(words: Sequence[str], read: Callable[[], str] = lambda: sys.stdin.read()) -> list[str]:
+def arguments(words: Sequence[str], read: Callable[[], str] | None = None) -> list[str]:
     """The command line with plain words as the value of ``prompt``.
 
     Args:
         words: As typed after the command's name; ``-`` stands for the lines of standard input.
-        read: Reads those.
+        read: Reads those; None for `sys.stdin.read`.
     """
     options = [w for w in words if (w.startswith("-") and w != "-") or _OVERRIDE.match(w)]
+    read = read or sys.stdin.read
     prompts = [p for w in words if w not in options for p in (read().splitlines() if w == "-" else [w]) if p.strip()]
     return [*options, f"prompt=[{','.join(_string(p) for p in prompts)}]"] if prompts else options
 

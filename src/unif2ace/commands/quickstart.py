@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from unif2ace.engine.compose import compose
 from unif2ace.engine.report import Section, write_page
 from unif2ace.errors import ConfigError
 
-NEXT = """unif2ace-data preview                                  # sheets of every attribute, with and without
+NEXT = """unif2ace-generate "A smiling woman with red hair." n=8 ckpt=logs/quickstart/unified
+unif2ace-caption my/face.jpg ckpt=logs/quickstart/unified
+unif2ace-ask my/face.jpg "Is she wearing glasses?" choices=[Yes,No] ckpt=logs/quickstart/unified
 unif2ace-data import folder source.path=my/pictures source.licence=CC-BY-4.0 folder=data/mine
 unif2ace-data roundtrip my/face.jpg ckpt=logs/quickstart/tokenizer
-unif2ace-data tokenize data/quickstart ckpt=logs/quickstart/tokenizer
-unif2ace-train experiment=tokenizer/embedded           # an hour: 64 tokens instead of 256
-unif2ace-train experiment=tokenizer/quickstart quantizer=fsq
-unif2ace-train experiment=attributes/embedded          # 20 minutes: the classifier to build on"""
+unif2ace-train experiment=attributes/embedded run_dir=logs/attributes_embedded    # 20 minutes
+unif2ace-train experiment=tokenizer/described run_dir=logs/tokenizer_embedded     # half an hour: sharper tokens
+unif2ace-train experiment=unified/embedded                                        # hours: the model itself"""
 
 
 def train_once(config: DictConfig) -> None:
@@ -88,7 +90,7 @@ def quickstart(config: DictConfig) -> Path:
         began = time.monotonic()
         COMMANDS[stage.command](compose(stage.command, list(stage.overrides)))
         seconds[stage.name] = time.monotonic() - began
-    scores = {kind: _values(out / kind) for kind in ("tokenizer", "attributes")}
+    scores = {kind: _values(out / kind) for kind in ("attributes", "tokenizer", "unified")}
     (out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     page = write_page(out / "index.html", "UniF²ace quickstart", _sections(config, scores, seconds))
     console.rule(f"[bold]done in {time.monotonic() - start:.0f} s", align="left")
@@ -96,15 +98,26 @@ def quickstart(config: DictConfig) -> Path:
     return page
 
 
-def _values(run: Path) -> dict[str, float]:
+def _values(run: Path) -> dict[str, Any]:
     tree: dict[str, Any] = json.loads((run / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
-    values: dict[str, float] = tree["values"]
+    values: dict[str, Any] = tree["values"]
     return values
 
 
-def _sections(config: DictConfig, scores: dict[str, dict[str, float]], seconds: dict[str, float]) -> list[Section]:
-    tokenizer, attributes = scores["tokenizer"], scores["attributes"]
+def _sections(config: DictConfig, scores: dict[str, dict[str, Any]], seconds: dict[str, float]) -> list[Section]:
+    tokenizer, attributes, unified = (scores[kind] for kind in ("tokenizer", "attributes", "unified"))
     return [
+        Section(
+            "Faces from words",
+            f"Descriptions that the model never saw, and what it draws. {_agreement(unified)}",
+            picture="unified/evaluation/generated.png",
+        ),
+        Section(
+            "Words about faces",
+            f"Faces that it never saw, and what it says about them; what is false is red. {_answers(unified)}",
+            picture="unified/evaluation/understood.png",
+        ),
+        Section("Attribute by attribute", picture="unified/evaluation/scores.png"),
         Section("Drawn faces", "Every attribute is known exactly; no download, no real person.", picture="faces.png"),
         Section(
             "What is said about them",
@@ -129,6 +142,18 @@ def _sections(config: DictConfig, scores: dict[str, dict[str, float]], seconds: 
         Section("Time", "\n".join(f"{name}: {spent:.0f} s" for name, spent in seconds.items())),
         Section("What to type next", code=NEXT),
     ]
+
+
+def _agreement(unified: Mapping[str, float | None]) -> str:
+    return f"Attribute agreement {_number(unified['agreement'])}: 0 for other descriptions' faces, 1 for the true ones."
+
+
+def _answers(unified: Mapping[str, float | None]) -> str:
+    return f"Answer accuracy {_number(unified['answers'])}: 0 for guessing without the picture, 1 for all right."
+
+
+def _number(value: float | None) -> str:
+    return "not measurable on so few faces" if value is None else f"{value:.2f}"
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.engine.release import Release, open_release
@@ -13,7 +13,6 @@ from unif2ace.engine.weights import load_net
 from unif2ace.errors import ConfigError
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from unif2ace.diffusion.samplers.base import Sampler
@@ -84,11 +83,11 @@ class FaceModel:
         self.tokenizer: Any = load_net(release.companions["tokenizer"], "tokenizer", allow).to(self.device)
         paths = {kind: str(weights.path) for kind, weights in release.companions.items()}
         self.conditions = {
-            name: instantiate(_moved(node, paths), allow=allow).eval().to(self.device)
+            name: instantiate(_moved(node, paths), allow=allow)().eval().to(self.device)
             for name, node in (module.get("conditions") or {}).items()
         }
         self.text = TextTokenizer(release.text)
-        self.layout = Layout(self.net.vocabulary, int(module["max_text"]))
+        self.layout = Layout(cast(Any, self.net).vocabulary, int(module["max_text"]))
 
     def generate(
         self,

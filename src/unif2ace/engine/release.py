@@ -102,7 +102,7 @@ def write_release(release: Release, folder: str | Path, card: str, dtype: Precis
     """
     folder = Path(folder)
     parts = {**release.companions, KIND: release.unified}
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     for kind, weights in parts.items():
         provenance = dict(weights.header) | ({"companions": found} if kind == KIND else {})
         saved = save_weights(

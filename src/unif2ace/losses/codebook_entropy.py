@@ -31,6 +31,7 @@ class CodebookEntropyLoss(LossCallback):
     """
 
     name = "codebook_entropy"
+    reads = frozenset({"code_logits"})
 
     def __init__(
         self, weight: float = 0.1, diversity: float = 1.0, across_ranks: bool = True, only_bits: bool = False

@@ -136,9 +136,9 @@ class TrainingModule(pl.LightningModule, ABC):
 def parameter_groups(net: nn.Module) -> list[dict[str, Any]]:
     """Parameters by how an optimiser should treat them.
 
-    A module may say so of its own weights by an attribute ``weight_kind``: ``stack`` for matrices that are stacked along
-    leading axes, such as experts, ``table`` for rows that are looked up or scored, such as a router or a head. Tables,
-    embeddings, vectors and scalars neither decay nor are they made orthogonal.
+    A module may say so of its own weights by an attribute ``weight_kind``: ``stack`` for matrices that are stacked
+    along leading axes, such as experts, ``table`` for rows that are looked up or scored, such as a router or a head.
+    Tables, embeddings, vectors and scalars neither decay nor are they made orthogonal.
     """
     kinds: dict[int, str] = {}
     for module in net.modules():

@@ -62,7 +62,7 @@ class UnifiedModule(TrainingModule):
 
     memory_format = torch.contiguous_format  # stacked experts have four axes too
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         net: Callable[..., UnifiedNet],
         optimizer: Callable[[Iterable[Any]], torch.optim.Optimizer],
@@ -114,7 +114,7 @@ class UnifiedModule(TrainingModule):
         if self.net is None:
             make = self._make_net
             self.net_arguments = self._sizes()
-            self._make_net = lambda: self._started(make(**self.net_arguments))
+            self._make_net = lambda: self._started(cast(Any, make)(**self.net_arguments))
         super().configure_model()
         self.layout = Layout(self.unified.vocabulary, self.max_text)
 
@@ -196,7 +196,7 @@ class UnifiedModule(TrainingModule):
         if len(u):
             answers = batch.answer[u], batch.answer_length[u]
             parts.append(self.layout.understanding(codes_BN[u], batch.prompt[u], batch.prompt_length[u], *answers))
-        return parts[0] if len(parts) == 1 else stack(*parts, self.unified.vocabulary)
+        return parts[0] if len(parts) == 1 else stack(parts[0], parts[1], self.unified.vocabulary)
 
     def _conditions(self, batch: Batch, absent_B: Tensor) -> dict[str, Condition]:
         """What the encoders say of the pictures that are answered about; nothing of those to generate."""
@@ -223,14 +223,14 @@ class UnifiedModule(TrainingModule):
     ) -> dict[Reading, Logits]:
         """Logits of all readings, in one call of the head."""
         assert sequence.target is not None
-        places = [(r.columns(sequence) & valid_B[:, None]).nonzero(as_tuple=True) for r in readings]
-        parts = [(hidden_BLD[place], r.vocabulary) for place, r in zip(places, readings, strict=True)]
+        places = [(r.columns(sequence) & valid_B[:, None]).nonzero().unbind(1) for r in readings]
+        parts = [(hidden_BLD[place[0], place[1]], r.vocabulary) for place, r in zip(places, readings, strict=True)]
         found: dict[Reading, Logits] = {}
         for reading, place, values_PV in zip(readings, places, self.unified.logits_of(parts), strict=True):
             first, end = self.unified.vocabulary.bounds(reading.vocabulary)
-            target_P = sequence.target[place]
+            target_P = sequence.target[place[0], place[1]]
             target_P = torch.where((target_P >= first) & (target_P < end), target_P - first, -100)
-            found[reading] = Logits(*place, values_PV, target_P)
+            found[reading] = Logits(place[0], place[1], values_PV, target_P)
         return found
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:

@@ -5,7 +5,8 @@ B pictures of H x W pixels, D features, A attributes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import timm
 import torch
@@ -32,6 +33,7 @@ class AttributesNet(nn.Module):
             timm's, which are downloaded unless they are in its cache.
         drop_rate: Dropout before the heads, between 0 and 1.
         input_size: Side in pixels to which pictures are resized; None for their own size.
+        options: Further arguments of the timm model, such as ``{"channels": [32, 64, 128, 256]}`` of a ResNet.
 
     Raises:
         ConfigError: If timm has no such model.
@@ -51,6 +53,7 @@ class AttributesNet(nn.Module):
         pretrained: bool = False,
         drop_rate: float = 0.0,
         input_size: int | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if not timm.is_model(backbone):
@@ -62,7 +65,7 @@ class AttributesNet(nn.Module):
             self.backbone = EfficientNetLite0Features().net.requires_grad_(True).train()
             self.backbone.reset_classifier(0)
         else:
-            self.backbone = timm.create_model(backbone, pretrained=pretrained, num_classes=0)
+            self.backbone = timm.create_model(backbone, pretrained=pretrained, num_classes=0, **(options or {}))
         self.num_features = int(self.backbone.num_features)
         self.dropout = nn.Dropout(drop_rate)
         names = list(dict.fromkeys(groups))

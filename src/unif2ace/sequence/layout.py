@@ -1,7 +1,7 @@
 """Lays out rows of tokens as Show-o does (arXiv 2408.12528; its `training/prompting_utils.py`).
 
     T2I   pad ... [t2i] [bos] caption [eos] [soi] image [eoi]           image tokens predicted in place
-    MMU   [mmu] [soi] image [eoi] [bos] question [bos] answer [eos] pad ...   answer and eos predicted by the token before
+    MMU   [mmu] [soi] image [eoi] [bos] question [bos] answer [eos] pad ...  answer and eos predicted by what precedes
 
 The text of T2I rows is padded on its left and that of MMU rows on its right, so the image of a task starts at one
 column. Letters: B rows, T text ids, N image tokens, L columns, W columns of the text part.
@@ -10,6 +10,7 @@ column. Letters: B rows, T text ids, N image tokens, L columns, W columns of the
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -138,7 +139,7 @@ def stack(above: TokenSequence, below: TokenSequence, vocabulary: Vocabulary) ->
     """Rows of two sequences in one: the shorter T2I rows are padded further on the left, MMU rows on the right."""
     length = max(above.ids.shape[1], below.ids.shape[1])
     a, b = (_padded(s, length, vocabulary.special("pad")) for s in (above, below))
-    parts = {
+    parts: dict[str, Any] = {
         name: torch.cat([getattr(a, name), getattr(b, name)])
         for name in ("ids", "role", "task", "position", "attention", "image_start", "target", "visible")
     }
@@ -168,17 +169,17 @@ def cut(sequence: TokenSequence, start: int, stop: int | None = None) -> TokenSe
     """
     stop = sequence.ids.shape[1] if stop is None else stop
     attention = None if sequence.attention is None else sequence.attention[:, :, start:stop, :stop]
-    inside = sequence.image_start is not None and bool((sequence.image_start >= start).all())
-    inside = inside and bool((sequence.image_start + sequence.num_image_tokens <= stop).all())  # type: ignore[operator]
-    image_start = sequence.image_start - start if inside and sequence.image_start is not None else None
+    image_start, number = sequence.image_start, sequence.num_image_tokens
+    if image_start is not None and not bool(((image_start >= start) & (image_start + number <= stop)).all()):
+        image_start, number = None, 0
     return replace(
         sequence,
         ids=sequence.ids[:, start:stop],
         role=sequence.role[:, start:stop],
         position=sequence.position[:, start:stop],
         attention=attention,
-        image_start=image_start,
-        num_image_tokens=sequence.num_image_tokens if inside else 0,
+        image_start=None if image_start is None else image_start - start,
+        num_image_tokens=number,
         target=None if sequence.target is None else sequence.target[:, start:stop],
     )
 

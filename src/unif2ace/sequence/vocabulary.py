@@ -14,7 +14,7 @@ from typing import Literal
 from unif2ace.errors import ConfigError
 
 SPECIAL = ("pad", "soi", "eoi", "sov", "eov", "t2i", "mmu", "t2v", "v2v", "lvg")
-"""In the order of their ids, from `text_size` on. Those of videos stand unused, so that Show-o's rows keep their place."""
+"""In the order of their ids, from `text_size` on. Those of videos are unused: Show-o's rows keep their place."""
 
 Slice = Literal["codebook", "text", "full"]
 """Part of the vocabulary that logits are computed for."""

@@ -24,6 +24,9 @@ def make(request, tmp_path_factory) -> Any:
     if "weights" in config and config.weights is None:
         config.weights = str(tmp_path_factory.mktemp("weights") / "w.pth")
         torch.save(timm.create_model(config.backbone).state_dict(), config.weights)
+    if "net" in config:
+        target = {"_target_": "unif2ace.nets.attributes.AttributesNet", "_partial_": True}
+        config.net = {**target, "groups": ["hair"] * 3, "backbone": "test_resnet"}
     return instantiate(config)
 
 

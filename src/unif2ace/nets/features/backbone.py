@@ -8,7 +8,7 @@ from typing import Any
 
 import timm
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from unif2ace.errors import ConfigError
@@ -91,3 +91,11 @@ def file_digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise ConfigError(f"features: the weights {str(path)!r} cannot be read: {error.strerror}") from error
+
+
+def digest_of_tensors(net: nn.Module) -> str:
+    """SHA-256 of a network's weights, in hexadecimal."""
+    digest = hashlib.sha256()
+    for tensor in net.state_dict().values():
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

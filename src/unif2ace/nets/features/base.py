@@ -13,10 +13,12 @@ class FrozenFeatures(nn.Module, ABC):
     Attributes:
         name: What stands beside every number made with it: network, weights' hash, input size.
         num_features: Length D of a pooled feature vector.
+        likes_half: Whether a CPU computes its maps faster in bfloat16 than in float32; depthwise convolutions do not.
     """
 
     name: str
     num_features: int
+    likes_half: bool = False
 
     @abstractmethod
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import safetensors.torch
 import timm
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unif2ace.errors import ConfigError, nearest
-from unif2ace.nets.features.backbone import BackboneFeatures, file_digest, timm_network
+from unif2ace.nets.features.backbone import BackboneFeatures, digest_of_tensors, file_digest, timm_network
 
 
 class TimmFeatures(BackboneFeatures):
@@ -52,7 +51,7 @@ class TimmFeatures(BackboneFeatures):
             raise ConfigError("features: give one of weights=FILE and pretrained=true; without weights it is noise")
         if weights is None:
             net = _published(backbone)
-            digest = _digest_of_tensors(net)
+            digest = digest_of_tensors(net)
         else:
             digest = file_digest(Path(weights))
             net = timm_network(backbone, num_classes=0)
@@ -70,13 +69,6 @@ def _published(backbone: str) -> Any:
             f"features.backbone={backbone!r}: the published weights cannot be had ({_first_line(error)}); "
             "without a network give a file, features.weights=FILE, or take features=efficientnet_lite0"
         ) from error
-
-
-def _digest_of_tensors(net: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for tensor in net.state_dict().values():
-        digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _load(net: Any, weights: str, prefix: str) -> None:
