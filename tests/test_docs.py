@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 from importlib.metadata import entry_points
@@ -40,6 +41,8 @@ def test_every_command_shown_composes(page: str, command: str):
             words[0] = f"{verb.positional}={words[0]}"
     if name == "evaluate":  # what the weights say
         words = [f"ckpt={words[0]}", *words[1:], "kind=attributes" if "attributes" in words[0] else "kind=tokenizer"]
+    if name in ("generate", "caption", "ask"):
+        words = importlib.import_module(f"unif2ace.commands.{name}").arguments(words)
     overrides = [w for w in words if not w.startswith("-") and w not in ("job",)]
     single = [re.sub(r"=(\w+),[\w,]+$", r"=\1", o) for o in overrides]
     compose(name, single)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -114,8 +115,12 @@ def is_word(argument: str) -> bool:
 
 def quoted(word: str) -> str:
     """A word as the value of ``key=value``, whatever characters it has."""
-    plain = all(c.isalnum() or c in "_-./~" for c in word)
-    return word if plain else "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    if all(c.isalnum() or c in "_-./~" for c in word):
+        return word
+    word = word.replace("${", "\\${")  # no interpolation
+    # in Hydra's strings a backslash is one, unless a quote follows the run of them
+    word = re.sub(r"(\\*)'", lambda run: run[1] * 2 + r"\'", word)
+    return "'" + re.sub(r"(\\+)$", r"\1\1", word) + "'"
 
 
 def fail(message: str) -> NoReturn:
