@@ -17,7 +17,7 @@ from tiny_release import make_run
 from unif2ace.commands import ask, caption, generate
 from unif2ace.engine import compose
 
-HARD = "A woman, \"tall\"; it's (x=1) {a: b} 50% \\ $5"
+HARD = 'A woman, "tall"; it\'s (x=1) {a: b} 50% \\ $5'
 
 
 @pytest.fixture(scope="module")

@@ -186,7 +186,7 @@ def test_a_dense_layer_takes_dense_weights():
 
 @pytest.mark.parametrize(
     ("options", "word"),
-    [({"shared": "eahc"}, "each"), ({"expert_hidden": 0}, "expert_hidden"), ({"hidden": 0}, "hidden")],
+    [({"shared": "eachh"}, "each"), ({"expert_hidden": 0}, "expert_hidden"), ({"hidden": 0}, "hidden")],
 )
 def test_options_are_checked(options: dict, word: str):
     with pytest.raises(ConfigError, match=word):
