@@ -44,6 +44,8 @@ class Batch:
         prompt_length: int64 (B,) number of ids of `prompt`; 0 for none.
         answer: int64 (B, T) text ids of what an MMU row must say, padded at the end.
         answer_length: int64 (B,) number of ids of `answer`; 0 for none.
+        answer_said: bool (B, T), which ids of `answer` must be said: not those of further questions that stand between
+            answers; None for all.
         keys: The samples' names.
     """
 
@@ -57,6 +59,7 @@ class Batch:
     prompt_length: Tensor | None = None
     answer: Tensor | None = None
     answer_length: Tensor | None = None
+    answer_said: Tensor | None = None
     keys: tuple[str, ...] = ()
 
     def __len__(self) -> int:

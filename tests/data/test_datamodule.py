@@ -92,6 +92,30 @@ def test_a_batch_holds_each_tasks_rows_with_their_text(folder: Path):
         assert (batch.prompt[row, batch.prompt_length[row] :] == tokenizer.pad_id).all()
 
 
+def test_a_row_may_ask_several_questions(folder: Path):
+    data = _data(folder, views={"mmu": UnderstandingView(rows=6, caption_share=0, turns=3)})
+    batch, tokenizer = next(iter(data.train_dataloader())), data.text_tokenizer
+    for row, key in enumerate(batch.keys):
+        known = {q.question: q.answer for q in _sample(int(key.split("-")[1]), "a").metadata.qa}
+        parts, said = [[]], [[]]
+        length = int(batch.answer_length[row])
+        for i, s in zip(batch.answer[row, :length].tolist(), batch.answer_said[row, :length].tolist(), strict=True):
+            if i == tokenizer.eos_id:
+                assert s == (len(parts) % 2 == 1)  # what ends an answer is said, what ends a question is not
+                parts.append([])
+                said.append([])
+            else:
+                parts[-1].append(i)
+                said[-1].append(s)
+        texts = [tokenizer.decode(part) for part in parts]
+        assert len(texts) == 2 * min(3, len(known)) - 1
+        assert all(all(s) if number % 2 == 0 else not any(s) for number, s in enumerate(said))
+        asked = [tokenizer.decode(batch.prompt[row, : batch.prompt_length[row]].tolist()), *texts[1::2]]
+        assert len(set(asked)) == len(asked)
+        assert [known[q] for q in asked] == texts[::2]
+        assert not batch.answer_said[row, length:].any()
+
+
 def test_labels_are_those_of_the_record(folder: Path):
     batch = next(iter(_data(folder, views={"image": ImageView(rows=8, flip=0)}).train_dataloader()))
     names = list(TAXONOMY.labels)

@@ -96,13 +96,17 @@ class Data(pl.LightningDataModule):
 
 
 def module(**options) -> UnifiedModule:
-    torch.manual_seed(1)
     moe = GroupedMoE(num_experts=4, top_k=2, expert_hidden=8, hidden=16, und=("colour", "colour", "copy", "copy"))
     sizes = {"block": PaperBlock, "moe": moe, "dim": 16, "depth": 2, "heads": 2, "conditions": {"colour": 3}}
     process = AbsorbingProcess(CosineMaskgitSchedule())
     settings = {"process": process, "tokenizer": Tokenizer, "conditions": {"colour": MeanColour}, "image_size": SIZE}
+
+    def net(**found: int) -> UnifiedNet:
+        torch.manual_seed(1)
+        return UnifiedNet(**found, **sizes)
+
     return UnifiedModule(
-        lambda **found: UnifiedNet(**found, **sizes),
+        net,
         partial(torch.optim.SGD, lr=0.05, momentum=0.9),
         metrics={"bound": BoundMetric()},
         **{**settings, **options},

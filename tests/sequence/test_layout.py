@@ -168,3 +168,16 @@ def test_long_texts_are_cut_and_end():
     assert _say(made.ids[0])[7:] == ["end", 0, 1, 2, "end", 50, 51, "end"]
     with pytest.raises(ConfigError, match="max_text"):
         Layout(VOCABULARY, 3)
+
+
+def test_further_questions_are_read_and_not_said():
+    vocabulary = Vocabulary(30, 8, 1, 1)
+    codes = torch.tensor([[0, 1, 2, 3]])
+    prompt, answer = torch.tensor([[5, 6]]), torch.tensor([[7, 1, 8, 9, 1, 10, 11]])
+    said = torch.tensor([[1, 1, 0, 0, 0, 1, 1]]).bool()
+    lengths = torch.tensor([2]), torch.tensor([7])
+    row = Layout(vocabulary, 32).understanding(codes, prompt, lengths[0], answer, lengths[1], said)
+    text = row.ids[0, 7:].tolist()
+    assert text == [1, 5, 6, 1, 7, 1, 8, 9, 1, 10, 11, 1]
+    predicted = {i + 1: t for i, t in enumerate(row.target[0, 7:].tolist()) if t >= 0}
+    assert predicted == {4: 7, 5: 1, 9: 10, 10: 11, 11: 1}  # place in the text -> id

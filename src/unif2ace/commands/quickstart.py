@@ -145,11 +145,11 @@ def _sections(config: DictConfig, scores: dict[str, dict[str, Any]], seconds: di
 
 
 def _agreement(unified: Mapping[str, float | None]) -> str:
-    return f"Attribute agreement {_number(unified['agreement'])}: 0 for other descriptions' faces, 1 for the true ones."
+    return f"Attribute agreement {_number(unified.get('agreement'))}: 0 for other descriptions' faces, 1 for the true ones."
 
 
 def _answers(unified: Mapping[str, float | None]) -> str:
-    return f"Answer accuracy {_number(unified['answers'])}: 0 for guessing without the picture, 1 for all right."
+    return f"Answer accuracy {_number(unified.get('answers'))}: 0 for guessing without the picture, 1 for all right."
 
 
 def _number(value: float | None) -> str:

@@ -87,12 +87,34 @@ class Collate:
 
     def _text(self, rows: Sequence[Row]) -> dict[str, Tensor]:
         prompt, prompt_length = self._pad([row.prompt for row in rows])
-        answer, answer_length = self._pad([row.answer for row in rows])
-        return {"prompt": prompt, "prompt_length": prompt_length, "answer": answer, "answer_length": answer_length}
+        ids, said = zip(*(self._conversation(row) for row in rows), strict=True)
+        answer, answer_length = self._padded(ids)
+        text = {"prompt": prompt, "prompt_length": prompt_length, "answer": answer, "answer_length": answer_length}
+        return text | ({"answer_said": self._padded(said)[0] > 0} if any(row.turns for row in rows) else {})
+
+    def _conversation(self, row: Row) -> tuple[list[int], list[int]]:
+        """Ids of the answers with the further questions between them, each ended as `Layout` ends them, but the last
+        one; and 1 for those to say, 0 for the others.
+        """
+        assert self.tokenizer is not None
+        texts = self.tokenizer.encode([row.answer, *(text for turn in row.turns for text in turn)])
+        ids, said = list(texts[0]), [1] * len(texts[0])
+        for number, text in enumerate(texts[1:]):
+            is_answer = number % 2
+            ids += [self.tokenizer.eos_id, *text]
+            said += [
+                1 - is_answer,
+                *[is_answer] * len(text),
+            ]  # what ends an answer is said, what ends a question is not
+        return ids, said
 
     def _pad(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         assert self.tokenizer is not None
-        ids = [i[: self.max_text_tokens] for i in self.tokenizer.encode(texts)]
+        return self._padded(self.tokenizer.encode(texts))
+
+    def _padded(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        assert self.tokenizer is not None
+        ids = [i[: self.max_text_tokens] for i in ids]
         columns = zip_longest(*ids, fillvalue=self.tokenizer.pad_id)
         padded = torch.tensor(list(columns), dtype=torch.int64).reshape(-1, len(ids)).T.contiguous()
         return padded, torch.tensor([len(i) for i in ids])

@@ -195,7 +195,9 @@ class UnifiedModule(TrainingModule):
         u = (batch.task == Task.UNDERSTANDING).nonzero()[:, 0]
         if len(u):
             answers = batch.answer[u], batch.answer_length[u]
-            parts.append(self.layout.understanding(codes_BN[u], batch.prompt[u], batch.prompt_length[u], *answers))
+            said = None if batch.answer_said is None else batch.answer_said[u]
+            asked = batch.prompt[u], batch.prompt_length[u]
+            parts.append(self.layout.understanding(codes_BN[u], *asked, *answers, said))
         return parts[0] if len(parts) == 1 else stack(parts[0], parts[1], self.unified.vocabulary)
 
     def _conditions(self, batch: Batch, absent_B: Tensor) -> dict[str, Condition]:

@@ -85,6 +85,7 @@ class Layout:
         prompt_B: Tensor,
         answer_BT: Tensor | None = None,
         answer_B: Tensor | None = None,
+        said_BT: Tensor | None = None,
     ) -> TokenSequence:
         """Rows that answer.
 
@@ -94,6 +95,7 @@ class Layout:
             prompt_B: int64, their numbers of ids.
             answer_BT: int64, answers; None to stop where the answer begins, with no eos.
             answer_B: int64, their numbers of ids.
+            said_BT: bool, which ids of them are to be predicted; None for all. The last eos always is.
         """
         v, open_end = self.vocabulary, answer_BT is None
         if answer_BT is None or answer_B is None:
@@ -114,6 +116,8 @@ class Layout:
         text = torch.where(past, v.special("pad"), text)
         role = torch.where(past, Role.PAD, role)
         wanted = role == Role.ANSWER if not self.prompt_targets else role != Role.PAD
+        if said_BT is not None:
+            wanted = wanted & (_gather(said_BT, place - first_B[:, None]) | (place == last_B[:, None]))
         head = [_column(v.special(s), codes_BN) for s in ("mmu", "soi")]
         eoi = _column(v.special("eoi"), codes_BN)
         ids = torch.cat([*head, codes_BN + v.image_offset, eoi, text], 1)
@@ -208,7 +212,7 @@ def _padded(sequence: TokenSequence, length: int, pad_id: int) -> TokenSequence:
 def _gather(values_BT: Tensor, place: Tensor) -> Tensor:
     """Values at places of their rows; any value where a place is outside."""
     if values_BT.shape[1] == 0:
-        return torch.zeros_like(place)
+        return torch.zeros_like(place, dtype=values_BT.dtype)
     place = place.clamp(0, values_BT.shape[1] - 1)
     return values_BT.gather(1, place.expand(len(values_BT), -1))
 

@@ -13,6 +13,7 @@ import torch
 from omegaconf import OmegaConf
 
 from unif2ace.engine import instantiate
+from unif2ace.engine.weights import save_weights
 from unif2ace.nets.features.base import FrozenFeatures
 
 CONFIGS = sorted((Path(__file__).parents[3] / "configs" / "features").glob("*.yaml"))
@@ -25,8 +26,10 @@ def make(request, tmp_path_factory) -> Any:
         config.weights = str(tmp_path_factory.mktemp("weights") / "w.pth")
         torch.save(timm.create_model(config.backbone).state_dict(), config.weights)
     if "net" in config:
-        target = {"_target_": "unif2ace.nets.attributes.AttributesNet", "_partial_": True}
-        config.net = {**target, "groups": ["hair"] * 3, "backbone": "test_resnet"}
+        net = {"_target_": "unif2ace.nets.attributes.AttributesNet", "groups": ["hair"] * 3, "backbone": "test_resnet"}
+        path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+        save_weights(path, instantiate(net), kind="attributes", config=net)
+        config.net.path = str(path)
     return instantiate(config)
 
 

@@ -26,6 +26,7 @@ class Row:
         attributes: int8 (A,), see `Batch.attributes`.
         prompt: Caption or question; empty for none.
         answer: What to say; empty for none.
+        turns: Further questions, each with what to say, that follow on the first answer.
         image_ids: int64 (N,), tokens of the picture, or None where they are not read; not the view's concern.
     """
 
@@ -35,6 +36,7 @@ class Row:
     attributes: NDArray[np.int8]
     prompt: str = ""
     answer: str = ""
+    turns: tuple[tuple[str, str], ...] = ()
     image_ids: NDArray[np.int64] | None = None
 
 

@@ -23,9 +23,10 @@ class UnderstandingView:
         caption_share: Probability that a row asks for a caption instead of an answer.
         caption: Which caption it then asks for: ``any``, ``long`` or ``short``.
         instructions: Ways to ask for a caption.
+        turns: At most so many questions of a row, one after the other: the picture is read once for all of them.
 
     Raises:
-        ConfigError: If `caption_share` is no probability or there is no instruction.
+        ConfigError: If `caption_share` is no probability, there is no instruction or no question.
     """
 
     task = Task.UNDERSTANDING
@@ -37,24 +38,24 @@ class UnderstandingView:
         caption_share: float = 0.3,
         caption: Literal["any", "long", "short"] = "any",
         instructions: Sequence[str] = INSTRUCTIONS,
+        turns: int = 1,
     ) -> None:
         if not 0 <= caption_share <= 1:
             raise ConfigError(f"caption_share={caption_share}: it is a probability between 0 and 1")
         if not instructions:
             raise ConfigError("instructions is empty: give at least one way to ask for a caption")
-        self.rows, self.caption_share, self.caption, self.instructions = (
-            rows,
-            caption_share,
-            caption,
-            tuple(instructions),
-        )
+        if turns < 1:
+            raise ConfigError(f"view.understanding.turns={turns}: a row asks at least one question")
+        self.rows, self.caption_share, self.caption = rows, caption_share, caption
+        self.instructions, self.turns = tuple(instructions), turns
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
         """One row of a sample."""
         wants_caption = draw.random() < self.caption_share or not sample.metadata.qa
         if wants_caption:
-            prompt, answer = draw.choice(self.instructions), pick_caption(sample, self.caption, draw)
+            turns = [(draw.choice(self.instructions), pick_caption(sample, self.caption, draw))]
         else:
-            question = draw.choice(sample.metadata.qa)
-            prompt, answer = question.question, question.answer
-        return Row(self.task, sample.key, sample.image, attribute_labels(sample.metadata.attributes), prompt, answer)
+            asked = draw.sample(sample.metadata.qa, min(self.turns, len(sample.metadata.qa)))
+            turns = [(one.question, one.answer) for one in asked]
+        labels = attribute_labels(sample.metadata.attributes)
+        return Row(self.task, sample.key, sample.image, labels, *turns[0], turns=tuple(turns[1:]))
