@@ -145,11 +145,13 @@ def _sections(config: DictConfig, scores: dict[str, dict[str, Any]], seconds: di
 
 
 def _agreement(unified: Mapping[str, float | None]) -> str:
-    return f"Attribute agreement {_number(unified.get('agreement'))}: 0 for other descriptions' faces, 1 for the true ones."
+    value = _number(unified.get("agreement"))
+    return f"Attribute agreement {value}: 0 for faces of other descriptions, 1 for the true faces."
 
 
 def _answers(unified: Mapping[str, float | None]) -> str:
-    return f"Answer accuracy {_number(unified.get('answers'))}: 0 for guessing without the picture, 1 for all right."
+    value = _number(unified.get("answers"))
+    return f"Answer accuracy {value}: 0 for guessing without the picture, 1 for all right."
 
 
 def _number(value: float | None) -> str:
