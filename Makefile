@@ -18,7 +18,7 @@ install: .venv/.installed  ## .venv with the pinned dependencies and the package
 	$(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt -e '.[notebooks]' --group dev
 	@touch $@
 
-quickstart: install  ## faces, captions and questions, built and shown in logs/quickstart
+quickstart: install  ## data, classifier, tokenizer and unified model from nothing: logs/quickstart/index.html
 	$(BIN)/unif2ace-quickstart
 
 test: install  ## the tests, on two processes

@@ -71,6 +71,22 @@ def test_the_table_names_every_attribute_and_family_and_the_plot_is_a_picture(tm
     assert min(Image.open(tmp_path / "plot.png").size) > 300
 
 
+def test_groups_are_scored_by_themselves():
+    steps = _steps()
+    metric = _measured(steps, by=["hat"])
+    whole, groups = metric.scores(), dict(metric.groups())
+    assert set(groups) == {"hat", "no_hat"}
+    assert "hat" not in groups["hat"]  # all of them show it: nothing to measure
+    for name in groups["hat"].keys() & groups["no_hat"].keys():
+        known = groups["hat"][name].known + groups["no_hat"][name].known
+        assert known <= whole[name].known
+    values = metric.compute()
+    expected = sum(s.f1 for s in groups["hat"].values()) / len(groups["hat"])
+    assert values["f1/hat"].item() == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(ConfigError, match=r"hatt.*hat"):
+        _measured(steps, by=["hatt"])
+
+
 def test_wrong_arguments_are_named():
     with pytest.raises(ConfigError, match="skip=1"):
         AttributesMetric(LABELS, skip=1)

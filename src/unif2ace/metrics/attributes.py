@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from torch import Tensor
 from torchmetrics.functional.classification import binary_average_precision, binary_f1_score
 
-from unif2ace.errors import ConfigError
+from unif2ace.errors import ConfigError, nearest
 from unif2ace.metrics.base import StepMetric
 from unif2ace.metrics.calibration import calibration_error, plot_reliability
 from unif2ace.types import StepOutput
@@ -46,17 +46,29 @@ class AttributesMetric(StepMetric):
         labels: Names of the A attributes.
         families: Of each attribute the family that it is shown under; None for no breakdown.
         skip: Share of the split, its first rows, that is left out: where probabilities were calibrated on them.
+        by: Labels by which pictures are divided: means of those that show it and of those that lack it are told too,
+            as ``f1/LABEL`` and ``f1/no_LABEL``, so that one sees for whom recognition is worse.
 
     Raises:
-        ConfigError: If the share is not in [0, 1), or families and labels differ in number.
+        ConfigError: If the share is not in [0, 1), families and labels differ in number, or there is no such label.
     """
 
     probabilities: list[Tensor]
     truths: list[Tensor]
     places: list[Tensor]
 
-    def __init__(self, labels: Sequence[str], families: Sequence[str] | None = None, skip: float = 0.0) -> None:
+    def __init__(
+        self,
+        labels: Sequence[str],
+        families: Sequence[str] | None = None,
+        skip: float = 0.0,
+        by: Sequence[str] = (),
+    ) -> None:
         super().__init__()
+        for name in by:
+            if name not in labels:
+                raise ConfigError(f"metric.attributes.by: there is no label {name!r}{nearest(name, labels)}")
+        self.by = tuple(by)
         if not 0 <= skip < 1:
             raise ConfigError(f"metric.attributes.skip={skip}: at least 0 and below 1")
         if families is not None and len(families) != len(labels):
@@ -84,11 +96,25 @@ class AttributesMetric(StepMetric):
         }
         p_NA, y_NA = self._kept()
         known = y_NA >= 0
-        return means | {"calibration_error": calibration_error(p_NA[known], y_NA[known])}
+        groups = {f"f1/{name}": torch.tensor([s.f1 for s in found.values()]).mean() for name, found in self.groups()}
+        return means | {"calibration_error": calibration_error(p_NA[known], y_NA[known])} | groups
+
+    def groups(self) -> list[tuple[str, dict[str, AttributeScore]]]:
+        """Scores among the pictures that show, and that lack, each label of `by`: under ``LABEL`` and ``no_LABEL``."""
+        p_NA, y_NA = self._kept()
+        found = []
+        for name in self.by:
+            shown_N = y_NA[:, self.labels.index(name)]
+            for title, value in ((name, 1), (f"no_{name}", 0)):
+                of_group = shown_N == value
+                found.append((title, self._scores(p_NA[of_group], y_NA[of_group])))
+        return [(title, scores) for title, scores in found if scores]
 
     def scores(self) -> dict[str, AttributeScore]:
         """Of each attribute that some pictures show and some lack, by name."""
-        p_NA, y_NA = self._kept()
+        return self._scores(*self._kept())
+
+    def _scores(self, p_NA: Tensor, y_NA: Tensor) -> dict[str, AttributeScore]:
         found: dict[str, AttributeScore] = {}
         for place, name in enumerate(self.labels):
             known = y_NA[:, place] >= 0
@@ -125,6 +151,10 @@ class AttributesMetric(StepMetric):
                 table.add_section()
                 means = (sum(v) / len(of_family) for v in zip(*map(_values, of_family), strict=True))
                 table.add_row(f"mean of {len(of_family)}", each, *(f"{mean:.3f}" for mean in means))
+        for title, of_group in self.groups():
+            table.add_section()
+            means = (sum(v) / len(of_group) for v in zip(*map(_values, of_group.values()), strict=True))
+            table.add_row(f"mean of {len(of_group)}", f"faces: {title}", *(f"{mean:.3f}" for mean in means))
         return table
 
     def plot(self, path: Path) -> None:
