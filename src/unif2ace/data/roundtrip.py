@@ -117,7 +117,7 @@ def read_picture(path: Path, size: int) -> Picture:
     note += "" if side == size else f", resized to {size}x{size}"
     left, top = (width - side) // 2, (height - side) // 2
     square = image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.LANCZOS)
-    return Picture(path.name, np.asarray(square), note)
+    return Picture(path.name, np.array(square), note)  # a copy: torch wants to own it
 
 
 def _on_white(image: Image.Image) -> Image.Image:
