@@ -64,3 +64,10 @@ def test_a_value_of_a_slot_that_the_experiment_selects_may_be_typed(tmp_path: Pa
     config = compose("train", ["experiment=mine", "loss.reconstruction.l2=3", "+trainer.benchmark=true"], folder)
     assert config.loss.reconstruction.l2 == 3
     assert config.trainer.benchmark
+
+
+def test_a_slot_that_was_dropped_while_an_experiment_sets_it_is_told_with_the_mend():
+    words = ["experiment=unified/quickstart", "view=[understanding]"]
+    with pytest.raises(ConfigError, match=r"view=\.\.\. was typed without it.*~view\.text_to_image"):
+        compose("train", words)
+    assert set(compose("train", [*words, "~view.text_to_image"]).view) == {"understanding"}

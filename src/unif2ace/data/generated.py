@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from unif2ace.data.lettering import wrapped
+
 PAPER, INK = (255, 255, 255), (32, 32, 36)
 _GAP, _TEXT_WIDTH, _LINE = 8, 340, 21
 
@@ -65,7 +67,7 @@ def draw_sheet(faces: Sequence[Generated], per_prompt: int, scale: int = 4) -> I
     font = ImageFont.load_default(15)
     side = faces[0].pixels.shape[0] * scale
     rows = [faces[first : first + per_prompt] for first in range(0, len(faces), per_prompt)]
-    texts = [_wrapped(row[0].prompt, font) for row in rows]
+    texts = [wrapped(row[0].prompt, font, _TEXT_WIDTH - 3 * _GAP) for row in rows]
     heights = [max(side, _LINE * len(lines)) + 2 * _GAP for lines in texts]
     sheet = Image.new("RGB", (_TEXT_WIDTH + per_prompt * (side + _GAP) + 2 * _GAP, sum(heights) + _GAP), PAPER)
     draw, top = ImageDraw.Draw(sheet), _GAP
@@ -77,14 +79,3 @@ def draw_sheet(faces: Sequence[Generated], per_prompt: int, scale: int = 4) -> I
             sheet.paste(grown, (_TEXT_WIDTH + _GAP + place * (side + _GAP), top))
         top += height
     return sheet
-
-
-def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= _TEXT_WIDTH - 3 * _GAP or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from unif2ace.data.attributes import TAXONOMY, Field
 from unif2ace.data.faces import Face, render
 from unif2ace.data.language import ask_questions, write_caption
+from unif2ace.data.lettering import wrapped
 from unif2ace.data.shards import Progress, ShardReader, decode_image
 from unif2ace.data.sources.base import EncodedImage, Source
 from unif2ace.data.sources.procedural import ProceduralSource
@@ -119,9 +120,9 @@ def text_sheet(shown: Sequence[Shown], side: int = 192, width: int = 1100) -> Im
     font, room = ImageFont.load_default(15), width - side - 48
     blocks: list[tuple[Image.Image, list[tuple[str, tuple[int, int, int]]]]] = []
     for one in shown:
-        lines = [(line, INK) for line in _wrapped(one.caption, font, room)]
+        lines = [(line, INK) for line in wrapped(one.caption, font, room)]
         for question, answer in one.questions[:_QUESTIONS]:
-            lines += [(line, FAINT) for line in _wrapped(f"{question}  {answer}", font, room)]
+            lines += [(line, FAINT) for line in wrapped(f"{question}  {answer}", font, room)]
         blocks.append((Image.fromarray(one.pixels).resize((side, side), Image.Resampling.LANCZOS), lines))
     heights = [max(side, 20 * len(lines) + 8) + 16 for _, lines in blocks]
     sheet = Image.new("RGB", (width, sum(heights) + 16), PAPER)
@@ -132,18 +133,6 @@ def text_sheet(shown: Sequence[Shown], side: int = 192, width: int = 1100) -> Im
             draw.text((side + 32, top + 20 * number), line, colour, font)
         top += height
     return sheet
-
-
-def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: int) -> list[str]:
-    """The text in lines of at most `room` pixels; a word that is longer stands alone."""
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= room or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
 
 
 def _attribute_sheets(source: ProceduralSource, out: Path, pairs: int, progress: Progress | None) -> list[Path]:

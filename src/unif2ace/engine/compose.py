@@ -129,10 +129,11 @@ def check_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[
     for path, names in _unknown(config, known, ""):
         if f"+{path}" in keys.values():
             continue
-        leaf = path.rpartition(".")[2]
-        raise ConfigError(
-            f"experiment {choices['experiment']!r} sets {path!r}, which nothing reads{nearest(leaf, names)}"
-        )
+        group, _, leaf = path.partition(".")
+        hint = nearest(path.rpartition(".")[2], names)
+        if leaf and group in typed:
+            hint = f" because {group}=... was typed without it: add it there, or leave its values out with '~{path}'"
+        raise ConfigError(f"experiment {choices['experiment']!r} sets {path!r}, which nothing reads{hint}")
 
 
 def _unknown(node: Any, known: Any, path: str) -> Iterator[tuple[str, list[str]]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw, ImageFont
 
 from unif2ace.data.attributes import TAXONOMY
+from unif2ace.data.lettering import wrapped
 from unif2ace.engine.unified_values import KINDS, attribute_rows
 
 if TYPE_CHECKING:
@@ -93,14 +94,14 @@ def _negated(name: str, value: object) -> str:
 def _sheet(heads: Sequence[str], rows: Sequence[tuple[Sequence[Tensor], Sequence[Line]]]) -> Image.Image:
     """Rows of pictures, each uint8 (3, H, W), with wrapped text at the right."""
     font = ImageFont.load_default(14)
-    wrapped = [[(line, colour) for text, colour in lines for line in _wrapped(text, font)] for _, lines in rows]
-    heights = [max(_SIDE, _LINE * len(lines)) + 2 * _GAP for lines in wrapped]
+    texts = [[(line, colour) for text, colour in lines for line in wrapped(text, font, _TEXT)] for _, lines in rows]
+    heights = [max(_SIDE, _LINE * len(lines)) + 2 * _GAP for lines in texts]
     left = (_SIDE + _GAP) * (len(heads) - 1) + 2 * _GAP
     sheet = Image.new("RGB", (left + _TEXT + _GAP, sum(heights) + 26), PAPER)
     draw, top = ImageDraw.Draw(sheet), 26
     for place, head in enumerate(heads):
         draw.text((_GAP + place * (_SIDE + _GAP), 5), head, FAINT, font)
-    for (pictures, _), lines, height in zip(rows, wrapped, heights, strict=True):
+    for (pictures, _), lines, height in zip(rows, texts, heights, strict=True):
         for place, picture in enumerate(pictures):
             pixels = Image.fromarray(picture.permute(1, 2, 0).numpy()).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
             sheet.paste(pixels, (_GAP + place * (_SIDE + _GAP), top))
@@ -108,18 +109,6 @@ def _sheet(heads: Sequence[str], rows: Sequence[tuple[Sequence[Tensor], Sequence
             draw.text((left, top + _LINE * number - 2), line, colour, font)
         top += height
     return sheet
-
-
-def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
-    """The text in lines as wide as the sheet's column; characters that the font lacks become question marks."""
-    lines = [""]
-    for word in text.encode("latin-1", "replace").decode("latin-1").split():
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= _TEXT or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
 
 
 def draw_bars(found: UnifiedScores, path: Path) -> None:
