@@ -4,7 +4,7 @@ BIN := .venv/bin
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-full lint format notebooks bench docs clean
+.PHONY: help install quickstart test test-full test-extras test-gpu lint format notebooks bench docs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,13 @@ test: install  ## the tests, on two processes
 
 test-full: install  ## all tests, slow ones too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+
+test-extras: install  ## what needs optional packages: installs the extras clip and identity, runs their tests
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[clip,identity]' onnx
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/nets/conditions
+
+test-gpu: install  ## what needs a GPU
+	$(BIN)/python -m pytest -q -k gpu
 
 lint: install  ## style, types, docstrings, spelling: all hooks on all files
 	$(BIN)/pre-commit run --all-files --show-diff-on-failure

@@ -18,7 +18,7 @@ FIXTURES = Path(__file__).parents[2] / "../shared/fixtures"
 def _loaded(name: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     path = FIXTURES / f"{name}.safetensors"
     if not path.is_file():
-        pytest.skip(f"no golden numbers at {path}")
+        pytest.skip(f"needs the golden numbers at {path}")
     return load_file(path), json.loads(path.with_suffix(".json").read_text())
 
 

@@ -20,7 +20,7 @@ from unif2ace.diffusion.schedules.linear import LinearSchedule
 from unif2ace.diffusion.schedules.log_linear import LogLinearSchedule
 
 FIXTURES = Path(__file__).parents[2] / "../shared/fixtures/diffusion"
-needs_fixtures = pytest.mark.skipif(not FIXTURES.exists(), reason="needs golden files of other implementations")
+needs_fixtures = pytest.mark.skipif(not FIXTURES.exists(), reason=f"needs the golden numbers at {FIXTURES}")
 
 
 @pytest.mark.parametrize("normalise", [True, False])

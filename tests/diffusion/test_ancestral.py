@@ -122,7 +122,7 @@ def test_the_share_of_masks_follows_the_schedule():
         assert seen[k] == pytest.approx(expected, abs=5 * (0.25 / (6 * n)) ** 0.5)
 
 
-@pytest.mark.skipif(not FIXTURES.exists(), reason="needs golden files of other implementations")
+@pytest.mark.skipif(not FIXTURES.exists(), reason=f"needs the golden numbers at {FIXTURES}")
 @pytest.mark.parametrize(("size", "V"), [(0, 4), (1, 11)])
 def test_probabilities_are_mdlms(size: int, V: int):
     golden = load_file(FIXTURES / "mdlm.safetensors")

@@ -43,7 +43,7 @@ def test_codes_are_kept_as_by_sorting(temperature: float, top_k: int, top_p: flo
     assert torch.equal(logits, before)
 
 
-@pytest.mark.skipif(not FIXTURES.exists(), reason="needs golden files of other implementations")
+@pytest.mark.skipif(not FIXTURES.exists(), reason=f"needs the golden numbers at {FIXTURES}")
 def test_filters_are_showos():
     golden = load_file(FIXTURES / "showo.safetensors")
     cases = [name for name in json.loads((FIXTURES / "showo.json").read_text()) if name.startswith("filter")]

@@ -21,7 +21,7 @@ from unif2ace.diffusion.schedules.linear import LinearSchedule
 from unif2ace.errors import ConfigError
 
 FIXTURES = Path(__file__).parents[2] / "../shared/fixtures"
-needs_fixtures = pytest.mark.skipif(not FIXTURES.exists(), reason="needs golden files of other implementations")
+needs_fixtures = pytest.mark.skipif(not FIXTURES.exists(), reason=f"needs the golden numbers at {FIXTURES}")
 
 MASK_ID, OFFSET, CODES, FIRST, N = 194, 130, 64, 14, 16
 """Of the tiny Show-o of the golden files; FIRST is the column of the first image token."""

@@ -26,7 +26,7 @@ NAMES = {"remdm-cap": "cap", "remdm-rescale": "rescale", "remdm-conf": "conf", "
 NAMES["forward-backward"] = "forward_backward"
 
 
-@pytest.mark.skipif(not FIXTURES.exists(), reason="needs golden files of other implementations")
+@pytest.mark.skipif(not FIXTURES.exists(), reason=f"needs the golden numbers at {FIXTURES}")
 @pytest.mark.parametrize("size", [0, 1])
 @pytest.mark.parametrize("t", ["0.9", "0.5", "0.04"])
 @pytest.mark.parametrize("name", [*NAMES, "mdlm"])
@@ -56,7 +56,7 @@ def test_probabilities_are_remdms(name: str, t: str, size: int):
     assert not copied or float(again.max()) == 0
 
 
-@pytest.mark.skipif(not FIXTURES.exists(), reason="needs golden files of other implementations")
+@pytest.mark.skipif(not FIXTURES.exists(), reason=f"needs the golden numbers at {FIXTURES}")
 @pytest.mark.parametrize("size", [0, 1])
 def test_how_sure_a_code_was_is_kept_until_it_is_masked(size: int):
     golden = load_file(FIXTURES / "remdm.safetensors")

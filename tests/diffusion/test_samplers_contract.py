@@ -125,7 +125,7 @@ def test_it_runs_in_inference_mode(sampler: Sampler):
     assert torch.equal(inside.clone(), sampler.sample(denoise, _start(), RowDraws(range(5))))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: make test-gpu")
 @pytest.mark.parametrize("place", ["cpu", "cuda"], ids=lambda p: f"draws on {p}")
 def test_a_gpu_draws_the_same_codes(sampler: Sampler, place: str):
     sharp = Filter(0.9, top_k=20, top_p=0.9)

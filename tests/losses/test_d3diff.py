@@ -155,7 +155,7 @@ def test_the_span_reads_masked_tokens_soi_and_eoi():
 def _show_o() -> tuple[dict[str, torch.Tensor], TokenSequence, Noised]:
     path = Path(__file__).parents[2] / "../shared/fixtures/showo/tiny_showo_forward.safetensors"
     if not path.is_file():
-        pytest.skip(f"no golden numbers at {path}")
+        pytest.skip(f"needs the golden numbers at {path}")
     g = load_file(path)
     pad, soi, eoi, offset, mask_id = 120, 121, 122, 130, 194
     rows = torch.tensor([0, 1, 2, 5, 6, 7])  # three that generate, three that answer; two of plain text are left out
@@ -203,7 +203,7 @@ def test_the_losses_of_show_o():
 def test_the_masked_loss_of_show_o_without_its_span(size: int):
     path = Path(__file__).parents[2] / "../shared/fixtures/diffusion/showo.safetensors"
     if not path.is_file():
-        pytest.skip(f"no golden numbers at {path}")
+        pytest.skip(f"needs the golden numbers at {path}")
     g = {
         k.removeprefix(f"loss_t2i.{size}."): v for k, v in load_file(path).items() if k.startswith(f"loss_t2i.{size}.")
     }

@@ -35,7 +35,7 @@ SCHEDULES = {
 def _golden(file: str, case: str) -> dict[str, Tensor]:
     path = Path(__file__).parents[2] / f"../shared/fixtures/diffusion/{file}.safetensors"
     if not path.is_file():
-        pytest.skip(f"no golden numbers at {path}")
+        pytest.skip(f"needs the golden numbers at {path}")
     return {k.removeprefix(f"{case}."): v for k, v in load_file(path).items() if k.startswith(f"{case}.")}
 
 

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parents[2] / "../shared/fixtures/showo"
 def _golden():
     path = FOLDER / "masks.safetensors"
     if not path.is_file():
-        pytest.skip(f"golden masks of Show-o are not at {path}")
+        pytest.skip(f"needs the golden masks of Show-o at {path}")
     return load_file(path), json.loads(path.with_suffix(".json").read_text())
 
 

@@ -22,7 +22,7 @@ VOCABULARY = Vocabulary(text_size=120, codebook_size=64, bos_id=110, eos_id=110)
 def _golden():
     path = FOLDER / "prompts.safetensors"
     if not path.is_file():
-        pytest.skip(f"golden prompts of Show-o are not at {path}")
+        pytest.skip(f"needs the golden prompts of Show-o at {path}")
     return load_file(path), json.loads(path.with_suffix(".json").read_text())
 
 

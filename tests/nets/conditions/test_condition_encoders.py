@@ -30,7 +30,7 @@ PHOTOGRAPHS = Path(__file__).parents[3] / "../shared/data/real_faces/dev-0000.ta
 
 def _needs(*packages: str) -> pytest.MarkDecorator:
     missing = [p for p in packages if importlib.util.find_spec(p) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
+    return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}: make test-extras")
 
 
 dlib_needed = _needs("dlib", "face_recognition_models")

@@ -20,7 +20,7 @@ def golden(name):
     """Tensors and notes of a fixture."""
     path = FOLDER / f"{name}.safetensors"
     if not path.is_file():
-        pytest.skip(f"golden numbers of Show-o are not at {path}")
+        pytest.skip(f"needs the golden numbers of Show-o at {path}")
     return load_file(path), json.loads(path.with_suffix(".json").read_text())
 
 

@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file
+from showo_fixture import golden, tiny_showo
 
 from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
 from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
-from unif2ace.nets.moe.dense import DenseMoE
-from unif2ace.nets.unified.blocks.parallel import ParallelBlock
 from unif2ace.nets.unified.decoding_image import ImageDenoiser
 from unif2ace.nets.unified.decoding_text import generate_text
-from unif2ace.nets.unified.net import UnifiedNet
-from unif2ace.nets.unified.showo import from_showo, sizes_of
 from unif2ace.sequence.layout import Layout
-
-FIXTURES = Path(__file__).parents[3] / "../shared/fixtures/showo"
-pytestmark = pytest.mark.skipif(not FIXTURES.is_dir(), reason="needs Show-o's recorded runs, ../shared/fixtures/showo")
-
-
-def _read(name: str):
-    return json.loads((FIXTURES / f"{name}.json").read_text()), load_file(FIXTURES / f"{name}.safetensors")
 
 
 @pytest.fixture(scope="module")
 def net():
-    about, tensors = _read("tiny_showo_forward")
-    state = {k.removeprefix("weights."): v.float() for k, v in tensors.items() if k.startswith("weights.")}
-    vocab = about["vocab"]
-    sizes = sizes_of(state, vocab["codebook_size"])
-    made = UnifiedNet(
-        text_size=sizes.text_size,
-        codebook_size=sizes.codebook_size,
-        bos_id=vocab["bos_id"],
-        eos_id=vocab["eos_id"],
-        num_image_tokens=vocab["num_vq_tokens"],
-        block=ParallelBlock,
-        moe=DenseMoE(sizes.hidden),
-        dim=sizes.dim,
-        depth=sizes.depth,
-        heads=sizes.heads,
-    )
-    made.load_state_dict(from_showo(state))
-    return made.eval()
+    return tiny_showo()
 
 
 def _prefix(net, ids):
@@ -63,7 +32,7 @@ def _prefix(net, ids):
 @pytest.mark.parametrize("cache", [True, False])
 @pytest.mark.parametrize("run", [0, 1])
 def test_greedy_text(net, run, cache, monkeypatch: pytest.MonkeyPatch):
-    about, tensors = _read("mmu_generate")
+    tensors, about = golden("mmu_generate")
     prefix, expected = _prefix(net, tensors[f"run{run}.input_ids"]), tensors[f"run{run}.greedy_tokens"]
     seen, logits = [], net.logits
     monkeypatch.setattr(net, "logits", lambda h, part: (seen.append(logits(h, part)), seen[-1])[1])
@@ -94,7 +63,7 @@ class Recorded:
 @pytest.mark.parametrize("way", [{"only_masked": True}, {}, {"cache": False}, {"official": True}])
 @pytest.mark.parametrize("run", [0, 1, 2])
 def test_pictures_step_by_step(net, run, way):
-    about, tensors = _read("t2i_generate")
+    tensors, about = golden("t2i_generate")
     how = about["runs"][run]
     texts, n = how["text_ids"], net.num_image_tokens
     prompt = torch.zeros(len(texts), max(map(len, texts)), dtype=torch.int64)

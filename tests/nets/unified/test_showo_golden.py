@@ -107,7 +107,7 @@ def test_other_weights_are_told_apart():
 def test_the_published_sizes_give_the_published_parameters():
     path = FOLDER / "state_dict_keys.json"
     if not path.is_file():
-        pytest.skip(f"names of Show-o's weights are not at {path}")
+        pytest.skip(f"needs the names of Show-o's weights at {path}")
     with torch.device("meta"):
         shapes = json.loads(path.read_text())["showo"]
         official = {name: torch.empty(shape) for name, shape in shapes.items()}
