@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from unif2ace.engine.instantiate import instantiate
-from unif2ace.engine.release import Release, open_release
+from unif2ace.engine.release import Release, moved, open_release
 from unif2ace.engine.weights import load_net
 from unif2ace.errors import ConfigError
 
@@ -83,7 +83,7 @@ class FaceModel:
         self.tokenizer: Any = load_net(release.companions["tokenizer"], "tokenizer", allow).to(self.device)
         paths = {kind: str(weights.path) for kind, weights in release.companions.items()}
         self.conditions = {
-            name: instantiate(_moved(node, paths), allow=allow)().eval().to(self.device)
+            name: instantiate(moved(node, paths), allow=allow)().eval().to(self.device)
             for name, node in (module.get("conditions") or {}).items()
         }
         self.text = TextTokenizer(release.text)
@@ -264,12 +264,3 @@ class FaceModel:
 
 def _batches(number: int, size: int) -> Iterator[slice]:
     return (slice(first, first + size) for first in range(0, number, size))
-
-
-def _moved(node: Any, paths: Mapping[str, str]) -> Any:
-    """The configuration with the paths at which companions lie now."""
-    if isinstance(node, Mapping):
-        moved = {k: _moved(v, paths) for k, v in node.items()}
-        is_loader = str(node.get("_target_", "")).endswith(".load_net")
-        return {**moved, "path": paths[node["kind"]]} if is_loader and node["kind"] in paths else moved
-    return [_moved(v, paths) for v in node] if isinstance(node, list) else node

@@ -60,7 +60,7 @@ def load_judge(
     device: str | None = None,
     allow: Iterable[str] = (),
 ) -> Judge:
-    """Reads a judge, and makes sure that the model under test does not use it.
+    """Reads a judge, and makes sure that the model under test neither uses it nor learned from it.
 
     Args:
         path: A classifier's run folder or weights.
@@ -70,17 +70,19 @@ def load_judge(
         allow: Further admitted prefixes of classes.
 
     Raises:
-        ConfigError: If the model uses it, or it is no classifier.
+        ConfigError: If the model uses it or learned from it, or it is no classifier.
         DataError: If it cannot be read.
     """
     import torch
 
     weights = read_weights(path)
     net = load_net(weights, KIND, allow)
-    for other in (used or {}).values():
-        if not same and _alike(weights, other):
+    for kind, other in (used or {}).items():
+        taught = other.header.get("companions", {}).get(KIND, {}).get("fingerprint") == weights.fingerprint
+        if not same and (taught or _alike(weights, other)):
+            part = f"that the model's {kind} learned from" if taught else "that the model itself uses"
             raise ConfigError(
-                f"judge={path} is the classifier {weights.short} that the model itself uses: train another, such as "
+                f"judge={path} is the classifier {weights.short} {part}: train another, such as "
                 "`unif2ace-train experiment=attributes/quickstart seed=1 net.backbone=resnet18`, or set same_judge=true"
             )
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -19,6 +19,7 @@ from unif2ace.errors import ConfigError, DataError
 
 KIND = "unified"
 TEXT = "tokenizer.json"
+CARD = "card.md"
 BUILTIN = Path(__file__).parents[1] / "builtin"
 """The release that comes with the package."""
 
@@ -104,7 +105,9 @@ def write_release(release: Release, folder: str | Path, card: str, dtype: Precis
     parts = {**release.companions, KIND: release.unified}
     found: dict[str, dict[str, str]] = {}
     for kind, weights in parts.items():
-        provenance = dict(weights.header) | ({"companions": found} if kind == KIND else {})
+        used = {k: {**v, "path": f"{k}.safetensors"} for k, v in weights.header.get("companions", {}).items()}
+        provenance = moved(weights.header, {k: v["path"] for k, v in used.items()})
+        provenance["companions"] = found if kind == KIND else used
         saved = save_weights(
             folder / f"{kind}.safetensors",
             weights.state,
@@ -115,5 +118,19 @@ def write_release(release: Release, folder: str | Path, card: str, dtype: Precis
         )
         found[kind] = {"path": f"{kind}.safetensors", "fingerprint": saved.fingerprint}
     shutil.copyfile(release.text, folder / TEXT)
-    (folder / "card.md").write_text(card, encoding="utf-8")
+    (folder / CARD).write_text(card, encoding="utf-8")
     return folder
+
+
+def moved(node: Any, paths: Mapping[str, str]) -> Any:
+    """A configuration with the paths at which the trained networks that it loads lie now.
+
+    Args:
+        node: A resolved configuration.
+        paths: Of those networks, by kind.
+    """
+    if isinstance(node, Mapping):
+        found = {k: moved(v, paths) for k, v in node.items()}
+        is_loader = str(node.get("_target_", "")).endswith(".load_net")
+        return {**found, "path": paths[node["kind"]]} if is_loader and node["kind"] in paths else found
+    return [moved(v, paths) for v in node] if isinstance(node, list) else node

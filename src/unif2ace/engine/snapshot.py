@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+ENVIRONMENT = "environment.json"
 PACKAGES = ("unif2ace", "torch", "torchvision", "lightning", "hydra-core", "timm", "numpy", "webdataset")
 
 
@@ -25,7 +26,7 @@ def write_snapshot(config: DictConfig, folder: str | Path) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
-    (folder / "environment.json").write_text(json.dumps(environment(), indent=1) + "\n", encoding="utf-8")
+    (folder / ENVIRONMENT).write_text(json.dumps(environment(), indent=1) + "\n", encoding="utf-8")
 
 
 def environment() -> dict[str, Any]:

@@ -29,7 +29,7 @@ _NO, _YES, _CEILING = "#c9d6ea", "#30507f", "#222222"
 
 
 def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[Path]:
-    """Writes ``generated.png``, ``understood.png`` and ``scores.png``.
+    """Writes ``generated.png``, ``understood.png`` and ``scores.png``, and the first's prompts as ``prompts.txt``.
 
     Args:
         found: What was measured.
@@ -44,7 +44,9 @@ def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[
     generated_sheet(found, faces).save(out / "generated.png")
     understood_sheet(found, faces).save(out / "understood.png")
     draw_bars(found, out / "scores.png")
-    return [out / name for name in ("generated.png", "understood.png", "scores.png")]
+    prompts = [" ".join(caption.split()) for caption in found.material.captions[: min(faces, len(found.diverse))]]
+    (out / "prompts.txt").write_text("\n".join(prompts) + "\n", encoding="utf-8")
+    return [out / name for name in ("generated.png", "understood.png", "scores.png", "prompts.txt")]
 
 
 def generated_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:

@@ -1,0 +1,55 @@
+"""`unif2ace-release`: a trained model with all that belongs to it, as one folder to pass on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from unif2ace.engine.command import is_word, quoted, run
+from unif2ace.errors import ConfigError
+
+APP = "unif2ace-release"
+MEGABYTE = 1e6
+
+
+def release(config: DictConfig) -> Path:
+    """Writes a release folder, and says what each file weighs.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: If no run is given, or the folder holds something else.
+        DataError: If a part is missing or damaged.
+    """
+    from unif2ace.engine.card import model_card
+    from unif2ace.engine.release import CARD, open_release, write_release
+
+    if OmegaConf.is_missing(config, "ckpt"):
+        raise ConfigError(f"a run's folder is needed: `{APP} logs/quickstart/unified folder=my_model`")
+    folder = Path(config.folder)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / CARD).is_file():
+        raise ConfigError(f"folder={folder} holds other files: give a new one")
+    parts = open_release(config.ckpt, {k: v for k, v in config.companions.items() if v})
+    card = model_card(parts, config.title, config.licence, config.notes)
+    write_release(parts, folder, card, config.precision)
+    for file in sorted(folder.iterdir()):
+        sys.stdout.write(f"{file}  {file.stat().st_size / MEGABYTE:.1f} MB\n")
+    return folder
+
+
+def arguments(words: list[str]) -> list[str]:
+    """The command line with its first plain word as the value of ``ckpt``."""
+    return [f"ckpt={quoted(words[0])}", *words[1:]] if words and is_word(words[0]) else words
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    sys.argv[1:] = arguments(sys.argv[1:])
+    run("release", release)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""A release: one folder that opens anywhere, names no place of the machine it was made on, and carries its card."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
+from tiny_release import make_run
+
+from unif2ace.commands import release
+from unif2ace.engine import compose
+from unif2ace.engine.face_model import load
+from unif2ace.engine.judging import load_judge
+from unif2ace.engine.snapshot import write_snapshot
+from unif2ace.errors import ConfigError
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    run = make_run(tmp_path)
+    write_snapshot(compose("release", []), run)
+    argv = ["unif2ace-train", "experiment=unified/embedded", f"tokenizer={tmp_path}/tokenizer", "ckpt=/x/last.ckpt"]
+    (run / "environment.json").write_text(json.dumps({"argv": argv}), encoding="utf-8")
+    (run / "evaluation").mkdir()
+    found = {"values": {"agreement": 0.5}, "intervals": {"agreement": [0.4, 0.6]}, "pictures": 7, "split": "val",
+             "judge": {"fingerprint": "f" * 64}, "options": {"caption": "long"}}  # fmt: skip
+    (run / "evaluation" / "evaluation.json").write_text(json.dumps(found), encoding="utf-8")
+    return run
+
+
+def test_the_command_writes_a_folder_that_opens_elsewhere(run: Path, tmp_path: Path):
+    words = [str(run), f"folder={tmp_path}/out", "title=Tiny faces", "licence=CC0-1.0"]
+    command = [sys.executable, "-m", "unif2ace.commands.release", *words]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False,
+        env=os.environ | {"UNIF2ACE_ROOT": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "unified.safetensors" in done.stdout
+    for name in ("tokenizer", "attributes", "unified"):
+        (tmp_path / name).rename(tmp_path / f"{name}-gone")
+    model = load(tmp_path / "out", device="cpu")
+    assert model.generate("A woman.").shape == (1, 3, 32, 32)
+    assert len(model.caption(torch.zeros(1, 3, 32, 32, dtype=torch.uint8), max_new=2)) == 1
+
+
+def test_nothing_of_the_machine_is_in_it(run: Path, tmp_path: Path):
+    release.release(compose("release", [f"ckpt={run}", f"folder={tmp_path}/out"]))
+    assert not [f.name for f in (tmp_path / "out").iterdir() if str(tmp_path).encode() in f.read_bytes()]
+
+
+def test_the_card_has_the_commands_and_the_scores(run: Path, tmp_path: Path):
+    release.release(compose("release", [f"ckpt={run}", f"folder={tmp_path}/out", "title=Tiny faces", "notes=Small."]))
+    card = (tmp_path / "out" / "card.md").read_text(encoding="utf-8")
+    assert card.startswith("# Tiny faces\n")
+    assert f"unif2ace-train experiment=unified/embedded tokenizer={tmp_path.name}/tokenizer\n" in card
+    assert "| 0.500 | 0.400 to 0.600 |" in card
+    assert card.endswith("## Notes\nSmall.\n")
+
+
+def test_a_folder_with_other_files_stays_as_it_is(run: Path, tmp_path: Path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("x", encoding="utf-8")
+    with pytest.raises(ConfigError, match="mine"):
+        release.release(compose("release", [f"ckpt={run}", f"folder={tmp_path}/mine"]))
+    with pytest.raises(ConfigError, match="unif2ace-release logs"):
+        release.release(compose("release", []))
+
+
+def test_the_classifier_that_taught_the_tokenizer_is_no_judge(tmp_path: Path):
+    run = make_run(tmp_path)
+    used = load(run, device="cpu").release.companions
+    tokenizer, classifier = used["tokenizer"], used["attributes"]
+    tokenizer.header["companions"] = {"attributes": {"path": "x", "fingerprint": classifier.fingerprint}}
+    with pytest.raises(ConfigError, match="tokenizer learned from"):
+        load_judge(classifier.path, {"tokenizer": tokenizer})
