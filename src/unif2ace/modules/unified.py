@@ -20,7 +20,7 @@ from unif2ace.metrics.base import StepMetric
 from unif2ace.modules.base import TrainingModule
 from unif2ace.nets.conditions.base import ConditionEncoder
 from unif2ace.nets.tokenizer.base import TokenizerNet
-from unif2ace.nets.unified.code_start import start_from_codes_
+from unif2ace.nets.unified.code_rows import CodeRows, code_features
 from unif2ace.nets.unified.net import UnifiedNet
 from unif2ace.sequence.columns import masked_image
 from unif2ace.sequence.layout import Layout, stack
@@ -52,7 +52,7 @@ class UnifiedModule(TrainingModule):
         guidance_dropout: Share of captions that are left out, for classifier-free guidance.
         condition_dropout: Share of rows whose conditions are left out, so that the model also works without.
         max_text: Longest text part of a row, see `Layout`.
-        code_start: How much the rows of image codes start as the codes lie in the tokenizer, see `start_from_codes_`.
+        share_codes: Whether image codes that look alike share rows of embedding and head, see `CodeRows`.
         seed: Key of noise and dropout, together with the place of each row.
         compile: Whether the transformer is compiled.
 
@@ -76,7 +76,7 @@ class UnifiedModule(TrainingModule):
         guidance_dropout: float = 0.1,
         condition_dropout: float = 0.1,
         max_text: int = 256,
-        code_start: float = 0.9,
+        share_codes: bool = True,
         seed: int = 0,
         compile: bool = False,
     ) -> None:
@@ -84,13 +84,12 @@ class UnifiedModule(TrainingModule):
         for name, share in (
             ("guidance_dropout", guidance_dropout),
             ("condition_dropout", condition_dropout),
-            ("code_start", code_start),
         ):
             if not 0 <= share <= 1:
                 raise ConfigError(f"module.{name}={share}: it must be between 0 and 1")
         self._make_tokenizer, self._make_conditions = tokenizer, dict(conditions or {})
         self.process, self.image_size, self.max_text, self.seed = process, image_size, max_text, seed
-        self.code_start = code_start
+        self.share_codes = share_codes
         self.guidance_dropout, self.condition_dropout = guidance_dropout, condition_dropout
         self._frozen: dict[str, nn.Module] = {}  # a plain mapping: frozen weights stay out of checkpoints
 
@@ -114,7 +113,9 @@ class UnifiedModule(TrainingModule):
         if self.net is None:
             make = self._make_net
             self.net_arguments = self._sizes()
-            self._make_net = lambda: self._started(cast(Any, make)(**self.net_arguments))
+            features_KF = self._code_features() if self.share_codes else torch.zeros(0, 0)
+            self.net_arguments["code_features"] = features_KF.shape[1]
+            self._make_net = lambda: self._told_of_codes(cast(Any, make)(**self.net_arguments), features_KF)
         super().configure_model()
         self.layout = Layout(self.unified.vocabulary, self.max_text)
 
@@ -130,11 +131,14 @@ class UnifiedModule(TrainingModule):
             "num_image_tokens": (self.image_size // self.tokenizer.factor) ** 2,
         }
 
-    def _started(self, net: UnifiedNet) -> UnifiedNet:
+    def _code_features(self) -> Tensor:
         quantizer = self.tokenizer.quantizer
         ids_K = torch.arange(quantizer.num_codes, device=self.device)
-        codes_KC = quantizer.decode_ids(ids_K.view(-1, 1, 1)).flatten(1)
-        start_from_codes_(net, codes_KC.to(net.embedding.weight.device), self.code_start)
+        return code_features(quantizer.decode_ids(ids_K.view(-1, 1, 1)).flatten(1))
+
+    def _told_of_codes(self, net: UnifiedNet, features_KF: Tensor) -> UnifiedNet:
+        for rows in net.code_rows.values():
+            cast(CodeRows, rows).features.copy_(features_KF)
         return net
 
     def on_fit_start(self) -> None:

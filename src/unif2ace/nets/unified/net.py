@@ -20,6 +20,7 @@ from unif2ace.nets.moe.base import MoE
 from unif2ace.nets.unified.attention import Attention, View
 from unif2ace.nets.unified.blocks.base import Block
 from unif2ace.nets.unified.cache import Cache
+from unif2ace.nets.unified.code_rows import CodeRows
 from unif2ace.nets.unified.head import sliced_logits
 from unif2ace.nets.unified.kernels import Kernel, Mask, fastest
 from unif2ace.nets.unified.noise_level import NoiseLevel
@@ -65,6 +66,7 @@ class UnifiedNet(nn.Module):
         depth: Blocks.
         heads: Of the attention; they divide `dim`.
         conditions: Of each condition from outside, the numbers of its vectors, F.
+        code_features: Numbers that are known of each image code, see `CodeRows`; 0 if none.
         rotary_fraction: Share of each head that the rotary embedding turns.
         rotary_theta: Base of its frequencies.
         qk_norm: Whether queries and keys are normalised.
@@ -91,6 +93,7 @@ class UnifiedNet(nn.Module):
         depth: int = 6,
         heads: int = 8,
         conditions: Mapping[str, int] | None = None,
+        code_features: int = 0,
         rotary_fraction: float = 0.5,
         rotary_theta: float = 10000.0,
         qk_norm: bool = True,
@@ -117,6 +120,11 @@ class UnifiedNet(nn.Module):
         self._initialise()
         if tie:
             self.head.weight = self.embedding.weight
+        self.tied, self._first_code = tie, self.vocabulary.bounds("codebook")[0]
+        self.code_rows = nn.ModuleDict()
+        if code_features:
+            of = {"embedding": dim} if tie else {"embedding": dim, "head": dim, "bias": 1}
+            self.code_rows.update({k: CodeRows(codebook_size, code_features, width) for k, width in of.items()})
         wanted = self._wanted([NOISE, *conditions])
         self.noise_level = NoiseLevel(dim) if NOISE in wanted else None
         self.resamplers = nn.ModuleDict(
@@ -154,7 +162,7 @@ class UnifiedNet(nn.Module):
             conditions: What is known of the rows' pictures, by name, values (B, M, F); missing ones are not present.
             cache: Of the columns before these; theirs are appended to it.
         """
-        x_BLD = self.embedding(sequence.ids)
+        x_BLD = self._embedded(sequence)
         tables = rotary_tables(sequence.position, self.rotated, self.rotary_theta, self.head.weight.dtype)
         spread = self._conditions(sequence, conditions or {}, cache)
         kernel = self._kernel(x_BLD.device.type)
@@ -166,6 +174,12 @@ class UnifiedNet(nn.Module):
         if cache is not None:
             cache.advance(sequence.ids.shape[1])
         return Hidden(self.norm(x_BLD), tuple(routers))
+
+    def _embedded(self, sequence: TokenSequence) -> Tensor:
+        table_VD = self.embedding.weight
+        if sequence.image_start is not None:  # else there is no code among them: text goes on
+            table_VD = self._with_code_rows("embedding", table_VD)
+        return nn.functional.embedding(sequence.ids, table_VD)
 
     def _kernel(self, device: str) -> Kernel:
         if self.kernel != "auto":
@@ -215,7 +229,15 @@ class UnifiedNet(nn.Module):
     def logits_of(self, parts: Sequence[tuple[Tensor, Slice]]) -> tuple[Tensor, ...]:
         """Logits over several slices, float32 (P, V) each; one gradient of the head's weight serves all of them."""
         spans = [(hidden_PD, self.vocabulary.bounds(part)) for hidden_PD, part in parts]
-        return sliced_logits(self.head.weight, self.head.bias, spans)
+        weight_VD: Tensor = self.head.weight
+        bias_V: Tensor = self.head.bias
+        if any(part != "text" for _, part in parts):
+            weight_VD = self._with_code_rows("embedding" if self.tied else "head", weight_VD)
+            bias_V = self._with_code_rows("bias", bias_V[:, None])[:, 0]
+        return sliced_logits(weight_VD, bias_V, spans)
+
+    def _with_code_rows(self, name: str, table_VD: Tensor) -> Tensor:
+        return self.code_rows[name](table_VD, self._first_code) if name in self.code_rows else table_VD
 
 
 def _rotated(dim: int, heads: int, fraction: float) -> int:
