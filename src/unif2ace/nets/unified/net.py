@@ -67,6 +67,8 @@ class UnifiedNet(nn.Module):
         heads: Of the attention; they divide `dim`.
         conditions: Of each condition from outside, the numbers of its vectors, F.
         code_features: Numbers that are known of each image code, see `CodeRows`; 0 if none.
+        image_positions: Whether each place of the picture has a learned vector of its own. Without, as in Show-o, only
+            the rotary embedding tells where an image token is, which a network that starts from nothing learns slowly.
         rotary_fraction: Share of each head that the rotary embedding turns.
         rotary_theta: Base of its frequencies.
         qk_norm: Whether queries and keys are normalised.
@@ -94,6 +96,7 @@ class UnifiedNet(nn.Module):
         heads: int = 8,
         conditions: Mapping[str, int] | None = None,
         code_features: int = 0,
+        image_positions: bool = False,
         rotary_fraction: float = 0.5,
         rotary_theta: float = 10000.0,
         qk_norm: bool = True,
@@ -117,6 +120,7 @@ class UnifiedNet(nn.Module):
             self.blocks.append(block(dim=dim, attention=attends, token=token, sequence=sequence, eps=eps))
         self.norm = nn.LayerNorm(dim, eps)
         self.head = Head(dim, self.vocabulary.size)
+        self.image_positions = nn.Embedding(num_image_tokens, dim) if image_positions else None
         self._initialise()
         if tie:
             self.head.weight = self.embedding.weight
@@ -148,6 +152,8 @@ class UnifiedNet(nn.Module):
             nn.init.normal_(linear.weight, std=std)
             nn.init.zeros_(linear.bias)
         nn.init.normal_(self.embedding.weight, std=std)
+        if self.image_positions is not None:
+            nn.init.normal_(self.image_positions.weight, std=std)
 
     def forward(
         self,
@@ -176,10 +182,14 @@ class UnifiedNet(nn.Module):
         return Hidden(self.norm(x_BLD), tuple(routers))
 
     def _embedded(self, sequence: TokenSequence) -> Tensor:
-        table_VD = self.embedding.weight
-        if sequence.image_start is not None:  # else there is no code among them: text goes on
-            table_VD = self._with_code_rows("embedding", table_VD)
-        return nn.functional.embedding(sequence.ids, table_VD)
+        if sequence.image_start is None:  # no code among them: text goes on
+            x_BLD: Tensor = self.embedding(sequence.ids)
+            return x_BLD
+        x_BLD = nn.functional.embedding(sequence.ids, self._with_code_rows("embedding", self.embedding.weight))
+        if self.image_positions is None:
+            return x_BLD
+        places_BND = self.image_positions.weight.to(x_BLD.dtype).expand(len(x_BLD), -1, -1)
+        return x_BLD.scatter_add(1, sequence.image_columns[..., None].expand_as(places_BND), places_BND)
 
     def _kernel(self, device: str) -> Kernel:
         if self.kernel != "auto":
