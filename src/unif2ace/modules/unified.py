@@ -20,7 +20,7 @@ from unif2ace.metrics.base import StepMetric
 from unif2ace.modules.base import TrainingModule
 from unif2ace.nets.conditions.base import ConditionEncoder
 from unif2ace.nets.tokenizer.base import TokenizerNet
-from unif2ace.nets.unified.code_rows import CodeRows, code_features
+from unif2ace.nets.unified.code_rows import code_features
 from unif2ace.nets.unified.net import UnifiedNet
 from unif2ace.sequence.columns import masked_image
 from unif2ace.sequence.layout import Layout, stack
@@ -115,7 +115,8 @@ class UnifiedModule(TrainingModule):
             self.net_arguments = self._sizes()
             features_KF = self._code_features() if self.share_codes else torch.zeros(0, 0)
             self.net_arguments["code_features"] = features_KF.shape[1]
-            self._make_net = lambda: self._told_of_codes(cast(Any, make)(**self.net_arguments), features_KF)
+            cut = {} if self.sharding is None else {"made": self.sharding.unit}
+            self._make_net = lambda: self._told_of_codes(cast(Any, make)(**self.net_arguments, **cut), features_KF)
         super().configure_model()
         self.layout = Layout(self.unified.vocabulary, self.max_text)
 
@@ -137,8 +138,8 @@ class UnifiedModule(TrainingModule):
         return code_features(quantizer.decode_ids(ids_K.view(-1, 1, 1)).flatten(1))
 
     def _told_of_codes(self, net: UnifiedNet, features_KF: Tensor) -> UnifiedNet:
-        for rows in net.code_rows.values():
-            cast(CodeRows, rows).features.copy_(features_KF)
+        if self.share_codes:
+            cast(Tensor, net.code_features).copy_(features_KF)
         return net
 
     def on_fit_start(self) -> None:

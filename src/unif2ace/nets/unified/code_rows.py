@@ -36,26 +36,24 @@ class CodeRows(nn.Module):
     is what is left to say. Without it, thousands of rows are learned one by one.
 
     Args:
-        codebook_size: K.
         features: F.
         dim: D.
         std: Standard deviation of R at the start.
     """
 
     weight_kind = "table"  # see `unif2ace.modules.base.parameter_groups`
-    features: Tensor
 
-    def __init__(self, codebook_size: int, features: int, dim: int, std: float = 0.01) -> None:
+    def __init__(self, features: int, dim: int, std: float = 0.01) -> None:
         super().__init__()
-        self.register_buffer("features", torch.zeros(codebook_size, features))
         self.weight = nn.Parameter(torch.randn(features, dim) * std)
 
-    def forward(self, table_VD: Tensor, first: int) -> Tensor:
+    def forward(self, table_VD: Tensor, features_KF: Tensor, first: int) -> Tensor:
         """The table with them added, (V, D).
 
         Args:
             table_VD: A row for each id.
+            features_KF: Of the codes, see `code_features`.
             first: Id of the first code.
         """
-        rows_KD = self.features.to(self.weight.dtype) @ self.weight
+        rows_KD = features_KF.to(self.weight.dtype) @ self.weight
         return table_VD + nn.functional.pad(rows_KD, (0, 0, first, len(table_VD) - first - len(rows_KD)))

@@ -6,7 +6,7 @@ tokens, F numbers of a condition's vectors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -76,6 +76,7 @@ class UnifiedNet(nn.Module):
         tie: Whether the head's weight is the embedding.
         attention: How attention is computed, see `unif2ace.nets.unified.kernels`.
         checkpoint: Whether blocks are computed again in the backward pass: less memory, a third more work.
+        made: Called with each block when its weights are drawn, to cut it before the next one is made.
 
     Raises:
         ConfigError: If sizes do not fit each other, or attention cannot be computed so.
@@ -104,6 +105,7 @@ class UnifiedNet(nn.Module):
         tie: bool = False,
         attention: Kernel = "auto",
         checkpoint: bool = False,
+        made: Callable[[nn.Module], object] | None = None,
     ) -> None:
         super().__init__()
         if attention not in get_args(Kernel):
@@ -116,19 +118,23 @@ class UnifiedNet(nn.Module):
         self.blocks = nn.ModuleList()
         for _ in range(depth):
             attends = Attention(dim, heads, qk_norm, eps)
+            _draw(attends.qkv, attends.out)
             token, sequence = moe.token_layer(dim), moe.sequence_layer(dim, list(conditions))
             self.blocks.append(block(dim=dim, attention=attends, token=token, sequence=sequence, eps=eps))
+            if made is not None:
+                made(self.blocks[-1])
         self.norm = nn.LayerNorm(dim, eps)
         self.head = Head(dim, self.vocabulary.size)
         self.image_positions = nn.Embedding(num_image_tokens, dim) if image_positions else None
-        self._initialise()
+        _draw(self.embedding, self.head, *([self.image_positions] if self.image_positions is not None else []))
         if tie:
             self.head.weight = self.embedding.weight
         self.tied, self._first_code = tie, self.vocabulary.bounds("codebook")[0]
         self.code_rows = nn.ModuleDict()
         if code_features:
             of = {"embedding": dim} if tie else {"embedding": dim, "head": dim, "bias": 1}
-            self.code_rows.update({k: CodeRows(codebook_size, code_features, width) for k, width in of.items()})
+            self.code_rows.update({k: CodeRows(code_features, width) for k, width in of.items()})
+            self.register_buffer("code_features", torch.zeros(codebook_size, code_features))
         wanted = self._wanted([NOISE, *conditions])
         self.noise_level = NoiseLevel(dim) if NOISE in wanted else None
         self.resamplers = nn.ModuleDict(
@@ -144,16 +150,12 @@ class UnifiedNet(nn.Module):
         layers = [b.sequence for b in self._blocks() if b.sequence is not None]
         return {n for layer in layers for n in getattr(layer, "conditions", names)} & set(names)
 
-    @torch.no_grad()
-    def _initialise(self, std: float = 0.02) -> None:
-        """Weights of embedding, head and attention from N(0, std^2), as Phi's; biases 0. Experts know their own."""
-        linears = [self.head, *(part for b in self._blocks() for part in (b.attention.qkv, b.attention.out))]
-        for linear in linears:
-            nn.init.normal_(linear.weight, std=std)
-            nn.init.zeros_(linear.bias)
-        nn.init.normal_(self.embedding.weight, std=std)
-        if self.image_positions is not None:
-            nn.init.normal_(self.image_positions.weight, std=std)
+    entries = ("logits_of",)
+    """Methods that use weights outside of blocks, see `unif2ace.nets.sharding.Shardable`."""
+
+    def units(self) -> Iterable[nn.Module]:
+        """The blocks; see `unif2ace.nets.sharding.Shardable`."""
+        return self.blocks
 
     def forward(
         self,
@@ -247,7 +249,19 @@ class UnifiedNet(nn.Module):
         return sliced_logits(weight_VD, bias_V, spans)
 
     def _with_code_rows(self, name: str, table_VD: Tensor) -> Tensor:
-        return self.code_rows[name](table_VD, self._first_code) if name in self.code_rows else table_VD
+        if name not in self.code_rows:
+            return table_VD
+        table: Tensor = self.code_rows[name](table_VD, self.code_features, self._first_code)
+        return table
+
+
+@torch.no_grad()
+def _draw(*parts: nn.Linear | nn.Embedding, std: float = 0.02) -> None:
+    """Weights of embedding, head and attention from N(0, std^2), as Phi's; biases 0. Experts know their own."""
+    for part in parts:
+        nn.init.normal_(part.weight, std=std)
+        if isinstance(part, nn.Linear):
+            nn.init.zeros_(part.bias)
 
 
 def _rotated(dim: int, heads: int, fraction: float) -> int:
