@@ -57,7 +57,7 @@ class PlainMoE(MoE):
         return PlainSequence(dim)
 
 
-def small_net(seed: int = 0, text_size: int = TEXT, dim: int = 16) -> UnifiedNet:
+def small_net(seed: int = 2, text_size: int = TEXT, dim: int = 16) -> UnifiedNet:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = UnifiedNet(
@@ -72,8 +72,11 @@ def small_net(seed: int = 0, text_size: int = TEXT, dim: int = 16) -> UnifiedNet
             depth=2,
             heads=2,
             conditions={"face": FACE},
+            code_features=3,
+            image_positions=True,
         )
         with torch.no_grad():
+            net.code_features.copy_(torch.randn(CODES, 3))
             for parameter in net.parameters():
                 parameter.add_(torch.randn_like(parameter), alpha=0.3)
     return net.double().eval()

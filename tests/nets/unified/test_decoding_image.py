@@ -41,7 +41,10 @@ def _plain(net, layout, caption, codes):
     row = layout.text_to_image(caption[None], length, codes[None], codes.clamp(max=CODES - 1)[None])
     hidden = net(row).values[0]
     offset = net.vocabulary.image_offset
-    return (hidden[row.image_columns[0]] @ net.head.weight.T + net.head.bias)[:, offset : offset + CODES]
+    shared = {name: net.code_features @ net.code_rows[name].weight for name in ("head", "bias")}
+    weight = net.head.weight[offset : offset + CODES] + shared["head"]
+    bias = net.head.bias[offset : offset + CODES] + shared["bias"][:, 0]
+    return hidden[row.image_columns[0]] @ weight.T + bias
 
 
 @pytest.mark.parametrize("guidance", [0.0, 2.5])

@@ -25,11 +25,14 @@ TEXT, CODES, IMAGE, FACE = 40, 13, 9, 5
 
 
 def small(block="parallel", moe="grouped", seed=0, **options):
-    """A float64 network whose parts all matter: nothing is near 0."""
+    """A float64 network whose parts all matter: nothing is near 0. Show-o's parts with its block, ours with the paper's."""
     torch.manual_seed(seed)
     sizes = {"dim": 32, "depth": 2, "heads": 4, "conditions": {"face": FACE}} | options
-    net = UnifiedNet(TEXT, CODES, 38, 39, IMAGE, BLOCKS[block], MOES[moe](), **sizes)
+    ours = {"code_features": 3, "image_positions": True} if block == "paper" else {}
+    net = UnifiedNet(TEXT, CODES, 38, 39, IMAGE, BLOCKS[block], MOES[moe](), **(ours | sizes))
     with torch.no_grad():
+        if net.code_rows:
+            net.code_features.normal_()
         for parameter in net.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.2)
     return net.double()
