@@ -11,6 +11,8 @@ import lightning.pytorch as pl
 import pytest
 import torch
 
+from unif2ace.checkpoints.finding import newest
+from unif2ace.checkpoints.reading import read
 from unif2ace.commands import train as command
 from unif2ace.data.shards import load_index
 from unif2ace.data.shards.fingerprint import index_fingerprint
@@ -48,12 +50,12 @@ def test_the_weights_file_holds_the_averaged_weights_and_where_they_came_from(ro
     metrics = _train(root, tmp_path, "callbacks=[checkpoint,ema]", *words)
     weights = read_weights(tmp_path)
     assert weights.path.name == "weights.safetensors"
-    checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    checkpoint = read(newest(tmp_path))
     for name, value in weights.state.items():
         torch.testing.assert_close(value, checkpoint["state_dict"][f"net.{name}"], rtol=0, atol=0)
     now = checkpoint["current_model_state"]
     assert any(not torch.equal(value, now[f"net.{name}"]) for name, value in weights.state.items())
-    assert read_weights(tmp_path / "checkpoints" / "last.ckpt").fingerprint == weights.fingerprint
+    assert read_weights(newest(tmp_path)).fingerprint == weights.fingerprint
 
     header = weights.header
     assert (header["kind"], header["seed"], header["steps"], header["image_size"]) == ("tokenizer", 5, 6, [32, 32])
@@ -96,15 +98,15 @@ def test_an_interrupted_run_leaves_weights_and_goes_on(root: Path, tmp_path: Pat
         _stopping(patched)
         with pytest.raises(SystemExit):
             _train(root, tmp_path, "callbacks=[checkpoint,ema]", "callbacks.ema.decay=0.7")
-    assert "go on with: ckpt=" in caplog.text
+    assert f"go on with: run_dir={tmp_path} resume=auto" in caplog.text
     weights = read_weights(tmp_path / "weights.safetensors")
     assert weights.header["steps"] == 4
-    checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    checkpoint = read(newest(tmp_path))
     assert checkpoint["global_step"] == 4
     for name, value in weights.state.items():
         torch.testing.assert_close(value, checkpoint["state_dict"][f"net.{name}"], rtol=0, atol=0)
 
-    _train(root, tmp_path, "callbacks=[checkpoint,ema]", f"ckpt={tmp_path}/checkpoints/last.ckpt")
+    _train(root, tmp_path, "callbacks=[checkpoint,ema]", "callbacks.ema.decay=0.7", "resume=auto")
     again = read_weights(tmp_path / "weights.safetensors")
     assert again.header["steps"] == 6
     assert again.fingerprint != weights.fingerprint

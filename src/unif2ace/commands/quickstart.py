@@ -17,6 +17,7 @@ from unif2ace.commands import data, evaluate, generate, train
 from unif2ace.engine.command import Work, run
 from unif2ace.engine.compose import compose
 from unif2ace.engine.report import Section, write_page
+from unif2ace.engine.resuming import changes
 from unif2ace.errors import ConfigError
 
 NEXT = """unif2ace-generate "A smiling woman with red hair." n=8 ckpt=logs/quickstart/unified
@@ -39,7 +40,7 @@ def train_once(config: DictConfig) -> None:
         ConfigError: If the folder holds a run with other settings.
     """
     folder = Path(config.run_dir)
-    before, last = folder / "config.yaml", folder / "checkpoints" / "last.ckpt"
+    before = folder / "config.yaml"
     if before.is_file():
         changed = _changed(OmegaConf.load(before), config)
         if changed:
@@ -49,20 +50,14 @@ def train_once(config: DictConfig) -> None:
         if (folder / "weights.safetensors").is_file():
             logging.getLogger(__name__).info("done before: %s", folder)
             return
-        config.ckpt = str(last) if last.is_file() else None
+    config.resume = "auto"
     train.train(config)
 
 
 def _changed(before: Any, now: DictConfig) -> str:
     """The first key whose value differs, but for the checkpoint that a run goes on from."""
-    old, new = (_flat(OmegaConf.to_container(c, resolve=True)) for c in (before, now))
-    return next((k for k in sorted(old.keys() | new.keys()) if k != "ckpt" and old.get(k) != new.get(k)), "")
-
-
-def _flat(tree: Any, path: str = "") -> dict[str, Any]:
-    if not isinstance(tree, dict) or not tree:
-        return {path: tree}
-    return {k: v for key, sub in tree.items() for k, v in _flat(sub, f"{path}.{key}".lstrip(".")).items()}
+    found = changes(*(OmegaConf.to_container(c, resolve=True) for c in (before, now)))
+    return next((key for key in found if key != "resume"), "")
 
 
 COMMANDS: dict[str, Work] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
 
 RECORD = "unif2ace"
 """Entry that `unif2ace-train` puts into every checkpoint: kind, net and provenance."""
+CONFIG = "config"
+"""Entry of that record: the configuration of the run, resolved. It names folders, so it stays out of weights files."""
 PREFIX = "net."
 
 
@@ -23,49 +24,54 @@ def read_checkpoint(file: Path) -> tuple[str, dict[str, Any], dict[str, Tensor],
     Of a run that averages its weights it gives the averaged ones, which Lightning keeps under ``state_dict``.
 
     Args:
-        file: Written by `unif2ace-train`; if it lacks its record, ``config.yaml`` of the run's folder stands in.
+        file: The directory of a step, or an old file ``*.ckpt``, written by `unif2ace-train`; if it lacks its record,
+            ``config.yaml`` of the run's folder stands in.
 
     Raises:
         DataError: If it is damaged, not of such a run, or could execute code.
     """
-    checkpoint = _load(file)
+    from unif2ace.checkpoints.reading import read
+
+    checkpoint = read(file, only={"state_dict"}, lazily=True)
     record = checkpoint.get(RECORD) or _record_of_run(file)
     state = checkpoint.get("state_dict")
     net = {n.removeprefix(PREFIX): v.clone() for n, v in (state or {}).items() if n.startswith(PREFIX)}
     if not net:
         raise DataError(f"{file} holds no network (no {PREFIX}* in its state_dict): it is of another program")
-    return record["kind"], record["net"], net, dict(record) | {"steps": checkpoint.get("global_step")}
+    header = {name: value for name, value in record.items() if name != CONFIG}
+    return record["kind"], record["net"], net, header | {"steps": checkpoint.get("global_step")}
 
 
-def _load(file: Path) -> Mapping[str, Any]:
-    import torch
+def config_of(path: Path) -> dict[str, Any] | None:
+    """The configuration, resolved, of the run that wrote a checkpoint; None if it is not known.
 
-    if file.is_dir():
-        raise DataError(f"{file} is a sharded checkpoint; give the run's folder, or its weights.safetensors")
-    try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        if "weights_only" in str(error) or "Weights only" in str(error):
-            why = "holds more than plain values, so opening it could run code; it is never opened that way"
-        else:
-            why = "is damaged or no checkpoint"
-        raise DataError(f"{file} {why}; give another checkpoint of the run, or its weights.safetensors") from error
-    if not isinstance(checkpoint, Mapping):
-        raise DataError(f"{file} holds {type(checkpoint).__name__}, not a training checkpoint")
-    return checkpoint
+    Args:
+        path: The directory of a step, or an old file ``*.ckpt``.
+
+    Raises:
+        DataError: If the checkpoint is damaged.
+    """
+    from unif2ace.checkpoints.reading import read_rest
+
+    found = (read_rest(path).get(RECORD) or {}).get(CONFIG)
+    return found if isinstance(found, dict) else _config_beside(path)
 
 
-def _record_of_run(file: Path) -> dict[str, Any]:
+def _config_beside(path: Path) -> dict[str, Any] | None:
     from omegaconf import OmegaConf
 
-    for folder in (file.parent.parent, file.parent):
-        path = folder / "config.yaml"
-        if path.is_file():
-            config = OmegaConf.to_container(OmegaConf.load(path))
-            module = config.get("module") if isinstance(config, dict) else None
-            if isinstance(module, dict) and isinstance(module.get("net"), dict):
-                return record(module)
-    raise DataError(f"{file} does not say what network it holds, and no config.yaml of its run lies beside it")
+    for folder in (path.parent.parent, path.parent):
+        if (folder / "config.yaml").is_file():
+            config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+            return config if isinstance(config, dict) else None  # type: ignore[return-value]
+    return None
+
+
+def _record_of_run(path: Path) -> dict[str, Any]:
+    module = (_config_beside(path) or {}).get("module")
+    if isinstance(module, dict) and isinstance(module.get("net"), dict):
+        return record(module)
+    raise DataError(f"{path} does not say what network it holds, and no config.yaml of its run lies beside it")
 
 
 def record(module: Mapping[str, Any], provenance: Mapping[str, Any] | None = None) -> dict[str, Any]:

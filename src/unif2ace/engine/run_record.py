@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.engine.checkpoint_reading import RECORD, record
+from unif2ace.engine.checkpoint_reading import CONFIG, RECORD, record
 from unif2ace.engine.provenance import code_provenance, data_provenance, plain_metrics
+from unif2ace.engine.resuming import check_sources
 from unif2ace.engine.weights import FILE_NAME, find_weights, read_header, read_weights, save_weights
 from unif2ace.errors import Unif2aceError
 
@@ -39,6 +40,7 @@ class RunRecord:
         self._module: Any = OmegaConf.to_container(config.module, resolve=True)
         self.companions = companions(self._module)
         self._seed, self._data = config.seed, data
+        self._config: Any = OmegaConf.to_container(config, resolve=True)
         self.folder = Path(config.run_dir)
 
     @cached_property
@@ -55,13 +57,21 @@ class RunRecord:
         return {**self.tree, "net": {**self.tree["net"], **getattr(module, "net_arguments", {})}, "module": further}
 
     def callback(self) -> pl.Callback:
-        """Puts the record into every checkpoint."""
+        """Puts the record into every checkpoint; compares it with that of a checkpoint that a run goes on from."""
         import lightning.pytorch as pl
 
         def add(trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
-            checkpoint[RECORD] = self._complete(module)
+            checkpoint[RECORD] = {**self._complete(module), CONFIG: self._config}
 
-        return pl.callbacks.LambdaCallback(on_save_checkpoint=add)
+        def compare(trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+            check_sources(checkpoint.get(RECORD) or {}, self.tree, bool(self._config.get("resume_changes")))
+
+        def keep_text(trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            text = getattr(self._data, "text_tokenizer", None)  # a checkpoint of a stopped run is of no use without
+            if text is not None and trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+                shutil.copyfile(text.path, self.folder / text.path.name)
+
+        return pl.callbacks.LambdaCallback(on_fit_start=keep_text, on_save_checkpoint=add, on_load_checkpoint=compare)
 
     def finish(self, trainer: pl.Trainer, module: pl.LightningModule) -> Path | None:
         """Writes the weights file after training; under weight averaging the module holds the averaged ones by then.
@@ -72,13 +82,10 @@ class RunRecord:
         net: Any = module.net
         if trainer.fast_dev_run or net is None:  # type: ignore[attr-defined]
             return None
-        text = getattr(self._data, "text_tokenizer", None)
         state = {name: value.full_tensor() if hasattr(value, "full_tensor") else value
                  for name, value in net.state_dict().items()}  # fmt: skip  # all processes take part in gathering
         if not trainer.is_global_zero:
             return None
-        if text is not None:
-            shutil.copyfile(text.path, self.folder / text.path.name)
         steps, metrics = trainer.global_step, plain_metrics(trainer.callback_metrics)
         return self._write(state, self._complete(module), {"steps": steps, "metrics": metrics})
 
@@ -87,15 +94,27 @@ class RunRecord:
         if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
             return
         try:
-            checkpoint = find_weights(self.folder)
-            if checkpoint.name == FILE_NAME:
-                return
-            weights = read_weights(checkpoint)
+            self.recover()
         except Unif2aceError as error:
             log.warning("stopped; nothing to go on from: %s", error)
             return
-        self._write(weights.state, {**self.tree, "net": weights.config}, {"steps": weights.header.get("steps")})
-        log.info("stopped; go on with: ckpt=%s", checkpoint)
+        log.info("stopped; go on with: run_dir=%s resume=auto", self.folder)
+
+    def recover(self) -> Path:
+        """Writes the weights file from the newest checkpoint, unless there is a newer one.
+
+        Returns:
+            The file.
+
+        Raises:
+            DataError: If there is no checkpoint.
+        """
+        newest = find_weights(self.folder)
+        if newest.name == FILE_NAME:
+            return newest
+        weights = read_weights(newest)
+        tree = {**weights.header, "kind": weights.kind, "net": weights.config}
+        return self._write(weights.state, tree, {"steps": weights.header.get("steps")})
 
     def _write(self, state: Mapping[str, Any], tree: Mapping[str, Any], further: Mapping[str, Any]) -> Path:
         provenance = {k: v for k, v in tree.items() if k not in ("kind", "net")} | dict(further)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from unif2ace.checkpoints.finding import COMPLETE, home, is_checkpoint, newest
 from unif2ace.data.shards.atomic import replacing
 from unif2ace.engine.checkpoint_reading import read_checkpoint
 from unif2ace.engine.fingerprint import SHOWN, fingerprint
@@ -119,8 +120,8 @@ def read_weights(path: str | Path) -> Weights:
     """Reads weights, their configuration and their header.
 
     Args:
-        path: A ``.safetensors`` file, a training checkpoint ``.ckpt``, or a run folder: of its weights file and its
-            checkpoints, which a stopped run leaves, the newest.
+        path: A ``.safetensors`` file, a training checkpoint (a directory ``step-*``, formerly a file ``*.ckpt``), or a
+            run folder: of its weights file and its checkpoints, which a stopped run leaves, the newest.
 
     Raises:
         DataError: If there is no such file, or it is damaged or of another program.
@@ -175,23 +176,31 @@ def read_header(path: str | Path) -> dict[str, Any]:
 
 
 def find_weights(path: str | Path) -> Path:
-    """The file that a path stands for; see `read_weights`.
+    """The file or checkpoint that a path stands for; see `read_weights`.
 
     Raises:
         DataError: If there is none.
     """
     path = Path(path)
+    if is_checkpoint(path):
+        return path
     if path.is_dir():
-        found = [p for p in (path / FILE_NAME, *path.glob("checkpoints/*.ckpt"), *path.glob("*.ckpt")) if p.is_file()]
+        last, place = newest(path), home(path)
+        files = (path / FILE_NAME, *place.glob("*.ckpt"), *path.glob("*.ckpt"))
+        found = [p for p in files if p.is_file()] + ([last] if last else [])
         if not found:
-            raise DataError(f"{path} holds no {FILE_NAME} and no checkpoint (*.ckpt): a run folder has one of them")
-        return max(found, key=lambda p: (p.stat().st_mtime_ns, p.name == FILE_NAME, p.name == "last.ckpt"))
+            raise DataError(f"{path} holds no {FILE_NAME} and no checkpoint that is whole: a run folder has one")
+        return max(found, key=lambda p: (_written(p), p.name == FILE_NAME, p.name == "last.ckpt"))
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(f"no weights at {path}{nearest(path.name, beside)}; give a weights file or a run's folder")
     if path.suffix not in (".safetensors", ".ckpt"):
-        raise DataError(f"{path} is neither a weights file (*.safetensors) nor a training checkpoint (*.ckpt)")
+        raise DataError(f"{path} is neither a weights file (*.safetensors) nor a checkpoint")
     return path
+
+
+def _written(path: Path) -> int:
+    return (path / COMPLETE if path.is_dir() else path).stat().st_mtime_ns
 
 
 def load_net(path: str | Path | Weights, kind: str, allow: Iterable[str] = ()) -> nn.Module:

@@ -1,0 +1,44 @@
+"""Sharded checkpoints to single ones and back, without a process group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unif2ace.checkpoints.finding import Kind, is_checkpoint, verify
+from unif2ace.errors import DataError
+
+
+def convert(source: str | Path, target: str | Path) -> Kind:
+    """Writes a sharded checkpoint as a single one, or a single one as a sharded one; tensors stay as they are.
+
+    Args:
+        source: The directory of a step, or an old file ``*.ckpt``.
+        target: The directory to be.
+
+    Returns:
+        What was written.
+
+    Raises:
+        DataError: If the source is damaged, there is something at the target, or a single checkpoint does not say the
+            names of the optimiser's parameters.
+    """
+    from unif2ace.checkpoints.naming import NAMES, named
+    from unif2ace.checkpoints.reading import read
+    from unif2ace.checkpoints.sharded import save_sharded
+    from unif2ace.checkpoints.single import save_single
+
+    source, target = Path(source), Path(target)
+    if target.exists():
+        raise DataError(f"{target} is there already: give another place")
+    sharded = is_checkpoint(source) and verify(source).kind == "sharded"
+    checkpoint = read(source, lazily=True)
+    if sharded:
+        save_single(checkpoint, target)
+        return "single"
+    states = checkpoint.get("optimizer_states", [])
+    known = checkpoint.pop(NAMES, None)
+    if states and known is None:
+        raise DataError(f"{source} does not say whose its optimiser's numbers are: resume from it once, and save anew")
+    checkpoint["optimizer_states"] = [named(state, names) for state, names in zip(states, known or [], strict=True)]
+    save_sharded(checkpoint, target)
+    return "sharded"

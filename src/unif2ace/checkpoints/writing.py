@@ -1,0 +1,223 @@
+"""Writing a checkpoint beside its place, so that it appears whole or not at all.
+
+Everything goes into ``NAME.tmp`` on the same file system; each file is synced to the disk and hashed while it is
+written; ``complete.json`` comes last; then the directory is renamed. Whenever the process or the machine stops, the
+checkpoints that were there stay as they were.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final
+
+from unif2ace.checkpoints.finding import COMPLETE, FORMAT, Kind, describe, home, listed, sha256, verify
+from unif2ace.errors import DataError
+
+PARTIAL: Final = ".tmp"
+_LEFT = re.compile(r"\.?step-\d{8,}(\.\w+)?\.tmp")
+_FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+
+class DiskFullError(DataError):
+    """There is no room for a checkpoint; those that were there are untouched."""
+
+
+class HashedFile:
+    """A file that is only appended to, which knows size and hash of what was written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._hash, self.size = file, hashlib.sha256(), 0
+
+    def write(self, data: Any) -> int:
+        """Appends bytes."""
+        written = self._file.write(data)
+        self._hash.update(data)
+        self.size += written
+        return written
+
+    def flush(self) -> None:
+        """Hands what was written to the system."""
+        self._file.flush()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what was written."""
+        return self._hash.hexdigest()
+
+
+class CheckpointFolder:
+    """A checkpoint that is being written; a context that publishes it at its end, or removes it after an error.
+
+    In a context of one process; where several write into it, the first calls `open`, `publish` and `discard`.
+
+    Args:
+        path: The directory to be.
+        step: Optimiser steps taken.
+        kind: One file, or shards.
+        needed: Bytes that it will take, for the message if the disk is full; 0 if they are not known.
+    """
+
+    def __init__(self, path: str | Path, *, step: int, kind: Kind = "single", needed: int = 0) -> None:
+        self.path, self.step, self.kind, self.needed = Path(path), step, kind, needed
+        self.partial = self.path.with_name(self.path.name + PARTIAL)
+        self._files: dict[str, tuple[int, str]] = {}
+
+    def open(self) -> None:
+        """Makes the directory beside the place; what a killed writer left there is removed."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+        with explained(self.path, self.needed):
+            self.partial.mkdir(parents=True)
+
+    @contextlib.contextmanager
+    def file(self, name: str) -> Iterator[HashedFile]:
+        """A file to write, synced to the disk at the end of the block."""
+        with explained(self.path, self.needed), (self.partial / name).open("wb", buffering=1 << 20) as opened:
+            hashed = HashedFile(opened)
+            yield hashed
+            opened.flush()
+            os.fsync(opened.fileno())
+        self._files[name] = (hashed.size, hashed.digest)
+
+    def add(self, name: str, size: int, digest: str) -> None:
+        """Counts a file that was written, synced and hashed elsewhere."""
+        self._files[name] = (size, digest)
+
+    def publish(self) -> Path:
+        """Writes ``complete.json`` and renames; a valid checkpoint that is there already is kept instead.
+
+        Raises:
+            DataError: If there is a file in the place.
+        """
+        for file in sorted(self.partial.iterdir()):
+            if file.name not in self._files:
+                self._files[file.name] = (file.stat().st_size, sha256(file))
+        entries = {name: {"size": size, "sha256": digest} for name, (size, digest) in sorted(self._files.items())}
+        tree = {"format": FORMAT, "step": self.step, "kind": self.kind, "files": entries}
+        with explained(self.path, self.needed), (self.partial / COMPLETE).open("w", encoding="utf-8") as opened:
+            json.dump(tree, opened, indent=1)
+            opened.flush()
+            os.fsync(opened.fileno())
+        sync_folder(self.partial)
+        if self.path.exists() and not self._makes_room():
+            self.discard()
+            return self.path
+        os.replace(self.partial, self.path)
+        sync_folder(self.path.parent)
+        return self.path
+
+    def _makes_room(self) -> bool:
+        """Removes what stands in the place, unless it is a whole checkpoint."""
+        if not self.path.is_dir():
+            raise DataError(f"{self.path} is a file: remove it, or save elsewhere")
+        try:
+            verify(self.path)
+        except DataError:
+            remove(self.path)
+            return True
+        return False
+
+    def discard(self) -> None:
+        """Removes what was written so far."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+    def __enter__(self) -> CheckpointFolder:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.publish()
+        finally:
+            self.discard()
+
+
+def prune(folder: str | Path, keep: int, latest: Path) -> None:
+    """Removes all but the newest checkpoints, after a new one is complete.
+
+    Newer directories than `latest` are left alone: the run has not come so far again, so they are damaged ones.
+
+    Args:
+        folder: Of the checkpoints.
+        keep: How many stay, at least 1.
+        latest: The one just written.
+    """
+    paths = listed(folder)
+    whole = [path for path in paths[: paths.index(latest) + 1] if _looks_whole(path)]
+    for path in paths[: paths.index(latest) + 1]:
+        if path not in whole[-keep:]:
+            remove(path)
+
+
+def _looks_whole(path: Path) -> bool:
+    try:
+        describe(path)
+    except DataError:
+        return False
+    return True
+
+
+def remove(path: Path) -> None:
+    """Removes a checkpoint: first it is no checkpoint any more, then its files go."""
+    away = path.with_name(f"{path.name}.old{PARTIAL}")
+    shutil.rmtree(away, ignore_errors=True)
+    os.replace(path, away)
+    shutil.rmtree(away, ignore_errors=True)
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Removes what killed writers left beside a run's checkpoints; call it when nothing is being written there."""
+    place = home(folder)
+    for path in place.iterdir() if place.is_dir() else ():
+        if _LEFT.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Makes a directory's entries durable."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+@contextlib.contextmanager
+def explained(path: Path, needed: int = 0) -> Iterator[None]:
+    """Turns the system's "no space left" into an error that says how much is needed and how much there is.
+
+    Raises:
+        DiskFullError: If the disk is full.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # torch.save tells a failed write as RuntimeError
+        if not is_full(error):
+            raise
+        there = next((p for p in path.parents if p.is_dir()), Path("/"))
+        free = shutil.disk_usage(there).free
+        room = f"{needed:,} bytes are needed, {free:,} are free" if needed else f"{free:,} bytes are free"
+        raise DiskFullError(
+            f"the disk is full: {path} could not be written ({room}); make room, or keep fewer with "
+            "callbacks.checkpoint.keep; the checkpoints before it are untouched, resume=auto goes on from them"
+        ) from error
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, is a full disk or quota."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,112 @@
+"""`unif2ace-checkpoint`: lists, checks and converts the checkpoints of a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from unif2ace.checkpoints.finding import describe, is_checkpoint, listed, newest, verify
+from unif2ace.engine.command import Verb, is_word, quoted, run_verb
+from unif2ace.errors import DataError
+
+APP = "unif2ace-checkpoint"
+
+
+def show(config: DictConfig) -> list[Path]:
+    """Prints the checkpoints of a run, the newest last, without reading their contents.
+
+    Returns:
+        Those that look whole.
+
+    Raises:
+        DataError: If there is none.
+    """
+    whole = []
+    for path in _paths(config.run):
+        try:
+            found = describe(path)
+            whole.append(path)
+            _say(f"step {found.step:>10,}  {found.kind:<8}{found.size / 1e6:>12,.1f} MB  {path}")
+        except DataError as error:
+            _say(f"not whole: {error}")
+    return whole
+
+
+def verify_all(config: DictConfig) -> bool:
+    """Reads every file of a run's checkpoints and compares hashes; the command's status is 1 if one is damaged.
+
+    Returns:
+        Whether all are undamaged.
+
+    Raises:
+        DataError: If there is none.
+    """
+    good = True
+    for path in _paths(config.run):
+        try:
+            found = verify(path)
+            _say(f"step {found.step:,}: {len(found.files)} files, {found.size:,} bytes, as written: {path}")
+        except DataError as error:
+            good = False
+            _say(f"damaged: {error}")
+    return good
+
+
+def convert(config: DictConfig) -> str:
+    """Writes a sharded checkpoint as a single one, or a single one as a sharded one.
+
+    Returns:
+        What was written: ``single`` or ``sharded``.
+
+    Raises:
+        DataError: If the source is damaged, or there is something at the target.
+    """
+    from unif2ace.checkpoints.converting import convert as work
+
+    source = Path(config.run)
+    if source.is_dir() and not is_checkpoint(source):
+        found = newest(source)
+        if found is None:
+            raise DataError(f"{source} holds no valid checkpoint")
+        source = found
+    kind = work(source, config.out)
+    _say(f"{kind}: {config.out}")
+    return kind
+
+
+def _paths(run: str) -> list[Path]:
+    path = Path(run)
+    found = [path] if is_checkpoint(path) else listed(path)
+    if not found:
+        raise DataError(f"{run} holds no checkpoint (step-*): give a run's folder")
+    return found
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def _checked(config: DictConfig) -> None:
+    if not verify_all(config):
+        raise SystemExit(1)
+
+
+VERBS = {
+    "list": Verb(show, "checkpoint", "the checkpoints of a run", positional="run", required=True),
+    "verify": Verb(_checked, "checkpoint", "are they what was written?", positional="run", required=True),
+    "convert": Verb(convert, "convert", "sharded to single, or back: SOURCE TARGET", "run", required=True),
+}
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    words = sys.argv[1:]
+    if words[:1] == ["convert"] and len(words) > 2 and is_word(words[1]) and is_word(words[2]):
+        sys.argv[3] = f"out={quoted(words[2])}"
+    run_verb(APP, VERBS)
+
+
+if __name__ == "__main__":
+    main()

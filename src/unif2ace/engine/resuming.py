@@ -1,0 +1,188 @@
+"""Where a run goes on from, and whether it is still the same run."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from unif2ace.checkpoints.finding import FOLDER, describe, is_checkpoint, listed, newest, verify
+from unif2ace.engine.checkpoint_reading import config_of
+from unif2ace.errors import ConfigError, DataError, nearest
+
+log = logging.getLogger(__name__)
+
+SILENT = r"run_dir|name|paths\..*|tokenizer|classifier|ckpt|resume|resume_changes|.*\.(path|folder|dirpath|.*_dir)"
+"""Keys that say where things are, or how to go on; what is there is compared by fingerprints."""
+HARMLESS = re.compile(
+    rf"({SILENT}|.*\.compile|(engine|logger|metric|module\.metrics|strategy|launcher)(\..*)?"
+    r"|callbacks(\.(?!ema\b|calibrate\b).*)?"
+    r"|data\.(num_workers|max_eval_samples|max_drop_fraction)|(data\.datasets|dataset)\.\w+\.workers"
+    r"|trainer\.(?!precision|accumulate_grad_batches|gradient_clip|overfit_batches|limit_train).*)"
+)
+"""Keys that change neither shapes nor what is learned from which rows."""
+SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a run starts.
+
+    Attributes:
+        path: The checkpoint; None for the beginning.
+        finished: Whether that checkpoint is of the last step already, so that there is nothing to train.
+    """
+
+    path: Path | None = None
+    finished: bool = False
+
+
+def find_start(config: DictConfig) -> Start:
+    """Finds the checkpoint that ``resume`` means, and makes sure that the configuration goes with it.
+
+    Args:
+        config: Of the run, as composed from ``train.yaml``.
+
+    Raises:
+        ConfigError: If ``resume`` is a path with no checkpoint, the configuration has changed in what matters, or the
+            folder has checkpoints that would be overwritten.
+        DataError: If the checkpoint that was named is damaged.
+    """
+    run = Path(config.run_dir)
+    path = newest(run / FOLDER) if config.resume == "auto" else named(config.resume)
+    if config.resume == "auto" and path is None:
+        log.info("resume=auto: no checkpoint in %s, starting from the beginning", run)
+    _check_later(run, path, config.resume)
+    if path is None:
+        return Start()
+    _check_config(path, config)
+    log.info("going on from %s", path)
+    step = describe(path).step if is_checkpoint(path) else 0
+    return Start(path, finished=0 < config.trainer.max_steps <= step)
+
+
+def named(value: str | Path | None) -> Path | None:
+    """The checkpoint that a path stands for: a directory of a step, a file ``*.ckpt``, or the newest of a run's.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if value is None:
+        return None
+    path = Path(value)
+    if is_checkpoint(path):
+        return verify(path).path
+    if path.is_file():
+        return path
+    if path.is_dir():
+        old = sorted((*path.glob("*.ckpt"), *path.glob(f"{FOLDER}/*.ckpt")), key=lambda p: p.stat().st_mtime_ns)
+        found = newest(path) or next((p for p in reversed(old) if p.is_file()), None)
+        if found is None:
+            raise ConfigError(f"resume={value}: there is no valid checkpoint in it")
+        return found
+    beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    raise ConfigError(f"resume={value}: there is no such checkpoint{nearest(path.name, beside)}; it is auto or a path")
+
+
+def _check_later(run: Path, start: Path | None, resume: str | None) -> None:
+    """A run's checkpoints lie on one line of steps: none may be later than the one that it starts from."""
+    if resume == "auto":  # what is later was found damaged
+        return
+    steps = listed(run / FOLDER)
+    if steps and (start is None or start.resolve() != steps[-1].resolve()):
+        raise ConfigError(
+            f"{run} already holds checkpoints up to {steps[-1].name}: go on from them with resume=auto, "
+            "give another run_dir=..., or remove them"
+        )
+
+
+def _check_config(path: Path, config: DictConfig) -> None:
+    before = config_of(path)
+    if before is None:
+        log.info("%s does not say what it was configured with: nothing is compared", path)
+        return
+    changed = changes(before, OmegaConf.to_container(config, resolve=True))
+    told = {key: text for key, text in changes_that_matter(changed, False).items() if not re.fullmatch(SILENT, key)}
+    if told:
+        log.info("changed since the checkpoint: %s", _lines(told.values(), "; "))
+    refused = changes_that_matter(changed, True)
+    if refused and not config.resume_changes:
+        raise ConfigError(
+            f"{path} is of a run with another configuration:\n  {_lines(refused.values(), chr(10) + '  ')}\n"
+            "take the values of that run, start anew in another run_dir=..., or go on nevertheless with "
+            "resume_changes=true"
+        )
+    if refused:
+        log.warning("going on although this has changed: %s", _lines(refused.values(), "; "))
+
+
+def changes(before: Any, now: Any) -> dict[str, str]:
+    """What differs between two configurations, as ``key: old -> new``, by key.
+
+    Args:
+        before: Plain containers.
+        now: Likewise.
+    """
+    old, new = _flat(before), _flat(now)
+    keys = [k for k in sorted(old.keys() | new.keys()) if old.get(k, _NOTHING) != new.get(k, _NOTHING)]
+    return {k: f"{k}: {old.get(k, _NOTHING)} -> {new.get(k, _NOTHING)}" for k in keys}
+
+
+_NOTHING = "(not there)"
+
+
+def changes_that_matter(changed: Mapping[str, str], matter: bool = True) -> dict[str, str]:
+    """Of some changes those that make it another run; or the others."""
+    return {key: text for key, text in changed.items() if (HARMLESS.fullmatch(key) is None) == matter}
+
+
+def _lines(texts: Iterable[str], between: str) -> str:
+    shown = list(texts)
+    more = [f"and {len(shown) - SHOWN} more"] if len(shown) > SHOWN else []
+    return between.join(shown[:SHOWN] + more)
+
+
+def _flat(tree: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(tree, dict) or not tree:
+        return {path: tree}
+    return {k: v for key, sub in tree.items() for k, v in _flat(sub, f"{path}.{key}".lstrip(".")).items()}
+
+
+def check_sources(before: Mapping[str, Any], now: Mapping[str, Any], allowed: bool) -> None:
+    """Compares fingerprints of data and of trained networks in two records of a run.
+
+    Args:
+        before: Of the checkpoint.
+        now: Of this run.
+        allowed: Whether they may differ; then it is told only.
+
+    Raises:
+        DataError: If they differ.
+    """
+    old, new = _fingerprints(before), _fingerprints(now)
+    differ = [key for key in sorted(old.keys() & new.keys()) if old[key] != new[key]]
+    if not differ:
+        return
+    text = ", ".join(f"{key}: {str(old[key])[:12]} -> {str(new[key])[:12]}" for key in differ)
+    if not allowed:
+        raise DataError(
+            f"the checkpoint was trained on other data or with other networks ({text}): give those, start anew, or go "
+            "on nevertheless with resume_changes=true"
+        )
+    log.warning("going on with other data or networks: %s", text)
+
+
+def _fingerprints(record: Mapping[str, Any]) -> dict[str, str]:
+    data = {
+        f"data.{name}.{split}": described[split]["fingerprint"]
+        for name, described in (record.get("data") or {}).items()
+        for split in ("train",)
+        if split in described
+    }
+    used = {name: entry.get("fingerprint", "") for name, entry in (record.get("companions") or {}).items()}
+    return {"kind": str(record.get("kind")), **data, **used} if record else {}

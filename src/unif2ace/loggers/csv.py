@@ -1,0 +1,68 @@
+"""Logged values as a table that a resumed run goes on with."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.pytorch.loggers import CSVLogger as LightningCSVLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+
+class CSVLogger(LightningCSVLogger):
+    """Lightning's ``metrics.csv``, which starts anew in every process, kept up to the step that this one starts at.
+
+    A run that goes on from a checkpoint thus has one table, without the rows of steps that are done again; a run that
+    starts at the beginning has its own alone.
+    """
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The writer of the table."""
+        if self._experiment is None:
+            table, aside = self._table, self._table.with_suffix(".csv.before")
+            if table.is_file():
+                os.replace(table, aside)  # else Lightning removes it
+            made = LightningCSVLogger.experiment.fget(self)  # type: ignore[attr-defined]
+            if aside.is_file():
+                os.replace(aside, table)
+                made.metrics_keys = _read(table)[0]
+        return self._experiment
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Takes the values of a step; at the first, rows of it and of later steps go out of the table."""
+        writer = self.experiment
+        if step is not None and not getattr(writer, "is_cut", False):
+            writer.is_cut = True
+            _cut(self._table, step)
+        super().log_metrics(dict(metrics), step)
+
+    @property
+    def _table(self) -> Path:
+        return Path(self.log_dir) / "metrics.csv"
+
+
+def _read(table: Path) -> tuple[list[str], list[dict[str, str]]]:
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        return list(rows.fieldnames or []), list(rows)
+
+
+def _cut(table: Path, step: int) -> None:
+    """Keeps the rows before a step; a last row that was cut off by the end of a process goes too."""
+    if not table.is_file():
+        return
+    names, rows = _read(table)
+    kept = [r for r in rows if (r.get("step") or "").isdigit() and None not in r.values() and int(r["step"]) < step]
+    part = table.with_suffix(".csv.before")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(kept)
+    os.replace(part, table)

@@ -1,0 +1,52 @@
+"""A small run of `unif2ace-train` that may kill itself: resume_run.py KILL_AT key=value ...
+
+In a file of its own because it is started as a process that dies.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+import lightning.pytorch as pl
+
+from unif2ace.commands import train
+
+SMALL = [
+    "module=tokenizer", "net=patch", "net.channels=[32]", "net.encoder_blocks=[1]", "net.decoder_blocks=[1]",
+    "quantizer.num_codes=16", "loss=[reconstruction]", "metric=[psnr]", "scheduler=cosine", "logger=[csv]",
+    "dataset.procedural.num_samples=60", "dataset.procedural.size=32", "dataset.procedural.workers=1",
+    "view.image.rows=4", "data.steps_per_epoch=4", "data.max_eval_samples=2", "trainer.max_steps=9",
+    "optimizer.lr=0.05", "callbacks=[checkpoint,ema]", "callbacks.ema.decay=0.7",
+    "callbacks.checkpoint.every_n_train_steps=2", "+logger.csv.flush_logs_every_n_steps=1",
+    "trainer.log_every_n_steps=1",
+]  # fmt: skip
+
+
+class Kills(pl.Callback):
+    """Ends the process without a word."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> None:
+    kill = int(sys.argv[1])
+    sys.argv = ["unif2ace-train", *SMALL, *sys.argv[2:]]
+    make = train.instantiate_slots
+
+    def with_killer(config: Any, group: str, **more: Any) -> dict[str, Any]:
+        return make(config, group, **more) | ({"kills": Kills(kill)} if group == "callbacks" else {})
+
+    train.instantiate_slots = with_killer
+    train.main()
+
+
+if __name__ == "__main__":
+    main()
