@@ -1,0 +1,150 @@
+"""A run that is told to go saves at the end of its step and leaves; one owner of the signals."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import lightning.pytorch as pl
+import torch
+
+from unif2ace.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+STATUS = 128 + signal.SIGTERM
+"""Exit status of a run that was told to go: not 0, so that schedulers and torchrun start it again."""
+
+
+@runtime_checkable
+class Saver(Protocol):
+    """What the checkpoint callback offers."""
+
+    def save(self, trainer: pl.Trainer) -> Path:
+        """Writes a checkpoint at a step boundary; all ranks call it."""
+
+
+class Preemption(pl.Callback):
+    """Saves and ends the run when a signal reaches any of its processes.
+
+    The handler notes the signal and does nothing else: communication inside a handler would meet the gradients' and
+    hang. After an optimiser step the ranks agree by one all-reduced number whether one of them was told to go; then all
+    of them save one checkpoint and leave with status 143. Further signals meanwhile change nothing. A signal during a
+    validation is obeyed after the step that follows it, one in the very last step by finishing. Before training begins
+    and after it ends, signals do what they did before.
+
+    `torchrun` restarts a run that left so, and ``resume=auto`` finds the checkpoint. Slurm sends SIGTERM when time is
+    up, or an early signal to all tasks with ``--signal=USR1@120``.
+
+    Args:
+        signals: Names of the signals that mean so.
+        every: Steps between two agreements. Each waits for the device and sends one number.
+        requeue: Whether a Slurm job puts itself back into the queue.
+
+    Raises:
+        ConfigError: If there is no such signal, or `every` is less than 1.
+    """
+
+    def __init__(
+        self, signals: Sequence[str] = ("SIGTERM", "SIGUSR1", "SIGUSR2"), every: int = 1, requeue: bool = False
+    ) -> None:
+        for name in signals:
+            if not hasattr(signal, name):
+                raise ConfigError(f"callbacks.preemption.signals: there is no {name!r}; such as SIGTERM")
+        if every < 1:
+            raise ConfigError(f"callbacks.preemption.every={every}: at least 1")
+        self.signals = [signal.Signals[name] for name in signals]
+        self.every, self.requeue = every, requeue
+        self._received: int | None = None
+        self._before: dict[signal.Signals, Any] = {}
+        self._step = 0
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Takes the place of Lightning's handlers: set and given back when those would be, on every way out."""
+        if stage != "fit":
+            return
+        # after all that change what is saved at the end of a step, such as averages of the weights
+        trainer.callbacks = [c for c in trainer.callbacks if c is not self] + [self]  # type: ignore[attr-defined]
+        connector = trainer._signal_connector
+        connector.register_signal_handlers = self._take  # type: ignore[method-assign]
+        connector.teardown = partial(self._give_back, connector)  # type: ignore[method-assign]
+
+    def _take(self) -> None:
+        self._received = None
+        if threading.current_thread() is threading.main_thread():  # no other thread can
+            self._before = {number: signal.signal(number, self._note) for number in self.signals}
+
+    def _note(self, number: int, frame: Any) -> None:
+        self._received = number
+
+    def _give_back(self, connector: Any) -> None:
+        vars(connector).pop("register_signal_handlers", None)
+        vars(connector).pop("teardown", None)
+        while self._before:
+            signal.signal(*self._before.popitem())
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begins to count steps."""
+        self._step = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Leaves if any rank was told to; not amid an accumulation, nor when the run is at its end anyway."""
+        if trainer.global_step in (self._step, trainer.max_steps):
+            return
+        self._step = trainer.global_step
+        if self._step % self.every == 0 and self._told(trainer):
+            self._leave(trainer)
+
+    def _told(self, trainer: pl.Trainer) -> bool:
+        if trainer.world_size == 1:
+            return self._received is not None
+        flag = torch.tensor(float(self._received is not None), device=trainer.strategy.root_device)
+        return bool(trainer.strategy.reduce(flag, reduce_op="max"))
+
+    def _leave(self, trainer: pl.Trainer) -> None:
+        if self._received is not None:
+            log.warning("%s: saving step %d", signal.Signals(self._received).name, self._step)
+        path = self._save(trainer)
+        _spare_the_first(trainer.strategy.launcher)
+        trainer.strategy.barrier("preemption")
+        if trainer.is_global_zero:
+            log.warning("left at step %d; the checkpoint is %s", self._step, path)
+            if self.requeue:
+                requeue()
+        raise SystemExit(STATUS)
+
+    def _save(self, trainer: pl.Trainer) -> Path:
+        for callback in trainer.checkpoint_callbacks:
+            if isinstance(callback, Saver):
+                return callback.save(trainer)
+        path = Path(trainer.default_root_dir) / "checkpoints" / f"step-{self._step:08d}.ckpt"
+        trainer.save_checkpoint(path)
+        return path
+
+
+def _spare_the_first(launcher: Any) -> None:
+    """Lightning's observer kills its own process if one that it watches ends by such a status: it watches none now."""
+    watched = getattr(launcher, "procs", [])
+    if watched:
+        launcher.procs = list(watched)
+        watched.clear()
+
+
+def requeue() -> None:
+    """Puts this Slurm job back into the queue; outside a job it does nothing."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if not job:
+        return
+    try:
+        subprocess.run(["scontrol", "requeue", job], check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        log.warning("the job was not put back into the queue: %s", error)

@@ -1,0 +1,98 @@
+"""Steps whose loss or gradient is not finite are left out, by all ranks together."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+
+from unif2ace.errors import Unif2aceError
+from unif2ace.nets.sharding import local
+
+log = logging.getLogger(__name__)
+
+
+class NotFiniteError(Unif2aceError, ArithmeticError):
+    """Too many steps in a row could not be taken."""
+
+
+class StepGuard:
+    """Decides before each optimiser step whether it is taken.
+
+    A loss of any micro-batch of the step, or a gradient, that is infinite or NaN on any rank makes all ranks drop their
+    gradients. An optimiser leaves a parameter without gradient alone, moments and weight decay included, which it would
+    not do for a gradient of 0. The step counts as one all the same: the data, the noise and the learning rate go on as
+    planned, and a schedule ends where it should. Gradients of a float16 run that overflow are its scaler's matter.
+
+    Args:
+        patience: After so many steps left out in a row the run ends; at least 1.
+
+    Attributes:
+        skipped: Steps left out so far in this process.
+        skipping: Whether the newest step was left out; averages of the weights then leave it out too.
+    """
+
+    def __init__(self, patience: int = 10) -> None:
+        self.patience = patience
+        self.skipped = 0
+        self.skipping = False
+        self._window: list[tuple[int, Tensor]] = []  # batches of the coming step, with their losses
+        self._row: list[str] = []  # what was wrong with the newest steps
+
+    def see(self, loss: Tensor, batch_idx: int) -> None:
+        """Notes the loss of a micro-batch, without waiting for it."""
+        self._window.append((batch_idx, loss.detach()))
+
+    def check(self, module: pl.LightningModule, optimizer: torch.optim.Optimizer) -> None:
+        """Keeps the gradients, or drops them on all ranks.
+
+        Args:
+            module: Whose Trainer is about to step; it logs ``train/skipped_steps`` when one is left out.
+            optimizer: That is about to step.
+
+        Raises:
+            NotFiniteError: If `patience` steps in a row were left out.
+        """
+        trainer, window = module.trainer, self._window
+        self._window = []
+        losses = torch.stack([loss.float() for _, loss in window]) if window else torch.zeros(1, device=module.device)
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        total = losses.abs().sum()
+        if getattr(trainer.precision_plugin, "scaler", None) is None:
+            total = total + _size([p.grad for p in parameters])
+        bad = trainer.strategy.reduce((~total.isfinite()).float(), reduce_op="max")
+        self.skipping = bool(bad)
+        if not self.skipping:
+            self._row.clear()
+            return
+        for parameter in parameters:
+            parameter.grad = None
+        self._tell(module, [index for index, _ in window], losses)
+
+    def _tell(self, module: pl.LightningModule, batches: list[int], losses: Tensor) -> None:
+        self.skipped += 1
+        gathered: Any = module.all_gather(losses)  # every rank has left the step out
+        by_rank = [[f"{loss:.4g}" for loss in part] for part in gathered.view(-1, len(losses)).tolist()]
+        self._row.append(f"step {module.trainer.global_step}, batch {_listed(batches)}: loss {_listed(by_rank)}")
+        module.log("train/skipped_steps", float(self.skipped))
+        if module.trainer.is_global_zero:
+            log.warning("left out, not finite: %s", self._row[-1])
+        if len(self._row) >= self.patience:
+            told = "\n  ".join(self._row)
+            raise NotFiniteError(
+                f"{len(self._row)} steps in a row had a loss or gradient that is not finite:\n  {told}\n"
+                "lower optimizer.lr, or look at these batches; the newest checkpoint is of finite weights"
+            )
+
+
+def _size(gradients: list[Tensor]) -> Tensor:
+    """A number that is finite if and only if all entries are, of what this rank holds."""
+    norms = torch._foreach_norm([local(gradient) for gradient in gradients]) if gradients else ()
+    return torch.stack([norm.float() for norm in norms]).sum() if norms else torch.zeros(())
+
+
+def _listed(values: list[Any]) -> str:
+    return "/".join("+".join(v) if isinstance(v, list) else str(v) for v in values)
