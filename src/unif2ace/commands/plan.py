@@ -1,0 +1,64 @@
+"""`unif2ace-train ... --plan`: what the run would need, without running it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from omegaconf import DictConfig
+
+from unif2ace.engine.command import fail
+from unif2ace.engine.planning.plan import make_plan
+
+FLAG = "--plan"
+
+
+def plan(config: DictConfig, ranks: Sequence[int] = (), as_json: bool = False) -> None:
+    """Prints parameters, memory of each rank and work of each step; nothing is trained, read or written.
+
+    Args:
+        config: As composed from ``train.yaml``.
+        ranks: Further numbers of ranks to plan for, with the same global batch.
+        as_json: Whether one JSON object is printed instead of tables.
+
+    Raises:
+        ConfigError: If the configuration cannot be built, or its rows cannot be dealt to its ranks.
+    """
+    logging.getLogger("torch").setLevel(logging.ERROR)
+    made = make_plan(config, ranks)
+    if as_json:
+        sys.stdout.write(json.dumps(made.as_json(), indent=1) + "\n")
+        return
+    from rich.console import Console
+
+    from unif2ace.engine.planning.table import tables
+
+    console = Console(width=100) if not sys.stdout.isatty() else Console()
+    console.print(tables(made), highlight=False)
+
+
+def take_plan(argv: list[str]) -> Callable[[DictConfig], None] | None:
+    """Takes ``--plan[=json][=8,64]`` out of a command line, which Hydra would not know, and says what to do then.
+
+    Args:
+        argv: Is changed: a plan leaves no folder of a run behind.
+
+    Returns:
+        The work to do instead of training; None if no plan is asked for.
+
+    Raises:
+        SystemExit: If the flag has another word than numbers and ``json``.
+    """
+    found = [word for word in argv if word == FLAG or word.startswith(f"{FLAG}=")]
+    if not found:
+        return None
+    words = [w for word in found for w in word.partition("=")[2].split(",") if w]
+    if wrong := [w for w in words if w != "json" and not (w.isdigit() and int(w))]:
+        fail(f"{FLAG}={','.join(wrong)}: give numbers of ranks, json, or both, such as {FLAG}=8,64,json")
+    argv[:] = [word for word in argv if word not in found]
+    argv += ["hydra.output_subdir=null", f"hydra.run.dir={tempfile.gettempdir()}", "hydra/job_logging=none"]
+    return partial(plan, ranks=[int(w) for w in words if w != "json"], as_json="json" in words)

@@ -1,0 +1,152 @@
+"""Frozen networks of a module that is planned: built without numbers where their files are, stood in for elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from unif2ace.engine.instantiate import instantiate
+from unif2ace.engine.resolvers import attribute_groups
+from unif2ace.engine.weights import read_header
+from unif2ace.errors import DataError, Unif2aceError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FACTOR = 16
+"""Pixels of an image token's side where there is no image tokenizer yet, as of MAGVIT-v2."""
+
+
+def image_tokenizer(path: str, quantizer: Any, allow: Iterable[str], mode: Any) -> tuple[nn.Module | None, Any]:
+    """The frozen image tokenizer without numbers, and a small module that offers what a network must know of it.
+
+    Args:
+        path: Of its weights.
+        quantizer: The configuration's node, for where there are none.
+        allow: Further admitted prefixes of classes.
+        mode: Of fake tensors.
+
+    Returns:
+        The tokenizer, or None if it is not there, and what stands in for it: `factor` and a real `quantizer`.
+    """
+    import torch
+
+    try:
+        config: Any = without_loading(read_header(path)["net"])
+        quantizer = config["quantizer"]
+        with mode:
+            whole = staying(lambda: _made(config, allow))().eval().requires_grad_(False)
+    except DataError:
+        whole = None
+    known: Any = torch.nn.Module()
+    known.factor = FACTOR if whole is None else whole.factor
+    known.quantizer = _made(quantizer, allow)
+    return whole, staying(lambda: known)()
+
+
+def condition(
+    node: Mapping[str, Any], allow: Iterable[str], mode: Any, vectors: int
+) -> tuple[nn.Module | None, nn.Module]:
+    """A frozen condition encoder without numbers, and what stands in for it.
+
+    Args:
+        node: Its configuration.
+        allow: Further admitted prefixes of classes.
+        mode: Of fake tensors.
+        vectors: That it gives for a picture, if that is not known.
+
+    Returns:
+        The encoder twice, or None and a module that gives as many vectors, if its weights are not there.
+    """
+    try:
+        built = without_loading(node)
+        if built == node:  # its weights come from a package or a download
+            raise DataError("unknown")
+        with mode:
+            encoder = staying(lambda: _made(built, allow))().eval().requires_grad_(False)
+        return encoder, encoder
+    except Unif2aceError:
+        return None, staying(lambda: _unknown_condition(vectors, int(node["dim"])))()
+
+
+def without_loading(node: Any) -> Any:
+    """The node with each network that is loaded replaced by what it is built from; nothing is downloaded.
+
+    Args:
+        node: A plain configuration.
+
+    Raises:
+        DataError: If there are no weights at one of the paths.
+    """
+    if isinstance(node, list):
+        return [without_loading(child) for child in node]
+    if not isinstance(node, Mapping):
+        return node
+    if str(node.get("_target_", "")).endswith(".load_net"):
+        node = {**_config_of(node), "_partial_": True}
+    return {k: False if k == "pretrained" else without_loading(v) for k, v in node.items()}
+
+
+def _config_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the network that a `load_net` loads is built from; a classifier that is not there is like any."""
+    try:
+        config: Mapping[str, Any] = read_header(node["path"])["net"]
+    except DataError:
+        if node["kind"] != "attributes":
+            raise
+        return {"_target_": "unif2ace.nets.attributes.AttributesNet", "groups": attribute_groups()}
+    return config
+
+
+def features(node: Mapping[str, Any], allow: Iterable[str], mode: Any) -> nn.Module:
+    """The frozen network of a perceptual loss, without numbers.
+
+    Args:
+        node: Its configuration.
+        allow: Further admitted prefixes of classes.
+        mode: Of fake tensors.
+    """
+    import torch
+
+    net: nn.Module = _made(without_loading(node), allow)
+    for module in net.modules():
+        for name, weight in module._parameters.items():
+            if weight is not None:
+                module._parameters[name] = torch.nn.Parameter(mode.from_tensor(weight.detach()), requires_grad=False)
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = mode.from_tensor(buffer)
+    return net
+
+
+def staying(make: Callable[..., Any]) -> Callable[..., Any]:
+    """A maker of networks that stay where they are: fake weights cannot be moved.
+
+    Args:
+        make: The maker.
+    """
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        net = make(*args, **kwargs)
+        net.to = lambda *_, **__: net
+        return net
+
+    return made
+
+
+def _made(node: Any, allow: Iterable[str]) -> Any:
+    made = instantiate(node, allow=allow)
+    return made if hasattr(made, "state_dict") else made()
+
+
+def _unknown_condition(vectors: int, dim: int) -> nn.Module:
+    import torch
+
+    from unif2ace.types import Condition
+
+    class Unknown(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> Condition:
+            values = torch.zeros(len(image), vectors, dim)
+            return Condition(values, torch.ones(len(image), dtype=torch.bool))
+
+    return Unknown()

@@ -1,0 +1,113 @@
+"""Every weight of a module: the part it is of, how much of it a token uses, what the optimiser holds for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PARTS = (
+    ("net.resamplers.", "resamplers"),
+    ("net.noise_level.", "resamplers"),
+    ("net.embedding.", "embedding"),
+    ("net.code_rows.embedding", "embedding"),
+    ("net.image_positions", "embedding"),
+    ("net.code_rows.", "head"),
+    ("net.head.", "head"),
+    ("norm.", "norms"),
+    (".attention.", "attention"),
+    (".token.network.", "feed-forward"),
+    (".token.shared.", "shared experts"),
+    (".token.routed.router.", "routers"),
+    (".token.routed.", "routed experts"),
+    (".sequence.", "sequence level"),
+    (".token.", "token level"),
+    (".encoder.", "encoder"),
+    (".quantizer.", "quantizer"),
+    (".decoder.", "decoder"),
+    (".backbone.", "backbone"),
+    (".heads.", "heads"),
+)
+"""What is in a weight's name, the first that fits, and the part of the network that it is of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One trained parameter, whole.
+
+    Attributes:
+        name: Within the module.
+        part: Of the network.
+        numel: Its numbers.
+        active: Those of them that one token uses; all of them in a network without experts.
+        itemsize: Bytes of a number.
+        state: Bytes that the optimiser holds for each of its numbers.
+        fixed: Bytes that it holds beside, such as a counter of steps.
+    """
+
+    name: str
+    part: str
+    numel: int
+    active: int
+    itemsize: int
+    state: int
+    fixed: int
+
+
+def weights_of(module: Any) -> list[Weight]:
+    """The trained parameters of a module, after one step of its real optimiser.
+
+    Args:
+        module: With fake weights.
+    """
+    optimizer = module._make_optimizer(module.optimizer_groups())
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for parameter in parameters:
+        parameter.grad = parameter.detach().clone()
+    optimizer.step()
+    names = {id(p): name for name, p in module.named_parameters()}
+    owners = {id(p): m for m in module.modules() for p in m.parameters(recurse=False)}
+    found = []
+    for parameter in parameters:
+        parameter.grad = None
+        name, owner, numel = names[id(parameter)], owners[id(parameter)], parameter.numel()
+        grows = fixed = 0
+        for value in optimizer.state[parameter].values():
+            if hasattr(value, "element_size") and value.shape == parameter.shape and value.ndim:
+                grows += value.element_size()
+            elif hasattr(value, "element_size"):
+                fixed += value.nbytes
+        used = _active(owner, name, parameter)
+        found.append(Weight(name, part_of(name), numel, used, parameter.element_size(), grows, fixed))
+    return found
+
+
+def part_of(name: str) -> str:
+    """The part of the network that a weight is of; its outermost module where that is not known.
+
+    Args:
+        name: Within the module, such as ``net.blocks.0.attention.qkv.weight``.
+    """
+    known = next((part for piece, part in PARTS if piece in name), None)
+    pieces = name.split(".")
+    return known or (pieces[0] if pieces[0] != "net" else pieces[1])
+
+
+def _active(owner: nn.Module, name: str, parameter: Any) -> int:
+    from torch import nn
+
+    from unif2ace.nets.moe.routed import RoutedExperts
+    from unif2ace.nets.moe.router import Router
+
+    numel = int(parameter.numel())
+    if isinstance(owner, nn.Embedding):
+        return numel // len(parameter)  # a row
+    if isinstance(owner, RoutedExperts):
+        return numel * owner.router.top_k // (owner.router.groups * owner.router.num_experts)
+    if isinstance(owner, Router):
+        return numel // owner.groups
+    if ".token.shared.1." in name:
+        return 0  # each token has the expert of its group, and they are alike
+    return numel

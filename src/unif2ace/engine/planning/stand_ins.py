@@ -1,0 +1,174 @@
+"""What a step on fake tensors cannot do by itself: choose experts, and run what only a GPU runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Load = Literal["balanced", "worst"]
+"""How tokens fall on the routed experts: evenly, or all of them on the same few."""
+
+
+@contextmanager
+def routed(net: nn.Module, load: Load) -> Iterator[None]:
+    """Routers choose as told while it lasts, and what they choose are real numbers.
+
+    Args:
+        net: Its routers.
+        load: How they choose.
+    """
+    import torch
+
+    from unif2ace.nets.moe.router import Router, Routing
+
+    def choose(router: nn.Module, inputs: tuple[Any, ...], routing: Routing) -> Routing:
+        assert isinstance(router, Router)
+        group_B, real_BL = inputs[1], inputs[2]
+        n, k = router.num_experts, router.top_k
+        place_BL = (
+            torch.arange(real_BL.numel()).view(real_BL.shape) if load == "balanced" else torch.zeros_like(real_BL)
+        )
+        choice_BLK = (place_BL[..., None] * k + torch.arange(k)) % n + group_B[:, None, None] * n
+        return replace(routing, expert=choice_BLK.masked_fill(~real_BL[..., None], router.groups * n))
+
+    hooks = [m.register_forward_hook(choose) for m in net.modules() if isinstance(m, Router)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def as_on_gpu(net: nn.Module) -> Iterator[None]:
+    """Attention keeps what it keeps on a GPU while it lasts, in any network that has it.
+
+    Args:
+        net: The network.
+    """
+    from unif2ace.nets.unified import attention as found
+
+    attention: Any = found
+    kernel = getattr(net, "kernel", None)
+    before, attention.attend = attention.attend, _attend
+    if kernel == "auto":
+        net.kernel = "sdpa"  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        attention.attend = before
+        if kernel is not None:
+            net.kernel = kernel
+
+
+@contextmanager
+def experts(net: nn.Module, gpu: bool, half: bool) -> Iterator[None]:
+    """Routed experts that are chosen by device are those of the device that is planned for, while it lasts.
+
+    Args:
+        net: A network with or without them.
+        gpu: Whether that is a GPU.
+        half: Whether products are in 16 bits: fake grouped products are in nothing else, and the other way keeps less
+            by the tokens' copies.
+    """
+    from unif2ace.nets.moe.experts.auto import AutoExperts
+    from unif2ace.nets.moe.experts.cpu import CPUExperts
+    from unif2ace.nets.moe.experts.grouped_mm import GroupedMMExperts
+    from unif2ace.nets.moe.routed import RoutedExperts
+
+    layers = [m._experts for m in net.modules() if isinstance(m, RoutedExperts)]
+    auto = [(layer, layer.inner) for layer in layers if isinstance(layer.inner, AutoExperts) and (gpu or not half)]
+    for layer, _ in auto:
+        layer.inner = GroupedMMExperts() if half else CPUExperts()
+    try:
+        yield
+    finally:
+        for layer, inner in auto:
+            layer.inner = inner
+
+
+def _attend(q_BHLd: Any, k_BHPd: Any, v_BHPd: Any, mask: Any, kernel: str) -> Any:
+    """The fused kernel in the type of the heads; the mask of flex is one of blocks of columns, next to nothing."""
+    import torch
+
+    if kernel == "math":
+        from unif2ace.nets.unified.kernels import attend
+
+        return attend(q_BHLd, k_BHPd, v_BHPd, mask, "math")
+    allowed = None if kernel == "flex" else mask.of(q_BHLd.shape[2], k_BHPd.shape[2], q_BHLd.device)
+    with torch.autocast(q_BHLd.device.type, enabled=False):
+        return torch.nn.functional.scaled_dot_product_attention(q_BHLd, k_BHPd, v_BHPd, attn_mask=allowed)
+
+
+def probed(precision: str) -> None:
+    """Lets the network find its way to compute attention on this processor before anything is counted.
+
+    Args:
+        precision: As the Trainer takes it.
+    """
+    import torch
+
+    from unif2ace.nets.unified.kernels import fastest
+
+    if "16" in precision:
+        fastest("cpu", torch.bfloat16 if precision.startswith("bf16") else torch.float16, True)
+
+
+@contextmanager
+def divided(net: nn.Module, ranks: int, mode: Any) -> Iterator[None]:
+    """Layers have the part of their weights that tensor parallelism leaves to one rank, while it lasts.
+
+    Args:
+        net: With fake weights.
+        ranks: That share each layer; they divide heads and hidden numbers.
+        mode: Of the fake weights.
+    """
+    import torch
+
+    from unif2ace.nets.moe.feed_forward import FeedForward
+    from unif2ace.nets.moe.routed import RoutedExperts
+    from unif2ace.nets.unified.attention import Attention
+
+    cuts: list[tuple[nn.Module, str, int]] = []
+    for layer in net.modules() if ranks > 1 else ():
+        if isinstance(layer, Attention):
+            cuts += [(layer.qkv, "weight", 0), (layer.qkv, "bias", 0), (layer.out, "weight", 1)]
+        elif isinstance(layer, FeedForward):
+            cuts += [(layer.up, "weight", 0), (layer.up, "bias", 0), (layer.down, "weight", 1)]
+        elif isinstance(layer, RoutedExperts):
+            cuts += [(layer, "weight_in", 2), (layer, "weight_out", 2)]
+    before = [layer._parameters[name] for layer, name, _ in cuts]
+    for (layer, name, axis), weight in zip(cuts, before, strict=True):
+        assert weight is not None
+        shape = [n // ranks if a == axis else n for a, n in enumerate(weight.shape)]
+        with mode:
+            layer._parameters[name] = torch.nn.Parameter(torch.empty(shape, dtype=weight.dtype))
+    try:
+        yield
+    finally:
+        for (layer, name, _), weight in zip(cuts, before, strict=True):
+            layer._parameters[name] = weight
+
+
+@contextmanager
+def checkpointing(net: nn.Module, flag: bool) -> Iterator[None]:
+    """Blocks are computed again in the backward pass, or not, while it lasts.
+
+    Args:
+        net: Whose modules may have a flag ``checkpoint``.
+        flag: Its value.
+    """
+    modules: list[Any] = [m for m in net.modules() if isinstance(getattr(m, "checkpoint", None), bool)]
+    before = [m.checkpoint for m in modules]
+    for module in modules:
+        module.checkpoint = flag
+    try:
+        yield
+    finally:
+        for module, value in zip(modules, before, strict=True):
+            module.checkpoint = value
