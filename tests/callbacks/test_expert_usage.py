@@ -67,8 +67,25 @@ def test_evenness_of_each_level_and_group_over_the_whole_split(tmp_path: Path):
             "val/evenness/token/gen": 0.5,  # layers of 1 and 0
             "val/evenness/token/und": 0.25,  # of 0 and, two experts alike, log 2 / log 4
             "val/evenness/sequence/gen": 1,
+            "val/busiest/token/gen": 4,  # of the worst layer
+            "val/busiest/token/und": 4,
+            "val/busiest/sequence/gen": 1,
+            "val/dead/token/gen": 3,
+            "val/dead/token/und": 3 + 2,
+            "val/dead/sequence/gen": 0,
         }
     )
+    scalars = {tag: events.Scalars(tag)[-1].value for tag in events.Tags()["scalars"] if tag.startswith("experts/")}
+    assert scalars == {
+        f"experts/{name}/{place}/{layer:02}": pytest.approx(value)
+        for name, found in {
+            "evenness": {"token/gen": [1, 0], "token/und": [0, 0.5], "sequence/gen": [1]},
+            "busiest": {"token/gen": [1, 4], "token/und": [4, 2], "sequence/gen": [1]},
+            "dead": {"token/gen": [0, 3], "token/und": [3, 2], "sequence/gen": [0]},
+        }.items()
+        for place, values in found.items()
+        for layer, value in enumerate(values)
+    }
     assert Image.open(tmp_path / "experts" / "step-0000000.png").size[0] == 700
     assert events.Tags()["images"] == ["val/experts"]
 

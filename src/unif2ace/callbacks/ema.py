@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
 from unif2ace.errors import ConfigError
+from unif2ace.nets.sharding import local
+
+CURRENT, COUNT = "current_model_state", "averaging_state"
+"""Entries of a checkpoint: the weights themselves, where ``state_dict`` has averages, and of how many these are."""
 
 
-class EMA(WeightAveraging):
+class EMA(pl.Callback):
     r"""Exponential moving average of weights and buffers, used in validation, checkpoints and at the end.
 
     Formula, after n updates: :math:`\bar w \leftarrow d_n \bar w + (1 - d_n) w` with
     :math:`d_n = \min(d, (1 + n) / (10 + n))`: in a short run the random weights of the start would else stay in it.
-    Integers are copied.
+    Integers are copied. Under a strategy that cuts weights, each process averages its parts.
 
     Args:
         decay: d, at least 0 and below 1.
@@ -27,12 +34,85 @@ class EMA(WeightAveraging):
         if not 0 <= decay < 1:
             raise ConfigError(f"callbacks.ema.decay={decay}: at least 0 and below 1")
         self.decay = decay
-        super().__init__(multi_avg_fn=self._average)
+        self._averages: dict[str, Tensor] = {}
+        self._updates = 0
+        self._last_step = 0
+        self._swapped = False
 
-    def _average(self, averaged: list[Tensor], current: list[Tensor], num_averaged: Tensor | int) -> None:
-        n = int(num_averaged)
-        share = 1 - min(self.decay, (1 + n) / (10 + n))
-        if averaged[0].is_floating_point():
-            torch._foreach_lerp_(averaged, current, share)
-        else:
-            torch._foreach_copy_(averaged, current)
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begins with the weights, unless a checkpoint had averages."""
+        state = _state(pl_module)
+        known = self._averages if self._averages.keys() == state.keys() else state
+        self._averages = {name: known[name].to(value.device, copy=True) for name, value in state.items()}
+        self._swapped = False
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Takes in the weights after an optimiser step."""
+        if trainer.global_step > self._last_step:
+            self._last_step = trainer.global_step
+            if not getattr(getattr(pl_module, "guard", None), "skipping", False):
+                self._update(_state(pl_module))
+
+    @torch.no_grad()
+    def _update(self, state: Mapping[str, Tensor]) -> None:
+        n = self._updates
+        share = 1 - min(self.decay, (1 + n) / (10 + n)) if n else 1.0  # the first update copies
+        pairs = [(local(average), local(state[name])) for name, average in self._averages.items()]
+        for average, current in pairs:
+            if average.is_floating_point() and share < 1:
+                average.lerp_(current, share)
+            else:
+                average.copy_(current)
+        self._updates += 1
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Puts the averages into the place of the weights."""
+        self._swap(pl_module)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Puts the weights back."""
+        self._swap(pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Leaves the averages in the module."""
+        for name, value in _state(pl_module).items():
+            local(value).copy_(local(self._averages[name]))
+
+    @torch.no_grad()
+    def _swap(self, module: pl.LightningModule) -> None:
+        if not self._averages:  # a validation without training
+            return
+        self._swapped = not self._swapped
+        for name, value in _state(module).items():
+            held, used = local(self._averages[name]), local(value)
+            kept = used.clone()
+            used.copy_(held)
+            held.copy_(kept)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Puts the averages into ``state_dict``, where those who read weights look."""
+        if self._averages:
+            held = {name: value.detach().clone() for name, value in self._averages.items()}
+            averaged, current = (checkpoint["state_dict"], held) if self._swapped else (held, checkpoint["state_dict"])
+            checkpoint["state_dict"], checkpoint[CURRENT] = averaged, current
+            checkpoint[COUNT] = {"n_averaged": self._updates}
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Goes on from the averages and the weights; from a checkpoint without, averaging begins there."""
+        self._averages = {name: value.detach().clone() for name, value in checkpoint["state_dict"].items()}
+        self._last_step = int(checkpoint["global_step"])
+        self._updates = 1  # the weights that it begins with count as the first
+        if CURRENT in checkpoint:
+            pl_module.load_state_dict(checkpoint[CURRENT])
+            self._updates = int(checkpoint[COUNT]["n_averaged"])
+
+
+def _state(module: pl.LightningModule) -> dict[str, Tensor]:
+    """Weights and saved buffers by name; writing to them writes to the module."""
+    return {name: value.detach() for name, value in module.state_dict(keep_vars=True).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,15 @@ class ExpertUsage(pl.Callback):
     r"""Logs how evenly experts are used, and draws how often each is chosen (after figure 5 of arXiv 2503.08120).
 
     The *frequency* of an expert is the share of its group's tokens (rows, at the sequence level) that chose it; those
-    of a layer sum to K. Logged is one number for each level and group, the mean over layers of the *evenness*: the
-    entropy of all choices over that of an even use, 1 if all experts are used alike, 0 if always the same one is.
+    of a layer sum to K. Of each level and group are logged
+
+    - ``val/evenness``, the mean over layers of the entropy of all choices over that of an even use: 1 if all experts
+      are used alike, 0 if always the same one is;
+    - ``val/busiest``, the largest over layers of the load of the busiest expert over the mean load: 1 to E / K, and how
+      much longer than needed the others wait where each expert has a device of its own;
+    - ``val/dead``, how many experts of all layers nobody chose in the whole split.
+
+    The same of each layer goes to the TensorBoard logger alone, as ``experts/VALUE/LEVEL/GROUP/LAYER``.
 
     The map has a panel for each level and group, a row for each layer, lowest first, and a column for each expert. It
     goes to a PNG file and, if there is one, to the TensorBoard logger. A dense network has none.
@@ -65,23 +73,38 @@ class ExpertUsage(pl.Callback):
         if not self._sums or trainer.sanity_checking:
             return
         panels: dict[str, NDArray[np.float32]] = {}
+        layers: dict[str, list[float]] = {}
         for level, sums in self._sums.items():
             sums_RGX = trainer.strategy.reduce(torch.stack(sums), reduce_op="sum")
             frequency_RGE = sums_RGX[..., :-1] / sums_RGX[..., -1:]  # NaN for a group without tokens
             for g, group in enumerate(GROUPS):
                 if sums_RGX[0, g, -1] > 0:
                     panels[f"{level}, {TITLES[group]}"] = frequency_RGE[:, g].float().cpu().numpy()
-                    pl_module.log(f"val/evenness/{level}/{group}", evenness(frequency_RGE[:, g]).mean())
+                    for name, (value_R, over_layers) in loads(frequency_RGE[:, g].float()).items():
+                        pl_module.log(f"val/{name}/{level}/{group}", over_layers(value_R))
+                        layers[f"experts/{name}/{level}/{group}"] = value_R.tolist()
         if trainer.is_global_zero and panels:
-            self._show(trainer, draw(panels))
+            self._show(trainer, draw(panels), layers)
 
-    def _show(self, trainer: pl.Trainer, figure: Figure) -> None:
+    def _show(self, trainer: pl.Trainer, figure: Figure, layers: Mapping[str, Sequence[float]]) -> None:
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             self.folder.mkdir(parents=True, exist_ok=True)
             figure.savefig(self.folder / self.name.format(step=trainer.global_step))
         for logger in trainer.loggers:
             if isinstance(logger, pl.loggers.TensorBoardLogger):
                 logger.experiment.add_figure("val/experts", figure, trainer.global_step)
+                for name, values in layers.items():
+                    for layer, value in enumerate(values):
+                        logger.experiment.add_scalar(f"{name}/{layer:02}", value, trainer.global_step)
+
+
+def loads(frequency_RE: Tensor) -> dict[str, tuple[Tensor, Callable[[Tensor], Tensor]]]:
+    """``evenness``, ``busiest`` and ``dead`` of each layer, float (R,), and what is said of all layers."""
+    return {
+        "evenness": (evenness(frequency_RE), torch.mean),
+        "busiest": (frequency_RE.amax(1) / frequency_RE.mean(1), torch.amax),
+        "dead": ((frequency_RE == 0).sum(1).float(), torch.sum),
+    }
 
 
 def evenness(frequency_RE: Tensor) -> Tensor:

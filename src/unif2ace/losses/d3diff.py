@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -100,7 +101,8 @@ class D3DiffLoss(LossCallback):
         assert step.unified is not None
         logits, noised = step.unified.logits[self.reading], step.unified.noised
         if noised is None:
-            return LossTerm(logits.values.sum() * 0, logits.values.new_zeros(()))
+            nothing = LossTerm(logits.values.sum() * 0, logits.values.new_zeros(()))
+            return replace(nothing, also=(nothing,))  # as many counts as other ranks have
         place_P, valid = place_of_rows(logits, noised), step.batch.valid
         counts_P = valid[logits.row]
         nats_P = token_nats(logits)

@@ -1,0 +1,79 @@
+"""What a run has seen and how much memory it takes, read without making the device wait."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+from unif2ace.types import Batch
+
+GIB = 2**30
+
+
+class Seen:
+    """Pictures and tokens of all ranks: text of prompts and answers, and image tokens; no padding, no task markers.
+
+    Ranks that see other rows are taken to see as many tokens as this one, so nothing is sent between them.
+
+    Attributes:
+        images: Pictures.
+    """
+
+    def __init__(self) -> None:
+        self.images = 0
+        self._tokens: Tensor | int = 0  # stays on the device until it is asked for
+        self._before = 0
+
+    def add(self, trainer: pl.Trainer, net: nn.Module | None, batch: Any) -> None:
+        """Counts a batch of this rank; anything but a `Batch` counts as rows without tokens."""
+        ranks = data_ranks(trainer)
+        self.images += ranks * len(batch)
+        number = getattr(net, "num_image_tokens", 0)
+        if isinstance(batch, Batch) and number:
+            texts = [length for length in (batch.prompt_length, batch.answer_length) if length is not None]
+            tokens = torch.stack([length.sum() for length in texts]).sum() if texts else 0
+            self._tokens = self._tokens + ranks * (number * len(batch) + tokens)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens; asking waits for the device."""
+        return self._before + int(self._tokens)
+
+    def state_dict(self) -> dict[str, int]:
+        """Both numbers."""
+        return {"images": self.images, "tokens": self.tokens}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Counts on from there."""
+        self.images, self._before, self._tokens = state["images"], state["tokens"], 0
+
+
+def data_ranks(trainer: pl.Trainer) -> int:
+    """How many ranks see different rows."""
+    kwargs = getattr(trainer.strategy, "distributed_sampler_kwargs", None) or {}
+    return int(kwargs.get("num_replicas", 1))
+
+
+def memory_in_use(device: torch.device) -> int:
+    """Bytes that tensors take on a GPU; elsewhere those of the process."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.is_file() else peak_memory(device)
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes that tensors took on a GPU; elsewhere the process; 0 if the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

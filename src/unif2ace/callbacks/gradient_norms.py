@@ -1,0 +1,88 @@
+"""How large the gradients of each part of the network are, before they are clipped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+from unif2ace.errors import ConfigError
+from unif2ace.nets.gradients import gradient_norm
+
+PARTS = {
+    "embedding": r"^net\.(code_rows\.)?embedding\.",
+    "head": r"^net\.(code_rows\.)?(head|bias)\.",
+    "attention": r"\.attention\.",
+    "router": r"\.router\.",
+    "shared": r"\.token\.shared\.",
+    "routed": r"\.token\.routed\.",
+    "sequence": r"\.sequence\.",
+    "feed_forward": r"\.token\.",
+    "norms": r"^net\.(blocks\..*_)?norm\.",
+    "conditions": r"^net\.(resamplers|noise_level)\.",
+}
+"""Parts of the unified network by the names of their parameters; the first that fits counts. Any other parameter is of
+the part that its network's child is: ``encoder``, ``quantizer`` and ``decoder`` of a tokenizer, ``discriminator``."""
+
+
+class GradientNorms(pl.Callback):
+    """Logs the Euclidean norm of the gradients: of everything, and by part, as ``gradient/PART``.
+
+    They are those that the optimiser would get without clipping, accumulated, averaged over ranks, unscaled. Sharded
+    gradients are summed over their shards: every rank takes part.
+
+    Args:
+        every_n_steps: Steps between two measurements.
+
+    Raises:
+        ConfigError: If that is below 1.
+    """
+
+    def __init__(self, every_n_steps: int = 50) -> None:
+        if every_n_steps < 1:
+            raise ConfigError(f"callbacks.gradient_norms.every_n_steps={every_n_steps}: at least 1")
+        self.every_n_steps = every_n_steps
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Measures, if it is time."""
+        if (trainer.global_step + 1) % self.every_n_steps:
+            return
+        norms = norms_by_part(pl_module.named_parameters())
+        if trainer.loggers and trainer.is_global_zero:
+            values = dict(zip(norms, torch.stack([*norms.values()]).tolist(), strict=True))  # waits for the device
+            for logger in trainer.loggers:
+                logger.log_metrics({f"gradient/{part}": v for part, v in values.items()}, trainer.global_step)
+
+
+def norms_by_part(parameters: Iterable[tuple[str, nn.Parameter]]) -> dict[str, Tensor]:
+    """Norms by part, and ``total`` first, float () each; equal on all ranks, which must all call it.
+
+    Args:
+        parameters: By name; those without a gradient count as 0.
+    """
+    parts: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in parameters:
+        if parameter.requires_grad:
+            parts.setdefault(part_of(name), []).append(parameter)
+    device = next((members[0].device for members in parts.values()), torch.device("cpu"))
+    norms = {part: gradient_norm(parts[part]).to(device).float() for part in sorted(parts)}
+    return {"total": torch.linalg.vector_norm(torch.stack([*norms.values()])), **norms}
+
+
+def part_of(name: str, parts: Mapping[str, str] = PARTS) -> str:
+    """The part that a parameter belongs to.
+
+    Args:
+        name: In the module, such as ``net.blocks.0.attention.qkv.weight``.
+        parts: Patterns by part.
+    """
+    for part, pattern in parts.items():
+        if re.search(pattern, name):
+            return part
+    network, _, rest = name.partition(".")
+    return rest.partition(".")[0] if network == "net" and rest else network

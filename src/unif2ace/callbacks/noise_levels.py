@@ -1,0 +1,184 @@
+"""Losses of image tokens by how much of a picture is masked. G rows generate, N tokens, P masked ones, S shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unif2ace.diffusion.likelihood import place_of_rows, token_nats
+from unif2ace.errors import ConfigError
+from unif2ace.losses.observer import StepObserver
+from unif2ace.sequence.columns import answer
+from unif2ace.types import Batch, Logits, Noised, StepOutput, UnifiedStep
+
+VALUES = {"mask": "nats per masked token", "score": "nats per picture", "ratio": "score over mask"}
+COLOURS, NAMES = {"train": "#c77f2b", "val": "#30507f"}, {"train": "training", "val": "validation"}
+
+
+class NoiseLevels(StepObserver):
+    r"""Logs mask loss, score loss and their ratio at several levels of noise, and draws them.
+
+    The *level* of a row is :math:`1 - \alpha_t`, the probability of its tokens to be masked; [0, 1] is cut into equal
+    parts. *mask* is the mean cross-entropy of the masked tokens, *score* the mean over rows of
+    :math:`\sum w(t)\,l`, as in `D3DiffLoss` before its factors (``scale=exact``).
+
+    Validation is taken whole, with the same noise every time; of training every few steps since the last validation.
+    Values go to TensorBoard as ``noise_val/mask/0.35`` (the middle of the level), the figure there and to a PNG file.
+    A run whose losses read no masked image tokens has none.
+
+    Args:
+        folder: Of the PNG files; made when the first is written.
+        levels: How many.
+        every_n_steps: Training steps of which one is read.
+        name: Of the files; ``{step}`` stands for the step.
+
+    Raises:
+        ConfigError: If there is no level or no step.
+    """
+
+    def __init__(
+        self, folder: str | Path, levels: int = 10, every_n_steps: int = 10, name: str = "step-{step:07d}.png"
+    ) -> None:
+        if levels < 1 or every_n_steps < 1:
+            raise ConfigError(
+                f"callbacks.noise_levels: levels={levels}, every_n_steps={every_n_steps}: at least 1 each"
+            )
+        self.folder, self.levels, self.every_n_steps, self.name = Path(folder), levels, every_n_steps, name
+        self._sums: dict[str, Tensor] = {}
+
+    def observe(self, trainer: pl.Trainer, step: StepOutput) -> None:
+        """Adds a training step, if it is its turn."""
+        if trainer.global_step % self.every_n_steps == 0:
+            self._add("train", step)
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forgets the last validation."""
+        self._sums.pop("val", None)
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Adds a batch."""
+        self._add("val", outputs["step"])
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Logs and draws; begins to count training anew."""
+        if trainer.sanity_checking:
+            return
+        curves: dict[str, dict[str, NDArray[np.float64]]] = {}
+        for stage in ("train", "val"):
+            mine = self._sums.pop(stage, torch.zeros(4, self.levels, dtype=torch.float32))
+            sums: Tensor = trainer.strategy.reduce(mine.to(pl_module.device), reduce_op="sum")
+            if bool(sums[1].sum() > 0):
+                curves[stage] = curves_of(sums.cpu().double().numpy())
+        if trainer.is_global_zero and curves:
+            self._show(trainer, curves)
+
+    def _add(self, stage: str, step: StepOutput) -> None:
+        unified = step.unified
+        if unified is None or unified.noised is None or unified.sequence.image_start is None:
+            return
+        logits = masked_logits(unified)
+        if logits is None:
+            return
+        sums = sums_of(logits, unified.sequence.image_start, unified.noised, step.batch.valid, self.levels)
+        self._sums[stage] = self._sums[stage] + sums if stage in self._sums else sums
+
+    def _show(self, trainer: pl.Trainer, curves: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> None:
+        figure = draw(curves)
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self.folder.mkdir(parents=True, exist_ok=True)
+            figure.savefig(self.folder / self.name.format(step=trainer.global_step))
+        middles = (np.arange(self.levels) + 0.5) / self.levels
+        for logger in trainer.loggers:
+            if not isinstance(logger, pl.loggers.TensorBoardLogger):
+                continue
+            for stage, values in curves.items():
+                for value in VALUES:
+                    for middle, number in zip(middles, values[value], strict=True):
+                        if np.isfinite(number):
+                            tag = f"noise_{stage}/{value}/{middle:.3g}"
+                            logger.experiment.add_scalar(tag, number, trainer.global_step)
+            logger.experiment.add_figure("val/noise_levels", figure, trainer.global_step)
+
+
+def masked_logits(step: UnifiedStep) -> Logits | None:
+    """Logits that hold those of the masked image tokens, over codes alone if any loss reads these, or None."""
+    found = [(r, logits) for r, logits in step.logits.items() if r.vocabulary != "text" and r.columns is not answer]
+    return min(found, key=lambda item: item[0].vocabulary != "codebook")[1] if found else None
+
+
+@torch.no_grad()
+def sums_of(logits: Logits, image_start: Tensor, noised: Noised, valid: Tensor, levels: int) -> Tensor:
+    """Sums by level, float32 (4, S): nats of masked tokens, their number, weighted nats, rows.
+
+    Args:
+        logits: Of masked image tokens, and maybe of others, which are left out.
+        image_start: int64 (B,), column of the first image token.
+        noised: The rows that generate.
+        valid: bool (B,), rows that count.
+        levels: S.
+    """
+    number = noised.x0.shape[1]
+    column_P, place_P = logits.column - image_start[logits.row], place_of_rows(logits, noised)
+    place_P = place_P.clamp(max=len(noised.row) - 1)
+    inside_P = (column_P >= 0) & (column_P < number) & (noised.row[place_P] == logits.row) & valid[logits.row]
+    column_P = column_P.clamp(0, number - 1)
+    counts_P = inside_P & (noised.xt[place_P, column_P] != noised.x0[place_P, column_P])
+    nats_P = torch.where(counts_P, token_nats(logits).float(), 0)
+    level_G = ((1 - noised.alpha) * levels).long().clamp(0, levels - 1)
+    of_tokens = torch.stack([nats_P, counts_P.float(), noised.weight.float()[place_P] * nats_P])
+    sums = torch.zeros(4, levels, dtype=torch.float32, device=nats_P.device)
+    sums[:3].index_add_(1, level_G[place_P], of_tokens)
+    sums[3].index_add_(0, level_G, valid[noised.row].float())
+    return sums
+
+
+def curves_of(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Values by level (S,), NaN where there is nothing: ``mask``, ``score``, ``ratio``, and ``rows``.
+
+    Args:
+        sums: As `sums_of` gives them.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mask, score = sums[0] / sums[1], sums[2] / sums[3]
+        return {"mask": mask, "score": score, "ratio": score / mask, "rows": sums[3]}
+
+
+def draw(curves: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> Figure:
+    """Each value over the level, and how many rows it is a mean of.
+
+    Args:
+        curves: Of ``train`` and ``val``, see `curves_of`.
+    """
+    figure = Figure(figsize=(10, 6), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = dict(zip([*VALUES, "rows"], figure.subplots(2, 2, sharex=True).flat, strict=True))
+    for value, axis in panels.items():
+        for stage, found in curves.items():
+            number = len(found[value])
+            middles = (np.arange(number) + 0.5) / number
+            axis.plot(middles, found[value], ".-", color=COLOURS[stage], label=NAMES[stage])
+        axis.set(title=value, ylabel=VALUES.get(value, "pictures that were read"), xlim=(0, 1))
+        axis.grid(alpha=0.3)
+        if value != "mask":
+            axis.set_ylim(bottom=0)
+    for value in ("ratio", "rows"):
+        panels[value].set_xlabel("share of tokens that are masked")
+    panels["mask"].legend(frameon=False)
+    return figure

@@ -1,0 +1,223 @@
+"""What the model draws and says, after each validation. B rows, N image tokens, T text ids, H and W pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.plugins.precision import MixedPrecision
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unif2ace.callbacks.sample_sheets import Answered, Drawn, answers_sheet, as_markdown, faces_sheet
+from unif2ace.diffusion.samplers.base import Sampler
+from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
+from unif2ace.errors import ConfigError
+from unif2ace.nets.unified.faces import Faces
+from unif2ace.types import Batch, Task
+
+
+@runtime_checkable
+class DrawsFaces(Protocol):
+    """A module whose network draws faces and answers about them."""
+
+    @property
+    def faces(self) -> Faces:
+        """The network as it is now, with all that stands around it."""
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows of one task, as a batch holds them but for the padding."""
+
+    prompts: list[list[int]] = field(default_factory=list)
+    answers: list[list[int]] = field(default_factory=list)
+    images: list[Tensor] = field(default_factory=list)
+    codes: list[Tensor] = field(default_factory=list)
+
+    def keep(self, batch: Batch, task: Task, most: int) -> None:
+        """Takes valid rows of the task until there are enough."""
+        missing = most - len(self.prompts)
+        if missing <= 0:
+            return
+        for row in ((batch.task == task) & batch.valid).nonzero()[:missing, 0].tolist():
+            self.prompts.append(_ids(batch.prompt, batch.prompt_length, row))
+            self.answers.append(_answer(batch, row))
+            if batch.image is not None:
+                self.images.append(batch.image[row].cpu())
+            if batch.image_ids is not None:
+                self.codes.append(batch.image_ids[row].cpu())
+
+    def of_pictures(self, faces: Faces, device: torch.device) -> Tensor:
+        """Codes of the pictures, int64 (rows, N)."""
+        if self.codes:
+            return torch.stack(self.codes).to(device)
+        return faces.tokenizer.encode(torch.stack(self.images).to(device))
+
+
+class Samples(pl.Callback):
+    """Draws faces of the first captions of the validation split, and answers its first questions: always the same ones.
+
+    It does so with the weights that validation uses (averaged, if the run averages them), and disturbs no random
+    numbers. Sheets go to PNG files and, if there is one, to the TensorBoard logger, answers there also as text. Beside
+    each caption stands its true face as the tokenizer gives it back: no model can draw it better. All ranks draw the
+    same: they may hold parts of one network.
+
+    Args:
+        folder: Of the files; made when the first is written.
+        prompts: Captions to draw; 0 for none.
+        seeds: Faces of each.
+        questions: Pictures to ask about; 0 for none.
+        instruction: What is asked about each of them beside its own question; None for nothing.
+        max_new: Most text ids of an answer.
+        guidance: Weight of classifier-free guidance.
+        sampler: How codes are drawn; by default MaskGIT in 16 steps.
+        scale: Each pixel of a face is shown as a square of so many.
+        name: Of the files; ``{step}`` stands for the step, ``{what}`` for ``faces`` or ``answers``.
+
+    Raises:
+        ConfigError: If a number is negative, or no face of a caption or no id of an answer is asked for.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        prompts: int = 4,
+        seeds: int = 4,
+        questions: int = 6,
+        instruction: str | None = "Describe this face.",
+        max_new: int = 64,
+        guidance: float = 2.0,
+        sampler: Sampler | None = None,
+        scale: int = 2,
+        name: str = "{what}-step-{step:07d}.png",
+    ) -> None:
+        if min(prompts, questions) < 0 or min(seeds, max_new, scale) < 1:
+            raise ConfigError(
+                f"callbacks.samples: prompts={prompts} and questions={questions} must be 0 or more, seeds={seeds}, "
+                f"max_new={max_new} and scale={scale} 1 or more"
+            )
+        self.folder, self.name, self.scale = Path(folder), name, scale
+        self.prompts, self.seeds, self.questions = prompts, seeds, questions
+        self.instruction, self.max_new = instruction, max_new
+        self.guidance, self.sampler = guidance, sampler or MaskgitSampler()
+        self._rows: dict[Task, _Rows] = {}
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forgets the last validation."""
+        self._rows = {Task.TEXT_TO_IMAGE: _Rows(), Task.UNDERSTANDING: _Rows()}
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keeps the first rows of both tasks; after the last batch, while the averaged weights are in, draws."""
+        if trainer.sanity_checking or not isinstance(pl_module, DrawsFaces):
+            return
+        for task, most in ((Task.TEXT_TO_IMAGE, self.prompts), (Task.UNDERSTANDING, self.questions)):
+            self._rows[task].keep(batch, task, most)
+        if batch_idx + 1 == trainer.num_val_batches[dataloader_idx]:
+            rows: dict[Task, _Rows] = trainer.strategy.broadcast(self._rows)
+            drawn = self._draw(trainer, pl_module, rows[Task.TEXT_TO_IMAGE])
+            answered = self._answer(trainer, pl_module, rows[Task.UNDERSTANDING])
+            if trainer.is_global_zero:
+                self._show(trainer, drawn, answered)
+
+    def _draw(self, trainer: pl.Trainer, module: Any, rows: _Rows) -> list[Drawn]:
+        if not rows.prompts:
+            return []
+        faces, text = module.faces, trainer.datamodule.text_tokenizer  # type: ignore[attr-defined]
+        prompt, length = _padded([p for p in rows.prompts for _ in range(self.seeds)], text.pad_id, module.device)
+        seeds = [*range(self.seeds)] * len(rows.prompts)
+        with _autocast(trainer):
+            codes = faces.draw(prompt, length, seeds, self.sampler, self.guidance)
+        made = _pixels(faces.tokenizer.decode(codes))
+        true = _pixels(faces.tokenizer.decode(rows.of_pictures(faces, module.device)))
+        return [
+            Drawn(text.decode(ids), true[n], made[n * self.seeds : (n + 1) * self.seeds])
+            for n, ids in enumerate(rows.prompts)
+        ]
+
+    def _answer(self, trainer: pl.Trainer, module: Any, rows: _Rows) -> list[Answered]:
+        if not rows.prompts:
+            return []
+        faces, text = module.faces, trainer.datamodule.text_tokenizer  # type: ignore[attr-defined]
+        instruction = text.encode([self.instruction])[0] if self.instruction else []
+        further = [n for n, ids in enumerate(rows.prompts) if self.instruction and ids != instruction]
+        place = [*range(len(rows.prompts)), *further]
+        prompt, length = _padded([*rows.prompts, *[instruction] * len(further)], text.pad_id, module.device)
+        codes = rows.of_pictures(faces, module.device)
+        image = torch.stack(rows.images).to(module.device) if rows.images else None
+        with _autocast(trainer):
+            seen = None if image is None else image[place]
+            found = faces.answer(codes[place], seen, prompt, length, max_new=self.max_new)
+        pairs = zip(found.ids.tolist(), found.length.tolist(), strict=True)
+        said = [text.decode(ids[:end]).strip() for ids, end in pairs]
+        pixels = _pixels(faces.tokenizer.decode(codes) if image is None else image)
+        own = zip(pixels, rows.prompts, rows.answers, said, strict=False)
+        answered = [Answered(p, text.decode(q), a, text.decode(true).strip()) for p, q, true, a in own]
+        for n, what in zip(further, said[len(answered) :], strict=True):
+            answered[n] = replace(answered[n], instruction=self.instruction or "", said=what)
+        return answered
+
+    def _show(self, trainer: pl.Trainer, drawn: Sequence[Drawn], answered: Sequence[Answered]) -> None:
+        sheets = {"faces": faces_sheet(drawn, self.scale)} if drawn else {}
+        sheets |= {"answers": answers_sheet(answered, self.scale)} if answered else {}
+        if sheets and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for what, sheet in sheets.items():
+                sheet.save(self.folder / self.name.format(step=trainer.global_step, what=what))
+        for logger in trainer.loggers:
+            if isinstance(logger, pl.loggers.TensorBoardLogger):
+                for what, sheet in sheets.items():
+                    logger.experiment.add_image(
+                        f"val/{what}", np.asarray(sheet), trainer.global_step, dataformats="HWC"
+                    )
+                if answered:
+                    logger.experiment.add_text("val/answers", as_markdown(answered), trainer.global_step)
+
+
+def _autocast(trainer: pl.Trainer) -> AbstractContextManager[Any]:
+    """The validation step's; hooks run outside it. Where weights have a precision of their own, it is enough."""
+    plugin = trainer.precision_plugin
+    return plugin.autocast_context_manager() if isinstance(plugin, MixedPrecision) else nullcontext()
+
+
+def _ids(texts: Tensor | None, lengths: Tensor | None, row: int) -> list[int]:
+    if texts is None or lengths is None:
+        return []
+    ids: list[int] = texts[row, : int(lengths[row])].tolist()
+    return ids
+
+
+def _answer(batch: Batch, row: int) -> list[int]:
+    """Ids of the first answer: those before what need not be said."""
+    ids = _ids(batch.answer, batch.answer_length, row)
+    if batch.answer_said is None:
+        return ids
+    said = batch.answer_said[row, : len(ids)].tolist()
+    return ids[: said.index(False) if False in said else len(ids)]
+
+
+def _padded(ids: Sequence[Sequence[int]], pad_id: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids, int64 (B, T) padded at the end, and their numbers, int64 (B,)."""
+    padded = torch.full((len(ids), max(1, *map(len, ids))), pad_id)
+    for row, found in enumerate(ids):
+        padded[row, : len(found)] = torch.tensor(found, dtype=torch.int64)
+    return padded.to(device), torch.tensor([len(found) for found in ids], device=device)
+
+
+def _pixels(images: Tensor) -> NDArray[np.uint8]:
+    """uint8 (B, 3, H, W) -> (B, H, W, 3)."""
+    return images.permute(0, 2, 3, 1).cpu().numpy()

@@ -1,0 +1,179 @@
+"""What came of a run, in one page of text: on the terminal, and in its folder."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from rich.console import Console
+
+from unif2ace.callbacks.counting import GIB, Seen, peak_memory
+from unif2ace.callbacks.progress import clock, number
+
+FILE_NAME = "summary.txt"
+NEXT = {
+    "unified": (
+        "unif2ace-evaluate {run}",
+        'unif2ace-generate "A smiling woman with red hair." n=8 ckpt={run}',
+        "unif2ace-caption my/face.jpg ckpt={run}",
+    ),
+    "tokenizer": (
+        "unif2ace-evaluate {run}",
+        "unif2ace-data roundtrip my/face.jpg ckpt={run}",
+        "unif2ace-train experiment=unified/embedded tokenizer={run} classifier=CLASSIFIER_RUN",
+    ),
+    "attributes": (
+        "unif2ace-evaluate {run}",
+        "unif2ace-train experiment=unified/embedded classifier={run} tokenizer=TOKENIZER_RUN",
+    ),
+}
+"""What to type after a run, by the name of the file of its module."""
+SHEETS = ("samples", "pictures", "noise_levels", "experts")
+
+
+class RunSummary(pl.Callback):
+    """Says in the end, also of a run that was stopped, where everything is, what was spent, and what came of it.
+
+    Of every loss and validation metric it tells the last, the least and the greatest value with their steps: of losses
+    as they were when a validation began, of metrics after every one. Time, pictures and tokens count on in a run that
+    is resumed.
+
+    Args:
+        folder: The run's folder: ``summary.txt`` is written there.
+        show: Whether it is also written to the terminal.
+    """
+
+    def __init__(self, folder: str | Path, show: bool = True) -> None:
+        self.folder, self.show = Path(folder), show
+        self._seen = Seen()
+        self._values: dict[str, list[list[float]]] = {}  # name: last, least, greatest; each a value and its step
+        self._before, self._began, self._peak = 0.0, time.monotonic(), 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was spent and what came of it so far."""
+        return {"seen": self._seen.state_dict(), "values": self._values, "seconds": self._seconds, "peak": self._peak}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Counts on from there."""
+        self._seen.load_state_dict(state_dict["seen"])
+        self._values, self._before, self._peak = state_dict["values"], state_dict["seconds"], state_dict["peak"]
+
+    @property
+    def _seconds(self) -> float:
+        return self._before + time.monotonic() - self._began
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begins to count."""
+        self._began = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Counts, without waiting for the device."""
+        self._seen.add(trainer, getattr(pl_module, "net", None), batch)
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Notes the training losses, which validation puts aside."""
+        self._note(trainer, "train/")
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Notes what validation found."""
+        self._note(trainer, "val/")
+        self._peak = max(self._peak, peak_memory(pl_module.device))
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Notes the last losses."""
+        self._note(trainer, "train/")
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Writes it."""
+        self._write(trainer, pl_module, "finished")
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Writes it of a run that was stopped or failed."""
+        stopped = isinstance(exception, KeyboardInterrupt | SystemExit)
+        self._write(trainer, pl_module, "stopped" if stopped else f"failed: {type(exception).__name__}: {exception}")
+
+    def _note(self, trainer: pl.Trainer, prefix: str) -> None:
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        step = trainer.global_step
+        for name, tensor in trainer.callback_metrics.items():
+            value = float(tensor)
+            if not name.startswith(prefix) or not math.isfinite(value):
+                continue
+            now = [value, step]
+            _, least, greatest = self._values.get(name, [now] * 3)
+            self._values[name] = [now, min(least, now, key=_first), max(greatest, now, key=_first)]
+
+    def _write(self, trainer: pl.Trainer, module: pl.LightningModule, how: str) -> None:
+        if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
+            return
+        self._peak = max(self._peak, peak_memory(module.device))
+        lines = [*self._spent(trainer, module, how), "", *self._places(trainer), "", *table(self._values)]
+        further = [line.format(run=self.folder) for line in NEXT.get(type(module).__module__.rpartition(".")[2], ())]
+        if how != "finished":
+            further.insert(0, f"the same command with run_dir={self.folder} resume=auto goes on")
+        text = "\n".join([*lines, *(["", "next:"] if further else []), *(f"  {line}" for line in further)])
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+        if self.show:
+            Console(stderr=True).print(f"\n{text}\n", markup=False, highlight=False, soft_wrap=True)
+
+    def _spent(self, trainer: pl.Trainer, module: pl.LightningModule, how: str) -> list[str]:
+        total = trainer.max_steps if trainer.max_steps > 0 else None
+        seconds, tokens = self._seconds, self._seen.tokens
+        seen = f"{self._seen.images:,} images" + (f", {tokens:,} tokens" if tokens else "")
+        speed = f"{number(self._seen.images / max(seconds, 1e-9))} images/s"
+        where = "of the GPU" if module.device.type == "cuda" else "of the process"
+        return _aligned(
+            [
+                ("run", how),
+                ("steps", f"{trainer.global_step:,}" + (f" of {total:,}" if total else "")),
+                ("time", f"{clock(seconds)} ({speed}, validation and checkpoints counted in)"),
+                ("seen", seen),
+                ("peak memory", f"{self._peak / GIB:.2f} GiB {where}, first rank of {trainer.world_size}"),
+            ]
+        )
+
+    def _places(self, trainer: pl.Trainer) -> list[str]:
+        rows = [("folder", str(self.folder)), ("weights", f"{self.folder / 'weights.safetensors'}")]
+        places = [getattr(c, "folder", None) or getattr(c, "dirpath", None) for c in trainer.checkpoint_callbacks]
+        rows += [("checkpoints", str(place)) for place in places if place]  # written after this, if a run is stopped
+        if any(isinstance(logger, pl.loggers.TensorBoardLogger) for logger in trainer.loggers):
+            rows.append(("curves", f"tensorboard --logdir {self.folder}"))
+        rows += [(name.replace("_", " "), str(self.folder / name)) for name in SHEETS if (self.folder / name).is_dir()]
+        return _aligned(rows)
+
+
+def table(values: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:
+    """Lines of a table.
+
+    Args:
+        values: By name: last, least and greatest, each a value and its step.
+    """
+    if not values:
+        return ["nothing was measured"]
+    rows = [("", "last", "least", "at step", "greatest", "at step")]
+    for name in sorted(values):
+        last, least, greatest = values[name]
+        shown = [f"{last[0]:.4g}", *(text for v, step in (least, greatest) for text in (f"{v:.4g}", f"{int(step):,}"))]
+        rows.append((name, *shown))  # type: ignore[arg-type]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.rjust(w) if n else cell.ljust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+
+
+def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:<{width}}  {text}" for name, text in rows]
+
+
+def _first(pair: Sequence[float]) -> float:
+    return pair[0]
