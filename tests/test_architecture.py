@@ -15,7 +15,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 BASE = {"types", "errors"}
 MATHEMATICS = BASE | {"sequence", "diffusion"}
 MODELS = MATHEMATICS | {"nets", "losses", "metrics"}
-FRAME = MODELS | {"modules", "callbacks", "data", "app", "progress"}
+FRAME = MODELS | {"modules", "callbacks", "strategies", "loggers", "checkpoints", "data", "app", "progress"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
@@ -27,8 +27,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "nets": MATHEMATICS,
     "losses": MATHEMATICS,
     "metrics": MATHEMATICS | {"nets"},
+    "checkpoints": BASE,
+    "loggers": BASE,
     "modules": MODELS,
-    "callbacks": MODELS,
+    "callbacks": MODELS | {"checkpoints"},
+    "strategies": MODELS | {"checkpoints"},
     "data": MODELS | {"progress"},
     "app": MODELS | {"progress"},
     "engine": FRAME,

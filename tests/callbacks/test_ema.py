@@ -48,6 +48,20 @@ def test_the_average_is_its_formula_and_the_module_ends_with_it(decay: float):
     assert module.steps == 30
 
 
+def test_a_checkpoint_amid_a_validation_tells_weights_and_averages_apart():
+    module, ema = _Counts(), EMA(0.5)
+    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    ema.on_fit_start(trainer, module)
+    module.weight.data.fill_(7.0)
+    for hook in (None, ema.on_validation_epoch_start, ema.on_validation_epoch_end):
+        if hook is not None:
+            hook(trainer, module)
+        checkpoint = {"state_dict": module.state_dict()}
+        ema.on_save_checkpoint(trainer, module, checkpoint)
+        assert checkpoint["state_dict"]["weight"].item() == 0.0
+        assert checkpoint["current_model_state"]["weight"].item() == 7.0
+
+
 def test_a_decay_out_of_range_is_named():
     with pytest.raises(ConfigError, match="decay=1"):
         EMA(1)

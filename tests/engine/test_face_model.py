@@ -73,7 +73,7 @@ def test_choices_come_with_probabilities(model, pictures):
 
 
 def test_what_the_classifier_sees_matters(model, pictures):
-    prefix, said = model._prefix(pictures, ["Is he wearing glasses?"] * 3)
+    prefix, said = model.asked(pictures, ["Is he wearing glasses?"] * 3)
     assert said["attributes"].present.all()
     with torch.inference_mode():
         known = model.net(prefix, said).values[:, -1]

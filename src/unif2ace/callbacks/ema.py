@@ -37,14 +37,15 @@ class EMA(pl.Callback):
         self._averages: dict[str, Tensor] = {}
         self._updates = 0
         self._last_step = 0
-        self._swapped = False
+        self._swapped = self._loaded = False
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begins with the weights, unless a checkpoint had averages."""
+        """Begins with the weights, unless a checkpoint was read before; a strategy that cuts reads it after this."""
         state = _state(pl_module)
-        known = self._averages if self._averages.keys() == state.keys() else state
-        self._averages = {name: known[name].to(value.device, copy=True) for name, value in state.items()}
-        self._swapped = False
+        if not self._loaded:
+            self._averages, self._updates, self._last_step = state, 0, trainer.global_step
+        self._averages = {name: self._averages[name].to(value.device, copy=True) for name, value in state.items()}
+        self._loaded = self._swapped = False
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -106,7 +107,7 @@ class EMA(pl.Callback):
     ) -> None:
         """Goes on from the averages and the weights; from a checkpoint without, averaging begins there."""
         self._averages = {name: value.detach().clone() for name, value in checkpoint["state_dict"].items()}
-        self._last_step = int(checkpoint["global_step"])
+        self._last_step, self._loaded = int(checkpoint["global_step"]), True
         self._updates = 1  # the weights that it begins with count as the first
         if CURRENT in checkpoint:
             pl_module.load_state_dict(checkpoint[CURRENT])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 from omegaconf import DictConfig
 
+from unif2ace.commands.plan import take_plan
 from unif2ace.engine.command import run
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.engine.quiet import hush
+from unif2ace.engine.resuming import find_start
 from unif2ace.engine.run_record import RunRecord
 from unif2ace.engine.snapshot import write_snapshot
 
@@ -31,12 +34,16 @@ def train(config: DictConfig) -> dict[str, float]:
     import lightning.pytorch as pl
     import torch
 
+    from unif2ace.checkpoints.io import FolderIO
+
     hush()
+    start = find_start(config)
     allow = config.engine.allow
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, workers=True, verbose=False)
     data = instantiate(config.data, allow=allow)
     module = instantiate(config.module, allow=allow)
+    module.guard.patience = config.patience
     losses = instantiate_slots(config.get("loss"), "loss", allow=allow)
     callbacks = instantiate_slots(config.get("callbacks"), "callbacks", allow=allow)
     loggers = instantiate_slots(config.get("logger"), "logger", allow=allow)
@@ -47,8 +54,12 @@ def train(config: DictConfig) -> dict[str, float]:
     trainer = instantiate(config.trainer, allow=allow, callbacks=observers, logger=[*loggers.values()])
     if trainer.is_global_zero:
         write_snapshot(config, config.run_dir)
+    if start.finished:
+        log.info("the run is finished: %s", record.recover())
+        return {}
+    trainer.strategy.checkpoint_io = FolderIO()
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=config.ckpt, weights_only=True)
+        trainer.fit(module, datamodule=data, ckpt_path=start.path, weights_only=True)
     except (KeyboardInterrupt, SystemExit):  # the Trainer has saved a checkpoint; it ends the process when interrupted
         record.rescue(trainer)
         raise
@@ -60,7 +71,7 @@ def train(config: DictConfig) -> dict[str, float]:
 
 def main() -> None:
     """Entry point of the console command."""
-    run("train", train)
+    run("train", take_plan(sys.argv) or train)
 
 
 if __name__ == "__main__":

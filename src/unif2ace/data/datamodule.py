@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import warnings
 from collections.abc import Mapping
 from functools import cached_property
@@ -175,8 +176,16 @@ class FaceDataModule(pl.LightningDataModule):
                 collate_fn=Collate(self.text_tokenizer, self.max_text_tokens),
                 num_workers=self.num_workers,
                 persistent_workers=self.num_workers > 0,
+                worker_init_fn=_leave_signals,
             )
 
     def transfer_batch_to_device(self, batch: Batch, device: Any, dataloader_idx: int) -> Batch:
         """Moves a batch to the device."""
         return batch.to(device, non_blocking=True)
+
+
+def _leave_signals(worker: int) -> None:
+    """Signals to a whole job are the main process's to answer: a worker that dies of one ends the run unsaved."""
+    for name in ("SIGTERM", "SIGUSR1", "SIGUSR2"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)

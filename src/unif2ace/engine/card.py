@@ -70,7 +70,7 @@ def _command(weights: Weights) -> str:
     if not path.is_file():
         return ""
     words = json.loads(path.read_text(encoding="utf-8"))["argv"]
-    return shlex.join(_named(word) for word in words if not word.startswith("ckpt="))
+    return shlex.join(_named(word) for word in words if not word.startswith(("ckpt=", "resume=")))
 
 
 def _named(word: str) -> str:

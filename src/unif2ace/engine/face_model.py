@@ -142,7 +142,7 @@ class FaceModel:
         from unif2ace.nets.unified.decoding_image import ImageDenoiser
 
         with torch.inference_mode():
-            prompt, length = self._ids(prompts)
+            prompt, length = self.ids(prompts)
             denoise = ImageDenoiser(self.net, self.layout, prompt, length, guidance=guidance, only_masked=True)
             drawn = sampler.sample(denoise, codes_BN.to(self.device), RowDraws(seeds, self.device))
             return self._decode(drawn)
@@ -186,7 +186,7 @@ class FaceModel:
 
         answers: list[str] = []
         for rows in _batches(len(questions), batch_size):
-            prefix, conditions = self._prefix(images[rows], questions[rows])
+            prefix, conditions = self.asked(images[rows], questions[rows])
             given = None if seeds is None else seeds[rows]
             text = generate_text(self.net, prefix, conditions, max_new=max_new, choice=choice, seeds=given)
             ids = zip(text.ids.tolist(), text.length.tolist(), strict=True)
@@ -209,9 +209,9 @@ class FaceModel:
         if len(choices) < 2:
             raise ConfigError(f"choices={list(choices)}: give at least two answers")
         found: list[Choice] = []
-        ids, length = self._ids(list(choices))
+        ids, length = self.ids(list(choices))
         for rows in _batches(len(questions), 16):
-            prefix, conditions = self._prefix(images[rows], questions[rows])
+            prefix, conditions = self.asked(images[rows], questions[rows])
             count = len(prefix.ids)
             with torch.inference_mode():
                 given = ids.expand(count, *ids.shape), length.expand(count, -1)
@@ -239,19 +239,24 @@ class FaceModel:
         picture: Tensor = self.tokenizer.decode(codes_BN)
         return picture.cpu()
 
-    def _prefix(self, images: Tensor, questions: Sequence[str]) -> tuple[TokenSequence, dict[str, Condition]]:
-        """MMU rows that stop where the answer begins, and what the encoders say of the pictures."""
+    def asked(self, images: Tensor, questions: Sequence[str]) -> tuple[TokenSequence, dict[str, Condition]]:
+        """MMU rows that stop where the answer begins, and what the encoders say of the pictures, by name.
+
+        Args:
+            images: uint8 (B, 3, H, W).
+            questions: One of each picture.
+        """
         import torch
 
         from unif2ace.sequence.layout import align_right
 
         with torch.inference_mode():
-            prompt, length = self._ids(questions)
+            prompt, length = self.ids(questions)
             rows = self.layout.understanding(self.encode(images), prompt, length)
             said = {name: encoder(images.to(self.device)) for name, encoder in self.conditions.items()}
             return align_right(rows, self.net.vocabulary), said
 
-    def _ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    def ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Text ids, int64 (B, T) padded at the end, and their numbers, int64 (B,)."""
         import torch
 

@@ -9,11 +9,19 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.utilities.seed import reset_seed
 from torch import Tensor, nn
 
 from unif2ace.losses.base import LossCallback, losses_of
+from unif2ace.losses.observer import show
 from unif2ace.metrics.base import StepMetric
+from unif2ace.modules.guard import StepGuard
+from unif2ace.nets.gradients import clip_gradients_
+from unif2ace.nets.sharding import Sharding
 from unif2ace.types import Batch, LossTerm, StepOutput
+
+MOST_TERMS = 4
+"""Sums that one loss may be made of, see `LossTerm.also`."""
 
 
 class TrainingModule(pl.LightningModule, ABC):
@@ -48,13 +56,28 @@ class TrainingModule(pl.LightningModule, ABC):
         self.net: nn.Module | None = None
         self.net_arguments: dict[str, Any] = {}  # of the network, beside its configuration: what the data determines
         self.metrics = nn.ModuleDict(metrics or {})
+        self.guard = StepGuard()
+        self._validated: dict[str, Tensor] = {}  # of each loss, its sums and counts since validation began
+
+    @property
+    def sharding(self) -> Sharding | None:
+        """How the strategy cuts networks; None if each process has the whole."""
+        return getattr(getattr(self._trainer, "strategy", None), "sharding", None)
 
     def configure_model(self) -> None:
-        """Makes the network once, inside the strategy's context."""
+        """Makes the network once, inside the strategy's context, and cuts it if the strategy does.
+
+        Every process draws the same values, those of a single process.
+        """
         if self.net is None:
-            self.net = self._make_net().to(memory_format=self.memory_format)
+            reset_seed()  # to that of `seed_everything`, if it was called: strategies may have drawn
+            self.net = self._make_net()
+            if self.sharding is None:
+                self.net.to(memory_format=self.memory_format)
             if self._compile:
                 self.net.compile()
+        if self.sharding is not None:
+            self.sharding.root(self.net)
 
     @abstractmethod
     def step_output(self, batch: Batch) -> StepOutput:
@@ -70,15 +93,23 @@ class TrainingModule(pl.LightningModule, ABC):
         values: dict[str, Tensor] = {}
         for loss, term in self.terms(step):
             mean = self._over_ranks(term).mean
+            if stage == "val":
+                self._add_up(loss.name, term)
             total = total + loss.weight * mean
             values[f"{stage}/{loss.name}"] = mean.detach()
             values |= {f"{stage}/{loss.name}/{part}": value.detach() for part, value in term.parts.items()}
-        val = stage == "val"
-        self.log_dict(values, batch_size=len(step.batch), on_epoch=val, sync_dist=val)
-        self.log(
-            f"{stage}/loss", total.detach(), batch_size=len(step.batch), prog_bar=True, on_epoch=val, sync_dist=val
-        )
+        if stage == "val":
+            parts = {name: value for name, value in values.items() if name.count("/") > 1}
+            self.log_dict(parts, batch_size=len(step.batch), on_epoch=True, sync_dist=True)
+        else:
+            self.log_dict({**values, f"{stage}/loss": total.detach()}, batch_size=len(step.batch))
         return total
+
+    def _add_up(self, name: str, term: LossTerm) -> None:
+        """Keeps the sums of a whole validation: its batches have rows of one task each, or few, and count as such."""
+        sums = torch.stack([torch.stack([t.total.detach(), t.count]).double() for t in (term, *term.also)])
+        before = self._validated.get(name, sums.new_zeros(MOST_TERMS, 2))
+        self._validated[name] = before + nn.functional.pad(sums, (0, 0, 0, MOST_TERMS - len(sums)))
 
     def _over_ranks(self, term: LossTerm) -> LossTerm:
         """The term with counts averaged over the ranks: averaged gradients are then those of sum over sum."""
@@ -95,7 +126,15 @@ class TrainingModule(pl.LightningModule, ABC):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step of training."""
-        return self.objective(self.step_output(batch), "train")
+        step = self.step_output(batch)
+        show(self.trainer, step)
+        loss = self.objective(step, "train")
+        self.guard.see(loss, batch_idx)
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Leaves the step out, on all ranks, if a loss or a gradient is not finite."""
+        self.guard.check(self, optimizer)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Losses, if the Trainer has any, and metrics of one batch; observers find its `StepOutput` under ``step``."""
@@ -110,7 +149,17 @@ class TrainingModule(pl.LightningModule, ABC):
         return {"step": step}
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the metrics of the whole split."""
+        """Logs the losses and the metrics of the whole split."""
+        total = 0.0
+        for loss in (c for c in self.trainer.callbacks if isinstance(c, LossCallback)):  # type: ignore[attr-defined]
+            if loss.active and loss.name in self._validated:
+                sums = self.trainer.strategy.reduce(self._validated[loss.name].float(), reduce_op="sum")
+                mean = float((sums[:, 0] / sums[:, 1].clamp(min=1e-12)).sum())
+                self.log(f"val/{loss.name}", mean)
+                total += loss.weight * mean
+        if self._validated:
+            self.log("val/loss", total, prog_bar=True)
+        self._validated = {}
         for metric in self._step_metrics():
             values = metric.compute()  # equal on all ranks: it has gathered
             self.log_dict({f"val/{name}": value for name, value in values.items()}, prog_bar=True, sync_dist=True)
@@ -123,6 +172,18 @@ class TrainingModule(pl.LightningModule, ABC):
         """Parameter groups of all trained networks."""
         assert self.net is not None
         return parameter_groups(self.net)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips the norm of all gradients, under any strategy; other algorithms are Lightning's."""
+        if gradient_clip_val and gradient_clip_algorithm in (None, "norm"):
+            clip_gradients_((p for group in optimizer.param_groups for p in group["params"]), gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def configure_optimizers(self) -> Any:
         """One optimiser over everything trained; norms, biases and embeddings do not decay."""

@@ -15,6 +15,7 @@ from unif2ace.losses.base import LossCallback, Part, losses_of
 from unif2ace.metrics.base import StepMetric
 from unif2ace.modules.base import TrainingModule, parameter_groups
 from unif2ace.nets.features.base import FrozenFeatures
+from unif2ace.nets.gradients import clip_gradients_
 from unif2ace.nets.tokenizer.base import TokenizerNet, from_uint8
 from unif2ace.types import Batch, Discrimination, Reading, StepOutput
 
@@ -159,7 +160,7 @@ class TokenizerModule(TrainingModule):
     ) -> None:
         """Clips each network's gradient norm by itself; logs the norms."""
         for name, net in self.trained_networks().items():
-            norm = torch.nn.utils.clip_grad_norm_(net.parameters(), gradient_clip_val or float("inf"))
+            norm = clip_gradients_(net.parameters(), gradient_clip_val)
             self.log(f"train/grad_norm/{name}", norm)
 
 

@@ -21,6 +21,7 @@ from unif2ace.modules.base import TrainingModule
 from unif2ace.nets.conditions.base import ConditionEncoder
 from unif2ace.nets.tokenizer.base import TokenizerNet
 from unif2ace.nets.unified.code_rows import code_features
+from unif2ace.nets.unified.faces import Faces
 from unif2ace.nets.unified.net import UnifiedNet
 from unif2ace.sequence.columns import masked_image
 from unif2ace.sequence.layout import Layout, stack
@@ -102,6 +103,12 @@ class UnifiedModule(TrainingModule):
     def tokenizer(self) -> TokenizerNet:
         """The frozen image tokenizer."""
         return cast(TokenizerNet, self._loaded("tokenizer", self._make_tokenizer))
+
+    @property
+    def faces(self) -> Faces:
+        """The network as it is now, with all that it takes to draw faces and to answer about them."""
+        encoders = {n: cast(ConditionEncoder, self._loaded(n, make)) for n, make in self._make_conditions.items()}
+        return Faces(self.unified, self.layout, self.tokenizer, encoders)
 
     def _loaded(self, name: str, make: Callable[[], nn.Module]) -> nn.Module:
         if name not in self._frozen:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from unif2ace.errors import ConfigError
+from unif2ace.optimizers.shards import of_whole, part
 
 
 class Muon(Optimizer):
@@ -24,6 +25,8 @@ class Muon(Optimizer):
     orth replaces the singular values by values near 1, by five Newton-Schulz steps in bfloat16. In groups with
     ``stacked: True`` a parameter holds many matrices, in its last two axes. Groups with ``orthogonal: False``, and all
     vectors and scalars, take AdamW's step with the group's `adam_lr`.
+    A matrix that lies on several processes is gathered for orth, and each keeps its part of the result; matrices of a
+    stack that lie whole on one are made orthogonal there.
     A schedule scales both rates alike: `adam_lr` is applied as a fixed ratio to ``lr``.
 
     Args:
@@ -94,27 +97,36 @@ class Muon(Optimizer):
         assert gradient is not None
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
-        state["momentum"].lerp_(gradient, 1 - group["momentum"])
-        update = gradient.lerp(state["momentum"], group["momentum"])
-        shape = (-1, *parameter.shape[-2:]) if group["stacked"] else (len(parameter), -1)
-        direction = orthogonalise(update.reshape(shape))
-        rows, columns = direction.shape[-2:]
-        parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(direction.reshape(parameter.shape), alpha=-group["lr"] * max(1, rows / columns) ** 0.5)
+        own, momentum, weight = part(gradient), part(state["momentum"]), part(parameter)
+        momentum.lerp_(own, 1 - group["momentum"])
+        update = own.lerp(momentum, group["momentum"])
+        stacked = group["stacked"]
+
+        def direction(matrices: Tensor) -> Tensor:
+            shape = (-1, *matrices.shape[-2:]) if stacked else (len(matrices), -1)
+            return orthogonalise(matrices.reshape(shape)).reshape(matrices.shape)
+
+        rows, columns = parameter.shape[-2:] if stacked else (len(parameter), parameter[0].numel())
+        weight.mul_(1 - group["lr"] * group["weight_decay"])
+        weight.add_(
+            of_whole(direction, update, parameter, matrix_axes=2 if stacked else parameter.ndim),
+            alpha=-group["lr"] * max(1, rows / columns) ** 0.5,
+        )
 
     def _adam_step(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        state, gradient, (beta1, beta2) = self.state[parameter], parameter.grad, group["betas"]
-        assert gradient is not None
+        state, (beta1, beta2) = self.state[parameter], group["betas"]
+        assert parameter.grad is not None
         if "step" not in state:
             state["step"] = torch.zeros((), device="cpu")
             state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
         state["step"] += 1
-        state["mean"].lerp_(gradient, 1 - beta1)
-        state["square"].lerp_(gradient.square(), 1 - beta2)
+        gradient, weight, mean, square = (part(x) for x in (parameter.grad, parameter, state["mean"], state["square"]))
+        mean.lerp_(gradient, 1 - beta1)
+        square.lerp_(gradient.square(), 1 - beta2)
         lr, steps = group["lr"] * group["adam_ratio"], int(state["step"])
-        scale = (state["square"] / (1 - beta2**steps)).sqrt_().add_(group["eps"])
-        parameter.mul_(1 - lr * group["weight_decay"])
-        parameter.addcdiv_(state["mean"], scale, value=-lr / (1 - beta1**steps))
+        scale = (square / (1 - beta2**steps)).sqrt_().add_(group["eps"])
+        weight.mul_(1 - lr * group["weight_decay"])
+        weight.addcdiv_(mean, scale, value=-lr / (1 - beta1**steps))
 
 
 def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
@@ -123,14 +135,14 @@ def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
     Each step maps a singular value s to a s + b s^3 + c s^5, with coefficients that lift small values fast.
 
     Args:
-        matrix: (..., m, n), of any floating type; computed in bfloat16. An empty one stays 0.
+        matrix: (..., m, n); float64 is computed in itself, any other type in bfloat16. An empty one stays 0.
         steps: Of the iteration.
 
     Returns:
         (..., m, n), in the type of `matrix`.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrix.bfloat16()
+    x = matrix if matrix.dtype == torch.float64 else matrix.bfloat16()
     tall = x.shape[-2] > x.shape[-1]
     wide = x.mT if tall else x
     wide = wide / (wide.norm(dim=(-2, -1), keepdim=True) + 1e-7)

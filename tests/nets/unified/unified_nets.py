@@ -25,7 +25,7 @@ TEXT, CODES, IMAGE, FACE = 40, 13, 9, 5
 
 
 def small(block="parallel", moe="grouped", seed=0, **options):
-    """A float64 network whose parts all matter: nothing is near 0. Show-o's parts with its block, ours with the paper's."""
+    """A float64 network whose parts all matter: nothing is near 0. The paper's block has our parts too."""
     torch.manual_seed(seed)
     sizes = {"dim": 32, "depth": 2, "heads": 4, "conditions": {"face": FACE}} | options
     ours = {"code_features": 3, "image_positions": True} if block == "paper" else {}

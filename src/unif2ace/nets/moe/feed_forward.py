@@ -6,9 +6,12 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor
 from torch.nn import functional
 
 from unif2ace.errors import ConfigError
+from unif2ace.nets.sharding import cut_weight_, local, shared, summed
 
 
 class FeedForward(nn.Module):
@@ -30,10 +33,21 @@ class FeedForward(nn.Module):
         self.up = nn.Linear(dim, hidden)
         self.down = nn.Linear(hidden, dim)
 
+    def cut_(self, mesh: DeviceMesh) -> None:
+        """Leaves each rank some of the hidden numbers."""
+        for linear, name, axis in ((self.up, "weight", 0), (self.up, "bias", 0), (self.down, "weight", 1)):
+            cut_weight_(linear, name, axis, mesh, "moe.hidden")
+
     def forward(self, x_BLD: Tensor) -> Tensor:
         """The network at each column, (B, L, D)."""
-        hidden: Tensor = self.down(functional.gelu(self.up(x_BLD), approximate="tanh"))
-        return hidden
+        weight = self.down.weight
+        if isinstance(weight, DTensor):
+            mesh = weight.device_mesh
+            hidden_BLH = functional.linear(shared(x_BLD, mesh), local(self.up.weight), local(self.up.bias))
+            part_BLD = functional.linear(functional.gelu(hidden_BLH, approximate="tanh"), local(weight))
+            return summed(part_BLD, mesh) + self.down.bias.to(part_BLD.dtype)
+        out_BLD: Tensor = self.down(functional.gelu(self.up(x_BLD), approximate="tanh"))
+        return out_BLD
 
     @torch.no_grad()
     def copy_(self, state: Mapping[str, Tensor]) -> None:

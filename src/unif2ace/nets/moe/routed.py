@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
 
 from unif2ace.errors import ConfigError
 from unif2ace.nets.moe.experts.auto import AutoExperts
@@ -14,6 +15,7 @@ from unif2ace.nets.moe.experts.base import Experts
 from unif2ace.nets.moe.experts.dispatch import Dispatch
 from unif2ace.nets.moe.experts.sharded import ShardedExperts
 from unif2ace.nets.moe.router import Router
+from unif2ace.nets.sharding import cut_weight_
 from unif2ace.types import RouterStats
 
 
@@ -60,6 +62,11 @@ class RoutedExperts(nn.Module):
         for weight in (self.weight_in, self.weight_out):
             bound = weight.shape[-1] ** -0.5
             nn.init.uniform_(weight, -bound, bound)
+
+    def cut_(self, mesh: DeviceMesh) -> None:
+        """Leaves each rank some hidden numbers of every expert; the router stays whole."""
+        for name in ("weight_in", "weight_out"):
+            cut_weight_(self, name, 2, mesh, "moe.expert_hidden")
 
     def forward(self, x_BLD: Tensor, group_B: Tensor, real_BL: Tensor) -> tuple[Tensor, RouterStats]:
         """The experts' sum, (B, L, D), and what the router did.

@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor
 
 from unif2ace.nets.unified.cache import Cache
 from unif2ace.nets.unified.kernels import Kernel, Mask, attend
 from unif2ace.nets.unified.rotary import rotate
+from unif2ace.nets.unified.sharding import cut_heads_, heads_of_rank, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,19 @@ class Attention(nn.Module):
         self.q_norm = nn.LayerNorm(dim // heads, eps) if qk_norm else nn.Identity()
         self.k_norm = nn.LayerNorm(dim // heads, eps) if qk_norm else nn.Identity()
 
+    def cut_(self, mesh: DeviceMesh) -> None:
+        """Leaves each rank some of the heads, see `unif2ace.nets.unified.sharding`."""
+        cut_heads_(self, mesh)
+
     def forward(self, x_BLD: Tensor, view: View) -> Tensor:
         """What the columns found, (B, L, D)."""
         rows, length, width = x_BLD.shape
-        qkv_BLD = self.qkv(x_BLD)
-        q, k, v = (t.view(rows, length, self.heads, -1).transpose(1, 2) for t in qkv_BLD.chunk(3, -1))
-        q, k = (rotate(norm(t), view.tables).to(v.dtype) for norm, t in ((self.q_norm, q), (self.k_norm, k)))
+        cut = isinstance(self.out.weight, DTensor)
+        qkv_BLX, norms = heads_of_rank(self, x_BLD) if cut else (self.qkv(x_BLD), (self.q_norm, self.k_norm))
+        q, k, v = (t.view(rows, length, -1, width // self.heads).transpose(1, 2) for t in qkv_BLX.chunk(3, -1))
+        q, k = (rotate(norm(t), view.tables).to(v.dtype) for norm, t in zip(norms, (q, k), strict=True))
         if view.cache is not None:
             k, v = view.cache.append(view.layer, k, v)
-        y_BHLd = attend(q, k, v, view.mask, view.kernel)
-        out: Tensor = self.out(y_BHLd.transpose(1, 2).reshape(rows, length, width))
+        y_BLX = attend(q, k, v, view.mask, view.kernel).transpose(1, 2).reshape(rows, length, -1)
+        out: Tensor = joined(self, y_BLX) if cut else self.out(y_BLX)
         return out

@@ -12,8 +12,8 @@ FEW = 16
 def code_features(codes_KC: Tensor) -> Tensor:
     """What is known of each code, float32 (K, F).
 
-    A channel with few values, as those of FSQ (arXiv 2309.15505) and LFQ (arXiv 2310.05737), gives an indicator of each;
-    any other its standardised value.
+    A channel with few values, as those of FSQ (arXiv 2309.15505) and LFQ (arXiv 2310.05737), gives an indicator of
+    each; any other its standardised value.
 
     Args:
         codes_KC: Vectors of all codes in the order of their ids.

@@ -111,7 +111,7 @@ class _Writing:
     def __init__(self, rows: int, max_new: int, stop: int, device: torch.device) -> None:
         self._stop = stop
         self._ids = torch.full((rows, max_new), stop, device=device)
-        self._log_p = torch.zeros(rows, max_new, device=device)
+        self._log_p = torch.zeros(rows, max_new, dtype=torch.float32, device=device)
         self._length = torch.zeros(rows, dtype=torch.int64, device=device)
         self._stopped = torch.zeros(rows, dtype=torch.bool, device=device)
         self.row_b = torch.arange(rows, device=device)

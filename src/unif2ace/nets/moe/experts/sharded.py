@@ -7,11 +7,12 @@ each rank of a mesh has some of the hidden numbers of every expert, and all rank
 from __future__ import annotations
 
 from torch import Tensor
-from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
+from torch.distributed.tensor import DTensor, Shard
 
 from unif2ace.errors import ConfigError
 from unif2ace.nets.moe.experts.base import Experts
 from unif2ace.nets.moe.experts.dispatch import Dispatch
+from unif2ace.nets.sharding import shared, summed
 
 
 class ShardedExperts(Experts):
@@ -37,11 +38,6 @@ class ShardedExperts(Experts):
                 f"experts cut as {in_E2HD.placements} and {out_EDH.placements}: tensor parallelism must cut both along "
                 "their third axis, the hidden numbers; FSDP must gather them before the layer runs"
             )
-        mesh, summed = in_E2HD.device_mesh, (Partial(),)
-        x, gate = (
-            DTensor.from_local(t, mesh, (Replicate(),), run_check=False).to_local(grad_placements=summed)
-            for t in (x_TD, gate_TK)
-        )
-        part_TD = self.inner(x, gate, dispatch, in_E2HD.to_local(), out_EDH.to_local())
-        whole = DTensor.from_local(part_TD, mesh, summed, run_check=False).redistribute(mesh, (Replicate(),))
-        return whole.to_local()
+        mesh = in_E2HD.device_mesh
+        x, gate = shared(x_TD, mesh), shared(gate_TK, mesh)
+        return summed(self.inner(x, gate, dispatch, in_E2HD.to_local(), out_EDH.to_local()), mesh)

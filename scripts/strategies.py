@@ -1,0 +1,130 @@
+"""Trains one small unified model under every strategy and shows that they agree: one table, two CPU cores, minutes.
+
+    python scripts/strategies.py [FOLDER]
+
+FOLDER keeps the runs; by default they go to a temporary one. The faces are the embedded ones, the image tokenizer has
+random weights, the global batch is 16 rows, the precision float32, the optimiser AdamW with clipped gradients. Every
+process has one thread. `loss` is that of the validation split after the last step, `weights` the norm of what they
+differ by from those of the single process, as a share of their norm. The status is 1 if a loss differs by more than
+1e-5 of itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from omegaconf import OmegaConf
+
+from unif2ace.engine import compose, instantiate
+from unif2ace.engine.weights import read_weights, save_weights
+
+STEPS, FIRST = 30, 10
+TOLERANCE = 1e-5
+RUNS = {
+    "single": ["strategy=auto"],
+    "ddp x2": ["strategy=ddp", "trainer.devices=2"],
+    "fsdp x2": ["strategy=fsdp", "trainer.devices=2"],
+    "tp x2": ["strategy=fsdp_tp", "trainer.devices=2"],
+    "fsdp x1": ["strategy=fsdp"],
+}
+PATCHES = [
+    "net=patch",
+    "net.channels=[16]",
+    "net.encoder_blocks=[0]",
+    "net.decoder_blocks=[0]",
+    "quantizer.num_codes=64",
+]
+SMALL = [
+    "module=unified", "net=unified", "view=[text_to_image,understanding]", "loss=[d3diff,ar,balance]", "metric=[bound]",
+    "scheduler=cosine", "callbacks=[checkpoint]", f"callbacks.checkpoint.every_n_train_steps={FIRST}",
+    "callbacks.checkpoint.keep=9", "logger=none", f"trainer.max_steps={STEPS}", "trainer.accelerator=cpu",
+    "moe.num_experts=4", "moe.top_k=2", f"data.steps_per_epoch={STEPS}", "data.max_eval_samples=8",
+    "data.max_text_tokens=48", "view.text_to_image.rows=8", "view.understanding.rows=8", "image_size=32",
+    "net.dim=64", "net.depth=3", "net.heads=4", "moe.expert_hidden=32", "moe.hidden=128",
+    "dataset.procedural.num_samples=200", "dataset.procedural.workers=1",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave: loss of the validation split, seconds of a step, weights by name."""
+
+    loss: float
+    seconds: float
+    state: dict[str, torch.Tensor]
+
+
+def make_tokenizer(folder: Path) -> Path:
+    """An image tokenizer that nobody has trained."""
+    torch.manual_seed(0)
+    node = compose("train", ["module=tokenizer", "image_size=32", *PATCHES]).module.net
+    config = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(config, dict)
+    path = folder / "tokenizer" / "weights.safetensors"
+    return save_weights(path, instantiate(node)(), kind="tokenizer", config=config).path
+
+
+def train(name: str, words: list[str], folder: Path, tokenizer: Path) -> Outcome:
+    """One run, in a process group of its own.
+
+    Raises:
+        RuntimeError: If it fails; what it said is in the message.
+    """
+    place = folder / name.replace(" ", "_")
+    command = [sys.executable, "-m", "unif2ace.commands.train", *SMALL, *words]
+    command += [f"tokenizer={tokenizer}", f"hydra.run.dir={place}"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "UNIF2ACE_ROOT": str(folder)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as run:
+        try:
+            said, _ = run.communicate(timeout=900)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+    if run.returncode:
+        raise RuntimeError(f"{name} failed:\n{said[-4000:]}")
+    first, last = (place / "checkpoints" / f"step-{step:08d}" / "complete.json" for step in (FIRST, STEPS))
+    seconds = (last.stat().st_mtime - first.stat().st_mtime) / (STEPS - FIRST)
+    weights = read_weights(place)
+    return Outcome(weights.header["metrics"]["val/loss"], seconds, dict(weights.state))
+
+
+def difference(one: Outcome, other: Outcome) -> float:
+    """Norm of the difference between all weights, as a share of the norm of those of `one`."""
+    names = [name for name, value in one.state.items() if value.is_floating_point()]
+    off = sum(float((one.state[name] - other.state[name]).double().square().sum()) for name in names)
+    return (off / sum(float(one.state[name].double().square().sum()) for name in names)) ** 0.5
+
+
+def main(folder: Path) -> int:
+    """Prints the table; 0 if all agree."""
+    tokenizer = make_tokenizer(folder)
+    print(f"{'strategy':<10}{'loss':>14}{'difference':>13}{'weights':>11}{'ms a step':>11}")
+    single: Outcome | None = None
+    agree = True
+    for name, words in RUNS.items():
+        found = train(name, words, folder, tokenizer)
+        single = single or found
+        off = abs(found.loss - single.loss) / abs(single.loss)
+        agree &= off <= TOLERANCE
+        print(
+            f"{name:<10}{found.loss:>14.8f}{off:>13.1e}{difference(single, found):>11.1e}{1e3 * found.seconds:>11.0f}"
+        )
+    print("all agree" if agree else f"they differ by more than {TOLERANCE:.0e}")
+    return 0 if agree else 1
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        raise SystemExit(main(Path(sys.argv[1]).resolve()))
+    with tempfile.TemporaryDirectory() as temporary:
+        raise SystemExit(main(Path(temporary)))

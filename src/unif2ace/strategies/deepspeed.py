@@ -1,0 +1,37 @@
+"""DeepSpeed's ZeRO, for those who know it; `fsdp` does the same without another package."""
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import timedelta
+
+import torch
+from lightning.pytorch.strategies import DeepSpeedStrategy, Strategy
+
+from unif2ace.errors import ConfigError
+from unif2ace.strategies.launching import end_former_run, use_job_launcher
+
+
+class _DeepSpeedStrategy(DeepSpeedStrategy):
+    def _configure_launcher(self) -> None:
+        use_job_launcher(self)
+
+
+def deepspeed_strategy(stage: int = 2, cpu_offload: bool = False, timeout: float = 600.0) -> Strategy:
+    """ZeRO on GPUs.
+
+    Args:
+        stage: 1 cuts the optimiser's state, 2 gradients too, 3 weights too.
+        cpu_offload: Whether the optimiser's state waits in the machine's memory.
+        timeout: Seconds after which a process gives up on the others.
+
+    Raises:
+        ConfigError: If it cannot run here.
+    """
+    missing = "there is no CUDA device" if not torch.cuda.is_available() else None
+    if importlib.util.find_spec("deepspeed") is None:
+        missing = "the package deepspeed is not installed"
+    if missing:
+        raise ConfigError(f"strategy=deepspeed cannot run here, {missing}: take strategy=fsdp, which runs anywhere")
+    end_former_run()
+    return _DeepSpeedStrategy(stage=stage, offload_optimizer=cpu_offload, timeout=timedelta(seconds=timeout))

@@ -1,0 +1,176 @@
+"""The model's weights, gradients and optimiser state lie on all processes together (FSDP2), on GPUs or CPU cores."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.strategies import ModelParallelStrategy
+from torch import Tensor
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import CPUOffloadPolicy, FSDPModule, MixedPrecisionPolicy
+from torch.optim import Optimizer
+
+from unif2ace.checkpoints.sharded import load_sharded, save_sharded
+from unif2ace.errors import ConfigError
+from unif2ace.nets.sharding import Sharding
+from unif2ace.strategies.launching import end_former_run, use_job_launcher
+
+
+class FSDPStrategy(ModelParallelStrategy):
+    """Cuts the network unit by unit as it is made, see `unif2ace.nets.sharding`; frozen companions stay whole.
+
+    What a module trains beside its network, such as a discriminator, each process has whole, with averaged gradients.
+
+    Args:
+        timeout: Seconds after which a process gives up on the others.
+        backend: ``nccl`` or ``gloo``; None for the one of the device.
+        reshard_after_forward: Whether a unit's gathered weights are let go after its forward pass and gathered again
+            for the backward pass: less memory, half as much traffic again.
+        gather_in: Precision in which weights of blocks are gathered, such as ``bfloat16``: half the traffic. It needs a
+            GPU and precision=bf16-mixed or 16-mixed. None for that of the weights.
+        reduce_in: Precision in which gradients are averaged. None for that of the gradients.
+        cpu_offload: Whether weights and optimiser state wait in the machine's memory, for GPUs.
+        tensor_parallel_size: Processes that share each layer; see `FSDPTPStrategy`.
+
+    Raises:
+        ConfigError: If a precision has no such name, or the device cannot do what is asked for.
+    """
+
+    def __init__(
+        self,
+        timeout: float = 600.0,
+        backend: str | None = None,
+        reshard_after_forward: bool = True,
+        gather_in: str | None = None,
+        reduce_in: str | None = None,
+        cpu_offload: bool = False,
+        tensor_parallel_size: int = 1,
+    ) -> None:
+        end_former_run()
+        super().__init__(
+            tensor_parallel_size=tensor_parallel_size,
+            process_group_backend=backend,
+            timeout=timedelta(seconds=timeout),
+        )
+        self.reshard_after_forward, self.cpu_offload = reshard_after_forward, cpu_offload
+        self.gather_in = _dtype("gather_in", gather_in)
+        self.reduce_in = _dtype("reduce_in", reduce_in)
+        self.sharding: Sharding | None = None
+
+    def _configure_launcher(self) -> None:
+        use_job_launcher(self)
+
+    def setup_environment(self) -> None:
+        """Joins the processes and divides them.
+
+        Raises:
+            ConfigError: If they cannot be divided so.
+        """
+        processes, tensor = self.num_processes * self.num_nodes, int(self._tensor_parallel_size)
+        if tensor < 1 or processes % tensor:
+            raise ConfigError(
+                f"strategy.tensor_parallel_size={tensor} does not divide the {processes} processes: "
+                "change trainer.devices or trainer.num_nodes"
+            )
+        self._data_parallel_size = processes // tensor
+        super().setup_environment()
+        self.sharding = self._sharding()
+
+    def _sharding(self) -> Sharding:
+        kind = self.root_device.type
+        if kind == "cpu" and (self.cpu_offload or self.gather_in is not None):
+            raise ConfigError("strategy.cpu_offload and strategy.gather_in are for GPUs: leave them out on a CPU")
+        if self.gather_in is not None and not str(self.precision_plugin.precision).endswith("mixed"):
+            raise ConfigError(
+                f"strategy.gather_in={self.gather_in} with trainer.precision={self.precision_plugin.precision}: "
+                "layers would get weights of another precision than their input; set precision=bf16-mixed"
+            )
+        data, tensor = self.device_mesh["data_parallel"], self.device_mesh["tensor_parallel"]
+        every = data if tensor.size() == 1 else init_device_mesh(kind, (self.world_size,), mesh_dim_names=("every",))
+        offload: dict[str, Any] = {"offload_policy": CPUOffloadPolicy()} if self.cpu_offload else {}
+        root = {"mp_policy": self._precision(None), **offload}
+        units = {"mp_policy": self._precision(self.gather_in), **offload}
+        return Sharding(data, tensor, every, root, {**units, "reshard_after_forward": self.reshard_after_forward})
+
+    def _precision(self, gather_in: torch.dtype | None) -> MixedPrecisionPolicy:
+        # inputs keep their precision: autocast casts where it must, and the stream stays in float32
+        return MixedPrecisionPolicy(param_dtype=gather_in, reduce_dtype=self.reduce_in, cast_forward_inputs=False)
+
+    def tensor_init_context(self, empty_init: bool | None = None) -> Any:
+        """Weights are drawn on the device itself, as other strategies do: the same values come of it."""
+        return super(ModelParallelStrategy, self).tensor_init_context(empty_init=False)
+
+    def model_to_device(self) -> None:
+        """Moves all but weights that wait in the machine's memory."""
+        assert self.model is not None
+        if not self.cpu_offload:
+            super().model_to_device()
+            return
+        assert self.lightning_module is not None
+        self.lightning_module._device = self.root_device
+        for child in self.model.children():
+            if isinstance(child, FSDPModule):
+                for buffer in child.buffers():
+                    buffer.data = buffer.to(self.root_device)
+            else:
+                child.to(self.root_device)
+
+    def backward(self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any) -> Tensor:
+        """Also averages the gradients of what ranks hold alike."""
+        loss = super().backward(closure_loss, optimizer, *args, **kwargs)
+        assert self.sharding is not None
+        assert self.lightning_module is not None
+        self.sharding.even_out(self.lightning_module.parameters())
+        return loss
+
+    def validation_step(self, *args: Any, **kwargs: Any) -> Any:
+        """Lets go of gathered weights afterwards, as a backward pass would: averages may take their place."""
+        output = super().validation_step(*args, **kwargs)
+        self.reshard()
+        return output
+
+    def test_step(self, *args: Any, **kwargs: Any) -> Any:
+        """See `validation_step`."""
+        output = super().test_step(*args, **kwargs)
+        self.reshard()
+        return output
+
+    def reshard(self) -> None:
+        """Lets go of all gathered weights; `parameters` then gives the parts of this rank."""
+        assert self.model is not None
+        for module in self.model.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], filepath: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Writes a folder, each process its part; all of them call this."""
+        save_sharded(checkpoint, Path(self.broadcast(filepath)))
+
+    def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
+        """Reads a checkpoint, of any strategy, into model and optimisers.
+
+        Args:
+            checkpoint_path: What any strategy wrote, on a file system that all processes share.
+            weights_only: Is taken for true: nothing in a checkpoint is ever executed.
+
+        Returns:
+            The rest of it.
+        """
+        assert self.model is not None
+        assert self.lightning_module is not None
+        path, optimizers = Path(self.broadcast(checkpoint_path)), list(self.optimizers)
+        return load_sharded(path, self.model, optimizers, strict=self.lightning_module.strict_loading)
+
+
+def _dtype(name: str, value: str | None) -> torch.dtype | None:
+    if value is None:
+        return None
+    found = getattr(torch, value, None)
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ConfigError(f"strategy.{name}={value!r}: take bfloat16, float16 or float32, or null")
+    return found

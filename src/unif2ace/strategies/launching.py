@@ -1,0 +1,131 @@
+"""Starting the other processes of a run, under Hydra too.
+
+Lightning starts them with the command line of the first process. Under ``--multirun`` that is the whole sweep, so each
+of them would begin it anew; and what the first job leaves in the environment makes the second wait for processes that
+nobody starts. Here a process gets the one job that its parent runs, in its parent's folder, and what a run leaves is
+cleared away before the next.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import os
+import subprocess
+import sys
+from typing import Any
+
+import torch.distributed as dist
+from hydra.core.hydra_config import HydraConfig
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher as SubprocessLauncher
+from lightning.pytorch.strategies.parallel import ParallelStrategy
+
+PATIENCE = 60.0
+"""Seconds that the processes of a finished run have to end."""
+UNSET = ("HYDRA_FULL_ERROR", "PL_GLOBAL_SEED")
+"""What a command sets for itself: another process sets it anew."""
+
+
+class JobLauncher(SubprocessLauncher):
+    """Starts the processes of one run on this machine."""
+
+    _newest: JobLauncher | None = None
+    """Of the newest run of this process that started others."""
+
+    def _call_children_scripts(self) -> None:
+        self._check_can_spawn_children()
+        cluster = self.cluster_environment
+        place = {
+            "MASTER_ADDR": cluster.main_address,
+            "MASTER_PORT": str(cluster.main_port),
+            "NODE_RANK": str(cluster.node_rank()),
+            "LOCAL_RANK": str(cluster.local_rank()),
+            "WORLD_SIZE": str(self.num_processes * self.num_nodes),
+        }
+        self._before = {name: os.environ.get(name) for name in place}
+        os.environ.update(place)  # Lightning and torch read it
+        inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
+        JobLauncher._newest = self
+        self.procs = [
+            subprocess.Popen(command(rank), env=inherited | {"LOCAL_RANK": str(rank)})
+            for rank in range(1, self.num_processes)
+        ]
+
+    def _end(self) -> None:
+        leave_group()
+        for process in self.procs:
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def leave_group() -> None:
+    """Leaves the other processes in order: the end of the interpreter would abort threads that still talk to them."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def end_former_run() -> None:
+    """Clears away what an earlier run of this process has left: its processes, their group and their environment."""
+    if JobLauncher._newest is not None:
+        JobLauncher._newest._end()
+        JobLauncher._newest = None
+
+
+def use_job_launcher(strategy: ParallelStrategy) -> None:
+    """Gives a strategy its launcher; where a scheduler starts the processes, there is none.
+
+    Slurm's signals are left to the callback that owns them: Lightning's handler would save in the midst of a step.
+    """
+    environment: Any = strategy.cluster_environment
+    assert environment is not None
+    atexit.unregister(leave_group)
+    atexit.register(leave_group)
+    if isinstance(environment, SLURMEnvironment):
+        environment.auto_requeue = False
+    if not environment.creates_processes_externally:
+        here = len(strategy.parallel_devices or [None])
+        strategy._launcher = JobLauncher(environment, here, getattr(strategy, "num_nodes", 1))
+
+
+def command(local_rank: int) -> list[str]:
+    """What starts another process of this run: under Hydra, of the job that it is running.
+
+    Args:
+        local_rank: Of the process; its log file is named by it.
+    """
+    if not HydraConfig.initialized():
+        return [*_program(), *sys.argv[1:]]
+    hydra = HydraConfig.get()
+    own = [f"--config-dir={s.path}" for s in hydra.runtime.config_sources if s.provider == "command-line"]
+    ours = ("hydra.mode=", "hydra.run.", "hydra/launcher", "hydra/sweeper")
+    return [
+        *_program(f"unif2ace.commands.{hydra.job.config_name}"),
+        *own,
+        *hydra.overrides.task,
+        *(o for o in hydra.overrides.hydra if not o.lstrip("+~").startswith(ours)),
+        "hydra.mode=RUN",
+        f"hydra.run.dir={_quoted(hydra.runtime.output_dir)}",
+        "hydra.output_subdir=null",
+        f"hydra.job.name={hydra.job.name}_rank_{local_rank}",
+    ]
+
+
+def _program(module: str = "") -> list[str]:
+    """What runs this program again. A sweep's launcher may run a job in a process that is another program."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if module and importlib.util.find_spec(module):
+        return [sys.executable, "-m", module]
+    return [sys.executable, "-m", spec.name] if spec else [sys.executable, os.path.abspath(sys.argv[0])]
+
+
+def _quoted(path: str) -> str:
+    """A path as Hydra's grammar reads it, whatever characters it has."""
+    return "'" + path.replace("${", "\\${").replace("'", "\\'") + "'"

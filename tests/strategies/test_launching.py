@@ -1,0 +1,119 @@
+"""One job, one run: in sweeps, under torchrun, and in the words that start another process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_module
+from hydra.core.hydra_config import HydraConfig
+from lightning.fabric.plugins.environments import SLURMEnvironment
+
+from unif2ace.engine import compose as composed
+from unif2ace.engine.instantiate import instantiate
+from unif2ace.engine.weights import read_header
+from unif2ace.errors import ConfigError
+from unif2ace.strategies.auto import auto_strategy
+from unif2ace.strategies.ddp import DDPStrategy
+from unif2ace.strategies.launching import command, use_job_launcher
+
+SMALL = [
+    "module=tokenizer", "net=patch", "net.channels=[16]", "net.encoder_blocks=[0]", "net.decoder_blocks=[0]",
+    "quantizer.num_codes=16", "loss=[reconstruction]", "metric=[psnr]", "scheduler=none", "logger=none",
+    "dataset.procedural.num_samples=60", "dataset.procedural.size=32", "dataset.procedural.workers=1",
+    "view.image.rows=4", "trainer.max_steps=2", "trainer.limit_val_batches=0", "callbacks=none",
+    "trainer.accelerator=cpu", "trainer.devices=2",
+]  # fmt: skip
+
+
+def run(root: Path, *words: str, program: tuple[str, ...] = ("-m", "unif2ace.commands.train")) -> str:
+    environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "PL_GLOBAL_SEED")}
+    environment |= {"UNIF2ACE_ROOT": str(root), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, *program, *words, *SMALL],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            told, _ = process.communicate(timeout=280)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, told[-6000:]
+    return told
+
+
+@pytest.mark.slow
+def test_a_sweep_with_two_processes_is_as_many_runs_as_jobs(tmp_path: Path):
+    run(tmp_path, "-m", "seed=1,2", "strategy=ddp", "name=swept")
+    (sweep,) = (tmp_path / "logs" / "swept").iterdir()
+    jobs = sorted(p for p in sweep.iterdir() if p.is_dir())
+    assert [job.name for job in jobs] == ["0", "1"]
+    for seed, job in enumerate(jobs, start=1):
+        assert read_header(job)["seed"] == seed
+        assert (job / "train.log").is_file()
+        assert (job / "train_rank_1.log").is_file()
+
+
+@pytest.mark.slow
+def test_torchrun_starts_the_processes(tmp_path: Path):
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m", "unif2ace.commands.train")
+    told = run(tmp_path, "strategy=fsdp", f"hydra.run.dir={tmp_path / 'here'}", program=torchrun)
+    assert told.count("All distributed processes registered. Starting with 2 processes") == 1
+    assert read_header(tmp_path / "here")["steps"] == 2
+    assert not (tmp_path / "logs").exists()
+
+
+def test_another_process_gets_the_job_and_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    words = ["seed=2", "name='a, b'", "hydra.mode=MULTIRUN", "hydra.sweep.dir=elsewhere"]
+    with initialize_config_module("unif2ace_configs", version_base="1.3"):
+        config = compose("train", words, return_hydra_config=True)
+        config.hydra.runtime.output_dir = f"{tmp_path}/it's, =1"
+        config.hydra.job.num = 1
+        monkeypatch.setattr(HydraConfig, "instance", lambda *_: _holding(config))
+        words = command(1)
+        again = compose("train", [w for w in words[3:] if not w.startswith("-")], return_hydra_config=True)
+    assert words[1:3] == ["-m", "unif2ace.commands.train"]
+    assert (again.seed, again.name) == (2, "a, b")
+    assert again.hydra.run.dir == f"{tmp_path}/it's, =1"
+    assert str(again.hydra.mode).endswith("RUN")
+    assert again.hydra.output_subdir is None
+
+
+def _holding(config) -> HydraConfig:
+    made = object.__new__(HydraConfig)
+    made.cfg = config
+    return made
+
+
+def test_auto_is_one_process_or_ddp():
+    assert auto_strategy(1) == "auto"
+    assert isinstance(auto_strategy(2), DDPStrategy)
+    for words, kind in (([], str), (["trainer.devices=2"], DDPStrategy), (["trainer.num_nodes=2"], DDPStrategy)):
+        assert isinstance(instantiate(composed("train", words).strategy), kind), words
+
+
+def test_slurm_leaves_signals_to_the_callback(monkeypatch: pytest.MonkeyPatch):
+    plugins = composed("train", ["launcher=slurm"]).trainer.plugins
+    assert [instantiate(p).auto_requeue for p in plugins] == [False]
+    strategy = DDPStrategy()
+    strategy.cluster_environment = SLURMEnvironment()
+    use_job_launcher(strategy)
+    assert strategy.cluster_environment.auto_requeue is False
+    assert strategy.launcher is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["strategy=deepspeed"], "strategy=deepspeed cannot run here"),
+        (["strategy=fsdp", "strategy.gather_in=bf17"], "strategy.gather_in='bf17'"),
+    ],
+)
+def test_what_cannot_be_is_told(words: list[str], message: str):
+    with pytest.raises(ConfigError, match=message):
+        instantiate(composed("train", words).strategy)

@@ -1,0 +1,61 @@
+"""Every strategy on two processes trains as one process does, in float64: starts, gradients, weights and bounds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ranks import run_ranks
+from strategy_run import train, words_of
+
+RUN = Path(__file__).with_name("strategy_run.py")
+SETTINGS = [
+    "optimizer=adamw",
+    "optimizer=muon clip=0.05 ema=True",
+    "optimizer=sgd checkpoint=True alone=True",
+    "optimizer=adamw accumulate=2",
+]
+STRATEGIES = ["auto", "ddp", "fsdp", "fsdp_tp"]
+CASES = [f"strategy={strategy} {settings}" for settings in SETTINGS for strategy in STRATEGIES]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    out = tmp_path_factory.mktemp("two") / "out.pt"
+    run_ranks(RUN, str(out), *[f"{case} devices=2" for case in CASES])
+    found: dict[str, Any] = torch.load(out)
+    return found
+
+
+@pytest.fixture(scope="module")
+def one() -> dict[str, Any]:
+    before = dict(os.environ)
+    found = {settings: train(**words_of(settings)) for settings in SETTINGS}
+    os.environ.clear()
+    os.environ.update(before)
+    return found
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_train_as_one(case: str, one: dict[str, Any], two: dict[str, Any]):
+    found, expected = two[f"{case} devices=2"], one[case.partition(" ")[2]]
+    for what, rtol, atol in (("start", 0.0, 0.0), ("gradients", 1e-8, 1e-11), ("state", 1e-8, 1e-10)):
+        assert found[what].keys() == expected[what].keys()
+        for name, value in expected[what].items():
+            torch.testing.assert_close(
+                found[what][name], value, rtol=rtol, atol=atol, msg=lambda m, w=what, n=name: f"{w} {n}: {m}"
+            )
+    for name in ("val/d3diff", "val/ar", "val/bound"):
+        assert found["found"][name] == pytest.approx(expected["found"][name], rel=1e-6), name  # logged in float32
+
+
+def test_every_weight_moved_and_clipping_did_something(one: dict[str, Any]):
+    plain, clipped = one["optimizer=adamw"], one["optimizer=muon clip=0.05 ema=True"]
+    still = {n for n, v in plain["state"].items() if torch.equal(v, plain["start"][n])}
+    assert not {n for n in still if n in plain["gradients"]}
+    norms = [torch.stack([g.norm() for g in run["gradients"].values()]).norm() for run in (plain, clipped)]
+    assert norms[0] > 0.1
+    assert norms[1] == pytest.approx(0.05, rel=1e-4)
