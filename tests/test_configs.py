@@ -55,7 +55,12 @@ def test_every_choice_composes_and_its_targets_exist(file: Path, tmp_path: Path)
     config = _composed(group, "/".join(rest))
     for node in _targets(OmegaConf.to_container(config, resolve=True)):
         instantiable = {**_filled(node, tmp_path), "_partial_": True}
-        instantiate(instantiable)
+        try:
+            instantiate(instantiable)
+        except ConfigError as error:
+            if "cannot run here" not in str(error):
+                raise
+            pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("file", GROUPS, ids=lambda p: str(p.relative_to(ROOT)))

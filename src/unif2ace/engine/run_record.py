@@ -79,12 +79,15 @@ class RunRecord:
         Returns:
             The file; None in a trial run, which writes nothing.
         """
+        from unif2ace.nets.sharding import whole
+
         net: Any = module.net
         if trainer.fast_dev_run or net is None:  # type: ignore[attr-defined]
             return None
-        state = {name: value.full_tensor() if hasattr(value, "full_tensor") else value
-                 for name, value in net.state_dict().items()}  # fmt: skip  # all processes take part in gathering
-        if not trainer.is_global_zero:
+        main = trainer.is_global_zero
+        gathered = ((name, whole(value)) for name, value in net.state_dict().items())  # all processes take part
+        state = {name: value.cpu() for name, value in gathered if main}
+        if not main:
             return None
         steps, metrics = trainer.global_step, plain_metrics(trainer.callback_metrics)
         return self._write(state, self._complete(module), {"steps": steps, "metrics": metrics})
