@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from unif2ace.commands import checkpoint
 from unif2ace.commands.data import VERBS
 from unif2ace.engine import compose
 
@@ -34,14 +35,15 @@ def test_every_command_shown_composes(page: str, command: str):
         return
     assert any(e.name == app for e in entry_points(group="console_scripts")), f"{page}: {app} is no command"
     name = app.removeprefix("unif2ace-")
-    if name == "data":
-        verb = VERBS[words.pop(0)]
+    if name in ("data", "checkpoint"):
+        verbs = VERBS if name == "data" else checkpoint.VERBS
+        verb = verbs[words.pop(0)]
         name = verb.config
         if words and "=" not in words[0]:
             words[0] = f"{verb.positional}={words[0]}"
     if name == "evaluate":  # what the weights say
         words = [f"ckpt={words[0]}", *words[1:], "kind=attributes" if "attributes" in words[0] else "kind=tokenizer"]
-    if name in ("generate", "caption", "ask"):
+    if name in ("generate", "caption", "ask", "release"):
         words = importlib.import_module(f"unif2ace.commands.{name}").arguments(words)
     overrides = [w for w in words if not w.startswith("-") and w not in ("job",)]
     single = [re.sub(r"=(\w+),[\w,]+$", r"=\1", o) for o in overrides]

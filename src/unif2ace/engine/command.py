@@ -72,6 +72,9 @@ def run(config: str, work: Work) -> None:
         if wants_traceback or not is_config_fault(error):
             raise
         fail(explain(error))
+    finally:
+        if not wants_traceback:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
 
 
 def run_verb(app: str, verbs: Mapping[str, Verb]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.engine.release import Release, moved, open_release
@@ -148,19 +148,26 @@ class FaceModel:
             return self._decode(drawn)
 
     def caption(
-        self, images: Tensor, *, instruction: str | None = None, max_new: int = 200, **options: Any
+        self,
+        images: Tensor,
+        *,
+        length: Literal["long", "short"] = "long",
+        instruction: str | None = None,
+        max_new: int = 200,
+        **options: Any,
     ) -> list[str]:
         """Descriptions of pictures.
 
         Args:
             images: uint8 (B, 3, H, W), faces in the middle.
-            instruction: What the model is told; None for the first of those it learns from by default.
+            length: About a dozen words, or a hundred.
+            instruction: What the model is told instead; None for the first of those it learns that length from.
             max_new: Most text tokens of a description.
             options: As of `ask`.
         """
         from unif2ace.data.views.understanding import INSTRUCTIONS
 
-        return self.ask(images, [instruction or INSTRUCTIONS[0]] * len(images), max_new=max_new, **options)
+        return self.ask(images, [instruction or INSTRUCTIONS[length][0]] * len(images), max_new=max_new, **options)
 
     def ask(
         self,

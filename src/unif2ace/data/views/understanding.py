@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from unif2ace.data.shards import DecodedSample
@@ -12,7 +12,13 @@ from unif2ace.data.views.text_to_image import pick_caption
 from unif2ace.errors import ConfigError
 from unif2ace.types import Task
 
-INSTRUCTIONS = ("Describe this face.", "Write a caption for this picture.", "What does this person look like?")
+LONG = 30
+"""Words from which on a caption is long."""
+INSTRUCTIONS: Mapping[str, Sequence[str]] = {
+    "long": ("Describe this face.", "Write a caption for this picture.", "What does this person look like?"),
+    "short": ("Describe this face briefly.", "Write a short caption for this picture.", "Who is this, in a few words?"),
+}
+"""Ways to ask for a caption, by its length, so that the length can be asked for."""
 
 
 class UnderstandingView:
@@ -22,7 +28,7 @@ class UnderstandingView:
         rows: Global rows per step.
         caption_share: Probability that a row asks for a caption instead of an answer.
         caption: Which caption it then asks for: ``any``, ``long`` or ``short``.
-        instructions: Ways to ask for a caption.
+        instructions: Ways to ask for a ``long`` and for a ``short`` caption.
         turns: At most so many questions of a row, one after the other: the picture is read once for all of them.
 
     Raises:
@@ -37,23 +43,28 @@ class UnderstandingView:
         rows: int = 16,
         caption_share: float = 0.3,
         caption: Literal["any", "long", "short"] = "any",
-        instructions: Sequence[str] = INSTRUCTIONS,
+        instructions: Mapping[str, Sequence[str]] = INSTRUCTIONS,
         turns: int = 1,
     ) -> None:
         if not 0 <= caption_share <= 1:
             raise ConfigError(f"caption_share={caption_share}: it is a probability between 0 and 1")
-        if not instructions:
-            raise ConfigError("instructions is empty: give at least one way to ask for a caption")
+        if instructions.keys() != INSTRUCTIONS.keys() or not all(instructions.values()):
+            raise ConfigError(
+                f"view.understanding.instructions={dict(instructions)}: give at least one way to ask for a long and "
+                "one for a short caption"
+            )
         if turns < 1:
             raise ConfigError(f"view.understanding.turns={turns}: a row asks at least one question")
         self.rows, self.caption_share, self.caption = rows, caption_share, caption
-        self.instructions, self.turns = tuple(instructions), turns
+        self.instructions, self.turns = {k: tuple(v) for k, v in instructions.items()}, turns
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
         """One row of a sample."""
         wants_caption = draw.random() < self.caption_share or not sample.metadata.qa
         if wants_caption:
-            turns = [(draw.choice(self.instructions), pick_caption(sample, self.caption, draw))]
+            caption = pick_caption(sample, self.caption, draw)
+            length = "long" if len(caption.split()) >= LONG else "short"
+            turns = [(draw.choice(self.instructions[length]), caption)]
         else:
             asked = draw.sample(sample.metadata.qa, min(self.turns, len(sample.metadata.qa)))
             turns = [(one.question, one.answer) for one in asked]
