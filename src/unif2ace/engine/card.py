@@ -38,7 +38,8 @@ def model_card(release: Release, title: str, licence: str, notes: str = "") -> s
         licence: Of the weights.
         notes: Added at the end: what a reader must know besides.
     """
-    parts = {**release.companions, "unified": release.unified}
+    named = {**release.companions, "unified": release.unified}
+    parts = dict(sorted(named.items(), key=lambda kind: len(kind[1].header.get("companions", {}))))  # as trained
     size = release.module["image_size"]
     text = [
         f"# {title}\n",
