@@ -58,9 +58,8 @@ def test_every_choice_composes_and_its_targets_exist(file: Path, tmp_path: Path)
         try:
             instantiate(instantiable)
         except ConfigError as error:
-            if "cannot run here" not in str(error):
+            if "cannot run here" not in str(error):  # what a strategy says where its devices or package are missing
                 raise
-            pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("file", GROUPS, ids=lambda p: str(p.relative_to(ROOT)))

@@ -106,7 +106,9 @@ def test_a_run_goes_on_bitwise_with_averages_and_accumulation(tmp_path: Path, ac
 def test_accumulation_counts_optimiser_steps_and_saves_once_for_each(tmp_path: Path, monkeypatch):
     saved = []
     save = pl.Trainer.save_checkpoint
-    monkeypatch.setattr(pl.Trainer, "save_checkpoint", lambda t, path: saved.append(path.name) or save(t, path))
+    monkeypatch.setattr(
+        pl.Trainer, "save_checkpoint", lambda t, path, **o: saved.append(path.name) or save(t, path, **o)
+    )
     _fit(tmp_path, _module(), Checkpoint(tmp_path / "c", 2), max_steps=4, accumulate_grad_batches=3)
     assert saved == [step_name(2), step_name(4)]
     batches = read(tmp_path / "c" / step_name(2))["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]

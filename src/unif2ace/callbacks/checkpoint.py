@@ -95,7 +95,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
             return path
         failure: Exception | None = None
         try:
-            trainer.save_checkpoint(path)
+            trainer.save_checkpoint(path, weights_only=False)
         except Exception as error:  # of the first rank alone, while the others wait at the end of saving
             failure = error
             trainer.strategy.barrier("Trainer.save_checkpoint")

@@ -127,7 +127,7 @@ class Preemption(pl.Callback):
             if isinstance(callback, Saver):
                 return callback.save(trainer)
         path = Path(trainer.default_root_dir) / "checkpoints" / f"step-{self._step:08d}.ckpt"
-        trainer.save_checkpoint(path)
+        trainer.save_checkpoint(path, weights_only=False)
         return path
 
 

@@ -71,16 +71,19 @@ class FaceModel:
         import torch
 
         from unif2ace.data.text_tokenizer import TextTokenizer
+        from unif2ace.nets.unified.faces import Faces
         from unif2ace.sequence.layout import Layout
 
         self.release = release
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         module = release.module
         self.image_size, self.fingerprint = int(module["image_size"]), release.unified.fingerprint
-        self.net: Any = load_net(release.unified, "unified", allow).to(self.device)
+        net: Any = load_net(release.unified, "unified", allow).to(self.device)
+        self.net = net
         if "tokenizer" not in release.companions:
             raise ConfigError(f"{release.unified.path} does not say which image tokenizer it was trained with")
-        self.tokenizer: Any = load_net(release.companions["tokenizer"], "tokenizer", allow).to(self.device)
+        tokenizer: Any = load_net(release.companions["tokenizer"], "tokenizer", allow).to(self.device)
+        self.tokenizer = tokenizer
         paths = {kind: str(weights.path) for kind, weights in release.companions.items()}
         self.conditions = {
             name: instantiate(moved(node, paths), allow=allow)().eval().to(self.device)
@@ -88,6 +91,7 @@ class FaceModel:
         }
         self.text = TextTokenizer(release.text)
         self.layout = Layout(cast(Any, self.net).vocabulary, int(module["max_text"]))
+        self._faces = Faces(cast(Any, self.net), self.layout, cast(Any, self.tokenizer), self.conditions)
 
     def generate(
         self,
@@ -123,29 +127,15 @@ class FaceModel:
         if len(seeds) != len(prompts):
             raise ConfigError(f"{len(prompts)} prompts and {len(seeds)} seeds: give one seed for each prompt")
         sampler = sampler or MaskgitSampler()
-        codes = torch.full((len(prompts), self.net.num_image_tokens), self.net.vocabulary.codebook_size)
-        codes = codes if start is None else start
         made = []
         for first in range(0, len(prompts), batch_size):
             rows = slice(first, first + batch_size)
-            made.append(self._generate(prompts[rows], seeds[rows], codes[rows], sampler, guidance))
+            given = None if start is None else start[rows].to(self.device)
+            drawn = self._faces.draw(*self.ids(prompts[rows]), seeds[rows], sampler, guidance, given)
+            made.append(self._decode(drawn))
             if progress:
                 progress(min(first + batch_size, len(prompts)), len(prompts))
         return torch.cat(made)
-
-    def _generate(
-        self, prompts: Sequence[str], seeds: Sequence[int], codes_BN: Tensor, sampler: Sampler, guidance: float
-    ) -> Tensor:
-        import torch
-
-        from unif2ace.diffusion.samplers.base import RowDraws
-        from unif2ace.nets.unified.decoding_image import ImageDenoiser
-
-        with torch.inference_mode():
-            prompt, length = self.ids(prompts)
-            denoise = ImageDenoiser(self.net, self.layout, prompt, length, guidance=guidance, only_masked=True)
-            drawn = sampler.sample(denoise, codes_BN.to(self.device), RowDraws(seeds, self.device))
-            return self._decode(drawn)
 
     def caption(
         self,
@@ -189,13 +179,11 @@ class FaceModel:
             seeds: One of each row; needed unless the likeliest is chosen.
             batch_size: Rows at once.
         """
-        from unif2ace.nets.unified.decoding_text import generate_text
-
         answers: list[str] = []
         for rows in _batches(len(questions), batch_size):
-            prefix, conditions = self.asked(images[rows], questions[rows])
-            given = None if seeds is None else seeds[rows]
-            text = generate_text(self.net, prefix, conditions, max_new=max_new, choice=choice, seeds=given)
+            codes, given = self.encode(images[rows]), None if seeds is None else seeds[rows]
+            asked = codes, images[rows].to(self.device), *self.ids(questions[rows])
+            text = self._faces.answer(*asked, max_new=max_new, choice=choice, seeds=given)
             ids = zip(text.ids.tolist(), text.length.tolist(), strict=True)
             answers += [self.text.decode(row[:length]).strip() for row, length in ids]
         return answers
@@ -253,15 +241,7 @@ class FaceModel:
             images: uint8 (B, 3, H, W).
             questions: One of each picture.
         """
-        import torch
-
-        from unif2ace.sequence.layout import align_right
-
-        with torch.inference_mode():
-            prompt, length = self.ids(questions)
-            rows = self.layout.understanding(self.encode(images), prompt, length)
-            said = {name: encoder(images.to(self.device)) for name, encoder in self.conditions.items()}
-            return align_right(rows, self.net.vocabulary), said
+        return self._faces.prefix(self.encode(images), images.to(self.device), *self.ids(questions))
 
     def ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Text ids, int64 (B, T) padded at the end, and their numbers, int64 (B,)."""
