@@ -1,16 +1,19 @@
 """Trains one small unified model under every strategy and shows that they agree: one table, two CPU cores, minutes.
 
-    python scripts/strategies.py [FOLDER]
+    python scripts/strategies.py [FOLDER] [--resume]
 
-FOLDER keeps the runs; by default they go to a temporary one. The faces are the embedded ones, the image tokenizer has
-random weights, the global batch is 16 rows, the precision float32, the optimiser AdamW with clipped gradients. Every
-process has one thread. `loss` is that of the validation split after the last step, `weights` the norm of what they
-differ by from those of the single process, as a share of their norm. The status is 1 if a loss differs by more than
-1e-5 of itself.
+FOLDER keeps the runs; by default they go to a temporary one. With --resume a second table: each run's checkpoint of
+step 20 is taken up under every strategy, and the loss after the last ten steps is compared with the single process's.
+
+The faces are the embedded ones, the image tokenizer has random weights, the global batch is 16 rows, the precision
+float32, the optimiser AdamW with clipped gradients. Every process has one thread. `loss` is that of the validation
+split after the last step, `weights` the norm of what they differ by from those of the single process, as a share of
+their norm. The status is 1 if a loss differs by more than 1e-5 of itself.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -26,7 +29,7 @@ from omegaconf import OmegaConf
 from unif2ace.engine import compose, instantiate
 from unif2ace.engine.weights import read_weights, save_weights
 
-STEPS, FIRST = 30, 10
+STEPS, EVERY = 30, 10
 TOLERANCE = 1e-5
 RUNS = {
     "single": ["strategy=auto"],
@@ -44,7 +47,7 @@ PATCHES = [
 ]
 SMALL = [
     "module=unified", "net=unified", "view=[text_to_image,understanding]", "loss=[d3diff,ar,balance]", "metric=[bound]",
-    "scheduler=cosine", "callbacks=[checkpoint]", f"callbacks.checkpoint.every_n_train_steps={FIRST}",
+    "scheduler=cosine", "callbacks=[checkpoint]", f"callbacks.checkpoint.every_n_train_steps={EVERY}",
     "callbacks.checkpoint.keep=9", "logger=none", f"trainer.max_steps={STEPS}", "trainer.accelerator=cpu",
     "moe.num_experts=4", "moe.top_k=2", f"data.steps_per_epoch={STEPS}", "data.max_eval_samples=8",
     "data.max_text_tokens=48", "view.text_to_image.rows=8", "view.understanding.rows=8", "image_size=32",
@@ -55,10 +58,9 @@ SMALL = [
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run gave: loss of the validation split, seconds of a step, weights by name."""
+    """What a run gave: loss of the validation split, weights by name."""
 
     loss: float
-    seconds: float
     state: dict[str, torch.Tensor]
 
 
@@ -92,10 +94,19 @@ def train(name: str, words: list[str], folder: Path, tokenizer: Path) -> Outcome
                 os.killpg(run.pid, signal.SIGKILL)
     if run.returncode:
         raise RuntimeError(f"{name} failed:\n{said[-4000:]}")
-    first, last = (place / "checkpoints" / f"step-{step:08d}" / "complete.json" for step in (FIRST, STEPS))
-    seconds = (last.stat().st_mtime - first.stat().st_mtime) / (STEPS - FIRST)
     weights = read_weights(place)
-    return Outcome(weights.header["metrics"]["val/loss"], seconds, dict(weights.state))
+    return Outcome(weights.header["metrics"]["val/loss"], dict(weights.state))
+
+
+def step_seconds(name: str, folder: Path) -> float:
+    """Mean of a run's last steps, by the times of its checkpoints."""
+    first, last = (checkpoint_of(name, folder, step) / "complete.json" for step in (STEPS - EVERY, STEPS))
+    return (last.stat().st_mtime - first.stat().st_mtime) / EVERY
+
+
+def checkpoint_of(name: str, folder: Path, step: int) -> Path:
+    """Where a run keeps a step's checkpoint."""
+    return folder / name.replace(" ", "_") / "checkpoints" / f"step-{step:08d}"
 
 
 def difference(one: Outcome, other: Outcome) -> float:
@@ -105,9 +116,8 @@ def difference(one: Outcome, other: Outcome) -> float:
     return (off / sum(float(one.state[name].double().square().sum()) for name in names)) ** 0.5
 
 
-def main(folder: Path) -> int:
-    """Prints the table; 0 if all agree."""
-    tokenizer = make_tokenizer(folder)
+def compare(folder: Path, tokenizer: Path) -> tuple[float, bool]:
+    """Prints the table of all strategies; the single process's loss, and whether all agree with it."""
     print(f"{'strategy':<10}{'loss':>14}{'difference':>13}{'weights':>11}{'ms a step':>11}")
     single: Outcome | None = None
     agree = True
@@ -116,15 +126,45 @@ def main(folder: Path) -> int:
         single = single or found
         off = abs(found.loss - single.loss) / abs(single.loss)
         agree &= off <= TOLERANCE
-        print(
-            f"{name:<10}{found.loss:>14.8f}{off:>13.1e}{difference(single, found):>11.1e}{1e3 * found.seconds:>11.0f}"
-        )
+        weights, milliseconds = difference(single, found), 1e3 * step_seconds(name, folder)
+        print(f"{name:<10}{found.loss:>14.8f}{off:>13.1e}{weights:>11.1e}{milliseconds:>11.0f}", flush=True)
+    assert single is not None
+    return single.loss, agree
+
+
+def take_up(folder: Path, tokenizer: Path, loss: float) -> bool:
+    """Prints how far losses are from `loss` where a run is taken up under another strategy; whether all agree."""
+    print("\nDifference of the loss where a checkpoint of step 20 is taken up under another strategy")
+    print(f"{'from':<10}" + "".join(f"{f'to {name}':>14}" for name in RUNS))
+    agree = True
+    for source in RUNS:
+        print(f"{source:<10}", end="", flush=True)
+        checkpoint = checkpoint_of(source, folder, STEPS - EVERY)
+        for target, words in RUNS.items():
+            found = train(f"{source} to {target}", [*words, f"resume={checkpoint}"], folder, tokenizer)
+            off = abs(found.loss - loss) / abs(loss)
+            agree &= off <= TOLERANCE
+            print(f"{off:>14.1e}", end="", flush=True)
+        print()
+    return agree
+
+
+def main(folder: Path, resume: bool) -> int:
+    """Prints the tables; 0 if all agree."""
+    tokenizer = make_tokenizer(folder)
+    loss, agree = compare(folder, tokenizer)
+    if resume:
+        agree &= take_up(folder, tokenizer, loss)
     print("all agree" if agree else f"they differ by more than {TOLERANCE:.0e}")
     return 0 if agree else 1
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        raise SystemExit(main(Path(sys.argv[1]).resolve()))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, help="keeps the runs")
+    parser.add_argument("--resume", action="store_true", help="also take up each run under every strategy")
+    arguments = parser.parse_args()
+    if arguments.folder:
+        raise SystemExit(main(arguments.folder.resolve(), arguments.resume))
     with tempfile.TemporaryDirectory() as temporary:
-        raise SystemExit(main(Path(temporary)))
+        raise SystemExit(main(Path(temporary), arguments.resume))

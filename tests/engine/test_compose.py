@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from unif2ace.engine import compose
 from unif2ace.errors import ConfigError
@@ -66,8 +67,23 @@ def test_a_value_of_a_slot_that_the_experiment_selects_may_be_typed(tmp_path: Pa
     assert config.trainer.benchmark
 
 
-def test_a_slot_that_was_dropped_while_an_experiment_sets_it_is_told_with_the_mend():
-    words = ["experiment=unified/quickstart", "view=[understanding]"]
-    with pytest.raises(ConfigError, match=r"view=\.\.\. was typed without it.*~view\.text_to_image"):
-        compose("train", words)
-    assert set(compose("train", [*words, "~view.text_to_image"]).view) == {"understanding"}
+@pytest.mark.parametrize(
+    ("words", "left_out", "kept"),
+    [
+        (["view=[understanding]"], ["view.text_to_image"], ["view.understanding.rows"]),
+        (["loss=[mdlm,ar]"], [], ["loss.ar.weight", "loss.mdlm.weight"]),
+        (["loss=mdlm"], ["loss.ar"], ["loss.mdlm"]),
+        (["moe=dense"], ["moe.num_experts", "moe.top_k", "moe.expert_hidden", "moe.und"], ["moe.hidden"]),
+        (["moe=token"], ["moe.und"], ["moe.top_k"]),
+        (["moe=dense", "moe.top_k=3"], ["moe.num_experts", "moe.expert_hidden", "moe.und"], ["moe.top_k"]),
+    ],
+)
+def test_what_an_experiment_says_of_another_choice_is_left_out_and_told(words, left_out, kept, caplog):
+    with caplog.at_level("WARNING"):
+        config = compose("train", ["experiment=unified/embedded", *words])
+    for key in left_out:
+        assert OmegaConf.select(config, key) is None
+        assert key in caplog.text
+    assert bool(left_out) == ("left out" in caplog.text)
+    for key in kept:
+        assert OmegaConf.select(config, key) is not None

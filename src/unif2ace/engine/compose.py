@@ -2,12 +2,15 @@
 
 A mistyped key on the command line fails in Hydra; one inside an experiment file composes silently. So the composed
 tree is compared with the same choices composed without the experiment: a key that only the experiment knows must be
-a component of its own (it has a `_target_`) or an argument that the component around it takes.
+a component of its own (it has a `_target_`) or an argument that the component around it takes. Where a group is
+chosen on the command line, what the experiment says of another choice is left out, and told: `moe=dense` takes no
+number of experts.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,11 +18,13 @@ from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
+from unif2ace.engine.instantiate import takes
 from unif2ace.engine.resolvers import register
 from unif2ace.errors import ConfigError, nearest
 
+log = logging.getLogger(__name__)
 CONFIG_MODULE = "unif2ace_configs"
 register()
 
@@ -103,7 +108,7 @@ def _nearest_key(error: BaseException, key: str) -> str:
 
 
 def check_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[list[str]], DictConfig]) -> None:
-    """Refuses keys that only an experiment file knows; see the module's text.
+    """Refuses keys that only an experiment file knows, or leaves them out of `config`; see the module's text.
 
     Args:
         full: Holds the `hydra` node of the composition.
@@ -126,25 +131,50 @@ def check_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[
             continue
         known_names.append(f"{group!s}={choice}" if choice else f"~{group!s}")
     known = recompose(known_names)
-    for path, names in _unknown(config, known, ""):
-        if f"+{path}" in keys.values():
-            continue
+    left_out = []
+    for path, names in list(_unknown(config, known, "")):
         group, _, leaf = path.partition(".")
-        hint = nearest(path.rpartition(".")[2], names)
+        if path in typed:
+            continue
         if leaf and group in typed:
-            hint = f" because {group}=... was typed without it: add it there, or leave its values out with '~{path}'"
-        raise ConfigError(f"experiment {choices['experiment']!r} sets {path!r}, which nothing reads{hint}")
+            _remove(config, path)
+            left_out.append(path)
+        elif "_target_" not in _parent(config, path):
+            hint = nearest(path.rpartition(".")[2], names)
+            raise ConfigError(f"experiment {choices['experiment']!r} sets {path!r}, which nothing reads{hint}")
+    if left_out:
+        chosen = ", ".join(dict.fromkeys(f"{path.partition('.')[0]}=..." for path in left_out))
+        log.warning(
+            "%s was typed, which has no use for what experiment %s sets: left out %s",
+            chosen,
+            choices["experiment"],
+            ", ".join(left_out),
+        )
+
+
+def _parent(config: DictConfig, path: str) -> DictConfig:
+    above = path.rpartition(".")[0]
+    node = OmegaConf.select(config, above) if above else config
+    assert isinstance(node, DictConfig)
+    return node
+
+
+def _remove(config: DictConfig, path: str) -> None:
+    with open_dict(config):
+        del _parent(config, path)[path.rpartition(".")[2]]
 
 
 def _unknown(node: Any, known: Any, path: str) -> Iterator[tuple[str, list[str]]]:
+    """Keys that only the experiment knows and that are neither components nor taken by the component around them."""
     if not isinstance(node, DictConfig) or not isinstance(known, DictConfig) or known._is_none() or node._is_none():
         return
     for key in node:
         here = f"{path}.{key!s}" if path else str(key)
         child = node._get_node(key)
-        if key not in known:
-            is_component = isinstance(child, DictConfig) and "_target_" in child
-            if not is_component and not isinstance(child, ListConfig) and "_target_" not in node:
+        if key in known:
+            yield from _unknown(child, known._get_node(key), here)
+        elif "_target_" in node:
+            if not takes(node._target_, str(key)):
                 yield here, [str(k) for k in known]
-            continue
-        yield from _unknown(child, known._get_node(key), here)
+        elif not isinstance(child, ListConfig) and not (isinstance(child, DictConfig) and "_target_" in child):
+            yield here, [str(k) for k in known]

@@ -140,6 +140,17 @@ def _resolve(path: str, target: str) -> Any:
         ) from error
 
 
+def takes(target: str, name: str) -> bool:
+    """Whether a class or function that a configuration names takes an argument; true of what cannot be told."""
+    if name in HYDRA_KEYS or not target.startswith(WRITTEN):
+        return True
+    try:
+        parameters = inspect.signature(_resolve("", target)).parameters
+    except (ConfigError, TypeError, ValueError):
+        return True
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
 def _check_arguments(path: str, node: dict[str, Any], found: Any, given: set[str]) -> None:
     try:
         parameters = inspect.signature(found).parameters
