@@ -61,6 +61,20 @@ def test_either_task_may_be_absent(generate: int, answer: int):
     assert ("val/bound" in trained.found and math.isfinite(trained.found["val/bound"])) == bool(generate)
 
 
+def test_every_parameter_has_a_gradient_whatever_the_losses():
+    """Data-parallel ranks wait for each of them."""
+    made = module()
+    made.trainer = trainer([ARLoss()])
+    made.trainer.datamodule = Data()
+    made.configure_model()
+    rows = batch(0)
+    rows = rows.map(lambda x: x[rows.task == Task.UNDERSTANDING])
+    step = made.train().step_output(rows)
+    ARLoss().compute(step).total.backward()
+    without = [name for name, value in made.named_parameters() if value.grad is None]
+    assert not without
+
+
 def stepped(**options):
     made = module(**options)
     run = trainer([D3DiffLoss(), ARLoss()])

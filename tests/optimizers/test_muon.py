@@ -80,3 +80,17 @@ def test_a_run_goes_on_from_its_state():
 def test_a_wrong_rate_is_named():
     with pytest.raises(ConfigError, match=r"lr=-1"):
         Muon([nn.Parameter(torch.zeros(2, 2))], lr=-1)
+
+
+def test_an_expert_that_nobody_chooses_any_more_stays_where_it_is():
+    torch.manual_seed(0)
+    experts = nn.Parameter(torch.randn(3, 8, 8))
+    muon = Muon([{"params": [experts], "stacked": True}], lr=0.1, weight_decay=0.0)
+    for step in range(8):
+        experts.grad = torch.randn_like(experts)
+        if step > 3:
+            experts.grad[1] = 0
+        before = experts.detach().clone()
+        muon.step()
+        moved = (experts - before).flatten(1).norm(dim=1) > 0
+        assert moved.tolist() == [True, step <= 3, True]

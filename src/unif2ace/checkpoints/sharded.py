@@ -188,7 +188,7 @@ def _load_whole(
 def _shard_like(full: Tensor, like: Any) -> Any:
     """This process's part of a whole tensor; every process has the whole, so nothing is sent."""
     if not isinstance(like, DTensor):
-        return full
+        return full.to(like.device) if isinstance(like, Tensor) else full
     if full.shape != like.shape:
         raise DataError(f"the checkpoint has a tensor of shape {tuple(full.shape)} where {tuple(like.shape)} is needed")
     part = full.to(like.to_local().device)

@@ -49,7 +49,8 @@ class BalanceLoss(LossCallback):
     def compute(self, step: StepOutput) -> LossTerm:
         """The term, counted once; 0 for a dense network."""
         routers = step.unified.routers if step.unified is not None else ()
-        total = torch.zeros((), device=step.batch.task.device)
+        device = step.batch.task.device
+        total_G, count_G = torch.zeros(len(GROUPS), device=device), torch.zeros(len(GROUPS), device=device)
         parts: dict[str, Tensor] = {}
         together = self._over_ranks(routers)
         for level, factor in self.factors.items():
@@ -57,9 +58,9 @@ class BalanceLoss(LossCallback):
             if not pairs:
                 continue
             value_G = torch.stack([_value(stats, sums_GX) for stats, sums_GX in pairs]).mean(0)
-            total = total + factor * value_G.sum()
+            total_G, count_G = total_G + factor * value_G, (pairs[0][1][:, -1] > 0).to(count_G)
             parts |= {f"{level}/{group}": v.detach() for group, v in zip(GROUPS, value_G, strict=True)}
-        return LossTerm(total, torch.ones_like(total), parts)
+        return LossTerm(total_G[0], count_G[0], parts, (LossTerm(total_G[1], count_G[1]),))
 
     def _over_ranks(self, routers: Sequence[RouterStats]) -> list[Tensor]:
         """Of each router, float (G, E + 1): choices of each expert, and tokens, the mean of all ranks."""

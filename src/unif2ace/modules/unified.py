@@ -173,8 +173,10 @@ class UnifiedModule(TrainingModule):
         dropped_B = (uniform_BM[:, -1] < self.guidance_dropout) & self.training
         sequence = self._lay_out(batch, codes_BN, noised, dropped_B)
         absent_B = (uniform_BM[:, -2] < self.condition_dropout) & self.training
+        readings = self._readings()
+        places = self._places(sequence, readings, batch.valid)  # before the forward pass: a GPU is waited for here
         hidden = self.unified(sequence, self._conditions(batch, absent_B))
-        logits = self._logits(hidden.values, sequence, self._readings(), batch.valid)
+        logits = self._logits(hidden.values, sequence, readings, places)
         return StepOutput(batch, unified=UnifiedStep(sequence, noised, logits, hidden.routers))
 
     def codes(self, batch: Batch) -> Tensor:
@@ -232,12 +234,20 @@ class UnifiedModule(TrainingModule):
         found = [part for loss in losses if loss.active for part in loss.reads if isinstance(part, Reading)]
         return list(dict.fromkeys(found))
 
+    @staticmethod
+    def _places(sequence: TokenSequence, readings: Sequence[Reading], valid_B: Tensor) -> list[tuple[Tensor, ...]]:
+        """Rows and columns of each reading."""
+        return [(r.columns(sequence) & valid_B[:, None]).nonzero().unbind(1) for r in readings]
+
     def _logits(
-        self, hidden_BLD: Tensor, sequence: TokenSequence, readings: Sequence[Reading], valid_B: Tensor
+        self,
+        hidden_BLD: Tensor,
+        sequence: TokenSequence,
+        readings: Sequence[Reading],
+        places: Sequence[tuple[Tensor, ...]],
     ) -> dict[Reading, Logits]:
         """Logits of all readings, in one call of the head."""
         assert sequence.target is not None
-        places = [(r.columns(sequence) & valid_B[:, None]).nonzero().unbind(1) for r in readings]
         parts = [(hidden_BLD[place[0], place[1]], r.vocabulary) for place, r in zip(places, readings, strict=True)]
         found: dict[Reading, Logits] = {}
         for reading, place, values_PV in zip(readings, places, self.unified.logits_of(parts), strict=True):
@@ -265,7 +275,8 @@ class UnifiedModule(TrainingModule):
         assert batch.prompt_length is not None
         g = noised.row
         sequence = self.layout.text_to_image(batch.prompt[g], batch.prompt_length[g], noise.xt, noise.x0)
-        hidden = self.unified(sequence, {})
         valid_G = torch.ones(len(g), dtype=torch.bool, device=g.device)
         reading = Reading(masked_image, "codebook")
-        return bound_of_rows(self._logits(hidden.values, sequence, [reading], valid_G)[reading], noise)
+        places = self._places(sequence, [reading], valid_G)
+        hidden = self.unified(sequence, {})
+        return bound_of_rows(self._logits(hidden.values, sequence, [reading], places)[reading], noise)

@@ -107,9 +107,12 @@ class Muon(Optimizer):
             return orthogonalise(matrices.reshape(shape)).reshape(matrices.shape)
 
         rows, columns = parameter.shape[-2:] if stacked else (len(parameter), parameter[0].numel())
+        # without a gradient, as of an expert that nobody chose, orth would follow the fading momentum at full speed
+        axes = (-2, -1) if stacked else tuple(range(-parameter.ndim, 0))
+        moves = own.ne(0).any(axes, keepdim=True)
         weight.mul_(1 - group["lr"] * group["weight_decay"])
         weight.add_(
-            of_whole(direction, update, parameter, matrix_axes=2 if stacked else parameter.ndim),
+            of_whole(direction, update, parameter, matrix_axes=2 if stacked else parameter.ndim) * moves,
             alpha=-group["lr"] * max(1, rows / columns) ** 0.5,
         )
 

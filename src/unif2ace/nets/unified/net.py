@@ -228,6 +228,8 @@ class UnifiedNet(nn.Module):
             found[NOISE] = self.noise_level(visible_B)
         for name, resampler in self.resamplers.items():
             condition = given.get(name)
+            if condition is None and not torch.is_grad_enabled():
+                continue  # nobody could choose it, and nobody waits for its gradient
             if condition is None:
                 nothing_BMF = torch.zeros(rows, 1, self._widths[name], device=device)
                 condition = Condition(nothing_BMF, torch.zeros(rows, dtype=torch.bool, device=device))
@@ -243,7 +245,8 @@ class UnifiedNet(nn.Module):
         spans = [(hidden_PD, self.vocabulary.bounds(part)) for hidden_PD, part in parts]
         weight_VD: Tensor = self.head.weight
         bias_V: Tensor = self.head.bias
-        if any(part != "text" for _, part in parts):
+        # in training always: data-parallel ranks wait for a gradient of every weight
+        if torch.is_grad_enabled() or any(part != "text" for _, part in parts):
             weight_VD = self._with_code_rows("embedding" if self.tied else "head", weight_VD)
             bias_V = self._with_code_rows("bias", bias_V[:, None])[:, 0]
         return sliced_logits(weight_VD, bias_V, spans)

@@ -34,7 +34,7 @@ class NoiseLevel(nn.Module):
             visible_B: float in [0, 1].
         """
         place_S = torch.arange(ANGLES, device=visible_B.device) / ANGLES
-        angle_BS = visible_B.float()[:, None] * (math.pi * 1000**place_S)  # half a turn to 500 over the range
+        angle_BS = visible_B.float()[:, None] * (math.pi * 1000**place_S)  # half a turn to 400 over the range
         waves = torch.cat([angle_BS.sin(), angle_BS.cos()], 1).to(self.into.weight.dtype)
         values_BD = self.out(nn.functional.silu(self.into(waves)))
         return Condition(values_BD[:, None], torch.ones_like(visible_B, dtype=torch.bool))
