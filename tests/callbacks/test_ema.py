@@ -62,6 +62,35 @@ def test_a_checkpoint_amid_a_validation_tells_weights_and_averages_apart():
         assert checkpoint["current_model_state"]["weight"].item() == 7.0
 
 
+def test_averages_of_half_precision_move_by_less_than_a_weight_can():
+    module, ema = _Counts().to(torch.bfloat16), EMA(0.998)
+    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    module.weight.data.fill_(1.0)
+    ema.on_fit_start(trainer, module)
+    ema._updates = 20_000  # past the start, where d grows
+    module.weight.data.fill_(1.0078125)  # the next number
+    for _ in range(100):
+        ema._update(module.state_dict())
+    expected = 1 + (1 - 0.998**100) * 0.0078125
+    saved = []
+    for hook in (None, ema.on_validation_epoch_start, ema.on_validation_epoch_end):
+        if hook is not None:
+            hook(trainer, module)
+        assert module.weight.dtype == torch.bfloat16
+        assert module.weight.item() == (1.0 if hook == ema.on_validation_epoch_start else 1.0078125)
+        saved.append({"state_dict": module.state_dict(), "global_step": 100})
+        ema.on_save_checkpoint(trainer, module, saved[-1])
+    for checkpoint in saved:
+        assert checkpoint["state_dict"]["weight"].item() == pytest.approx(expected, abs=1e-6)
+        assert checkpoint["current_model_state"]["weight"].item() == 1.0078125
+        again, other = EMA(0.998), _Counts().to(torch.bfloat16)
+        other.load_state_dict(checkpoint["state_dict"])
+        again.on_load_checkpoint(trainer, other, checkpoint)
+        again.on_fit_start(trainer, other)
+        assert torch.equal(again._averages["weight"], ema._averages["weight"])
+        assert torch.equal(other.weight, module.weight)
+
+
 def test_a_decay_out_of_range_is_named():
     with pytest.raises(ConfigError, match="decay=1"):
         EMA(1)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.strategies import DeepSpeedStrategy
 from torch import Tensor, nn
 from torchdata.stateful_dataloader import StatefulDataLoader
 
@@ -195,6 +197,12 @@ def test_what_a_killed_run_left_goes_at_the_start_and_a_trial_writes_nothing(tmp
     assert _names(tmp_path / "c") == ["step-00000009.tmp"]
     _fit(tmp_path, _module(), Checkpoint(tmp_path / "c", 2), max_steps=2)
     assert _names(tmp_path / "c") == [step_name(2)]
+
+
+def test_a_strategy_with_a_form_of_its_own_is_refused():
+    trainer = SimpleNamespace(strategy=object.__new__(DeepSpeedStrategy), is_global_zero=True, fast_dev_run=False)
+    with pytest.raises(ConfigError, match=r"leave checkpoint out of callbacks=\[\.\.\.\], or take strategy=fsdp"):
+        Checkpoint("c").setup(trainer, _module(), "fit")
 
 
 @pytest.mark.parametrize("options", [{"keep": 0}, {"every_n_train_steps": 0}])

@@ -81,8 +81,28 @@ def test_paths_without_a_valid_checkpoint_are_errors(tmp_path: Path):
 @pytest.mark.parametrize(("max_steps", "finished"), [(9, True), (10, True), (11, False), (-1, False)])
 def test_a_finished_run_is_known(tmp_path: Path, max_steps: int, finished: bool):
     run = tmp_path / "run"
-    _save(run, 10)
-    assert find_start(_config(run, "resume=auto", f"trainer.max_steps={max_steps}")).finished == finished
+    _save(run, 10, config=_config(run, "scheduler=none"))
+    words = ["scheduler=none", "resume=auto", f"trainer.max_steps={max_steps}"]
+    assert find_start(_config(run, *words)).finished == finished
+
+
+@pytest.mark.parametrize("word", ["trainer.max_steps=1500", "trainer.max_steps=4000", "trainer.max_epochs=3"])
+@pytest.mark.parametrize("scheduler", ["cosine", "one_cycle"])
+def test_a_length_that_the_learning_rate_follows_is_a_change(tmp_path: Path, caplog, scheduler: str, word: str):
+    run, words = tmp_path / "run", [f"scheduler={scheduler}", word, "resume=auto"]
+    _save(run, 5, config=_config(run, words[0]))
+    key = word.partition("=")[0]
+    if scheduler == "one_cycle" and word.endswith("4000"):
+        for more in ([], ["resume_changes=true"]):
+            with pytest.raises(ConfigError, match=r"cannot go on beyond its end \(trainer\.max_steps: 2000 -> 4000\)"):
+                find_start(_config(run, *words, *more))
+        return
+    curve = "the new curve" if scheduler == "cosine" else "the old curve, cut short"
+    with pytest.raises(ConfigError, match=rf"{key}: -?\d+ -> \d+ \(.*resume_changes=true goes on with {curve}"):
+        find_start(_config(run, *words))
+    with caplog.at_level(logging.INFO):
+        assert find_start(_config(run, *words, "resume_changes=true")).path is not None
+    assert "changed since" not in caplog.text  # it is told once, as what matters
 
 
 SHAPES = [
@@ -115,6 +135,7 @@ def test_a_change_that_matters_is_refused_unless_it_is_wanted(tmp_path: Path, ca
     ("word", "told"),
     [
         ("trainer.max_steps=4000", "trainer.max_steps: 2000 -> 4000"),
+        ("data.prepare_per_node=true", "data.prepare_per_node: False -> True"),
         ("trainer.devices=2", "trainer.devices: 1 -> 2"),
         ("callbacks.checkpoint.keep=5", "callbacks.checkpoint.keep: 2 -> 5"),
         ("logger=none", "logger: (not there) -> {}"),
@@ -125,9 +146,9 @@ def test_a_change_that_matters_is_refused_unless_it_is_wanted(tmp_path: Path, ca
 )
 def test_a_harmless_change_is_told_in_a_line(tmp_path: Path, caplog, word: str, told: str):
     run = tmp_path / "run"
-    _save(run, 5)
+    _save(run, 5, config=_config(run, "scheduler=none"))
     with caplog.at_level(logging.INFO):
-        assert find_start(_config(run, word, "resume=auto")).path is not None
+        assert find_start(_config(run, "scheduler=none", word, "resume=auto")).path is not None
     (line,) = [r.getMessage() for r in caplog.records if "changed since" in r.getMessage()]
     assert told in line
 

@@ -159,6 +159,16 @@ def test_only_the_newest_stay_and_damaged_ones_do_not_count(tmp_path: Path):
     assert listed(tmp_path) == [paths[3], later]
 
 
+def test_nothing_goes_where_another_writer_saves(tmp_path: Path):
+    (ours,) = _save(tmp_path, 1)
+    theirs = [tmp_path / step_name(step) for step in (2, 3, 4)]
+    for path in theirs:
+        path.mkdir()
+        (path / "mp_rank_00_model_states.pt").write_bytes(b"x")
+        prune(tmp_path, 1, path)
+    assert listed(tmp_path) == [ours, *theirs]
+
+
 def test_leftovers_of_others_are_not_touched(tmp_path: Path):
     for name in ("step-00000001.tmp", "step-00000001.old.tmp", "mine.tmp", "step-00000001.bak"):
         (tmp_path / name).mkdir()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import lightning.pytorch as pl
 import numpy as np
@@ -336,3 +337,15 @@ def test_two_processes_of_the_trainer_share_an_epoch(folder: Path, tmp_path: Pat
     assert not set(seen) & set(other_seen)
     assert sorted(seen + other_seen) == [f"a-{n:04d}" for n in range(NUM_TRAIN)]
     assert sorted(checked + other_checked) == [f"a-{n:04d}" for n in range(1000, 1000 + NUM_VAL)]
+
+
+def test_one_process_builds_for_all_unless_each_machine_has_its_own_disk(folder: Path, tmp_path: Path):
+    several, one = SimpleNamespace(num_nodes=2), SimpleNamespace(num_nodes=1)
+    shared, own, there = _data(tmp_path / "no"), _data(tmp_path / "no", prepare_per_node=True), _data(folder)
+    assert [data.prepare_data_per_node for data in (shared, own)] == [False, True]
+    shared.trainer = several
+    with pytest.raises(ConfigError, match=r"'a': there is no .*/no on this machine: set data\.prepare_per_node=true"):
+        shared.setup("fit")
+    for data, trainer in ((shared, one), (own, several), (there, several)):
+        data.trainer = trainer
+        data.setup("fit")

@@ -105,12 +105,17 @@ def test_a_job_is_put_back_only_in_slurm(monkeypatch: pytest.MonkeyPatch, tmp_pa
     program.write_text(f'#!/bin/sh\necho "$@" > {asked}\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    for name in ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"):
+        monkeypatch.delenv(name, raising=False)
     preemption.requeue()
     assert not asked.exists()
     monkeypatch.setenv("SLURM_JOB_ID", "77")
     preemption.requeue()
     assert asked.read_text() == "requeue 77\n"
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "70")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "6")
+    preemption.requeue()
+    assert asked.read_text() == "requeue 70_6\n"
     program.unlink()
     preemption.requeue()  # told, not raised: the checkpoint is written
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ sys.path.append(str(Path(__file__).parents[1] / "modules"))
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.plugins.precision import DoublePrecision
-from torch.utils.data import DataLoader
+from torchdata.stateful_dataloader import StatefulDataLoader
 from unified_run import SIZE, TEXT, MeanColour, Tokenizer, batch
 
 from unif2ace.callbacks.ema import EMA
@@ -58,16 +59,16 @@ class Data(pl.LightningDataModule):
         super().__init__()
         self.alone = alone
 
-    def _loader(self, first: int, alone: bool) -> DataLoader:
+    def _loader(self, first: int, alone: bool) -> StatefulDataLoader:
         kwargs = getattr(self.trainer.strategy, "distributed_sampler_kwargs", None) or {"rank": 0, "num_replicas": 1}
         place = kwargs["rank"], kwargs["num_replicas"]
         batches = [half(step, *place) if alone else batch(step, *place) for step in range(first, first + STEPS)]
-        return DataLoader(batches, batch_size=None, shuffle=False)
+        return StatefulDataLoader(batches, batch_size=None, shuffle=False)
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> StatefulDataLoader:
         return self._loader(0, self.alone)
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> StatefulDataLoader:
         return self._loader(100, False)
 
 
@@ -119,6 +120,8 @@ def train(
     ema: bool = False,
     accumulate: int = 1,
     double: bool = True,
+    callbacks: Sequence[pl.Callback] = (),
+    start: Path | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     pl.seed_everything(3, workers=True, verbose=False)
@@ -132,17 +135,17 @@ def train(
         plugins=[DoublePrecision()] if double else None,  # Lightning refuses the word, not the plugin
         max_steps=STEPS,
         max_epochs=-1,
-        callbacks=[D3DiffLoss(), ARLoss(), BalanceLoss(), *([EMA(0.5)] if ema else [])],
+        callbacks=[D3DiffLoss(), ARLoss(), BalanceLoss(), *([EMA(0.5)] if ema else []), *callbacks],
         gradient_clip_val=clip,
         accumulate_grad_batches=accumulate,
         logger=False,
-        enable_checkpointing=False,
+        enable_checkpointing=bool(callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
     )
-    run.fit(made, datamodule=Data(alone))
+    run.fit(made, datamodule=Data(alone), ckpt_path=start, weights_only=True)
     assert run.global_step == STEPS
     state = {name: whole(value.detach()) for name, value in made.net.state_dict().items()}
     found = {name: float(value) for name, value in run.callback_metrics.items()}

@@ -97,6 +97,36 @@ def test_auto_is_one_process_or_ddp():
         assert isinstance(instantiate(composed("train", words).strategy), kind), words
 
 
+STARTED = ("TORCHELASTIC_RUN_ID", "WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS")
+
+
+@pytest.mark.parametrize(
+    ("environment", "starter"),
+    [
+        ({"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "4"}, "torchrun"),
+        ({"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "4"}, "srun"),
+        ({"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "1"}, None),
+        ({"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"}, None),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}, None),  # a batch script's own shell
+        ({"SLURM_NTASKS": "4"}, None),  # an interactive allocation
+        ({"WORLD_SIZE": "4"}, None),  # of our own launcher, or of somebody's shell
+    ],
+)
+def test_several_processes_of_a_run_of_one_are_told(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], starter: str | None
+):
+    for name in STARTED:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert isinstance(auto_strategy(4), DDPStrategy)
+    if starter is None:
+        assert auto_strategy(1) == "auto"
+    else:
+        with pytest.raises(ConfigError, match=f"{starter} started 4 processes.*set trainer.devices"):
+            auto_strategy(1)
+
+
 def test_slurm_leaves_signals_to_the_callback(monkeypatch: pytest.MonkeyPatch):
     plugins = composed("train", ["launcher=slurm"]).trainer.plugins
     assert [instantiate(p).auto_requeue for p in plugins] == [False]

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from ranks import run_ranks
 from strategy_run import train, words_of
+from torch.distributed.device_mesh import init_device_mesh
 
 from unif2ace.errors import ConfigError
 from unif2ace.nets.moe.feed_forward import FeedForward
@@ -57,6 +59,37 @@ def test_processes_that_cannot_be_divided_are_told():
     strategy.parallel_devices = [torch.device("cpu")] * 3
     with pytest.raises(ConfigError, match="does not divide the 3 processes"):
         strategy.setup_environment()
+
+
+def test_groups_within_the_whole_wait_as_long_as_it_does(monkeypatch: pytest.MonkeyPatch):
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        strategy = FSDPTPStrategy(tensor_parallel_size=1, timeout=33.0)
+        strategy.parallel_devices = [torch.device("cpu")]
+        names = ("data_parallel", "tensor_parallel")
+        strategy._device_mesh = init_device_mesh("cpu", (1, 1), mesh_dim_names=names)
+        strategy._sharding()
+        groups = [strategy.device_mesh[name].get_group() for name in names]
+        assert [_patience(group) for group in groups] == [33.0, 33.0]
+        for name in ("set_timeout", "_set_pg_timeout"):
+            monkeypatch.delattr(dist, name, raising=False)
+            monkeypatch.delattr(dist.distributed_c10d, name, raising=False)
+        strategy._sharding()  # a torch that offers neither
+    finally:
+        dist.destroy_process_group()
+
+
+def _patience(group: Any) -> float:
+    return group._get_backend(torch.device("cpu")).options._timeout.total_seconds()
+
+
+@pytest.mark.slow
+def test_layers_that_are_shared_go_on_from_their_own_checkpoint(tmp_path: Path):
+    run_ranks(Path(__file__).with_name("shared_resume_run.py"), str(tmp_path))
+    whole, resumed = (torch.load(tmp_path / name) for name in ("whole.pt", "resumed.pt"))
+    assert resumed["losses"] == {step: loss for step, loss in whole["losses"].items() if step > 2}
+    assert resumed["losses"]
+    torch.testing.assert_close(resumed["state"], whole["state"], rtol=0, atol=0)
 
 
 def test_what_a_processor_cannot_do_is_told():

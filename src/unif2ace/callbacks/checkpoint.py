@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+from lightning.pytorch.strategies import DeepSpeedStrategy
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -50,7 +51,16 @@ class Checkpoint(pl.callbacks.Checkpoint):
         self._failed = self._stepping = False
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Takes over how checkpoints are written and read, and removes what a killed run left."""
+        """Takes over how checkpoints are written and read, and removes what a killed run left.
+
+        Raises:
+            ConfigError: If the strategy writes them in a form of its own.
+        """
+        if isinstance(trainer.strategy, DeepSpeedStrategy):
+            raise ConfigError(
+                "strategy=deepspeed writes checkpoints that callbacks.checkpoint can neither verify nor go on from: "
+                "leave checkpoint out of callbacks=[...], or take strategy=fsdp, which cuts the same things"
+            )
         trainer.strategy.checkpoint_io = FolderIO()
         if stage == "fit" and trainer.is_global_zero and not _trial(trainer):
             remove_leftovers(self.folder)

@@ -21,7 +21,8 @@ class EMA(pl.Callback):
 
     Formula, after n updates: :math:`\bar w \leftarrow d_n \bar w + (1 - d_n) w` with
     :math:`d_n = \min(d, (1 + n) / (10 + n))`: in a short run the random weights of the start would else stay in it.
-    Integers are copied. Under a strategy that cuts weights, each process averages its parts.
+    Integers are copied. Under a strategy that cuts weights, each process averages its parts. Averages of weights in
+    half precision are held and saved in float32: their small steps would else be lost to rounding.
 
     Args:
         decay: d, at least 0 and below 1.
@@ -35,6 +36,7 @@ class EMA(pl.Callback):
             raise ConfigError(f"callbacks.ema.decay={decay}: at least 0 and below 1")
         self.decay = decay
         self._averages: dict[str, Tensor] = {}
+        self._exact: dict[str, Tensor] = {}  # while they are used as weights, averages that those cannot hold
         self._updates = 0
         self._last_step = 0
         self._swapped = self._loaded = False
@@ -44,7 +46,8 @@ class EMA(pl.Callback):
         state = _state(pl_module)
         if not self._loaded:
             self._averages, self._updates, self._last_step = state, 0, trainer.global_step
-        self._averages = {name: self._averages[name].to(value.device, copy=True) for name, value in state.items()}
+        self._averages = {name: _wide(self._averages[name], value.device) for name, value in state.items()}
+        self._exact = {}
         self._loaded = self._swapped = False
 
     def on_train_batch_end(
@@ -63,7 +66,7 @@ class EMA(pl.Callback):
         pairs = [(local(average), local(state[name])) for name, average in self._averages.items()]
         for average, current in pairs:
             if average.is_floating_point() and share < 1:
-                average.lerp_(current, share)
+                average.lerp_(current.to(average.dtype), share)
             else:
                 average.copy_(current)
         self._updates += 1
@@ -87,10 +90,14 @@ class EMA(pl.Callback):
             return
         self._swapped = not self._swapped
         for name, value in _state(module).items():
-            held, used = local(self._averages[name]), local(value)
-            kept = used.clone()
-            used.copy_(held)
-            held.copy_(kept)
+            held, kept = self._averages[name], value.clone()
+            local(value).copy_(local(held))
+            if held.dtype == kept.dtype and name not in self._exact:
+                local(held).copy_(local(kept))
+            elif self._swapped:
+                self._exact[name], self._averages[name] = held, kept
+            else:
+                self._averages[name] = self._exact.pop(name)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -99,6 +106,7 @@ class EMA(pl.Callback):
         if self._averages:
             held = {name: value.detach().clone() for name, value in self._averages.items()}
             averaged, current = (checkpoint["state_dict"], held) if self._swapped else (held, checkpoint["state_dict"])
+            averaged.update({name: value.detach().clone() for name, value in self._exact.items()})
             checkpoint["state_dict"], checkpoint[CURRENT] = averaged, current
             checkpoint[COUNT] = {"n_averaged": self._updates}
 
@@ -106,7 +114,7 @@ class EMA(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Goes on from the averages and the weights; from a checkpoint without, averaging begins there."""
-        self._averages = {name: value.detach().clone() for name, value in checkpoint["state_dict"].items()}
+        self._averages = {name: _wide(value, value.device) for name, value in checkpoint["state_dict"].items()}
         self._last_step, self._loaded = int(checkpoint["global_step"]), True
         self._updates = 1  # the weights that it begins with count as the first
         if CURRENT in checkpoint:
@@ -117,3 +125,9 @@ class EMA(pl.Callback):
 def _state(module: pl.LightningModule) -> dict[str, Tensor]:
     """Weights and saved buffers by name; writing to them writes to the module."""
     return {name: value.detach() for name, value in module.state_dict(keep_vars=True).items()}
+
+
+def _wide(value: Tensor, device: torch.device) -> Tensor:
+    """A copy on a device, of half precision in float32."""
+    narrow = value.is_floating_point() and value.dtype.itemsize < 4
+    return value.detach().to(device=device, dtype=torch.float32 if narrow else value.dtype, copy=True)

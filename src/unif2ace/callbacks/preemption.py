@@ -140,8 +140,9 @@ def _spare_the_first(launcher: Any) -> None:
 
 
 def requeue() -> None:
-    """Puts this Slurm job back into the queue; outside a job it does nothing."""
-    job = os.environ.get("SLURM_JOB_ID")
+    """Puts this Slurm job, of an array this task alone, back into the queue; outside a job it does nothing."""
+    job, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    job = f"{job}_{task}" if job and task else os.environ.get("SLURM_JOB_ID")
     if not job:
         return
     try:

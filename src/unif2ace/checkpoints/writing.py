@@ -146,13 +146,16 @@ class CheckpointFolder:
 def prune(folder: str | Path, keep: int, latest: Path) -> None:
     """Removes all but the newest checkpoints, after a new one is complete.
 
-    Newer directories than `latest` are left alone: the run has not come so far again, so they are damaged ones.
+    Newer directories than `latest` are left alone: the run has not come so far again, so they are damaged ones. Where
+    the newest is no whole checkpoint of this kind, another writer's may be there, and nothing is removed.
 
     Args:
         folder: Of the checkpoints.
         keep: How many stay, at least 1.
         latest: The one just written.
     """
+    if not _looks_whole(latest):
+        return
     paths = listed(folder)
     whole = [path for path in paths[: paths.index(latest) + 1] if _looks_whole(path)]
     for path in paths[: paths.index(latest) + 1]:

@@ -46,12 +46,14 @@ class FaceDataModule(pl.LightningDataModule):
         max_drop_fraction: Share of faulty samples above which reading fails; the others are replaced and counted.
         read: Whether pictures, their tokens or both are read; by default tokens where all data sets have them. Pictures
             are not decoded for tokens alone.
+        prepare_per_node: Whether each machine builds what is missing, for folders on disks of its own; else one process
+            builds for all, which is what a shared file system needs.
 
     Raises:
         ConfigError: If no data set or no view is given, or there are no such things to read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument a knob
         self,
         datasets: Mapping[str, ShardDataset],
         views: Mapping[str, View],
@@ -64,6 +66,7 @@ class FaceDataModule(pl.LightningDataModule):
         max_eval_samples: int | None = None,
         max_drop_fraction: float = 0.01,
         read: Read | None = None,
+        prepare_per_node: bool = False,
     ) -> None:
         super().__init__()
         if not datasets:
@@ -76,15 +79,30 @@ class FaceDataModule(pl.LightningDataModule):
         self.max_text_tokens, self.num_workers, self.seed = max_text_tokens, num_workers, seed
         self.steps_per_epoch, self.max_eval_samples = steps_per_epoch, max_eval_samples
         self.max_drop_fraction = max_drop_fraction
+        self.prepare_data_per_node = prepare_per_node  # Lightning reads it
         if read not in (None, *get_args(Read)):
             raise ConfigError(f"data.read={read!r}: it is one of {', '.join(get_args(Read))}, or null")
         tokenised = all(dataset.tokens for dataset in self.datasets.values())
         self.read: Read = read or ("tokens" if tokenised else "pictures")
 
     def prepare_data(self) -> None:
-        """Builds what a data set can build by itself; Lightning calls it once per machine."""
+        """Builds what a data set can build by itself; Lightning calls it once for the run, or once per machine."""
         for dataset in self.datasets.values():
             dataset.prepare()
+
+    def setup(self, stage: str) -> None:
+        """Makes sure that this machine sees what another may have built.
+
+        Raises:
+            ConfigError: If it does not.
+        """
+        several = self.trainer is not None and self.trainer.num_nodes > 1
+        for name, dataset in self.datasets.items():
+            if several and not self.prepare_data_per_node and not dataset.folder.is_dir():
+                raise ConfigError(
+                    f"data set {name!r}: there is no {dataset.folder} on this machine: set data.prepare_per_node=true "
+                    "if its disk is its own, or give a folder that all machines share"
+                )
 
     @cached_property
     def text_tokenizer(self) -> TextTokenizer | None:

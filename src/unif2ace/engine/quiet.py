@@ -14,6 +14,7 @@ def hush() -> None:
         ".*does not have many workers.*",
         ".*exists and is not empty.*",
         ".*WeightAveraging callback.*",
+        r".*recommended to use `self\.log\(.*sync_dist=True.*",  # what a validation logs is equal on all ranks already
     ):
         warnings.filterwarnings("ignore", message=message)
     no_tips = logging.Filter()

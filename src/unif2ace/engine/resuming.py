@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ SILENT = r"run_dir|name|paths\..*|tokenizer|classifier|ckpt|resume|resume_change
 HARMLESS = re.compile(
     rf"({SILENT}|.*\.compile|(engine|logger|metric|module\.metrics|strategy|launcher)(\..*)?"
     r"|callbacks(\.(?!ema\b|calibrate\b).*)?"
-    r"|data\.(num_workers|max_eval_samples|max_drop_fraction)|(data\.datasets|dataset)\.\w+\.workers"
+    r"|data\.(num_workers|prepare_per_node|max_eval_samples|max_drop_fraction)|(data\.datasets|dataset)\.\w+\.workers"
     r"|trainer\.(?!precision|accumulate_grad_batches|gradient_clip|overfit_batches|limit_train).*)"
 )
 """Keys that change neither shapes nor what is learned from which rows."""
+LENGTH = ("trainer.max_steps", "trainer.max_epochs")
+"""Keys over which a learning-rate schedule is stretched, harmless without one."""
 SHOWN = 8
 
 
@@ -107,10 +110,12 @@ def _check_config(path: Path, config: DictConfig) -> None:
         log.info("%s does not say what it was configured with: nothing is compared", path)
         return
     changed = changes(before, OmegaConf.to_container(config, resolve=True))
-    told = {key: text for key, text in changes_that_matter(changed, False).items() if not re.fullmatch(SILENT, key)}
+    curve = _changes_of_curve(path, changed, before, config)
+    told = {key: text for key, text in changes_that_matter(changed, False).items()
+            if key not in curve and not re.fullmatch(SILENT, key)}  # fmt: skip
     if told:
         log.info("changed since the checkpoint: %s", _lines(told.values(), "; "))
-    refused = changes_that_matter(changed, True)
+    refused = changes_that_matter(changed, True) | curve
     if refused and not config.resume_changes:
         raise ConfigError(
             f"{path} is of a run with another configuration:\n  {_lines(refused.values(), chr(10) + '  ')}\n"
@@ -119,6 +124,33 @@ def _check_config(path: Path, config: DictConfig) -> None:
         )
     if refused:
         log.warning("going on although this has changed: %s", _lines(refused.values(), "; "))
+
+
+def _changes_of_curve(path: Path, changed: Mapping[str, str], before: Any, config: DictConfig) -> dict[str, str]:
+    """Changes of the run's length, where the learning rate follows it.
+
+    Raises:
+        ConfigError: If the schedule could not go on beyond its old end.
+    """
+    found = {key: changed[key] for key in LENGTH if key in changed}
+    if not found or not config.get("scheduler"):  # scheduler=none is an empty mapping
+        return {}
+    fixed = str(config.scheduler.get("_target_")).endswith(".OneCycleLR")  # its state holds the curve's end
+    old, new = _flat(before), _flat(OmegaConf.to_container(config, resolve=True))
+    if fixed and any(_bound(new[key]) > _bound(old.get(key)) for key in found):
+        raise ConfigError(
+            f"{path} holds the whole curve of scheduler=one_cycle, which cannot go on beyond its end "
+            f"({_lines(found.values(), '; ')}): take the values of that run, or start anew in another run_dir=..., "
+            "with scheduler=cosine or none if it may have to be made longer"
+        )
+    curve = "the old curve, cut short" if fixed else "the new curve"
+    mend = f"the learning rate is spread over it, resume_changes=true goes on with {curve}"
+    return {key: f"{text} ({mend})" for key, text in found.items()}
+
+
+def _bound(number: int | None) -> float:
+    """Steps or epochs as Lightning reads them: below 0 and None are no bound."""
+    return math.inf if number is None or number < 0 else number
 
 
 def changes(before: Any, now: Any) -> dict[str, str]:

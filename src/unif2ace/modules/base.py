@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -91,8 +91,9 @@ class TrainingModule(pl.LightningModule, ABC):
         """The weighted sum of the losses, float (), which are logged one by one with their parts."""
         total = torch.zeros((), device=self.device)
         values: dict[str, Tensor] = {}
-        for loss, term in self.terms(step):
-            mean = self._over_ranks(term).mean
+        terms = self.terms(step)
+        over_ranks = self._over_ranks([term for _, term in terms])
+        for (loss, term), mean in zip(terms, (term.mean for term in over_ranks), strict=True):
             if stage == "val":
                 self._add_up(loss.name, term)
             total = total + loss.weight * mean
@@ -111,14 +112,17 @@ class TrainingModule(pl.LightningModule, ABC):
         before = self._validated.get(name, sums.new_zeros(MOST_TERMS, 2))
         self._validated[name] = before + nn.functional.pad(sums, (0, 0, 0, MOST_TERMS - len(sums)))
 
-    def _over_ranks(self, term: LossTerm) -> LossTerm:
-        """The term with counts averaged over the ranks: averaged gradients are then those of sum over sum."""
-        if self.trainer.world_size == 1:
-            return term
-        counts = torch.stack([t.count.float() for t in (term, *term.also)])
-        mean: Tensor = self.trainer.strategy.reduce(counts, reduce_op="mean")
-        also = tuple(replace(t, count=c) for t, c in zip(term.also, mean[1:], strict=True))
-        return replace(term, count=mean[0], also=also)
+    def _over_ranks(self, terms: Sequence[LossTerm]) -> Sequence[LossTerm]:
+        """The terms with counts averaged over the ranks: averaged gradients are then those of sum over sum."""
+        if self.trainer.world_size == 1 or not terms:
+            return terms
+        # all in one exchange: each makes the ranks wait for one another
+        counts = torch.stack([t.count.float() for term in terms for t in (term, *term.also)])
+        means = iter(self.trainer.strategy.reduce(counts, reduce_op="mean"))
+        return [
+            replace(term, count=next(means), also=tuple(replace(t, count=next(means)) for t in term.also))
+            for term in terms
+        ]
 
     def on_fit_start(self) -> None:
         """Fails before the first step if there is no loss."""
@@ -162,7 +166,7 @@ class TrainingModule(pl.LightningModule, ABC):
         self._validated = {}
         for metric in self._step_metrics():
             values = metric.compute()  # equal on all ranks: it has gathered
-            self.log_dict({f"val/{name}": value for name, value in values.items()}, prog_bar=True, sync_dist=True)
+            self.log_dict({f"val/{name}": value.to(self.device) for name, value in values.items()}, prog_bar=True)
             metric.reset()
 
     def _step_metrics(self) -> list[StepMetric]:

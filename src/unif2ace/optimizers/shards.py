@@ -34,4 +34,4 @@ def of_whole(function: Callable[[Tensor], Tensor], own: Tensor, like: Tensor, ma
         return own
     done = function(gathered.to_local())
     laid = DTensor.from_local(done, mesh, whole, run_check=False, shape=like.shape, stride=like.stride())
-    return laid.redistribute(mesh, cut).to_local()
+    return laid.redistribute(mesh, cut).to_local().to(own.device)  # parts may wait in the machine's memory

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from lightning.pytorch.strategies import Strategy
 
+from unif2ace.errors import ConfigError
 from unif2ace.strategies.ddp import DDPStrategy
 from unif2ace.strategies.launching import end_former_run
 
@@ -14,6 +17,28 @@ def auto_strategy(world_size: int, timeout: float = 600.0) -> str | Strategy:
     Args:
         world_size: Of all machines together.
         timeout: As in `DDPStrategy`.
+
+    Raises:
+        ConfigError: If this is one of several processes, each of which would take itself for the whole run.
     """
     end_former_run()
+    starter, processes = _started_by()
+    if world_size == 1 and processes > 1:
+        raise ConfigError(
+            f"{starter} started {processes} processes, but the run is of one, so each would be a run of its own in the "
+            f"same folder: set trainer.devices and trainer.num_nodes, whose product is {processes}, or let {starter} "
+            "start one"
+        )
     return DDPStrategy(timeout) if world_size > 1 else "auto"
+
+
+def _started_by() -> tuple[str, int]:
+    """Which program started this process together with others, and how many they are.
+
+    A job's own shell, which has the variables of its allocation, is no step of srun; nor is what we start ourselves.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return "torchrun", int(os.environ.get("WORLD_SIZE", "1"))
+    if "SLURM_PROCID" in os.environ:
+        return "srun", int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
+    return "", 1

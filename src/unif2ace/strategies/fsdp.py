@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import Tensor
 from torch.distributed.device_mesh import init_device_mesh
@@ -90,6 +91,8 @@ class FSDPStrategy(ModelParallelStrategy):
             )
         data, tensor = self.device_mesh["data_parallel"], self.device_mesh["tensor_parallel"]
         every = data if tensor.size() == 1 else init_device_mesh(kind, (self.world_size,), mesh_dim_names=("every",))
+        for mesh in (data, tensor, every):
+            _set_timeout(mesh.get_group(), self._timeout)
         offload: dict[str, Any] = {"offload_policy": CPUOffloadPolicy()} if self.cpu_offload else {}
         root = {"mp_policy": self._precision(None), **offload}
         units = {"mp_policy": self._precision(self.gather_in), **offload}
@@ -165,6 +168,14 @@ class FSDPStrategy(ModelParallelStrategy):
         assert self.lightning_module is not None
         path, optimizers = Path(self.broadcast(checkpoint_path)), list(self.optimizers)
         return load_sharded(path, self.model, optimizers, strict=self.lightning_module.strict_loading)
+
+
+def _set_timeout(group: dist.ProcessGroup, timeout: timedelta | None) -> None:
+    """Groups within the whole start with torch's own time-out, not with that of the whole."""
+    inner = dist.distributed_c10d
+    set_timeout = getattr(dist, "set_timeout", None) or getattr(inner, "_set_pg_timeout", None)  # it changed its name
+    if set_timeout is not None and timeout is not None:
+        set_timeout(timeout, group)
 
 
 def _dtype(name: str, value: str | None) -> torch.dtype | None:
