@@ -32,7 +32,7 @@ def test_the_stages_end_in_a_page_and_a_second_start_trains_nothing(tmp_path: Pa
     out = tmp_path / "logs" / "quickstart"
     page = (out / "index.html").read_text()
     pictures = re.findall(r'src="([^"]+)"', page)
-    assert len(pictures) == 8
+    assert len(pictures) == 9
     assert all((out / name).is_file() for name in pictures)
     scores = json.loads((out / "scores.json").read_text())
     assert scores["tokenizer"]["psnr"] > 5

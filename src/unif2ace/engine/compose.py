@@ -79,6 +79,9 @@ def explain(error: BaseException) -> str:
     if missing:
         path = re.search(r"full_key: (\S+)", text)
         key = path[1] if path else missing[1]
+        group, _, name = key.partition(".")
+        if name in _choices(group):
+            return f"{key} has values but is not selected: add it with `{group}=[...,{name}]`, or drop `{key}.*`"
         return f"there is no key {key!r}{_nearest_key(error, missing[1])}; to add a new one write `+{key}=...`"
     choice = re.search(r"Could not (?:find|load) '([^']+)'", text)
     if choice:
@@ -132,7 +135,8 @@ def check_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[
         known_names.append(f"{group!s}={choice}" if choice else f"~{group!s}")
     known = recompose(known_names)
     left_out = []
-    for path, names in list(_unknown(config, known, "")):
+    allow = tuple(OmegaConf.select(config, "engine.allow") or ())
+    for path, names in list(_unknown(config, known, "", allow)):
         group, _, leaf = path.partition(".")
         if path in typed:
             continue
@@ -164,7 +168,7 @@ def _remove(config: DictConfig, path: str) -> None:
         del _parent(config, path)[path.rpartition(".")[2]]
 
 
-def _unknown(node: Any, known: Any, path: str) -> Iterator[tuple[str, list[str]]]:
+def _unknown(node: Any, known: Any, path: str, allow: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
     """Keys that only the experiment knows and that are neither components nor taken by the component around them."""
     if not isinstance(node, DictConfig) or not isinstance(known, DictConfig) or known._is_none() or node._is_none():
         return
@@ -172,9 +176,9 @@ def _unknown(node: Any, known: Any, path: str) -> Iterator[tuple[str, list[str]]
         here = f"{path}.{key!s}" if path else str(key)
         child = node._get_node(key)
         if key in known:
-            yield from _unknown(child, known._get_node(key), here)
+            yield from _unknown(child, known._get_node(key), here, allow)
         elif "_target_" in node:
-            if not takes(node._target_, str(key)):
+            if not takes(node._target_, str(key), allow):
                 yield here, [str(k) for k in known]
         elif not isinstance(child, ListConfig) and not (isinstance(child, DictConfig) and "_target_" in child):
             yield here, [str(k) for k in known]

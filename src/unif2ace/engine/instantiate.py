@@ -140,9 +140,9 @@ def _resolve(path: str, target: str) -> Any:
         ) from error
 
 
-def takes(target: str, name: str) -> bool:
+def takes(target: str, name: str, allow: Iterable[str] = ()) -> bool:
     """Whether a class or function that a configuration names takes an argument; true of what cannot be told."""
-    if name in HYDRA_KEYS or not target.startswith(WRITTEN):
+    if name in HYDRA_KEYS or not target.startswith(WRITTEN + tuple(allow)):
         return True
     try:
         parameters = inspect.signature(_resolve("", target)).parameters

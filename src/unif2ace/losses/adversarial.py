@@ -49,6 +49,7 @@ class AdversarialLoss(LossCallback):
     """
 
     name = "adversarial"
+    needs = "reconstruction"
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ class ARLoss(LossCallback):
     """
 
     name = "ar"
+    needs = "unified"
     is_bound = True
 
     def __init__(self, weight: float = 1.0, vocabulary: Literal["text", "full"] = "text") -> None:

@@ -32,6 +32,7 @@ class AttributesLoss(LossCallback):
     """
 
     name = "attributes"
+    needs = "attribute_logits"
 
     def __init__(self, weight: float = 1.0, balance: float = 0.0, cap: float = 10.0) -> None:
         super().__init__(weight)

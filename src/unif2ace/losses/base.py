@@ -35,6 +35,8 @@ class LossCallback(pl.Callback, ABC):
     """Under which the term is logged and configured."""
     reads: frozenset[Part | Reading] = frozenset()
     """Costly parts of a `StepOutput` that it needs; what none needs is neither built nor computed."""
+    needs: str = ""
+    """Field of a `StepOutput` without which it has no meaning: a module that leaves it None cannot train it."""
     processes: frozenset[str] = frozenset()
     """Corruptions of image tokens under which it means what it says (`process=...`); empty where it reads none."""
     draws: frozenset[str] = frozenset({"bernoulli", "exact"})

@@ -31,6 +31,7 @@ class CodebookEntropyLoss(LossCallback):
     """
 
     name = "codebook_entropy"
+    needs = "quantized"
     reads = frozenset({"code_logits"})
 
     def __init__(

@@ -22,6 +22,7 @@ class CommitmentLoss(LossCallback):
     """
 
     name = "commitment"
+    needs = "quantized"
 
     def __init__(self, weight: float = 1.0, beta: float = 0.25, codebook: float = 1.0) -> None:
         super().__init__(weight)

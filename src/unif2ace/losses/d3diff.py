@@ -65,6 +65,7 @@ class D3DiffLoss(LossCallback):
     """
 
     name = "d3diff"
+    needs = "unified"
     processes = frozenset({"absorbing"})
 
     def __init__(

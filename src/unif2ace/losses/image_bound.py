@@ -18,6 +18,7 @@ class ImageBoundLoss(LossCallback, ABC):
     Corrupted or not, a row counts N, so the value is that of any other bound, and accumulation and ranks are exact.
     """
 
+    needs = "unified"
     draws = frozenset({"bernoulli"})
     is_bound = True
     reading: Reading

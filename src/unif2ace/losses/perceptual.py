@@ -31,6 +31,7 @@ class PerceptualLoss(LossCallback):
     """
 
     name = "perceptual"
+    needs = "reconstruction"
     reads = frozenset({"features"})
 
     def __init__(self, weight: float = 1.0, layers: Sequence[float] | None = None) -> None:

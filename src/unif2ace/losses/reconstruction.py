@@ -23,6 +23,7 @@ class ReconstructionLoss(LossCallback):
     """
 
     name = "reconstruction"
+    needs = "reconstruction"
 
     def __init__(self, weight: float = 1.0, l1: float = 1.0, l2: float = 0.0, gradient: float = 0.0) -> None:
         super().__init__(weight)

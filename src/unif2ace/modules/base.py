@@ -12,6 +12,7 @@ import torch
 from lightning.fabric.utilities.seed import reset_seed
 from torch import Tensor, nn
 
+from unif2ace.errors import ConfigError
 from unif2ace.losses.base import LossCallback, losses_of
 from unif2ace.losses.observer import show
 from unif2ace.metrics.base import StepMetric
@@ -85,7 +86,14 @@ class TrainingModule(pl.LightningModule, ABC):
 
     def terms(self, step: StepOutput) -> list[tuple[LossCallback, LossTerm]]:
         """The Trainer's active losses with their terms."""
-        return [(loss, loss.compute(step)) for loss in losses_of(self.trainer) if loss.active]
+        losses = [loss for loss in losses_of(self.trainer) if loss.active]
+        for loss in losses:
+            if loss.needs and getattr(step, loss.needs) is None:
+                raise ConfigError(
+                    f"loss {loss.name!r} reads {loss.needs!r}, which {type(self).__name__} does not compute: take it "
+                    f"out of loss=[{','.join(other.name for other in losses)}], or select another module"
+                )
+        return [(loss, loss.compute(step)) for loss in losses]
 
     def objective(self, step: StepOutput, stage: str) -> Tensor:
         """The weighted sum of the losses, float (), which are logged one by one with their parts."""
