@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,7 +18,16 @@ from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
 from unif2ace.diffusion.samplers.remdm import STRATEGIES, RemdmSampler
 from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
 from unif2ace.diffusion.schedules.linear import LinearSchedule
+from unif2ace.engine import compose, instantiate
 from unif2ace.errors import DataError
+
+FILES = sorted((Path(__file__).parents[2] / "configs" / "sampler").glob("*.yaml"))
+
+
+def _configured(name: str) -> Sampler:
+    sampler: Sampler = instantiate(compose("generate", [f"sampler={name}"]).sampler)
+    return sampler
+
 
 SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "maskgit": lambda: MaskgitSampler(steps=7),
@@ -27,6 +37,7 @@ SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "first_hitting": FirstHittingSampler,
     "analytic": lambda: AnalyticSampler(LinearSchedule(), 9),
     "analytic_scores": lambda: AnalyticSampler(LinearSchedule(), 9, normalise=False),
+    **{f"yaml_{file.stem}": (lambda name=file.stem: _configured(name)) for file in FILES},
     **{f"remdm_{s}": (lambda s=s: RemdmSampler(LinearSchedule(), 9, s, eta=0.3)) for s in STRATEGIES},
 }
 

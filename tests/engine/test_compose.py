@@ -71,8 +71,8 @@ def test_a_value_of_a_slot_that_the_experiment_selects_may_be_typed(tmp_path: Pa
     ("words", "left_out", "kept"),
     [
         (["view=[understanding]"], ["view.text_to_image"], ["view.understanding.rows"]),
-        (["loss=[mdlm,ar]"], [], ["loss.ar.weight", "loss.mdlm.weight"]),
-        (["loss=mdlm"], ["loss.ar"], ["loss.mdlm"]),
+        (["loss=[mdlm,ar]"], ["loss.d3diff"], ["loss.ar.weight", "loss.mdlm.weight"]),
+        (["loss=mdlm"], ["loss.ar", "loss.d3diff"], ["loss.mdlm"]),
         (["moe=dense"], ["moe.num_experts", "moe.top_k", "moe.expert_hidden", "moe.und"], ["moe.hidden"]),
         (["moe=token"], ["moe.und"], ["moe.top_k"]),
         (["moe=dense", "moe.top_k=3"], ["moe.num_experts", "moe.expert_hidden", "moe.und"], ["moe.top_k"]),
@@ -87,3 +87,9 @@ def test_what_an_experiment_says_of_another_choice_is_left_out_and_told(words, l
     assert bool(left_out) == ("left out" in caplog.text)
     for key in kept:
         assert OmegaConf.select(config, key) is not None
+
+
+def test_a_value_of_what_is_not_selected_names_both_mends():
+    for words in (["loss.d3diff.score_weight=0"], ["experiment=unified/embedded", "loss.d3diff.score_weight=0"]):
+        with pytest.raises(ConfigError, match=r"add it with `loss=\[\.\.\.,d3diff\]`, or drop `loss\.d3diff\.\*`"):
+            compose("train", [*words, "loss=[mdlm,ar]"])

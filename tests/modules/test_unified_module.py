@@ -16,6 +16,7 @@ from unif2ace.diffusion.processes.uniform import UniformProcess
 from unif2ace.diffusion.schedules.linear import LinearSchedule
 from unif2ace.errors import ConfigError
 from unif2ace.losses.ar import ARLoss
+from unif2ace.losses.attributes import AttributesLoss
 from unif2ace.losses.d3diff import D3DiffLoss
 from unif2ace.losses.mdlm import MDLMLoss
 from unif2ace.modules.base import parameter_groups
@@ -73,6 +74,11 @@ def test_every_parameter_has_a_gradient_whatever_the_losses():
     ARLoss().compute(step).total.backward()
     without = [name for name, value in made.named_parameters() if value.grad is None]
     assert not without
+
+
+def test_a_loss_of_another_module_is_told_before_it_fails():
+    with pytest.raises(ConfigError, match=r"loss 'attributes' reads 'attribute_logits', which UnifiedModule does not"):
+        trainer([AttributesLoss(), ARLoss()]).fit(module(), datamodule=Data())
 
 
 def stepped(**options):

@@ -81,7 +81,7 @@ def explain(error: BaseException) -> str:
         key = path[1] if path else missing[1]
         group, _, name = key.partition(".")
         if name in _choices(group):
-            return f"{key} has values but is not selected: add it with `{group}=[...,{name}]`, or drop `{key}.*`"
+            return _not_selected(group, name)
         return f"there is no key {key!r}{_nearest_key(error, missing[1])}; to add a new one write `+{key}=...`"
     choice = re.search(r"Could not (?:find|load) '([^']+)'", text)
     if choice:
@@ -91,6 +91,12 @@ def explain(error: BaseException) -> str:
         listed = f"; there are {', '.join(options)}" if options else ""
         return f"there is no {group or 'configuration'} {name!r}{nearest(name, options)}{listed}"
     return text
+
+
+def _not_selected(group: str, name: str) -> str:
+    return (
+        f"{group}.{name} has values but is not selected: add it with `{group}=[...,{name}]`, or drop `{group}.{name}.*`"
+    )
 
 
 def _choices(group: str) -> list[str]:
@@ -141,6 +147,8 @@ def check_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[
         if path in typed:
             continue
         if leaf and group in typed:
+            if any(key.startswith(f"{path}.") for key in typed):
+                raise ConfigError(_not_selected(group, leaf))
             _remove(config, path)
             left_out.append(path)
         elif "_target_" not in _parent(config, path):

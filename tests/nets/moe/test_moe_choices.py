@@ -10,7 +10,9 @@ import yaml
 from moe_sequences import sequence_of
 
 from unif2ace.engine import instantiate
+from unif2ace.errors import ConfigError
 from unif2ace.nets.moe import bench_factory
+from unif2ace.nets.moe.sequence import SequenceMoE
 from unif2ace.types import Condition
 
 CHOICES = Path(__file__).parents[3] / "configs" / "moe"
@@ -45,3 +47,23 @@ def test_experts_alone_stand_for_themselves():
     gate, value = torch.einsum("td,nxd->tnx", x, w_in).chunk(2, -1)
     expected = torch.einsum("tn,tnh,ndh->td", p, torch.nn.functional.silu(gate) * value, w_out)
     torch.testing.assert_close(module(x), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("und", "conditions", "experts"),
+    [
+        (["conditions", "copy", "copy"], ["clip"], ["clip", "copy", "copy"]),
+        (["conditions", "copy", "copy"], ["clip", "face"], ["clip", "face", "copy", "copy"]),
+        (["conditions", "copy", "copy"], [], ["copy", "copy"]),
+        (["face", "face", "copy", "zero"], ["clip", "face"], ["face", "face", "copy", "zero"]),
+    ],
+)
+def test_the_word_conditions_stands_for_each_selected_one(und, conditions, experts):
+    layer = SequenceMoE(und=und).sequence_layer(16, ["noise", *conditions])
+    assert list(layer.names[1][: len(experts)]) == experts
+
+
+@pytest.mark.parametrize(("key", "name"), [("und", "clp"), ("gen", "zreo"), ("und", "face")])
+def test_an_expert_of_no_selected_condition_is_an_error_that_lists_what_there_is(key: str, name: str):
+    with pytest.raises(ConfigError, match=rf"moe\.{key} names the expert '{name}'.*copy, zero, noise, clip"):
+        SequenceMoE(**{key: ["copy", "copy", name]}).sequence_layer(16, ["noise", "clip"])

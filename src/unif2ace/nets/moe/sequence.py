@@ -68,7 +68,7 @@ def sequence_level(
 
 def _named(key: str, names: Sequence[str], each: Sequence[str], conditions: Sequence[str]) -> list[str]:
     """The list with ``conditions`` spelled out, after a check of every name."""
-    known = [COPY, ZERO, NOISE, *conditions]
+    known = list(dict.fromkeys([COPY, ZERO, NOISE, *conditions]))
     for name in names:
         if name not in (*known, CONDITIONS):
             raise ConfigError(
