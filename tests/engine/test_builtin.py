@@ -46,7 +46,7 @@ def test_it_draws_what_it_is_told(model):
         means[colour] = faces[:, :, :32].float().mean((0, 2, 3))
     assert (means["blond"] - means["black"]).sum() > 15
     again = model.generate(["A woman with long blond hair."], seeds=[2])
-    assert torch.equal(again[0], faces[2])
+    assert (again[0].float() - faces[2].float()).abs().mean() < 3  # other sizes of a batch are rounded differently
 
 
 def test_its_tokenizer_gives_faces_back_and_it_speaks_of_them(model):
