@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_module
 from hydra.core.hydra_config import HydraConfig
-from lightning.fabric.plugins.environments import SLURMEnvironment
+from lightning.fabric.plugins.environments import LightningEnvironment, SLURMEnvironment
 
 from unif2ace.engine import compose as composed
 from unif2ace.engine.instantiate import instantiate
@@ -35,7 +35,7 @@ def run(root: Path, *words: str, program: tuple[str, ...] = ("-m", "unif2ace.com
     environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "PL_GLOBAL_SEED")}
     environment |= {"UNIF2ACE_ROOT": str(root), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        [sys.executable, *program, *words, *SMALL],
+        [sys.executable, *program, *SMALL, *words],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True,
     ) as process:  # fmt: skip
         try:
@@ -66,6 +66,55 @@ def test_torchrun_starts_the_processes(tmp_path: Path):
     assert told.count("All distributed processes registered. Starting with 2 processes") == 1
     assert read_header(tmp_path / "here")["steps"] == 2
     assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("restarts", "shared", "refused"), [("3", "True", True), ("0", "True", False), ("3", "False", False)]
+)
+def test_a_torchrun_whose_restarts_would_hang_is_refused(
+    monkeypatch: pytest.MonkeyPatch, restarts: str, shared: str, refused: bool
+):
+    monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", restarts)
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", shared)
+    strategy = DDPStrategy()
+    strategy.cluster_environment = LightningEnvironment()
+    if refused:
+        with pytest.raises(ConfigError, match=r"max-restarts=3.*TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"):
+            use_job_launcher(strategy)
+    else:
+        use_job_launcher(strategy)
+
+
+@pytest.mark.slow
+def test_torchrun_starts_processes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
+    torchrun = (
+        "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "--max-restarts=2",
+        "-m", "unif2ace.commands.train",
+    )  # fmt: skip
+    here = tmp_path / "here"
+    words = ["strategy=ddp", f"hydra.run.dir={here}", f"run_dir={here}", "resume=auto", "callbacks=[checkpoint]"]
+    words += ["callbacks.checkpoint.every_n_train_steps=1", "engine.allow=[victim.]"]
+    words += ["+callbacks.victim._target_=victim.Victim"]
+    (tmp_path / "victim.py").write_text(VICTIM)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    told = run(tmp_path, *words, program=torchrun)
+    assert told.count("All distributed processes registered. Starting with 2 processes") == 2
+    assert "going on from" in told
+    assert read_header(here)["steps"] == 2
+
+
+VICTIM = """
+import os, signal
+import lightning.pytorch as pl
+
+class Victim(pl.Callback):
+    def on_train_batch_end(self, trainer, *_):
+        first = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+        if first and trainer.global_step == 2 and trainer.global_rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""Kills the second process once, when step 1 is saved and step 2 is not."""
 
 
 def test_another_process_gets_the_job_and_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -21,6 +21,8 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher as SubprocessLauncher
 from lightning.pytorch.strategies.parallel import ParallelStrategy
 
+from unif2ace.errors import ConfigError
+
 PATIENCE = 60.0
 """Seconds that the processes of a finished run have to end."""
 UNSET = ("HYDRA_FULL_ERROR", "PL_GLOBAL_SEED")
@@ -86,6 +88,7 @@ def use_job_launcher(strategy: ParallelStrategy) -> None:
     """
     environment: Any = strategy.cluster_environment
     assert environment is not None
+    _refuse_shared_store()
     atexit.unregister(leave_group)
     atexit.register(leave_group)
     if isinstance(environment, SLURMEnvironment):
@@ -93,6 +96,22 @@ def use_job_launcher(strategy: ParallelStrategy) -> None:
     if not environment.creates_processes_externally:
         here = len(strategy.parallel_devices or [None])
         strategy._launcher = JobLauncher(environment, here, getattr(strategy, "num_nodes", 1))
+
+
+def _refuse_shared_store() -> None:
+    """Processes that torchrun starts again look for each other in its store, where they find the addresses of those
+    that died: they fail, and at last wait forever (github.com/pytorch/pytorch/issues/135712; torch 2.14).
+
+    Raises:
+        ConfigError: If torchrun may start processes again and shares its store.
+    """
+    may_restart = os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0"
+    if may_restart and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise ConfigError(
+            f"torchrun --max-restarts={os.environ['TORCHELASTIC_MAX_RESTARTS']}: processes that it starts again would "
+            "find the addresses of those that died, and wait for them forever: set the variable "
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 before torchrun"
+        )
 
 
 def command(local_rank: int) -> list[str]:
