@@ -19,6 +19,7 @@ from unif2ace.metrics.base import StepMetric
 from unif2ace.modules.guard import StepGuard
 from unif2ace.nets.gradients import clip_gradients_
 from unif2ace.nets.sharding import Sharding
+from unif2ace.optimizers.options import options_of, restore_options
 from unif2ace.types import Batch, LossTerm, StepOutput
 
 MOST_TERMS = 4
@@ -58,6 +59,7 @@ class TrainingModule(pl.LightningModule, ABC):
         self.net_arguments: dict[str, Any] = {}  # of the network, beside its configuration: what the data determines
         self.metrics = nn.ModuleDict(metrics or {})
         self.guard = StepGuard()
+        self._options: list[dict[str, Any]] = []  # of the optimiser's groups, as configured
         self._validated: dict[str, Tensor] = {}  # of each loss, its sums and counts since validation began
 
     @property
@@ -201,9 +203,17 @@ class TrainingModule(pl.LightningModule, ABC):
         """One optimiser over everything trained; norms, biases and embeddings do not decay."""
         optimizer = self._make_optimizer(self.optimizer_groups())
         if not self._make_scheduler:  # scheduler=none is an empty mapping
+            self._options = options_of(optimizer)
             return optimizer
         schedule = self._make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
+        self._options = options_of(optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_start(self) -> None:
+        """A checkpoint brought the optimiser's old options; those of the configuration count."""
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        restore_options(optimizer, self._options, [c.scheduler for c in self.trainer.lr_scheduler_configs])
 
 
 def parameter_groups(net: nn.Module) -> list[dict[str, Any]]:

@@ -1,0 +1,39 @@
+"""Options of an optimiser, such as its learning rate: those configured, where a checkpoint brought another run's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+
+CYCLED = ("momentum", "betas")
+"""Options that `OneCycleLR` sets in every step."""
+
+
+def options_of(optimizer: Optimizer) -> list[dict[str, Any]]:
+    """Options of each group, all but its parameters; read when optimiser and schedule are new."""
+    return [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+
+
+def restore_options(optimizer: Optimizer, configured: Sequence[dict[str, Any]], schedules: Iterable[Any]) -> None:
+    """Puts back what was configured: a loaded state has the options of the run that wrote it.
+
+    The learning rate keeps its place on the schedule, and its multiples that a schedule has set keep their ratio. What
+    has not changed stays as it is, to the bit.
+
+    Args:
+        optimizer: With a loaded state.
+        configured: Of `options_of`.
+        schedules: Its learning-rate schedules, with loaded states.
+    """
+    for group, options in zip(optimizer.param_groups, configured, strict=True):
+        cycled = CYCLED if "max_momentum" in group else ()
+        scheduled = "initial_lr" in options and "initial_lr" in group
+        if scheduled and group["initial_lr"] != options["initial_lr"]:
+            group["lr"] *= options["initial_lr"] / group["initial_lr"]
+        kept = (*cycled, "lr") if scheduled else cycled
+        group.update({key: value for key, value in options.items() if key not in kept})
+    for schedule in schedules:
+        if hasattr(schedule, "base_lrs"):
+            schedule.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
