@@ -34,8 +34,9 @@ SMALL = [
 def run(root: Path, *words: str, program: tuple[str, ...] = ("-m", "unif2ace.commands.train")) -> str:
     environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "PL_GLOBAL_SEED")}
     environment |= {"UNIF2ACE_ROOT": str(root), "OMP_NUM_THREADS": "1"}
+    flags = [word for word in words if word.startswith("-")]
     with subprocess.Popen(
-        [sys.executable, *program, *SMALL, *words],
+        [sys.executable, *program, *flags, *SMALL, *(word for word in words if word not in flags)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True,
     ) as process:  # fmt: skip
         try:
