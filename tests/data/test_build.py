@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_bytes_are_the_same_for_any_number_of_processes(built: Path, tmp_path: Path):
     build_shards(ProceduralSource(**SOURCE), tmp_path / "faces", OPTIONS, workers=2)
     assert digest(tmp_path / "faces") == digest(built)
+
+
+def test_two_runs_that_build_the_same_take_turns(built: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    folder = tmp_path / "faces"
+    with caplog.at_level(logging.INFO), ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(build_shards, ProceduralSource(**SOURCE), folder, OPTIONS) for _ in range(2)]
+        assert runs[0].result() == runs[1].result()
+    assert digest(folder) == digest(built)
+    assert f"another run builds {folder}: waiting" in caplog.text
 
 
 def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(built: Path, tmp_path: Path):

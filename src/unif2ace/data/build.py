@@ -7,13 +7,17 @@ build that was stopped goes on where its last whole shard ends.
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from unif2ace.data.language import Style, ask_questions, measure_rates, write_caption
 from unif2ace.data.shards import (
@@ -29,6 +33,8 @@ from unif2ace.data.shards import (
 from unif2ace.data.sources.base import EncodedImage, Source, SourceItem
 from unif2ace.data.text_tokenizer import FILE_NAME, train_text_tokenizer
 from unif2ace.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val")
 _CHUNK = 32  # pictures that a process makes at a time
@@ -69,7 +75,7 @@ class BuildOptions:
 def build_shards(
     source: Source, folder: str | Path, options: BuildOptions, workers: int = 1, progress: Progress | None = None
 ) -> dict[str, int]:
-    """Writes ``train/``, ``val/`` and the text tokenizer of a data set.
+    """Writes ``train/``, ``val/`` and the text tokenizer of a data set. Runs that build the same one take turns.
 
     Args:
         source: Where the pictures come from.
@@ -89,11 +95,31 @@ def build_shards(
     places = split_by_identity(source, options)
     rates = _rates(source, places["train"])
     recipe = {"source": source.describe(), "options": asdict(options)}
-    for split, indices in places.items():
-        _build_split(folder / split, _Maker(source, options, rates), indices, recipe, workers, progress)
-    if not (folder / FILE_NAME).is_file():
-        train_text_tokenizer(_texts(folder / "train", progress), folder, options.vocab_size)
+    with _alone(folder):
+        for split, indices in places.items():
+            _build_split(folder / split, _Maker(source, options, rates), indices, recipe, workers, progress)
+        if not (folder / FILE_NAME).is_file():
+            train_text_tokenizer(_texts(folder / "train", progress), folder, options.vocab_size)
     return {split: len(indices) for split, indices in places.items()}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Waits for any other process that builds here; a finished folder may be one that nobody can write to."""
+    if (folder / FILE_NAME).is_file():
+        yield
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.parent / f".{folder.name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("another run builds %s: waiting for it", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def split_by_identity(source: Source, options: BuildOptions) -> dict[str, list[int]]:
