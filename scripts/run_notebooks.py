@@ -1,11 +1,14 @@
-"""Runs every notebook of `notebooks/` from its .py source and fails at the first error; nothing is stored.
+"""Runs the notebooks of `notebooks/` from their .py sources and fails at the first error.
 
-With `--write` the .ipynb beside each source is made anew, without outputs; `--check` fails where it differs.
+    python scripts/run_notebooks.py [NAME ...] [--write | --check]
+
+Copies with outputs go to logs/notebooks. With --write the .ipynb beside each source is made anew, without outputs;
+--check fails where it differs. Neither runs anything.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from pathlib import Path
 
@@ -22,19 +25,25 @@ def _cells(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
 
 
 def main() -> None:
-    sources = sorted(FOLDER.glob("*.py"))
-    if not sources:
-        raise SystemExit(f"no notebook in {FOLDER}")
-    for source in sources:
+    sources = {source.stem: source for source in sorted(FOLDER.glob("*.py"))}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(sources)}; all by default")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--write", action="store_true")
+    only.add_argument("--check", action="store_true")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - sources.keys():
+        raise SystemExit(f"no notebook {sorted(unknown)[0]!r}; there are {', '.join(sources)}")
+    for source in (sources[name] for name in asked.names or sources):
         notebook = jupytext.read(source)
-        if "--check" in sys.argv:
+        if asked.check:
             pair = source.with_suffix(".ipynb")
             if not pair.is_file() or _cells(jupytext.read(pair)) != _cells(notebook):
                 raise SystemExit(
                     f"{pair.name} differs from {source.name}: run `python scripts/run_notebooks.py --write`"
                 )
             continue
-        if "--write" in sys.argv:
+        if asked.write:
             for number, cell in enumerate(notebook.cells):
                 cell["id"] = str(number)
             jupytext.write(notebook, source.with_suffix(".ipynb"), fmt="ipynb")

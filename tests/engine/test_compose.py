@@ -18,6 +18,8 @@ from unif2ace.errors import ConfigError
         ("sede=1", "no key 'sede'; did you mean 'seed'"),
         ("source=procedurel", "no source 'procedurel'; did you mean 'procedural'"),
         ("experiment=nope", "no experiment 'nope'"),
+        ("sampler=maskgit", "group 'sampler' is no part of this command"),
+        ("samplr/x=maskgit", "group 'samplr/x' does not exist"),
         ("source.size", "parsing override 'source.size'"),
     ],
 )

@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.engine.compose import CONFIG_MODULE, check_experiment, explain, is_config_fault
+from unif2ace.engine.compose import CONFIG_MODULE, explain, is_config_fault, settle_experiment
 from unif2ace.engine.resolvers import register
 from unif2ace.errors import Unif2aceError, nearest
 
@@ -59,7 +59,9 @@ def run(config: str, work: Work) -> None:
         with_hydra = OmegaConf.create({"hydra": HydraConfig.get()})
         loader = GlobalHydra.instance().config_loader()
         try:
-            check_experiment(with_hydra, cfg, lambda names: loader.load_configuration(config, list(names), RunMode.RUN))
+            settle_experiment(
+                with_hydra, cfg, lambda names: loader.load_configuration(config, list(names), RunMode.RUN)
+            )
             return work(cfg)
         except Unif2aceError as error:
             if wants_traceback:

@@ -46,7 +46,7 @@ def compose(command: str, overrides: Sequence[str] = (), config_dir: str | Path 
         try:
             full = hydra.compose(command, [*overrides, *search], return_hydra_config=True)
             config = _without_hydra(full)
-            check_experiment(full, config, lambda names: hydra.compose(command, [*names, *search]))
+            settle_experiment(full, config, lambda names: hydra.compose(command, [*names, *search]))
         except Exception as error:
             if isinstance(error, ConfigError) or not is_config_fault(error):
                 raise
@@ -79,17 +79,22 @@ def explain(error: BaseException) -> str:
     if missing:
         path = re.search(r"full_key: (\S+)", text)
         key = path[1] if path else missing[1]
-        group, _, name = key.partition(".")
-        if name in _choices(group):
-            return _not_selected(group, name)
+        slot, _, name = key.partition(".")
+        if name in _choices(slot):
+            return _not_selected(slot, name)
         return f"there is no key {key!r}{_nearest_key(error, missing[1])}; to add a new one write `+{key}=...`"
+    group = re.search(r"Could not override '([^']+)'", text)
+    if group:
+        name, groups = group[1].partition("@")[0], _groups()
+        known = "is no part of this command" if name in groups else f"does not exist{nearest(name, groups)}"
+        return f"the group {name!r} {known}; --help lists what can be set"
     choice = re.search(r"Could not (?:find|load) '([^']+)'", text)
     if choice:
-        group, _, name = choice[1].rpartition("/")
+        place, _, name = choice[1].rpartition("/")
         options = [line.strip() for line in text.partition("Available options")[2].splitlines()[1:] if line.strip()]
-        options = [o for o in options if not o.endswith(":") and " " not in o] or _choices(group)
+        options = [o for o in options if not o.endswith(":") and " " not in o] or _choices(place)
         listed = f"; there are {', '.join(options)}" if options else ""
-        return f"there is no {group or 'configuration'} {name!r}{nearest(name, options)}{listed}"
+        return f"there is no {place or 'configuration'} {name!r}{nearest(name, options)}{listed}"
     return text
 
 
@@ -101,9 +106,16 @@ def _not_selected(group: str, name: str) -> str:
 
 def _choices(group: str) -> list[str]:
     """The project's own files of a group: Hydra does not list them where a choice in a list is wrong."""
+    return sorted(path.stem for folder in _folders() for path in Path(folder, group).glob("*.yaml"))
+
+
+def _groups() -> list[str]:
+    return sorted(path.name for folder in _folders() for path in Path(folder).iterdir() if path.is_dir())
+
+
+def _folders() -> Sequence[str]:
     spec = importlib.util.find_spec(CONFIG_MODULE)
-    folders = (spec.submodule_search_locations or ()) if spec else ()
-    return sorted(path.stem for folder in folders for path in Path(folder, group).glob("*.yaml"))
+    return (spec.submodule_search_locations or ()) if spec else ()
 
 
 def _nearest_key(error: BaseException, key: str) -> str:
@@ -116,7 +128,7 @@ def _nearest_key(error: BaseException, key: str) -> str:
     return ""
 
 
-def check_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[list[str]], DictConfig]) -> None:
+def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[list[str]], DictConfig]) -> None:
     """Refuses keys that only an experiment file knows, or leaves them out of `config`; see the module's text.
 
     Args:
