@@ -19,7 +19,6 @@ from unif2ace.errors import ConfigError
         ("source=procedurel", "no source 'procedurel'; did you mean 'procedural'"),
         ("experiment=nope", "no experiment 'nope'"),
         ("sampler=maskgit", "group 'sampler' is no part of this command"),
-        ("samplr/x=maskgit", "group 'samplr/x' does not exist"),
         ("source.size", "parsing override 'source.size'"),
     ],
 )

@@ -85,9 +85,7 @@ def explain(error: BaseException) -> str:
         return f"there is no key {key!r}{_nearest_key(error, missing[1])}; to add a new one write `+{key}=...`"
     group = re.search(r"Could not override '([^']+)'", text)
     if group:
-        name, groups = group[1].partition("@")[0], _groups()
-        known = "is no part of this command" if name in groups else f"does not exist{nearest(name, groups)}"
-        return f"the group {name!r} {known}; --help lists what can be set"
+        return f"the group {group[1]!r} is no part of this command; --help lists what can be set"
     choice = re.search(r"Could not (?:find|load) '([^']+)'", text)
     if choice:
         place, _, name = choice[1].rpartition("/")
@@ -106,16 +104,9 @@ def _not_selected(group: str, name: str) -> str:
 
 def _choices(group: str) -> list[str]:
     """The project's own files of a group: Hydra does not list them where a choice in a list is wrong."""
-    return sorted(path.stem for folder in _folders() for path in Path(folder, group).glob("*.yaml"))
-
-
-def _groups() -> list[str]:
-    return sorted(path.name for folder in _folders() for path in Path(folder).iterdir() if path.is_dir())
-
-
-def _folders() -> Sequence[str]:
     spec = importlib.util.find_spec(CONFIG_MODULE)
-    return (spec.submodule_search_locations or ()) if spec else ()
+    folders = (spec.submodule_search_locations or ()) if spec else ()
+    return sorted(path.stem for folder in folders for path in Path(folder, group).glob("*.yaml"))
 
 
 def _nearest_key(error: BaseException, key: str) -> str:
