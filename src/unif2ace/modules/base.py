@@ -17,9 +17,9 @@ from unif2ace.losses.base import LossCallback, losses_of
 from unif2ace.losses.observer import show
 from unif2ace.metrics.base import StepMetric
 from unif2ace.modules.guard import StepGuard
+from unif2ace.modules.options import options_of, restore_options
 from unif2ace.nets.gradients import clip_gradients_
 from unif2ace.nets.sharding import Sharding
-from unif2ace.optimizers.options import options_of, restore_options
 from unif2ace.types import Batch, LossTerm, StepOutput
 
 MOST_TERMS = 4

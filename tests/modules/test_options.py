@@ -11,8 +11,8 @@ import torch
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
+from unif2ace.modules.options import options_of, restore_options
 from unif2ace.optimizers.muon import Muon
-from unif2ace.optimizers.options import options_of, restore_options
 from unif2ace.schedulers.cosine import CosineScheduler
 
 STEPS, DONE = 20, 7
