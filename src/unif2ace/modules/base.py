@@ -212,8 +212,8 @@ class TrainingModule(pl.LightningModule, ABC):
     def on_train_start(self) -> None:
         """A checkpoint brought the optimiser's old options; those of the configuration count."""
         optimizer = self.optimizers(use_pl_optimizer=False)
-        assert isinstance(optimizer, torch.optim.Optimizer)
-        restore_options(optimizer, self._options, [c.scheduler for c in self.trainer.lr_scheduler_configs])
+        if isinstance(optimizer, torch.optim.Optimizer):  # DeepSpeed's is its own, and resumes from no checkpoint
+            restore_options(optimizer, self._options, [c.scheduler for c in self.trainer.lr_scheduler_configs])
 
 
 def parameter_groups(net: nn.Module) -> list[dict[str, Any]]:
