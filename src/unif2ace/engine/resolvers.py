@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.errors import ConfigError
 
@@ -38,6 +38,13 @@ def output_dir(default: str) -> str:
     if not HydraConfig.initialized() or OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir"):
         return default
     return str(HydraConfig.get().runtime.output_dir)
+
+
+def given_run_dir(default: str, *, _root_: DictConfig) -> str:
+    """The folder that was asked for with `run_dir`, so that Hydra's log and record lie there too; else `default`."""
+    given = _root_._get_node("run_dir")
+    asked = given is not None and "${output_dir:" not in str(given._value())
+    return str(_root_.run_dir) if asked else default
 
 
 FSQ_LEVELS = {
@@ -116,6 +123,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("cwd", lambda: str(Path.cwd()), replace=True)
     OmegaConf.register_new_resolver("cpu_count", lambda: os.cpu_count() or 1, replace=True)
     OmegaConf.register_new_resolver("output_dir", output_dir, replace=True)
+    OmegaConf.register_new_resolver("given_run_dir", given_run_dir, replace=True)
     for function in (attribute_labels, attribute_families, attribute_groups, fsq_levels, num_bits, condition_dims):
         OmegaConf.register_new_resolver(function.__name__, function, replace=True)
     OmegaConf.register_new_resolver("world_size", world_size, replace=True)
