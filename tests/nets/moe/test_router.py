@@ -41,6 +41,19 @@ def test_gates_are_the_largest_probabilities_of_the_own_group_over_their_sum():
             torch.testing.assert_close(routing.gate[b, column], p[best] / p[best].sum())
 
 
+def test_the_gate_of_a_single_expert_is_its_probability_so_that_the_task_teaches_the_router():
+    _, x, real = _case(torch.float64)
+    router = Router(D, N, 1).double()
+    routing = router(x, groups, real)
+    logits = torch.where(groups[:, None, None] == 1, x @ router.weight[N:].T, x @ router.weight[:N].T)
+    best = logits.softmax(-1).max(-1)
+    torch.testing.assert_close(routing.gate[real][:, 0], best.values[real])
+    assert routing.expert[real].flatten().tolist() == (best.indices + N * groups[:, None])[real].tolist()
+    assert not routing.gate[~real].any()
+    routing.gate.sum().backward()
+    assert router.weight.grad[routing.expert[real].flatten()].abs().sum(1).all()
+
+
 def test_statistics_are_sums_over_real_tokens_of_a_group():
     router, x, real = _case(torch.float64)
     routing = router(x, groups, real)

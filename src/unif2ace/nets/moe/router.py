@@ -24,7 +24,7 @@ class Routing:
 
     Attributes:
         expert: int64 (B, L, K), in [0, G N): experts of group 1 come after those of group 0; G N for nobody.
-        gate: float (B, L, K), at least 0, of sum 1; 0 where nobody was chosen.
+        gate: float (B, L, K), at least 0, of sum 1 if K > 1; 0 where nobody was chosen.
         stats: Sums of the layer.
     """
 
@@ -87,7 +87,8 @@ class Router(nn.Module):
             if available_BN is not None:
                 logits_BLN = logits_BLN.masked_fill(~available_BN[:, None], -torch.inf)
             top_BLK, choice_BLK = logits_BLN.topk(self.top_k)
-            gate_BLK = top_BLK.softmax(-1).masked_fill(~real_BL[..., None], 0)
+            gate_BLK = logits_BLN.softmax(-1).gather(-1, choice_BLK) if self.top_k == 1 else top_BLK.softmax(-1)
+            gate_BLK = gate_BLK.masked_fill(~real_BL[..., None], 0)
             expert_BLK = choice_BLK + (group_B * self.num_experts)[:, None, None]
             expert_BLK = expert_BLK.masked_fill(~real_BL[..., None], self.groups * self.num_experts)
             return Routing(expert_BLK, gate_BLK, self._stats(logits_BLN, expert_BLK, group_B, real_BL))
