@@ -37,9 +37,9 @@ class Router(nn.Module):
     r"""A linear map to the logits of all groups; each row reads those of its own.
 
     Formula, for the logits l of a group: the K largest are chosen, with gates softmax(l) over all, divided by their sum
-    over the chosen, which is the softmax over the chosen alone. Of a single one that would always be 1, and the task would
-    teach the router nothing: with K = 1 the gate is softmax(l) over all, as in Switch Transformer (arXiv 2101.03961,
-    equation 2). Everything is at least float32, also under autocast.
+    over the chosen, which is the softmax over the chosen alone. Of a single one that would always be 1, and the task
+    would teach the router nothing: with K = 1 the gate is softmax(l) over all, as in Switch Transformer (arXiv
+    2101.03961, equation 2). Everything is at least float32, also under autocast.
 
     Args:
         dim: D.
