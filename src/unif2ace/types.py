@@ -39,7 +39,8 @@ class Batch:
             losses and metrics leave them out.
         image: uint8 (B, 3, H, W), or None if only tokens are read.
         image_ids: int64 (B, N) codes of the tokenizer in [0, codebook), or None if not pre-tokenised.
-        attributes: int8 (B, A), 1 true, 0 false, -1 not visible or not labelled, in the order of the taxonomy's labels.
+        attributes: int8 (B, A), 1 true, 0 false, -1 not visible or not labelled; the taxonomy's labels, then its
+            details.
         prompt: int64 (B, T) text ids, padded at the end: the caption of a T2I row, the question of an MMU row.
         prompt_length: int64 (B,) number of ids of `prompt`; 0 for none.
         answer: int64 (B, T) text ids of what an MMU row must say, padded at the end.
@@ -312,7 +313,7 @@ class StepOutput:
 
     Attributes:
         batch: What went in.
-        attribute_logits: float (B, A), logits of the taxonomy's labels, or None.
+        attribute_logits: float (B, A), logits of the first A attributes of the batch, or None.
         image: float (B, 3, H, W) in [-1, 1], what the tokenizer must give back, or None.
         reconstruction: float (B, 3, H, W), what it gives back, not clamped, or None.
         quantized: What lies between, or None.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -21,7 +22,7 @@ from unif2ace.data.language import ask_questions, write_caption
 from unif2ace.data.mixture import Mixture
 from unif2ace.data.question import Question
 from unif2ace.data.schedule import EvaluationSchedule, TrainSchedule
-from unif2ace.data.shards import Metadata, Sample, ShardWriter, encode_jpeg
+from unif2ace.data.shards import DecodedSample, Metadata, Sample, ShardWriter, encode_jpeg
 from unif2ace.data.text_tokenizer import train_text_tokenizer
 from unif2ace.data.views.image import ImageView
 from unif2ace.data.views.text_to_image import TextToImageView
@@ -82,7 +83,7 @@ def test_a_batch_holds_each_tasks_rows_with_their_text(folder: Path):
     assert batch.task.tolist() == [Task.TEXT_TO_IMAGE] * 4 + [Task.UNDERSTANDING] * 6
     assert batch.image.shape == (10, 3, SIZE, SIZE)
     assert batch.image.dtype == torch.uint8
-    assert batch.attributes.shape == (10, len(TAXONOMY.labels))
+    assert batch.attributes.shape == (10, len(TAXONOMY.labels) + len(TAXONOMY.details))
     assert set(batch.attributes.unique().tolist()) <= {-1, 0, 1}
     tokenizer = data.text_tokenizer
     for row in range(10):
@@ -123,7 +124,19 @@ def test_labels_are_those_of_the_record(folder: Path):
     for row, key in enumerate(batch.keys):
         record = _sample(int(key.split("-")[1]), "a").metadata.record
         expected = [-1 if record.labels[n] is None else int(record.labels[n]) for n in names]
+        values = [record[detail.field] for detail in TAXONOMY.details.values()]
+        truth = zip(values, TAXONOMY.details.values(), strict=True)
+        expected += [-1 if value is None else int(value == detail.value) for value, detail in truth]
         assert batch.attributes[row].tolist() == expected
+
+
+def test_a_mirrored_picture_turns_the_other_way():
+    record = AttributeRecord(head_turn="left", head_tilt="upright", gaze_direction="up", smile=True)
+    sample = DecodedSample(0, "a", np.zeros((SIZE, SIZE, 3), np.uint8), Metadata("a", "CC0-1.0", "", (), record, ()))
+    names = [*TAXONOMY.labels, *TAXONOMY.details]
+    seen = [ImageView(flip=flip)(sample, random.Random(0)).attributes.tolist() for flip in (0, 1)]
+    changed = {name for name, before, after in zip(names, *seen, strict=True) if before != after}
+    assert changed == {"head_turn_left", "head_turn_right"}
 
 
 def test_a_pass_shows_every_sample_once_and_passes_differ(folder: Path):

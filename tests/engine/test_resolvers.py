@@ -8,7 +8,14 @@ import pytest
 
 from unif2ace.data.attributes import TAXONOMY
 from unif2ace.engine import compose
-from unif2ace.engine.resolvers import FSQ_LEVELS, attribute_families, attribute_groups, fsq_levels, num_bits
+from unif2ace.engine.resolvers import (
+    FSQ_LEVELS,
+    attribute_families,
+    attribute_groups,
+    attribute_labels,
+    fsq_levels,
+    num_bits,
+)
 from unif2ace.errors import ConfigError
 
 
@@ -36,3 +43,12 @@ def test_attributes_come_in_the_taxonomys_order():
     place = list(TAXONOMY.labels).index("smile")
     assert attribute_families()[place] == "action"
     assert attribute_groups()[place] == TAXONOMY.fields[TAXONOMY.labels["smile"].field].group
+
+
+def test_details_follow_the_labels():
+    names = attribute_labels("all")
+    assert names == [*TAXONOMY.labels, *TAXONOMY.details]
+    assert attribute_families("all")[len(TAXONOMY.labels) :] == ["detail"] * len(TAXONOMY.details)
+    assert attribute_groups("all")[names.index("head_turn_left")] == "pose"
+    with pytest.raises(ConfigError, match="'every'"):
+        attribute_labels("every")

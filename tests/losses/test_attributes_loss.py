@@ -29,6 +29,13 @@ def test_only_known_labels_of_valid_rows_count():
     assert torch.equal(gradient == 0, torch.tensor([[False, True], [False, False], [True, True]]))
 
 
+def test_a_network_of_fewer_attributes_reads_the_first():
+    logits, labels = torch.randn(3, 2), torch.tensor([[1, 0, 1], [0, 1, -1], [1, -1, 0]], dtype=torch.int8)
+    some, same = (AttributesLoss().compute(_step(logits, part)) for part in (labels, labels[:, :2]))
+    assert some.total == same.total
+    assert some.count == same.count == 5
+
+
 def test_full_balance_gives_both_answers_the_same_sum():
     labels = torch.zeros(100, 1, dtype=torch.int8)
     labels[:20] = 1

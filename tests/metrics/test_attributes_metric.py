@@ -120,3 +120,13 @@ def test_platt_without_answers_or_with_one_kind_changes_little():
     scale, shift = fit_platt(torch.full((3,), -2.0), torch.zeros(3))
     assert 0.5 < scale < 2
     assert -1 < shift < 0
+
+
+def test_a_classifier_of_more_attributes_is_measured_on_the_first_and_one_of_fewer_refused():
+    steps = _steps()
+    fewer = AttributesMetric(LABELS[:2])
+    for step in steps:
+        fewer.update(step)
+    assert fewer.scores() == {name: score for name, score in _measured(steps).scores().items() if name in LABELS[:2]}
+    with pytest.raises(ConfigError, match="5, but the classifier knows 4"):
+        AttributesMetric([*LABELS, "freckles"]).update(steps[0])

@@ -49,8 +49,8 @@ class Calibrate(pl.Callback):
         """Keeps logits, labels and places of the valid rows."""
         step = outputs["step"]
         if step.attribute_logits is not None and batch.attributes is not None:
-            valid = batch.valid
-            kept = (step.attribute_logits.detach().float()[valid], batch.attributes[valid], batch.index[valid])
+            valid, logits_BA = batch.valid, step.attribute_logits.detach().float()
+            kept = (logits_BA[valid], batch.attributes[valid, : logits_BA.shape[1]], batch.index[valid])
             self._seen.append(kept)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -42,12 +42,14 @@ class Judge:
         """
         import torch
 
+        from unif2ace.data.attributes import TAXONOMY
+
         features: list[Tensor] = []
         seen: list[Tensor] = []
         with torch.inference_mode():
             for start in range(0, len(images), batch_size):
                 batch = images[start : start + batch_size].to(self.device)
-                seen.append((self.net.probabilities(batch) > 0.5).cpu())
+                seen.append((self.net.probabilities(batch)[:, : len(TAXONOMY.labels)] > 0.5).cpu())
                 features.append(self.net.features(batch).float().cpu())
         return torch.cat(seen), torch.cat(features)
 

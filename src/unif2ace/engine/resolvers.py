@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.errors import ConfigError
+
+if TYPE_CHECKING:
+    from unif2ace.data.attributes import Label
 
 
 def world_size(num_nodes: int, devices: int | str | list[int]) -> int:
@@ -88,25 +91,29 @@ def num_bits(codebook_size: int) -> int:
     return bits
 
 
-def attribute_labels() -> list[str]:
-    """Names of the 46 attributes, in the taxonomy's order."""
-    from unif2ace.data.attributes import TAXONOMY
-
-    return list(TAXONOMY.labels)
+def attribute_labels(which: str = "labels") -> list[str]:
+    """Names of the 46 attributes, in the taxonomy's order; with ``all`` its details too, after them."""
+    return [label.name for label in _attributes(which)]
 
 
-def attribute_families() -> list[str]:
-    """Of each attribute its family: appearance, action or emotion."""
-    from unif2ace.data.attributes import TAXONOMY
-
-    return [label.family for label in TAXONOMY.labels.values()]
+def attribute_families(which: str = "labels") -> list[str]:
+    """Of each attribute its family: appearance, action or emotion; detail."""
+    return [label.family for label in _attributes(which)]
 
 
-def attribute_groups() -> list[str]:
+def attribute_groups(which: str = "labels") -> list[str]:
     """Of each attribute the group of the field that it is derived from, such as hair."""
     from unif2ace.data.attributes import TAXONOMY
 
-    return [TAXONOMY.fields[label.field].group for label in TAXONOMY.labels.values()]
+    return [TAXONOMY.fields[label.field].group for label in _attributes(which)]
+
+
+def _attributes(which: str) -> list[Label]:
+    from unif2ace.data.attributes import TAXONOMY
+
+    if which not in ("labels", "all"):
+        raise ConfigError(f"attributes {which!r}: 'labels' are the 46 of the paper, 'all' has the details too")
+    return [*TAXONOMY.labels.values(), *(TAXONOMY.details.values() if which == "all" else ())]
 
 
 def condition_dims(conditions: Any) -> dict[str, int]:

@@ -46,6 +46,7 @@ class AttributesLoss(LossCallback):
         logits_BA, labels_BA = step.attribute_logits, step.batch.attributes
         assert logits_BA is not None
         assert labels_BA is not None
+        labels_BA = labels_BA[:, : logits_BA.shape[1]]
         known_BA = (labels_BA >= 0) & step.batch.valid[:, None]
         truth_BA = labels_BA.clamp(min=0).to(logits_BA.dtype if logits_BA.dtype == torch.float64 else torch.float32)
         losses_BA = binary_cross_entropy_with_logits(logits_BA.to(truth_BA.dtype), truth_BA, reduction="none")

@@ -43,7 +43,7 @@ class AttributesMetric(StepMetric):
     and listed. Labels of -1 (not visible, not labelled) and rows that are not valid are left out.
 
     Args:
-        labels: Names of the A attributes.
+        labels: Names of the A attributes, the first of those that are recognised.
         families: Of each attribute the family that it is shown under; None for no breakdown.
         skip: Share of the split, its first rows, that is left out: where probabilities were calibrated on them.
         by: Labels by which pictures are divided: means of those that show it and of those that lack it are told too,
@@ -78,13 +78,22 @@ class AttributesMetric(StepMetric):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
     def update(self, step: StepOutput) -> None:
-        """Keeps a batch's probabilities and labels."""
+        """Keeps a batch's probabilities and labels.
+
+        Raises:
+            ConfigError: If fewer attributes are recognised than there are labels.
+        """
         logits, labels = step.attribute_logits, step.batch.attributes
         assert logits is not None
         assert labels is not None
-        valid = step.batch.valid
-        self.probabilities.append(logits.detach()[valid].float().sigmoid())
-        self.truths.append(labels[valid])
+        valid, count = step.batch.valid, len(self.labels)
+        if logits.shape[1] < count:
+            raise ConfigError(
+                f"metric.attributes.labels: {count}, but the classifier knows {logits.shape[1]} attributes; "
+                "set labels=${attribute_labels:} and families=${attribute_families:}"
+            )
+        self.probabilities.append(logits.detach()[valid, :count].float().sigmoid())
+        self.truths.append(labels[valid, :count])
         self.places.append(step.batch.index[valid])
 
     def compute(self) -> Mapping[str, Tensor]:

@@ -86,3 +86,10 @@ def test_replacing_a_field_forgets_what_was_stated_of_its_labels():
     record = AttributeRecord(black_hair=False, wavy_hair=False)
     assert record.replace(hair_colour="black") == AttributeRecord(hair_colour="black", wavy_hair=False)
     assert record.replace(beard=True).labels["black_hair"] is False
+
+
+def test_labels_and_details_together_tell_every_value_once():
+    told = [(a.field, a.value) for a in (*TAXONOMY.labels.values(), *TAXONOMY.details.values())]
+    every = [(f.name, value) for f in TAXONOMY.fields.values() for value in f.choices or (True,)]
+    assert sorted(told, key=str) == sorted(every, key=str)
+    assert not TAXONOMY.details.keys() & {*TAXONOMY.labels, *(f.name for f in TAXONOMY.fields.values() if f.choices)}

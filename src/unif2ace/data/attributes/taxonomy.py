@@ -43,7 +43,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One of the 46 yes/no attributes: it holds where field `field` has the value `value`."""
+    """A yes/no attribute, one of the 46 or a detail: it holds where field `field` has the value `value`."""
 
     name: str
     family: str
@@ -86,6 +86,15 @@ class Taxonomy:
     def families(self) -> tuple[str, ...]:
         """The families of labels: appearance, action, emotion."""
         return tuple(dict.fromkeys(label.family for label in self.labels.values()))
+
+    @cached_property
+    def details(self) -> dict[str, Label]:
+        """What a record says that no label asks: a label for each further value, such as ``head_turn_left``."""
+        told = {(label.field, label.value) for label in self.labels.values()}
+        every = [(f, value) for f in self.fields.values() for value in f.choices or (True,)]
+        rest = [(f, value) for f, value in every if (f.name, value) not in told]
+        named = {f"{f.name}_{value}" if f.choices else f.name: (f.name, value) for f, value in rest}
+        return {name: Label(name, "detail", field, value) for name, (field, value) in named.items()}
 
     @cached_property
     def groups(self) -> dict[str, tuple[Field, ...]]:

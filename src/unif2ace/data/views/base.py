@@ -70,6 +70,12 @@ def attribute_labels(known: Mapping[str, str | bool | None]) -> NDArray[np.int8]
     return np.array([_label(known, name, label) for name, label in TAXONOMY.labels.items()], np.int8)
 
 
+def attribute_values(known: Mapping[str, str | bool | None]) -> NDArray[np.int8]:
+    """The 46 labels, then the taxonomy's details, like `attribute_labels`."""
+    details = [_label(known, name, label) for name, label in TAXONOMY.details.items()]
+    return np.concatenate([attribute_labels(known), np.array(details, np.int8)])
+
+
 def _label(known: Mapping[str, str | bool | None], name: str, label: Label) -> int:
     value = known.get(label.field)
     if value is not None:

@@ -8,17 +8,17 @@ import numpy as np
 
 from unif2ace.data.shards import DecodedSample
 from unif2ace.data.token_reader import TokenisedSample
-from unif2ace.data.views.base import Row, attribute_labels
+from unif2ace.data.views.base import Row, attribute_values
 from unif2ace.errors import ConfigError
 from unif2ace.types import Task
 
 
 class ImageView:
-    """Rows of a picture with its 46 labels.
+    """Rows of a picture with its attributes.
 
     Args:
         rows: Global rows per step.
-        flip: Probability of mirroring the picture; no label of the taxonomy tells left from right.
+        flip: Probability of mirroring the picture, and what its attributes say of left and right.
 
     Raises:
         ConfigError: If `flip` is no probability.
@@ -40,7 +40,11 @@ class ImageView:
         """
         if self.flip and isinstance(sample, TokenisedSample):
             raise ConfigError(f"view.image.flip={self.flip}: tokens are not mirrored; set flip=0 or data.read=pictures")
-        image = sample.image
+        image, known = sample.image, sample.metadata.attributes
         if draw.random() < self.flip:
             image = np.ascontiguousarray(image[:, ::-1])
-        return Row(self.task, sample.key, image, attribute_labels(sample.metadata.attributes))
+            known = {name: _MIRRORED.get(value, value) for name, value in known.items()}
+        return Row(self.task, sample.key, image, attribute_values(known))
+
+
+_MIRRORED: dict[str | bool | None, str] = {"left": "right", "right": "left"}

@@ -6,7 +6,7 @@ import random
 from typing import Literal
 
 from unif2ace.data.shards import DecodedSample
-from unif2ace.data.views.base import Row, attribute_labels
+from unif2ace.data.views.base import Row, attribute_values
 from unif2ace.errors import DataError
 from unif2ace.types import Task
 
@@ -28,7 +28,7 @@ class TextToImageView:
     def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
         """One row of a sample."""
         caption = pick_caption(sample, self.caption, draw)
-        return Row(self.task, sample.key, sample.image, attribute_labels(sample.metadata.attributes), prompt=caption)
+        return Row(self.task, sample.key, sample.image, attribute_values(sample.metadata.attributes), prompt=caption)
 
 
 def pick_caption(sample: DecodedSample, which: Literal["any", "long", "short"], draw: random.Random) -> str:

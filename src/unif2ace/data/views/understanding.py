@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from unif2ace.data.shards import DecodedSample
-from unif2ace.data.views.base import Row, attribute_labels
+from unif2ace.data.views.base import Row, attribute_values
 from unif2ace.data.views.text_to_image import pick_caption
 from unif2ace.errors import ConfigError
 from unif2ace.types import Task
@@ -68,5 +68,5 @@ class UnderstandingView:
         else:
             asked = draw.sample(sample.metadata.qa, min(self.turns, len(sample.metadata.qa)))
             turns = [(one.question, one.answer) for one in asked]
-        labels = attribute_labels(sample.metadata.attributes)
+        labels = attribute_values(sample.metadata.attributes)
         return Row(self.task, sample.key, sample.image, labels, *turns[0], turns=tuple(turns[1:]))

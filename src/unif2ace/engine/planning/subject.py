@@ -88,7 +88,7 @@ class Subject:
                 "answer": text_BT,
                 "answer_length": length_B.where(~generates_B, 0),
             }
-        attributes = torch.zeros(count, len(TAXONOMY.labels), dtype=torch.int8)
+        attributes = torch.zeros(count, len(TAXONOMY.labels) + len(TAXONOMY.details), dtype=torch.int8)
         return Batch(
             task_B, torch.arange(count), torch.ones(count, dtype=torch.bool), image, attributes=attributes, **text
         )
