@@ -32,8 +32,8 @@ CLASSIFIER: dict[str, Any] = {
 class _Model(scored.Knower):  # type: ignore[misc, name-defined]
     """Knows the truth, and which sampler it was given."""
 
-    def generate(self, prompts, seeds, *, sampler, guidance):
-        self.used = type(sampler).__name__, guidance
+    def generate(self, prompts, seeds, *, sampler, guidance, best_of):
+        self.used = type(sampler).__name__, guidance, best_of
         return super().generate(prompts, seeds)
 
 
@@ -67,10 +67,10 @@ def _evaluate(run: Path, *words: str) -> dict[str, float | None]:
 
 def test_scores_are_printed_and_written_with_judge_split_and_intervals(run: Path, capsys: pytest.CaptureFixture[str]):
     judge = run.parent / "judge.safetensors"
-    values = _evaluate(run, f"judge={judge}", "sampler=ancestral", "guidance=3")
+    values = _evaluate(run, f"judge={judge}", "sampler=ancestral", "guidance=3", "best_of=2")
     assert values["answers"] == pytest.approx(1)
     assert values["captions"] == pytest.approx(1)
-    assert face_model.load("").used == ("AncestralSampler", 3)
+    assert face_model.load("").used == ("AncestralSampler", 3, 2)
     out = run / "evaluation"
     assert {"evaluation.json", "generated.png", "understood.png", "scores.png"} <= {p.name for p in out.iterdir()}
     written = json.loads((out / "evaluation.json").read_text())
@@ -78,6 +78,7 @@ def test_scores_are_printed_and_written_with_judge_split_and_intervals(run: Path
     assert (written["split"], written["pictures"], written["weights"]["kind"]) == ("val", 40, "unified")
     assert len(written["judge"]["fingerprint"]) == 64
     assert written["sampler"]["steps"] == 128
+    assert (written["guidance"], written["best_of"]) == (3, 2)
     assert written["options"]["samples"] == 40
     assert set(written["questions"]) == {"yes_no", "which", "what", "count"}
     assert written["attributes"]["smile"]["stated"] >= 2

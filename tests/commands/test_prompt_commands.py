@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -59,13 +60,14 @@ def test_words_of_ask_and_caption():
 
 def test_faces_are_written_with_what_made_them(run: Path, tmp_path: Path):
     out = tmp_path / "faces"
-    words = [HARD, "Yes.", "n=2", "seed=5", f"ckpt={run}", f"out={out}", "sampler.steps=2"]
+    words = [HARD, "Yes.", "n=2", "seed=5", f"ckpt={run}", f"out={out}", "sampler.steps=2", "best_of=2"]
     done = _call("generate", tmp_path, *words)
     assert done.returncode == 0, done.stderr[-2000:]
     files = sorted(out.glob("0*.png"))
     assert [f.name for f in files] == ["000-seed5.png", "001-seed6.png", "002-seed7.png", "003-seed8.png"]
     text = Image.open(files[1]).text
     assert (text["generated"], text["prompt"], text["seed"], len(text["checkpoint"])) == ("yes", HARD, "6", 64)
+    assert (json.loads(text["sampler"])["steps"], text["guidance"], text["best_of"]) == (2, "2", "2")
     assert Image.open(out / "sheet.png").size[0] > 2 * 32 * 4
 
 

@@ -43,6 +43,35 @@ def test_a_face_is_its_prompt_and_seed_whatever_stands_beside_it(model):
     assert not torch.equal(alone, other)
 
 
+def test_the_best_of_several_faces_is_the_one_that_fits_the_words(model):
+    prompts = ["A smiling woman with red hair.", "Is he wearing glasses?"]
+    first = model.generate(prompts, seeds=[7, 8])
+    each = [first, *(model.generate(prompts, seeds=[7 + (k << 32), 8 + (k << 32)]) for k in (1, 2))]
+    log_p_KB = torch.stack([model.likelihood(faces, prompts) for faces in each])
+    best = model.generate(prompts, seeds=[7, 8], best_of=3)
+    for row, k in enumerate(log_p_KB.argmax(0).tolist()):
+        assert torch.equal(best[row], each[k][row])
+    assert torch.equal(model.generate(prompts, seeds=[7, 8], best_of=1), first)
+    for wrong in ({"prompts": prompts, "best_of": 0}, {"prompts": [""], "best_of": 2}):
+        with pytest.raises(ConfigError, match=f"best_of={wrong['best_of']}"):
+            model.generate(**wrong)
+
+
+def test_the_likelihood_of_a_text_is_that_of_a_plain_pass_over_it(model, pictures):
+    texts = ["Red.", "Yes.", "No."]
+    found = model.likelihood(pictures, texts, batch_size=2)
+    asked = model.ids(["Describe this face briefly."])
+    for row, text in enumerate(texts):
+        picture = pictures[row : row + 1]
+        rows = model.layout.understanding(model.encode(picture), *asked, *model.ids([text]))
+        said = rows.target[0] >= 0
+        said[rows.image_columns[0]] = False
+        with torch.no_grad():
+            hidden = model.net(rows, {name: encoder(picture) for name, encoder in model.conditions.items()}).values
+            log_p = model.net.logits(hidden[0, said], "text").log_softmax(-1)
+        assert float(found[row]) == pytest.approx(float(log_p.gather(1, rows.target[0, said, None]).sum()), abs=1e-3)
+
+
 def test_known_tokens_stay(model, pictures):
     codes = model.encode(pictures[:1]).clone()
     size = model.net.vocabulary.codebook_size

@@ -94,13 +94,14 @@ def _score(config: DictConfig) -> dict[str, float | None]:
         raise ConfigError(
             f"data set {missing[0]!r} has no 'val' split: select one that has, such as dataset=procedural"
         )
-    sampled = Sampled(model, instantiate(config.sampler, allow=allow), config.guidance)
+    how = {"guidance": config.guidance, "best_of": config.best_of}
+    sampled = Sampled(model, sampler=instantiate(config.sampler, allow=allow), **how)
     found = score(sampled, judge, list(opened.values()), ScoreOptions(**config.scores))
     out = Path(config.out or run_folder(weights.path) / "evaluation")
     draw_sheets(found, out)
     evaluation = evaluation_of(found, weights, out)
     evaluation.show(Console(), ", ".join(f"{dataset.folder}/val" for dataset in data.datasets.values()))
-    how = {"sampler": OmegaConf.to_container(config.sampler, resolve=True), "guidance": config.guidance}
+    how["sampler"] = OmegaConf.to_container(config.sampler, resolve=True)
     evaluation.write({**data_provenance(data), **provenance_of(found, judge), **how})
     sys.stdout.write(f"{out}: {', '.join(sorted(p.name for p in out.iterdir()))}\n")
     return evaluation.values

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.engine.command import quoted, run
 from unif2ace.engine.instantiate import instantiate
@@ -47,12 +48,15 @@ def generate(config: DictConfig) -> Path:
             sampler=sampler,
             guidance=config.guidance,
             start=start,
+            best_of=config.best_of,
             progress=lambda done, total: advance(done, total, "faces"),
         )
     pixels = faces.permute(0, 2, 3, 1).numpy()
     made = [Generated(*row) for row in zip(pixels, each, seeds, strict=True)]
     out = Path(config.out)
-    files = save_faces(made, out, model.fingerprint)
+    drawn = json.dumps(OmegaConf.to_container(config.sampler, resolve=True))
+    how = {"sampler": drawn, "guidance": f"{config.guidance:g}", "best_of": str(config.best_of)}
+    files = save_faces(made, out, model.fingerprint, how)
     sheet = out / "sheet.png"
     draw_sheet(made, config.n, config.scale).save(sheet)
     sys.stdout.write(f"{len(files)} faces in {out}, all of them on {sheet}\n")

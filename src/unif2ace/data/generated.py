@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +32,16 @@ class Generated:
     seed: int
 
 
-def save_faces(faces: Sequence[Generated], folder: Path, checkpoint: str) -> list[Path]:
+def save_faces(
+    faces: Sequence[Generated], folder: Path, checkpoint: str, how: Mapping[str, str] | None = None
+) -> list[Path]:
     """Writes each face as a PNG whose text entries say that and how it was generated.
 
     Args:
         faces: The faces.
         folder: Where to.
         checkpoint: Fingerprint of the model's weights.
+        how: What else it takes to draw them again, by name.
 
     Returns:
         The files.
@@ -48,7 +51,7 @@ def save_faces(faces: Sequence[Generated], folder: Path, checkpoint: str) -> lis
     for number, face in enumerate(faces):
         info = PngInfo()
         entries = {"generated": "yes", "software": "unif2ace", "prompt": face.prompt, "seed": str(face.seed)}
-        for key, value in {**entries, "checkpoint": checkpoint}.items():
+        for key, value in {**entries, "checkpoint": checkpoint, **(how or {})}.items():
             info.add_itxt(key, value)
         path = folder / f"{number:03d}-seed{face.seed}.png"
         Image.fromarray(face.pixels).save(path, pnginfo=info)

@@ -101,6 +101,7 @@ class FaceModel:
         sampler: Sampler | None = None,
         guidance: float = 2.0,
         start: Tensor | None = None,
+        best_of: int = 1,
         batch_size: int = 32,
         progress: Callable[[int, int], None] | None = None,
     ) -> Tensor:
@@ -112,11 +113,16 @@ class FaceModel:
             sampler: How tokens are drawn; by default MaskGIT in 16 steps.
             guidance: Weight w of classifier-free guidance, (1 + w) conditional - w unconditional; 0 for none.
             start: int64 (B, N) codes to keep, K (the codebook's size) where one is to be drawn; None draws all.
+            best_of: So many faces are drawn for each, and that is kept of which the model itself would rather say the
+                description (`likelihood`). The first is the one that `best_of=1` gives.
             batch_size: Faces at once.
             progress: Is told how many of how many are done.
 
         Returns:
             uint8 (B, 3, H, W) on the CPU.
+
+        Raises:
+            ConfigError: If prompts and seeds differ in number, or there is nothing by which to tell the best.
         """
         import torch
 
@@ -126,16 +132,58 @@ class FaceModel:
         seeds = list(range(len(prompts))) if seeds is None else list(seeds)
         if len(seeds) != len(prompts):
             raise ConfigError(f"{len(prompts)} prompts and {len(seeds)} seeds: give one seed for each prompt")
+        if best_of < 1 or (best_of > 1 and not all(prompt.strip() for prompt in prompts)):
+            raise ConfigError(f"best_of={best_of}: at least 1, and only faces with a description can be compared")
         sampler = sampler or MaskgitSampler()
         made = []
         for first in range(0, len(prompts), batch_size):
             rows = slice(first, first + batch_size)
             given = None if start is None else start[rows].to(self.device)
-            drawn = self._faces.draw(*self.ids(prompts[rows]), seeds[rows], sampler, guidance, given)
-            made.append(self._decode(drawn))
+            drawn = []
+            for again in range(best_of):
+                own = [seed + (again << 32) for seed in seeds[rows]]
+                drawn.append(self._decode(self._faces.draw(*self.ids(prompts[rows]), own, sampler, guidance, given)))
+            made.append(self._likeliest(torch.stack(drawn), prompts[rows]) if best_of > 1 else drawn[0])
             if progress:
                 progress(min(first + batch_size, len(prompts)), len(prompts))
         return torch.cat(made)
+
+    def _likeliest(self, images_KBCHW: Tensor, texts: Sequence[str]) -> Tensor:
+        """Of K pictures for each text the one that it describes best, (B, C, H, W)."""
+        import torch
+
+        log_p_KB = torch.stack([self.likelihood(images, texts) for images in images_KBCHW])
+        return images_KBCHW[log_p_KB.argmax(0).to(images_KBCHW.device), torch.arange(len(texts))]
+
+    def likelihood(self, images: Tensor, texts: Sequence[str], *, batch_size: int = 32) -> Tensor:
+        """How likely the model is to describe pictures with given texts: which picture fits a text, or which text it.
+
+        Args:
+            images: uint8 (B, 3, H, W).
+            texts: A description of each.
+            batch_size: Rows at once.
+
+        Returns:
+            float32 (B,) on the CPU, log-likelihood in nats of the text as the answer to the first instruction that asks
+            for its length; a longer text has less.
+
+        Raises:
+            DataError: If a text is empty.
+        """
+        import torch
+
+        from unif2ace.data.views.understanding import INSTRUCTIONS, length_of
+        from unif2ace.nets.unified.decoding_text import answer_log_likelihood
+
+        found = []
+        for rows in _batches(len(texts), batch_size):
+            asked = [INSTRUCTIONS[length_of(text)][0] for text in texts[rows]]
+            prefix, conditions = self.asked(images[rows], asked)
+            ids_BT, length_B = self.ids(texts[rows])
+            with torch.inference_mode():
+                answers = ids_BT[:, None], length_B[:, None]
+                found.append(answer_log_likelihood(self.net, prefix, *answers, conditions)[:, 0].float().cpu())
+        return torch.cat(found)
 
     def caption(
         self,

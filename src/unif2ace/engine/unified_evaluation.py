@@ -25,16 +25,15 @@ class Sampled:
 
     Args:
         model: What is scored.
-        sampler: How tokens are drawn.
-        guidance: Weight of classifier-free guidance.
+        how: How faces are drawn: ``sampler``, ``guidance``, ``best_of``, as `FaceModel.generate` takes them.
     """
 
-    def __init__(self, model: FaceModel, sampler: Any, guidance: float) -> None:
-        self._model, self._sampler, self._guidance = model, sampler, guidance
+    def __init__(self, model: FaceModel, **how: Any) -> None:
+        self._model, self._how = model, how
 
     def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
         """A face from each description, uint8 (B, 3, H, W)."""
-        return self._model.generate(prompts, seeds, sampler=self._sampler, guidance=self._guidance)
+        return self._model.generate(prompts, seeds, **self._how)
 
     def caption(self, images: Tensor) -> list[str]:
         """A description of each picture."""

@@ -21,6 +21,11 @@ INSTRUCTIONS: Mapping[str, Sequence[str]] = {
 """Ways to ask for a caption, by its length, so that the length can be asked for."""
 
 
+def length_of(caption: str) -> Literal["long", "short"]:
+    """Which instructions ask for a caption of this length."""
+    return "long" if len(caption.split()) >= LONG else "short"
+
+
 class UnderstandingView:
     """Rows for captioning and visual question answering.
 
@@ -63,8 +68,7 @@ class UnderstandingView:
         wants_caption = draw.random() < self.caption_share or not sample.metadata.qa
         if wants_caption:
             caption = pick_caption(sample, self.caption, draw)
-            length = "long" if len(caption.split()) >= LONG else "short"
-            turns = [(draw.choice(self.instructions[length]), caption)]
+            turns = [(draw.choice(self.instructions[length_of(caption)]), caption)]
         else:
             asked = draw.sample(sample.metadata.qa, min(self.turns, len(sample.metadata.qa)))
             turns = [(one.question, one.answer) for one in asked]
