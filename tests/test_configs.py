@@ -90,3 +90,13 @@ def _filled(node: Any, tmp: Path) -> Any:
     if isinstance(node, dict):
         return {k: MISSING[k].format(tmp=tmp) if v == "???" else _filled(v, tmp) for k, v in node.items()}
     return [_filled(v, tmp) for v in node] if isinstance(node, list) else node
+
+
+def test_classifiers_learn_the_labels_and_where_features_are_what_counts_the_rest_too():
+    counts = {name: len(_net_groups(name)) for name in ("embedded", "judge", "quickstart", "compact")}
+    assert counts == {"embedded": 46, "judge": 46, "quickstart": 46, "compact": 107}
+
+
+def _net_groups(experiment: str) -> list[str]:
+    config = compose("train", [f"experiment=attributes/{experiment}"])
+    return list(config.net.groups)

@@ -39,6 +39,7 @@ def generate(config: DictConfig) -> Path:
     model = load(config.ckpt, device=config.device, allow=config.engine.allow)
     sampler = instantiate(config.sampler, allow=config.engine.allow)
     each = [p for p in prompts for _ in range(config.n)]
+    best_of = config.best_of if any(prompts) else 1  # variations of a picture without words have nothing to fit
     seeds = [config.seed + place for place in range(len(each))]
     start = None if config.picture is None else _start(model, config, seeds)
     with progress("faces") as advance:
@@ -48,14 +49,14 @@ def generate(config: DictConfig) -> Path:
             sampler=sampler,
             guidance=config.guidance,
             start=start,
-            best_of=config.best_of,
+            best_of=best_of,
             progress=lambda done, total: advance(done, total, "faces"),
         )
     pixels = faces.permute(0, 2, 3, 1).numpy()
     made = [Generated(*row) for row in zip(pixels, each, seeds, strict=True)]
     out = Path(config.out)
     drawn = json.dumps(OmegaConf.to_container(config.sampler, resolve=True))
-    how = {"sampler": drawn, "guidance": f"{config.guidance:g}", "best_of": str(config.best_of)}
+    how = {"sampler": drawn, "guidance": f"{config.guidance:g}", "best_of": str(best_of)}
     files = save_faces(made, out, model.fingerprint, how)
     sheet = out / "sheet.png"
     draw_sheet(made, config.n, config.scale).save(sheet)
