@@ -175,7 +175,7 @@ def _load_whole(
     template = get_model_state_dict(module)
     for name in MODEL:
         if name in checkpoint:
-            checkpoint[name] = {k: _shard_like(v, template.get(k)) for k, v in checkpoint[name].items()}
+            checkpoint[name] = {k: shard_like(v, template.get(k)) for k, v in checkpoint[name].items()}
     module.load_state_dict(checkpoint["state_dict"], strict=strict)
     for place, (optimizer, state) in enumerate(zip(optimizers, checkpoint.pop("optimizer_states", []), strict=True)):
         known = checkpoint.get(NAMES)
@@ -185,7 +185,7 @@ def _load_whole(
     return checkpoint
 
 
-def _shard_like(full: Tensor, like: Any) -> Any:
+def shard_like(full: Tensor, like: Any) -> Any:
     """This process's part of a whole tensor; every process has the whole, so nothing is sent."""
     if not isinstance(like, DTensor):
         return full.to(like.device) if isinstance(like, Tensor) else full

@@ -130,7 +130,7 @@ def tokenize(config: DictConfig) -> list[Path]:
 
     folder = Path(config.folder)
     splits = token_splits(folder)
-    weights = read_weights(config.ckpt)
+    weights = read_weights(config.ckpt, "tokenizer")
     net: Any = load_net(weights, "tokenizer", config.engine.allow)
     root = Path(config.out) if config.out else folder.with_name(f"{folder.name}-tokens-{weights.short}")
     options = TokenizeOptions(config.batch_size, config.samples_per_shard, config.device, config.precision)
@@ -181,7 +181,7 @@ def roundtrip(config: DictConfig) -> Path:
 
     place = config.picture if isinstance(config.picture, str) else list(config.picture)
     files = trips.find_pictures(place, config.count)
-    weights = read_weights(config.ckpt)
+    weights = read_weights(config.ckpt, "tokenizer")
     net: Any = load_net(weights, "tokenizer", config.engine.allow)
     size = config.size or next(iter(weights.header.get("image_size") or ()), None)
     if size is None:

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from unif2ace.commands.plan import take_plan
 from unif2ace.engine.command import run
+from unif2ace.engine.first_weights import open_first, start_from
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.engine.quiet import hush
 from unif2ace.engine.resuming import find_start
@@ -48,9 +49,14 @@ def train(config: DictConfig) -> dict[str, float]:
     callbacks = instantiate_slots(config.get("callbacks"), "callbacks", allow=allow)
     loggers = instantiate_slots(config.get("logger"), "logger", allow=allow)
     record = RunRecord(config, data)
+    first = open_first(config.weights, record.kind) if config.weights and not start.path else None
+    if first:
+        record.started_from = first.short
     if "tokenizer" in record.companions and data.read != "pictures":
         data.expect_tokenizer(record.companions["tokenizer"]["fingerprint"])
     observers = [*losses.values(), *callbacks.values(), record.callback()]
+    if first:
+        observers.insert(0, start_from(first, record.companions))  # before averages are begun
     trainer = instantiate(config.trainer, allow=allow, callbacks=observers, logger=[*loggers.values()])
     if trainer.is_global_zero:
         write_snapshot(config, config.run_dir)

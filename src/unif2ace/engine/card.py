@@ -47,7 +47,7 @@ def model_card(release: Release, title: str, licence: str, notes: str = "") -> s
         "(UniF²ace, arXiv 2503.08120). `unif2ace.load(FOLDER)` opens the folder that this file is in.\n",
         "## Parts",
         "| part | parameters | steps | fingerprint of training |\n|---|---|---|---|",
-        *(f"| {kind} | {_size(one):,} | {one.header.get('steps', '')} | {one.short} |" for kind, one in parts.items()),
+        *(f"| {kind} | {_size(one):,} | {_steps(one.header)} | {one.short} |" for kind, one in parts.items()),
         "\n## How it was trained",
         "```bash",
         *(line for line in map(_command, parts.values()) if line),
@@ -63,6 +63,11 @@ def model_card(release: Release, title: str, licence: str, notes: str = "") -> s
 
 def _size(weights: Weights) -> int:
     return sum(value.numel() for value in weights.state.values())
+
+
+def _steps(header: Mapping[str, Any]) -> str:
+    before = header.get("started_from")
+    return f"{header.get('steps', '')}" + (f" from {before}" if before else "")
 
 
 def _command(weights: Weights) -> str:

@@ -77,7 +77,7 @@ def load_judge(
     """
     import torch
 
-    weights = read_weights(path)
+    weights = read_weights(path, KIND)
     net = load_net(weights, KIND, allow)
     for kind, other in (used or {}).items():
         taught = other.header.get("companions", {}).get(KIND, {}).get("fingerprint") == weights.fingerprint

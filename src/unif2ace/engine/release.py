@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from unif2ace.engine.fingerprint import SHOWN
-from unif2ace.engine.weights import Precision, Weights, read_weights, save_weights
+from unif2ace.engine.weights import BUILTIN, Precision, Weights, read_weights, save_weights
 from unif2ace.errors import ConfigError, DataError
 
 KIND = "unified"
 TEXT = "tokenizer.json"
 CARD = "card.md"
-BUILTIN = Path(__file__).parents[1] / "builtin"
-"""The release that comes with the package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +56,7 @@ def open_release(path: str | Path, companions: Mapping[str, str | Path] | None =
     path = BUILTIN if str(path) == "builtin" else Path(path)
     if path == BUILTIN and not path.is_dir():
         raise DataError("this installation has no built-in checkpoint: give ckpt=... a run's folder")
-    released = path / f"{KIND}.safetensors"
-    unified = read_weights(released if released.is_file() else path)
+    unified = read_weights(path, KIND)
     if unified.kind != KIND:
         raise ConfigError(
             f"{unified.path} holds weights of kind {unified.kind!r}; give those of a unified model, or ckpt=builtin"
@@ -78,7 +75,7 @@ def _companion(kind: str, wanted: Mapping[str, str], folder: Path, given: str | 
     beside = folder / f"{kind}.safetensors"
     place = Path(given) if given else beside if beside.is_file() else Path(wanted["path"])
     try:
-        weights = read_weights(place)
+        weights = read_weights(place, kind)
     except DataError as error:
         raise DataError(f"the {kind} that {folder} was trained with is missing ({error}); give {kind}=...") from error
     if wanted["fingerprint"] not in ("", weights.fingerprint):

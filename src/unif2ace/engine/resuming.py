@@ -18,7 +18,7 @@ from unif2ace.errors import ConfigError, DataError, nearest
 
 log = logging.getLogger(__name__)
 
-SILENT = r"run_dir|name|paths\..*|tokenizer|classifier|ckpt|resume|resume_changes|.*\.(path|folder|dirpath|.*_dir)"
+SILENT = r"run_dir|name|paths\..*|tokenizer|classifier|ckpt|weights|resume(_changes)?|.*\.(path|folder|dirpath|.*_dir)"
 """Keys that say where things are, or how to go on; what is there is compared by fingerprints."""
 HARMLESS = re.compile(
     rf"({SILENT}|.*\.compile|(engine|logger|metric|module\.metrics|strategy|launcher)(\..*)?"

@@ -34,6 +34,8 @@ class RunRecord:
 
     Attributes:
         companions: The trained networks that it uses, see `companions`.
+        kind: Of the network that it trains.
+        started_from: Fingerprint of the weights that it began with; none if random. A resumed run keeps it.
     """
 
     def __init__(self, config: DictConfig, data: FaceDataModule) -> None:
@@ -42,6 +44,8 @@ class RunRecord:
         self._seed, self._data = config.seed, data
         self._config: Any = OmegaConf.to_container(config, resolve=True)
         self.folder = Path(config.run_dir)
+        self.kind = str(config.module["_target_"]).split(".")[-2]
+        self.started_from = ""
 
     @cached_property
     def tree(self) -> dict[str, Any]:
@@ -54,7 +58,9 @@ class RunRecord:
     def _complete(self, module: Any) -> dict[str, Any]:
         """The record with what the data added to the network's configuration."""
         further = {k: v for k, v in self._module.items() if k not in ("net", "optimizer", "scheduler", "metrics")}
-        return {**self.tree, "net": {**self.tree["net"], **getattr(module, "net_arguments", {})}, "module": further}
+        net = {**self.tree["net"], **getattr(module, "net_arguments", {})}
+        started = {"started_from": self.started_from} if self.started_from else {}
+        return {**self.tree, "net": net, "module": further, **started}
 
     def callback(self) -> pl.Callback:
         """Puts the record into every checkpoint; compares it with that of a checkpoint that a run goes on from."""
@@ -64,7 +70,9 @@ class RunRecord:
             checkpoint[RECORD] = {**self._complete(module), CONFIG: self._config}
 
         def compare(trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
-            check_sources(checkpoint.get(RECORD) or {}, self.tree, bool(self._config.get("resume_changes")))
+            before = checkpoint.get(RECORD) or {}
+            check_sources(before, self.tree, bool(self._config.get("resume_changes")))
+            self.started_from = before.get("started_from", "")
 
         def keep_text(trainer: pl.Trainer, module: pl.LightningModule) -> None:
             text = getattr(self._data, "text_tokenizer", None)  # a checkpoint of a stopped run is of no use without
@@ -139,7 +147,7 @@ def companions(node: Any) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for child in _mappings(node):
         if str(child.get("_target_", "")).endswith(".load_net"):
-            header = read_header(child["path"])
+            header = read_header(child["path"], child["kind"])
             found[child["kind"]] = {"path": str(child["path"]), "fingerprint": header.get("fingerprint", "")}
     return found
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 HEADER = "unif2ace"
 FILE_NAME = "weights.safetensors"
+BUILTIN = Path(__file__).parents[1] / "builtin"
+"""The release that comes with the package."""
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
@@ -116,17 +118,19 @@ def _precision(state: Mapping[str, Tensor]) -> str:
     return ", ".join(sorted(floating)) or "none"
 
 
-def read_weights(path: str | Path) -> Weights:
+def read_weights(path: str | Path, kind: str = "") -> Weights:
     """Reads weights, their configuration and their header.
 
     Args:
         path: A ``.safetensors`` file, a training checkpoint (a directory ``step-*``, formerly a file ``*.ckpt``), or a
             run folder: of its weights file and its checkpoints, which a stopped run leaves, the newest.
+        kind: If given, a release folder stands for the file of that kind in it, and ``builtin`` for that of the release
+            that comes with the package.
 
     Raises:
         DataError: If there is no such file, or it is damaged or of another program.
     """
-    file = find_weights(path)
+    file = find_weights(path, kind)
     if file.suffix != ".safetensors":
         kind, config, state, header = read_checkpoint(file)
         return Weights(file, kind, config, state, header, fingerprint(state, config))
@@ -143,16 +147,17 @@ def read_weights(path: str | Path) -> Weights:
     return Weights(file, header["kind"], header["net"], state, header, found)
 
 
-def read_header(path: str | Path) -> dict[str, Any]:
+def read_header(path: str | Path, kind: str = "") -> dict[str, Any]:
     """The header of weights, without their tensors.
 
     Args:
         path: As `read_weights` takes it.
+        kind: Likewise.
 
     Raises:
         DataError: If there is no such file, or it is damaged or of another program.
     """
-    file = find_weights(path)
+    file = find_weights(path, kind)
     if file.suffix != ".safetensors":
         return read_checkpoint(file)[3]
     from safetensors import SafetensorError, safe_open
@@ -175,13 +180,15 @@ def read_header(path: str | Path) -> dict[str, Any]:
     return header
 
 
-def find_weights(path: str | Path) -> Path:
+def find_weights(path: str | Path, kind: str = "") -> Path:
     """The file or checkpoint that a path stands for; see `read_weights`.
 
     Raises:
         DataError: If there is none.
     """
-    path = Path(path)
+    path = BUILTIN if kind and str(path) == "builtin" else Path(path)
+    if kind and (path / f"{kind}.safetensors").is_file():
+        return path / f"{kind}.safetensors"
     if is_checkpoint(path):
         return path
     if path.is_dir():
@@ -215,12 +222,12 @@ def load_net(path: str | Path | Weights, kind: str, allow: Iterable[str] = ()) -
         DataError: If the file is damaged, or its tensors are not those of its network.
         ConfigError: If it holds another kind of network, or one that is not admitted.
     """
-    weights = path if isinstance(path, Weights) else read_weights(path)
+    weights = path if isinstance(path, Weights) else read_weights(path, kind)
     if weights.kind != kind:
         raise ConfigError(f"{weights.path} holds weights of kind {weights.kind!r}; {kind!r} is needed here")
     made = instantiate(_without_downloads(weights.config), allow=allow)
     net: nn.Module = made if hasattr(made, "state_dict") else made()
-    _check_names(weights, net.state_dict())
+    check_names(weights, net.state_dict())
     net.load_state_dict(dict(weights.state))
     return net.eval()
 
@@ -232,7 +239,16 @@ def _without_downloads(node: Any) -> Any:
     return [_without_downloads(v) for v in node] if isinstance(node, list) else node
 
 
-def _check_names(weights: Weights, wanted: Mapping[str, Tensor]) -> None:
+def check_names(weights: Weights, wanted: Mapping[str, Tensor]) -> None:
+    """Compares names and shapes of weights with those of a network.
+
+    Args:
+        weights: What was read.
+        wanted: State of the network.
+
+    Raises:
+        DataError: If they differ.
+    """
     target = weights.config.get("_target_", "its network")
     for name in sorted(wanted.keys() - weights.state.keys()):
         hint = nearest(name, weights.state.keys() - wanted.keys())

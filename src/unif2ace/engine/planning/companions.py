@@ -32,7 +32,7 @@ def image_tokenizer(path: str, quantizer: Any, allow: Iterable[str], mode: Any) 
     import torch
 
     try:
-        config: Any = without_loading(read_header(path)["net"])
+        config: Any = without_loading(read_header(path, "tokenizer")["net"])
         quantizer = config["quantizer"]
         with mode:
             whole = staying(lambda: _made(config, allow))().eval().requires_grad_(False)
@@ -90,7 +90,7 @@ def without_loading(node: Any) -> Any:
 def _config_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the network that a `load_net` loads is built from; a classifier that is not there is like any."""
     try:
-        config: Mapping[str, Any] = read_header(node["path"])["net"]
+        config: Mapping[str, Any] = read_header(node["path"], node["kind"])["net"]
     except DataError:
         if node["kind"] != "attributes":
             raise

@@ -1,0 +1,80 @@
+"""Fine-tuning: a new run that starts from trained weights instead of random ones."""
+
+from __future__ import annotations
+
+import filecmp
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unif2ace.engine.fingerprint import SHOWN
+from unif2ace.engine.release import TEXT
+from unif2ace.engine.weights import Weights, check_names, read_weights
+from unif2ace.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
+
+log = logging.getLogger(__name__)
+
+
+def open_first(path: str | Path, kind: str) -> Weights:
+    """The weights that a run starts from.
+
+    Args:
+        path: ``builtin``, a release folder, a run's folder, a weights file or a checkpoint.
+        kind: Of the network that is to be trained.
+
+    Raises:
+        DataError: If there are none, or they are damaged.
+        ConfigError: If they are of another kind.
+    """
+    weights = read_weights(path, kind)
+    if weights.kind != kind:
+        raise ConfigError(f"weights={path} are of kind {weights.kind!r}; this run trains {kind!r}: give such weights")
+    return weights
+
+
+def start_from(weights: Weights, companions: Mapping[str, Mapping[str, str]]) -> pl.Callback:
+    """Puts weights into a run's network before the first step; optimiser, schedule and steps are those of a new run.
+
+    Each process reads the whole and keeps its part, whatever the strategy.
+
+    Args:
+        weights: As `open_first` gives them.
+        companions: The trained networks that the run uses; another one than the weights were trained with is told.
+
+    Raises:
+        ConfigError: From the callback, if the run's network has other tensors, or its text tokenizer is another.
+    """
+    import lightning.pytorch as pl
+
+    def load(trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        from unif2ace.checkpoints.sharded import shard_like
+
+        net: Any = module.net
+        _check_text(weights, getattr(trainer.datamodule, "text_tokenizer", None))  # type: ignore[attr-defined]
+        state = net.state_dict()
+        try:
+            check_names(weights, state)
+        except DataError as error:
+            raise ConfigError(f"weights: {error}; build the network as theirs was") from error
+        net.load_state_dict({name: shard_like(weights.state[name], value) for name, value in state.items()})
+        log.info("starting from weights %s: %s", weights.short, weights.path)
+
+    for kind, used in companions.items():
+        before, now = weights.header.get("companions", {}).get(kind, {}).get("fingerprint", "none"), used["fingerprint"]
+        if before != now:
+            log.warning("the weights were trained with %s %s, this run uses %s", kind, before[:SHOWN], now[:SHOWN])
+    return pl.callbacks.LambdaCallback(on_fit_start=load)
+
+
+def _check_text(weights: Weights, now: Any) -> None:
+    folder = weights.path.parent
+    file = (folder.parent if folder.name == "checkpoints" else folder) / TEXT
+    if now is not None and file.is_file() and not filecmp.cmp(file, now.path, shallow=False):
+        raise ConfigError(
+            f"{weights.path} was trained with another text tokenizer than {now.path}: the same number means another "
+            f"word; set data.tokenizer={file}"
+        )
