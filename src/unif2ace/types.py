@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -163,7 +164,7 @@ class Role(IntEnum):
     """What an MMU row must say, with the token that ends it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TokenSequence:
     """Rows of tokens as the transformer takes them: whole, or, with a cache, only the columns that are new.
 
@@ -195,6 +196,11 @@ class TokenSequence:
     def real(self) -> Tensor:
         """Bool (B, L), False for padding."""
         return self.role != Role.PAD
+
+    @cached_property
+    def understanding_rows(self) -> int:
+        """How many rows are answered; a device is waited for once, not in every layer."""
+        return int((self.task == Task.UNDERSTANDING).sum())
 
     @property
     def image_columns(self) -> Tensor:

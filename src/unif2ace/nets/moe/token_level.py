@@ -46,14 +46,13 @@ class TokenLevel(TokenLayer):
         """The sum of the experts, (B, L, D)."""
         group_B = group_of(sequence.task)
         y_BLD, stats = self.routed(x_BLD, group_B, sequence.real)
-        return (y_BLD + self._shared(x_BLD, group_B) if self.shared else y_BLD), stats
+        return (y_BLD + self._shared(x_BLD, group_B, sequence.understanding_rows) if self.shared else y_BLD), stats
 
-    def _shared(self, x_BLD: Tensor, group_B: Tensor) -> Tensor:
+    def _shared(self, x_BLD: Tensor, group_B: Tensor, und: int) -> Tensor:
         if len(self.shared) == 1:
             tied: Tensor = self.shared[0](x_BLD)
             return tied
         order_B = group_B.argsort(stable=True)
-        und = int(group_B.sum())  # read from the device
         parts = torch.split(x_BLD.index_select(0, order_B), [len(group_B) - und, und])
         # both run, though on no row: DDP waits for their gradients
         both_BLD = torch.cat([expert(part) for expert, part in zip(self.shared, parts, strict=True)])
