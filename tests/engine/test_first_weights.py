@@ -89,7 +89,7 @@ def test_weights_of_another_kind_are_refused(root: Path, first: Weights):
     with pytest.raises(ConfigError, match="are of kind 'tokenizer'; this run trains 'unified'"):
         open_first(root / "first", "unified")
     with pytest.raises(DataError, match="no weights at"):
-        open_first(root / "frist", "tokenizer")
+        open_first(root / "fist", "tokenizer")
 
 
 @pytest.mark.parametrize("kind", ["tokenizer", "attributes", "unified"])
