@@ -35,7 +35,8 @@ class RunRecord:
     Attributes:
         companions: The trained networks that it uses, see `companions`.
         kind: Of the network that it trains.
-        started_from: Fingerprint of the weights that it began with; none if random. A resumed run keeps it.
+        started_from: Fingerprint, as messages show it, of the weights that it began with; empty if random. A resumed
+            run keeps it.
     """
 
     def __init__(self, config: DictConfig, data: FaceDataModule) -> None:

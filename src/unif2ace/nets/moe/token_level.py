@@ -44,16 +44,15 @@ class TokenLevel(TokenLayer):
 
     def forward(self, x_BLD: Tensor, sequence: TokenSequence) -> tuple[Tensor, RouterStats | None]:
         """The sum of the experts, (B, L, D)."""
-        group_B = group_of(sequence.task)
-        y_BLD, stats = self.routed(x_BLD, group_B, sequence.real)
-        return (y_BLD + self._shared(x_BLD, group_B, sequence.understanding_rows) if self.shared else y_BLD), stats
+        y_BLD, stats = self.routed(x_BLD, group_of(sequence.task), sequence.real)
+        return (y_BLD + self._shared(x_BLD, sequence) if self.shared else y_BLD), stats
 
-    def _shared(self, x_BLD: Tensor, group_B: Tensor, und: int) -> Tensor:
+    def _shared(self, x_BLD: Tensor, sequence: TokenSequence) -> Tensor:
         if len(self.shared) == 1:
             tied: Tensor = self.shared[0](x_BLD)
             return tied
-        order_B = group_B.argsort(stable=True)
-        parts = torch.split(x_BLD.index_select(0, order_B), [len(group_B) - und, und])
+        order_B, und = group_of(sequence.task).argsort(stable=True), sequence.understanding_rows
+        parts = torch.split(x_BLD.index_select(0, order_B), [len(order_B) - und, und])
         # both run, though on no row: DDP waits for their gradients
         both_BLD = torch.cat([expert(part) for expert, part in zip(self.shared, parts, strict=True)])
         return both_BLD.index_select(0, order_B.argsort())
