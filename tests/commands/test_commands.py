@@ -30,10 +30,17 @@ def test_a_command_without_a_verb_lists_them(tmp_path: Path):
     assert run("data", cwd=tmp_path).returncode == 2
 
 
-SHOWN = [("data", "build", "--help"), ("data", "build", "--cfg", "job"), ("quickstart", "--help")]
+SHOWN = [
+    ("data", "build", "--help"),
+    ("data", "build", "--cfg", "job"),
+    ("quickstart", "--help"),
+    ("train", "--help"),
+    ("train", "--cfg", "job"),
+    ("train", "experiment=unified/embedded", "--cfg", "job", "--resolve"),
+]
 
 
-@pytest.mark.parametrize("words", [*SHOWN, ("train", "--help"), ("train", "--cfg", "job")], ids=" ".join)
+@pytest.mark.parametrize("words", SHOWN, ids=" ".join)
 def test_help_and_configuration_are_shown_without_importing_torch(words: tuple[str, ...], tmp_path: Path):
     module, *rest = words
     code = (

@@ -94,3 +94,10 @@ def test_a_value_of_what_is_not_selected_names_both_mends():
     for words in (["loss.d3diff.score_weight=0"], ["experiment=unified/embedded", "loss.d3diff.score_weight=0"]):
         with pytest.raises(ConfigError, match=r"add it with `loss=\[\.\.\.,d3diff\]`, or drop `loss\.d3diff\.\*`"):
             compose("train", [*words, "loss=[mdlm,ar]"])
+
+
+@pytest.mark.parametrize("group", ["dataset", "view", "condition", "metric", "loss", "callbacks", "logger"])
+def test_a_group_of_several_may_be_empty(group: str):
+    config = compose("train", ["experiment=unified/embedded", f"{group}=[]"])
+    assert config[group] == {}
+    OmegaConf.resolve(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,5 +133,15 @@ def register() -> None:
     OmegaConf.register_new_resolver("output_dir", output_dir, replace=True)
     OmegaConf.register_new_resolver("given_run_dir", given_run_dir, replace=True)
     for function in (attribute_labels, attribute_families, attribute_groups, fsq_levels, num_bits, condition_dims):
-        OmegaConf.register_new_resolver(function.__name__, function, replace=True)
+        OmegaConf.register_new_resolver(function.__name__, _contained(function), replace=True)
     OmegaConf.register_new_resolver("world_size", world_size, replace=True)
+
+
+def _contained(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, with lists and mappings as OmegaConf's own: ``--cfg job --resolve`` takes no others."""
+
+    def resolver(*given: Any) -> Any:
+        value = function(*given)
+        return OmegaConf.create(value) if isinstance(value, (list, dict)) else value
+
+    return resolver
