@@ -15,7 +15,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 BASE = {"types", "errors"}
 MATHEMATICS = BASE | {"sequence", "diffusion"}
 MODELS = MATHEMATICS | {"nets", "losses", "metrics"}
-FRAME = MODELS | {"modules", "callbacks", "strategies", "loggers", "checkpoints", "data", "app", "progress"}
+FRAME = MODELS | {"modules", "callbacks", "strategies", "loggers", "checkpoints", "data", "progress"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
@@ -33,9 +33,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "callbacks": MODELS | {"checkpoints"},
     "strategies": MODELS | {"checkpoints"},
     "data": MODELS | {"progress"},
-    "app": MODELS | {"progress"},
     "engine": FRAME,
-    "commands": FRAME | {"engine"},
+    "evaluation": FRAME | {"engine"},
+    "commands": FRAME | {"engine", "evaluation"},
 }
 """The rooms, and which other rooms each may enter."""
 
@@ -50,11 +50,20 @@ OUTSIDE = {
     "optimizers": {"lightning", "hydra", "omegaconf"},
     "metrics": {"hydra", "omegaconf"},
     "data": {"hydra", "omegaconf"},
-    "app": {"hydra", "omegaconf"},
+    "evaluation": {"hydra", "omegaconf"},
 }
 """Packages that a room must not import."""
 
-LIGHT = ("data/attributes", "data/faces", "data/language", "data/shards", "data/sources", "engine", "commands")
+LIGHT = (
+    "data/attributes",
+    "data/faces",
+    "data/language",
+    "data/shards",
+    "data/sources",
+    "engine",
+    "evaluation",
+    "commands",
+)
 """Folders that import no torch when they are imported: commands answer at once, and workers start quickly."""
 
 BANNED = {"utils", "helpers", "common", "misc", "components"}

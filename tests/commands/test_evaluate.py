@@ -20,10 +20,10 @@ from unif2ace.commands.evaluate import arguments, evaluate
 from unif2ace.data.shards import Metadata, Sample, ShardReader, ShardWriter, encode_jpeg
 from unif2ace.data.shards.fingerprint import index_fingerprint
 from unif2ace.engine import compose, instantiate
-from unif2ace.engine.evaluation import Evaluation
 from unif2ace.engine.resolvers import attribute_groups
 from unif2ace.engine.weights import load_net, read_weights, save_weights
 from unif2ace.errors import ConfigError, DataError
+from unif2ace.evaluation.evaluation import Evaluation
 from unif2ace.metrics.base import StepMetric
 
 NET: dict[str, Any] = {

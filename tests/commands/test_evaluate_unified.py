@@ -18,7 +18,7 @@ from unif2ace.engine.resolvers import attribute_groups
 from unif2ace.engine.weights import save_weights
 from unif2ace.errors import ConfigError
 
-_spec = importlib.util.spec_from_file_location("scored", Path(__file__).parents[1] / "engine" / "scored_models.py")
+_spec = importlib.util.spec_from_file_location("scored", Path(__file__).parents[1] / "evaluation" / "scored_models.py")
 assert _spec is not None
 assert _spec.loader is not None
 scored: Any = importlib.util.module_from_spec(_spec)

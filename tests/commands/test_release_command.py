@@ -17,9 +17,9 @@ from tiny_release import make_run
 from unif2ace.commands import release
 from unif2ace.engine import compose
 from unif2ace.engine.face_model import load
-from unif2ace.engine.judging import load_judge
 from unif2ace.engine.snapshot import write_snapshot
 from unif2ace.errors import ConfigError
+from unif2ace.evaluation.judging import load_judge
 
 
 @pytest.fixture

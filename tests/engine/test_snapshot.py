@@ -1,4 +1,4 @@
-"""A run's folder says what it ran under, and pages show what came of it."""
+"""A run's folder says what it ran under."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from unif2ace.engine import compose
-from unif2ace.engine.report import Section, write_page
 from unif2ace.engine.resolvers import world_size
 from unif2ace.engine.snapshot import write_snapshot
 
@@ -31,10 +30,3 @@ def test_world_size_counts_processes():
     assert world_size(1, [0, 2]) == 2
     assert world_size(1, "0,2,3") == 3
     assert world_size(1, "auto") >= 1
-
-
-def test_a_page_shows_its_sections_and_escapes_text(tmp_path: Path):
-    sections = [Section("A & B", "1 < 2", picture="p.png", code="make test")]
-    page = write_page(tmp_path / "sub" / "index.html", "T<", sections).read_text()
-    for part in ("A &amp; B", "1 &lt; 2", 'src="p.png"', "<pre>make test</pre>", "<title>T&lt;</title>"):
-        assert part in page

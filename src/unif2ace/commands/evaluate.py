@@ -35,9 +35,9 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
     import torch
     from rich.console import Console
 
-    from unif2ace.engine.evaluation import Evaluation
     from unif2ace.engine.provenance import data_provenance
     from unif2ace.engine.weights import load_net, read_weights
+    from unif2ace.evaluation.evaluation import Evaluation
 
     hush()
     weights = read_weights(config.ckpt)
@@ -72,11 +72,11 @@ def _score(config: DictConfig) -> dict[str, float | None]:
 
     from unif2ace.data.shards import Rules
     from unif2ace.engine.face_model import load
-    from unif2ace.engine.judging import load_judge
     from unif2ace.engine.provenance import data_provenance
-    from unif2ace.engine.unified_evaluation import Sampled, evaluation_of, provenance_of
-    from unif2ace.engine.unified_scores import ScoreOptions, score
-    from unif2ace.engine.unified_sheets import draw_sheets
+    from unif2ace.evaluation.judging import load_judge
+    from unif2ace.evaluation.scores import ScoreOptions, score
+    from unif2ace.evaluation.sheets import draw_sheets
+    from unif2ace.evaluation.unified import Sampled, evaluation_of, provenance_of
 
     hush()
     allow, device = config.engine.allow, config.device

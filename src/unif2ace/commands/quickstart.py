@@ -16,9 +16,9 @@ from rich.console import Console
 from unif2ace.commands import data, evaluate, generate, train
 from unif2ace.engine.command import Work, run
 from unif2ace.engine.compose import compose
-from unif2ace.engine.report import Section, write_page
 from unif2ace.engine.resuming import changes
 from unif2ace.errors import ConfigError
+from unif2ace.evaluation.page import Section, write_page
 
 NEXT = """unif2ace-generate "A smiling woman with red hair." n=8 ckpt=logs/quickstart/unified
 unif2ace-caption my/face.jpg ckpt=logs/quickstart/unified

@@ -11,13 +11,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from unif2ace.data.attributes import TAXONOMY
 from unif2ace.data.lettering import wrapped
-from unif2ace.engine.unified_values import KINDS, attribute_rows
+from unif2ace.evaluation.values import KINDS, attribute_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from unif2ace.engine.unified_scores import UnifiedScores
+    from unif2ace.evaluation.scores import UnifiedScores
 
 Colour = tuple[int, int, int]
 Line = tuple[str, Colour]

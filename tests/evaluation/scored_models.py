@@ -18,7 +18,7 @@ from unif2ace.data.language import ask_questions, write_caption
 from unif2ace.data.language.phrases import CHOICES, COUNTED
 from unif2ace.data.question import Question
 from unif2ace.data.shards import Metadata, Sample, ShardReader, ShardWriter
-from unif2ace.engine.judging import Judge
+from unif2ace.evaluation.judging import Judge
 
 SIDE = 16
 LABELS = len(TAXONOMY.labels)

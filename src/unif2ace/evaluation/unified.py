@@ -8,16 +8,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unif2ace.engine.evaluation import Evaluation
-from unif2ace.engine.unified_values import attribute_rows, tables
+from unif2ace.evaluation.evaluation import Evaluation
+from unif2ace.evaluation.values import attribute_rows, tables
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from unif2ace.engine.face_model import FaceModel
-    from unif2ace.engine.judging import Judge
-    from unif2ace.engine.unified_scores import UnifiedScores
     from unif2ace.engine.weights import Weights
+    from unif2ace.evaluation.judging import Judge
+    from unif2ace.evaluation.scores import UnifiedScores
 
 
 class Sampled:

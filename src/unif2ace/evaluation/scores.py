@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from unif2ace.data.language.reading import Reading, holds, read_text
 from unif2ace.data.language.replies import Reply, options, read_answer
 from unif2ace.engine.fingerprint import SHOWN
-from unif2ace.engine.unified_material import Material, Which, gather, open_split, others
+from unif2ace.evaluation.material import Material, Which, gather, open_split, others
 from unif2ace.progress import progress
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from unif2ace.data.shards import ShardReader
-    from unif2ace.engine.judging import Judge
+    from unif2ace.evaluation.judging import Judge
     from unif2ace.metrics.scores import Agreement, AnswerScore, CaptionScore, Diversity
 
 Made = TypeVar("Made")
@@ -153,7 +153,7 @@ def score(
         ConfigError: If the options cannot be.
         DataError: If the split cannot be read or has no captions.
     """
-    from unif2ace.engine.unified_values import describe, name_values
+    from unif2ace.evaluation.values import describe, name_values
 
     how = how or ScoreOptions()
     readers = open_split(data) if isinstance(data, str | Path) else list(data)

@@ -11,7 +11,7 @@ from unif2ace.data.language.reading import holds
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from unif2ace.engine.unified_scores import UnifiedScores
+    from unif2ace.evaluation.scores import UnifiedScores
     from unif2ace.metrics.scores import AnswerScore
 
 KINDS = {"yes_no": "yes or no", "which": "which", "what": "what", "count": "how many", "all": "all kinds"}

@@ -13,13 +13,13 @@ from scored_models import JUDGE, Constant, Knower, write_faces
 
 from unif2ace.data.shards import ShardReader
 from unif2ace.engine.instantiate import instantiate
-from unif2ace.engine.judging import load_judge
-from unif2ace.engine.unified_material import gather, others
-from unif2ace.engine.unified_scores import ScoreOptions, UnifiedScores, score
-from unif2ace.engine.unified_sheets import draw_sheets
-from unif2ace.engine.unified_values import attribute_rows, tables
 from unif2ace.engine.weights import read_weights, save_weights
 from unif2ace.errors import ConfigError
+from unif2ace.evaluation.judging import load_judge
+from unif2ace.evaluation.material import gather, others
+from unif2ace.evaluation.scores import ScoreOptions, UnifiedScores, score
+from unif2ace.evaluation.sheets import draw_sheets
+from unif2ace.evaluation.values import attribute_rows, tables
 
 FACES = 150
 HOW = ScoreOptions(samples=FACES, questions=700, diverse=8, seeds=3, resamples=200)
