@@ -46,7 +46,7 @@ def model_card(release: Release, title: str, licence: str, notes: str = "") -> s
         f"Generates faces of {size} x {size} pixels from text, describes faces and answers questions about them "
         "(UniF²ace, arXiv 2503.08120). `unif2ace.load(FOLDER)` opens the folder that this file is in.\n",
         "## Parts",
-        "| part | parameters | steps | fingerprint of training |\n|---|---|---|---|",
+        "| part | parameters | steps | fingerprint |\n|---|---|---|---|",
         *(f"| {kind} | {_size(one):,} | {_steps(one.header)} | {one.short} |" for kind, one in parts.items()),
         "\n## How it was trained",
         "```bash",
