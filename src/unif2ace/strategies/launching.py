@@ -13,6 +13,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
 from typing import Any
 
 import torch.distributed as dist
@@ -25,6 +26,8 @@ from unif2ace.errors import ConfigError
 
 PATIENCE = 60.0
 """Seconds that the processes of a finished run have to end."""
+SETTLING = 0.25
+"""Seconds that threads which talk to other processes have to let go of their last tensors."""
 UNSET = ("HYDRA_FULL_ERROR", "PL_GLOBAL_SEED")
 """What a command sets for itself: another process sets it anew."""
 
@@ -71,6 +74,9 @@ class JobLauncher(SubprocessLauncher):
 def leave_group() -> None:
     """Leaves the other processes in order: the end of the interpreter would abort threads that still talk to them."""
     if dist.is_available() and dist.is_initialized():
+        # Caches of a device mesh keep its threads alive, and one that frees a tensor after the interpreter's end aborts
+        # the process; no call waits for it (github.com/pytorch/pytorch/pull/179291; torch 2.14).
+        time.sleep(SETTLING)
         dist.destroy_process_group()
 
 
