@@ -114,6 +114,18 @@ def test_samples_hold_captions_questions_and_where_they_come_from(built: Path):
     assert sample.metadata.provenance["steps"] == ["collect", "caption", "ask"]
 
 
+def test_a_style_that_is_listed_again_is_another_caption(built: Path, tmp_path: Path):
+    styles = ("dense", "short", "dense", "short", "short")
+    build_shards(ProceduralSource(**SOURCE), tmp_path, dataclasses.replace(OPTIONS, captions=styles))
+    for more, sample in zip(ShardReader(tmp_path / "train"), ShardReader(built / "train"), strict=True):
+        assert (more.metadata.caption, more.metadata.captions[0]) == (
+            sample.metadata.caption,
+            sample.metadata.captions[0],
+        )
+        assert len(set(more.metadata.captions)) == 4
+        assert more.metadata.caption not in more.metadata.captions
+
+
 def test_the_text_tokenizer_is_beside_the_shards_and_round_trips(built: Path):
     tokenizer = TextTokenizer(built)
     text = ShardReader(built / "train")[0].metadata.caption

@@ -27,7 +27,7 @@ unif2ace-data import folder source.path=my/pictures source.licence=CC-BY-4.0 fol
 unif2ace-data roundtrip my/face.jpg ckpt=logs/quickstart/tokenizer
 unif2ace-train experiment=attributes/compact run_dir=logs/attributes_embedded     # half an hour
 unif2ace-train experiment=tokenizer/described run_dir=logs/tokenizer_embedded     # half an hour: sharper tokens
-unif2ace-train experiment=unified/embedded                                        # two hours and a half: the model itself"""
+unif2ace-train experiment=unified/embedded                                        # over two hours: the model itself"""
 
 
 def train_once(config: DictConfig) -> None:

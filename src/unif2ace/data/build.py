@@ -19,6 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from unif2ace.data.attributes import AttributeRecord
 from unif2ace.data.language import Style, ask_questions, measure_rates, write_caption
 from unif2ace.data.shards import (
     Metadata,
@@ -49,7 +50,8 @@ class BuildOptions:
         validation: Share of the identities in ``val/``, from 0 up to 0.5.
         samples_per_shard: Samples in a shard.
         quality: Of JPEG, 1 to 100, where the source gives pixels.
-        captions: Styles that the grammar writes where the source has no caption, ``dense`` or ``short``.
+        captions: Styles that the grammar writes where the source has no caption, ``dense`` or ``short``; one that is
+            listed several times gives as many captions.
         questions: Questions per picture; 0 for none.
         vocab_size: Asked of the text tokenizer.
         seed: Of captions, questions and the split.
@@ -156,7 +158,7 @@ class _Maker:
     def _sample(self, index: int, item: SourceItem) -> Sample:
         options = self.options
         seed = _seed(options.seed, self.source.key(index))
-        captions = item.captions or tuple(write_caption(item.record, seed, style) for style in options.captions)
+        captions = item.captions or _write_captions(item.record, seed, options.captions)
         questions = ask_questions(item.record, seed, options.questions, self.rates) if options.questions else []
         metadata = Metadata(
             source=self.source.name,
@@ -233,6 +235,12 @@ def _in_order(maker: _Maker, chunks: Sequence[Sequence[int]], workers: int) -> I
 def _rates(source: Source, indices: Sequence[int]) -> dict[str, float]:
     step = max(1, len(indices) // _RATES_FROM)
     return measure_rates(source.record(index) for index in islice(indices, 0, None, step))
+
+
+def _write_captions(record: AttributeRecord, seed: int, styles: Sequence[Style]) -> tuple[str, ...]:
+    """One of each style; a style that is listed again is written anew."""
+    again = [styles[:place].count(style) for place, style in enumerate(styles)]
+    return tuple(write_caption(record, seed + (n << 64), style) for n, style in zip(again, styles, strict=True))
 
 
 def _seed(seed: int, key: str) -> int:
