@@ -21,7 +21,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 def _commands() -> list[tuple[str, str]]:
     found = []
     for page in PAGES:
-        for line in page.read_text(encoding="utf-8").splitlines():
+        for line in page.read_text(encoding="utf-8").replace("\\\n", "").splitlines():
             command = line.strip().split("#")[0].strip()
             if command.startswith("unif2ace-"):
                 found.append((page.name, command))
@@ -42,7 +42,9 @@ def test_every_command_shown_composes(page: str, command: str):
         if words and "=" not in words[0]:
             words[0] = f"{verb.positional}={words[0]}"
     if name == "evaluate":  # what the weights say
-        words = [f"ckpt={words[0]}", *words[1:], "kind=attributes" if "attributes" in words[0] else "kind=tokenizer"]
+        judged = any(word.startswith("judge=") for word in words)
+        kind = "unified" if judged else "attributes" if "attributes" in words[0] else "tokenizer"
+        words = [f"ckpt={words[0]}", *words[1:], f"kind={kind}"]
     if name in ("generate", "caption", "ask", "release"):
         words = importlib.import_module(f"unif2ace.commands.{name}").arguments(words)
     overrides = [w for w in words if not w.startswith("-") and w not in ("job",)]
