@@ -181,3 +181,36 @@ def test_further_questions_are_read_and_not_said():
     assert text == [1, 5, 6, 1, 7, 1, 8, 9, 1, 10, 11, 1]
     predicted = {i + 1: t for i, t in enumerate(row.target[0, 7:].tolist()) if t >= 0}
     assert predicted == {4: 7, 5: 1, 9: 10, 10: 11, 11: 1}  # place in the text -> id
+
+
+def test_questions_of_one_row_do_not_see_each_other():
+    """Each looks and stands as if it had been asked alone, also beside rows that generate and are longer."""
+    vocabulary = Vocabulary(30, 8, 1, 1)
+    layout = Layout(vocabulary, 32)
+    codes, two = torch.tensor([[0, 1, 2, 3]]), torch.tensor([2])
+    turns = [([5, 6], [7, 2]), ([8, 9], [10, 11, 3]), ([12, 13], [14])]
+    ids, said = list(turns[0][1]), [True, True]
+    for question, answer in turns[1:]:
+        ids += [1, *question, 1, *answer]
+        said += [True, False, False, False, *[True] * len(answer)]
+    whole = layout.understanding(
+        codes, torch.tensor([turns[0][0]]), two, torch.tensor([ids]), torch.tensor([len(ids)]), torch.tensor([said])
+    )
+    other = layout.text_to_image(torch.arange(2, 28)[None], torch.tensor([26]), codes, codes)
+    below = stack(other, whole, vocabulary)
+    start = 7
+    for question, answer in turns:
+        alone = layout.understanding(
+            codes, torch.tensor([question]), two, torch.tensor([answer]), torch.tensor([len(answer)])
+        )
+        length = alone.ids.shape[1] - 7 - 1  # its last eos begins the next question
+        own = [*range(7), *range(start, start + length)]
+        for made, row in ((whole, 0), (below, 1)):
+            mask = made.attention[row, 0]
+            assert torch.equal(made.ids[row, own], alone.ids[0, :-1])
+            assert torch.equal(made.position[row, own], alone.position[0, :-1])
+            assert torch.equal(made.target[row, own][6:], alone.target[0, 6:-1])
+            assert torch.equal(mask[own][:, own], alone.attention[0, 0, :-1, :-1])
+            others = [c for c in range(made.ids.shape[1]) if c not in own]
+            assert not mask[own][:, others].any()
+        start += length

@@ -4,7 +4,8 @@
     MMU   [mmu] [soi] image [eoi] [bos] question [bos] answer [eos] pad ...  answer and eos predicted by what precedes
 
 The text of T2I rows is padded on its left and that of MMU rows on its right, so the image of a task starts at one
-column. Letters: B rows, T text ids, N image tokens, L columns, W columns of the text part.
+column. Further questions of an MMU row follow its first answer, each where the first one would stand: at its positions,
+and seen by nothing but its own answer, as if it had been asked alone. Letters: B rows, T text ids, N image tokens, L columns, W columns of the text part.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ class Layout:
             prompt_B: int64, their numbers of ids.
             answer_BT: int64, answers; None to stop where the answer begins, with no eos.
             answer_B: int64, their numbers of ids.
-            said_BT: bool, which ids of them are to be predicted; None for all. The last eos always is.
+            said_BT: bool, which ids of them are to be predicted; None for all. The last eos always is. Others belong to
+                further questions: such a question begins at the eos of the answer before it.
         """
         v, open_end = self.vocabulary, answer_BT is None
         if answer_BT is None or answer_B is None:
@@ -127,7 +129,8 @@ class Layout:
         task_role = _column(Role.TASK, codes_BN)
         roles = torch.cat([task_role, _image_roles(codes_BN), role], 1).to(torch.int8)
         visible = torch.ones(len(ids), device=ids.device)
-        return self._sequence(ids, roles, Task.UNDERSTANDING, 2, codes_BN.shape[1], target, visible)
+        made = self._sequence(ids, roles, Task.UNDERSTANDING, 2, codes_BN.shape[1], target, visible)
+        return made if said_BT is None else _asked_apart(made, _starts(said_BT, place - first_B[:, None]))
 
     def _sequence(
         self, ids: Tensor, role: Tensor, task: Task, image_start: int, num: int, target: Tensor, visible: Tensor
@@ -198,15 +201,50 @@ def _padded(sequence: TokenSequence, length: int, pad_id: int) -> TokenSequence:
     sides = (missing, 0) if left else (0, missing)
     pad = torch.nn.functional.pad
     role = pad(sequence.role, sides, value=int(Role.PAD))
+    attention = omni_attention(role, sequence.task)
+    position = torch.arange(length, device=role.device).expand(len(role), length)
+    if not left:  # questions of one row stay apart
+        own = length - missing
+        attention[:, :, :own, :own] = sequence.attention
+        position = torch.cat([sequence.position, position[:, own:]], 1)
     return replace(
         sequence,
         ids=pad(sequence.ids, sides, value=pad_id),
         role=role,
-        position=torch.arange(length, device=role.device).expand(len(role), length),
-        attention=omni_attention(role, sequence.task),
+        position=position,
+        attention=attention,
         target=pad(sequence.target, sides, value=IGNORE),
         image_start=sequence.image_start + (missing if left else 0),
     )
+
+
+def _starts(said_BT: Tensor, place_BW: Tensor) -> Tensor:
+    """Columns of the text at which a further question begins, bool (B, W): the last that is said before one.
+
+    Args:
+        said_BT: Which ids of the answers are to be predicted.
+        place_BW: Of the columns, counted from the first answer token.
+    """
+    last_BT = said_BT & ~torch.nn.functional.pad(said_BT[:, 1:], (0, 1), value=True)
+    return _gather(last_BT, place_BW) & (place_BW >= 0) & (place_BW < said_BT.shape[1])
+
+
+def _asked_apart(sequence: TokenSequence, starts_BW: Tensor) -> TokenSequence:
+    """MMU rows whose questions do not see each other, all of them at the positions of the first.
+
+    Args:
+        sequence: The rows; their last W columns are text.
+        starts_BW: bool, where a further question begins.
+    """
+    assert sequence.attention is not None
+    width = starts_BW.shape[1]
+    question_BW = starts_BW.cumsum(1)
+    place_W = torch.arange(width, device=starts_BW.device)
+    start_BW = torch.where(starts_BW, place_W, 0).cummax(1).values
+    attention, position = sequence.attention.clone(), sequence.position.clone()
+    attention[:, 0, -width:, -width:] &= question_BW[:, :, None] == question_BW[:, None]
+    position[:, -width:] -= start_BW
+    return replace(sequence, attention=attention, position=position)
 
 
 def _gather(values_BT: Tensor, place: Tensor) -> Tensor:
