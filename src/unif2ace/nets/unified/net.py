@@ -69,6 +69,8 @@ class UnifiedNet(nn.Module):
         code_features: Numbers that are known of each image code, see `CodeRows`; 0 if none.
         image_positions: Whether each place of the picture has a learned vector of its own. Without, as in Show-o, only
             the rotary embedding tells where an image token is, which a network that starts from nothing learns slowly.
+        early_conditions: Whether conditions from outside are also added to the image tokens before the first block, so
+            that its attention finds them; else experts of the sequence level alone blend them in.
         rotary_fraction: Share of each head that the rotary embedding turns.
         rotary_theta: Base of its frequencies.
         qk_norm: Whether queries and keys are normalised.
@@ -98,6 +100,7 @@ class UnifiedNet(nn.Module):
         conditions: Mapping[str, int] | None = None,
         code_features: int = 0,
         image_positions: bool = False,
+        early_conditions: bool = False,
         rotary_fraction: float = 0.5,
         rotary_theta: float = 10000.0,
         qk_norm: bool = True,
@@ -135,7 +138,8 @@ class UnifiedNet(nn.Module):
             of = {"embedding": dim} if tie else {"embedding": dim, "head": dim, "bias": 1}
             self.code_rows.update({k: CodeRows(code_features, width) for k, width in of.items()})
             self.register_buffer("code_features", torch.zeros(codebook_size, code_features))
-        wanted = self._wanted([NOISE, *conditions])
+        wanted = self._wanted([NOISE, *conditions]) | (set(conditions) if early_conditions else set())
+        self.early_conditions = early_conditions
         self.noise_level = NoiseLevel(dim) if NOISE in wanted else None
         self.resamplers = nn.ModuleDict(
             {n: Resampler(f, dim, num_image_tokens) for n, f in conditions.items() if n in wanted}
@@ -173,6 +177,8 @@ class UnifiedNet(nn.Module):
         x_BLD = self._embedded(sequence)
         tables = rotary_tables(sequence.position, self.rotated, self.rotary_theta, self.head.weight.dtype)
         spread = self._conditions(sequence, conditions or {}, cache)
+        if self.early_conditions:
+            x_BLD = _told(x_BLD, sequence, [c for name, c in spread.items() if name in self.resamplers])
         kernel = self._kernel(x_BLD.device.type)
         mask, routers = Mask(sequence.attention), list[RouterStats]()
         for layer, block in enumerate(self.blocks):
@@ -256,6 +262,14 @@ class UnifiedNet(nn.Module):
             return table_VD
         table: Tensor = self.code_rows[name](table_VD, self.code_features, self._first_code)
         return table
+
+
+def _told(x_BLD: Tensor, sequence: TokenSequence, conditions: Sequence[Condition]) -> Tensor:
+    """Conditions, spread over the image span, added to its tokens."""
+    for condition in conditions:
+        values_BND = torch.where(condition.present[:, None, None], condition.values, 0).to(x_BLD.dtype)
+        x_BLD = x_BLD.scatter_add(1, sequence.image_columns[..., None].expand_as(values_BND), values_BND)
+    return x_BLD
 
 
 @torch.no_grad()
