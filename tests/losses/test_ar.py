@@ -30,6 +30,24 @@ def test_each_answer_token_is_predicted_by_the_one_before(vocabulary: str, end: 
     assert (ends == VOCABULARY.eos_id).all(), "the end of the answer is learnt too"
 
 
+def test_the_first_token_of_an_answer_may_weigh_more():
+    noised = noised_of(AbsorbingProcess(LinearSchedule()), 3)
+    sequence = sequence_of(noised, answers=4)
+    logits = logits_of(sequence)
+    loss = ARLoss(first_weight=4)
+    term = loss.compute(step_of([loss], noised, sequence, logits))
+    log_p = logits[..., : VOCABULARY.text_size].log_softmax(-1)
+    expected, count = 0, 0
+    for row in range(3, 7):
+        columns = (sequence.role[row] == Role.ANSWER).nonzero()[:, 0].tolist()
+        weights = [4] + [1] * (len(columns) - 1)
+        count += sum(weights)
+        expected -= sum(w * log_p[row, c - 1, sequence.ids[row, c]] for w, c in zip(weights, columns, strict=True))
+    torch.testing.assert_close(term.total, expected)
+    assert term.count == count
+    assert not loss.is_bound
+
+
 def test_only_valid_rows_teach_and_rows_that_generate_never():
     noised = noised_of(AbsorbingProcess(LinearSchedule()), 2)
     sequence = sequence_of(noised, answers=2)
@@ -67,3 +85,5 @@ def test_its_settings():
     assert not ARLoss().processes
     with pytest.raises(ConfigError, match="vocabulary"):
         ARLoss(vocabulary="codebook")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="first_weight"):
+        ARLoss(first_weight=0)

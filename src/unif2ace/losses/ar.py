@@ -18,21 +18,28 @@ class ARLoss(LossCallback):
 
     Formula: :math:`-\sum_i \log p(y_i | y_{<i}, prompt, image)`, divided by the number of targets, so that a long
     answer counts more than a short one. Under accumulation each micro-batch divides by its own number.
+    With w for the first token of every answer and 1 for all others it is a weighted mean: where answers begin with what
+    decides them, as "yes" or "no", that is otherwise one token of many.
 
     Args:
         weight: Factor of the term.
+        first_weight: w; with any but 1 the value is no likelihood bound.
         vocabulary: ``text``, or ``full`` for a softmax over image codes and special tokens too, as Show-o's.
 
     Raises:
-        ConfigError: If the vocabulary is unknown.
+        ConfigError: If the vocabulary is unknown, or w not above 0.
     """
 
     name = "ar"
     needs = "unified"
-    is_bound = True
 
-    def __init__(self, weight: float = 1.0, vocabulary: Literal["text", "full"] = "text") -> None:
+    def __init__(
+        self, weight: float = 1.0, vocabulary: Literal["text", "full"] = "text", first_weight: float = 1.0
+    ) -> None:
         super().__init__(weight)
+        if not first_weight > 0:
+            raise ConfigError(f"loss.ar.first_weight={first_weight}: it must be above 0; 1 weighs all tokens alike")
+        self.first_weight, self.is_bound = first_weight, first_weight == 1
         if vocabulary not in ("text", "full"):
             raise ConfigError(f"loss.ar.vocabulary={vocabulary!r}: text or full")
         self.reading = Reading(answer, vocabulary)
@@ -43,4 +50,9 @@ class ARLoss(LossCallback):
         assert step.unified is not None
         logits = step.unified.logits[self.reading]
         counts_P = step.batch.valid[logits.row] & (logits.target >= 0)
-        return LossTerm(torch.where(counts_P, token_nats(logits), 0).sum(), counts_P.sum().float())
+        target_BL = step.unified.sequence.target
+        assert target_BL is not None
+        first_P = target_BL[logits.row, logits.column - 1] < 0
+        weight_P = torch.where(counts_P, torch.where(first_P, self.first_weight, 1.0), 0.0)
+        nats_P = torch.where(counts_P, token_nats(logits), 0)  # what does not count may be infinite
+        return LossTerm((weight_P.to(nats_P.dtype) * nats_P).sum(), weight_P.sum().float())

@@ -76,6 +76,8 @@ class UnifiedNet(nn.Module):
         qk_norm: Whether queries and keys are normalised.
         eps: Of the LayerNorms.
         tie: Whether the head's weight is the embedding.
+        table_std: Standard deviation of the rows of embedding, head and positions at the start. Phi's 0.02 is made for
+            a width of 2048.
         attention: How attention is computed, see `unif2ace.nets.unified.kernels`.
         checkpoint: Whether blocks are computed again in the backward pass: less memory, a third more work.
         made: Called with each block when its weights are drawn, to cut it before the next one is made.
@@ -106,6 +108,7 @@ class UnifiedNet(nn.Module):
         qk_norm: bool = True,
         eps: float = 1e-5,
         tie: bool = False,
+        table_std: float = 0.02,
         attention: Kernel = "auto",
         checkpoint: bool = False,
         made: Callable[[nn.Module], object] | None = None,
@@ -129,7 +132,8 @@ class UnifiedNet(nn.Module):
         self.norm = nn.LayerNorm(dim, eps)
         self.head = Head(dim, self.vocabulary.size)
         self.image_positions = nn.Embedding(num_image_tokens, dim) if image_positions else None
-        _draw(self.embedding, self.head, *([self.image_positions] if self.image_positions is not None else []))
+        places = [] if self.image_positions is None else [self.image_positions]
+        _draw(self.embedding, self.head, *places, std=table_std)
         if tie:
             self.head.weight = self.embedding.weight
         self.tied, self._first_code = tie, self.vocabulary.bounds("codebook")[0]
@@ -274,7 +278,7 @@ def _told(x_BLD: Tensor, sequence: TokenSequence, conditions: Sequence[Condition
 
 @torch.no_grad()
 def _draw(*parts: nn.Linear | nn.Embedding, std: float = 0.02) -> None:
-    """Weights of embedding, head and attention from N(0, std^2), as Phi's; biases 0. Experts know their own."""
+    """Weights of tables and attention from N(0, std^2), by default as Phi's; biases 0. Experts know their own."""
     for part in parts:
         nn.init.normal_(part.weight, std=std)
         if isinstance(part, nn.Linear):
