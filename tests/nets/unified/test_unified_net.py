@@ -14,7 +14,7 @@ from unif2ace.nets.unified.cache import Cache, joined
 from unif2ace.nets.unified.net import UnifiedNet
 from unif2ace.sequence.columns import answer, image
 from unif2ace.sequence.layout import Layout, align_right, cut, stack
-from unif2ace.types import Condition
+from unif2ace.types import Condition, Role
 
 KINDS = [(block, moe) for block in BLOCKS for moe in MOES]
 every = pytest.mark.parametrize(("block", "moe"), KINDS)
@@ -203,6 +203,18 @@ def test_conditions_and_the_noise_level_matter_where_they_should():
     assert (clearer - net(above).values).abs().amax((1, 2)).max() > 1e-6
     with pytest.raises(ConfigError, match="iris"):
         net(below, {"iris": conditions["face"]})
+
+
+def test_conditions_can_enter_before_the_first_block():
+    """They then matter where no expert reads them, to text too, and rows without them are left alone."""
+    net = small(moe="dense", early_conditions=True)
+    _, below, conditions = rows(net)
+    present = conditions["face"].present
+    change = (net(below, conditions).values - net(below).values).abs()
+    answers = below.role == Role.ANSWER
+    assert change[present][answers[present]].min() > 0
+    _close(change[~present], torch.zeros_like(change[~present]))
+    assert not small(moe="dense").resamplers
 
 
 def test_slices_are_parts_of_the_whole():
