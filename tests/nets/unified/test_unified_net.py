@@ -263,8 +263,9 @@ def test_a_fresh_network_predicts_next_to_nothing():
     weights = net.head.weight, net.embedding.weight, net.blocks[0].attention.qkv.weight
     assert all(abs(weight.std() - 0.02) < 0.001 for weight in weights)
     assert not net.head.bias.any()
-    net = UnifiedNet(40, CODES, 38, 39, 9, BLOCKS["paper"], MOES["dense"](), dim=64, depth=1, heads=4, table_std=0.1)
-    assert all(abs(table.weight.std() - 0.1) < 0.005 for table in (net.head, net.embedding))
+    net = UnifiedNet(40, CODES, 38, 39, 9, BLOCKS["paper"], MOES["dense"](), dim=64, depth=1, heads=4, text_std=0.1)
+    assert all(abs(table.weight[:40].std() - 0.1) < 0.005 for table in (net.head, net.embedding))
+    assert all(abs(table.weight[40:].std() - 0.02) < 0.002 for table in (net.head, net.embedding))
     assert abs(net.blocks[0].attention.qkv.weight.std() - 0.02) < 0.001
 
 

@@ -76,8 +76,8 @@ class UnifiedNet(nn.Module):
         qk_norm: Whether queries and keys are normalised.
         eps: Of the LayerNorms.
         tie: Whether the head's weight is the embedding.
-        table_std: Standard deviation of the rows of embedding, head and positions at the start. Phi's 0.02 is made for
-            a width of 2048.
+        text_std: Standard deviation of the words' rows in embedding and head at the start. Phi's 0.02 is made for a
+            width of 2048.
         attention: How attention is computed, see `unif2ace.nets.unified.kernels`.
         checkpoint: Whether blocks are computed again in the backward pass: less memory, a third more work.
         made: Called with each block when its weights are drawn, to cut it before the next one is made.
@@ -108,7 +108,7 @@ class UnifiedNet(nn.Module):
         qk_norm: bool = True,
         eps: float = 1e-5,
         tie: bool = False,
-        table_std: float = 0.02,
+        text_std: float = 0.02,
         attention: Kernel = "auto",
         checkpoint: bool = False,
         made: Callable[[nn.Module], object] | None = None,
@@ -133,7 +133,10 @@ class UnifiedNet(nn.Module):
         self.head = Head(dim, self.vocabulary.size)
         self.image_positions = nn.Embedding(num_image_tokens, dim) if image_positions else None
         places = [] if self.image_positions is None else [self.image_positions]
-        _draw(self.embedding, self.head, *places, std=table_std)
+        _draw(self.embedding, self.head, *places)
+        with torch.no_grad():  # of words alone: large rows of codes delay drawing
+            for table in (self.embedding, self.head):
+                nn.init.normal_(table.weight[:text_size], std=text_std)
         if tie:
             self.head.weight = self.embedding.weight
         self.tied, self._first_code = tie, self.vocabulary.bounds("codebook")[0]
