@@ -190,18 +190,18 @@ def test_questions_of_one_row_do_not_see_each_other():
     codes, two = torch.tensor([[0, 1, 2, 3]]), torch.tensor([2])
     turns = [([5, 6], [7, 2]), ([8, 9], [10, 11, 3]), ([12, 13], [14])]
     ids, said = list(turns[0][1]), [True, True]
-    for question, answer in turns[1:]:
-        ids += [1, *question, 1, *answer]
-        said += [True, False, False, False, *[True] * len(answer)]
+    for question, said_after in turns[1:]:
+        ids += [1, *question, 1, *said_after]
+        said += [True, False, False, False, *[True] * len(said_after)]
     whole = layout.understanding(
         codes, torch.tensor([turns[0][0]]), two, torch.tensor([ids]), torch.tensor([len(ids)]), torch.tensor([said])
     )
     other = layout.text_to_image(torch.arange(2, 28)[None], torch.tensor([26]), codes, codes)
     below = stack(other, whole, vocabulary)
     start = 7
-    for question, answer in turns:
+    for question, said_after in turns:
         alone = layout.understanding(
-            codes, torch.tensor([question]), two, torch.tensor([answer]), torch.tensor([len(answer)])
+            codes, torch.tensor([question]), two, torch.tensor([said_after]), torch.tensor([len(said_after)])
         )
         length = alone.ids.shape[1] - 7 - 1  # its last eos begins the next question
         own = [*range(7), *range(start, start + length)]

@@ -5,7 +5,9 @@
 
 The text of T2I rows is padded on its left and that of MMU rows on its right, so the image of a task starts at one
 column. Further questions of an MMU row follow its first answer, each where the first one would stand: at its positions,
-and seen by nothing but its own answer, as if it had been asked alone. Letters: B rows, T text ids, N image tokens, L columns, W columns of the text part.
+and seen by nothing but its own answer, as if it had been asked alone.
+
+Letters: B rows, T text ids, N image tokens, L columns, W columns of the text part.
 """
 
 from __future__ import annotations
@@ -197,6 +199,7 @@ def _padded(sequence: TokenSequence, length: int, pad_id: int) -> TokenSequence:
         return sequence
     assert sequence.target is not None
     assert sequence.image_start is not None
+    assert sequence.attention is not None
     left = bool(sequence.task[0] == Task.TEXT_TO_IMAGE)
     sides = (missing, 0) if left else (0, missing)
     pad = torch.nn.functional.pad
