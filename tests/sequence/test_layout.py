@@ -214,3 +214,17 @@ def test_questions_of_one_row_do_not_see_each_other():
             others = [c for c in range(made.ids.shape[1]) if c not in own]
             assert not mask[own][:, others].any()
         start += length
+
+
+def test_the_last_answer_is_whole_in_rows_shorter_than_others():
+    """A row of one answer, padded beside a longer one: its end sees all of the answer, as without further questions."""
+    layout = Layout(Vocabulary(30, 8, 1, 1), 32)
+    codes, questions, two = torch.tensor([[0, 1, 2, 3]] * 2), torch.tensor([[5, 6], [8, 9]]), torch.tensor([2, 2])
+    answers, lengths = torch.tensor([[7, 2, 1, 12, 13, 1, 14, 3], [10, 11, 4, 0, 0, 0, 0, 0]]), torch.tensor([8, 3])
+    said = torch.tensor([[1, 1, 1, 0, 0, 0, 1, 1], [1, 1, 1, 0, 0, 0, 0, 0]]).bool()
+    made = layout.understanding(codes, questions, two, answers, lengths, said)
+    alone = layout.understanding(codes[1:], questions[1:], two[1:], answers[1:, :3], lengths[1:])
+    own = alone.ids.shape[1]
+    for name in ("ids", "position", "target"):
+        assert torch.equal(getattr(made, name)[1, :own], getattr(alone, name)[0]), name
+    assert torch.equal(made.attention[1, 0, :own, :own], alone.attention[0, 0])

@@ -132,7 +132,7 @@ class Layout:
         roles = torch.cat([task_role, _image_roles(codes_BN), role], 1).to(torch.int8)
         visible = torch.ones(len(ids), device=ids.device)
         made = self._sequence(ids, roles, Task.UNDERSTANDING, 2, codes_BN.shape[1], target, visible)
-        return made if said_BT is None else _asked_apart(made, _starts(said_BT, place - first_B[:, None]))
+        return made if said_BT is None else _asked_apart(made, _starts(said_BT, answer_B, place - first_B[:, None]))
 
     def _sequence(
         self, ids: Tensor, role: Tensor, task: Task, image_start: int, num: int, target: Tensor, visible: Tensor
@@ -221,15 +221,16 @@ def _padded(sequence: TokenSequence, length: int, pad_id: int) -> TokenSequence:
     )
 
 
-def _starts(said_BT: Tensor, place_BW: Tensor) -> Tensor:
+def _starts(said_BT: Tensor, length_B: Tensor, place_BW: Tensor) -> Tensor:
     """Columns of the text at which a further question begins, bool (B, W): the last that is said before one.
 
     Args:
         said_BT: Which ids of the answers are to be predicted.
+        length_B: Numbers of those ids; the last answer's own last id is followed by padding, and begins no question.
         place_BW: Of the columns, counted from the first answer token.
     """
     last_BT = said_BT & ~torch.nn.functional.pad(said_BT[:, 1:], (0, 1), value=True)
-    return _gather(last_BT, place_BW) & (place_BW >= 0) & (place_BW < said_BT.shape[1])
+    return _gather(last_BT, place_BW) & (place_BW >= 0) & (place_BW < length_B[:, None] - 1)
 
 
 def _asked_apart(sequence: TokenSequence, starts_BW: Tensor) -> TokenSequence:
