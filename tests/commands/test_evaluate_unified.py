@@ -36,6 +36,9 @@ class _Model(scored.Knower):  # type: ignore[misc, name-defined]
         self.used = type(sampler).__name__, guidance, best_of
         return super().generate(prompts, seeds)
 
+    def withhold(self, names):
+        self.withheld = list(names)
+
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -67,16 +70,18 @@ def _evaluate(run: Path, *words: str) -> dict[str, float | None]:
 
 def test_scores_are_printed_and_written_with_judge_split_and_intervals(run: Path, capsys: pytest.CaptureFixture[str]):
     judge = run.parent / "judge.safetensors"
-    values = _evaluate(run, f"judge={judge}", "sampler=ancestral", "guidance=3", "best_of=2")
+    values = _evaluate(run, f"judge={judge}", "sampler=ancestral", "guidance=3", "best_of=2", "withhold=[attributes]")
     assert values["answers"] == pytest.approx(1)
     assert values["captions"] == pytest.approx(1)
     assert face_model.load("").used == ("AncestralSampler", 3, 2)
+    assert face_model.load("").withheld == ["attributes"]
     out = run / "evaluation"
     assert {"evaluation.json", "generated.png", "understood.png", "scores.png"} <= {p.name for p in out.iterdir()}
     written = json.loads((out / "evaluation.json").read_text())
     assert written["values"] == values
     assert (written["split"], written["pictures"], written["weights"]["kind"]) == ("val", 40, "unified")
     assert len(written["judge"]["fingerprint"]) == 64
+    assert written["withhold"] == ["attributes"]
     assert written["sampler"]["steps"] == 128
     assert (written["guidance"], written["best_of"]) == (3, 2)
     assert written["options"]["samples"] == 40

@@ -110,6 +110,18 @@ def test_what_the_classifier_sees_matters(model, pictures):
     assert not torch.allclose(known, unknown)
 
 
+def test_a_condition_that_is_withheld_says_nothing(run: Path, model, pictures):
+    blind = unif2ace.load(run, device="cpu")
+    with pytest.raises(ConfigError, match="'identity' cannot be withheld: this model has attributes"):
+        blind.withhold(["identity"])
+    text, number = "Yes.", len(pictures)
+    assert torch.equal(blind.likelihood(pictures, [text] * number), model.likelihood(pictures, [text] * number))
+    blind.withhold(["attributes"])
+    prefix, said = blind.asked(pictures, ["Is he wearing glasses?"] * number)
+    assert not said
+    assert not torch.equal(blind.likelihood(pictures, [text] * number), model.likelihood(pictures, [text] * number))
+
+
 def test_wrong_sizes_and_numbers_are_named(model, pictures):
     with pytest.raises(ConfigError, match="32x32"):
         model.encode(torch.zeros(1, 3, 16, 16, dtype=torch.uint8))

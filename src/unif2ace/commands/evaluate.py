@@ -83,6 +83,7 @@ def _score(config: DictConfig) -> dict[str, float | None]:
     if not config.judge:
         raise ConfigError("judge=... must be given: the run of an attribute classifier that the model does not use")
     model = load(config.ckpt, device=device, allow=allow, **{k: v for k, v in config.companions.items() if v})
+    model.withhold(config.withhold)
     weights = model.release.unified
     judge = load_judge(config.judge, model.release.companions, same=config.same_judge, device=device, allow=allow)
     with open_dict(config):
@@ -101,6 +102,7 @@ def _score(config: DictConfig) -> dict[str, float | None]:
     draw_sheets(found, out)
     evaluation = evaluation_of(found, weights, out)
     evaluation.show(Console(), ", ".join(f"{dataset.folder}/val" for dataset in data.datasets.values()))
+    how["withhold"] = list(config.withhold)
     how["sampler"] = OmegaConf.to_container(config.sampler, resolve=True)
     evaluation.write({**data_provenance(data), **provenance_of(found, judge), **how})
     sys.stdout.write(f"{out}: {', '.join(sorted(p.name for p in out.iterdir()))}\n")

@@ -93,6 +93,21 @@ class FaceModel:
         self.layout = Layout(cast(Any, self.net).vocabulary, int(module["max_text"]))
         self._faces = Faces(cast(Any, self.net), self.layout, cast(Any, self.tokenizer), self.conditions)
 
+    def withhold(self, names: Iterable[str]) -> None:
+        """Does without some conditions from now on: what it says is read off the image tokens and the other ones.
+
+        Args:
+            names: Of `conditions`, the networks that tell it more of a picture.
+
+        Raises:
+            ConfigError: If it has no such condition.
+        """
+        for name in names:
+            if name not in self.conditions:
+                known = ", ".join(self.conditions) or "none"
+                raise ConfigError(f"condition {name!r} cannot be withheld: this model has {known}")
+            del self.conditions[name]
+
     def generate(
         self,
         prompts: Sequence[str] | str,
