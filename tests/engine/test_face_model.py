@@ -117,7 +117,7 @@ def test_a_condition_that_is_withheld_says_nothing(run: Path, model, pictures):
     text, number = "Yes.", len(pictures)
     assert torch.equal(blind.likelihood(pictures, [text] * number), model.likelihood(pictures, [text] * number))
     blind.withhold(["attributes"])
-    prefix, said = blind.asked(pictures, ["Is he wearing glasses?"] * number)
+    _, said = blind.asked(pictures, ["Is he wearing glasses?"] * number)
     assert not said
     assert not torch.equal(blind.likelihood(pictures, [text] * number), model.likelihood(pictures, [text] * number))
 
