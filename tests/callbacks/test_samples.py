@@ -18,6 +18,8 @@ from unif2ace.callbacks.ema import EMA
 from unif2ace.callbacks.sample_sheets import Answered, Drawn, answers_sheet, as_markdown, faces_sheet
 from unif2ace.callbacks.samples import Samples
 from unif2ace.errors import ConfigError
+from unif2ace.nets.unified.decoding_text import GeneratedText
+from unif2ace.nets.unified.faces import Faces
 from unif2ace.types import Task
 
 
@@ -99,6 +101,20 @@ def test_training_goes_on_as_without_it(tmp_path: Path):
         weights[-1].append(torch.tensor([torch.rand(()), random.random(), np.random.rand()]))
     for one, other in zip(*weights, strict=True):
         assert torch.equal(one, other)
+
+
+def test_what_has_not_ended_is_followed_by_dots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def answer(faces: Faces, codes: torch.Tensor, *_: Any, **__: Any) -> GeneratedText:
+        rows = len(codes)
+        ids, log_p = torch.full((rows, 2), 5), torch.zeros(rows, 2)
+        return GeneratedText(ids, torch.full((rows,), 2), torch.arange(rows) % 2 == 0, log_p)
+
+    monkeypatch.setattr(Faces, "answer", answer)
+    samples, shown = _samples(tmp_path, instruction=None), []
+    monkeypatch.setattr(samples, "_show", lambda trainer, drawn, answered: shown.append(answered))
+    observed_run.fit([samples])
+    text = observed_run.Text().decode([5, 5]).strip()
+    assert [one.answer for one in shown[0]] == [text, f"{text} ..."]
 
 
 def test_faces_are_the_same_at_every_validation_of_equal_weights(tmp_path: Path):

@@ -22,6 +22,9 @@ from unif2ace.errors import ConfigError
 from unif2ace.nets.unified.faces import Faces
 from unif2ace.types import Batch, Task
 
+CUT = " ..."
+"""Follows what had not ended when there were enough words."""
+
 
 @runtime_checkable
 class DrawsFaces(Protocol):
@@ -75,7 +78,7 @@ class Samples(pl.Callback):
         seeds: Faces of each.
         questions: Pictures to ask about; 0 for none.
         instruction: What is asked about each of them beside its own question; None for nothing.
-        max_new: Most text ids of an answer.
+        max_new: Most text ids of an answer; one that has not ended by then is followed by dots.
         guidance: Weight of classifier-free guidance.
         sampler: How codes are drawn; by default MaskGIT in 16 steps.
         scale: Each pixel of a face is shown as a square of so many.
@@ -92,7 +95,7 @@ class Samples(pl.Callback):
         seeds: int = 4,
         questions: int = 6,
         instruction: str | None = "Describe this face.",
-        max_new: int = 64,
+        max_new: int = 160,
         guidance: float = 2.0,
         sampler: Sampler | None = None,
         scale: int = 2,
@@ -162,8 +165,8 @@ class Samples(pl.Callback):
         with _autocast(trainer):
             seen = None if image is None else image[place]
             found = faces.answer(codes[place], seen, prompt, length, max_new=self.max_new)
-        pairs = zip(found.ids.tolist(), found.length.tolist(), strict=True)
-        said = [text.decode(ids[:end]).strip() for ids, end in pairs]
+        rows_said = zip(found.ids.tolist(), found.length.tolist(), found.stopped.tolist(), strict=True)
+        said = [text.decode(ids[:end]).strip() + ("" if stopped else CUT) for ids, end, stopped in rows_said]
         pixels = _pixels(faces.tokenizer.decode(codes) if image is None else image)
         own = zip(pixels, rows.prompts, rows.answers, said, strict=False)
         answered = [Answered(p, text.decode(q), a, text.decode(true).strip()) for p, q, true, a in own]
