@@ -41,7 +41,7 @@ def test_two_processes_equal_one(one, tmp_path: Path):
     for name, value in whole.items():
         torch.testing.assert_close(two["state"][name], value, rtol=1e-9, atol=1e-11, msg=lambda m, n=name: f"{n}: {m}")
     for name in ("val/d3diff", "val/ar", "val/bound"):
-        assert two["found"][name] == pytest.approx(one.found[name], rel=1e-9), name
+        assert two["found"][name] == pytest.approx(one.found[name], rel=2e-7), name  # float32
 
 
 def test_every_parameter_moves(one):

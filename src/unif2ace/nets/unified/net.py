@@ -30,6 +30,8 @@ from unif2ace.types import Condition, RouterStats, TokenSequence
 
 NOISE = "noise"
 """Name of the condition that the network makes itself."""
+STD = 0.02
+"""Of drawn weights, as Phi's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class UnifiedNet(nn.Module):
         self.vocabulary = Vocabulary(text_size, codebook_size, bos_id, eos_id)
         self.num_image_tokens, self.checkpoint, self.kernel = num_image_tokens, checkpoint, attention
         self.rotated, self.rotary_theta = _rotated(dim, heads, rotary_fraction), rotary_theta
-        conditions = dict(conditions or {})
+        self._widths = conditions = dict(conditions or {})
         self.embedding = nn.Embedding(self.vocabulary.size, dim)
         self.blocks = nn.ModuleList()
         for _ in range(depth):
@@ -132,26 +134,20 @@ class UnifiedNet(nn.Module):
         self.norm = nn.LayerNorm(dim, eps)
         self.head = Head(dim, self.vocabulary.size)
         self.image_positions = nn.Embedding(num_image_tokens, dim) if image_positions else None
-        places = [] if self.image_positions is None else [self.image_positions]
-        _draw(self.embedding, self.head, *places)
-        with torch.no_grad():  # of words alone: large rows of codes delay drawing
-            for table in (self.embedding, self.head):
-                nn.init.normal_(table.weight[:text_size], std=text_std)
+        _draw(self.embedding, self.head, *filter(None, [self.image_positions]))
+        _spread_words(text_size, text_std, self.embedding, self.head)
         if tie:
             self.head.weight = self.embedding.weight
-        self.tied, self._first_code = tie, self.vocabulary.bounds("codebook")[0]
-        self.code_rows = nn.ModuleDict()
+        self._first_code = self.vocabulary.bounds("codebook")[0]
+        self.code_rows = _code_rows(code_features, dim, tie)
         if code_features:
-            of = {"embedding": dim} if tie else {"embedding": dim, "head": dim, "bias": 1}
-            self.code_rows.update({k: CodeRows(code_features, width) for k, width in of.items()})
             self.register_buffer("code_features", torch.zeros(codebook_size, code_features))
         wanted = self._wanted([NOISE, *conditions]) | (set(conditions) if early_conditions else set())
-        self.early_conditions = early_conditions
+        self.tied, self.early_conditions = tie, early_conditions
         self.noise_level = NoiseLevel(dim) if NOISE in wanted else None
         self.resamplers = nn.ModuleDict(
             {n: Resampler(f, dim, num_image_tokens) for n, f in conditions.items() if n in wanted}
         )
-        self._widths = conditions
 
     def _blocks(self) -> list[Block]:
         return [b for b in self.blocks if isinstance(b, Block)]
@@ -280,12 +276,25 @@ def _told(x_BLD: Tensor, sequence: TokenSequence, conditions: Sequence[Condition
 
 
 @torch.no_grad()
-def _draw(*parts: nn.Linear | nn.Embedding, std: float = 0.02) -> None:
-    """Weights of tables and attention from N(0, std^2), by default as Phi's; biases 0. Experts know their own."""
+def _draw(*parts: nn.Linear | nn.Embedding) -> None:
+    """Weights of tables and attention from N(0, STD^2); biases 0. Experts know their own."""
     for part in parts:
-        nn.init.normal_(part.weight, std=std)
+        nn.init.normal_(part.weight, std=STD)
         if isinstance(part, nn.Linear):
             nn.init.zeros_(part.bias)
+
+
+@torch.no_grad()
+def _spread_words(text_size: int, std: float, *tables: nn.Linear | nn.Embedding) -> None:
+    """Another standard deviation for drawn rows of words alone: large rows of codes delay drawing."""
+    for table in tables:
+        table.weight[:text_size] *= std / STD
+
+
+def _code_rows(features: int, dim: int, tie: bool) -> nn.ModuleDict:
+    """What makes rows of codes of features of theirs, one for each table."""
+    of = {"embedding": dim} if tie else {"embedding": dim, "head": dim, "bias": 1}
+    return nn.ModuleDict({name: CodeRows(features, width) for name, width in of.items()} if features else {})
 
 
 def _rotated(dim: int, heads: int, fraction: float) -> int:
