@@ -12,13 +12,14 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "unif2ace"
 FILES = sorted(SOURCE.rglob("*.py"))
 
-BASE = {"types", "errors"}
+BASE = {"types", "errors", "hardware"}
 MATHEMATICS = BASE | {"sequence", "diffusion"}
 MODELS = MATHEMATICS | {"nets", "losses", "metrics"}
 FRAME = MODELS | {"modules", "callbacks", "strategies", "loggers", "checkpoints", "data", "progress"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
+    "hardware": set(),
     "progress": set(),
     "sequence": BASE,
     "diffusion": BASE,

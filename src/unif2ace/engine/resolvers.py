@@ -126,6 +126,20 @@ def condition_dims(conditions: Any) -> dict[str, int]:
     return {str(name): int(node["dim"]) for name, node in (conditions or {}).items()}
 
 
+def fast_precision(accelerator: str) -> str:
+    """Precision of training that is fast on this machine: ``bf16-mixed`` where it computes that fast, else ``32-true``.
+
+    Args:
+        accelerator: As the Trainer takes it; ``auto`` for a GPU if there is one.
+    """
+    import torch
+
+    from unif2ace.hardware import fast_bfloat16
+
+    gpu = accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
+    return "bf16-mixed" if fast_bfloat16("cuda" if gpu else "cpu") else "32-true"
+
+
 def register() -> None:
     """Makes the resolvers known to OmegaConf; calling it again changes nothing."""
     OmegaConf.register_new_resolver("cwd", lambda: str(Path.cwd()), replace=True)
@@ -134,6 +148,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("given_run_dir", given_run_dir, replace=True)
     for function in (attribute_labels, attribute_families, attribute_groups, fsq_levels, num_bits, condition_dims):
         OmegaConf.register_new_resolver(function.__name__, _contained(function), replace=True)
+    OmegaConf.register_new_resolver("fast_precision", fast_precision, replace=True)
     OmegaConf.register_new_resolver("world_size", world_size, replace=True)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from unif2ace.errors import ConfigError
+from unif2ace.hardware import fast_bfloat16
 from unif2ace.optimizers.shards import of_whole, part
 
 
@@ -22,7 +23,7 @@ class Muon(Optimizer):
     .. math:: M \leftarrow \mu M + (1 - \mu) g, \quad U = \mathrm{orth}((1 - \mu) g + \mu M), \quad
               W \leftarrow (1 - \eta \lambda) W - \eta \sqrt{\max(1, m / n)}\, U
 
-    orth replaces the singular values by values near 1, by five Newton-Schulz steps in bfloat16. In groups with
+    orth replaces the singular values by values near 1, by five Newton-Schulz steps. In groups with
     ``stacked: True`` a parameter holds many matrices, in its last two axes. Groups with ``orthogonal: False``, and all
     vectors and scalars, take AdamW's step with the group's `adam_lr`.
     A matrix that lies on several processes is gathered for orth, and each keeps its part of the result; matrices of a
@@ -138,14 +139,17 @@ def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
     Each step maps a singular value s to a s + b s^3 + c s^5, with coefficients that lift small values fast.
 
     Args:
-        matrix: (..., m, n); float64 is computed in itself, any other type in bfloat16. An empty one stays 0.
+        matrix: (..., m, n); float64 is computed in itself, any other type in bfloat16 where the machine computes that
+            fast, else in float32. An empty one stays 0.
         steps: Of the iteration.
 
     Returns:
         (..., m, n), in the type of `matrix`.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrix if matrix.dtype == torch.float64 else matrix.bfloat16()
+    x = matrix
+    if matrix.dtype != torch.float64:
+        x = matrix.bfloat16() if fast_bfloat16(matrix.device.type) else matrix.float()
     tall = x.shape[-2] > x.shape[-1]
     wide = x.mT if tall else x
     wide = wide / (wide.norm(dim=(-2, -1), keepdim=True) + 1e-7)
