@@ -118,6 +118,19 @@ def test_a_row_may_ask_several_questions(folder: Path):
         assert not batch.answer_said[row, length:].any()
 
 
+def test_captions_come_in_order_with_their_pictures_whatever_the_views(folder: Path):
+    data = FaceDataModule({"a": ShardDataset(folder)}, {"u": UnderstandingView(4)}, read="pictures")
+    batches = list(data.captions(9))
+    assert [key for batch in batches for key in batch.keys] == [f"a-{n:04d}" for n in range(9)]
+    for batch in batches:
+        assert batch.image is not None
+        assert batch.image.shape[1:] == (3, SIZE, SIZE)
+        assert (batch.task == Task.TEXT_TO_IMAGE).all()
+        assert batch.prompt_length is not None
+        assert (batch.prompt_length > 5).all()
+    assert sum(len(batch) for batch in data.captions(10**6)) == NUM_TRAIN
+
+
 def test_labels_are_those_of_the_record(folder: Path):
     batch = next(iter(_data(folder, views={"image": ImageView(rows=8, flip=0)}).train_dataloader()))
     names = list(TAXONOMY.labels)

@@ -112,6 +112,29 @@ def test_the_same_numbers_must_mean_the_same_words(tmp_path: Path):
     assert torch.equal(net.weight, weights.state["weight"])
 
 
+class _Growing(torch.nn.Linear):
+    added = ("more",)
+
+    def __init__(self) -> None:
+        super().__init__(3, 4)
+        self.more = torch.nn.Linear(4, 4, bias=False)
+
+    def silence_(self) -> None:
+        torch.nn.init.zeros_(self.more.weight)
+
+
+def test_a_part_that_weights_may_lack_starts_without_effect(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    weights, net = _weights(tmp_path), _Growing()
+    with caplog.at_level(logging.INFO):
+        _started(weights, net)
+    assert torch.equal(net.weight, weights.state["weight"])
+    assert not net.more.weight.any()
+    assert "the weights have no more: new, and without effect until it learns" in caplog.text
+    net.added = ()  # type: ignore[misc]
+    with pytest.raises(ConfigError, match=r"lacks 'more.weight'"):
+        _started(weights, net)
+
+
 def test_other_companions_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     weights = _weights(tmp_path, {"companions": {"tokenizer": {"path": "a", "fingerprint": "1" * 64}}})
     with caplog.at_level(logging.WARNING):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
+from unif2ace import hardware
 from unif2ace.data.attributes import TAXONOMY
 from unif2ace.engine import compose
 from unif2ace.engine.resolvers import (
@@ -13,6 +15,7 @@ from unif2ace.engine.resolvers import (
     attribute_families,
     attribute_groups,
     attribute_labels,
+    fast_precision,
     fsq_levels,
     num_bits,
 )
@@ -52,3 +55,25 @@ def test_details_follow_the_labels():
     assert attribute_groups("all")[names.index("head_turn_left")] == "pose"
     with pytest.raises(ConfigError, match="'every'"):
         attribute_labels("every")
+
+
+@pytest.mark.parametrize(
+    ("avx512", "amx", "precision"), [(0, 0, "32-true"), (1, 0, "bf16-mixed"), (0, 1, "bf16-mixed")]
+)
+def test_precision_goes_by_what_the_processor_computes_fast(monkeypatch, avx512: int, amx: int, precision: str):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bool(avx512))
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: bool(amx))
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert fast_precision("cpu") == fast_precision("auto") == precision
+    assert fast_precision("gpu") == "32-true"
+    config = compose("train", ["experiment=unified/embedded", "trainer.accelerator=cpu"])
+    assert config.trainer.precision == precision
+    assert not hardware.fast_bfloat16("mps")
+
+
+def test_precision_goes_by_what_the_gpu_computes_fast(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for fast, precision in ((True, "bf16-mixed"), (False, "32-true")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True, f=fast: f)
+        assert fast_precision("auto") == fast_precision("gpu") == precision

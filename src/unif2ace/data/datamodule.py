@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -22,6 +22,7 @@ from unif2ace.data.shards import DropLog, Rules, ShardReader, TolerantReader
 from unif2ace.data.text_tokenizer import TextTokenizer
 from unif2ace.data.token_reader import Read
 from unif2ace.data.views.base import View
+from unif2ace.data.views.text_to_image import TextToImageView
 from unif2ace.errors import ConfigError
 from unif2ace.types import Batch
 
@@ -164,6 +165,17 @@ class FaceDataModule(pl.LightningDataModule):
 
     test_dataloader = val_dataloader
 
+    def captions(self, number: int) -> StatefulDataLoader:
+        """Pictures of the training split, each with one of its captions, in order.
+
+        Args:
+            number: At most so many of each data set.
+        """
+        readers = [reader for _, reader in self._open("train")]
+        view = TextToImageView(rows=64)
+        schedule = EvaluationSchedule([len(r) for r in readers], {"captions": view.rows}, 0, 1, number)
+        return self._loader(readers, schedule, [view])
+
     def _open(self, split: Split) -> list[tuple[str, ShardReader]]:
         rules = Rules(require=("caption",) if self.text_tokenizer else ())
         opened = {name: dataset.open(split, rules, self.read) for name, dataset in self.datasets.items()}
@@ -184,12 +196,17 @@ class FaceDataModule(pl.LightningDataModule):
         kwargs = getattr(self.trainer.strategy, "distributed_sampler_kwargs", None) or {}
         return int(kwargs.get("rank", 0)), int(kwargs.get("num_replicas", 1))
 
-    def _loader(self, readers: list[ShardReader], schedule: TrainSchedule | EvaluationSchedule) -> StatefulDataLoader:
+    def _loader(
+        self,
+        readers: list[ShardReader],
+        schedule: TrainSchedule | EvaluationSchedule,
+        views: Sequence[View] | None = None,
+    ) -> StatefulDataLoader:
         drops = DropLog(self.max_drop_fraction)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*set_vital.*")  # torchdata calls what torch deprecates
             return StatefulDataLoader(
-                RowDataset([TolerantReader(r, drops) for r in readers], list(self.views.values()), self.seed),
+                RowDataset([TolerantReader(r, drops) for r in readers], views or [*self.views.values()], self.seed),
                 batch_sampler=ScheduleSampler(schedule),
                 collate_fn=Collate(self.text_tokenizer, self.max_text_tokens),
                 num_workers=self.num_workers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,11 +57,13 @@ def start_from(weights: Weights, companions: Mapping[str, Mapping[str, str]]) ->
         net: Any = module.net
         _check_text(weights, getattr(trainer.datamodule, "text_tokenizer", None))  # type: ignore[attr-defined]
         state = net.state_dict()
+        given = _with_added(net, weights.state, state)
         try:
-            check_names(weights, state)
+            check_names(replace(weights, state=given), state)
         except DataError as error:
             raise ConfigError(f"weights: {error}; build the network as theirs was") from error
-        net.load_state_dict({name: shard_like(weights.state[name], value) for name, value in state.items()})
+        own = weights.state
+        net.load_state_dict({n: shard_like(own[n], value) if n in own else value for n, value in state.items()})
         log.info("starting from weights %s: %s", weights.short, weights.path)
 
     for kind, used in companions.items():
@@ -68,6 +71,17 @@ def start_from(weights: Weights, companions: Mapping[str, Mapping[str, str]]) ->
         if before != now:
             log.warning("the weights were trained with %s %s, this run uses %s", kind, before[:SHOWN], now[:SHOWN])
     return pl.callbacks.LambdaCallback(on_fit_start=load)
+
+
+def _with_added(net: Any, given: Mapping[str, Any], state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Given tensors, with the network's own of parts that it may have without changing what it computes at first."""
+    missing = state.keys() - given.keys()
+    parts = {name.split(".")[0] for name in missing}
+    if not missing or not parts <= set(getattr(net, "added", ())):
+        return given
+    net.silence_()
+    log.info("the weights have no %s: new, and without effect until it learns", ", ".join(sorted(parts)))
+    return {**given, **{name: state[name] for name in missing}}
 
 
 def _check_text(weights: Weights, now: Any) -> None:

@@ -22,10 +22,14 @@ from unif2ace.nets.conditions.base import ConditionEncoder
 from unif2ace.nets.tokenizer.base import TokenizerNet
 from unif2ace.nets.unified.code_rows import code_features
 from unif2ace.nets.unified.faces import Faces
+from unif2ace.nets.unified.grounding import WordStatistics, WordVectors
 from unif2ace.nets.unified.net import UnifiedNet
 from unif2ace.sequence.columns import masked_image
 from unif2ace.sequence.layout import Layout, stack
 from unif2ace.types import Batch, Condition, Logits, Noised, Reading, StepOutput, Task, TokenSequence, UnifiedStep
+
+GROUNDED = 8192
+"""Captions of each data set that words are grounded in."""
 
 
 class TextIds(Protocol):
@@ -123,7 +127,7 @@ class UnifiedModule(TrainingModule):
             features_KF = self._code_features() if self.share_codes else torch.zeros(0, 0)
             self.net_arguments["code_features"] = features_KF.shape[1]
             cut = {} if self.sharding is None else {"made": self.sharding.unit}
-            self._make_net = lambda: self._told_of_codes(cast(Any, make)(**self.net_arguments, **cut), features_KF)
+            self._make_net = lambda: self._prepared(cast(Any, make)(**self.net_arguments, **cut), features_KF)
         super().configure_model()
         self.layout = Layout(self.unified.vocabulary, self.max_text)
 
@@ -144,10 +148,32 @@ class UnifiedModule(TrainingModule):
         ids_K = torch.arange(quantizer.num_codes, device=self.device)
         return code_features(quantizer.decode_ids(ids_K.view(-1, 1, 1)).flatten(1))
 
-    def _told_of_codes(self, net: UnifiedNet, features_KF: Tensor) -> UnifiedNet:
+    def _prepared(self, net: UnifiedNet, features_KF: Tensor) -> UnifiedNet:
         if self.share_codes:
             cast(Tensor, net.code_features).copy_(features_KF)
+        if net.grounding is not None and net.ground is not None and not self.trainer.ckpt_path:
+            captions = getattr(self.trainer.datamodule, "captions", None)  # type: ignore[attr-defined]
+            if captions is not None:  # a plan has none
+                net.grounding.start_(self._word_vectors(net.ground, *net.grounding.sizes, captions(GROUNDED)))
         return net
+
+    def _word_vectors(
+        self, name: str, text: int, features: int, directions: int, captions: Iterable[Batch]
+    ) -> WordVectors:
+        """What captions tell of words; one process reads them for all."""
+        found: WordVectors | None = None
+        if self.trainer.is_global_zero:
+            statistics, encoder = WordStatistics(text, features), self._loaded(name, self._make_conditions[name])
+            for batch in captions:
+                if batch.image is None or batch.prompt is None or batch.prompt_length is None:
+                    raise ConfigError("net.grounding=true reads pictures and captions: set data.read=both")
+                with torch.no_grad():
+                    said: Condition = encoder(batch.image.to(self.device))
+                seen = said.present.cpu() & batch.valid
+                statistics.add(batch.prompt[seen], batch.prompt_length[seen], said.values.mean(1).cpu()[seen])
+            found = statistics.vectors(directions)
+        shared: WordVectors = self.trainer.strategy.broadcast(found)
+        return shared
 
     def on_fit_start(self) -> None:
         """Fails before the first step if there is no loss, or one cannot be trained under the chosen corruption."""

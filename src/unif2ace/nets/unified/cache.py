@@ -44,6 +44,8 @@ class Cache:
         self.capacity = capacity
         self.length = 0
         """Columns that it holds, P."""
+        self.seen: Tensor | None = None
+        """What is seen of each row's picture, see `unif2ace.nets.unified.grounding`."""
         self._layers: list[LayerCache] = []
 
     @property
@@ -80,15 +82,16 @@ class Cache:
 
     def select(self, rows: Tensor) -> Cache:
         """A cache of some rows, int64 indices or bool (B,)."""
-        return self._mapped(lambda x_BHPd: x_BHPd[rows])
+        return self._mapped(lambda x: x[rows])
 
     def repeat(self, times: int) -> Cache:
         """A cache in which each row stands so many times, one after the other."""
-        return self._mapped(lambda x_BHPd: x_BHPd.repeat_interleave(times, 0))
+        return self._mapped(lambda x: x.repeat_interleave(times, 0))
 
     def _mapped(self, function: Callable[[Tensor], Tensor]) -> Cache:
         made = Cache(self.capacity)
         made.length = self.length
+        made.seen = None if self.seen is None else function(self.seen)
         for layer in self._layers:
             parts = (function(x[:, :, : self.length]) for x in (layer.key, layer.value))
             made._layers.append(LayerCache(*parts))
@@ -113,6 +116,7 @@ def joined(caches: list[Cache]) -> Cache:
         raise ValueError(f"caches of {sorted(lengths)} columns cannot stand in one")
     made = Cache(caches[0].capacity)
     made.length = lengths.pop()
+    made.seen = torch.cat([c.seen for c in caches if c.seen is not None]) if caches[0].seen is not None else None
     for layers in zip(*(cache._layers for cache in caches), strict=True):
         parts = (
             torch.cat([x[:, :, : made.length] for x in xs])

@@ -21,6 +21,7 @@ from unif2ace.nets.unified.attention import Attention, View
 from unif2ace.nets.unified.blocks.base import Block
 from unif2ace.nets.unified.cache import Cache
 from unif2ace.nets.unified.code_rows import CodeRows
+from unif2ace.nets.unified.grounding import Grounding
 from unif2ace.nets.unified.head import sliced_logits
 from unif2ace.nets.unified.kernels import Kernel, Mask, fastest
 from unif2ace.nets.unified.noise_level import NoiseLevel
@@ -73,6 +74,9 @@ class UnifiedNet(nn.Module):
             the rotary embedding tells where an image token is, which a network that starts from nothing learns slowly.
         early_conditions: Whether conditions from outside are also added to the image tokens before the first block, so
             that its attention finds them; else experts of the sequence level alone blend them in.
+        grounding: Whether words start as what is seen where they are said, in the features of the first condition; see
+            `unif2ace.nets.unified.grounding`. Without any there is nothing to see.
+        directions: Of these features, K.
         rotary_fraction: Share of each head that the rotary embedding turns.
         rotary_theta: Base of its frequencies.
         qk_norm: Whether queries and keys are normalised.
@@ -105,6 +109,8 @@ class UnifiedNet(nn.Module):
         code_features: int = 0,
         image_positions: bool = False,
         early_conditions: bool = False,
+        grounding: bool = False,
+        directions: int = 96,
         rotary_fraction: float = 0.5,
         rotary_theta: float = 10000.0,
         qk_norm: bool = True,
@@ -142,6 +148,9 @@ class UnifiedNet(nn.Module):
         self.code_rows = _code_rows(code_features, dim, tie)
         if code_features:
             self.register_buffer("code_features", torch.zeros(codebook_size, code_features))
+        self.ground = next(iter(conditions), None) if grounding else None
+        seen = conditions.get(self.ground or "")
+        self.grounding, self.word_rows = _grounding(text_size, seen, dim, directions, tie)
         wanted = self._wanted([NOISE, *conditions]) | (set(conditions) if early_conditions else set())
         self.tied, self.early_conditions = tie, early_conditions
         self.noise_level = NoiseLevel(dim) if NOISE in wanted else None
@@ -156,6 +165,17 @@ class UnifiedNet(nn.Module):
         """The conditions that some sequence layer reads: data-parallel training has no use for idle parameters."""
         layers = [b.sequence for b in self._blocks() if b.sequence is not None]
         return {n for layer in layers for n in getattr(layer, "conditions", names)} & set(names)
+
+    added = ("grounding", "word_rows")
+    """Parts that trained weights may lack: with `silence_` such a network goes on as if it had none."""
+
+    @torch.no_grad()
+    def silence_(self) -> None:
+        """Gives the parts of `added` no effect until they learn, with one zero factor each."""
+        if self.grounding is not None:
+            self.grounding.silence_()
+        for rows in self.word_rows.parameters():
+            rows.zero_()
 
     entries = ("logits_of",)
     """Methods that use weights outside of blocks, see `unif2ace.nets.sharding.Shardable`."""
@@ -177,7 +197,10 @@ class UnifiedNet(nn.Module):
             conditions: What is known of the rows' pictures, by name, values (B, M, F); missing ones are not present.
             cache: Of the columns before these; theirs are appended to it.
         """
+        seen_BK = self._seen(sequence, conditions or {}, cache)
         x_BLD = self._embedded(sequence)
+        if seen_BK is not None and self.grounding is not None:
+            x_BLD = self.grounding.heard(x_BLD, sequence.ids, seen_BK)
         tables = rotary_tables(sequence.position, self.rotated, self.rotary_theta, self.head.weight.dtype)
         spread = self._conditions(sequence, conditions or {}, cache)
         if self.early_conditions:
@@ -190,13 +213,32 @@ class UnifiedNet(nn.Module):
             routers += stats
         if cache is not None:
             cache.advance(sequence.ids.shape[1])
-        return Hidden(self.norm(x_BLD), tuple(routers))
+        hidden_BLD = self.norm(x_BLD)
+        if seen_BK is not None and self.grounding is not None:
+            hidden_BLD = self.grounding.said(hidden_BLD, seen_BK @ self._words_of("head").weight)
+        return Hidden(hidden_BLD, tuple(routers))
+
+    def _seen(self, sequence: TokenSequence, given: Mapping[str, Condition], cache: Cache | None) -> Tensor | None:
+        """What is seen of each row's picture, (B, K), always in training, see `_conditions`; None for nothing."""
+        if self.grounding is None or self.ground is None:
+            return None
+        if cache is not None and cache.seen is not None:
+            return cache.seen
+        condition = given.get(self.ground)
+        if condition is None and not torch.is_grad_enabled():
+            return None
+        if condition is None:
+            return self.head.weight.new_zeros(len(sequence.ids), self.grounding.words.shape[1])
+        seen_BK = self.grounding.seen(condition.values, condition.present)
+        if cache is not None:
+            cache.seen = seen_BK
+        return seen_BK
 
     def _embedded(self, sequence: TokenSequence) -> Tensor:
+        table_VD = self._with_word_rows("embedding", self.embedding.weight)
         if sequence.image_start is None:  # no code among them: text goes on
-            x_BLD: Tensor = self.embedding(sequence.ids)
-            return x_BLD
-        x_BLD = nn.functional.embedding(sequence.ids, self._with_code_rows("embedding", self.embedding.weight))
+            return nn.functional.embedding(sequence.ids, table_VD)
+        x_BLD = nn.functional.embedding(sequence.ids, self._with_code_rows("embedding", table_VD))
         if self.image_positions is None:
             return x_BLD
         places_BND = self.image_positions.weight.to(x_BLD.dtype).expand(len(x_BLD), -1, -1)
@@ -254,11 +296,24 @@ class UnifiedNet(nn.Module):
         spans = [(hidden_PD, self.vocabulary.bounds(part)) for hidden_PD, part in parts]
         weight_VD: Tensor = self.head.weight
         bias_V: Tensor = self.head.bias
+        if torch.is_grad_enabled() or any(part != "codebook" for _, part in parts):
+            weight_VD = self._with_word_rows("head", weight_VD)
         # in training always: data-parallel ranks wait for a gradient of every weight
         if torch.is_grad_enabled() or any(part != "text" for _, part in parts):
             weight_VD = self._with_code_rows("embedding" if self.tied else "head", weight_VD)
             bias_V = self._with_code_rows("bias", bias_V[:, None])[:, 0]
         return sliced_logits(weight_VD, bias_V, spans)
+
+    def _words_of(self, name: str) -> CodeRows:
+        rows = self.word_rows["embedding" if self.tied else name]
+        assert isinstance(rows, CodeRows)
+        return rows
+
+    def _with_word_rows(self, name: str, table_VD: Tensor) -> Tensor:
+        if self.grounding is None:
+            return table_VD
+        table: Tensor = self._words_of(name)(table_VD, self.grounding.words, 0)
+        return table
 
     def _with_code_rows(self, name: str, table_VD: Tensor) -> Tensor:
         if name not in self.code_rows:
@@ -295,6 +350,18 @@ def _code_rows(features: int, dim: int, tie: bool) -> nn.ModuleDict:
     """What makes rows of codes of features of theirs, one for each table."""
     of = {"embedding": dim} if tie else {"embedding": dim, "head": dim, "bias": 1}
     return nn.ModuleDict({name: CodeRows(features, width) for name, width in of.items()} if features else {})
+
+
+def _grounding(
+    text_size: int, features: int | None, dim: int, directions: int, tie: bool
+) -> tuple[Grounding | None, nn.ModuleDict]:
+    """What grounds words in so many features, and what makes rows of tables of their vectors."""
+    if features is None:
+        return None, nn.ModuleDict()
+    rows = {name: CodeRows(directions, dim) for name in (("embedding",) if tie else ("embedding", "head"))}
+    for of in rows.values():
+        nn.init.orthogonal_(of.weight)
+    return Grounding(text_size, features, dim, directions), nn.ModuleDict(rows)
 
 
 def _rotated(dim: int, heads: int, fraction: float) -> int:
