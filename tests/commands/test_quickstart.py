@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 
+from unif2ace.commands import train
 from unif2ace.commands.quickstart import train_once
+from unif2ace.engine.weights import save_weights
 from unif2ace.errors import ConfigError
 
 SMALL = ["num_samples=160", "size=32", "steps.tokenizer=3", "steps.attributes=3", "steps.unified=3"]
@@ -52,3 +55,18 @@ def test_a_folder_with_a_run_of_other_settings_is_refused(tmp_path: Path):
     config.optimizer.lr = 0.2
     with pytest.raises(ConfigError, match=r"another optimizer\.lr"):
         train_once(config)
+
+
+@pytest.mark.parametrize(("steps", "goes_on"), [(2, True), (3, False)])
+def test_a_stage_that_was_stopped_is_not_taken_for_a_finished_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, goes_on: bool
+):
+    config = OmegaConf.create({"run_dir": str(tmp_path), "resume": None, "trainer": {"max_steps": 3}})
+    OmegaConf.save(config, tmp_path / "config.yaml")
+    state = {"weight": torch.zeros(1)}
+    save_weights(tmp_path / "weights.safetensors", state, kind="tokenizer", config={}, provenance={"steps": steps})
+    begun = []
+    monkeypatch.setattr(train, "train", begun.append)
+    train_once(config)
+    assert bool(begun) == goes_on
+    assert all(one.resume == "auto" for one in begun)

@@ -17,6 +17,7 @@ from unif2ace.commands import data, evaluate, generate, train
 from unif2ace.engine.command import Work, run
 from unif2ace.engine.compose import compose
 from unif2ace.engine.resuming import changes
+from unif2ace.engine.weights import read_header
 from unif2ace.errors import ConfigError
 from unif2ace.evaluation.page import Section, write_page
 
@@ -47,7 +48,8 @@ def train_once(config: DictConfig) -> None:
             raise ConfigError(
                 f"{folder} holds a run with another {changed}: remove the folder, or give another one with out=..."
             )
-        if (folder / "weights.safetensors").is_file():
+        weights = folder / "weights.safetensors"  # a run that was stopped has them too, of fewer steps
+        if weights.is_file() and read_header(weights)["steps"] >= config.trainer.max_steps:
             logging.getLogger(__name__).info("done before: %s", folder)
             return
     config.resume = "auto"
