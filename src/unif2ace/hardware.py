@@ -19,5 +19,6 @@ def fast_bfloat16(device: str) -> bool:
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
     if device != "cpu":
         return False
-    arm = getattr(torch.cpu, "get_capabilities", dict)().get("bf16", False)  # not in torch 2.11
+    told = getattr(torch.cpu, "get_capabilities", None)  # not in torch 2.11
+    arm = told is not None and told().get("bf16", False)
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() or arm)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from unified_run import ANSWER, CODES, GENERATE, TOKENS, Data, batch, module, train, trainer
+from unified_run import ANSWER, CODES, GENERATE, TOKENS, Data, MeanColour, batch, module, train, trainer
 
 from unif2ace.diffusion.processes.uniform import UniformProcess
 from unif2ace.diffusion.schedules.linear import LinearSchedule
@@ -20,6 +20,9 @@ from unif2ace.losses.attributes import AttributesLoss
 from unif2ace.losses.d3diff import D3DiffLoss
 from unif2ace.losses.mdlm import MDLMLoss
 from unif2ace.modules.base import parameter_groups
+from unif2ace.modules.unified import GROUNDED
+from unif2ace.nets.unified.grounding import WordStatistics
+from unif2ace.nets.unified.net import UnifiedNet
 from unif2ace.types import Task
 
 RUN = Path(__file__).with_name("unified_run.py")
@@ -52,6 +55,35 @@ def test_every_parameter_moves(one):
     before = dict(fresh.named_parameters())
     still = [name for name, value in one.named_parameters() if torch.equal(value, before[name].double())]
     assert not still
+
+
+def _started(**told) -> UnifiedNet:
+    made = module()
+    made.trainer = trainer([ARLoss()])
+    made.trainer.datamodule = Data()
+    vars(made.trainer.datamodule).update(told)
+    made.configure_model()
+    return made.unified
+
+
+def test_words_start_from_the_captions_of_the_data():
+    ground = _started().grounding
+    statistics, encoder = WordStatistics(*ground.sizes[:2]), MeanColour()
+    for some in Data().captions(GROUNDED):
+        seen = encoder(some.image).values.mean(1)
+        statistics.add(some.prompt[some.valid], some.prompt_length[some.valid], seen[some.valid])
+    assert statistics.number
+    expected = statistics.vectors(ground.sizes[2])
+    assert expected.words.any()
+    torch.testing.assert_close(ground.words, expected.words)
+    torch.testing.assert_close(ground.axes, expected.axes)
+    assert not _started(captions=None).grounding.words.any()  # a plan has none
+
+
+def test_words_need_pictures():
+    tokens_alone = [replace(batch(0), image=None)]
+    with pytest.raises(ConfigError, match=r"net.grounding=true reads pictures and captions: set data.read=both"):
+        _started(captions=lambda number: tokens_alone)
 
 
 @pytest.mark.parametrize(("generate", "answer"), [(GENERATE, 0), (0, ANSWER)])

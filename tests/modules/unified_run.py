@@ -88,6 +88,9 @@ class Data(pl.LightningDataModule):
         batches = [batch(first + step, *rank, *self.rows) for step in range(STEPS)]
         return DataLoader(batches, batch_size=None, shuffle=False)
 
+    def captions(self, number: int) -> list[Batch]:
+        return [batch(50 + step, generate=8) for step in range(number // 2048)]
+
     def train_dataloader(self) -> DataLoader:
         return self._loader(0)
 
@@ -97,7 +100,15 @@ class Data(pl.LightningDataModule):
 
 def module(**options) -> UnifiedModule:
     moe = GroupedMoE(num_experts=4, top_k=2, expert_hidden=8, hidden=16, und=("colour", "colour", "copy", "copy"))
-    sizes = {"block": PaperBlock, "moe": moe, "dim": 16, "depth": 2, "heads": 2, "conditions": {"colour": 3}}
+    sizes = {
+        "block": PaperBlock,
+        "moe": moe,
+        "dim": 16,
+        "depth": 2,
+        "heads": 2,
+        "conditions": {"colour": 3},
+        "grounding": True,
+    }
     process = AbsorbingProcess(CosineMaskgitSchedule())
     settings = {"process": process, "tokenizer": Tokenizer, "conditions": {"colour": MeanColour}, "image_size": SIZE}
 

@@ -172,8 +172,7 @@ class UnifiedModule(TrainingModule):
                 seen = said.present.cpu() & batch.valid
                 statistics.add(batch.prompt[seen], batch.prompt_length[seen], said.values.mean(1).cpu()[seen])
             found = statistics.vectors(directions)
-        shared: WordVectors = self.trainer.strategy.broadcast(found)
-        return shared
+        return cast(WordVectors, self.trainer.strategy.broadcast(found))
 
     def on_fit_start(self) -> None:
         """Fails before the first step if there is no loss, or one cannot be trained under the chosen corruption."""

@@ -50,7 +50,7 @@ def test_what_one_code_learns_helps_those_that_look_like_it():
 
 
 def test_each_place_has_a_vector_of_its_own():
-    net = small("paper")
+    net = small("paper", grounding=False)
     above, _, _ = rows(net)
     place, other = above.image_columns[2, :2].tolist()
     moved = net(above).values

@@ -91,16 +91,8 @@ def test_a_word_is_told_how_far_it_fits_and_nothing_else_is():
     assert not said[:, 2].any()  # no text
 
 
-def _grounded(**options):
-    net = small("paper", grounding=True, directions=3, **options)
-    with torch.no_grad():
-        net.grounding.axes.normal_()
-        net.grounding.mean.normal_()
-    return net
-
-
 def test_cached_text_equals_uncached_and_knows_the_picture():
-    net = _grounded().eval()
+    net = small("paper").eval()
     _, below, conditions = rows(net, 4)
     prefix = align_right(below, net.vocabulary)
     answers = torch.randint(0, 38, (4, 3, 4), generator=torch.Generator().manual_seed(1))
@@ -114,7 +106,7 @@ def test_cached_text_equals_uncached_and_knows_the_picture():
 
 
 def test_all_of_it_learns_and_a_step_without_pictures_leaves_no_gradient_out():
-    net = _grounded()
+    net = small("paper")
     above, below, conditions = rows(net)
     for sequence, given in ((below, conditions), (above, {})):
         net.zero_grad()
@@ -128,7 +120,7 @@ def test_all_of_it_learns_and_a_step_without_pictures_leaves_no_gradient_out():
 
 
 def test_silenced_it_is_the_network_without_and_still_learns():
-    net, bare = _grounded(), small("paper")
+    net, bare = small("paper"), small("paper", grounding=False)
     bare.load_state_dict({n: v for n, v in net.state_dict().items() if n.split(".")[0] not in net.added})
     net.silence_()
     _, below, conditions = rows(net)
@@ -142,7 +134,7 @@ def test_silenced_it_is_the_network_without_and_still_learns():
 
 def test_without_a_condition_there_is_nothing_to_see():
     assert small("paper", grounding=True, conditions={}).grounding is None
-    assert small("paper").grounding is None
-    seen = _grounded().grounding.seen(torch.ones(2, 1, FACE, dtype=torch.float64), torch.tensor([True, False]))
+    assert small("paper", grounding=False).grounding is None
+    seen = small("paper").grounding.seen(torch.ones(2, 1, FACE, dtype=torch.float64), torch.tensor([True, False]))
     assert seen.shape == (2, 3)
     assert not seen[1].any()

@@ -28,11 +28,14 @@ def small(block="parallel", moe="grouped", seed=0, **options):
     """A float64 network whose parts all matter: nothing is near 0. The paper's block has our parts too."""
     torch.manual_seed(seed)
     sizes = {"dim": 32, "depth": 2, "heads": 4, "conditions": {"face": FACE}} | options
-    ours = {"code_features": 3, "image_positions": True, "early_conditions": True} if block == "paper" else {}
+    ours = {"code_features": 3, "image_positions": True, "early_conditions": True, "grounding": True, "directions": 3}
+    ours = ours if block == "paper" else {}
     net = UnifiedNet(TEXT, CODES, 38, 39, IMAGE, BLOCKS[block], MOES[moe](), **(ours | sizes))
     with torch.no_grad():
         if net.code_rows:
             net.code_features.normal_()
+        if net.grounding is not None:
+            net.grounding.axes.normal_()
         for parameter in net.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.2)
     return net.double()

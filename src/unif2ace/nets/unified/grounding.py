@@ -165,7 +165,8 @@ class Grounding(nn.Module):
         words_BLK = functional.embedding(ids_BL.clamp(max=len(self.words) - 1), self.words)
         fit_BL1 = (words_BLK * seen_BK[:, None]).sum(-1, keepdim=True)
         told_BLD = x_BLD * self.scale(seen_BK)[:, None] + fit_BL1 * self.match
-        return x_BLD + told_BLD.masked_fill(~text_BL1, 0).to(x_BLD.dtype)
+        out_BLD: Tensor = x_BLD + told_BLD.masked_fill(~text_BL1, 0).to(x_BLD.dtype)
+        return out_BLD
 
     def said(self, hidden_BLD: Tensor, seen_BD: Tensor) -> Tensor:
         """What the head reads.
@@ -174,4 +175,5 @@ class Grounding(nn.Module):
             hidden_BLD: After the last LayerNorm.
             seen_BD: What is seen, as the head's rows of words have it.
         """
-        return hidden_BLD + (self.gate(hidden_BLD) * seen_BD[:, None]).to(hidden_BLD.dtype)
+        out_BLD: Tensor = hidden_BLD + (self.gate(hidden_BLD) * seen_BD[:, None]).to(hidden_BLD.dtype)
+        return out_BLD
