@@ -144,6 +144,17 @@ def test_other_companions_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert f"with tokenizer {'1' * 12}, this run uses {'2' * 12}" in caplog.text
 
 
+def test_another_way_to_build_the_network_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    state = torch.nn.Linear(3, 4).state_dict()
+    config = {"dim": 4, "early": False, "moe": {"top_k": 2, "scale": 1.0}, "only_theirs": 1}
+    weights = save_weights(tmp_path / "weights.safetensors", state, kind="unified", config=config, provenance={})
+    with caplog.at_level(logging.WARNING):
+        start_from(weights, {}, {**config, "only_ours": True, "moe": {"top_k": 2, "scale": 0.0}})
+        assert not caplog.text
+        start_from(weights, {}, {**config, "early": True})
+    assert "built otherwise (net.early: False -> True)" in caplog.text
+
+
 def test_a_network_that_is_cut_over_processes_gets_its_part(tmp_path: Path):
     weights, net = _weights(tmp_path), torch.nn.Linear(3, 4)
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)

@@ -155,7 +155,7 @@ def test_the_peak_is_what_the_allocator_saw(checkpoint: bool):
 def test_work_of_a_dense_network_is_what_one_computes_by_hand():
     left_out = [f"~moe.{key}" for key in ("num_experts", "top_k", "expert_hidden", "und")]
     plain = [word for word in TINY if not word.startswith("moe.")]
-    bare = ["moe.hidden=64", "module.share_codes=false", "net.early_conditions=false"]
+    bare = ["moe.hidden=64", "module.share_codes=false", "net.early_conditions=false", "net.grounding=false"]
     config = compose("train", [*plain, "moe=dense", *left_out, *bare])
     found = trace(subject(config))
     rows, length, dim, depth = 24, found.columns // 24, 32, 2

@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.commands.plan import take_plan
 from unif2ace.engine.command import run
@@ -56,7 +56,8 @@ def train(config: DictConfig) -> dict[str, float]:
         data.expect_tokenizer(record.companions["tokenizer"]["fingerprint"])
     observers = [*losses.values(), *callbacks.values(), record.callback()]
     if first:
-        observers.insert(0, start_from(first, record.companions))  # before averages are begun
+        built: Any = OmegaConf.to_container(config.module.net, resolve=True)
+        observers.insert(0, start_from(first, record.companions, built))  # before averages are begun
     trainer = instantiate(config.trainer, allow=allow, callbacks=observers, logger=[*loggers.values()])
     if trainer.is_global_zero:
         write_snapshot(config, config.run_dir)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from unif2ace.engine.fingerprint import SHOWN
 from unif2ace.engine.release import TEXT
+from unif2ace.engine.resuming import changes
 from unif2ace.engine.weights import Weights, check_names, read_weights
 from unif2ace.errors import ConfigError, DataError
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     import lightning.pytorch as pl
 
 log = logging.getLogger(__name__)
+
+AT_FIRST = re.compile(r"attention|checkpoint|text_std|moe\.(scale|experts\..*)|pretrained|drop_rate")
+"""Of a network's configuration, what trained weights do not depend on."""
 
 
 def open_first(path: str | Path, kind: str) -> Weights:
@@ -37,7 +42,9 @@ def open_first(path: str | Path, kind: str) -> Weights:
     return weights
 
 
-def start_from(weights: Weights, companions: Mapping[str, Mapping[str, str]]) -> pl.Callback:
+def start_from(
+    weights: Weights, companions: Mapping[str, Mapping[str, str]], built: Mapping[str, Any] | None = None
+) -> pl.Callback:
     """Puts weights into a run's network before the first step; optimiser, schedule and steps are those of a new run.
 
     Each process reads the whole and keeps its part, whatever the strategy.
@@ -45,6 +52,7 @@ def start_from(weights: Weights, companions: Mapping[str, Mapping[str, str]]) ->
     Args:
         weights: As `open_first` gives them.
         companions: The trained networks that the run uses; another one than the weights were trained with is told.
+        built: What the run's network is built of; where the weights' own was built otherwise, that is told.
 
     Raises:
         ConfigError: From the callback, if the run's network has other tensors, or its text tokenizer is another.
@@ -70,6 +78,9 @@ def start_from(weights: Weights, companions: Mapping[str, Mapping[str, str]]) ->
         before, now = weights.header.get("companions", {}).get(kind, {}).get("fingerprint", "none"), used["fingerprint"]
         if before != now:
             log.warning("the weights were trained with %s %s, this run uses %s", kind, before[:SHOWN], now[:SHOWN])
+    differ = changes(weights.config, built or {})
+    for key in (k for k in differ if "(not there)" not in differ[k] and not AT_FIRST.fullmatch(k)):
+        log.warning("the weights' network was built otherwise (net.%s): it starts from another function", differ[key])
     return pl.callbacks.LambdaCallback(on_fit_start=load)
 
 

@@ -151,10 +151,11 @@ class UnifiedModule(TrainingModule):
     def _prepared(self, net: UnifiedNet, features_KF: Tensor) -> UnifiedNet:
         if self.share_codes:
             cast(Tensor, net.code_features).copy_(features_KF)
-        if net.grounding is not None and net.ground is not None and not self.trainer.ckpt_path:
-            captions = getattr(self.trainer.datamodule, "captions", None)  # type: ignore[attr-defined]
-            if captions is not None:  # a plan has none
-                net.grounding.start_(self._word_vectors(net.ground, *net.grounding.sizes, captions(GROUNDED)))
+        captions = getattr(self.trainer.datamodule, "captions", None)  # type: ignore[attr-defined]
+        if net.grounding is None or net.ground is None or captions is None:  # a plan has none
+            return net
+        if not self.trainer.ckpt_path:  # a checkpoint has its own
+            net.grounding.start_(self._word_vectors(net.ground, *net.grounding.sizes, captions(GROUNDED)))
         return net
 
     def _word_vectors(

@@ -151,12 +151,16 @@ class UnifiedNet(nn.Module):
         self.ground = next(iter(conditions), None) if grounding else None
         seen = conditions.get(self.ground or "")
         self.grounding, self.word_rows = _grounding(text_size, seen, dim, directions, tie)
-        wanted = self._wanted([NOISE, *conditions]) | (set(conditions) if early_conditions else set())
         self.tied, self.early_conditions = tie, early_conditions
+        self._take_conditions(dim)
+
+    def _take_conditions(self, dim: int) -> None:
+        """Makes what spreads conditions over the image span, of those that somebody reads."""
+        conditions = self._widths
+        wanted = self._wanted([NOISE, *conditions]) | (set(conditions) if self.early_conditions else set())
         self.noise_level = NoiseLevel(dim) if NOISE in wanted else None
-        self.resamplers = nn.ModuleDict(
-            {n: Resampler(f, dim, num_image_tokens) for n, f in conditions.items() if n in wanted}
-        )
+        spread = {n: Resampler(f, dim, self.num_image_tokens) for n, f in conditions.items() if n in wanted}
+        self.resamplers = nn.ModuleDict(spread)
 
     def _blocks(self) -> list[Block]:
         return [b for b in self.blocks if isinstance(b, Block)]
