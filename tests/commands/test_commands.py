@@ -36,7 +36,8 @@ SHOWN = [
     ("quickstart", "--help"),
     ("train", "--help"),
     ("train", "--cfg", "job"),
-    ("train", "experiment=unified/embedded", "--cfg", "job", "--resolve"),
+    # torch is asked which precision the machine computes fast, and nothing else
+    ("train", "experiment=unified/embedded", "trainer.precision=32-true", "--cfg", "job", "--resolve"),
 ]
 
 

@@ -37,6 +37,7 @@ TINY = [
     "net.dim=32",
     "net.depth=2",
     "net.heads=4",
+    "net.directions=4",
     "moe.expert_hidden=16",
     "moe.hidden=64",
     "moe.experts._target_=unif2ace.nets.moe.experts.cpu.CPUExperts",

@@ -137,8 +137,7 @@ class UnifiedNet(nn.Module):
             self.blocks.append(block(dim=dim, attention=attends, token=token, sequence=sequence, eps=eps))
             if made is not None:
                 made(self.blocks[-1])
-        self.norm = nn.LayerNorm(dim, eps)
-        self.head = Head(dim, self.vocabulary.size)
+        self.norm, self.head = nn.LayerNorm(dim, eps), Head(dim, self.vocabulary.size)
         self.image_positions = nn.Embedding(num_image_tokens, dim) if image_positions else None
         _draw(self.embedding, self.head, *filter(None, [self.image_positions]))
         _spread_words(text_size, text_std, self.embedding, self.head)
@@ -363,8 +362,9 @@ def _grounding(
     if features is None:
         return None, nn.ModuleDict()
     rows = {name: CodeRows(directions, dim) for name in (("embedding",) if tie else ("embedding", "head"))}
-    for of in rows.values():
-        nn.init.orthogonal_(of.weight)
+    with torch.no_grad():
+        for of in rows.values():
+            of.weight.copy_(nn.init.orthogonal_(torch.empty(directions, dim, dtype=torch.float32)))  # no QR in 16 bits
     return Grounding(text_size, features, dim, directions), nn.ModuleDict(rows)
 
 
