@@ -57,3 +57,22 @@ class CodeRows(nn.Module):
         """
         rows_KD = features_KF.to(self.weight.dtype) @ self.weight
         return table_VD + nn.functional.pad(rows_KD, (0, 0, first, len(table_VD) - first - len(rows_KD)))
+
+    def looked_up(self, ids: Tensor, features_KF: Tensor) -> Tensor:
+        """What is added to the rows of some ids, (..., D), without the table; the first code has id 0.
+
+        Args:
+            ids: int64 (...), below K.
+            features_KF: Of the codes.
+        """
+        rows: Tensor = nn.functional.embedding(ids, features_KF).to(self.weight.dtype) @ self.weight
+        return rows
+
+    def scored(self, hidden_PD: Tensor, features_KF: Tensor) -> Tensor:
+        """What is added to the logits of the codes, (P, K), without the table.
+
+        Args:
+            hidden_PD: Hidden states.
+            features_KF: Of the codes.
+        """
+        return (hidden_PD.to(self.weight.dtype) @ self.weight.mT) @ features_KF.to(self.weight.dtype).mT

@@ -238,9 +238,10 @@ class UnifiedNet(nn.Module):
         return seen_BK
 
     def _embedded(self, sequence: TokenSequence) -> Tensor:
+        if sequence.image_start is None and not torch.is_grad_enabled():  # text goes on, an id or so at a time
+            x_BLD = nn.functional.embedding(sequence.ids, self.embedding.weight)
+            return x_BLD if self.grounding is None else x_BLD + self._words_added(sequence.ids)
         table_VD = self._with_word_rows("embedding", self.embedding.weight)
-        if sequence.image_start is None:  # no code among them: text goes on
-            return nn.functional.embedding(sequence.ids, table_VD)
         x_BLD = nn.functional.embedding(sequence.ids, self._with_code_rows("embedding", table_VD))
         if self.image_positions is None:
             return x_BLD
@@ -299,13 +300,28 @@ class UnifiedNet(nn.Module):
         spans = [(hidden_PD, self.vocabulary.bounds(part)) for hidden_PD, part in parts]
         weight_VD: Tensor = self.head.weight
         bias_V: Tensor = self.head.bias
-        if torch.is_grad_enabled() or any(part != "codebook" for _, part in parts):
+        if torch.is_grad_enabled():
             weight_VD = self._with_word_rows("head", weight_VD)
         # in training always: data-parallel ranks wait for a gradient of every weight
         if torch.is_grad_enabled() or any(part != "text" for _, part in parts):
             weight_VD = self._with_code_rows("embedding" if self.tied else "head", weight_VD)
             bias_V = self._with_code_rows("bias", bias_V[:, None])[:, 0]
-        return sliced_logits(weight_VD, bias_V, spans)
+        found = sliced_logits(weight_VD, bias_V, spans)
+        if self.grounding is None or torch.is_grad_enabled():
+            return found
+        for logits_PV, (hidden_PD, part) in zip(found, parts, strict=True):
+            if part != "codebook":  # words have the first ids
+                scored_PV = self._words_of("head").scored(hidden_PD, self.grounding.words)
+                logits_PV[:, : scored_PV.shape[1]] += scored_PV
+        return found
+
+    def _words_added(self, ids: Tensor) -> Tensor:
+        """What `_with_word_rows` adds to the rows of some ids, without the table: no work for words that are absent."""
+        assert self.grounding is not None
+        words_VK = self.grounding.words
+        known = ids < len(words_VK)
+        rows = self._words_of("embedding").looked_up(ids.where(known, 0), words_VK)
+        return rows.where(known[..., None], 0)
 
     def _words_of(self, name: str) -> CodeRows:
         rows = self.word_rows["embedding" if self.tied else name]
