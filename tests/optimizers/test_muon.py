@@ -26,6 +26,18 @@ def test_orthogonalise_keeps_the_directions_and_evens_out_the_values(shape: tupl
     assert (within - torch.diag(within.diagonal())).abs().max() < 0.1
 
 
+@pytest.mark.parametrize("columns", [16, 47, 48, 200])
+def test_orthogonalise_is_its_polynomial_of_the_singular_values_however_wide(columns: int):
+    torch.manual_seed(0)
+    matrix = torch.randn(2, 16, columns, dtype=torch.float64)
+    u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
+    s = s / s.norm(dim=-1, keepdim=True)
+    for _ in range(5):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    torch.testing.assert_close(orthogonalise(matrix), u @ torch.diag_embed(s) @ vh, atol=1e-5, rtol=0)
+    torch.testing.assert_close(orthogonalise(matrix.mT), (u @ torch.diag_embed(s) @ vh).mT, atol=1e-5, rtol=0)
+
+
 def test_vectors_and_marked_groups_take_the_step_of_adamw():
     torch.manual_seed(0)
     vector, matrix = torch.randn(5), torch.randn(4, 3)

@@ -133,10 +133,15 @@ class Muon(Optimizer):
         weight.addcdiv_(mean, scale, value=-lr / (1 - beta1**steps))
 
 
+WIDE = 3
+"""From so many columns a row on, the Gram matrix saves work: 76 instead of 190 products of its size at 9, 52 of 70."""
+
+
 def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
     """A matrix with the same singular vectors and singular values near 1 (between about 0.7 and 1.2).
 
-    Each step maps a singular value s to a s + b s^3 + c s^5, with coefficients that lift small values fast.
+    Each step maps a singular value s to a s + b s^3 + c s^5, with coefficients that lift small values fast. All steps
+    of a matrix much wider than high are polynomials of its small Gram matrix, so they are multiplied out there first.
 
     Args:
         matrix: (..., m, n); float64 is computed in itself, any other type in bfloat16 where the machine computes that
@@ -153,8 +158,21 @@ def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
     tall = x.shape[-2] > x.shape[-1]
     wide = x.mT if tall else x
     wide = wide / (wide.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(steps):
-        gram = wide @ wide.mT
-        wide = a * wide + (b * gram + c * gram @ gram) @ wide
+    if x.dtype != torch.bfloat16 and wide.shape[-1] >= WIDE * wide.shape[-2]:  # Gram matrices need the digits
+        wide = _polynomial(wide @ wide.mT, steps, a, b, c) @ wide
+    else:
+        for _ in range(steps):
+            gram = wide @ wide.mT
+            wide = a * wide + (b * gram + c * gram @ gram) @ wide
     done: Tensor = wide.mT if tall else wide
     return done.to(matrix.dtype)
+
+
+def _polynomial(gram: Tensor, steps: int, a: float, b: float, c: float) -> Tensor:
+    """Of X with this Gram matrix X X', what the steps multiply it by."""
+    one = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    product = one.expand_as(gram)
+    for _ in range(steps):
+        factor = a * one + b * gram + c * gram @ gram
+        product, gram = factor @ product, factor @ gram @ factor
+    return product
