@@ -4,13 +4,16 @@
 
 FOLDER holds shards with captions and questions, CLASSIFIER is a trained attribute classifier (by default that of the
 package). Vectors of words are made of 8,192 captions of the training split as `net.grounding` makes them; a question of
-the validation split is answered with yes if the sum of its words' fits to the picture is above 0.
+the validation split is answered with yes if the sum of its words' fits to the picture is above 0, one of which or what
+with the value whose answers, as given of other faces too, fit best.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,6 +22,8 @@ from torch import Tensor
 
 from unif2ace.data.datamodule import FaceDataModule
 from unif2ace.data.datasets.shards import ShardDataset
+from unif2ace.data.language.replies import read_answer
+from unif2ace.data.question import Question
 from unif2ace.data.shards import ShardReader
 from unif2ace.data.views.text_to_image import TextToImageView
 from unif2ace.engine.weights import load_net
@@ -53,19 +58,53 @@ def neighbours(made: Grounding, text: Tokenizer, word: str) -> list[str]:
     return [text.decode([n]).strip() for n in near_V.topk(SHOWN + 1).indices.tolist() if n != place[0]]
 
 
-def fits(made: Grounding, text: Tokenizer, net: torch.nn.Module, folder: Path) -> dict[str, tuple[list[float], ...]]:
-    """Of each question of yes or no, how far it fits faces where the answer is no, and where it is yes."""
-    reader = ShardReader(folder / "val")
-    found: dict[str, tuple[list[float], ...]] = defaultdict(lambda: ([], []))
+@dataclass(frozen=True)
+class Face:
+    """What is seen of one, and what is asked about it."""
+
+    seen: Tensor
+    questions: tuple[Question, ...]
+
+
+def faces(made: Grounding, net: torch.nn.Module, folder: Path) -> list[Face]:
+    """The first faces of the validation split."""
+    reader, found = ShardReader(folder / "val"), list[Face]()
     for number in range(min(FACES, len(reader))):
         sample = reader.decoded(number)
         image = torch.from_numpy(sample.image.copy()).permute(2, 0, 1)[None]
         features: Tensor = net.features(image)  # type: ignore[operator]
-        seen_K = made.seen(features[:, None], torch.tensor([True]))[0]
-        for one in sample.metadata.qa:
+        found.append(Face(made.seen(features[:, None], torch.tensor([True]))[0], tuple(sample.metadata.qa)))
+    return found
+
+
+def yes_or_no(asked: list[Face], words: Callable[[str], Tensor]) -> dict[str, tuple[list[float], ...]]:
+    """Of each question of yes or no, how far it fits faces where the answer is no, and where it is yes."""
+    found: dict[str, tuple[list[float], ...]] = defaultdict(lambda: ([], []))
+    for face in asked:
+        for one in face.questions:
             if one.kind == "yes_no":
-                fit = float((made.words[text.encode(one.question).ids] @ seen_K).sum())
-                found[one.question][one.answer.startswith("Yes")].append(fit)
+                found[one.question][one.answer.startswith("Yes")].append(float(words(one.question) @ face.seen))
+    return found
+
+
+def choices(asked: list[Face], words: Callable[[str], Tensor]) -> dict[str, list[bool]]:
+    """Of each field that questions of which and what ask for, whether they are answered right."""
+    known: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    todo: list[tuple[Tensor, str, str]] = []
+    for face in asked:
+        for one in face.questions:
+            value = read_answer(one, one.answer).value
+            if one.kind in ("which", "what") and value is not None:
+                known[str(one.attribute)][value].add(one.answer)
+                todo.append((face.seen, str(one.attribute), value))
+    vectors = {
+        field: {v: torch.stack([words(answer) for answer in sorted(answers)]).mean(0) for v, answers in of.items()}
+        for field, of in known.items()
+    }
+    found: dict[str, list[bool]] = defaultdict(list)
+    for seen_K, field, value in todo:
+        fit = {v: float(vector_K @ seen_K) for v, vector_K in vectors[field].items()}
+        found[field].append(max(fit, key=fit.__getitem__) == value)
     return found
 
 
@@ -76,7 +115,12 @@ def main(folder: Path, classifier: str = "builtin") -> None:
     made, text = grounded(folder, net)
     for word in WORDS:
         print(f"{word:10}", ", ".join(neighbours(made, text, word)))
-    found = fits(made, text, net, folder)
+
+    def words(said: str) -> Tensor:
+        return made.words[text.encode(f" {said}").ids].sum(0)
+
+    asked = faces(made, net, folder)
+    found = yes_or_no(asked, words)
     no, yes = (torch.tensor([fit for both in found.values() for fit in both[k]]) for k in (0, 1))
     right = ((yes > 0).float().mean() + (no <= 0).float().mean()) / 2
     often = [both for both in found.values() if min(map(len, both)) >= AT_LEAST]
@@ -84,6 +128,11 @@ def main(folder: Path, classifier: str = "builtin") -> None:
     area = torch.stack(ranked).mean() if ranked else torch.tensor(torch.nan)
     print(f"{len(yes) + len(no):,} questions answered by the sign: {right:.3f} right (balanced)")
     print(f"{len(often)} questions asked often: a face with yes fits better than one with no with {area:.3f}")
+    chosen = choices(asked, words)
+    for field, rights in sorted(chosen.items()):
+        print(f"{field:16} {sum(rights) / len(rights):.2f} of {len(rights)}")
+    total = [right for rights in chosen.values() for right in rights]
+    print(f"{len(total):,} questions of which and what answered by the best fit: {sum(total) / len(total):.3f} right")
 
 
 if __name__ == "__main__":

@@ -105,6 +105,20 @@ def test_cached_text_equals_uncached_and_knows_the_picture():
     assert torch.equal(*texts)
 
 
+def test_words_are_the_same_whether_their_tables_are_made_or_not():
+    net = small("paper").eval()
+    _, below, conditions = rows(net, 4)
+    found = {}
+    for learning in (True, False):
+        with torch.set_grad_enabled(learning):
+            hidden = net(below, conditions).values.flatten(0, 1)
+            found[learning] = net.logits_of([(hidden, "text"), (hidden, "full"), (hidden, "codebook")])
+    for with_table, without in zip(found[True], found[False], strict=True):
+        torch.testing.assert_close(with_table, without, atol=1e-5, rtol=0)
+    assert net.word_rows["head"].weight.abs().max() > 0
+    assert net.grounding.words.abs().max() > 0
+
+
 def test_all_of_it_learns_and_a_step_without_pictures_leaves_no_gradient_out():
     net = small("paper")
     above, below, conditions = rows(net)
