@@ -18,7 +18,7 @@ from unif2ace.commands.quickstart import train_once
 from unif2ace.engine.weights import save_weights
 from unif2ace.errors import ConfigError
 
-SMALL = ["num_samples=160", "size=32", "steps.tokenizer=3", "steps.attributes=3", "steps.unified=3"]
+SMALL = ["num_samples=160", "size=32", "steps.tokenizer=3", "steps.attributes=3", "steps.unified=3", "steps.judge=3"]
 
 
 def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
