@@ -238,7 +238,7 @@ class UnifiedNet(nn.Module):
         return seen_BK
 
     def _embedded(self, sequence: TokenSequence) -> Tensor:
-        if sequence.image_start is None and not torch.is_grad_enabled():  # text goes on, an id or so at a time
+        if sequence.image_start is None:  # no code among them: text goes on, an id or so at a time
             x_BLD = nn.functional.embedding(sequence.ids, self.embedding.weight)
             return x_BLD if self.grounding is None else x_BLD + self._words_added(sequence.ids)
         table_VD = self._with_word_rows("embedding", self.embedding.weight)
