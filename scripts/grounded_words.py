@@ -3,9 +3,9 @@
     python scripts/grounded_words.py FOLDER [CLASSIFIER]
 
 FOLDER holds shards with captions and questions, CLASSIFIER is a trained attribute classifier (by default that of the
-package). Vectors of words are made of 8,192 captions of the training split as `net.grounding` makes them; a question of
-the validation split is answered with yes if the sum of its words' fits to the picture is above 0, one of which or what
-with the value whose answers, as given of other faces too, fit best.
+package). Vectors of words are made of 8,192 faces of the training split as `net.grounding` makes them, of captions and
+questions; a question of the validation split is answered with yes if the sum of its words' fits to the picture is above
+0, one of which or what with the value whose answers, as given of other faces too, fit best.
 """
 
 from __future__ import annotations
@@ -28,25 +28,37 @@ from unif2ace.data.shards import ShardReader
 from unif2ace.data.views.text_to_image import TextToImageView
 from unif2ace.engine.weights import load_net
 from unif2ace.modules.unified import GROUNDED
-from unif2ace.nets.unified.grounding import Grounding, WordStatistics
+from unif2ace.nets.unified.fitting import Described, ground_words
+from unif2ace.nets.unified.grounding import Grounding
+from unif2ace.types import Batch
 
 DIRECTIONS, FACES, AT_LEAST, SHOWN = 96, 1024, 5, 6
 WORDS = ("glasses", "beard", "red", "smiling", "hat", "bald", "mask", "laugh", "wrinkles")
 
 
-def grounded(folder: Path, net: torch.nn.Module) -> tuple[Grounding, Tokenizer]:
-    """Words as a new network has them, and the text tokenizer."""
+def grounded(folder: Path, net: torch.nn.Module) -> tuple[Grounding, Tensor, Tokenizer]:
+    """Words as a new network has them, how far each fits any picture, and the text tokenizer."""
     data = FaceDataModule({"shards": ShardDataset(folder)}, {"caption": TextToImageView()}, read="pictures")
     assert data.text_tokenizer is not None
-    statistics = WordStatistics(data.text_tokenizer.vocab_size, net.num_features)  # type: ignore[arg-type]
-    for batch in data.captions(GROUNDED):
-        assert batch.image is not None
-        assert batch.prompt is not None
-        assert batch.prompt_length is not None
-        statistics.add(batch.prompt, batch.prompt_length, net.features(batch.image))  # type: ignore[operator]
-    made = Grounding(data.text_tokenizer.vocab_size, net.num_features, 8, DIRECTIONS)  # type: ignore[arg-type]
-    made.start_(statistics.vectors(DIRECTIONS))
-    return made, Tokenizer.from_file(str(data.text_tokenizer.path))
+    size, features = data.text_tokenizer.vocab_size, net.num_features
+    found = ground_words(
+        (described(net, batch) for batch in data.captions(GROUNDED)),
+        data.contrasts(GROUNDED),
+        text_size=size,
+        features=features,  # type: ignore[arg-type]
+        directions=DIRECTIONS,
+    )
+    made = Grounding(size, features, 8, DIRECTIONS)  # type: ignore[arg-type]
+    made.start_(found, torch.zeros(size, 8))
+    return made, found.bias, Tokenizer.from_file(str(data.text_tokenizer.path))
+
+
+def described(net: torch.nn.Module, batch: Batch) -> Described:
+    """Pictures with their captions."""
+    assert batch.image is not None
+    assert batch.prompt is not None
+    assert batch.prompt_length is not None
+    return Described(batch.prompt, batch.prompt_length, net.features(batch.image), batch.valid)  # type: ignore[operator]
 
 
 def neighbours(made: Grounding, text: Tokenizer, word: str) -> list[str]:
@@ -60,7 +72,7 @@ def neighbours(made: Grounding, text: Tokenizer, word: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Face:
-    """What is seen of one, and what is asked about it."""
+    """What is seen of one, with a 1 at the end, and what is asked about it."""
 
     seen: Tensor
     questions: tuple[Question, ...]
@@ -73,7 +85,8 @@ def faces(made: Grounding, net: torch.nn.Module, folder: Path) -> list[Face]:
         sample = reader.decoded(number)
         image = torch.from_numpy(sample.image.copy()).permute(2, 0, 1)[None]
         features: Tensor = net.features(image)  # type: ignore[operator]
-        found.append(Face(made.seen(features[:, None], torch.tensor([True]))[0], tuple(sample.metadata.qa)))
+        seen_K = made.seen(features[:, None], torch.tensor([True]))[0]
+        found.append(Face(torch.cat([seen_K, torch.ones(1)]), tuple(sample.metadata.qa)))
     return found
 
 
@@ -112,12 +125,13 @@ def choices(asked: list[Face], words: Callable[[str], Tensor]) -> dict[str, list
 def main(folder: Path, classifier: str = "builtin") -> None:
     """Prints what the vectors tell."""
     net = load_net(classifier, "attributes").eval()
-    made, text = grounded(folder, net)
+    made, bias_V, text = grounded(folder, net)
+    table_VK = torch.cat([made.words, bias_V[:, None]], 1)
     for word in WORDS:
         print(f"{word:10}", ", ".join(neighbours(made, text, word)))
 
     def words(said: str) -> Tensor:
-        return made.words[text.encode(f" {said}").ids].sum(0)
+        return table_VK[text.encode(said).ids].sum(0)
 
     asked = faces(made, net, folder)
     found = yes_or_no(asked, words)

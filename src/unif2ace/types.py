@@ -275,6 +275,21 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Contrasts:
+    """Pairs of texts, the first of which fits a face better than the second; P pairs.
+
+    Attributes:
+        place: int64 (P,), number of the face.
+        fits: int64 (P, T), ids of the first, padded at the end with -1.
+        misfits: int64 (P, T), ids of the second, likewise; one of both may have none.
+    """
+
+    place: Tensor
+    fits: Tensor
+    misfits: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class RouterStats:
     """What the routers of one layer did; sums, so that ranks and micro-batches add up. Group 0 is Gen, 1 is Und.
 

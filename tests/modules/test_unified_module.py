@@ -21,7 +21,7 @@ from unif2ace.losses.d3diff import D3DiffLoss
 from unif2ace.losses.mdlm import MDLMLoss
 from unif2ace.modules.base import parameter_groups
 from unif2ace.modules.unified import GROUNDED
-from unif2ace.nets.unified.grounding import WordStatistics
+from unif2ace.nets.unified.fitting import Described, ground_words
 from unif2ace.nets.unified.net import UnifiedNet
 from unif2ace.types import Task
 
@@ -66,18 +66,24 @@ def _started(**told) -> UnifiedNet:
     return made.unified
 
 
-def test_words_start_from_the_captions_of_the_data():
-    ground = _started().grounding
-    statistics, encoder = WordStatistics(*ground.sizes[:2]), MeanColour()
-    for some in Data().captions(GROUNDED):
-        seen = encoder(some.image).values.mean(1)
-        statistics.add(some.prompt[some.valid], some.prompt_length[some.valid], seen[some.valid])
-    assert statistics.number
-    expected = statistics.vectors(ground.sizes[2])
+def test_words_start_from_the_captions_and_questions_of_the_data():
+    made, data = _started(), Data()
+    ground, encoder = made.grounding, MeanColour()
+    text, features, directions = ground.sizes
+    faces = []
+    for some in data.captions(GROUNDED):
+        seen = encoder(some.image).values.mean(1).float()
+        faces.append(Described(some.prompt, some.prompt_length, seen, some.valid))
+    told = data.contrasts(GROUNDED)
+    expected = ground_words(faces, told, text_size=text, features=features, directions=directions)
     assert expected.words.any()
+    assert expected.bias.any()
     torch.testing.assert_close(ground.words, expected.words)
     torch.testing.assert_close(ground.axes, expected.axes)
-    assert not _started(captions=None).grounding.words.any()  # a plan has none
+    plan = _started(contrasts=None, captions=None)
+    assert not plan.grounding.words.any()  # a plan has none
+    added = made.embedding.weight[:text] - plan.embedding.weight[:text]
+    torch.testing.assert_close(added, expected.bias[:, None] * ground.match)
 
 
 def test_words_need_pictures():

@@ -27,7 +27,7 @@ from unif2ace.nets.conditions.base import ConditionEncoder
 from unif2ace.nets.moe.grouped import GroupedMoE
 from unif2ace.nets.unified.blocks.paper import PaperBlock
 from unif2ace.nets.unified.net import UnifiedNet
-from unif2ace.types import Batch, Condition, Task
+from unif2ace.types import Batch, Condition, Contrasts, Task
 
 STEPS, GENERATE, ANSWER = 3, 4, 4
 CODES, TOKENS, SIZE, TEXT = 11, 4, 8, 20
@@ -90,6 +90,11 @@ class Data(pl.LightningDataModule):
 
     def captions(self, number: int) -> list[Batch]:
         return [batch(50 + step, generate=8) for step in range(number // 2048)]
+
+    def contrasts(self, number: int) -> Contrasts:
+        faces = sum(len(some) for some in self.captions(number))
+        words = torch.arange(2, 2 + faces)[:, None] % TEXT
+        return Contrasts(torch.arange(faces), words, (words + 1) % TEXT)
 
     def train_dataloader(self) -> DataLoader:
         return self._loader(0)

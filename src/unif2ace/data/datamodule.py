@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import signal
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ import lightning.pytorch as pl
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 from unif2ace.data.collate import Collate, RowDataset
+from unif2ace.data.contrasts import as_ids, contrasts, read_questions
 from unif2ace.data.datasets.shards import ShardDataset, Split
 from unif2ace.data.mixture import Mixture
 from unif2ace.data.sampler import ScheduleSampler
@@ -24,7 +26,7 @@ from unif2ace.data.token_reader import Read
 from unif2ace.data.views.base import View
 from unif2ace.data.views.text_to_image import TextToImageView
 from unif2ace.errors import ConfigError
-from unif2ace.types import Batch
+from unif2ace.types import Batch, Contrasts
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +177,16 @@ class FaceDataModule(pl.LightningDataModule):
         view = TextToImageView(rows=64)
         schedule = EvaluationSchedule([len(r) for r in readers], {"captions": view.rows}, 0, 1, number)
         return self._loader(readers, schedule, [view])
+
+    def contrasts(self, number: int) -> Contrasts:
+        """What questions tell of the same faces, numbered as the rows of `captions`.
+
+        Args:
+            number: At most so many faces of each data set.
+        """
+        assert self.text_tokenizer is not None
+        asked = read_questions([reader for _, reader in self._open("train")], number)
+        return as_ids(contrasts(asked, random.Random(f"{self.seed}/contrasts")), self.text_tokenizer)
 
     def _open(self, split: Split) -> list[tuple[str, ShardReader]]:
         rules = Rules(require=("caption",) if self.text_tokenizer else ())

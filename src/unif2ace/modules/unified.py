@@ -22,14 +22,26 @@ from unif2ace.nets.conditions.base import ConditionEncoder
 from unif2ace.nets.tokenizer.base import TokenizerNet
 from unif2ace.nets.unified.code_rows import code_features
 from unif2ace.nets.unified.faces import Faces
-from unif2ace.nets.unified.grounding import WordStatistics, WordVectors
+from unif2ace.nets.unified.fitting import Described, ground_words
+from unif2ace.nets.unified.grounding import Grounding, WordVectors
 from unif2ace.nets.unified.net import UnifiedNet
 from unif2ace.sequence.columns import masked_image
 from unif2ace.sequence.layout import Layout, stack
-from unif2ace.types import Batch, Condition, Logits, Noised, Reading, StepOutput, Task, TokenSequence, UnifiedStep
+from unif2ace.types import (
+    Batch,
+    Condition,
+    Contrasts,
+    Logits,
+    Noised,
+    Reading,
+    StepOutput,
+    Task,
+    TokenSequence,
+    UnifiedStep,
+)
 
 GROUNDED = 8192
-"""Captions of each data set that words are grounded in."""
+"""Faces of each data set whose captions and questions words are grounded in."""
 
 
 class TextIds(Protocol):
@@ -37,6 +49,18 @@ class TextIds(Protocol):
 
     vocab_size: int
     eos_id: int
+
+
+class FaceData(Protocol):
+    """What words are grounded in: pictures in one order."""
+
+    def captions(self, number: int) -> Iterable[Batch]:
+        """At most so many of each data set, each with a caption."""
+        ...
+
+    def contrasts(self, number: int) -> Contrasts:
+        """What questions tell of them."""
+        ...
 
 
 class UnifiedModule(TrainingModule):
@@ -151,29 +175,28 @@ class UnifiedModule(TrainingModule):
     def _prepared(self, net: UnifiedNet, features_KF: Tensor) -> UnifiedNet:
         if self.share_codes:
             cast(Tensor, net.code_features).copy_(features_KF)
-        captions = getattr(self.trainer.datamodule, "captions", None)  # type: ignore[attr-defined]
-        if net.grounding is None or net.ground is None or captions is None:  # a plan has none
+        data: FaceData = self.trainer.datamodule  # type: ignore[attr-defined]
+        if net.grounding is None or net.ground is None or getattr(data, "captions", None) is None:  # a plan has none
             return net
         if not self.trainer.ckpt_path:  # a checkpoint has its own
-            net.grounding.start_(self._word_vectors(net.ground, *net.grounding.sizes, captions(GROUNDED)))
+            found = self._word_vectors(net.ground, net.grounding, data) if self.trainer.is_global_zero else None
+            found = cast(WordVectors, self.trainer.strategy.broadcast(found))  # one process reads for all
+            net.grounding.start_(found, net.embedding.weight)
         return net
 
-    def _word_vectors(
-        self, name: str, text: int, features: int, directions: int, captions: Iterable[Batch]
-    ) -> WordVectors:
-        """What captions tell of words; one process reads them for all."""
-        found: WordVectors | None = None
-        if self.trainer.is_global_zero:
-            statistics, encoder = WordStatistics(text, features), self._loaded(name, self._make_conditions[name])
-            for batch in captions:
-                if batch.image is None or batch.prompt is None or batch.prompt_length is None:
-                    raise ConfigError("net.grounding=true reads pictures and captions: set data.read=both")
-                with torch.no_grad():
-                    said: Condition = encoder(batch.image.to(self.device))
-                seen = said.present.cpu() & batch.valid
-                statistics.add(batch.prompt[seen], batch.prompt_length[seen], said.values.mean(1).cpu()[seen])
-            found = statistics.vectors(directions)
-        return cast(WordVectors, self.trainer.strategy.broadcast(found))
+    def _word_vectors(self, name: str, grounding: Grounding, data: FaceData) -> WordVectors:
+        text, features, directions = grounding.sizes
+        faces = (self._described(name, batch) for batch in data.captions(GROUNDED))
+        told = data.contrasts(GROUNDED)
+        return ground_words(faces, told, text_size=text, features=features, directions=directions)
+
+    @torch.no_grad()
+    def _described(self, name: str, batch: Batch) -> Described:
+        if batch.image is None or batch.prompt is None or batch.prompt_length is None:
+            raise ConfigError("net.grounding=true reads pictures and captions: set data.read=both")
+        said: Condition = self._loaded(name, self._make_conditions[name])(batch.image.to(self.device))
+        known_B = said.present.cpu() & batch.valid
+        return Described(batch.prompt, batch.prompt_length, said.values.mean(1).float().cpu(), known_B)
 
     def on_fit_start(self) -> None:
         """Fails before the first step if there is no loss, or one cannot be trained under the chosen corruption."""

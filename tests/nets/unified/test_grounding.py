@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch.nn import functional
 from unified_nets import FACE, rows, small
@@ -76,7 +78,7 @@ def test_more_directions_than_features_are_empty():
 def test_a_word_is_told_how_far_it_fits_and_nothing_else_is():
     ids, length, features = _captions()
     made = Grounding(WORDS, FEATURES, 8, FEATURES)
-    made.start_(_statistics(ids, length, features).vectors(FEATURES))
+    made.start_(_statistics(ids, length, features).vectors(FEATURES), torch.zeros(WORDS, 8))
     with torch.no_grad():
         made.scale.weight.zero_()
         x = torch.zeros(600, 3, 8)
@@ -89,6 +91,21 @@ def test_a_word_is_told_how_far_it_fits_and_nothing_else_is():
     torch.testing.assert_close(fit[:, 0], -fit[:, 1])
     assert not said[~present].any()
     assert not said[:, 2].any()  # no text
+
+
+def test_how_far_a_word_fits_any_picture_is_told_as_how_far_it_fits_this_one():
+    ids, length, features = _captions()
+    found = replace(_statistics(ids, length, features).vectors(FEATURES), bias=torch.arange(WORDS) / 3)
+    made, table = Grounding(WORDS, FEATURES, 8, FEATURES), torch.randn(WORDS + 5, 8)
+    before = table.clone()
+    made.start_(found, table)
+    assert torch.equal(table[WORDS:], before[WORDS:])  # codes
+    with torch.no_grad():
+        made.scale.weight.zero_()
+        seen = made.seen(features[:1, None], torch.tensor([True]))
+        said = made.heard(table[None, :WORDS], torch.arange(WORDS)[None], seen)[0] - before[:WORDS]
+    fit = found.words @ seen[0] + found.bias
+    torch.testing.assert_close(said, fit[:, None] * made.match.detach())
 
 
 def test_cached_text_equals_uncached_and_knows_the_picture():

@@ -21,17 +21,23 @@ FLOOR = 0.02
 
 @dataclass(frozen=True, slots=True)
 class WordVectors:
-    """What captions tell of words.
+    """What captions and questions tell of words.
 
     Attributes:
-        words: float32 (V, K); of a word that has nothing to do with the pictures, or is in no caption, 0.
+        words: float32 (V, K); of a word that has nothing to do with the pictures, or is never said, 0.
+        bias: float32 (V,), how far a word fits pictures of which nothing is seen.
         mean: float32 (F,), of the normalised features.
         axes: float32 (F, K), from features less their mean to directions of even variance.
     """
 
     words: Tensor
+    bias: Tensor
     mean: Tensor
     axes: Tensor
+
+    def seen(self, features_BF: Tensor) -> Tensor:
+        """What is seen of pictures, (B, K)."""
+        return _even(features_BF, self.mean, self.axes)
 
 
 class WordStatistics:
@@ -96,7 +102,11 @@ class WordStatistics:
         words_VK = found_VK * (1 - 1 / t2_V1.clamp(min=1))
         missing = directions - words_VK.shape[1]
         words_VK, axes_FK = (functional.pad(x, (0, missing)) for x in (words_VK, axes_FK))
-        return WordVectors(words_VK.float(), mean_F.float(), axes_FK.float())
+        return WordVectors(words_VK.float(), torch.zeros(len(words_VK)), mean_F.float(), axes_FK.float())
+
+
+def _even(features_BF: Tensor, mean_F: Tensor, axes_FK: Tensor) -> Tensor:
+    return (functional.layer_norm(features_BF.to(mean_F.dtype), mean_F.shape) - mean_F) @ axes_FK
 
 
 class Grounding(nn.Module):
@@ -137,11 +147,17 @@ class Grounding(nn.Module):
         return len(self.words), *self.axes.shape
 
     @torch.no_grad()
-    def start_(self, vectors: WordVectors) -> None:
-        """Takes what captions tell of words."""
+    def start_(self, vectors: WordVectors, embedding_VD: Tensor) -> None:
+        """Takes what is known of words.
+
+        Args:
+            vectors: What is known.
+            embedding_VD: The table of the words, which is told how far a word fits any picture.
+        """
         self.words.copy_(vectors.words)
         self.mean.copy_(vectors.mean)
         self.axes.copy_(vectors.axes)
+        embedding_VD[: len(vectors.bias)] += vectors.bias.to(embedding_VD)[:, None] * self.match
 
     @torch.no_grad()
     def silence_(self) -> None:
@@ -156,8 +172,7 @@ class Grounding(nn.Module):
             values_BMF: A condition's vectors, which are averaged.
             present_B: bool.
         """
-        f_BF = functional.layer_norm(values_BMF.mean(1).to(self.mean.dtype), self.mean.shape)
-        return ((f_BF - self.mean) @ self.axes).masked_fill(~present_B[:, None], 0)
+        return _even(values_BMF.mean(1), self.mean, self.axes).masked_fill(~present_B[:, None], 0)
 
     def heard(self, x_BLD: Tensor, ids_BL: Tensor, seen_BK: Tensor) -> Tensor:
         """Columns that know how far they fit the picture, (B, L, D); those of no text are left alone."""

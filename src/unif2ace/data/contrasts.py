@@ -1,0 +1,86 @@
+"""What questions about many faces tell of words: texts that fit a face, each beside one that fits it less."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from unif2ace.data.question import Question
+from unif2ace.data.shards import SampleFault, ShardReader
+from unif2ace.data.text_tokenizer import TextTokenizer
+from unif2ace.types import Contrasts
+
+
+class Contrast(NamedTuple):
+    """Two texts, the first of which fits a face better; one of them may be empty.
+
+    Attributes:
+        place: Number of the face.
+        fits: A question that is answered with yes, or an answer.
+        misfits: A question that is answered with no, or an answer that another face has to the same question.
+    """
+
+    place: int
+    fits: str
+    misfits: str
+
+
+def contrasts(asked: Iterable[tuple[int, Question]], draw: random.Random) -> Iterator[Contrast]:
+    """Of each question of yes or no, itself against nothing; of any other, its answer against another face's.
+
+    Args:
+        asked: Numbers of faces, and questions about them.
+        draw: Chooses the other face; where its answer is the same nothing is told.
+    """
+    answers: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for place, one in asked:
+        if one.kind != "yes_no":
+            answers[one.question].append((place, one.answer))
+        else:
+            yes = one.answer.startswith("Yes")
+            yield Contrast(place, one.question if yes else "", "" if yes else one.question)
+    for given in answers.values():
+        for place, answer in given:
+            other = draw.choice(given)[1]
+            if other != answer:
+                yield Contrast(place, answer, other)
+
+
+def read_questions(readers: Iterable[ShardReader], number: int) -> Iterator[tuple[int, Question]]:
+    """Questions about the first faces of some data sets, which are numbered one data set after the other.
+
+    Args:
+        readers: The data sets.
+        number: At most so many faces of each; faulty ones are passed over.
+    """
+    first = 0
+    for reader in readers:
+        count = min(len(reader), number)
+        for index in range(count):
+            try:
+                asked = reader[index].metadata.qa
+            except SampleFault:
+                continue
+            yield from ((first + index, one) for one in asked)
+        first += count
+
+
+def as_ids(found: Iterable[Contrast], tokenizer: TextTokenizer) -> Contrasts:
+    """Contrasts as tensors.
+
+    Args:
+        found: As texts.
+        tokenizer: Turns them into ids.
+    """
+    places, fits, misfits = zip(*found, strict=True) if (found := list(found)) else ((), (), ())
+    return Contrasts(torch.tensor(places, dtype=torch.int64), *(_padded(t, tokenizer) for t in (fits, misfits)))
+
+
+def _padded(texts: tuple[str, ...], tokenizer: TextTokenizer) -> Tensor:
+    ids = [torch.tensor(i, dtype=torch.int64) for i in tokenizer.encode(texts)]
+    return torch.nn.utils.rnn.pad_sequence(ids, True, -1) if ids else torch.zeros(0, 0, dtype=torch.int64)
