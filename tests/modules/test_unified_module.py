@@ -86,6 +86,16 @@ def test_words_start_from_the_captions_and_questions_of_the_data():
     torch.testing.assert_close(added, expected.bias[:, None] * ground.match)
 
 
+def test_a_resumed_run_reads_no_captions():
+    made = module()
+    made.trainer = trainer([ARLoss()])
+    made.trainer.datamodule = Data()
+    made.trainer.datamodule.captions = lambda number: pytest.fail("read again")
+    made.trainer.ckpt_path = "checkpoints/step-1"
+    made.configure_model()
+    assert not made.unified.grounding.words.any()
+
+
 def test_words_need_pictures():
     tokens_alone = [replace(batch(0), image=None)]
     with pytest.raises(ConfigError, match=r"net.grounding=true reads pictures and captions: set data.read=both"):

@@ -65,8 +65,9 @@ def train(config: DictConfig) -> dict[str, float]:
         log.info("the run is finished: %s", record.recover())
         return {}
     trainer.strategy.checkpoint_io = FolderIO()
+    trainer.ckpt_path = start.path  # not an argument of `fit`: the network is made before that is known to others
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=start.path, weights_only=True)
+        trainer.fit(module, datamodule=data, weights_only=True)
     except (KeyboardInterrupt, SystemExit):  # the Trainer has saved a checkpoint; it ends the process when interrupted
         record.rescue(trainer)
         raise
