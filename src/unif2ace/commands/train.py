@@ -65,7 +65,7 @@ def train(config: DictConfig) -> dict[str, float]:
         log.info("the run is finished: %s", record.recover())
         return {}
     trainer.strategy.checkpoint_io = FolderIO()
-    trainer.ckpt_path = start.path  # not an argument of `fit`: the network is made before that is known to others
+    trainer.ckpt_path = start.path  # what `fit` is given as an argument, a module cannot see when it makes its network
     try:
         trainer.fit(module, datamodule=data, weights_only=True)
     except (KeyboardInterrupt, SystemExit):  # the Trainer has saved a checkpoint; it ends the process when interrupted

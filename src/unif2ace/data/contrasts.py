@@ -77,10 +77,12 @@ def as_ids(found: Iterable[Contrast], tokenizer: TextTokenizer) -> Contrasts:
         found: As texts.
         tokenizer: Turns them into ids.
     """
-    places, fits, misfits = zip(*found, strict=True) if (found := list(found)) else ((), (), ())
-    return Contrasts(torch.tensor(places, dtype=torch.int64), *(_padded(t, tokenizer) for t in (fits, misfits)))
+    found = list(found)
+    texts = [one.fits for one in found], [one.misfits for one in found]
+    places_P = torch.tensor([one.place for one in found], dtype=torch.int64)
+    return Contrasts(places_P, *(_padded(side, tokenizer) for side in texts))
 
 
-def _padded(texts: tuple[str, ...], tokenizer: TextTokenizer) -> Tensor:
+def _padded(texts: list[str], tokenizer: TextTokenizer) -> Tensor:
     ids = [torch.tensor(i, dtype=torch.int64) for i in tokenizer.encode(texts)]
     return torch.nn.utils.rnn.pad_sequence(ids, True, -1) if ids else torch.zeros(0, 0, dtype=torch.int64)

@@ -74,22 +74,23 @@ def fit_words(
         seed: Of the order.
     """
     kept_P = known_N[told.place]
+    if not kept_P.any():
+        return vectors
     place_P, fits_PT, misfits_PT = (x[kept_P] for x in (told.place, told.fits, told.misfits))
     seen_NK = functional.pad(vectors.seen(features_NF), (0, 1), value=1.0)  # the last is what a word says of any face
     start_VK = torch.cat([vectors.words, vectors.bias[:, None]], 1)
     table_VK = functional.pad(start_VK, (0, 0, 0, 1)).requires_grad_()  # one row more, of padding
     optimizer = torch.optim.Adam([table_VK], lr=RATE, eps=1e-6)  # rounding alone moves nothing
-    steps, done = PASSES * -(-len(place_P) // ROWS), 0
+    falling = torch.optim.lr_scheduler.PolynomialLR(optimizer, PASSES * -(-len(place_P) // ROWS))
     order = torch.Generator().manual_seed(seed)
     for _ in range(PASSES):
-        for p in torch.split(torch.randperm(len(place_P), generator=order), ROWS) if steps else ():
-            optimizer.param_groups[0]["lr"] = RATE * (1 - done / steps)
+        for p in torch.split(torch.randperm(len(place_P), generator=order), ROWS):
             better_PK = _sum(table_VK, fits_PT[p]) - _sum(table_VK, misfits_PT[p])
             loss = functional.softplus(-(better_PK * seen_NK[place_P[p]]).sum(1)).mean()
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
-            done += 1
+            falling.step()
     found_VK = table_VK.detach()[:-1]
     return replace(vectors, words=found_VK[:, :-1].contiguous(), bias=found_VK[:, -1].contiguous())
 
