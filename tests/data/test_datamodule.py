@@ -26,7 +26,7 @@ from unif2ace.data.shards import DecodedSample, Metadata, Sample, ShardWriter, e
 from unif2ace.data.text_tokenizer import train_text_tokenizer
 from unif2ace.data.views.image import ImageView
 from unif2ace.data.views.text_to_image import TextToImageView
-from unif2ace.data.views.understanding import UnderstandingView
+from unif2ace.data.views.understanding import INSTRUCTIONS, UnderstandingView
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.types import Batch, Task
 
@@ -116,6 +116,29 @@ def test_a_row_may_ask_several_questions(folder: Path):
         assert len(set(asked)) == len(asked)
         assert [known[q] for q in asked] == texts[::2]
         assert not batch.answer_said[row, length:].any()
+
+
+def test_captions_are_turns_beside_questions_and_none_is_cut(folder: Path):
+    data = _data(folder, views={"mmu": UnderstandingView(rows=30, caption_share=0.4, turns=6)}, max_text_tokens=96)
+    batch, tokenizer = next(iter(data.train_dataloader())), data.text_tokenizer
+    assert tokenizer is not None
+    asks = {one for ways in INSTRUCTIONS.values() for one in ways}
+    kinds, numbers = set(), set()
+    for row, key in enumerate(batch.keys):
+        known = _sample(int(key.split("-")[1]), "a").metadata
+        parts = [[]]
+        for i in batch.answer[row, : batch.answer_length[row]].tolist():
+            parts[-1].append(i) if i != tokenizer.eos_id else parts.append([])
+        texts = [tokenizer.decode(batch.prompt[row, : batch.prompt_length[row]].tolist()), *map(tokenizer.decode, parts)]
+        said = dict(zip(texts[::2], texts[1::2], strict=True))
+        answers = {q.question: q.answer for q in known.qa}
+        assert all(answer == answers[q] if q in answers else q in asks for q, answer in said.items())
+        assert all(c in (known.caption, *known.captions) for q, c in said.items() if q in asks)
+        assert batch.prompt_length[row] + batch.answer_length[row] + 3 <= 96
+        kinds.add(len(said.keys() & asks))
+        numbers.add(len(said))
+    assert {0, 1} <= kinds
+    assert max(numbers) > 2
 
 
 def test_captions_come_in_order_with_their_pictures_whatever_the_views(folder: Path):

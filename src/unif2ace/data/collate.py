@@ -94,18 +94,19 @@ class Collate:
 
     def _conversation(self, row: Row) -> tuple[list[int], list[int]]:
         """Ids of the answers with the further questions between them, each ended as `Layout` ends them, but the last
-        one; and 1 for those to say, 0 for the others.
+        one; and 1 for those to say, 0 for the others. A turn that would be cut is left out: half an answer teaches to
+        stop halfway.
         """
         assert self.tokenizer is not None
-        texts = self.tokenizer.encode([row.answer, *(text for turn in row.turns for text in turn)])
-        ids, said = list(texts[0]), [1] * len(texts[0])
-        for number, text in enumerate(texts[1:]):
-            is_answer = number % 2
-            ids += [self.tokenizer.eos_id, *text]
-            said += [
-                1 - is_answer,
-                *[is_answer] * len(text),
-            ]  # what ends an answer is said, what ends a question is not
+        prompt, first, *texts = self.tokenizer.encode([row.prompt, row.answer, *(t for turn in row.turns for t in turn)])
+        ids, said, end = list(first), [1] * len(first), self.tokenizer.eos_id
+        room = self.max_text_tokens - len(prompt) - 3  # bos stands before the prompt and the answer, eos ends the row
+        for question, answer in zip(texts[::2], texts[1::2], strict=True):
+            turn = [end, *question, end, *answer]
+            if len(ids) + len(turn) <= room:
+                ids += turn
+                # What ends an answer is said, what ends a question is not.
+                said += [1, *[0] * (len(question) + 1), *[1] * len(answer)]
         return ids, said
 
     def _pad(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -77,7 +77,7 @@ def gather(
     import torch
 
     from unif2ace.data.views.base import attribute_labels
-    from unif2ace.data.views.text_to_image import pick_caption
+    from unif2ace.data.views.text_to_image import pick_captions
 
     if samples < 2:
         raise ConfigError(f"scores.unified_scores.samples={samples}: at least 2, or nothing can be shuffled")
@@ -91,7 +91,7 @@ def gather(
     labels = [attribute_labels(sample.metadata.attributes) for sample in chosen]
     return Material(
         images=torch.from_numpy(np.stack([sample.image for sample in chosen])).permute(0, 3, 1, 2).contiguous(),
-        captions=tuple(pick_caption(sample, caption, draw) for sample in chosen),
+        captions=tuple(pick_captions(sample, caption, 1, draw)[0] for sample in chosen),
         records=tuple(sample.metadata.record for sample in chosen),
         true=torch.from_numpy(np.stack(labels)),
         questions=tuple(draw.sample(scored, min(questions, len(scored)))),

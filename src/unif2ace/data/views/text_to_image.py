@@ -27,12 +27,14 @@ class TextToImageView:
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
         """One row of a sample."""
-        caption = pick_caption(sample, self.caption, draw)
+        (caption,) = pick_captions(sample, self.caption, 1, draw)
         return Row(self.task, sample.key, sample.image, attribute_values(sample.metadata.attributes), prompt=caption)
 
 
-def pick_caption(sample: DecodedSample, which: Literal["any", "long", "short"], draw: random.Random) -> str:
-    """One caption of a sample.
+def pick_captions(
+    sample: DecodedSample, which: Literal["any", "long", "short"], number: int, draw: random.Random
+) -> list[str]:
+    """Different captions of a sample, at most so many; of ``long`` and ``short`` there is one.
 
     Raises:
         DataError: If it has none.
@@ -43,5 +45,5 @@ def pick_caption(sample: DecodedSample, which: Literal["any", "long", "short"], 
             f"sample {sample.key!r} has no caption: `unif2ace-data import` writes them; or leave its data set out"
         )
     if which == "any":
-        return draw.choice(captions)
-    return (max if which == "long" else min)(captions, key=len)
+        return draw.sample(captions, min(number, len(captions)))
+    return [(max if which == "long" else min)(captions, key=len)]

@@ -8,7 +8,7 @@ from typing import Literal
 
 from unif2ace.data.shards import DecodedSample
 from unif2ace.data.views.base import Row, attribute_values
-from unif2ace.data.views.text_to_image import pick_caption
+from unif2ace.data.views.text_to_image import pick_captions
 from unif2ace.errors import ConfigError
 from unif2ace.types import Task
 
@@ -31,10 +31,11 @@ class UnderstandingView:
 
     Args:
         rows: Global rows per step.
-        caption_share: Probability that a row asks for a caption instead of an answer.
-        caption: Which caption it then asks for: ``any``, ``long`` or ``short``.
+        caption_share: Probability that a turn asks for a caption instead of an answer.
+        caption: Which caption it then asks for: ``any``, ``long`` or ``short``; no caption twice in a row.
         instructions: Ways to ask for a ``long`` and for a ``short`` caption.
-        turns: At most so many questions of a row, one after the other: the picture is read once for all of them.
+        turns: At most so many questions and captions of a row, each as if it stood alone: the picture is read once for
+            all of them.
 
     Raises:
         ConfigError: If `caption_share` is no probability, there is no instruction or no question.
@@ -65,12 +66,13 @@ class UnderstandingView:
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
         """One row of a sample."""
-        wants_caption = draw.random() < self.caption_share or not sample.metadata.qa
-        if wants_caption:
-            caption = pick_caption(sample, self.caption, draw)
-            turns = [(draw.choice(self.instructions[length_of(caption)]), caption)]
-        else:
-            asked = draw.sample(sample.metadata.qa, min(self.turns, len(sample.metadata.qa)))
-            turns = [(one.question, one.answer) for one in asked]
+        wanted = sum(draw.random() < self.caption_share for _ in range(self.turns))
+        if not sample.metadata.qa:
+            wanted = max(wanted, 1)
+        captions = pick_captions(sample, self.caption, wanted, draw) if wanted else []
+        asked = draw.sample(sample.metadata.qa, min(self.turns - len(captions), len(sample.metadata.qa)))
+        turns = [(draw.choice(self.instructions[length_of(caption)]), caption) for caption in captions]
+        turns += [(one.question, one.answer) for one in asked]
+        draw.shuffle(turns)
         labels = attribute_values(sample.metadata.attributes)
         return Row(self.task, sample.key, sample.image, labels, *turns[0], turns=tuple(turns[1:]))
