@@ -129,7 +129,10 @@ def test_captions_are_turns_beside_questions_and_none_is_cut(folder: Path):
         parts = [[]]
         for i in batch.answer[row, : batch.answer_length[row]].tolist():
             parts[-1].append(i) if i != tokenizer.eos_id else parts.append([])
-        texts = [tokenizer.decode(batch.prompt[row, : batch.prompt_length[row]].tolist()), *map(tokenizer.decode, parts)]
+        texts = [
+            tokenizer.decode(batch.prompt[row, : batch.prompt_length[row]].tolist()),
+            *map(tokenizer.decode, parts),
+        ]
         said = dict(zip(texts[::2], texts[1::2], strict=True))
         answers = {q.question: q.answer for q in known.qa}
         assert all(answer == answers[q] if q in answers else q in asks for q, answer in said.items())

@@ -98,7 +98,9 @@ class Collate:
         stop halfway.
         """
         assert self.tokenizer is not None
-        prompt, first, *texts = self.tokenizer.encode([row.prompt, row.answer, *(t for turn in row.turns for t in turn)])
+        prompt, first, *texts = self.tokenizer.encode(
+            [row.prompt, row.answer, *(t for turn in row.turns for t in turn)]
+        )
         ids, said, end = list(first), [1] * len(first), self.tokenizer.eos_id
         room = self.max_text_tokens - len(prompt) - 3  # bos stands before the prompt and the answer, eos ends the row
         for question, answer in zip(texts[::2], texts[1::2], strict=True):

@@ -17,14 +17,16 @@ class AttributesFeatures(BackboneFeatures):
     Args:
         net: Makes the trained classifier.
         input_size: Side in pixels to which pictures are resized before pooling.
-        map_size: Side to which they are resized for the maps of `forward`; None for their own size.
+        map_size: Side to which they are resized for the maps of `forward`; None for the size that the classifier
+            learned at, or their own if it took any.
     """
 
     likes_half = True
 
     def __init__(self, net: Callable[[], AttributesNet], input_size: int = 64, map_size: int | None = None) -> None:
         with torch.random.fork_rng(devices=[]):  # no run changes with what observes it
-            backbone = net().backbone
+            classifier = net()
+        backbone, map_size = classifier.backbone, map_size or classifier.input_size
         name = f"attributes-{digest_of_tensors(backbone)[:8]}"
         middle = (0.5, 0.5, 0.5)
         super().__init__(backbone, name, input_size, map_size, middle, middle)
