@@ -86,23 +86,23 @@ class Collate:
         )
 
     def _text(self, rows: Sequence[Row]) -> dict[str, Tensor]:
-        prompt, prompt_length = self._pad([row.prompt for row in rows])
-        ids, said = zip(*(self._conversation(row) for row in rows), strict=True)
+        assert self.tokenizer is not None
+        prompts = self.tokenizer.encode([row.prompt for row in rows])
+        prompt, prompt_length = self._padded(prompts)
+        ids, said = zip(*(self._conversation(row, len(p)) for row, p in zip(rows, prompts, strict=True)), strict=True)
         answer, answer_length = self._padded(ids)
         text = {"prompt": prompt, "prompt_length": prompt_length, "answer": answer, "answer_length": answer_length}
         return text | ({"answer_said": self._padded(said)[0] > 0} if any(row.turns for row in rows) else {})
 
-    def _conversation(self, row: Row) -> tuple[list[int], list[int]]:
+    def _conversation(self, row: Row, asked: int) -> tuple[list[int], list[int]]:
         """Ids of the answers with the further questions between them, each ended as `Layout` ends them, but the last
-        one; and 1 for those to say, 0 for the others. A turn that would be cut is left out: half an answer teaches to
-        stop halfway.
+        one; and 1 for those to say, 0 for the others. A further turn that would be cut is left out: half an answer
+        teaches to stop halfway. The first question has `asked` ids.
         """
         assert self.tokenizer is not None
-        prompt, first, *texts = self.tokenizer.encode(
-            [row.prompt, row.answer, *(t for turn in row.turns for t in turn)]
-        )
+        first, *texts = self.tokenizer.encode([row.answer, *(text for turn in row.turns for text in turn)])
         ids, said, end = list(first), [1] * len(first), self.tokenizer.eos_id
-        room = self.max_text_tokens - len(prompt) - 3  # bos stands before the prompt and the answer, eos ends the row
+        room = self.max_text_tokens - asked - 3  # bos stands before the question and the answer, eos ends the row
         for question, answer in zip(texts[::2], texts[1::2], strict=True):
             turn = [end, *question, end, *answer]
             if len(ids) + len(turn) <= room:
@@ -110,10 +110,6 @@ class Collate:
                 # What ends an answer is said, what ends a question is not.
                 said += [1, *[0] * (len(question) + 1), *[1] * len(answer)]
         return ids, said
-
-    def _pad(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        assert self.tokenizer is not None
-        return self._padded(self.tokenizer.encode(texts))
 
     def _padded(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         assert self.tokenizer is not None
