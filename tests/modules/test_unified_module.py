@@ -86,12 +86,14 @@ def test_words_start_from_the_captions_and_questions_of_the_data():
     torch.testing.assert_close(added, expected.bias[:, None] * ground.match)
 
 
-def test_a_resumed_run_reads_no_captions():
+@pytest.mark.parametrize(("resumed", "awaited"), [("checkpoints/step-1", ()), (None, None)])
+def test_a_run_that_gets_words_from_weights_reads_no_captions(resumed: str | None, awaited: tuple[str, ...] | None):
     made = module()
     made.trainer = trainer([ARLoss()])
     made.trainer.datamodule = Data()
     made.trainer.datamodule.captions = lambda number: pytest.fail("read again")
-    made.trainer.ckpt_path = "checkpoints/step-1"
+    made.trainer.ckpt_path = resumed
+    made.awaited = _started().state_dict().keys() if awaited is None else awaited
     made.configure_model()
     assert not made.unified.grounding.words.any()
 

@@ -51,7 +51,7 @@ def train(config: DictConfig) -> dict[str, float]:
     record = RunRecord(config, data)
     first = open_first(config.weights, record.kind) if config.weights and not start.path else None
     if first:
-        record.started_from = first.short
+        record.started_from, module.awaited = first.short, first.state.keys()
     if "tokenizer" in record.companions and data.read != "pictures":
         data.expect_tokenizer(record.companions["tokenizer"]["fingerprint"])
     observers = [*losses.values(), *callbacks.values(), record.callback()]

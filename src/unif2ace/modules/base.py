@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,6 +57,7 @@ class TrainingModule(pl.LightningModule, ABC):
         self._compile = compile
         self.net: nn.Module | None = None
         self.net_arguments: dict[str, Any] = {}  # of the network, beside its configuration: what the data determines
+        self.awaited: Collection[str] = ()  # of its tensors, those that trained weights replace at first
         self.metrics = nn.ModuleDict(metrics or {})
         self.guard = StepGuard()
         self._options: list[dict[str, Any]] = []  # of the optimiser's groups, as configured
