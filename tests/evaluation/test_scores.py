@@ -118,6 +118,12 @@ def test_sheets_show_faces_text_and_bars(perfect: UnifiedScores, folder: Path, t
     assert len(nothing.rows) == 2
 
 
+@pytest.mark.parametrize("name", ["diverse", "seeds", "batch_size"])
+def test_options_that_draw_nothing_are_named(name: str):
+    with pytest.raises(ConfigError, match=f"scores.{name}=0: give 1 or more"):
+        ScoreOptions(**{name: 0})
+
+
 def test_material_is_drawn_from_all_readers_and_questions_that_cannot_be_scored_are_counted(folder: Path):
     readers = [ShardReader(folder / "val")]
     material = gather(readers, 1000, 100_000)

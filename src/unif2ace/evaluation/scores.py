@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from unif2ace.data.language.reading import Reading, holds, read_text
 from unif2ace.data.language.replies import Reply, options, read_answer
 from unif2ace.engine.fingerprint import SHOWN
+from unif2ace.errors import ConfigError
 from unif2ace.evaluation.material import Material, Which, gather, open_split, others
 from unif2ace.progress import progress
 
@@ -53,6 +54,9 @@ class ScoreOptions:
         resamples: Of the intervals.
         batch_size: Rows given to the model at once.
         seed: Of the choice of samples and of the generated faces.
+
+    Raises:
+        ConfigError: If ``diverse``, ``seeds`` or ``batch_size`` is below 1.
     """
 
     samples: int = 256
@@ -64,6 +68,11 @@ class ScoreOptions:
     resamples: int = 1000
     batch_size: int = 32
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("diverse", "seeds", "batch_size"):
+            if (value := getattr(self, name)) < 1:
+                raise ConfigError(f"scores.{name}={value}: give 1 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +182,7 @@ def _faces(model: Scored, judge: Judge, material: Material, how: ScoreOptions) -
     from unif2ace.metrics.scores import attribute_agreement, diversity
 
     count = len(material)
-    diverse, seeds = min(how.diverse, count), max(how.seeds, 1)
+    diverse, seeds = min(how.diverse, count), how.seeds
     first = how.seed * seeds * count  # no two faces have the same seed
     again = [(number, first + number + k * count) for number in range(diverse) for k in range(1, seeds)]
     todo = [*((number, first + number) for number in range(count)), *again]
