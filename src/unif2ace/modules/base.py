@@ -57,7 +57,7 @@ class TrainingModule(pl.LightningModule, ABC):
         self._compile = compile
         self.net: nn.Module | None = None
         self.net_arguments: dict[str, Any] = {}  # of the network, beside its configuration: what the data determines
-        self.awaited: Collection[str] = ()  # of its tensors, those that trained weights replace at first
+        self.awaited: Collection[str] = ()  # the network's tensors that trained weights will replace
         self.metrics = nn.ModuleDict(metrics or {})
         self.guard = StepGuard()
         self._options: list[dict[str, Any]] = []  # of the optimiser's groups, as configured

@@ -178,7 +178,7 @@ class UnifiedModule(TrainingModule):
         data: FaceData = self.trainer.datamodule  # type: ignore[attr-defined]
         if net.grounding is None or net.ground is None or getattr(data, "captions", None) is None:  # a plan has none
             return net
-        if not self.trainer.ckpt_path and "grounding.words" not in self.awaited:  # a checkpoint has its own
+        if not self.trainer.ckpt_path and "grounding.words" not in self.awaited:  # these have their own
             found = self._word_vectors(net.ground, net.grounding, data) if self.trainer.is_global_zero else None
             found = cast(WordVectors, self.trainer.strategy.broadcast(found))  # one process reads for all
             net.grounding.start_(found, net.embedding.weight)
