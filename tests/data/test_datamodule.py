@@ -138,6 +138,8 @@ def test_captions_are_turns_beside_questions_and_none_is_cut(folder: Path):
         assert all(answer == answers[q] if q in answers else q in asks for q, answer in said.items())
         assert all(c in (known.caption, *known.captions) for q, c in said.items() if q in asks)
         assert batch.prompt_length[row] + batch.answer_length[row] + 3 <= 96
+        order = [q in asks for q in said]
+        assert order == sorted(order, reverse=True)  # behind questions there is hardly ever room for a long caption
         kinds.add(len(said.keys() & asks))
         numbers.add(len(said))
     assert {0, 1} <= kinds

@@ -71,8 +71,8 @@ class UnderstandingView:
             wanted = max(wanted, 1)
         captions = pick_captions(sample, self.caption, wanted, draw) if wanted else []
         asked = draw.sample(sample.metadata.qa, min(self.turns - len(captions), len(sample.metadata.qa)))
+        # Captions first: what a row has no room for is left out, and behind questions that would be the long ones.
         turns = [(draw.choice(self.instructions[length_of(caption)]), caption) for caption in captions]
         turns += [(one.question, one.answer) for one in asked]
-        draw.shuffle(turns)
         labels = attribute_values(sample.metadata.attributes)
         return Row(self.task, sample.key, sample.image, labels, *turns[0], turns=tuple(turns[1:]))
