@@ -35,7 +35,7 @@ class UnderstandingView:
         caption: Which caption it then asks for: ``any``, ``long`` or ``short``; no caption twice in a row.
         instructions: Ways to ask for a ``long`` and for a ``short`` caption.
         turns: At most so many questions and captions of a row, each as if it stood alone: the picture is read once for
-            all of them.
+            all of them. Captions come first, since what a row has no room for is left out.
 
     Raises:
         ConfigError: If `caption_share` is no probability, there is no instruction or no question.
@@ -71,7 +71,7 @@ class UnderstandingView:
             wanted = max(wanted, 1)
         captions = pick_captions(sample, self.caption, wanted, draw) if wanted else []
         asked = draw.sample(sample.metadata.qa, min(self.turns - len(captions), len(sample.metadata.qa)))
-        # Captions first: what a row has no room for is left out, and behind questions that would be the long ones.
+        # Captions first: behind questions there is hardly ever room for a long one.
         turns = [(draw.choice(self.instructions[length_of(caption)]), caption) for caption in captions]
         turns += [(one.question, one.answer) for one in asked]
         labels = attribute_values(sample.metadata.attributes)
