@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unif2ace.diffusion.samplers.base import RowDraws
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.samplers.base import PerSampleRNG
 from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
 from unif2ace.nets.moe.dense import DenseMoE
 from unif2ace.nets.unified.blocks.parallel import ParallelBlock
 from unif2ace.nets.unified.decoding_image import ImageDenoiser
@@ -125,11 +125,11 @@ def _showo_text(net: UnifiedNet, row: TokenSequence) -> Tensor:
 def _picture_ways(net: UnifiedNet) -> dict[str, Callable[[], Tensor]]:
     layout = Layout(net.vocabulary, max_text=128, fixed=True)
     caption, length = torch.randint(TEXT, (1, 24)), torch.tensor([24])
-    sampler = MaskgitSampler(CosineMaskgitSchedule(), STEPS, law="showo", counted="all")
+    sampler = MaskgitSampler(CosineMaskgitSchedule(), STEPS, temperature_schedule="showo", mask_count_base="all")
 
     def draw(**way: bool) -> Tensor:
         denoise = ImageDenoiser(net, layout, caption, length, GUIDANCE, **way)
-        return sampler.sample(denoise, torch.full((1, IMAGE), CODES), RowDraws([0]))
+        return sampler.sample(denoise, torch.full((1, IMAGE), CODES), PerSampleRNG([0]))
 
     return {
         "cached": lambda: draw(only_masked=True),

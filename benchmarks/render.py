@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unif2ace.data.faces import render, sample_face
+from unif2ace.synthetic import render, sample_face
 
 COMMAND = "python -m benchmarks render"
 SIZES, ROUNDS, COMPARED = {64: 256, 128: 64, 256: 16}, 7, 48

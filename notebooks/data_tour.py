@@ -24,9 +24,9 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from unif2ace.data.attributes import TAXONOMY
-from unif2ace.data.faces import render, sample_face
-from unif2ace.data.language import ask_questions, compose_caption, write_caption
+from unif2ace.attributes import TAXONOMY
+from unif2ace.language import ask_questions, compose_caption, write_caption
+from unif2ace.synthetic import render, sample_face
 
 plt.rcParams["figure.dpi"] = 110
 

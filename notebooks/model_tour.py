@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 import unif2ace
-from unif2ace.data.faces import render, sample_face
-from unif2ace.data.language import write_caption
+from unif2ace.language import write_caption
+from unif2ace.synthetic import render, sample_face
 
 plt.rcParams["figure.dpi"] = 110
 torch.set_grad_enabled(False)
@@ -77,11 +77,11 @@ for guidance in (0.0, 1.0, 2.0, 5.0):
 # *Samplers* trade steps for care. All of them see the same network.
 
 # %%
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
 from unif2ace.diffusion.samplers.ancestral import AncestralSampler
 from unif2ace.diffusion.samplers.first_hitting import FirstHittingSampler
 from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
 from unif2ace.diffusion.samplers.remdm import RemdmSampler
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
 
 schedule = CosineMaskgitSchedule()
 samplers = {
@@ -100,7 +100,7 @@ for name, sampler in samplers.items():
 
 # %%
 from unif2ace.diffusion.inpainting import inpaint, keep_tokens, vary
-from unif2ace.diffusion.samplers.base import RowDraws
+from unif2ace.diffusion.samplers.base import PerSampleRNG
 
 face = sample_face(11).replace(hat=False, bald=False)
 picture = torch.from_numpy(render([face], model.image_size)).permute(0, 3, 1, 2)
@@ -116,7 +116,7 @@ show([picture[0], model.reconstruct(picture)[0], *new], ["given", "its tokens", 
 
 # %%
 shares = (0.2, 0.4, 0.6, 0.8)
-starts = torch.cat([vary(codes, share, num_codes, RowDraws([5])) for share in shares])
+starts = torch.cat([vary(codes, share, num_codes, PerSampleRNG([5])) for share in shares])
 show(
     model.generate([write_caption(face.record, 0)] * 4, seeds=[5] * 4, start=starts),
     [f"{share:.0%} anew" for share in shares],

@@ -22,11 +22,11 @@ from torch import Tensor
 
 from unif2ace.data.datamodule import FaceDataModule
 from unif2ace.data.datasets.shards import ShardDataset
-from unif2ace.data.language.replies import read_answer
-from unif2ace.data.question import Question
 from unif2ace.data.shards import ShardReader
 from unif2ace.data.views.text_to_image import TextToImageView
 from unif2ace.engine.weights import load_net
+from unif2ace.language.question import Question
+from unif2ace.language.replies import read_answer
 from unif2ace.modules.unified import GROUNDED
 from unif2ace.nets.unified.fitting import Described, ground_words
 from unif2ace.nets.unified.grounding import Grounding

@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from unif2ace.data.attributes import TAXONOMY
+from unif2ace.attributes import TAXONOMY
 from unif2ace.data.shards import ShardReader
 from unif2ace.data.views.base import attribute_labels
 from unif2ace.engine.weights import load_net

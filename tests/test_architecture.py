@@ -13,14 +13,18 @@ SOURCE = Path(__file__).parents[1] / "src" / "unif2ace"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 BASE = {"types", "errors", "hardware"}
+FACES = {"attributes", "language", "synthetic"}
 MATHEMATICS = BASE | {"sequence", "diffusion"}
 MODELS = MATHEMATICS | {"nets", "losses", "metrics"}
-FRAME = MODELS | {"modules", "callbacks", "strategies", "loggers", "checkpoints", "data", "progress"}
+FRAME = MODELS | FACES | {"modules", "callbacks", "strategies", "loggers", "checkpoints", "data", "progress"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
     "hardware": set(),
     "progress": set(),
+    "attributes": {"errors"},
+    "language": {"errors", "attributes"},
+    "synthetic": {"errors", "attributes"},
     "sequence": BASE,
     "diffusion": BASE,
     "schedulers": BASE,
@@ -33,10 +37,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "modules": MODELS,
     "callbacks": MODELS | {"checkpoints"},
     "strategies": MODELS | {"checkpoints"},
-    "data": MODELS | {"progress"},
+    "data": MODELS | FACES | {"progress"},
     "engine": FRAME,
-    "evaluation": FRAME | {"engine"},
-    "commands": FRAME | {"engine", "evaluation"},
+    "planning": FRAME | {"engine"},
+    "inference": FRAME | {"engine"},
+    "evaluation": FRAME | {"engine", "inference"},
+    "commands": FRAME | {"engine", "planning", "inference", "evaluation"},
 }
 """The rooms, and which other rooms each may enter."""
 
@@ -51,17 +57,22 @@ OUTSIDE = {
     "optimizers": {"lightning", "hydra", "omegaconf"},
     "metrics": {"hydra", "omegaconf"},
     "data": {"hydra", "omegaconf"},
+    "attributes": {"lightning", "hydra", "omegaconf"},
+    "language": {"lightning", "hydra", "omegaconf"},
+    "synthetic": {"lightning", "hydra", "omegaconf"},
     "evaluation": {"hydra", "omegaconf"},
 }
 """Packages that a room must not import."""
 
 LIGHT = (
-    "data/attributes",
-    "data/faces",
-    "data/language",
+    "attributes",
+    "language",
+    "synthetic",
     "data/shards",
     "data/sources",
     "engine",
+    "planning",
+    "inference",
     "evaluation",
     "commands",
 )

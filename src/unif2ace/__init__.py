@@ -8,12 +8,12 @@ __version__ = "0.1.0"
 
 
 def load(path: str = "builtin", **options: Any) -> Any:
-    """A trained model: ``load().generate("a smiling woman")``; see `unif2ace.engine.face_model.load`.
+    """A trained model: ``load().generate("a smiling woman")``; see `unif2ace.inference.pipeline.load`.
 
     Args:
         path: ``builtin``, a release folder, or a run's folder.
         options: As of that function.
     """
-    from unif2ace.engine.face_model import load as load_model  # torch is imported only when a model is wanted
+    from unif2ace.inference.pipeline import load as load_model  # torch is imported only when a model is wanted
 
     return load_model(path, **options)

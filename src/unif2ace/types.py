@@ -239,7 +239,7 @@ class Logits:
 
 
 @dataclass(frozen=True, slots=True)
-class Noised:
+class CorruptedTokens:
     """The pictures of the G rows that generate, and what the corruption made of them; codes, not ids.
 
     Attributes:
@@ -322,7 +322,7 @@ class UnifiedStep:
     """
 
     sequence: TokenSequence
-    noised: Noised | None
+    noised: CorruptedTokens | None
     logits: Mapping[Reading, Logits]
     routers: tuple[RouterStats, ...] = ()
     bound: Tensor | None = None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from tiny_release import make_run
 
 from unif2ace.commands import ask, caption, generate

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from tiny_release import make_run
 
 from unif2ace.commands import release
 from unif2ace.engine import compose
-from unif2ace.engine.face_model import load
 from unif2ace.engine.snapshot import write_snapshot
 from unif2ace.errors import ConfigError
 from unif2ace.evaluation.judging import load_judge
+from unif2ace.inference.pipeline import load
 
 
 @pytest.fixture

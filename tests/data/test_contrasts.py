@@ -11,9 +11,9 @@ from test_datamodule import NUM_TRAIN, write_folder
 from unif2ace.data.contrasts import Contrast, as_ids, contrasts, read_questions
 from unif2ace.data.datamodule import FaceDataModule
 from unif2ace.data.datasets.shards import ShardDataset
-from unif2ace.data.question import Question
 from unif2ace.data.shards import ShardReader
 from unif2ace.data.views.understanding import UnderstandingView
+from unif2ace.language.question import Question
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from unif2ace.data.attributes import TAXONOMY, AttributeRecord
+from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.datamodule import FaceDataModule
 from unif2ace.data.datasets.shards import ShardDataset
-from unif2ace.data.language import ask_questions, write_caption
 from unif2ace.data.mixture import Mixture
-from unif2ace.data.question import Question
 from unif2ace.data.schedule import EvaluationSchedule, TrainSchedule
 from unif2ace.data.shards import DecodedSample, Metadata, Sample, ShardWriter, encode_jpeg
 from unif2ace.data.text_tokenizer import train_text_tokenizer
@@ -28,6 +26,8 @@ from unif2ace.data.views.image import ImageView
 from unif2ace.data.views.text_to_image import TextToImageView
 from unif2ace.data.views.understanding import INSTRUCTIONS, UnderstandingView
 from unif2ace.errors import ConfigError, DataError
+from unif2ace.language import ask_questions, write_caption
+from unif2ace.language.question import Question
 from unif2ace.types import Batch, Task
 
 NUM_TRAIN, NUM_VAL, SIZE = 50, 11, 16

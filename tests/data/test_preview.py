@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unif2ace.data.attributes import TAXONOMY
+from unif2ace.attributes import TAXONOMY
 from unif2ace.data.preview import Shown, face_grid, preview_source, text_sheet
 from unif2ace.data.sources.procedural import ProceduralSource
 from unif2ace.errors import DataError

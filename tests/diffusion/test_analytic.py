@@ -13,11 +13,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sampler_toys import BatchDraws, Table, p_value
 from test_ancestral import exact
 
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
+from unif2ace.diffusion.noise_schedules.log_linear import LogLinearSchedule
 from unif2ace.diffusion.samplers.analytic import AnalyticSampler
-from unif2ace.diffusion.samplers.base import remains
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
-from unif2ace.diffusion.schedules.linear import LinearSchedule
-from unif2ace.diffusion.schedules.log_linear import LogLinearSchedule
+from unif2ace.diffusion.samplers.base import stay_masked_prob
 
 FIXTURES = Path(__file__).parents[2] / "../shared/fixtures/diffusion"
 needs_fixtures = pytest.mark.skipif(not FIXTURES.exists(), reason=f"needs the golden numbers at {FIXTURES}")
@@ -89,7 +89,7 @@ def test_probabilities_are_mdlms(size: int, V: int):
     golden = load_file(FIXTURES / "mdlm.safetensors")
     case = {n: golden[f"analytic_update.{size}.{n}"] for n in ("xt", "logits", "t", "dt", "weights")}
     t = case["t"].double()
-    reveal = 1 - remains(LogLinearSchedule(1e-3), t, t - case["dt"].double())
+    reveal = 1 - stay_masked_prob(LogLinearSchedule(1e-3), t, t - case["dt"].double())
     masked = case["xt"] == V
     ours = reveal[:, None, None] * case["logits"][..., :V].double().softmax(-1)
     torch.testing.assert_close(ours[masked].float(), case["weights"][..., :V][masked], atol=3e-6, rtol=2e-5)

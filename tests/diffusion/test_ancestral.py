@@ -13,19 +13,19 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parent))
 from sampler_toys import BatchDraws, Table, p_value
 
+from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.noise_schedules.geometric import GeometricSchedule
+from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
+from unif2ace.diffusion.noise_schedules.log_linear import LogLinearSchedule
 from unif2ace.diffusion.samplers.ancestral import AncestralSampler
-from unif2ace.diffusion.samplers.base import RowDraws, remains
-from unif2ace.diffusion.schedules.base import Schedule
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
-from unif2ace.diffusion.schedules.geometric import GeometricSchedule
-from unif2ace.diffusion.schedules.linear import LinearSchedule
-from unif2ace.diffusion.schedules.log_linear import LogLinearSchedule
+from unif2ace.diffusion.samplers.base import PerSampleRNG, stay_masked_prob
 from unif2ace.errors import ConfigError
 
 FIXTURES = Path(__file__).parents[2] / "../shared/fixtures/diffusion"
 
 
-def exact(table: Table, schedule: Schedule, steps: int) -> Tensor:
+def exact(table: Table, schedule: NoiseSchedule, steps: int) -> Tensor:
     """Law of `x0` after T steps taken one by one."""
     kernels = []
     for k in range(steps):
@@ -39,7 +39,7 @@ def exact(table: Table, schedule: Schedule, steps: int) -> Tensor:
     "schedule", [LinearSchedule(), CosineMaskgitSchedule(), GeometricSchedule()], ids=lambda s: type(s).__name__
 )
 @pytest.mark.parametrize("steps", [1, 2, 5, 16])
-def test_the_law_is_the_enumerated_one(schedule: Schedule, steps: int):
+def test_the_law_is_the_enumerated_one(schedule: NoiseSchedule, steps: int):
     table, n = Table(seed=1), 100_000
     out = AncestralSampler(schedule, steps).sample(table, table.masks(n), BatchDraws(n, seed=steps))
     assert p_value(table, out, exact(table, schedule, steps)) > 1e-4
@@ -57,19 +57,19 @@ def test_more_steps_are_told_apart_and_come_near_any_order():
 
 def test_rows_of_the_own_seeds_follow_the_law_too():
     table, n = Table(seed=2), 20_000
-    out = AncestralSampler(LinearSchedule(), 4).sample(table, table.masks(n), RowDraws(range(n)))
+    out = AncestralSampler(LinearSchedule(), 4).sample(table, table.masks(n), PerSampleRNG(range(n)))
     assert p_value(table, out, exact(table, LinearSchedule(), 4)) > 1e-4
 
 
-def _one_by_one(table: Table, schedule: Schedule, steps: int, draws: BatchDraws) -> Tensor:
+def _one_by_one(table: Table, schedule: NoiseSchedule, steps: int, rng: BatchDraws) -> Tensor:
     """The textbook's loop: the network is asked in every step; the same random numbers."""
-    x = table.masks(draws.rows)
-    when, which = draws.uniform(2 * table.L).chunk(2, 1)
+    x = table.masks(rng.rows)
+    when, which = rng.uniform(2 * table.L).chunk(2, 1)
     masked_so_far = torch.ones(())
     for k in range(steps):
         t, s = (torch.tensor(1 - j / steps, dtype=torch.float64) for j in (k, k + 1))
         masked_so_far = masked_so_far * (schedule.masked(s) / schedule.masked(t) if k < steps - 1 else 0.0)
-        p = table(x, t.float().expand(draws.rows)).exp()
+        p = table(x, t.float().expand(rng.rows)).exp()
         codes = (p.cumsum(-1) <= which[..., None] * p.sum(-1, keepdim=True)).sum(-1)
         x = torch.where((x == table.V) & (when >= masked_so_far), codes, x)
     return x
@@ -102,12 +102,12 @@ def test_fewer_calls_change_nothing(kind: type[Table], steps: int):
 def test_the_network_is_called_once_for_a_step_that_reveals_something():
     table, changes = Table(seed=5, L=4), []
     sampler = AncestralSampler(LinearSchedule(), 1000)
-    out = sampler.sample(table, table.masks(1), RowDraws([7]), lambda k, x: changes.append(k))
+    out = sampler.sample(table, table.masks(1), PerSampleRNG([7]), lambda k, x: changes.append(k))
     assert table.calls == len(changes) <= 4
     assert changes == sorted(set(changes))
     assert int(out.max()) < table.V
     table.calls = 0
-    AncestralSampler(LinearSchedule(), 2).sample(table, table.masks(50), RowDraws(range(50)))
+    AncestralSampler(LinearSchedule(), 2).sample(table, table.masks(50), PerSampleRNG(range(50)))
     assert table.calls == 2
 
 
@@ -129,7 +129,7 @@ def test_probabilities_are_mdlms(size: int, V: int):
     for update, schedule in (("ddpm_update", LogLinearSchedule(1e-3)), ("ddpm_cache_update", LinearSchedule())):
         case = {n: golden[f"{update}.{size}.{n}"] for n in ("xt", "logits", "t", "dt", "weights")}
         t = case["t"].double()
-        stay = remains(schedule, t, t - case["dt"].double())
+        stay = stay_masked_prob(schedule, t, t - case["dt"].double())
         masked = case["xt"] == V
         p = case["logits"][..., :V].double().softmax(-1)
         expected = case["weights"] / case["weights"].sum(-1, keepdim=True)  # MDLM's are up to a factor

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from unif2ace.diffusion.categorical import invert, weights
-from unif2ace.diffusion.samplers.base import RowDraws
+from unif2ace.diffusion.samplers.base import PerSampleRNG
 from unif2ace.errors import DataError
 
 
@@ -93,23 +93,23 @@ def test_the_logits_are_left_as_they_are():
 def test_rows_have_their_own_numbers_whatever_the_batch():
     probability = torch.rand(3, 50, 20)
     where = torch.rand(3, 50) < 0.3
-    together, drawn = RowDraws([5, 6, 7]), []
+    together, drawn = PerSampleRNG([5, 6, 7]), []
     drawn += [together.uniform(4), together.categorical(probability)]
     some = torch.full((3, 50), -1).masked_scatter(where, together.categorical(probability[where], where))
     drawn += [some, together.uniform(2)]
     for row, seed in enumerate([5, 6, 7]):
-        alone = RowDraws([seed])
+        alone = PerSampleRNG([seed])
         assert torch.equal(alone.uniform(4)[0], drawn[0][row])
         assert torch.equal(alone.categorical(probability[row : row + 1])[0], drawn[1][row])
         mine = where[row : row + 1]
         assert torch.equal(alone.categorical(probability[row][mine[0]], mine), drawn[2][row][mine[0]])
         assert torch.equal(alone.uniform(2)[0], drawn[3][row])
-    assert RowDraws([]).uniform(3).shape == (0, 3)
+    assert PerSampleRNG([]).uniform(3).shape == (0, 3)
 
 
 def test_draws_follow_their_distribution():
     probability = torch.tensor([0.5, 0.3, 0.15, 0.05])
     n = 100_000
-    counts = torch.bincount(RowDraws([1]).categorical(probability.expand(1, n, 4))[0], minlength=4)
+    counts = torch.bincount(PerSampleRNG([1]).categorical(probability.expand(1, n, 4))[0], minlength=4)
     chi2 = ((counts - n * probability) ** 2 / (n * probability)).sum()
     assert float(torch.special.gammaincc(torch.tensor(1.5), chi2 / 2)) > 1e-4

@@ -19,13 +19,13 @@ from toy_language import (
     table,
 )
 
+from unif2ace.diffusion.forward_processes.base import sample_uniforms
 from unif2ace.diffusion.likelihood import bound_noise, bound_of_rows, place_of_rows, token_nats
-from unif2ace.diffusion.processes.base import row_uniforms
-from unif2ace.diffusion.schedules.base import Schedule
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
-from unif2ace.diffusion.schedules.geometric import GeometricSchedule
-from unif2ace.diffusion.schedules.linear import LinearSchedule
-from unif2ace.types import Logits, Noised
+from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.noise_schedules.geometric import GeometricSchedule
+from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
+from unif2ace.types import CorruptedTokens, Logits
 
 SOME = TEXTS[torch.tensor([0, 5, 11, 17, 26])]
 
@@ -36,12 +36,12 @@ def _logits(of: torch.Tensor, xt_GN: torch.Tensor, x0_GN: torch.Tensor) -> Logit
     return Logits(row, column, of[state(xt_GN)][row, column], x0_GN[row, column])
 
 
-def _noised(schedule: Schedule, xt_GN: torch.Tensor, x0_GN: torch.Tensor, t_G: torch.Tensor) -> Noised:
+def _noised(schedule: NoiseSchedule, xt_GN: torch.Tensor, x0_GN: torch.Tensor, t_G: torch.Tensor) -> CorruptedTokens:
     of = schedule.alpha(t_G), schedule.weight(t_G), schedule.sigma(t_G)
-    return Noised(torch.arange(len(xt_GN)), x0_GN, xt_GN, t_G, *of)
+    return CorruptedTokens(torch.arange(len(xt_GN)), x0_GN, xt_GN, t_G, *of)
 
 
-def _by_quadrature(of: torch.Tensor, x0: torch.Tensor, schedule: Schedule, nodes: int) -> float:
+def _by_quadrature(of: torch.Tensor, x0: torch.Tensor, schedule: NoiseSchedule, nodes: int) -> float:
     """The bound, nats: over times by Gauss and Legendre, over masks by enumeration."""
     places, weights = np.polynomial.legendre.leggauss(nodes)
     times, weights = torch.tensor(places / 2 + 0.5), torch.tensor(weights / 2)
@@ -60,7 +60,7 @@ def _by_quadrature(of: torch.Tensor, x0: torch.Tensor, schedule: Schedule, nodes
     [(LinearSchedule(), 12), (CosineMaskgitSchedule(), 48), (GeometricSchedule(1e-10, 200.0), 300)],
     ids=["linear", "cosine", "geometric"],
 )
-def test_the_bound_is_one_number_under_every_schedule(schedule: Schedule, nodes: int):
+def test_the_bound_is_one_number_under_every_schedule(schedule: NoiseSchedule, nodes: int):
     of = table(0)
     for x0 in SOME:
         assert _by_quadrature(of, x0, schedule, nodes) == pytest.approx(subset_bound(of, x0).item(), abs=1e-8)
@@ -69,7 +69,7 @@ def test_the_bound_is_one_number_under_every_schedule(schedule: Schedule, nodes:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("steps", [1, 2, 4, 16])
 @pytest.mark.parametrize("schedule", [LinearSchedule(), CosineMaskgitSchedule()], ids=["linear", "cosine"])
-def test_likelihood_of_steps_is_below_both_bounds(schedule: Schedule, steps: int, seed: int):
+def test_likelihood_of_steps_is_below_both_bounds(schedule: NoiseSchedule, steps: int, seed: int):
     of = table(seed, 0.5 + seed)
     alphas = schedule.alpha(torch.linspace(0, 1, steps + 1, dtype=torch.float64))
     law = step_likelihoods(of, alphas)[state(TEXTS)]
@@ -117,7 +117,7 @@ def test_its_draws_have_the_bound_as_their_mean(low_discrepancy: bool):
     generator = torch.Generator().manual_seed(0)
     uniform = torch.rand(number, 1 + 2 * L, generator=generator, dtype=torch.float64)
     if low_discrepancy:
-        uniform = row_uniforms(1, torch.arange(number), 1 + 2 * L)
+        uniform = sample_uniforms(1, torch.arange(number), 1 + 2 * L)
     x0_GN = x0.expand(number, L)
     noised = bound_noise(torch.arange(number), x0_GN, uniform, V)
     draws = bound_of_rows(_logits(of, noised.xt, x0_GN), noised).double() * L
@@ -135,7 +135,7 @@ def test_a_row_without_masks_has_nothing_and_rows_need_not_be_the_first():
     nats = token_nats(logits)
     assert bound.tolist() == pytest.approx([(2 * nats[0] / L).item(), 0.0, (4 * nats[1:].sum() / L).item()])
     rows = torch.tensor([2, 5, 6])
-    moved = Noised(rows, *(getattr(noised, f) for f in ("x0", "xt", "t", "alpha", "weight", "sigma")))
+    moved = CorruptedTokens(rows, *(getattr(noised, f) for f in ("x0", "xt", "t", "alpha", "weight", "sigma")))
     elsewhere = Logits(rows[logits.row], logits.column, logits.values, logits.target)
     assert torch.equal(place_of_rows(elsewhere, moved), logits.row)
     assert torch.equal(bound_of_rows(elsewhere, moved), bound)

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sampler_toys import BatchDraws, Table, p_value
 
 from unif2ace.diffusion.guidance import guide
+from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
 from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
-from unif2ace.diffusion.schedules.linear import LinearSchedule
 from unif2ace.errors import ConfigError
 
 FIXTURES = Path(__file__).parents[2] / "../shared/fixtures"
@@ -58,7 +58,9 @@ def test_showos_runs_are_repeated_step_by_step(run: int):
     rows = meta["batch"]
     names = ("model_input", "probs", "sampled", "u", "mask_len", "masking", "temperature", "selected_probs")
     steps = [{n: golden[f"run{run}.step{k}.{n}"] for n in names} for k in range(meta["timesteps"])]
-    sampler = MaskgitSampler(steps=len(steps), temperature=meta["temperature"], law="showo", counted="all")
+    sampler = MaskgitSampler(
+        steps=len(steps), temperature=meta["temperature"], temperature_schedule="showo", mask_count_base="all"
+    )
     torch.testing.assert_close(sampler.temperature, torch.cat([s["temperature"] for s in steps]))
     seen: list[Tensor] = []
 
@@ -106,7 +108,9 @@ def test_numbers_of_masks_are_showos():
             assert ours == max(1, int(numbers[k])), (name, k)
     falls = json.loads((FIXTURES / "showo/masking.json").read_text())["temperature_per_step_start_1"]
     for steps, temperatures in falls.items():
-        assert MaskgitSampler(steps=int(steps), law="showo").temperature.tolist() == pytest.approx(temperatures)
+        assert MaskgitSampler(steps=int(steps), temperature_schedule="showo").temperature.tolist() == pytest.approx(
+            temperatures
+        )
 
 
 @needs_fixtures
@@ -142,7 +146,7 @@ def test_the_least_sure_are_showos(file: str, case: str, temperature: float):
 def test_a_second_recording_of_showo_agrees(case: str):
     golden = load_file(FIXTURES / "diffusion/showo.safetensors")
     numbers, falls = golden[f"t2i_generate.{case}.mask_len"], golden[f"t2i_generate.{case}.gumbel_temperature"]
-    sampler = MaskgitSampler(steps=len(falls), law="showo")
+    sampler = MaskgitSampler(steps=len(falls), temperature_schedule="showo")
     torch.testing.assert_close(sampler.temperature.float(), falls)
     masked = torch.tensor([16, 16])
     for k in range(len(falls) - 1):
@@ -172,7 +176,7 @@ def _law(table: Table, sampler: MaskgitSampler) -> Tensor:
 @pytest.mark.parametrize(("temperature", "law"), [(1.0, "linear"), (4.0, "linear"), (4.0, "showo"), (0.0, "linear")])
 def test_the_law_is_the_enumerated_one(temperature: float, law: str):
     table = Table(seed=3, scale=0.8)
-    sampler = MaskgitSampler(steps=3, temperature=temperature, law=law)
+    sampler = MaskgitSampler(steps=3, temperature=temperature, temperature_schedule=law)
     assert [int(sampler.stays(k, torch.tensor([3 - k]), 3)) for k in range(3)] == [2, 1, 0]
     n = 100_000
     out = sampler.sample(table, table.masks(n), BatchDraws(n, seed=1))
@@ -190,7 +194,7 @@ def test_another_law_is_told_apart():
 @pytest.mark.parametrize(("n", "steps"), [(16, 1), (16, 6), (256, 18), (64, 16), (16, 50), (5, 12)])
 @pytest.mark.parametrize("counted", ["masked", "all"])
 def test_masks_follow_their_law(n: int, steps: int, counted: str):
-    sampler = MaskgitSampler(steps=steps, counted=counted)
+    sampler = MaskgitSampler(steps=steps, mask_count_base=counted)
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(8, (4, n), generator=generator)
     for row, masked in enumerate((n, n // 2, 1, 0)):
@@ -218,7 +222,12 @@ def test_masks_follow_their_law(n: int, steps: int, counted: str):
 
 def test_temperature_laws_and_other_schedules():
     assert MaskgitSampler(steps=4, temperature=2).temperature.tolist() == [1.5, 1.0, 0.5, 0.0]
-    assert MaskgitSampler(steps=4, temperature=2, law="showo").temperature.tolist() == [1.5, 0.75, 0.1875, 0.0]
+    assert MaskgitSampler(steps=4, temperature=2, temperature_schedule="showo").temperature.tolist() == [
+        1.5,
+        0.75,
+        0.1875,
+        0.0,
+    ]
     sampler = MaskgitSampler(LinearSchedule(), steps=4)
     assert [int(sampler.stays(k, torch.tensor([101]), 102)) for k in range(4)] == [76, 50, 25, 0]
 

@@ -16,9 +16,9 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parent))
 from sampler_toys import BatchDraws, Table, p_value
 
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
 from unif2ace.diffusion.samplers.remdm import STRATEGIES, RemdmSampler
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
-from unif2ace.diffusion.schedules.linear import LinearSchedule
 from unif2ace.errors import ConfigError
 
 FIXTURES = Path(__file__).parents[2] / "../shared/fixtures/diffusion"

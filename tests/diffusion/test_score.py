@@ -9,12 +9,12 @@ import torch
 from golden import golden
 from torch import Tensor
 
-from unif2ace.diffusion.processes.hybrid import HybridProcess
-from unif2ace.diffusion.processes.uniform import UniformProcess
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
-from unif2ace.diffusion.schedules.geometric import GeometricSchedule
-from unif2ace.diffusion.schedules.linear import LinearSchedule
-from unif2ace.diffusion.schedules.log_linear import LogLinearSchedule
+from unif2ace.diffusion.forward_processes.hybrid import HybridProcess
+from unif2ace.diffusion.forward_processes.uniform import UniformProcess
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.noise_schedules.geometric import GeometricSchedule
+from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
+from unif2ace.diffusion.noise_schedules.log_linear import LogLinearSchedule
 from unif2ace.diffusion.score import (
     Mixture,
     absorbing_entropy,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from unif2ace import hardware
-from unif2ace.data.attributes import TAXONOMY
+from unif2ace.attributes import TAXONOMY
 from unif2ace.engine import compose
 from unif2ace.engine.resolvers import (
     FSQ_LEVELS,

@@ -12,13 +12,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from unif2ace.data.attributes import TAXONOMY, AttributeRecord
-from unif2ace.data.faces import sample_face
-from unif2ace.data.language import ask_questions, write_caption
-from unif2ace.data.language.phrases import CHOICES, COUNTED
-from unif2ace.data.question import Question
+from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.shards import Metadata, Sample, ShardReader, ShardWriter
 from unif2ace.evaluation.judging import Judge
+from unif2ace.language import ask_questions, write_caption
+from unif2ace.language.phrases import CHOICES, COUNTED
+from unif2ace.language.question import Question
+from unif2ace.synthetic import sample_face
 
 SIDE = 16
 LABELS = len(TAXONOMY.labels)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from unified_steps import VOCABULARY, logits_of, noised_of, sequence_of, step_of
 
-from unif2ace.diffusion.processes.absorbing import AbsorbingProcess
-from unif2ace.diffusion.schedules.linear import LinearSchedule
+from unif2ace.diffusion.forward_processes.absorbing import AbsorbingProcess
+from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
 from unif2ace.errors import ConfigError
 from unif2ace.losses.ar import ARLoss
 from unif2ace.types import Role
@@ -82,7 +82,7 @@ def test_it_is_computed_in_float32():
 
 def test_its_settings():
     assert ARLoss().is_bound
-    assert not ARLoss().processes
+    assert not ARLoss().forward_processes
     with pytest.raises(ConfigError, match="vocabulary"):
         ARLoss(vocabulary="codebook")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="first_weight"):

@@ -12,14 +12,14 @@ import torch
 from safetensors.torch import load_file
 from unified_steps import VOCABULARY, K, N, logits_of, noised_of, sequence_of, step_of, true_nats
 
-from unif2ace.diffusion.processes.absorbing import AbsorbingProcess
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
-from unif2ace.diffusion.schedules.linear import LinearSchedule
+from unif2ace.diffusion.forward_processes.absorbing import AbsorbingProcess
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
 from unif2ace.errors import ConfigError
 from unif2ace.losses.ar import ARLoss
 from unif2ace.losses.d3diff import D3DiffLoss, masked_span
 from unif2ace.sequence.columns import answer
-from unif2ace.types import Batch, Logits, Noised, Reading, Role, StepOutput, Task, TokenSequence, UnifiedStep
+from unif2ace.types import Batch, CorruptedTokens, Logits, Reading, Role, StepOutput, Task, TokenSequence, UnifiedStep
 
 COSINE = AbsorbingProcess(CosineMaskgitSchedule())
 
@@ -30,7 +30,7 @@ def _setup(rows: int = 6, tokens: int = N):
     return noised, sequence, logits_of(sequence)
 
 
-def _compute(loss: D3DiffLoss, noised: Noised, sequence: TokenSequence, logits: torch.Tensor):
+def _compute(loss: D3DiffLoss, noised: CorruptedTokens, sequence: TokenSequence, logits: torch.Tensor):
     return loss.compute(step_of([loss], noised, sequence, logits))
 
 
@@ -91,7 +91,7 @@ def _mass_gradient(scale: str, alpha: float, mass: float) -> float:
     schedule = LinearSchedule()
     x0 = torch.tensor([[4, 4]])
     of = schedule.alpha(t), schedule.weight(t), schedule.sigma(t)
-    noised = Noised(torch.arange(1), x0, torch.full_like(x0, K), t, *of)
+    noised = CorruptedTokens(torch.arange(1), x0, torch.full_like(x0, K), t, *of)
     sequence = sequence_of(noised)
     lift = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
     first, end = VOCABULARY.bounds("codebook")
@@ -152,7 +152,7 @@ def test_the_span_reads_masked_tokens_soi_and_eoi():
 # Show-o
 
 
-def _show_o() -> tuple[dict[str, torch.Tensor], TokenSequence, Noised]:
+def _show_o() -> tuple[dict[str, torch.Tensor], TokenSequence, CorruptedTokens]:
     path = Path(__file__).parents[2] / "../shared/fixtures/showo/tiny_showo_forward.safetensors"
     if not path.is_file():
         pytest.skip(f"needs the golden numbers at {path}")
@@ -174,7 +174,7 @@ def _show_o() -> tuple[dict[str, torch.Tensor], TokenSequence, Noised]:
     sequence = TokenSequence(ids, role, task, torch.zeros_like(ids), None, start, 16, target)
     x0 = torch.where(shown == mask_id, wanted, shown) - offset
     one = torch.ones(3)
-    noised = Noised(torch.arange(3), x0, torch.where(shown == mask_id, 64, shown - offset), one, one, one, one)
+    noised = CorruptedTokens(torch.arange(3), x0, torch.where(shown == mask_id, 64, shown - offset), one, one, one, one)
     return g | {"logits": g["logits"][rows]}, sequence, noised
 
 
@@ -214,7 +214,7 @@ def test_the_masked_loss_of_show_o_without_its_span(size: int):
     values = g["logits"].clone().requires_grad_()
     logits = {loss.reading: Logits(row, column, values[row, column], g["labels"][row, column])}
     x0 = torch.where(g["labels"] >= 0, g["labels"], 0)
-    noised = Noised(torch.arange(rows), x0, torch.where(g["labels"] >= 0, codes, x0), *(torch.ones(4, rows)))
+    noised = CorruptedTokens(torch.arange(rows), x0, torch.where(g["labels"] >= 0, codes, x0), *(torch.ones(4, rows)))
     sequence = TokenSequence(x0, x0, torch.ones(rows), x0, None, torch.zeros(rows).long(), tokens)
     batch = Batch(torch.ones(rows), torch.arange(rows), torch.ones(rows, dtype=torch.bool))
     term = loss.compute(StepOutput(batch, unified=UnifiedStep(sequence, noised, logits)))

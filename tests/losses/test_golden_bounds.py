@@ -9,21 +9,21 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from unif2ace.diffusion.processes.absorbing import AbsorbingProcess
-from unif2ace.diffusion.processes.hybrid import HybridProcess
-from unif2ace.diffusion.processes.uniform import UniformProcess
-from unif2ace.diffusion.schedules.base import Schedule
-from unif2ace.diffusion.schedules.cosine_mdlm import CosineMdlmSchedule
-from unif2ace.diffusion.schedules.geometric import GeometricSchedule
-from unif2ace.diffusion.schedules.linear import LinearSchedule
-from unif2ace.diffusion.schedules.log_linear import LogLinearSchedule
+from unif2ace.diffusion.forward_processes.absorbing import AbsorbingProcess
+from unif2ace.diffusion.forward_processes.hybrid import HybridProcess
+from unif2ace.diffusion.forward_processes.uniform import UniformProcess
+from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
+from unif2ace.diffusion.noise_schedules.cosine_mdlm import CosineMdlmSchedule
+from unif2ace.diffusion.noise_schedules.geometric import GeometricSchedule
+from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
+from unif2ace.diffusion.noise_schedules.log_linear import LogLinearSchedule
 from unif2ace.losses.gidd import GIDDLoss
 from unif2ace.losses.image_bound import ImageBoundLoss
 from unif2ace.losses.mdlm import MDLMLoss
 from unif2ace.losses.radd import RADDLoss
 from unif2ace.losses.sedd import SEDDLoss
 from unif2ace.sequence.columns import image
-from unif2ace.types import Batch, Logits, Noised, Role, StepOutput, TokenSequence, UnifiedStep
+from unif2ace.types import Batch, CorruptedTokens, Logits, Role, StepOutput, TokenSequence, UnifiedStep
 
 SCHEDULES = {
     "loglinear": LogLinearSchedule(1e-3),
@@ -39,7 +39,7 @@ def _golden(file: str, case: str) -> dict[str, Tensor]:
     return {k.removeprefix(f"{case}."): v for k, v in load_file(path).items() if k.startswith(f"{case}.")}
 
 
-def _rows(loss: ImageBoundLoss, schedule: Schedule, log_p: Tensor, x0: Tensor, xt: Tensor, t: Tensor) -> Tensor:
+def _rows(loss: ImageBoundLoss, schedule: NoiseSchedule, log_p: Tensor, x0: Tensor, xt: Tensor, t: Tensor) -> Tensor:
     """What a loss makes of each row alone, a sum over its tokens."""
     rows, tokens = x0.shape
     t = t.to(log_p.dtype)
@@ -56,7 +56,7 @@ def _rows(loss: ImageBoundLoss, schedule: Schedule, log_p: Tensor, x0: Tensor, x
     row, column = loss.reading.columns(sequence).nonzero(as_tuple=True)
     logits = Logits(row, column, log_p[row, column], x0[row, column])
     s = schedule
-    noised = Noised(torch.arange(rows), x0, xt, t, s.alpha(t), s.weight(t), s.sigma(t))
+    noised = CorruptedTokens(torch.arange(rows), x0, xt, t, s.alpha(t), s.weight(t), s.sigma(t))
     found = []
     for one in torch.eye(rows, dtype=torch.bool):
         step = StepOutput(

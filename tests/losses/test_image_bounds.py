@@ -22,15 +22,15 @@ from unified_steps import (
     true_nats,
 )
 
-from unif2ace.diffusion.processes.absorbing import AbsorbingProcess
-from unif2ace.diffusion.processes.base import Process
-from unif2ace.diffusion.processes.hybrid import HybridProcess
-from unif2ace.diffusion.processes.uniform import UniformProcess
-from unif2ace.diffusion.schedules.base import Schedule
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
-from unif2ace.diffusion.schedules.geometric import GeometricSchedule
-from unif2ace.diffusion.schedules.linear import LinearSchedule
-from unif2ace.diffusion.schedules.log_linear import LogLinearSchedule
+from unif2ace.diffusion.forward_processes.absorbing import AbsorbingProcess
+from unif2ace.diffusion.forward_processes.base import ForwardProcess
+from unif2ace.diffusion.forward_processes.hybrid import HybridProcess
+from unif2ace.diffusion.forward_processes.uniform import UniformProcess
+from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.noise_schedules.geometric import GeometricSchedule
+from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
+from unif2ace.diffusion.noise_schedules.log_linear import LogLinearSchedule
 from unif2ace.errors import ConfigError
 from unif2ace.losses.base import LossCallback
 from unif2ace.losses.d3diff import D3DiffLoss
@@ -38,18 +38,18 @@ from unif2ace.losses.gidd import GIDDLoss
 from unif2ace.losses.mdlm import MDLMLoss
 from unif2ace.losses.radd import RADDLoss
 from unif2ace.losses.sedd import SEDDLoss
-from unif2ace.types import Noised
+from unif2ace.types import CorruptedTokens
 
 ABSORBING = AbsorbingProcess(LinearSchedule())
 UNIFORM = UniformProcess(LinearSchedule())
 HYBRID = HybridProcess(LinearSchedule(), 0.3)
 
 
-def _losses(process: Process) -> list[LossCallback]:
-    if process.name == "absorbing":
+def _losses(forward_process: ForwardProcess) -> list[LossCallback]:
+    if forward_process.name == "absorbing":
         radd = [RADDLoss(variant=v) for v in ("t", "lambda", "k")]
-        return [MDLMLoss(), SEDDLoss(process), *radd, D3DiffLoss()]
-    return [SEDDLoss(process)] if process.name == "uniform" else [GIDDLoss(process)]
+        return [MDLMLoss(), SEDDLoss(forward_process), *radd, D3DiffLoss()]
+    return [SEDDLoss(forward_process)] if forward_process.name == "uniform" else [GIDDLoss(forward_process)]
 
 
 ALL = [(p, loss) for p in (ABSORBING, UNIFORM, HYBRID) for loss in _losses(p)]
@@ -57,7 +57,7 @@ NAMES = [f"{p.name}-{loss.name}-{getattr(loss, 'variant', '')}" for p, loss in A
 EVERY = pytest.mark.parametrize(("process", "loss"), ALL, ids=NAMES)
 
 
-def _value(loss: LossCallback, noised: Noised, logits=None, valid=None, answers: int = 0):
+def _value(loss: LossCallback, noised: CorruptedTokens, logits=None, valid=None, answers: int = 0):
     sequence = sequence_of(noised, answers)
     logits = logits_of(sequence) if logits is None else logits
     return loss.compute(step_of([loss], noised, sequence, logits, valid))
@@ -66,7 +66,7 @@ def _value(loss: LossCallback, noised: Noised, logits=None, valid=None, answers:
 # one number, whatever estimates it
 
 
-def _all_masks(schedule: Schedule, x0: torch.Tensor, t: torch.Tensor) -> tuple[Noised, torch.Tensor]:
+def _all_masks(schedule: NoiseSchedule, x0: torch.Tensor, t: torch.Tensor) -> tuple[CorruptedTokens, torch.Tensor]:
     """Every mask of one picture at a time, and its probability."""
     chosen = torch.tensor(list(itertools.product([False, True], repeat=x0.shape[1])))
     share, masks = schedule.masked(t), chosen.sum(1)
@@ -74,10 +74,10 @@ def _all_masks(schedule: Schedule, x0: torch.Tensor, t: torch.Tensor) -> tuple[N
     rows = len(chosen)
     of = (f(t.expand(rows)) for f in (schedule.alpha, schedule.weight, schedule.sigma))
     xt = torch.where(chosen, K, x0)
-    return Noised(torch.arange(rows), x0.expand(rows, -1), xt, t.expand(rows), *of), chance
+    return CorruptedTokens(torch.arange(rows), x0.expand(rows, -1), xt, t.expand(rows), *of), chance
 
 
-def _expectation(loss: LossCallback, schedule: Schedule, nodes: int) -> float:
+def _expectation(loss: LossCallback, schedule: NoiseSchedule, nodes: int) -> float:
     """Mean over times by quadrature and over masks by enumeration; nats per token of one picture of 4 tokens."""
     x0 = torch.tensor([[3, 0, 10, 3]])
     places, weights = np.polynomial.legendre.leggauss(nodes)
@@ -161,12 +161,12 @@ def test_radd_counts_masks():
 
 
 def test_gidd_comes_to_mdlm_where_random_codes_vanish():
-    process = HybridProcess(LinearSchedule(), 1e-12)
-    noised = noised_of(process, 8)
+    forward_process = HybridProcess(LinearSchedule(), 1e-12)
+    noised = noised_of(forward_process, 8)
     assert ((noised.xt == K) | (noised.xt == noised.x0)).all(), "no random code was drawn"
     sequence = sequence_of(noised)
     logits = logits_of(sequence)
-    losses = [GIDDLoss(process), MDLMLoss()]
+    losses = [GIDDLoss(forward_process), MDLMLoss()]
     gidd, mdlm = (loss.compute(step_of(losses, noised, sequence, logits)).mean for loss in losses)
     torch.testing.assert_close(gidd, mdlm, rtol=1e-4, atol=1e-6)
     ours, theirs = (torch.autograd.grad(v, logits, retain_graph=True)[0] for v in (gidd, mdlm))
@@ -187,15 +187,15 @@ def test_a_bounded_weight_is_no_bound():
 
 
 @EVERY
-def test_it_says_under_which_noise_it_means_what_it_says(process: Process, loss: LossCallback):
-    assert process.name in loss.processes
-    assert process.draw in loss.draws
-    assert loss.draws == {"bernoulli"} or not loss.is_bound
+def test_it_says_under_which_noise_it_means_what_it_says(forward_process: ForwardProcess, loss: LossCallback):
+    assert forward_process.name in loss.forward_processes
+    assert forward_process.masking in loss.maskings
+    assert loss.maskings == {"bernoulli"} or not loss.is_bound
 
 
 @EVERY
-def test_visible_tokens_teach_nothing_where_noise_is_masks(process: Process, loss: LossCallback):
-    noised = noised_of(process, 6)
+def test_visible_tokens_teach_nothing_where_noise_is_masks(forward_process: ForwardProcess, loss: LossCallback):
+    noised = noised_of(forward_process, 6)
     sequence = sequence_of(noised, answers=2)
     logits = logits_of(sequence)
     (gradient,) = torch.autograd.grad(loss.compute(step_of([loss], noised, sequence, logits)).mean, logits)
@@ -203,37 +203,37 @@ def test_visible_tokens_teach_nothing_where_noise_is_masks(process: Process, los
     of_images = gradient[noised.row[:, None], sequence.image_columns[:6]]
     assert gradient.abs().sum().item() == pytest.approx(of_images[..., first:end].abs().sum().item()), "only codes"
     taught = of_images.abs().sum(-1) > 0
-    if process is ABSORBING:
+    if forward_process is ABSORBING:
         assert torch.equal(taught, noised.xt == K)
     else:
         assert taught.all()
 
 
 @EVERY
-def test_a_row_that_is_all_visible_adds_nothing_but_its_count(process: Process, loss: LossCallback):
-    clean = noised_of(process, 3)
+def test_a_row_that_is_all_visible_adds_nothing_but_its_count(forward_process: ForwardProcess, loss: LossCallback):
+    clean = noised_of(forward_process, 3)
     clean = replace(clean, xt=clean.x0)
     sequence = sequence_of(clean)
     logits = logits_of(sequence)
     term = loss.compute(step_of([loss], clean, sequence, logits))
     (gradient,) = torch.autograd.grad(term.mean, logits, allow_unused=True)
     assert gradient is None or gradient.isfinite().all()
-    if process is ABSORBING:
+    if forward_process is ABSORBING:
         assert term.mean == 0
         assert gradient is None or not gradient.any()
 
 
 @EVERY
 @pytest.mark.parametrize("autocast", [False, True])
-def test_finite_at_every_time(process: Process, loss: LossCallback, autocast: bool):
+def test_finite_at_every_time(forward_process: ForwardProcess, loss: LossCallback, autocast: bool):
     times = torch.tensor([1e-6, 1e-3, 0.5, 1 - 1e-6, 1.0])
-    noised = noised_of(process, 5)
-    if isinstance(process, HybridProcess):
-        m = process.mixture(times)
+    noised = noised_of(forward_process, 5)
+    if isinstance(forward_process, HybridProcess):
+        m = forward_process.mixture(times)
         of = {"alpha": m.alpha, "sigma": m.sigma, "weight": m.sigma * m.alpha / (m.mask + m.uniform)}
         noised = replace(noised, t=times, **of)
     else:
-        noised = at_times(noised, process, times)
+        noised = at_times(noised, forward_process, times)
     sequence = sequence_of(noised)
     logits = (
         logits_of(sequence, sharpness=5.0).detach().to(torch.bfloat16 if autocast else torch.float32).requires_grad_()
@@ -249,8 +249,8 @@ def test_finite_at_every_time(process: Process, loss: LossCallback, autocast: bo
 
 
 @EVERY
-def test_order_company_and_padding_of_rows_do_not_matter(process: Process, loss: LossCallback):
-    noised = noised_of(process, 6)
+def test_order_company_and_padding_of_rows_do_not_matter(forward_process: ForwardProcess, loss: LossCallback):
+    noised = noised_of(forward_process, 6)
     sequence = sequence_of(noised)
     logits = logits_of(sequence)
     whole = loss.compute(step_of([loss], noised, sequence, logits))
@@ -268,8 +268,8 @@ def test_order_company_and_padding_of_rows_do_not_matter(process: Process, loss:
 
 
 @EVERY
-def test_rows_that_are_not_valid_do_not_count(process: Process, loss: LossCallback):
-    noised = noised_of(process, 4)
+def test_rows_that_are_not_valid_do_not_count(forward_process: ForwardProcess, loss: LossCallback):
+    noised = noised_of(forward_process, 4)
     sequence = sequence_of(noised)
     logits = logits_of(sequence)
     some = loss.compute(step_of([loss], noised, sequence, logits, [True, False, True, False]))
@@ -279,13 +279,13 @@ def test_rows_that_are_not_valid_do_not_count(process: Process, loss: LossCallba
     kept = torch.tensor([0, 2])
     fields = {f: getattr(noised, f)[kept] for f in ("x0", "xt", "t", "alpha", "weight", "sigma")}
     moved = {f: getattr(sequence, f)[kept] for f in ("ids", "role", "task", "target", "image_start", "visible")}
-    only = Noised(torch.arange(2), **fields)
+    only = CorruptedTokens(torch.arange(2), **fields)
     alone = loss.compute(step_of([loss], only, replace(sequence, **moved), logits[kept]))
     torch.testing.assert_close(some.mean, alone.mean, rtol=1e-12, atol=0)
 
 
 @EVERY
-def test_no_row_that_generates_is_a_zero_tied_to_the_graph(process: Process, loss: LossCallback):
+def test_no_row_that_generates_is_a_zero_tied_to_the_graph(forward_process: ForwardProcess, loss: LossCallback):
     sequence = sequence_of(None, answers=2)
     logits = logits_of(sequence)
     term = loss.compute(step_of([loss], None, sequence, logits))
@@ -296,8 +296,8 @@ def test_no_row_that_generates_is_a_zero_tied_to_the_graph(process: Process, los
 
 
 @EVERY
-def test_micro_batches_add_up_to_the_whole(process: Process, loss: LossCallback):
-    noised = noised_of(process, 4)
+def test_micro_batches_add_up_to_the_whole(forward_process: ForwardProcess, loss: LossCallback):
+    noised = noised_of(forward_process, 4)
     sequence = sequence_of(noised)
     logits = logits_of(sequence)
     valid = [[True, True, False, False], [False, False, True, True]]
@@ -314,12 +314,12 @@ def test_radd_knows_its_variants():
 
 
 @pytest.mark.parametrize("schedule", [GeometricSchedule(), LogLinearSchedule(), CosineMaskgitSchedule()])
-def test_uniform_noise_bounds_by_the_schedule_s_rate(schedule: Schedule):
-    process = UniformProcess(schedule)
-    noised = noised_of(process, 6)
+def test_uniform_noise_bounds_by_the_schedule_s_rate(schedule: NoiseSchedule):
+    forward_process = UniformProcess(schedule)
+    noised = noised_of(forward_process, 6)
     sequence = sequence_of(noised)
     logits = logits_of(sequence)
-    loss = SEDDLoss(process)
+    loss = SEDDLoss(forward_process)
     term = loss.compute(step_of([loss], noised, sequence, logits))
     p = image_log_p(noised, sequence, logits).exp()
     alpha = noised.alpha[:, None, None]

@@ -8,25 +8,25 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from unif2ace.diffusion.processes.base import Process
+from unif2ace.diffusion.forward_processes.base import ForwardProcess
 from unif2ace.losses.base import LossCallback
 from unif2ace.sequence.layout import Layout, stack
 from unif2ace.sequence.vocabulary import Vocabulary
-from unif2ace.types import Batch, Logits, Noised, Reading, StepOutput, Task, TokenSequence, UnifiedStep
+from unif2ace.types import Batch, CorruptedTokens, Logits, Reading, StepOutput, Task, TokenSequence, UnifiedStep
 
 VOCABULARY = Vocabulary(text_size=20, codebook_size=11, bos_id=1, eos_id=2)
 K, N = 11, 8
 
 
-def noised_of(process: Process, rows: int, seed: int = 0, tokens: int = N) -> Noised:
+def noised_of(forward_process: ForwardProcess, rows: int, seed: int = 0, tokens: int = N) -> CorruptedTokens:
     """Random pictures, corrupted; float64."""
     g = torch.Generator().manual_seed(seed)
     x0 = torch.randint(0, K, (rows, tokens), generator=g)
     uniform = torch.rand(rows, 1 + 2 * tokens, generator=g, dtype=torch.float64)
-    return process.corrupt(torch.arange(rows), x0, uniform, K)
+    return forward_process.corrupt(torch.arange(rows), x0, uniform, K)
 
 
-def sequence_of(noised: Noised | None, answers: int = 0, seed: int = 0) -> TokenSequence:
+def sequence_of(noised: CorruptedTokens | None, answers: int = 0, seed: int = 0) -> TokenSequence:
     """Rows that generate, with captions of different lengths, and rows that answer below them."""
     g = torch.Generator().manual_seed(seed)
     layout, parts = Layout(VOCABULARY, max_text=12), []
@@ -52,7 +52,7 @@ def logits_of(sequence: TokenSequence, seed: int = 0, sharpness: float = 1.0) ->
 
 def step_of(
     losses: Iterable[LossCallback],
-    noised: Noised | None,
+    noised: CorruptedTokens | None,
     sequence: TokenSequence,
     logits_BLV: Tensor,
     valid: list[bool] | None = None,
@@ -74,14 +74,14 @@ def _read(reading: Reading, sequence: TokenSequence, logits_BLV: Tensor) -> Logi
     return Logits(row, column, logits_BLV[row, column, first:end], target)
 
 
-def image_log_p(noised: Noised, sequence: TokenSequence, logits_BLV: Tensor) -> Tensor:
+def image_log_p(noised: CorruptedTokens, sequence: TokenSequence, logits_BLV: Tensor) -> Tensor:
     """Log-probabilities of the codes at all image tokens, (G, N, K): what a loss should have made of the logits."""
     first, end = VOCABULARY.bounds("codebook")
     columns = sequence.image_columns[: len(noised.row)]
     return logits_BLV[noised.row[:, None], columns, first:end].log_softmax(-1)
 
 
-def true_nats(noised: Noised, sequence: TokenSequence, logits_BLV: Tensor) -> Tensor:
+def true_nats(noised: CorruptedTokens, sequence: TokenSequence, logits_BLV: Tensor) -> Tensor:
     """Cross-entropy of the clean codes, (G, N)."""
     return -image_log_p(noised, sequence, logits_BLV).gather(-1, noised.x0[..., None])[..., 0]
 
@@ -92,13 +92,13 @@ def task_rows(sequence: TokenSequence) -> tuple[Tensor, Tensor]:
     return generates, ~generates
 
 
-def single(noised: Noised, row: int) -> Noised:
+def single(noised: CorruptedTokens, row: int) -> CorruptedTokens:
     """One row of some, as a batch of its own."""
     fields = ("x0", "xt", "t", "alpha", "weight", "sigma")
-    return Noised(torch.arange(1), *(getattr(noised, f)[row : row + 1] for f in fields))
+    return CorruptedTokens(torch.arange(1), *(getattr(noised, f)[row : row + 1] for f in fields))
 
 
-def at_times(noised: Noised, process: Process, t: Tensor) -> Noised:
+def at_times(noised: CorruptedTokens, forward_process: ForwardProcess, t: Tensor) -> CorruptedTokens:
     """The same corruption, said to be of other times."""
-    s = process.schedule
+    s = forward_process.noise_schedule
     return replace(noised, t=t, alpha=s.alpha(t), weight=s.weight(t), sigma=s.sigma(t))

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from unif2ace.metrics.bound import BoundMetric
-from unif2ace.types import Batch, Noised, StepOutput, TokenSequence, UnifiedStep
+from unif2ace.types import Batch, CorruptedTokens, StepOutput, TokenSequence, UnifiedStep
 
 
 def _step(bound: list[float] | None, valid: list[bool], row: list[int]) -> StepOutput:
     rows, none = len(valid), torch.zeros(len(row))
     batch = Batch(torch.ones(rows, dtype=torch.int8), torch.arange(rows), torch.tensor(valid))
     codes = torch.zeros(len(row), 4, dtype=torch.int64)
-    noised = Noised(torch.tensor(row), codes, codes, none, none, none, none)
+    noised = CorruptedTokens(torch.tensor(row), codes, codes, none, none, none, none)
     sequence = TokenSequence(codes, codes, none, codes, None)
     drawn = None if bound is None else torch.tensor(bound)
     return StepOutput(batch, unified=UnifiedStep(sequence, noised, {}, bound=drawn))

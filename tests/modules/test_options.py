@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
+from unif2ace.noise_schedulers.cosine import CosineScheduler
 
 from unif2ace.modules.options import options_of, restore_options
 from unif2ace.optimizers.muon import Muon
-from unif2ace.schedulers.cosine import CosineScheduler
 
 STEPS, DONE = 20, 7
 SCHEDULES: dict[str, Callable[..., Any] | None] = {
@@ -34,7 +34,7 @@ class Run:
         self.weight = torch.nn.Parameter(torch.eye(3))
         self.optimizer = OPTIMIZERS[optimizer]([self.weight], lr, decay)
         make = SCHEDULES[schedule]
-        self.schedule = make(self.optimizer, lr) if make else None
+        self.noise_schedule = make(self.optimizer, lr) if make else None
         self.configured = options_of(self.optimizer)
 
     def train(self, steps: int) -> list[float]:
@@ -44,16 +44,16 @@ class Run:
             rates.append(self.optimizer.param_groups[0]["lr"])
             self.weight.grad = torch.ones(3, 3)
             self.optimizer.step()
-            if self.schedule:
-                self.schedule.step()
+            if self.noise_schedule:
+                self.noise_schedule.step()
         return rates
 
     def take_up(self, other: Run) -> None:
         """Goes on where another run is."""
         self.optimizer.load_state_dict(copy.deepcopy(other.optimizer.state_dict()))
-        if self.schedule:
-            self.schedule.load_state_dict(other.schedule.state_dict())
-        restore_options(self.optimizer, self.configured, [self.schedule] if self.schedule else [])
+        if self.noise_schedule:
+            self.noise_schedule.load_state_dict(other.noise_schedule.state_dict())
+        restore_options(self.optimizer, self.configured, [self.noise_schedule] if self.noise_schedule else [])
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -12,8 +12,8 @@ import pytest
 import torch
 from unified_run import ANSWER, CODES, GENERATE, TOKENS, Data, MeanColour, batch, module, train, trainer
 
-from unif2ace.diffusion.processes.uniform import UniformProcess
-from unif2ace.diffusion.schedules.linear import LinearSchedule
+from unif2ace.diffusion.forward_processes.uniform import UniformProcess
+from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
 from unif2ace.errors import ConfigError
 from unif2ace.losses.ar import ARLoss
 from unif2ace.losses.attributes import AttributesLoss
@@ -196,12 +196,12 @@ def test_the_bound_of_a_network_that_knows_nothing_is_the_logarithm_of_the_codes
 
 def test_a_loss_under_the_wrong_corruption_is_named():
     linear = LinearSchedule()
-    with pytest.raises(ConfigError, match=r"loss 'mdlm' needs process=absorbing"):
-        trainer([MDLMLoss()]).fit(module(process=UniformProcess(linear)), datamodule=Data())
-    process = module().process
-    process.draw = "exact"
-    with pytest.raises(ConfigError, match=r"process\.draw=bernoulli"):
-        trainer([MDLMLoss()]).fit(module(process=process), datamodule=Data())
+    with pytest.raises(ConfigError, match=r"loss 'mdlm' needs forward_process=absorbing"):
+        trainer([MDLMLoss()]).fit(module(forward_process=UniformProcess(linear)), datamodule=Data())
+    forward_process = module().forward_process
+    forward_process.masking = "exact"
+    with pytest.raises(ConfigError, match=r"forward_process\.masking=bernoulli"):
+        trainer([MDLMLoss()]).fit(module(forward_process=forward_process), datamodule=Data())
 
 
 def test_batches_of_another_task_are_refused():

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from unif2ace.diffusion.processes.absorbing import AbsorbingProcess
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.forward_processes.absorbing import AbsorbingProcess
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
 from unif2ace.losses.ar import ARLoss
 from unif2ace.losses.balance import BalanceLoss
 from unif2ace.losses.d3diff import D3DiffLoss
@@ -115,7 +115,12 @@ def module(**options) -> UnifiedModule:
         "grounding": True,
     }
     process = AbsorbingProcess(CosineMaskgitSchedule())
-    settings = {"process": process, "tokenizer": Tokenizer, "conditions": {"colour": MeanColour}, "image_size": SIZE}
+    settings = {
+        "forward_process": process,
+        "tokenizer": Tokenizer,
+        "conditions": {"colour": MeanColour},
+        "image_size": SIZE,
+    }
 
     def net(**found: int) -> UnifiedNet:
         torch.manual_seed(1)

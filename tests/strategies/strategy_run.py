@@ -23,8 +23,8 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 from unified_run import SIZE, TEXT, MeanColour, Tokenizer, batch
 
 from unif2ace.callbacks.ema import EMA
-from unif2ace.diffusion.processes.absorbing import AbsorbingProcess
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.forward_processes.absorbing import AbsorbingProcess
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
 from unif2ace.losses.ar import ARLoss
 from unif2ace.losses.balance import BalanceLoss
 from unif2ace.losses.d3diff import D3DiffLoss
@@ -103,7 +103,7 @@ def module(optimizer: str, checkpoint: bool) -> UnifiedModule:
         net,
         OPTIMIZERS[optimizer],
         metrics={"bound": BoundMetric()},
-        process=AbsorbingProcess(CosineMaskgitSchedule()),
+        forward_process=AbsorbingProcess(CosineMaskgitSchedule()),
         tokenizer=Tokenizer,
         conditions={"colour": MeanColour},
         image_size=SIZE,

@@ -18,7 +18,7 @@ from unif2ace.diffusion.likelihood import place_of_rows, token_nats
 from unif2ace.errors import ConfigError
 from unif2ace.losses.observer import StepObserver
 from unif2ace.sequence.columns import answer
-from unif2ace.types import Batch, Logits, Noised, StepOutput, UnifiedStep
+from unif2ace.types import Batch, CorruptedTokens, Logits, StepOutput, UnifiedStep
 
 VALUES = {"mask": "nats per masked token", "score": "nats per picture", "ratio": "score over mask"}
 COLOURS, NAMES = {"train": "#c77f2b", "val": "#30507f"}, {"train": "training", "val": "validation"}
@@ -124,7 +124,7 @@ def masked_logits(step: UnifiedStep) -> Logits | None:
 
 
 @torch.no_grad()
-def sums_of(logits: Logits, image_start: Tensor, noised: Noised, valid: Tensor, levels: int) -> Tensor:
+def sums_of(logits: Logits, image_start: Tensor, noised: CorruptedTokens, valid: Tensor, levels: int) -> Tensor:
     """Sums by level, float32 (4, S): nats of masked tokens, their number, weighted nats, rows.
 
     Args:

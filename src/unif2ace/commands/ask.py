@@ -26,7 +26,7 @@ def ask(config: DictConfig) -> list[str]:
     import torch
 
     from unif2ace.data.roundtrip import find_pictures, read_picture
-    from unif2ace.engine.face_model import load
+    from unif2ace.inference.pipeline import load
 
     if OmegaConf.is_missing(config, "picture") or OmegaConf.is_missing(config, "question"):
         raise ConfigError(f'a picture and a question are needed: `{APP} face.png "Is she wearing glasses?"`')

@@ -27,7 +27,7 @@ def caption(config: DictConfig) -> list[str]:
 
     from unif2ace.data.preview import Shown, text_sheet
     from unif2ace.data.roundtrip import find_pictures, read_picture
-    from unif2ace.engine.face_model import load
+    from unif2ace.inference.pipeline import load
 
     if OmegaConf.is_missing(config, "picture"):
         raise ConfigError(f"a picture is needed: `{APP} face.png`")

@@ -71,12 +71,12 @@ def _score(config: DictConfig) -> dict[str, float | None]:
     from rich.console import Console
 
     from unif2ace.data.shards import Rules
-    from unif2ace.engine.face_model import load
     from unif2ace.engine.provenance import data_provenance
     from unif2ace.evaluation.judging import load_judge
     from unif2ace.evaluation.scores import ScoreOptions, score
     from unif2ace.evaluation.sheets import draw_sheets
     from unif2ace.evaluation.unified import Sampled, evaluation_of, provenance_of
+    from unif2ace.inference.pipeline import load
 
     hush()
     allow, device = config.engine.allow, config.device
@@ -141,8 +141,8 @@ def arguments(words: list[str]) -> list[str]:
         ConfigError: If no checkpoint is given.
         DataError: If it cannot be read.
     """
-    from unif2ace.engine.release import KIND
     from unif2ace.engine.weights import read_header
+    from unif2ace.inference.release import KIND
 
     path = None
     if words and is_word(words[0]):

@@ -12,7 +12,7 @@ from functools import partial
 from omegaconf import DictConfig
 
 from unif2ace.engine.command import fail
-from unif2ace.engine.planning.plan import make_plan
+from unif2ace.planning.plan import make_plan
 
 FLAG = "--plan"
 
@@ -35,7 +35,7 @@ def plan(config: DictConfig, ranks: Sequence[int] = (), as_json: bool = False) -
         return
     from rich.console import Console
 
-    from unif2ace.engine.planning.table import tables
+    from unif2ace.planning.table import tables
 
     console = Console(width=100) if not sys.stdout.isatty() else Console()
     console.print(tables(made), highlight=False)

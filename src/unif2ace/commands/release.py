@@ -24,8 +24,8 @@ def release(config: DictConfig) -> Path:
         ConfigError: If no run is given, or the folder holds something else.
         DataError: If a part is missing or damaged.
     """
-    from unif2ace.engine.card import model_card
-    from unif2ace.engine.release import CARD, open_release, write_release
+    from unif2ace.inference.card import model_card
+    from unif2ace.inference.release import CARD, open_release, write_release
 
     if OmegaConf.is_missing(config, "ckpt"):
         raise ConfigError(f"a run's folder is needed: `{APP} logs/quickstart/unified folder=my_model`")

@@ -19,8 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from unif2ace.data.attributes import AttributeRecord
-from unif2ace.data.language import Style, ask_questions, measure_rates, write_caption
+from unif2ace.attributes import AttributeRecord
 from unif2ace.data.shards import (
     Metadata,
     Progress,
@@ -34,6 +33,7 @@ from unif2ace.data.shards import (
 from unif2ace.data.sources.base import EncodedImage, Source, SourceItem
 from unif2ace.data.text_tokenizer import FILE_NAME, train_text_tokenizer
 from unif2ace.errors import ConfigError, DataError
+from unif2ace.language import Style, ask_questions, measure_rates, write_caption
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from unif2ace.data.question import Question
 from unif2ace.data.shards import SampleFault, ShardReader
 from unif2ace.data.text_tokenizer import TextTokenizer
+from unif2ace.language.question import Question
 from unif2ace.types import Contrasts
 
 

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from unif2ace.data.attributes import TAXONOMY, Field
-from unif2ace.data.faces import Face, render
-from unif2ace.data.language import ask_questions, write_caption
+from unif2ace.attributes import TAXONOMY, Field
 from unif2ace.data.lettering import wrapped
 from unif2ace.data.shards import Progress, ShardReader, decode_image
 from unif2ace.data.sources.base import EncodedImage, Source
 from unif2ace.data.sources.procedural import ProceduralSource
 from unif2ace.errors import DataError
+from unif2ace.language import ask_questions, write_caption
+from unif2ace.synthetic import Face, render
 
 PAPER, INK, FAINT = (255, 255, 255), (32, 32, 36), (110, 110, 120)
 _GAP = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from unif2ace.diffusion.samplers.base import Draws
+from unif2ace.diffusion.samplers.base import RandomSource
 from unif2ace.errors import ConfigError, DataError
 
 
@@ -54,14 +54,14 @@ def inpaint(codes_BN: Tensor, keep: Tensor, num_codes: int) -> Tensor:
     return codes_BN.masked_fill(~keep_BN.to(codes_BN.device), num_codes)
 
 
-def vary(codes_BN: Tensor, share: float, num_codes: int, draws: Draws) -> Tensor:
+def vary(codes_BN: Tensor, share: float, num_codes: int, rng: RandomSource) -> Tensor:
     """Codes to start a variation of a picture from: a random choice of them is masked.
 
     Args:
         codes_BN: int64, codes of the picture in [0, K).
         share: Of the N tokens, in [0, 1]; round(share N) are masked.
         num_codes: K.
-        draws: Chooses which, in each row by itself; the sampler may start from the same seeds.
+        rng: Chooses which, in each row by itself; the sampler may start from the same seeds.
 
     Returns:
         int64 (B, N) in [0, K].
@@ -72,6 +72,6 @@ def vary(codes_BN: Tensor, share: float, num_codes: int, draws: Draws) -> Tensor
     if not 0 <= share <= 1:
         raise ConfigError(f"a share of {share} of the tokens to draw anew: give a number from 0 to 1")
     # by their low bits: a sampler that starts from the same seeds takes the same numbers, and reads the high ones
-    low_BN = (draws.uniform(codes_BN.shape[1]) * 2**26 % 1).to(codes_BN.device)
+    low_BN = (rng.uniform(codes_BN.shape[1]) * 2**26 % 1).to(codes_BN.device)
     rank_BN = low_BN.argsort(dim=1, stable=True).argsort(1)
     return codes_BN.masked_fill(rank_BN < round(share * codes_BN.shape[1]), num_codes)

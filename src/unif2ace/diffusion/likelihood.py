@@ -12,24 +12,24 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from unif2ace.diffusion.processes.absorbing import AbsorbingProcess
-from unif2ace.diffusion.schedules.linear import LinearSchedule
-from unif2ace.types import Logits, Noised
+from unif2ace.diffusion.forward_processes.absorbing import AbsorbingProcess
+from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
+from unif2ace.types import CorruptedTokens, Logits
 
 
-def bound_noise(row_G: Tensor, x0_GN: Tensor, uniform_GM: Tensor, num_codes: int) -> Noised:
+def bound_noise(row_G: Tensor, x0_GN: Tensor, uniform_GM: Tensor, num_codes: int) -> CorruptedTokens:
     """The corruption under which `bound_of_rows` is unbiased: Bernoulli masks, alpha = 1 - t, times from all of [0, 1].
 
     Args:
         row_G: int64, rows in the batch.
         x0_GN: int64, clean codes.
-        uniform_GM: float in [0, 1), M = 1 + 2 N; see `Process.corrupt`.
+        uniform_GM: float in [0, 1), M = 1 + 2 N; see `ForwardProcess.corrupt`.
         num_codes: K.
     """
     return AbsorbingProcess(LinearSchedule(), "bernoulli", t_min=0.0).corrupt(row_G, x0_GN, uniform_GM, num_codes)
 
 
-def bound_of_rows(logits: Logits, noised: Noised) -> Tensor:
+def bound_of_rows(logits: Logits, noised: CorruptedTokens) -> Tensor:
     r"""One draw of each row's bound, float32 (G,), in nats per image token.
 
     Formula: :math:`\frac{w(t)}N \sum_{i\ masked} -\log p(x_{0,i} | x_t)`; a row without masks has 0.
@@ -54,7 +54,7 @@ def token_log_p(logits: Logits) -> Tensor:
     return _wide(logits.values).log_softmax(-1)
 
 
-def place_of_rows(logits: Logits, noised: Noised) -> Tensor:
+def place_of_rows(logits: Logits, noised: CorruptedTokens) -> Tensor:
     """Place of each logit's row among those that generate: int64 (P,), values in [0, G)."""
     return torch.searchsorted(noised.row, logits.row)
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from unif2ace.errors import ConfigError
 
 if TYPE_CHECKING:
-    from unif2ace.data.attributes import Label
+    from unif2ace.attributes import Label
 
 
 def world_size(num_nodes: int, devices: int | str | list[int]) -> int:
@@ -104,13 +104,13 @@ def attribute_families(which: str = "labels") -> list[str]:
 
 def attribute_groups(which: str = "labels") -> list[str]:
     """Of each attribute the group of the field that it is derived from, such as hair."""
-    from unif2ace.data.attributes import TAXONOMY
+    from unif2ace.attributes import TAXONOMY
 
     return [TAXONOMY.fields[label.field].group for label in _attributes(which)]
 
 
 def _attributes(which: str) -> list[Label]:
-    from unif2ace.data.attributes import TAXONOMY
+    from unif2ace.attributes import TAXONOMY
 
     if which not in ("labels", "all"):
         raise ConfigError(f"attributes {which!r}: 'labels' are the 46 of the paper, 'all' has the details too")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 HEADER = "unif2ace"
 FILE_NAME = "weights.safetensors"
+TEXT_FILE = "tokenizer.json"
+"""Name of the text tokenizer's file in the folder of a run or a release."""
 BUILTIN = Path(__file__).parents[1] / "builtin"
 """The release that comes with the package."""
 Precision = Literal["float32", "bfloat16", "float16"]

@@ -42,7 +42,7 @@ class Judge:
         """
         import torch
 
-        from unif2ace.data.attributes import TAXONOMY
+        from unif2ace.attributes import TAXONOMY
 
         features: list[Tensor] = []
         seen: list[Tensor] = []

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from unif2ace.data.attributes import AttributeRecord
-from unif2ace.data.question import Question
+from unif2ace.attributes import AttributeRecord
 from unif2ace.data.shards import ShardReader, has_index
 from unif2ace.errors import ConfigError, DataError
+from unif2ace.language.question import Question
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from unif2ace.data.language.reading import Reading, holds, read_text
-from unif2ace.data.language.replies import Reply, options, read_answer
 from unif2ace.engine.fingerprint import SHOWN
 from unif2ace.errors import ConfigError
 from unif2ace.evaluation.material import Material, Which, gather, open_split, others
+from unif2ace.language.reading import Reading, holds, read_text
+from unif2ace.language.replies import Reply, options, read_answer
 from unif2ace.progress import progress
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
-from unif2ace.data.attributes import TAXONOMY
+from unif2ace.attributes import TAXONOMY
 from unif2ace.data.lettering import wrapped
 from unif2ace.evaluation.values import KINDS, attribute_rows
 

@@ -14,10 +14,10 @@ from unif2ace.evaluation.values import attribute_rows, tables
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from unif2ace.engine.face_model import FaceModel
     from unif2ace.engine.weights import Weights
     from unif2ace.evaluation.judging import Judge
     from unif2ace.evaluation.scores import UnifiedScores
+    from unif2ace.inference.pipeline import FaceModel
 
 
 class Sampled:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from unif2ace.data.attributes import TAXONOMY, AttributeRecord
-from unif2ace.data.language.reading import holds
+from unif2ace.attributes import TAXONOMY, AttributeRecord
+from unif2ace.language.reading import holds
 
 if TYPE_CHECKING:
     from rich.table import Table

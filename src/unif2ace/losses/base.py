@@ -37,10 +37,10 @@ class LossCallback(pl.Callback, ABC):
     """Costly parts of a `StepOutput` that it needs; what none needs is neither built nor computed."""
     needs: str = ""
     """Field of a `StepOutput` without which it has no meaning: a module that leaves it None cannot train it."""
-    processes: frozenset[str] = frozenset()
-    """Corruptions of image tokens under which it means what it says (`process=...`); empty where it reads none."""
-    draws: frozenset[str] = frozenset({"bernoulli", "exact"})
-    """Ways to draw how many tokens are corrupted (`process.draw`) under which it does."""
+    forward_processes: frozenset[str] = frozenset()
+    """Forward processes that the loss supports (`forward_process=...`); empty if it reads no image tokens."""
+    maskings: frozenset[str] = frozenset({"bernoulli", "fixed_count"})
+    """Values of `forward_process.masking` that the loss supports."""
     is_bound: bool = False
     """Whether its value is an upper bound of a negative log-likelihood, nats per token, or that itself."""
 

@@ -16,7 +16,7 @@ from unif2ace.diffusion.score import paper_offset
 from unif2ace.errors import ConfigError
 from unif2ace.losses.base import LossCallback
 from unif2ace.sequence.columns import image, image_span, masked_image
-from unif2ace.types import Logits, LossTerm, Noised, Reading, StepOutput, TokenSequence
+from unif2ace.types import CorruptedTokens, Logits, LossTerm, Reading, StepOutput, TokenSequence
 
 CHOICES = {
     "scale": ("exact", "paper"),
@@ -66,7 +66,7 @@ class D3DiffLoss(LossCallback):
 
     name = "d3diff"
     needs = "unified"
-    processes = frozenset({"absorbing"})
+    forward_processes = frozenset({"absorbing"})
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class D3DiffLoss(LossCallback):
             parts["offset"] = torch.where(counts_P & self._is_code(logits), offset_P, 0).sum() / rows.clamp(min=1)
         return LossTerm(self.mask_weight * mask, mask_count, parts, (LossTerm(alpha * score, rows),))
 
-    def _entropy(self, logits: Logits, nats_P: Tensor, noised: Noised, place_P: Tensor) -> Tensor:
+    def _entropy(self, logits: Logits, nats_P: Tensor, noised: CorruptedTokens, place_P: Tensor) -> Tensor:
         """Score entropy times its weight, less the offset, float (P,); of tokens that are no codes, anything."""
         weight_P = noised.weight[place_P]
         if not self.full:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from unif2ace.diffusion.forward_processes.base import ForwardProcess
+from unif2ace.diffusion.forward_processes.hybrid import HybridProcess
 from unif2ace.diffusion.likelihood import token_log_p
-from unif2ace.diffusion.processes.base import Process
-from unif2ace.diffusion.processes.hybrid import HybridProcess
 from unif2ace.diffusion.score import mixture_entropy, mixture_weight
 from unif2ace.errors import ConfigError
 from unif2ace.losses.image_bound import ImageBoundLoss, codes_of_tokens
 from unif2ace.sequence.columns import image
-from unif2ace.types import Logits, Noised, Reading, TokenSequence
+from unif2ace.types import CorruptedTokens, Logits, Reading, TokenSequence
 
 
 class GIDDLoss(ImageBoundLoss):
@@ -23,7 +23,7 @@ class GIDDLoss(ImageBoundLoss):
     that is right, at early times; `max_weight` bounds it, and then the value is no likelihood bound.
 
     Args:
-        process: ``process=hybrid``; ``${process}`` in a configuration.
+        forward_process: ``forward_process=hybrid``; ``${forward_process}`` in a configuration.
         weight: Factor of the term.
         max_weight: Largest omega; None for the bound itself.
 
@@ -32,23 +32,23 @@ class GIDDLoss(ImageBoundLoss):
     """
 
     name = "gidd"
-    processes = frozenset({"hybrid"})
+    forward_processes = frozenset({"hybrid"})
     reading = Reading(image, "codebook")
     reads = frozenset({reading})
 
-    def __init__(self, process: Process, weight: float = 1.0, max_weight: float | None = None) -> None:
+    def __init__(self, forward_process: ForwardProcess, weight: float = 1.0, max_weight: float | None = None) -> None:
         super().__init__(weight)
         if max_weight is not None and max_weight <= 0:
             raise ConfigError(f"loss.gidd.max_weight={max_weight}: above 0, or null")
-        self.process, self.max_weight = process, max_weight
+        self.forward_process, self.max_weight = forward_process, max_weight
         self.is_bound = max_weight is None
 
-    def of_tokens(self, logits: Logits, noised: Noised, place_P: Tensor, sequence: TokenSequence) -> Tensor:
+    def of_tokens(self, logits: Logits, noised: CorruptedTokens, place_P: Tensor, sequence: TokenSequence) -> Tensor:
         """``omega`` times the divergences."""
-        assert isinstance(self.process, HybridProcess)
+        assert isinstance(self.forward_process, HybridProcess)
         log_p_PK = token_log_p(logits)
         xt_P = codes_of_tokens(noised.xt, logits, place_P, sequence)
-        mixture = self.process.mixture(noised.t).at(place_P)
+        mixture = self.forward_process.mixture(noised.t).at(place_P)
         omega_P = mixture_weight(logits.target, xt_P, mixture, log_p_PK.shape[1])
         if self.max_weight is not None:
             omega_P = omega_P.clamp(max=self.max_weight)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unif2ace.diffusion.likelihood import place_of_rows
 from unif2ace.losses.base import LossCallback
-from unif2ace.types import Logits, LossTerm, Noised, Reading, StepOutput, TokenSequence
+from unif2ace.types import CorruptedTokens, Logits, LossTerm, Reading, StepOutput, TokenSequence
 
 
 class ImageBoundLoss(LossCallback, ABC):
@@ -19,13 +19,13 @@ class ImageBoundLoss(LossCallback, ABC):
     """
 
     needs = "unified"
-    draws = frozenset({"bernoulli"})
+    maskings = frozenset({"bernoulli"})
     is_bound = True
     reading: Reading
     """The only one it has."""
 
     @abstractmethod
-    def of_tokens(self, logits: Logits, noised: Noised, place_P: Tensor, sequence: TokenSequence) -> Tensor:
+    def of_tokens(self, logits: Logits, noised: CorruptedTokens, place_P: Tensor, sequence: TokenSequence) -> Tensor:
         """What each token adds, float (P,).
 
         Args:

@@ -7,7 +7,7 @@ from torch import Tensor
 from unif2ace.diffusion.likelihood import token_nats
 from unif2ace.losses.image_bound import ImageBoundLoss
 from unif2ace.sequence.columns import masked_image
-from unif2ace.types import Logits, Noised, Reading, TokenSequence
+from unif2ace.types import CorruptedTokens, Logits, Reading, TokenSequence
 
 
 class MDLMLoss(ImageBoundLoss):
@@ -15,17 +15,17 @@ class MDLMLoss(ImageBoundLoss):
 
     Formula: :math:`\frac1N \sum_{i\ masked} w(t) (-\log p(x_{0,i} | x_t))`, :math:`w = -\alpha' / (1 - \alpha)`. The
     softmax is over the codebook alone, and visible tokens are carried over. Over t it is an upper bound of the negative
-    log-likelihood, but for times below `process.t_min` and what the schedule leaves clean at t = 1.
+    log-likelihood, but for times below `forward_process.t_min` and what the schedule leaves clean at t = 1.
 
     Args:
         weight: Factor of the term.
     """
 
     name = "mdlm"
-    processes = frozenset({"absorbing"})
+    forward_processes = frozenset({"absorbing"})
     reading = Reading(masked_image, "codebook")
     reads = frozenset({reading})
 
-    def of_tokens(self, logits: Logits, noised: Noised, place_P: Tensor, sequence: TokenSequence) -> Tensor:
+    def of_tokens(self, logits: Logits, noised: CorruptedTokens, place_P: Tensor, sequence: TokenSequence) -> Tensor:
         """``w(t)`` times the cross-entropy."""
         return noised.weight[place_P] * token_nats(logits)

@@ -10,7 +10,7 @@ from unif2ace.diffusion.likelihood import token_nats
 from unif2ace.errors import ConfigError, nearest
 from unif2ace.losses.image_bound import ImageBoundLoss
 from unif2ace.sequence.columns import masked_image
-from unif2ace.types import Logits, Noised, Reading, TokenSequence
+from unif2ace.types import CorruptedTokens, Logits, Reading, TokenSequence
 
 VARIANTS = ("t", "lambda", "k")
 
@@ -35,7 +35,7 @@ class RADDLoss(ImageBoundLoss):
     """
 
     name = "radd"
-    processes = frozenset({"absorbing"})
+    forward_processes = frozenset({"absorbing"})
     reading = Reading(masked_image, "codebook")
     reads = frozenset({reading})
 
@@ -47,11 +47,11 @@ class RADDLoss(ImageBoundLoss):
             )
         self.variant = variant
 
-    def of_tokens(self, logits: Logits, noised: Noised, place_P: Tensor, sequence: TokenSequence) -> Tensor:
+    def of_tokens(self, logits: Logits, noised: CorruptedTokens, place_P: Tensor, sequence: TokenSequence) -> Tensor:
         """The variant's factor times the cross-entropy."""
         return self._factor(noised)[place_P] * token_nats(logits)
 
-    def _factor(self, noised: Noised) -> Tensor:
+    def _factor(self, noised: CorruptedTokens) -> Tensor:
         if self.variant == "t":
             return noised.weight
         share_G = (1 - noised.alpha).clamp(min=1e-12)

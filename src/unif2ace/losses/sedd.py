@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from unif2ace.diffusion.forward_processes.base import ForwardProcess
+from unif2ace.diffusion.forward_processes.uniform import UniformProcess
 from unif2ace.diffusion.likelihood import token_log_p
-from unif2ace.diffusion.processes.base import Process
-from unif2ace.diffusion.processes.uniform import UniformProcess
 from unif2ace.diffusion.score import absorbing_entropy, mixture_entropy, mixture_weight
 from unif2ace.losses.image_bound import ImageBoundLoss, codes_of_tokens
 from unif2ace.sequence.columns import image, masked_image
-from unif2ace.types import Logits, Noised, Reading, TokenSequence
+from unif2ace.types import CorruptedTokens, Logits, Reading, TokenSequence
 
 
 class SEDDLoss(ImageBoundLoss):
@@ -24,20 +24,20 @@ class SEDDLoss(ImageBoundLoss):
     - uniform: every token does, corrupted or not. Equal to UDLM's bound (arXiv 2412.10193).
 
     Args:
-        process: Which of the two; ``${process}`` in a configuration.
+        forward_process: Which of the two; ``${forward_process}`` in a configuration.
         weight: Factor of the term.
     """
 
     name = "sedd"
-    processes = frozenset({"absorbing", "uniform"})
+    forward_processes = frozenset({"absorbing", "uniform"})
 
-    def __init__(self, process: Process, weight: float = 1.0) -> None:
+    def __init__(self, forward_process: ForwardProcess, weight: float = 1.0) -> None:
         super().__init__(weight)
-        self.uniform = process if isinstance(process, UniformProcess) else None
+        self.uniform = forward_process if isinstance(forward_process, UniformProcess) else None
         self.reading = Reading(image if self.uniform else masked_image, "codebook")
         self.reads = frozenset({self.reading})
 
-    def of_tokens(self, logits: Logits, noised: Noised, place_P: Tensor, sequence: TokenSequence) -> Tensor:
+    def of_tokens(self, logits: Logits, noised: CorruptedTokens, place_P: Tensor, sequence: TokenSequence) -> Tensor:
         """The rate of the noise times the score entropy."""
         log_p_PK = token_log_p(logits)
         if self.uniform is None:

@@ -12,8 +12,8 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from unif2ace.diffusion.forward_processes.base import ForwardProcess, sample_uniforms
 from unif2ace.diffusion.likelihood import bound_noise, bound_of_rows
-from unif2ace.diffusion.processes.base import Process, row_uniforms
 from unif2ace.errors import ConfigError
 from unif2ace.losses.base import LossCallback, losses_of
 from unif2ace.metrics.base import StepMetric
@@ -31,8 +31,8 @@ from unif2ace.types import (
     Batch,
     Condition,
     Contrasts,
+    CorruptedTokens,
     Logits,
-    Noised,
     Reading,
     StepOutput,
     Task,
@@ -75,7 +75,7 @@ class UnifiedModule(TrainingModule):
         scheduler: Makes the learning-rate schedule.
         metrics: What validation measures, by name.
         tokenizer: Loads the frozen image tokenizer.
-        process: Corrupts image tokens.
+        forward_process: Corrupts image tokens.
         image_size: Pixels of the pictures' sides.
         conditions: Load the frozen encoders that tell the transformer more of the pictures it answers about, by name.
         guidance_dropout: Share of captions that are left out, for classifier-free guidance.
@@ -99,7 +99,7 @@ class UnifiedModule(TrainingModule):
         metrics: Mapping[str, StepMetric] | None = None,
         *,
         tokenizer: Callable[[], TokenizerNet],
-        process: Process,
+        forward_process: ForwardProcess,
         image_size: int,
         conditions: Mapping[str, Callable[[], ConditionEncoder]] | None = None,
         guidance_dropout: float = 0.1,
@@ -117,7 +117,7 @@ class UnifiedModule(TrainingModule):
             if not 0 <= share <= 1:
                 raise ConfigError(f"module.{name}={share}: it must be between 0 and 1")
         self._make_tokenizer, self._make_conditions = tokenizer, dict(conditions or {})
-        self.process, self.image_size, self.max_text, self.seed = process, image_size, max_text, seed
+        self.forward_process, self.image_size, self.max_text, self.seed = forward_process, image_size, max_text, seed
         self.share_codes = share_codes
         self.guidance_dropout, self.condition_dropout = guidance_dropout, condition_dropout
         self._frozen: dict[str, nn.Module] = {}  # a plain mapping: frozen weights stay out of checkpoints
@@ -201,12 +201,14 @@ class UnifiedModule(TrainingModule):
     def on_fit_start(self) -> None:
         """Fails before the first step if there is no loss, or one cannot be trained under the chosen corruption."""
         for loss in losses_of(self.trainer):
-            if loss.processes and self.process.name not in loss.processes:
-                fits = " or ".join(f"process={name}" for name in sorted(loss.processes))
-                raise ConfigError(f"loss {loss.name!r} needs {fits}, not process={self.process.name}")
-            if loss.processes and self.process.draw not in loss.draws:
-                fits = " or ".join(sorted(loss.draws))
-                raise ConfigError(f"loss {loss.name!r} needs process.draw={fits}, not {self.process.draw}")
+            if loss.forward_processes and self.forward_process.name not in loss.forward_processes:
+                fits = " or ".join(f"forward_process={name}" for name in sorted(loss.forward_processes))
+                raise ConfigError(f"loss {loss.name!r} needs {fits}, not forward_process={self.forward_process.name}")
+            if loss.forward_processes and self.forward_process.masking not in loss.maskings:
+                fits = " or ".join(sorted(loss.maskings))
+                raise ConfigError(
+                    f"loss {loss.name!r} needs forward_process.masking={fits}, not {self.forward_process.masking}"
+                )
 
     def step_output(self, batch: Batch) -> StepOutput:
         """One forward pass; see `UnifiedStep`."""
@@ -214,11 +216,13 @@ class UnifiedModule(TrainingModule):
         number = codes_BN.shape[1]
         rows_G = (batch.task == Task.TEXT_TO_IMAGE).nonzero()[:, 0]
         key = self.seed if self.training else self.seed + 1
-        uniform_BM = row_uniforms(key, batch.index, 3 + 2 * number)
+        uniform_BM = sample_uniforms(key, batch.index, 3 + 2 * number)
         noised = None
         if len(rows_G):
             noise_GM = uniform_BM[rows_G, : 1 + 2 * number]
-            noised = self.process.corrupt(rows_G, codes_BN[rows_G], noise_GM, self.unified.vocabulary.codebook_size)
+            noised = self.forward_process.corrupt(
+                rows_G, codes_BN[rows_G], noise_GM, self.unified.vocabulary.codebook_size
+            )
         dropped_B = (uniform_BM[:, -1] < self.guidance_dropout) & self.training
         sequence = self._lay_out(batch, codes_BN, noised, dropped_B)
         absent_B = (uniform_BM[:, -2] < self.condition_dropout) & self.training
@@ -245,7 +249,9 @@ class UnifiedModule(TrainingModule):
         with torch.autocast(self.device.type, enabled=False):
             return self.tokenizer.encode(batch.image).clone()
 
-    def _lay_out(self, batch: Batch, codes_BN: Tensor, noised: Noised | None, dropped_B: Tensor) -> TokenSequence:
+    def _lay_out(
+        self, batch: Batch, codes_BN: Tensor, noised: CorruptedTokens | None, dropped_B: Tensor
+    ) -> TokenSequence:
         assert batch.prompt is not None
         assert batch.prompt_length is not None
         assert batch.answer is not None
@@ -314,11 +320,11 @@ class UnifiedModule(TrainingModule):
             step = replace(step, unified=replace(step.unified, bound=bound_G))
         return self.validate(step)
 
-    def _bound(self, batch: Batch, noised: Noised) -> Tensor:
+    def _bound(self, batch: Batch, noised: CorruptedTokens) -> Tensor:
         """One draw of the bound for each row that generates, float32 (G,), nats per image token."""
         vocabulary = self.unified.vocabulary
         index_G = batch.index[noised.row]
-        uniform_GM = row_uniforms(self.seed + 2, index_G, 1 + 2 * noised.x0.shape[1])
+        uniform_GM = sample_uniforms(self.seed + 2, index_G, 1 + 2 * noised.x0.shape[1])
         noise = bound_noise(noised.row, noised.x0, uniform_GM, vocabulary.codebook_size)
         assert batch.prompt is not None
         assert batch.prompt_length is not None

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unif2ace.data.attributes import AttributeRecord
-from unif2ace.data.question import Question
+from unif2ace.attributes import AttributeRecord
 from unif2ace.data.shards import Metadata, Sample, ShardWriter, encode_jpeg
+from unif2ace.language.question import Question
 
 Files = Iterable[tuple[str, bytes]]
 

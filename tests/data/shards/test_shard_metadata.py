@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unif2ace.data.attributes import TAXONOMY, AttributeRecord
-from unif2ace.data.question import Question
+from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.shards import Metadata, Rules, SampleFault, check_metadata, parse_metadata
 from unif2ace.errors import DataError
+from unif2ace.language.question import Question
 
 
 def records() -> st.SearchStrategy[AttributeRecord]:

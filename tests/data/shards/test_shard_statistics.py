@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unif2ace.data.attributes import TAXONOMY
+from unif2ace.attributes import TAXONOMY
 from unif2ace.data.shards import (
     ShardReader,
     ShardWriter,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unif2ace.data.attributes import AttributeMapping, AttributeRecord
+from unif2ace.attributes import AttributeMapping, AttributeRecord
 from unif2ace.data.sources.celeba import LICENCE, CelebASource
 from unif2ace.errors import ConfigError, DataError
 

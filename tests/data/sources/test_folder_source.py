@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unif2ace.data.attributes import AttributeRecord
+from unif2ace.attributes import AttributeRecord
 from unif2ace.data.sources.base import EncodedImage
 from unif2ace.data.sources.folder import FolderSource
 from unif2ace.errors import ConfigError, DataError

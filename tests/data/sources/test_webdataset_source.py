@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unif2ace.data.attributes import AttributeMapping, AttributeRecord
+from unif2ace.attributes import AttributeMapping, AttributeRecord
 from unif2ace.data.shards import Metadata, Sample, ShardWriter, encode_jpeg
 from unif2ace.data.sources.base import EncodedImage
 from unif2ace.data.sources.webdataset import WebDatasetSource

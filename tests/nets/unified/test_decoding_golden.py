@@ -6,8 +6,8 @@ import pytest
 import torch
 from showo_fixture import golden, tiny_showo
 
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
 from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
 from unif2ace.nets.unified.decoding_image import ImageDenoiser
 from unif2ace.nets.unified.decoding_text import generate_text
 from unif2ace.sequence.layout import Layout
@@ -87,7 +87,9 @@ def test_pictures_step_by_step(net, run, way):
         return logits
 
     steps, temperature = how["timesteps"], how["temperature"]
-    sampler = MaskgitSampler(CosineMaskgitSchedule(), steps, temperature, law="showo", counted="all")
+    sampler = MaskgitSampler(
+        CosineMaskgitSchedule(), steps, temperature, temperature_schedule="showo", mask_count_base="all"
+    )
     codes = sampler.sample(checked, start, Recorded(tensors, run))
     assert step == steps
     assert torch.equal(codes, tensors[f"run{run}.output"])

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from unif2ace.data.attributes import TAXONOMY
+from unif2ace.attributes import TAXONOMY
 from unif2ace.data.shards.faults import SampleFault
 from unif2ace.data.shards.layout import Entry
 from unif2ace.data.shards.schema import parse_metadata

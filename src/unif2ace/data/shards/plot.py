@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from unif2ace.data.attributes import TAXONOMY
+from unif2ace.attributes import TAXONOMY
 from unif2ace.data.shards.statistics import Statistics, mean, quantile
 
 if TYPE_CHECKING:

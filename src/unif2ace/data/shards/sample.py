@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from unif2ace.data.attributes import AttributeRecord
-from unif2ace.data.question import Question
+from unif2ace.attributes import AttributeRecord
 from unif2ace.data.shards.decode import decode_image
+from unif2ace.language.question import Question
 
 SCHEMA_VERSION: Final = 1
 KEY_PATTERN: Final = re.compile(r"[a-z0-9_-]{1,80}", re.ASCII)  # tar holds 100 characters of a name, extension included

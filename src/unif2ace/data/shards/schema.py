@@ -8,12 +8,12 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, Final, NoReturn
 
-from unif2ace.data.attributes import TAXONOMY, AttributeRecord
-from unif2ace.data.question import KINDS, Question
+from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.shards.decode import decode_json
 from unif2ace.data.shards.faults import SampleFault
 from unif2ace.data.shards.sample import SCHEMA_VERSION, Metadata
 from unif2ace.errors import DataError, nearest
+from unif2ace.language.question import KINDS, Question
 
 KNOWN: Final = frozenset(
     ("schema", "source", "licence", "caption", "captions", "attributes", "qa", "provenance", "identity")

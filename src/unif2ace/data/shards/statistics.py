@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from unif2ace.data.attributes import TAXONOMY
+from unif2ace.attributes import TAXONOMY
 from unif2ace.data.shards.decode import image_size
 from unif2ace.data.shards.faults import SampleFault
 from unif2ace.data.shards.progress import Progress, tracked

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from unif2ace.data.attributes import AttributeRecord
+from unif2ace.attributes import AttributeRecord
 
 
 @dataclass(frozen=True, slots=True)

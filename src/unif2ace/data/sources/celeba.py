@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from unif2ace.data.attributes import AttributeMapping, AttributeRecord
+from unif2ace.attributes import AttributeMapping, AttributeRecord
 from unif2ace.data.shards import SampleFault, decode_image
 from unif2ace.data.sources.alignment import cut_square, face_square
 from unif2ace.data.sources.base import SourceItem

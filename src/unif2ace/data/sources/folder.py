@@ -8,8 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from unif2ace.data.attributes import TAXONOMY, AttributeMapping, AttributeRecord
-from unif2ace.data.attributes.record import Value
+from unif2ace.attributes import TAXONOMY, AttributeMapping, AttributeRecord
+from unif2ace.attributes.record import Value
 from unif2ace.data.sources.base import SourceItem
 from unif2ace.data.sources.paths import check_name, existing_folder, find_pictures, unique_keys
 from unif2ace.data.sources.pictures import check_size, square_picture

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from unif2ace.data.attributes import AttributeRecord
-from unif2ace.data.faces import RENDERER_VERSION, Face, render, sample_face
+from unif2ace.attributes import AttributeRecord
 from unif2ace.data.sources.base import SourceItem
 from unif2ace.errors import ConfigError
+from unif2ace.synthetic import RENDERER_VERSION, Face, render, sample_face
 
 LICENCE = "CC0-1.0"
 

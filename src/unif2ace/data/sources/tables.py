@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from unif2ace.data.attributes.record import Value
+from unif2ace.attributes.record import Value
 from unif2ace.errors import DataError, nearest
 
 TRUE: Final = frozenset({"true", "yes", "1", "1.0"})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from unif2ace.data.attributes import AttributeMapping, AttributeRecord
+from unif2ace.attributes import AttributeMapping, AttributeRecord
 from unif2ace.data.shards import SampleFault, check_metadata
 from unif2ace.data.shards.decode import decode_json
 from unif2ace.data.shards.indexing import list_shards

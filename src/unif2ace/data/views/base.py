@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from unif2ace.data.attributes import TAXONOMY, Label
+from unif2ace.attributes import TAXONOMY, Label
 from unif2ace.data.shards import DecodedSample
 from unif2ace.types import Task
 

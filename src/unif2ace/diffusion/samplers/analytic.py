@@ -6,8 +6,16 @@ import torch
 from torch import Tensor
 
 from unif2ace.diffusion.categorical import invert, weights
-from unif2ace.diffusion.samplers.base import Denoise, Draws, OnStep, Remembered, Sampler, grid, remains
-from unif2ace.diffusion.schedules.base import Schedule
+from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
+from unif2ace.diffusion.samplers.base import (
+    CachedDenoiser,
+    Denoise,
+    OnStep,
+    RandomSource,
+    Sampler,
+    stay_masked_prob,
+    timesteps,
+)
 
 
 class AnalyticSampler(Sampler):
@@ -19,7 +27,7 @@ class AnalyticSampler(Sampler):
     reveals all.
 
     Args:
-        schedule: Of the noise; for scores that are not normalised, the one of training.
+        noise_schedule: Of the noise; for scores that are not normalised, the one of training.
         steps: Number of steps.
         normalise: Logits are normalised first; otherwise their total mass speeds or slows the revealing.
         cache: The denoiser ignores its times: it is not called again while no code changed.
@@ -28,18 +36,20 @@ class AnalyticSampler(Sampler):
         ConfigError: If there is no step.
     """
 
-    def __init__(self, schedule: Schedule, steps: int = 128, normalise: bool = True, cache: bool = True) -> None:
-        self.time, self.normalise, self.cache = grid(steps), normalise, cache
-        self.reveals = 1 - remains(schedule, self.time[:-1], self.time[1:])
+    def __init__(
+        self, noise_schedule: NoiseSchedule, steps: int = 128, normalise: bool = True, cache: bool = True
+    ) -> None:
+        self.time, self.normalise, self.cache = timesteps(steps), normalise, cache
+        self.reveals = 1 - stay_masked_prob(noise_schedule, self.time[:-1], self.time[1:])
         """float64 (T,), probability to be revealed in each step, for normalised logits."""
 
     @torch.no_grad()
-    def sample(self, denoise: Denoise, x_BN: Tensor, draws: Draws, on_step: OnStep | None = None) -> Tensor:
+    def sample(self, denoise: Denoise, x_BN: Tensor, rng: RandomSource, on_step: OnStep | None = None) -> Tensor:
         """Clean codes, int64 (B, N); see `Sampler.sample`."""
-        ask, x_BN = Remembered(denoise, self.cache), x_BN.clone()
+        ask, x_BN = CachedDenoiser(denoise, self.cache), x_BN.clone()
         mask = ask(x_BN, torch.ones(len(x_BN), device=x_BN.device)).shape[-1]
         for step, reveal in enumerate(self.reveals.tolist()):
-            move_BN, which_BN = draws.uniform(2 * x_BN.shape[1]).to(x_BN.device).chunk(2, 1)
+            move_BN, which_BN = rng.uniform(2 * x_BN.shape[1]).to(x_BN.device).chunk(2, 1)
             masked_BN = x_BN == mask
             if not bool(masked_BN.any()):
                 break

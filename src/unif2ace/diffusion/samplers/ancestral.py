@@ -6,8 +6,16 @@ import torch
 from torch import Tensor
 
 from unif2ace.diffusion.categorical import invert, weights
-from unif2ace.diffusion.samplers.base import Denoise, Draws, OnStep, Remembered, Sampler, grid, remains
-from unif2ace.diffusion.schedules.base import Schedule
+from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
+from unif2ace.diffusion.samplers.base import (
+    CachedDenoiser,
+    Denoise,
+    OnStep,
+    RandomSource,
+    Sampler,
+    stay_masked_prob,
+    timesteps,
+)
 
 
 class AncestralSampler(Sampler):
@@ -19,7 +27,7 @@ class AncestralSampler(Sampler):
     calls for one row. The law of the codes is exactly that of T steps one by one.
 
     Args:
-        schedule: Of the noise; need not be the one of training.
+        noise_schedule: Of the noise; need not be the one of training.
         steps: T.
         cache: The denoiser ignores its times: it is not called again while no code changed. Without it, there is at
             most one call more.
@@ -28,16 +36,16 @@ class AncestralSampler(Sampler):
         ConfigError: If there is no step.
     """
 
-    def __init__(self, schedule: Schedule, steps: int = 128, cache: bool = True) -> None:
-        self.time, self.cache = grid(steps), cache
-        self.masked = remains(schedule, self.time[:-1], self.time[1:]).cumprod(0)
+    def __init__(self, noise_schedule: NoiseSchedule, steps: int = 128, cache: bool = True) -> None:
+        self.time, self.cache = timesteps(steps), cache
+        self.masked = stay_masked_prob(noise_schedule, self.time[:-1], self.time[1:]).cumprod(0)
         """float64 (T,), probability that a code is still masked after each step."""
 
     @torch.no_grad()
-    def sample(self, denoise: Denoise, x_BN: Tensor, draws: Draws, on_step: OnStep | None = None) -> Tensor:
+    def sample(self, denoise: Denoise, x_BN: Tensor, rng: RandomSource, on_step: OnStep | None = None) -> Tensor:
         """Clean codes, int64 (B, N); see `Sampler.sample`."""
-        ask, x_BN = Remembered(denoise, self.cache), x_BN.clone()
-        when_BN, which_BN = draws.uniform(2 * x_BN.shape[1]).to(x_BN.device).chunk(2, 1)
+        ask, x_BN = CachedDenoiser(denoise, self.cache), x_BN.clone()
+        when_BN, which_BN = rng.uniform(2 * x_BN.shape[1]).to(x_BN.device).chunk(2, 1)
         mask = ask(x_BN, torch.ones(len(x_BN), device=x_BN.device)).shape[-1]
         step_BN = self.step_of(when_BN).masked_fill(x_BN != mask, -1)
         for step in torch.unique(step_BN).tolist():

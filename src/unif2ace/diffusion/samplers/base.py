@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from unif2ace.diffusion.categorical import invert
-from unif2ace.diffusion.schedules.base import Schedule
+from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
 from unif2ace.errors import ConfigError
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
@@ -21,7 +21,7 @@ OnStep = Callable[[int, Tensor], None]
 """Is shown the number of a step, from 0, and the codes after it, int64 (B, N), which it must not change."""
 
 
-class Draws(Protocol):
+class RandomSource(Protocol):
     """Where a sampler's randomness comes from."""
 
     def uniform(self, number: int) -> Tensor:
@@ -30,11 +30,11 @@ class Draws(Protocol):
     def categorical(self, probability: Tensor, where_BN: Tensor | None = None) -> Tensor:
         """int64 (B, N), one draw from each distribution of float (B, N, K), which need not add up to 1.
 
-        With `where`, bool, distributions and draws are those of its P true places alone: (P, K) and (P,).
+        With `where`, bool, distributions and rng are those of its P true places alone: (P, K) and (P,).
         """
 
 
-class RowDraws:
+class PerSampleRNG:
     """Randomness of each row by its own seed: a row's picture is the same in any batch.
 
     Args:
@@ -52,7 +52,7 @@ class RowDraws:
         return torch.from_numpy(drawn).to(self._device)
 
     def categorical(self, probability: Tensor, where_BN: Tensor | None = None) -> Tensor:
-        """int64 (B, N) or (P,); takes N numbers of every row, wherever it draws, so that no row moves another's."""
+        """int64 (B, N) or (P,); takes N numbers of every row, wherever it rng, so that no row moves another's."""
         number = probability.shape[1] if where_BN is None else where_BN.shape[1]
         uniform_BN = self.uniform(number).to(probability.device)
         if where_BN is not None:
@@ -60,7 +60,7 @@ class RowDraws:
         return invert(probability.flatten(0, 1), uniform_BN.flatten()).view(uniform_BN.shape)
 
 
-class Remembered:
+class CachedDenoiser:
     """A denoiser that is not called again while its answer is known.
 
     Args:
@@ -88,13 +88,13 @@ class Sampler(ABC):
     """Draws clean codes step by step. A known code is never changed, a masked one never returned."""
 
     @abstractmethod
-    def sample(self, denoise: Denoise, x_BN: Tensor, draws: Draws, on_step: OnStep | None = None) -> Tensor:
+    def sample(self, denoise: Denoise, x_BN: Tensor, rng: RandomSource, on_step: OnStep | None = None) -> Tensor:
         """Clean codes.
 
         Args:
             denoise: The network with its prompt; guidance and filters are already in it.
             x_BN: int64, codes in [0, K], K for those to draw.
-            draws: Randomness.
+            rng: Randomness.
             on_step: Is shown the codes after each step in which a code changed.
 
         Returns:
@@ -102,7 +102,7 @@ class Sampler(ABC):
         """
 
 
-def grid(steps: int) -> Tensor:
+def timesteps(steps: int) -> Tensor:
     """float64 (steps + 1,), times from 1 to 0 in equal steps.
 
     Raises:
@@ -113,10 +113,10 @@ def grid(steps: int) -> Tensor:
     return 1 - torch.arange(steps + 1, dtype=torch.float64) / steps
 
 
-def remains(schedule: Schedule, t: Tensor, s: Tensor) -> Tensor:
+def stay_masked_prob(noise_schedule: NoiseSchedule, t: Tensor, s: Tensor) -> Tensor:
     r"""Probability that a masked token is still masked after a step from time t back to s, in t's shape.
 
     It is :math:`(1 - \alpha_s) / (1 - \alpha_t)` (MDLM, arXiv 2406.07524, the reverse posterior), and 0 at s = 0, where
-    the codes must be complete even under a schedule that ends with some noise.
+    the codes must be complete even under a noise schedule that ends with some noise.
     """
-    return torch.where(s > 0, schedule.masked(s) / schedule.masked(t), 0.0).clamp(0, 1)
+    return torch.where(s > 0, noise_schedule.masked(s) / noise_schedule.masked(t), 0.0).clamp(0, 1)

@@ -6,16 +6,17 @@ import torch
 from torch import Tensor
 
 from unif2ace.diffusion.categorical import invert, weights
-from unif2ace.diffusion.samplers.base import Denoise, Draws, OnStep, Remembered, Sampler
+from unif2ace.diffusion.samplers.base import CachedDenoiser, Denoise, OnStep, RandomSource, Sampler
 
 
 class FirstHittingSampler(Sampler):
     r"""First-hitting sampling (arXiv 2409.02908): the limit of infinitely many ancestral steps, in N network calls.
 
-    Under the linear schedule the times at which codes are revealed are independent and uniform; the next of n masked
-    codes is then revealed at :math:`t u^{1/n}`, a uniformly chosen one of them. Here all times are drawn first and
-    followed from 1 down. The denoiser's time is the share that the linear schedule masks; with a denoiser that ignores
-    it, the law is that of any schedule: codes drawn one by one in a uniformly random order.
+    Under the linear noise schedule the times at which codes are revealed are independent and uniform; the next of n
+    masked codes is then revealed at :math:`t u^{1/n}`, a uniformly chosen one of them. Here all times are drawn first
+    and followed from 1 down. The denoiser's time is the share that the linear noise schedule masks; with a denoiser
+    that ignores
+    it, the law is that of any noise schedule: codes drawn one by one in a uniformly random order.
 
     Args:
         cache: The denoiser ignores its times. Without it, there is one call more.
@@ -25,10 +26,10 @@ class FirstHittingSampler(Sampler):
         self.cache = cache
 
     @torch.no_grad()
-    def sample(self, denoise: Denoise, x_BN: Tensor, draws: Draws, on_step: OnStep | None = None) -> Tensor:
+    def sample(self, denoise: Denoise, x_BN: Tensor, rng: RandomSource, on_step: OnStep | None = None) -> Tensor:
         """Clean codes, int64 (B, N); see `Sampler.sample`."""
-        ask, x_BN = Remembered(denoise, self.cache), x_BN.clone()
-        when_BN, which_BN = draws.uniform(2 * x_BN.shape[1]).to(x_BN.device).chunk(2, 1)
+        ask, x_BN = CachedDenoiser(denoise, self.cache), x_BN.clone()
+        when_BN, which_BN = rng.uniform(2 * x_BN.shape[1]).to(x_BN.device).chunk(2, 1)
         mask = ask(x_BN, torch.ones(len(x_BN), device=x_BN.device)).shape[-1]
         masked_BN = x_BN == mask
         order_BN = when_BN.masked_fill(~masked_BN, -1).argsort(1, descending=True)

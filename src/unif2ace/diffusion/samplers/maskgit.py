@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from unif2ace.diffusion.categorical import weights
-from unif2ace.diffusion.samplers.base import Denoise, Draws, OnStep, Sampler, grid
-from unif2ace.diffusion.schedules.base import Schedule
-from unif2ace.diffusion.schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
+from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
+from unif2ace.diffusion.samplers.base import Denoise, OnStep, RandomSource, Sampler, timesteps
 from unif2ace.errors import ConfigError
 
-Law = Literal["linear", "showo"]
+TemperatureSchedule = Literal["linear", "showo"]
 
 
 class MaskgitSampler(Sampler):
@@ -21,19 +21,19 @@ class MaskgitSampler(Sampler):
 
     In step k of T every masked code is drawn from its distribution, and the :math:`n_k` least sure of them are masked
     again. How sure is :math:`\log p + \tau_k g`, with p the probability of the drawn code after guidance and filters,
-    and g Gumbel noise. With r = (k + 1) / T and m the share that the schedule masks at time 1 - r, one keeps masked
-    :math:`n_k = \max(1, \min(u_k - 1, \lfloor m N \rfloor))` of the :math:`u_k` masked ones, and none after the last
-    step. (Where m N is whole, one fewer, which is what float32 makes of it in Show-o.) A single masked code is drawn
-    for good. This is no exact sampler of the model's distribution: choosing by confidence prefers common codes.
+    and g Gumbel noise. With r = (k + 1) / T and m the share that the noise schedule masks at time 1 - r, one keeps
+    masked :math:`n_k = \max(1, \min(u_k - 1, \lfloor m N \rfloor))` of the :math:`u_k` masked ones, and none after the
+    last step. (Where m N is whole, one fewer, which is what float32 makes of it in Show-o.) A single masked code is
+    drawn for good. This is no exact sampler of the model's distribution: choosing by confidence prefers common codes.
 
     Args:
-        schedule: Of the share that stays masked; `CosineMaskgitSchedule` by default.
+        noise_schedule: Of the share that stays masked; `CosineMaskgitSchedule` by default.
         steps: T; the network is called at most this often.
         temperature: :math:`\tau`, 0 or more, of the noise on how sure; 0 always keeps the surest.
-        law: :math:`\tau_k` is :math:`\tau (1 - r)` (``linear``), or the product of all (1 - r) so far times
-            :math:`\tau`, which falls much faster (``showo``).
-        counted: N of :math:`n_k`: the codes that are ``masked`` at the start, or ``all`` codes of the picture, with
-            which Show-o fills in one code a step until few enough are left.
+        temperature_schedule: :math:`\tau_k` is :math:`\tau (1 - r)` (``linear``), or the product of all (1 - r) so far
+            times :math:`\tau`, which falls much faster (``showo``).
+        mask_count_base: N of :math:`n_k`: the codes that are ``masked`` at the start, or ``all`` codes of the picture,
+            with which Show-o fills in one code a step until few enough are left.
 
     Raises:
         ConfigError: If there is no step, or the temperature is negative, or a choice unknown.
@@ -41,27 +41,27 @@ class MaskgitSampler(Sampler):
 
     def __init__(
         self,
-        schedule: Schedule | None = None,
+        noise_schedule: NoiseSchedule | None = None,
         steps: int = 16,
         temperature: float = 1.0,
-        law: Law = "linear",
-        counted: Literal["masked", "all"] = "masked",
+        temperature_schedule: TemperatureSchedule = "linear",
+        mask_count_base: Literal["masked", "all"] = "masked",
     ) -> None:
         if temperature < 0:
             raise ConfigError(f"sampler.temperature={temperature}: give 0 or more")
-        if law not in ("linear", "showo"):
-            raise ConfigError(f"sampler.law={law!r}: give linear or showo")
-        if counted not in ("masked", "all"):
-            raise ConfigError(f"sampler.counted={counted!r}: give masked or all")
-        self.time, self.counted = grid(steps)[:-1], counted
-        left = grid(steps)[1:]
-        self.share = (schedule or CosineMaskgitSchedule()).masked(left)
+        if temperature_schedule not in ("linear", "showo"):
+            raise ConfigError(f"sampler.temperature_schedule={temperature_schedule!r}: give linear or showo")
+        if mask_count_base not in ("masked", "all"):
+            raise ConfigError(f"sampler.mask_count_base={mask_count_base!r}: give masked or all")
+        self.time, self.mask_count_base = timesteps(steps)[:-1], mask_count_base
+        left = timesteps(steps)[1:]
+        self.share = (noise_schedule or CosineMaskgitSchedule()).masked(left)
         """float64 (T,), share that stays masked after each step."""
-        self.temperature = temperature * (left if law == "linear" else left.cumprod(0))
+        self.temperature = temperature * (left if temperature_schedule == "linear" else left.cumprod(0))
         """float64 (T,), of each step."""
 
     @torch.no_grad()
-    def sample(self, denoise: Denoise, x_BN: Tensor, draws: Draws, on_step: OnStep | None = None) -> Tensor:
+    def sample(self, denoise: Denoise, x_BN: Tensor, rng: RandomSource, on_step: OnStep | None = None) -> Tensor:
         """Clean codes, int64 (B, N); see `Sampler.sample`."""
         x_BN, start_B = x_BN.clone(), None
         for step, time in enumerate(self.time.tolist()):
@@ -69,8 +69,8 @@ class MaskgitSampler(Sampler):
             mask = logits_BNK.shape[-1]
             masked_BN = x_BN == mask
             start_B = masked_BN.sum(1) if start_B is None else start_B
-            keep_B = self.stays(step, masked_BN.sum(1), start_B if self.counted == "masked" else x_BN.shape[1])
-            x_BN = self._step(step, logits_BNK, x_BN, masked_BN, keep_B, draws)
+            keep_B = self.stays(step, masked_BN.sum(1), start_B if self.mask_count_base == "masked" else x_BN.shape[1])
+            x_BN = self._step(step, logits_BNK, x_BN, masked_BN, keep_B, rng)
             if on_step is not None:
                 on_step(step, x_BN)
             if not bool((x_BN == mask).any()):
@@ -85,14 +85,14 @@ class MaskgitSampler(Sampler):
         return law_B.to(masked_B).minimum(masked_B - 1).clamp(min=1) * (masked_B > 1)
 
     def _step(
-        self, step: int, logits_BNK: Tensor, x_BN: Tensor, masked_BN: Tensor, keep_B: Tensor, draws: Draws
+        self, step: int, logits_BNK: Tensor, x_BN: Tensor, masked_BN: Tensor, keep_B: Tensor, rng: RandomSource
     ) -> Tensor:
         weight_PK = weights(logits_BNK[masked_BN])
-        code_P = draws.categorical(weight_PK, masked_BN)
+        code_P = rng.categorical(weight_PK, masked_BN)
         sure_BN = torch.zeros(x_BN.shape, dtype=torch.float64, device=x_BN.device)
         sure_BN[masked_BN] = (weight_PK.gather(-1, code_P[:, None])[:, 0] / weight_PK.sum(-1)).double().log()
         if (temperature := self.temperature[step].item()) > 0:
-            sure_BN -= temperature * (-draws.uniform(x_BN.shape[1]).to(sure_BN.device).log()).log()
+            sure_BN -= temperature * (-rng.uniform(x_BN.shape[1]).to(sure_BN.device).log()).log()
         rank_BN = sure_BN.masked_fill(~masked_BN, torch.inf).argsort(dim=1, stable=True).argsort(1)
         new_BN = x_BN.masked_scatter(masked_BN, code_P)
         return new_BN.masked_fill((rank_BN < keep_B[:, None]) & masked_BN, logits_BNK.shape[-1])

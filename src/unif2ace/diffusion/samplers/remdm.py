@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from unif2ace.diffusion.categorical import invert, weights
-from unif2ace.diffusion.samplers.base import Denoise, Draws, OnStep, Remembered, Sampler, grid
-from unif2ace.diffusion.schedules.base import Schedule
+from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
+from unif2ace.diffusion.samplers.base import CachedDenoiser, Denoise, OnStep, RandomSource, Sampler, timesteps
 from unif2ace.errors import ConfigError, nearest
 
 Strategy = Literal["cap", "rescale", "conf", "loop", "forward_backward"]
@@ -30,13 +30,13 @@ class RemdmSampler(Sampler):
     - ``forward_backward``: :math:`(\alpha_s - \alpha_t) / \alpha_t`, as much as an ancestral step reveals;
     - ``conf``: :math:`\sigma_{max}` times the softmax, over a row's visible codes, of minus the probability with which
       each was drawn; masked codes are revealed as without remasking, so fewer than :math:`\alpha_s` are visible;
-    - ``loop``: nothing, then :math:`\eta` while t falls from `t_on` to `t_off`, then nothing. It replaces the schedule:
-      alpha rises linearly to `alpha_on`, is held there, and rises linearly to 1.
+    - ``loop``: nothing, then :math:`\eta` while t falls from `t_on` to `t_off`, then nothing. It replaces the noise
+      schedule: alpha rises linearly to `alpha_on`, is held there, and rises linearly to 1.
 
     Codes that were known at the start are never masked, and the last step reveals all.
 
     Args:
-        schedule: Of the noise; need not be the one of training.
+        noise_schedule: Of the noise; need not be the one of training.
         steps: Number of steps; the network is called in almost each of them.
         strategy: One of the above.
         eta: :math:`\eta` in [0, 1].
@@ -51,7 +51,7 @@ class RemdmSampler(Sampler):
 
     def __init__(
         self,
-        schedule: Schedule,
+        noise_schedule: NoiseSchedule,
         steps: int = 128,
         strategy: Strategy = "cap",
         eta: float = 0.02,
@@ -70,17 +70,17 @@ class RemdmSampler(Sampler):
                 f"sampler.t_off={t_off}, t_on={t_on}, alpha_on={alpha_on}: give 0 < t_off < t_on < 1, 0 < alpha_on < 1"
             )
         self.strategy, self.eta, self.t_on, self.t_off, self.alpha_on = strategy, eta, t_on, t_off, alpha_on
-        self.schedule, self.cache, self.time = schedule, cache, grid(steps)
+        self.noise_schedule, self.cache, self.time = noise_schedule, cache, timesteps(steps)
 
     @torch.no_grad()
-    def sample(self, denoise: Denoise, x_BN: Tensor, draws: Draws, on_step: OnStep | None = None) -> Tensor:
+    def sample(self, denoise: Denoise, x_BN: Tensor, rng: RandomSource, on_step: OnStep | None = None) -> Tensor:
         """Clean codes, int64 (B, N); see `Sampler.sample`."""
-        ask, x_BN = Remembered(denoise, self.cache), x_BN.clone()
+        ask, x_BN = CachedDenoiser(denoise, self.cache), x_BN.clone()
         mask = ask(x_BN, torch.ones(len(x_BN), device=x_BN.device)).shape[-1]
         free_BN = x_BN == mask
         drawn_BN = torch.zeros(x_BN.shape, dtype=torch.float64, device=x_BN.device)
         for step, (t, s) in enumerate(pairwise(self.time.tolist())):
-            move_BN, which_BN = draws.uniform(2 * x_BN.shape[1]).to(x_BN.device).chunk(2, 1)
+            move_BN, which_BN = rng.uniform(2 * x_BN.shape[1]).to(x_BN.device).chunk(2, 1)
             masked_BN = x_BN == mask
             again, reveal = self.chances(t, s, drawn_BN, free_BN & ~masked_BN)
             again_BN = (move_BN < again) & free_BN & ~masked_BN
@@ -121,7 +121,7 @@ class RemdmSampler(Sampler):
     def alpha(self, t: float) -> float:
         """Share of codes that are visible at a time."""
         if self.strategy != "loop":
-            return self.schedule.alpha(torch.tensor(t, dtype=torch.float64)).item()
+            return self.noise_schedule.alpha(torch.tensor(t, dtype=torch.float64)).item()
         if t > self.t_on:
             return self.alpha_on * (1 - t) / (1 - self.t_on)
         return self.alpha_on + (1 - self.alpha_on) * max(0.0, 1 - t / self.t_off)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from unif2ace.diffusion.samplers.base import RowDraws, Sampler
+from unif2ace.diffusion.samplers.base import PerSampleRNG, Sampler
 from unif2ace.nets.conditions.base import ConditionEncoder
 from unif2ace.nets.tokenizer.base import TokenizerNet
 from unif2ace.nets.unified.decoding_image import ImageDenoiser
@@ -63,7 +63,7 @@ class Faces:
             masked = self.net.vocabulary.codebook_size
             start_BN = torch.full((len(prompt_BT), self.net.num_image_tokens), masked, device=device)
         denoise = ImageDenoiser(self.net, self.layout, prompt_BT, length_B, guidance=guidance, only_masked=True)
-        return sampler.sample(denoise, start_BN, RowDraws(seeds, device))
+        return sampler.sample(denoise, start_BN, PerSampleRNG(seeds, device))
 
     @torch.no_grad()
     def prefix(

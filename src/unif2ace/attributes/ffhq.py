@@ -1,0 +1,163 @@
+"""What the FFHQ features say about a face: one record from the scores of one picture.
+
+FFHQ (Karras et al., CVPR 2019) has no labels. The *FFHQ features* add, per aligned picture, the attributes that
+Microsoft's Face service gave it: scores, classes and angles that a machine estimated, not a person. So every score has
+two thresholds, and what lies between them stays null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any, NamedTuple
+
+from unif2ace.attributes.record import AttributeRecord, Value
+from unif2ace.errors import DataError
+
+
+class Band(NamedTuple):
+    """Two thresholds of a score in 0..1: false up to `low`, true from `high` on, unknown between."""
+
+    low: float
+    high: float
+
+    def decide(self, score: float | None) -> bool | None:
+        """What the score says; None for no score or one between the thresholds."""
+        if score is None or self.low < score < self.high:
+            return None
+        return score >= self.high
+
+
+SMILE = Band(0.2, 0.8)  # the service's own measure of how much smile there is: the faint ones lie between
+FACIAL_HAIR = Band(0.1, 0.6)  # it comes in the steps 0, 0.1, 0.4, 0.6, 0.9; 0.4 is what stubble and thin beards get
+BALD = Band(0.2, 0.9)  # thin or cropped hair lies between
+ACCESSORY = Band(0.0, 0.9)  # one that is not listed has no score at all, which is 0
+EMOTION = Band(0.05, 0.8)  # the eight scores sum to 1, so at most one reaches the upper threshold
+HAIR_COLOUR = Band(0.1, 0.9)
+HAIR_COLOUR_LEAD = 0.2  # the colours are scored apart: dark brown hair gets 1.0 brown and 0.9 black, and is null
+ADULT_AGE = 18.0  # a child is neither woman nor man
+# Years; the gaps are there because an estimate that is 5 years off is usual.
+AGE_BANDS = (("young", 0.0, 32.0), ("middle-aged", 42.0, 57.0), ("elderly", 68.0, 200.0))
+FRONT_YAW, TURNED_YAW = 10.0, 25.0  # degrees; negative turns the nose to the viewer's left
+UPRIGHT_ROLL = 5.0  # degrees; which sign leans to which side is not documented, so a lean stays null
+
+_GENDERS = {"male": "man", "female": "woman"}
+_HAIR_COLOURS = {"black": "black", "brown": "brown", "blond": "blond", "red": "red", "gray": "gray", "white": "gray"}
+_GLASSES = {"noglasses": (False, False), "readingglasses": (True, False), "sunglasses": (False, True)}
+_MOUTH = ("smile", "laugh", "mouth_open", "lipstick", "moustache", "goatee")
+
+
+def record_of_ffhq(features: Mapping[str, Any]) -> AttributeRecord:
+    """The record that one face's features say, with null for what is missing, uncertain or covered.
+
+    Args:
+        features: ``faceAttributes`` of one face of the features JSON.
+
+    Returns:
+        A record; an empty mapping gives an empty one.
+
+    Raises:
+        DataError: If a score is not a finite number, or a group is not a mapping or list as the service writes it.
+    """
+    age = _number(features, "age")
+    smile = SMILE.decide(_number(features, "smile"))
+    hair = _group(features, "facialHair")
+    values: dict[str, Value] = {
+        "gender": _GENDERS.get(_word(features, "gender")) if age is not None and age >= ADULT_AGE else None,
+        "age": next((name for name, low, high in AGE_BANDS if age is not None and low <= age <= high), None),
+        "smile": smile,
+        "laugh": False if smile is False else None,
+        "beard": FACIAL_HAIR.decide(_number(hair, "beard")),
+        "moustache": FACIAL_HAIR.decide(_number(hair, "moustache")),
+        "sideburns": FACIAL_HAIR.decide(_number(hair, "sideburns")),
+        **_worn(features),
+        **_pose(_group(features, "headPose")),
+        **_emotion(_group(features, "emotion")),
+        **_hair(_group(features, "hair")),
+        **_makeup(_group(features, "makeup")),
+    }
+    record = AttributeRecord(values)
+    covered = record["mask"] is True or _group(features, "occlusion").get("mouthOccluded") is True
+    return record.hide(*_MOUTH) if covered else record
+
+
+def _worn(features: Mapping[str, Any]) -> dict[str, Value]:
+    eyeglasses, sunglasses = _GLASSES.get(_word(features, "glasses"), (None, None))
+    values: dict[str, Value] = {"eyeglasses": eyeglasses, "sunglasses": sunglasses}
+    if features.get("accessories") is None:
+        return values
+    scores = _scores(features, "accessories", "type")
+    return {
+        **values,
+        "hat": ACCESSORY.decide(scores.get("headwear", 0.0)),
+        "mask": ACCESSORY.decide(scores.get("mask", 0.0)),
+    }
+
+
+def _pose(pose: Mapping[str, Any]) -> dict[str, Value]:
+    yaw, roll = _number(pose, "yaw"), _number(pose, "roll")
+    turn = None
+    if yaw is not None and abs(yaw) <= FRONT_YAW:
+        turn = "front"
+    elif yaw is not None and abs(yaw) >= TURNED_YAW:
+        turn = "left" if yaw < 0 else "right"
+    return {"head_turn": turn, "head_tilt": "upright" if roll is not None and abs(roll) <= UPRIGHT_ROLL else None}
+
+
+def _emotion(scores: Mapping[str, Any]) -> dict[str, Value]:
+    names = ("neutral", "happiness", "sadness", "anger", "surprise", "fear")
+    decided = {name: EMOTION.decide(_number(scores, name)) for name in names}
+    # A face of contempt or disgust has none of the six, each of which is then stated false.
+    return {name: said for name, said in decided.items() if said is not None}
+
+
+def _hair(hair: Mapping[str, Any]) -> dict[str, Value]:
+    if hair.get("invisible") is True:
+        return {}
+    bald = BALD.decide(_number(hair, "bald"))
+    values: dict[str, Value] = {"bald": bald}
+    scores = _scores(hair, "hairColor", "color")
+    if bald is not False or not scores:
+        return values
+    (first, best), *others = sorted(scores.items(), key=lambda item: -item[1])
+    if best >= HAIR_COLOUR.high and best - max((s for _, s in others), default=0.0) >= HAIR_COLOUR_LEAD:
+        return {**values, "hair_colour": _HAIR_COLOURS.get(first)}
+    unlikely = (c for c in ("black", "brown", "blond") if c in scores and HAIR_COLOUR.decide(scores[c]) is False)
+    return {**values, **{f"{colour}_hair": False for colour in unlikely}}
+
+
+def _makeup(makeup: Mapping[str, Any]) -> dict[str, Value]:
+    lips, eyes = makeup.get("lipMakeup"), makeup.get("eyeMakeup")
+    # Both together say that there is make-up, not that it is heavy.
+    none = lips is False and eyes is False
+    return {"lipstick": lips if isinstance(lips, bool) else None, "heavy_makeup": False if none else None}
+
+
+def _group(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = tree.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise DataError(f"FFHQ features: {name!r} is {value!r}, not a mapping of scores")
+    return value
+
+
+def _scores(tree: Mapping[str, Any], name: str, key: str) -> dict[str, float]:
+    """Confidences by name of a list such as ``[{"color": "brown", "confidence": 1.0}]``."""
+    listed = tree.get(name) or []
+    if not isinstance(listed, list) or not all(isinstance(entry, Mapping) for entry in listed):
+        raise DataError(f"FFHQ features: {name!r} is {listed!r}, not a list of entries with {key!r} and 'confidence'")
+    return {_word(entry, key): _number(entry, "confidence") or 0.0 for entry in listed}
+
+
+def _number(tree: Mapping[str, Any], name: str) -> float | None:
+    value = tree.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise DataError(f"FFHQ features: {name!r} is {value!r}, not a number")
+    return float(value)
+
+
+def _word(tree: Mapping[str, Any], name: str) -> str:
+    return str(tree.get(name) or "").lower()

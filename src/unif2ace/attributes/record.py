@@ -1,0 +1,110 @@
+"""The typed record of one face: what is known about it, with null for what is not visible or not labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from unif2ace.attributes.taxonomy import TAXONOMY
+from unif2ace.errors import DataError, nearest
+
+Value = str | bool | None
+
+
+class AttributeRecord(Mapping[str, Value]):
+    """An immutable mapping from every field of the taxonomy to its value, null where nothing is known.
+
+    A derived label may be stated outright where its field is null (``{"black_hair": False}``): that is how a data
+    set's "not black" is kept without guessing a colour. A label stated true is its field's value, and is kept as that.
+
+    Args:
+        values: Known fields and labels; a missing one is null.
+
+    Raises:
+        DataError: If a name is unknown, a value is not one of its field's, a field that requires another has a value
+            without it, or a stated label contradicts its field.
+    """
+
+    __slots__ = ("_fields", "_stated")
+
+    def __init__(self, values: Mapping[str, Value] | None = None, /, **more: Value) -> None:
+        known = {**(values or {}), **more}
+        for name, value in known.items():
+            TAXONOMY.check(name, value)
+        self._fields: dict[str, Value] = {name: known.get(name) for name in TAXONOMY.fields}
+        self._stated = {n: bool(v) for n, v in known.items() if n not in TAXONOMY.fields and v is not None}
+        for label in (TAXONOMY.labels[n] for n, stated in self._stated.items() if stated):
+            if self._fields[label.field] is None:
+                self._fields[label.field] = label.value
+        self._check_together()
+
+    def _check_together(self) -> None:
+        for name, value in self._fields.items():
+            required = TAXONOMY.fields[name].requires
+            if value is not None and required and self._fields[required] is not True:
+                got = self._fields[required]
+                raise DataError(
+                    f"attribute {name!r} is {value!r}, but {required!r} is {got!r}; set {required!r} to true"
+                )
+        for name, stated in list(self._stated.items()):
+            label = TAXONOMY.labels[name]
+            value = self._fields[label.field]
+            if value is None:
+                continue
+            if (value == label.value) != stated:
+                raise DataError(f"attribute {name!r} is {stated!r}, which contradicts {label.field!r} = {value!r}")
+            del self._stated[name]
+
+    def __getitem__(self, name: str) -> Value:
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AttributeRecord) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.to_json().items()))
+
+    def __repr__(self) -> str:
+        return f"AttributeRecord({ {n: v for n, v in self.to_json().items() if v is not None} })"
+
+    @property
+    def labels(self) -> dict[str, bool | None]:
+        """The 46 labels, in the taxonomy's order; null where the record does not say."""
+        out: dict[str, bool | None] = {}
+        for name, label in TAXONOMY.labels.items():
+            value = self._fields[label.field]
+            out[name] = self._stated.get(name) if value is None else value == label.value
+        return out
+
+    def to_json(self) -> dict[str, Value]:
+        """Every field, then the labels that were stated outright; ``AttributeRecord(r.to_json()) == r``."""
+        return {**self._fields, **self._stated}
+
+    def hide(self, *names: str) -> AttributeRecord:
+        """The same record with the named fields set to null, with all labels of them and with what requires them.
+
+        Raises:
+            DataError: If a name is no field of the taxonomy.
+        """
+        if not names:
+            return self
+        for name in names:
+            if name not in TAXONOMY.fields:
+                raise DataError(f"cannot hide {name!r}: it is no field of a record{nearest(name, TAXONOMY.fields)}")
+        gone = {*names, *(f.name for f in TAXONOMY.fields.values() if f.requires in names)}
+        return AttributeRecord({n: v for n, v in self.to_json().items() if _field(n) not in gone})
+
+    def replace(self, **values: Value) -> AttributeRecord:
+        """The same record with some values changed; labels that were stated of a changed field are forgotten."""
+        kept = {n: v for n, v in self.to_json().items() if _field(n) == n or _field(n) not in values}
+        return AttributeRecord({**kept, **values})
+
+
+def _field(name: str) -> str:
+    """The field that a name of a record is about."""
+    return name if name in TAXONOMY.fields else TAXONOMY.labels[name].field

@@ -1,7 +1,0 @@
-"""The attributes of a face: taxonomy (data), typed record, and the names that public data sets use."""
-
-from unif2ace.data.attributes.mapping import AttributeMapping
-from unif2ace.data.attributes.record import AttributeRecord
-from unif2ace.data.attributes.taxonomy import TAXONOMY, Field, Label, Taxonomy
-
-__all__ = ["TAXONOMY", "AttributeMapping", "AttributeRecord", "Field", "Label", "Taxonomy"]

@@ -1,6 +1,0 @@
-"""The embedded faces: drawn from a typed record and a seed, the same to the bit in any batch and process."""
-
-from unif2ace.data.faces.render import render
-from unif2ace.data.faces.sampling import RENDERER_VERSION, Face, sample_face
-
-__all__ = ["RENDERER_VERSION", "Face", "render", "sample_face"]

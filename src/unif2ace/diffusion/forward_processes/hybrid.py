@@ -1,0 +1,82 @@
+"""Corrupted tokens become the mask or any code, in shares that change with time. G rows, N image tokens, K codes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unif2ace.diffusion.forward_processes.base import ForwardProcess
+from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
+from unif2ace.diffusion.score import Mixture
+from unif2ace.errors import ConfigError
+from unif2ace.types import CorruptedTokens
+
+
+class HybridProcess(ForwardProcess):
+    r"""Masks and random codes mixed (GIDD, arXiv 2503.04482), so that visible tokens may be wrong too.
+
+    With m the masked share of the schedule (GIDD's own is ``linear``, m = t): :math:`\alpha = (1 - m) / C`, mask m / C,
+    random codes c / C together, where :math:`c = 2^\gamma \frac{p}{1 - p} (m (1 - m))^{\gamma/2}` and C = 1 + c. At
+    m = 1/2 the random codes have share p. Every token is drawn by itself.
+
+    Args:
+        noise_schedule: Of m.
+        p_uniform: p, in (0, 1); near 0 it is the absorbing process.
+        gamma: In (0, 2); how fast random codes give way to masks at the ends.
+        t_min: Times are drawn from [t_min, 1].
+
+    Raises:
+        ConfigError: If p_uniform or gamma is outside.
+    """
+
+    name = "hybrid"
+
+    def __init__(
+        self, noise_schedule: NoiseSchedule, p_uniform: float = 0.1, gamma: float = 1.0, t_min: float = 1e-3
+    ) -> None:
+        super().__init__(noise_schedule, "bernoulli", t_min)
+        if not 0 < p_uniform < 1:
+            raise ConfigError(
+                f"forward_process.p_uniform={p_uniform}: above 0 and below 1; for 0 use forward_process=absorbing"
+            )
+        if not 0 < gamma < 2:
+            raise ConfigError(f"forward_process.gamma={gamma}: above 0 and below 2")
+        self.p_uniform, self.gamma = p_uniform, gamma
+
+    def mixture(self, t_G: Tensor) -> Mixture:
+        """Shares and rates at times in (0, 1]; the very ends, where a rate is infinite, are moved inside by 1e-7."""
+        clean_G = self.noise_schedule.alpha(t_G).clamp(1e-7, 1 - 1e-7)
+        m_G = self.noise_schedule.masked(t_G).clamp(1e-7, 1 - 1e-7)
+        slope_G = self.noise_schedule.weight(t_G) * m_G  # dm / dt
+        scale = 2**self.gamma * self.p_uniform / (1 - self.p_uniform)
+        c_G = scale * (m_G * clean_G) ** (self.gamma / 2)
+        all_G = 1 + c_G
+        log_slope_G = self.gamma / 2 * (1 / m_G - 1 / clean_G)  # of c
+        return Mixture(
+            alpha=clean_G / all_G,
+            mask=m_G / all_G,
+            uniform=c_G / all_G,
+            mask_rate=slope_G / (m_G * clean_G),
+            uniform_rate=slope_G * (self.gamma / (2 * m_G) + (1 - self.gamma / 2) / clean_G),
+            sigma=slope_G * (1 / clean_G + c_G / all_G * log_slope_G),
+        )
+
+    def replace(self, x0_GN: Tensor, chosen_GN: Tensor, uniform_GN: Tensor, num_codes: int) -> Tensor:
+        """The codes with uniform ones where `chosen`, and with the mask where `uniform` is 1 or more."""
+        noise_GN = (uniform_GN * num_codes).clamp(max=num_codes).long()
+        return torch.where(chosen_GN, noise_GN, x0_GN)
+
+    def corrupt(self, row_G: Tensor, x0_GN: Tensor, uniform_GM: Tensor, num_codes: int) -> CorruptedTokens:
+        """See `ForwardProcess.corrupt`; alpha, weight and sigma are those of the mixture."""
+        n = x0_GN.shape[1]
+        t_G, rank_GN, noise_GN = (
+            self.times(uniform_GM[:, 0]),
+            uniform_GM[:, 1 : 1 + n],
+            uniform_GM[:, 1 + n : 1 + 2 * n],
+        )
+        mixture = self.mixture(t_G)
+        noise_G = mixture.mask + mixture.uniform
+        stretched_GN = noise_GN * (noise_G / mixture.uniform)[:, None]
+        xt_GN = self.replace(x0_GN, self.choose(noise_G, rank_GN), stretched_GN, num_codes)
+        weight_G = mixture.sigma * mixture.alpha / noise_G
+        return CorruptedTokens(row_G, x0_GN, xt_GN, t_G, mixture.alpha, weight_G, mixture.sigma)

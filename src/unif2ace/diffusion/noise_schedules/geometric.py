@@ -1,0 +1,48 @@
+"""The geometric schedule: total noise grows exponentially."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
+from unif2ace.errors import ConfigError
+
+
+class GeometricSchedule(NoiseSchedule):
+    r""":math:`\bar\sigma(t) = a^{1-t} b^t` (SEDD, arXiv 2310.16834).
+
+    Neither clean at 0 (a token is lost with probability about a) nor all noise at 1 (untouched with e^-b): a bound
+    under it lacks the terms of both ends unless a is tiny and b large.
+
+    Args:
+        start: a, total noise at t = 0.
+        end: b, total noise at t = 1.
+
+    Raises:
+        ConfigError: Unless 0 < start < end.
+    """
+
+    def __init__(self, start: float = 1e-4, end: float = 20.0) -> None:
+        if not 0 < start < end:
+            raise ConfigError(f"schedule: start={start} must be above 0 and below end={end}")
+        self.start, self.end = start, end
+        self._growth = math.log(end / start)
+
+    def alpha(self, t: Tensor) -> Tensor:
+        """``exp(-sigma_bar)``."""
+        return torch.exp(-self.sigma_bar(t))
+
+    def sigma_bar(self, t: Tensor) -> Tensor:
+        """``a^(1-t) b^t``."""
+        return torch.exp((1 - t) * math.log(self.start) + t * math.log(self.end))
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """``log(b / a) sigma_bar``."""
+        return self._growth * self.sigma_bar(t)
+
+    def weight(self, t: Tensor) -> Tensor:
+        """``log(b / a) sigma_bar / (exp(sigma_bar) - 1)``."""
+        return self.sigma(t) * self.alpha(t) / self.masked(t)

@@ -1,0 +1,112 @@
+"""The card of a released model: what it is, how it was made, what it reaches, and what it is not for."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unif2ace.engine.snapshot import ENVIRONMENT
+
+if TYPE_CHECKING:
+    from unif2ace.engine.weights import Weights
+    from unif2ace.inference.release import Release
+
+SCORES = {
+    "agreement": "attribute agreement: 0 faces of other descriptions, 1 the true faces",
+    "agreement_reconstructed": "the same, raw, of the tokenizer's reconstructions",
+    "agreement_raw": "raw agreement, balanced accuracy",
+    "agreement_floor": "raw, captions shuffled",
+    "agreement_ceiling": "raw, the true faces",
+    "answers": "answer accuracy: 0 the best of guesses, 1 all right",
+    "answers_raw": "raw, balanced over answers",
+    "answers_floor": "raw, the best of constant, chance and other faces",
+    "caption_f1": "attribute F1 of captions",
+    "caption_f1_shuffled": "the same, captions of other faces",
+    "caption_false_share": "share of false statements among those that can be checked",
+}
+
+
+def model_card(release: Release, title: str, licence: str, notes: str = "") -> str:
+    """Markdown about a model, from what its weights, its runs and its evaluation say.
+
+    Args:
+        release: The parts, where they were trained: scores are read from ``evaluation/evaluation.json`` there.
+        title: First line.
+        licence: Of the weights.
+        notes: Added at the end: what a reader must know besides.
+    """
+    named = {**release.companions, "unified": release.unified}
+    parts = dict(sorted(named.items(), key=lambda kind: len(kind[1].header.get("companions", {}))))  # as trained
+    size = release.module["image_size"]
+    text = [
+        f"# {title}\n",
+        f"Generates faces of {size} x {size} pixels from text, describes faces and answers questions about them "
+        "(UniF²ace, arXiv 2503.08120). `unif2ace.load(FOLDER)` opens the folder that this file is in.\n",
+        "## Parts",
+        "| part | parameters | steps | fingerprint |\n|---|---|---|---|",
+        *(f"| {kind} | {_size(one):,} | {_steps(one.header)} | {one.short} |" for kind, one in parts.items()),
+        "\n## How it was trained",
+        "```bash",
+        *(line for line in map(_command, parts.values()) if line),
+        "```",
+        f"Seed {release.unified.header.get('seed', 'unknown')}; data:\n",
+        *_data(release.unified.header.get("data", {})),
+        *_scores(release.unified),
+        f"\n## Licence\n{licence}",
+        *([f"\n## Notes\n{notes}"] if notes else []),
+    ]
+    return "\n".join(text) + "\n"
+
+
+def _size(weights: Weights) -> int:
+    return sum(value.numel() for value in weights.state.values())
+
+
+def _steps(header: Mapping[str, Any]) -> str:
+    before = header.get("started_from")
+    return f"{header.get('steps', '')}" + (f" from {before}" if before else "")
+
+
+def _command(weights: Weights) -> str:
+    """The command line of a run; paths as names, because they mean nothing elsewhere."""
+    path = weights.path.parent / ENVIRONMENT
+    if not path.is_file():
+        return ""
+    words = json.loads(path.read_text(encoding="utf-8"))["argv"]
+    return shlex.join(_named(word) for word in words if not word.startswith(("ckpt=", "resume=")))
+
+
+def _named(word: str) -> str:
+    key, equals, value = word.partition("=")
+    return f"{key}={Path(value).parent.name}/{Path(value).name}" if equals and value.startswith("/") else word
+
+
+def _data(found: Mapping[str, Any]) -> list[str]:
+    return [
+        f"- `{name}` ({one['folder']}), {split}: {one[split]['samples']:,} faces, {one[split]['fingerprint'][:12]}"
+        for name, one in found.items()
+        for split in ("train", "val")
+        if split in one
+    ]
+
+
+def _scores(weights: Weights) -> list[str]:
+    path = weights.path.parent / "evaluation" / "evaluation.json"
+    if not path.is_file():
+        return []
+    tree = json.loads(path.read_text(encoding="utf-8"))
+    values, intervals, options = tree["values"], tree.get("intervals", {}), tree.get("options", {})
+    lines = [
+        f"\n## Scores\nOn {tree['pictures']} faces of `{tree['split']}`, prompts of the kind "
+        f"`{options.get('caption', 'any')}`; the judge is a classifier that had no part in the model "
+        f"({tree['judge']['fingerprint'][:12]}).\n",
+        "| | value | 95 % |\n|---|---|---|",
+    ]
+    for name, meaning in SCORES.items():
+        if values.get(name) is not None:
+            low_high = " to ".join(f"{x:.3f}" for x in intervals.get(name, []))
+            lines.append(f"| {meaning} | {values[name]:.3f} | {low_high} |")
+    return lines

@@ -1,0 +1,321 @@
+"""A trained model in three lines: `load(path).generate(...)`, `.caption(...)`, `.ask(...)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from unif2ace.engine.instantiate import instantiate
+from unif2ace.engine.weights import load_net
+from unif2ace.errors import ConfigError
+from unif2ace.inference.release import Release, moved, open_release
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from unif2ace.diffusion.samplers.base import Sampler
+    from unif2ace.nets.unified.token_choice import TokenChoice
+    from unif2ace.types import Condition, TokenSequence
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An answer out of given ones.
+
+    Attributes:
+        answer: The likeliest.
+        probabilities: Of each given answer, if it must be one of them.
+    """
+
+    answer: str
+    probabilities: Mapping[str, float]
+
+
+def load(
+    path: str | Path = "builtin", *, device: str | None = None, allow: Iterable[str] = (), **companions: str
+) -> Any:
+    """A trained model, ready to use.
+
+    Args:
+        path: ``builtin``, a release folder, or a run's folder.
+        device: Where it computes; None for a GPU if there is one.
+        allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
+        companions: Where the networks that it uses lie now, if they were moved: ``tokenizer=...``, ``attributes=...``.
+
+    Returns:
+        A `FaceModel`.
+
+    Raises:
+        DataError: If a part is missing, damaged, or another than it was trained with.
+        ConfigError: If the weights are of another kind.
+    """
+    return FaceModel(open_release(path, companions), device, allow)
+
+
+class FaceModel:
+    """Generates faces from text, and captions and answers questions about pictures.
+
+    Args:
+        release: Its parts.
+        device: Where it computes; None for a GPU if there is one.
+        allow: Further admitted prefixes of classes.
+
+    Attributes:
+        image_size: Side of its pictures in pixels.
+        fingerprint: Of the transformer.
+    """
+
+    def __init__(self, release: Release, device: str | None = None, allow: Iterable[str] = ()) -> None:
+        import torch
+
+        from unif2ace.data.text_tokenizer import TextTokenizer
+        from unif2ace.nets.unified.faces import Faces
+        from unif2ace.sequence.layout import Layout
+
+        self.release = release
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        module = release.module
+        self.image_size, self.fingerprint = int(module["image_size"]), release.unified.fingerprint
+        net: Any = load_net(release.unified, "unified", allow).to(self.device)
+        self.net = net
+        if "tokenizer" not in release.companions:
+            raise ConfigError(f"{release.unified.path} does not say which image tokenizer it was trained with")
+        tokenizer: Any = load_net(release.companions["tokenizer"], "tokenizer", allow).to(self.device)
+        self.tokenizer = tokenizer
+        paths = {kind: str(weights.path) for kind, weights in release.companions.items()}
+        self.conditions = {
+            name: instantiate(moved(node, paths), allow=allow)().eval().to(self.device)
+            for name, node in (module.get("conditions") or {}).items()
+        }
+        self.text = TextTokenizer(release.text)
+        self.layout = Layout(cast(Any, self.net).vocabulary, int(module["max_text"]))
+        self._faces = Faces(cast(Any, self.net), self.layout, cast(Any, self.tokenizer), self.conditions)
+
+    def withhold(self, names: Iterable[str]) -> None:
+        """Does without some conditions from now on: what it says is read off the image tokens and the other ones.
+
+        Args:
+            names: Of `conditions`, the networks that tell it more of a picture.
+
+        Raises:
+            ConfigError: If it has no such condition.
+        """
+        for name in names:
+            if name not in self.conditions:
+                known = ", ".join(self.conditions) or "none"
+                raise ConfigError(f"condition {name!r} cannot be withheld: this model has {known}")
+            del self.conditions[name]
+
+    def generate(
+        self,
+        prompts: Sequence[str] | str,
+        seeds: Sequence[int] | None = None,
+        *,
+        sampler: Sampler | None = None,
+        guidance: float = 2.0,
+        start: Tensor | None = None,
+        best_of: int = 1,
+        batch_size: int = 32,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Tensor:
+        """Faces from descriptions.
+
+        Args:
+            prompts: A description each.
+            seeds: One of each face; 0, 1, 2, ... by default. A face does not depend on what else is generated.
+            sampler: How tokens are drawn; by default MaskGIT in 16 steps.
+            guidance: Weight w of classifier-free guidance, (1 + w) conditional - w unconditional; 0 for none.
+            start: int64 (B, N) codes to keep, K (the codebook's size) where one is to be drawn; None draws all.
+            best_of: So many faces are drawn for each, and that is kept of which the model itself would rather say the
+                description (`likelihood`). The first is the one that `best_of=1` gives.
+            batch_size: Faces at once.
+            progress: Is told how many of how many are done.
+
+        Returns:
+            uint8 (B, 3, H, W) on the CPU.
+
+        Raises:
+            ConfigError: If prompts and seeds differ in number, or there is nothing by which to tell the best.
+        """
+        import torch
+
+        from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
+
+        prompts = [prompts] if isinstance(prompts, str) else list(prompts)
+        seeds = list(range(len(prompts))) if seeds is None else list(seeds)
+        if len(seeds) != len(prompts):
+            raise ConfigError(f"{len(prompts)} prompts and {len(seeds)} seeds: give one seed for each prompt")
+        if best_of < 1 or (best_of > 1 and not all(prompt.strip() for prompt in prompts)):
+            raise ConfigError(f"best_of={best_of}: at least 1, and only faces with a description can be compared")
+        sampler = sampler or MaskgitSampler()
+        made = []
+        for first in range(0, len(prompts), batch_size):
+            rows = slice(first, first + batch_size)
+            given = None if start is None else start[rows].to(self.device)
+            drawn = []
+            for again in range(best_of):
+                own = [seed + (again << 32) for seed in seeds[rows]]
+                drawn.append(self._decode(self._faces.draw(*self.ids(prompts[rows]), own, sampler, guidance, given)))
+            made.append(self._likeliest(torch.stack(drawn), prompts[rows]) if best_of > 1 else drawn[0])
+            if progress:
+                progress(min(first + batch_size, len(prompts)), len(prompts))
+        return torch.cat(made)
+
+    def _likeliest(self, images_KBCHW: Tensor, texts: Sequence[str]) -> Tensor:
+        """Of K pictures for each text the one that it describes best, (B, C, H, W)."""
+        import torch
+
+        log_p_KB = torch.stack([self.likelihood(images, texts) for images in images_KBCHW])
+        return images_KBCHW[log_p_KB.argmax(0).to(images_KBCHW.device), torch.arange(len(texts))]
+
+    def likelihood(self, images: Tensor, texts: Sequence[str], *, batch_size: int = 32) -> Tensor:
+        """How likely the model is to describe pictures with given texts: which picture fits a text, or which text it.
+
+        Args:
+            images: uint8 (B, 3, H, W).
+            texts: A description of each.
+            batch_size: Rows at once.
+
+        Returns:
+            float32 (B,) on the CPU, log-likelihood in nats of the text as the answer to the first instruction that asks
+            for its length; a longer text has less.
+
+        Raises:
+            DataError: If a text is empty.
+        """
+        import torch
+
+        from unif2ace.data.views.understanding import INSTRUCTIONS, length_of
+        from unif2ace.nets.unified.decoding_text import answer_log_likelihood
+
+        found = []
+        for rows in _batches(len(texts), batch_size):
+            asked = [INSTRUCTIONS[length_of(text)][0] for text in texts[rows]]
+            prefix, conditions = self.asked(images[rows], asked)
+            ids_BT, length_B = self.ids(texts[rows])
+            with torch.inference_mode():
+                answers = ids_BT[:, None], length_B[:, None]
+                found.append(answer_log_likelihood(self.net, prefix, *answers, conditions)[:, 0].float().cpu())
+        return torch.cat(found)
+
+    def caption(
+        self,
+        images: Tensor,
+        *,
+        length: Literal["long", "short"] = "long",
+        instruction: str | None = None,
+        max_new: int = 200,
+        **options: Any,
+    ) -> list[str]:
+        """Descriptions of pictures.
+
+        Args:
+            images: uint8 (B, 3, H, W), faces in the middle.
+            length: About a dozen words, or a hundred.
+            instruction: What the model is told instead; None for the first of those it learns that length from.
+            max_new: Most text tokens of a description.
+            options: As of `ask`.
+        """
+        from unif2ace.data.views.understanding import INSTRUCTIONS
+
+        return self.ask(images, [instruction or INSTRUCTIONS[length][0]] * len(images), max_new=max_new, **options)
+
+    def ask(
+        self,
+        images: Tensor,
+        questions: Sequence[str],
+        *,
+        max_new: int = 64,
+        choice: TokenChoice | None = None,
+        seeds: Sequence[int] | None = None,
+        batch_size: int = 32,
+    ) -> list[str]:
+        """Answers to questions about pictures.
+
+        Args:
+            images: uint8 (B, 3, H, W).
+            questions: One of each picture.
+            max_new: Most text tokens of an answer.
+            choice: How a token is chosen; by default the likeliest.
+            seeds: One of each row; needed unless the likeliest is chosen.
+            batch_size: Rows at once.
+        """
+        answers: list[str] = []
+        for rows in _batches(len(questions), batch_size):
+            codes, given = self.encode(images[rows]), None if seeds is None else seeds[rows]
+            asked = codes, images[rows].to(self.device), *self.ids(questions[rows])
+            text = self._faces.answer(*asked, max_new=max_new, choice=choice, seeds=given)
+            ids = zip(text.ids.tolist(), text.length.tolist(), strict=True)
+            answers += [self.text.decode(row[:length]).strip() for row, length in ids]
+        return answers
+
+    def choose(self, images: Tensor, questions: Sequence[str], choices: Sequence[str]) -> list[Choice]:
+        """The likeliest of given answers.
+
+        Args:
+            images: uint8 (B, 3, H, W).
+            questions: One of each picture.
+            choices: The answers; each is taken as the beginning of what the model says, so ``Yes`` stands for all that
+                begins so.
+        """
+        import torch
+
+        from unif2ace.nets.unified.decoding_text import answer_log_likelihood, answer_probabilities
+
+        if len(choices) < 2:
+            raise ConfigError(f"choices={list(choices)}: give at least two answers")
+        found: list[Choice] = []
+        ids, length = self.ids(list(choices))
+        for rows in _batches(len(questions), 16):
+            prefix, conditions = self.asked(images[rows], questions[rows])
+            count = len(prefix.ids)
+            with torch.inference_mode():
+                given = ids.expand(count, *ids.shape), length.expand(count, -1)
+                scores = answer_log_likelihood(self.net, prefix, *given, conditions, end=False)
+            for row in answer_probabilities(scores).tolist():
+                best = max(range(len(row)), key=row.__getitem__)
+                found.append(Choice(choices[best], dict(zip(choices, row, strict=True))))
+        return found
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """What comes back of pictures through the tokenizer, uint8 (B, 3, H, W) on the CPU."""
+        return self._decode(self.encode(images))
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Image codes, int64 (B, N), of uint8 (B, 3, H, W)."""
+        if images.shape[-2:] != (self.image_size, self.image_size):
+            height, width = images.shape[-2:]
+            raise ConfigError(
+                f"pictures of {width}x{height} pixels: this model takes {self.image_size}x{self.image_size}"
+            )
+        codes: Tensor = self.tokenizer.encode(images.to(self.device))
+        return codes
+
+    def _decode(self, codes_BN: Tensor) -> Tensor:
+        picture: Tensor = self.tokenizer.decode(codes_BN)
+        return picture.cpu()
+
+    def asked(self, images: Tensor, questions: Sequence[str]) -> tuple[TokenSequence, dict[str, Condition]]:
+        """MMU rows that stop where the answer begins, and what the encoders say of the pictures, by name.
+
+        Args:
+            images: uint8 (B, 3, H, W).
+            questions: One of each picture.
+        """
+        return self._faces.prefix(self.encode(images), images.to(self.device), *self.ids(questions))
+
+    def ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Text ids, int64 (B, T) padded at the end, and their numbers, int64 (B,)."""
+        import torch
+
+        ids = self.text.encode(texts)
+        padded = torch.full((len(ids), max(1, *map(len, ids)) if ids else 1), self.text.pad_id)
+        for row, found in enumerate(ids):
+            padded[row, : len(found)] = torch.tensor(found, dtype=torch.int64)
+        return padded.to(self.device), torch.tensor([len(found) for found in ids]).to(self.device)
+
+
+def _batches(number: int, size: int) -> Iterator[slice]:
+    return (slice(first, first + size) for first in range(0, number, size))

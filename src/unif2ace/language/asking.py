@@ -1,0 +1,162 @@
+"""The questions that a record answers, kind by kind, and how they are worded."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from unif2ace.attributes import TAXONOMY, AttributeRecord
+from unif2ace.language.balance import answerable, choice_weight, yes_no_weight
+from unif2ace.language.facts import Value, known_values
+from unif2ace.language.grammar import Voice, listing, pick, sentence
+from unif2ace.language.inquiries import Reason
+from unif2ace.language.phrases import CHOICES, COUNTED, REASONS, WORDS, YES_NO
+from unif2ace.language.question import Question
+
+_STRANGER: Final = {"they": "the person", "them": "the person", "their": "the person's", "person": "person"}
+_COUNT_NONE: Final = 0.35  # share of those kept whose answer must be "none"
+_NUMBERS: Final = ("none", "one", "two", "three", "four", "five", "six")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A question that may be asked: those of lower rank first, and no two on one topic."""
+
+    rank: float
+    topic: str
+    ask: Callable[[], Question]
+
+
+class Asker:
+    """Finds and words the questions about one face.
+
+    Args:
+        record: What is known.
+        rng: Chooses questions and phrasings.
+        rates: How often each answer is right over the data set (see `balance`).
+    """
+
+    def __init__(self, record: AttributeRecord, rng: random.Random, rates: Mapping[str, float]) -> None:
+        self._record, self._rng, self._rates = record, rng, rates
+        self._known = known_values(record)
+        self._stranger = Voice(self._known, WORDS, rng, pronouns=_STRANGER)
+        self._pronoun = Voice(self._known, WORDS, rng, plural=self._known.get("gender") is None)
+
+    def yes_no(self) -> Iterator[Candidate]:
+        """Labels that pass the balance; the rank of those that do is uniform in [0, 1), whatever the answer."""
+        for name, holds in answerable(self._record).items():
+            draw, weight = self._rng.random(), yes_no_weight(self._rates, name, holds)
+            if draw < weight:
+                field = TAXONOMY.labels[name].field if name in TAXONOMY.labels else name
+                yield Candidate(draw / weight, field, partial(self._ask_yes_no, name, field, holds))
+
+    def what(self) -> Iterator[Candidate]:
+        """Open questions about fields with several values, common values less readily."""
+        for field, weight in self._choices():
+            yield Candidate(self._rng.random() / weight, field, partial(self._ask_what, field))
+
+    def which(self) -> Iterator[Candidate]:
+        """Closed questions about the same fields."""
+        for field, weight in self._choices():
+            yield Candidate(self._rng.random() / weight, field, partial(self._ask_which, field))
+
+    def count(self) -> Iterator[Candidate]:
+        """Counts of things of which at least two are known to be there or not."""
+        for group, entry in COUNTED.items():
+            holds = {item: _any_holds(self._known, fields) for item, fields in entry.items.items()}
+            known = {item: value for item, value in holds.items() if value is not None}
+            varied = any(0.0 < self._rates.get(field, 0.0) < 1.0 for item in known for field in entry.items[item])
+            if len(known) > 1 and varied and (any(known.values()) or self._rng.random() < _COUNT_NONE):
+                yield Candidate(self._rng.random(), f"count {group}", partial(self._ask_count, group, known))
+
+    def reason(self) -> Iterator[Candidate]:
+        """Questions why, where there is visible evidence to answer with."""
+        for entry in REASONS:
+            if all(self._known.get(name) == value for name, value in entry.when.items()):
+                strong = [clause for (name, value), clause in entry.evidence if self._known.get(name) == value]
+                weak = [clause for (name, value), clause in entry.support if self._known.get(name) == value]
+                if strong:
+                    ask = partial(self._ask_reason, entry, strong + weak)
+                    yield Candidate(self._rng.random(), f"why {entry.attribute}", ask)
+
+    def _choices(self) -> Iterator[tuple[str, float]]:
+        for field in CHOICES:
+            if field in self._known and (weight := choice_weight(self._rates, field, self._known[field])):
+                yield field, weight
+
+    def _question(self, phrasings: Sequence[str], *, neutral: bool, **slots: str) -> str:
+        """A question with its mark; a neutral one does not hint at the gender."""
+        voice = self._stranger if neutral or self._rng.random() < 0.4 else self._pronoun
+        return sentence(self._fill(phrasings, voice, slots)).removesuffix(".") + "?"
+
+    def _answer(self, phrasings: Sequence[str], lead: str = "", **slots: str) -> str:
+        return sentence(lead + self._fill(phrasings, self._pronoun, slots))
+
+    def _fill(self, phrasings: Sequence[str], voice: Voice, slots: Mapping[str, str]) -> str:
+        text = pick(self._rng, phrasings)
+        for slot, said in slots.items():
+            text = text.replace(f"{{{slot}}}", said)
+        return text.format_map(voice)
+
+    def _ask_yes_no(self, name: str, field: str, holds: bool) -> Question:
+        entry = YES_NO[name]
+        question = self._question(entry.ask, neutral=entry.neutral)
+        no = entry.no + (entry.instead if field in self._known else ())
+        answer = self._answer(entry.yes, "yes, ") if holds else self._answer(no, "no, ")
+        return Question(question, answer, "yes_no", name)
+
+    def _ask_what(self, field: str) -> Question:
+        entry = CHOICES[field]
+        question = self._question(entry.what, neutral=entry.neutral)
+        answer = self._answer(entry.answers, value=entry.names[str(self._known[field])])
+        return Question(question, answer, "what", field)
+
+    def _ask_which(self, field: str) -> Question:
+        entry, true = CHOICES[field], str(self._known[field])
+        others = [value for value in entry.names if value != true]
+        options = [true, *self._rng.sample(others, min(len(others), pick(self._rng, (1, 2, 2))))]
+        self._rng.shuffle(options)
+        said = listing([entry.names[value] for value in options], "or")
+        question = self._question(entry.which, neutral=entry.neutral, options=said)
+        return Question(question, self._answer(entry.answers, value=entry.names[true]), "which", field)
+
+    def _ask_count(self, group: str, known: Mapping[str, bool]) -> Question:
+        """Asks about all things of a group if all are known, or about some, with any number of them present alike."""
+        entry, rng = COUNTED[group], self._rng
+        if entry.every and len(known) == len(entry.items) and rng.random() < 0.4:
+            items = list(entry.items)
+            question = self._question(entry.every, neutral=True)
+        else:
+            items = _some(known, rng)
+            question = self._question(entry.some, neutral=True, items=listing(items))
+        present = [item for item in items if known[item]]
+        number = _NUMBERS[len(present)]
+        if not present:
+            return Question(question, self._answer(("none", "none of them")), "count", group)
+        answers = (f"{number}: {listing(present)}", f"{number}, namely {listing(present)}")
+        return Question(question, self._answer(answers), "count", group)
+
+    def _ask_reason(self, entry: Reason, clauses: Sequence[str]) -> Question:
+        evidence = listing(clauses[: pick(self._rng, (1, 2, 3))])
+        question = self._question(entry.ask, neutral=False)
+        return Question(question, self._answer(entry.answers, evidence=evidence), "reason", entry.attribute)
+
+
+def _any_holds(known: Mapping[str, Value], fields: Sequence[str]) -> bool | None:
+    """Whether one of the fields is true; None if that is not known."""
+    values = [known.get(field) for field in fields]
+    return True if True in values else None if None in values else False
+
+
+def _some(known: Mapping[str, bool], rng: random.Random) -> list[str]:
+    """Three or four things (or all), any number of them that can be present being as likely."""
+    true, false = ([item for item, holds in known.items() if holds is value] for value in (True, False))
+    size = min(len(known), pick(rng, (3, 4)))
+    low, high = max(0, size - len(false)), min(size, len(true))
+    number = low + int(rng.random() * (high - low + 1))
+    items = [*rng.sample(true, number), *rng.sample(false, size - number)]
+    rng.shuffle(items)
+    return items

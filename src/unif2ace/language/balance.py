@@ -1,0 +1,83 @@
+"""How often each answer is right over a data set, and how that decides what is asked.
+
+If "no" were right four times in five, a constant "no" would score 80 %. So a label that holds for a share p of the
+faces on which it is visible is asked about with probability min(1, (1 - p)/p) where it holds and min(1, p/(1 - p))
+where it does not: both answers then come equally often, whatever else is asked about the same face.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from unif2ace.attributes import TAXONOMY, AttributeRecord
+from unif2ace.language.facts import Value
+from unif2ace.language.phrases import CHOICES, YES_NO
+
+YES_NO_SHARE: Final = 0.3
+"""Mean share of yes/no questions where the other kinds can fill the rest."""
+UNLABELLED: Final = tuple(name for name in YES_NO if name not in TAXONOMY.labels)
+"""Boolean fields that are asked about and are not among the 46 labels."""
+
+
+def answerable(record: AttributeRecord) -> dict[str, bool]:
+    """The labels and boolean fields that questions ask about and the record answers."""
+    values: dict[str, Value] = {**record.labels, **{name: record[name] for name in UNLABELLED}}
+    return {name: value for name, value in values.items() if isinstance(value, bool) and name in YES_NO}
+
+
+def measure_rates(records: Iterable[AttributeRecord]) -> dict[str, float]:
+    """The shares that `ask_questions` balances with.
+
+    Args:
+        records: The faces of a data set, or a fair sample of them.
+
+    Returns:
+        For each label or boolean field the share of faces on which it holds among those on which it is known; and
+        under ``field=value`` the same for each value of a field with several. What is never known has no entry.
+    """
+    known: Counter[str] = Counter()
+    true: Counter[str] = Counter()
+    values: Counter[tuple[str, Value]] = Counter()
+    for record in records:
+        for name, holds in answerable(record).items():
+            known[name] += 1
+            true[name] += holds
+        values.update((field, record[field]) for field in CHOICES if record[field] is not None)
+    rates = {name: true[name] / known[name] for name in YES_NO if known[name]}
+    for field in CHOICES:
+        total = sum(values[field, value] for value in TAXONOMY.fields[field].choices)
+        rates |= {f"{field}={v}": values[field, v] / total for v in TAXONOMY.fields[field].choices if total}
+    return rates
+
+
+def yes_no_weight(rates: Mapping[str, float], name: str, holds: bool) -> float:
+    """The probability of asking about a label that makes "yes" and "no" equally frequent; 0 if one never comes."""
+    rate = rates.get(name, 0.0)
+    if not 0.0 < rate < 1.0:
+        return 0.0
+    odds = (1 - rate) / rate
+    return min(1.0, odds if holds else 1 / odds)
+
+
+def yes_no_threshold(rates: Mapping[str, float], count: int) -> float:
+    """The share of the admitted yes/no questions to ask before any other kind.
+
+    It looks at the data set, never at the face, for what a face shows says which answers are right. On average it
+    gives `YES_NO_SHARE` of the questions, and more where few fields with several values can be asked about instead.
+    """
+    admitted = sum(2 * min(rates[name], 1 - rates[name]) for name in YES_NO if name in rates)
+    varied = len({name.split("=")[0] for name, share in rates.items() if "=" in name and 0.0 < share < 1.0})
+    wanted = max(YES_NO_SHARE * count, count - (varied or len(CHOICES)))
+    return min(1.0, wanted / admitted) if admitted else 0.0
+
+
+def choice_weight(rates: Mapping[str, float], field: str, value: Value) -> float:
+    """How readily to ask for the value of a field: common values less, and 0 if the data set has no other."""
+    share = rates.get(f"{field}={value}")
+    if share is None:
+        return 1.0
+    if share >= 1.0:
+        return 0.0
+    return min(1.0, 1 / (len(TAXONOMY.fields[field].choices) * share)) if share else 1.0

@@ -1,0 +1,154 @@
+"""Captions from an attribute record: only what is known and visible is said, and what is said is known exactly."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from unif2ace.attributes import AttributeRecord
+from unif2ace.language.facts import Fact, Value, known_values
+from unif2ace.language.grammar import pick
+from unif2ace.language.openings import write_opening
+from unif2ace.language.phrases import LEXICON
+from unif2ace.language.sentences import write_sentence
+from unif2ace.language.skeletons import FAMILIES, Skeleton
+from unif2ace.language.writer import Writer
+
+Style = Literal["dense", "short"]
+
+VERSION: Final = 1
+"""Part of every seed: raise it when captions or questions of the same record should change."""
+_ATTEMPTS: Final = 8
+_PARTS: Final = ("hair", "face", "eyes", "facial_hair", "makeup", "wear", "person", "action", "emotion", "setting")
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A caption and what it states.
+
+    Attributes:
+        text: The sentences.
+        stated: The (name, value) pairs it states, fields and stated labels, absences included.
+    """
+
+    text: str
+    stated: tuple[tuple[str, Value], ...]
+
+
+class _Target(NamedTuple):
+    """The lengths that a style allows, in words and in stated values."""
+
+    words: tuple[int, int]
+    stated: tuple[int, int]
+
+    def missed(self, caption: Caption) -> int:
+        """By how much a caption is too long or too short; 0 if it is neither."""
+        lengths = (caption.text.count(" ") + 1, len(caption.stated))
+        return sum(max(low - n, n - high, 0) for n, (low, high) in zip(lengths, self, strict=True))
+
+
+_DENSE: Final = _Target(words=(40, 180), stated=(0, 99))
+_SHORT: Final = _Target(words=(8, 30), stated=(3, 7))
+
+
+def write_caption(record: AttributeRecord, seed: int, style: Style = "dense") -> str:
+    """The text of `compose_caption`."""
+    return compose_caption(record, seed, style).text
+
+
+def compose_caption(record: AttributeRecord, seed: int, style: Style = "dense") -> Caption:
+    """Writes a caption that is true of the record.
+
+    Args:
+        record: What is known and visible. Null fields are never mentioned.
+        seed: Chooses facts and phrasings; the same record and seed give the same caption on any machine.
+        style: ``dense``: 40 to 180 words; ``short``: one or two sentences of 8 to 30 words. A record that knows
+            little gives fewer.
+    """
+    known = known_values(record)
+    rng = random.Random(f"unif2ace/{VERSION}/{style}/{seed}")
+    compose, target = (_compose_dense, _DENSE) if style == "dense" else (_compose_short, _SHORT)
+    best = compose(known, rng, 0)
+    for attempt in range(1, _ATTEMPTS):
+        if target.missed(best) == 0:
+            break
+        best = min(best, compose(known, rng, attempt), key=target.missed)
+    return best
+
+
+def _compose_dense(known: dict[str, Value], rng: random.Random, attempt: int) -> Caption:
+    facts = LEXICON.facts(known, rng)
+    target = round(rng.triangular(13.5, 23, 18.5)) + 2 * attempt
+    chosen = _choose(facts, rng, target - ("gender" in known))
+    w = Writer(known, rng, wordiness=rng.random() ** 0.25)
+    text, used = write_opening(w, chosen, "dense", pick(rng, (1, 1, 2, 2, 2, 3, 4)))
+    texts, said = _sentences(w, _arrange([f for f in chosen if f not in used], rng))
+    return _caption(known, [text, *texts], used + said)
+
+
+def _compose_short(known: dict[str, Value], rng: random.Random, attempt: int) -> Caption:
+    facts = LEXICON.facts(known, rng)
+    chosen = _choose(facts, rng, pick(rng, (3, 4, 5, 6)) + attempt // 2)
+    w = Writer(known, rng)
+    text, used = write_opening(w, chosen, "short", pick(rng, (2, 3, 4)))
+    texts = [text]
+    rest = _arrange([f for f in chosen if f not in used], rng)
+    second = rest[: len(_chunk(rest, rng))] if rest else []
+    if second and (more := write_sentence(w, second, [])):
+        texts.append(more)
+        used += second
+    return _caption(known, texts, used)
+
+
+def _caption(known: dict[str, Value], texts: list[str], facts: Sequence[Fact]) -> Caption:
+    gender = (("gender", known["gender"]),) if "gender" in known else ()
+    return Caption(" ".join(texts), gender + tuple(pair for fact in facts for pair in fact.stated))
+
+
+def _choose(facts: Sequence[Fact], rng: random.Random, target: int) -> list[Fact]:
+    """Facts that state about `target` values, drawn by weight, in the order they came."""
+    drawn = sorted(range(len(facts)), key=lambda i: -(rng.random() ** (1 / facts[i].phrase.weight)))
+    chosen, count = [], 0
+    for i in drawn:
+        if count >= target:
+            break
+        chosen.append(i)
+        count += len(facts[i].stated)
+    return [facts[i] for i in sorted(chosen)]
+
+
+def _arrange(facts: Sequence[Fact], rng: random.Random) -> list[Fact]:
+    """The facts by theme, in a natural order that is shuffled a little; within a theme, absences come last."""
+    place = {theme: i + rng.triangular(-1.8, 1.8, 0) for i, theme in enumerate(_PARTS)}
+    return sorted(facts, key=lambda f: (place[f.theme], f.fits("absent"), rng.random()))
+
+
+def _chunk(facts: Sequence[Fact], rng: random.Random) -> Sequence[Fact]:
+    """How many of the next facts to try in one sentence: neighbors of one family."""
+    family = FAMILIES[facts[0].theme]
+    n = pick(rng, (1, 2, 2, 3))
+    same = [f for f in facts[:n] if FAMILIES[f.theme] == family]
+    return facts[: len(same)]
+
+
+def _sentences(w: Writer, queue: list[Fact]) -> tuple[list[str], list[Fact]]:
+    """The facts as sentences of one to four facts each, and those that found a sentence."""
+    texts: list[str] = []
+    said: list[Fact] = []
+    recent: list[Skeleton] = []
+    while queue:
+        chunk = list(_chunk(queue, w.rng))
+        tries = [chunk[:n] for n in range(len(chunk), 0, -1)]
+        doing = [f for f in queue[len(chunk) :] if f.theme in ("action", "emotion") and f.fits("does")]
+        if doing and chunk[0].theme != "setting" and w.rng.random() < 0.2:
+            tries.insert(0, [*chunk, pick(w.rng, doing)])
+        for some in tries:
+            text = write_sentence(w, some, recent)
+            if text:
+                texts.append(text)
+                said += some
+                break
+        queue = [f for f in queue if f not in some]
+    return texts, said

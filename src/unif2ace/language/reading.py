@@ -1,0 +1,227 @@
+"""Reading captions back into what they state, word by word: made for text that a network wrote, right or wrong.
+
+A text is cut into the longest phrases that the grammar knows. What is no known phrase is counted and passed over, so
+a text with slips still says what it can. "No", "not" and "without" deny what follows them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from unif2ace.attributes import TAXONOMY, AttributeRecord
+from unif2ace.language.facts import Value
+from unif2ace.language.phrasebook import Statement, phrasebook, words_of
+
+_MARKS: Final = frozenset(",;:")
+_GENDERS: Final = {
+    **dict.fromkeys(("he", "his", "him", "man", "man's", "male"), "man"),
+    **dict.fromkeys(("she", "her", "hers", "woman", "woman's", "female"), "woman"),
+}
+_PEOPLE: Final = frozenset({"man", "woman", "person"})
+_NO: Final = frozenset({"no", "not", "without", "neither", "never", "nor"})
+_AFTER_NO: Final = frozenset(
+    {
+        "a",
+        "any",
+        "sign",
+        "signs",
+        "trace",
+        "of",
+        "the",
+        "wear",
+        "wears",
+        "wearing",
+        "have",
+        "has",
+        "had",
+        "having",
+        "show",
+    }
+)
+_PLAIN: Final = frozenset(
+    words_of(
+        "a the this that these those and or nor but with without while who which is are was has have had wear wears "
+        "wearing do does not no there of in on at to from it its they their person man woman here also as both "
+        "features include can may be seen visible sign shows show portrait picture image face shown pictured poses "
+        "appears yes because since close-up very"
+    )
+)
+_LABEL_OF: Final = {(x.field, x.value): x.name for x in TAXONOMY.labels.values()}
+_WORD: Final = re.compile(r"[a-z]+(?:'s)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a text states.
+
+    Attributes:
+        statements: Each once, in order: a field and its value, or a label that is denied, such as ``black_hair``.
+            A text that contradicts itself has two values of one field.
+        words: How many words there are.
+        unread: Words that belong to no known phrase.
+        left: Words that stand in no phrase that states something, marks left out.
+        sentences: How many sentences there are.
+        unparsed: Sentences with unread words.
+    """
+
+    statements: tuple[Statement, ...]
+    words: int
+    unread: tuple[str, ...]
+    left: tuple[str, ...]
+    sentences: int
+    unparsed: int
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """What is stated, by name; what is said first where the text contradicts itself."""
+        return dict(reversed(self.statements))
+
+
+def read_caption(text: str) -> dict[str, Value]:
+    """The values that a caption states, by field, or by label where only a label is denied.
+
+    Args:
+        text: Anything; of a text that contradicts itself the first value counts.
+    """
+    return read_text(text).values
+
+
+def read_text(text: str) -> Reading:
+    """Everything that can be read in a text, and what cannot."""
+    statements: dict[Statement, None] = {}
+    unread: list[str] = []
+    left: list[str] = []
+    count = sentences = unparsed = 0
+    for sentence in re.split(r"[.!?]+", text):
+        words = words_of(sentence)
+        if not words:
+            continue
+        sentences += 1
+        statements |= dict.fromkeys(_who(sentence))
+        one = _Sentence(_without_people(words))
+        statements |= dict.fromkeys(one.statements)
+        unread += one.unread
+        left += one.left
+        unparsed += bool(one.unread)
+        count += sum(word not in _MARKS for word in words)
+    return Reading(tuple(statements), count, tuple(unread), tuple(left), sentences, unparsed)
+
+
+def holds(statement: Statement, record: AttributeRecord) -> bool | None:
+    """Whether a statement is true of a record; None where the record does not say."""
+    name, value = statement
+    if name in TAXONOMY.fields:
+        known = record[name]
+        if known is None and (name, value) in _LABEL_OF and isinstance(value, str):
+            stated = record.labels[_LABEL_OF[name, value]]
+            return False if stated is False else None
+    else:
+        known = record.labels[name]
+    return None if known is None else known == value
+
+
+def _who(sentence: str) -> list[Statement]:
+    """What nouns and pronouns say of the gender."""
+    found = (_GENDERS.get(word) for word in _WORD.findall(sentence.lower()))
+    return [("gender", gender) for gender in dict.fromkeys(found) if gender]
+
+
+def _without_people(words: list[str]) -> list[str]:
+    """The words with "the young woman's" as "young their", and "the man" as "they"."""
+    out: list[str] = []
+    for word in words:
+        person = word.removesuffix("'s")
+        if person not in _PEOPLE or (person == word and "the" not in out[-2:]):
+            out.append(word)
+            continue
+        age = [out.pop()] if out and out[-1] in TAXONOMY.fields["age"].choices else []
+        if out and out[-1] == "the":
+            out.pop()
+        out += [*age, "they" if person == word else "their"]
+    return out
+
+
+class _Piece(NamedTuple):
+    """Some words of a sentence that are read as one, and the best reading of all words from there on."""
+
+    cost: tuple[int, int]
+    end: int
+    states: tuple[Statement, ...] = ()
+    known: bool = True
+
+
+class _Sentence:
+    """The reading of a sentence that leaves the fewest words unread, in as few pieces as can be."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._words, self._book = words, phrasebook()
+        best = [_Piece((0, 0), len(words))] * (len(words) + 1)
+        for at in reversed(range(len(words))):
+            best[at] = min((self._with(best, piece) for piece in self._pieces(at)), key=lambda piece: piece.cost)
+        self.statements: list[Statement] = []
+        self.unread: list[str] = []
+        self.left: list[str] = []
+        at = 0
+        while at < len(words):
+            piece = best[at]
+            passed = [word for word in words[at : piece.end] if word not in _MARKS]
+            self.statements += piece.states
+            self.left += passed if not piece.states else ()
+            self.unread += passed if not piece.known else ()
+            at = piece.end
+
+    def _with(self, best: list[_Piece], piece: _Piece) -> _Piece:
+        after = best[piece.end].cost
+        return piece._replace(cost=(piece.cost[0] + after[0], piece.cost[1] + after[1]))
+
+    def _pieces(self, at: int) -> Iterator[_Piece]:
+        """What may be read as one from a word on."""
+        for end, states in self._book.said.found(self._words, at):
+            yield _Piece((0, 1), end, states)
+        if self._words[at] in _NO and (absences := self._absences(at + 1)):
+            yield _Piece((0, 1), *absences)
+        known = self._words[at] in _PLAIN or self._words[at] in _MARKS
+        yield _Piece((not known, 1), at + 1, (), known)
+
+    def _absences(self, at: int) -> tuple[int, tuple[Statement, ...]] | None:
+        """Reads "hat, tie, or earrings" after a word that denies it: where that ends, and what it states."""
+        while at < len(self._words) and self._words[at] in _AFTER_NO and not self._absence(at):
+            at += 1
+        one = self._absence(at)
+        listed = [one] if one else []
+        while listed and (place := self._next(listed[-1][0])) and (one := self._absence(place)):
+            listed.append(one)
+            if {"or", "nor"} & {*self._words[listed[-2][0] : place]}:
+                break
+        else:
+            listed = listed[:1]  # commas without "or": the next clause has begun
+        return (listed[-1][0], tuple(state for _, states in listed for state in states)) if listed else None
+
+    def _next(self, at: int) -> int:
+        """The place after a comma, "or" or both; 0 if there is none."""
+        start = at
+        while at < len(self._words) and self._words[at] in (",", "or", "nor"):
+            at += 1
+        return at if at > start else 0
+
+    def _absence(self, at: int) -> tuple[int, tuple[Statement, ...]] | None:
+        """What is denied at a place, as a statement."""
+        known = self._book.denied.longest(self._words, at)
+        if known:
+            return known
+        found = self._book.said.longest(self._words, at)
+        if not found or not found[1]:
+            return None
+        return found[0], _contrary(found[1])
+
+
+def _contrary(states: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    """What denying some statements states: of one choice its label; of a kind of hat nothing."""
+    if all(value is True for _, value in states):
+        return tuple((name, False) for name, _ in states)
+    if len(states) == 1 and states[0] in _LABEL_OF:
+        return ((_LABEL_OF[states[0]], False),)
+    return ()

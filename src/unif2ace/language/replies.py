@@ -1,0 +1,113 @@
+"""Reading answers: what an answer says to its question, so that one that is worded differently still counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from unif2ace.attributes import TAXONOMY
+from unif2ace.language.phrasebook import Node, Statement, phrasebook, words_of
+from unif2ace.language.phrases import CHOICES, COUNTED
+from unif2ace.language.question import Question
+from unif2ace.language.reading import read_text
+
+_NUMBERS: Final = {
+    **{word: str(n) for n, word in enumerate(("none", "one", "two", "three", "four", "five", "six", "seven"))},
+    **{str(n): str(n) for n in range(8)},
+    "zero": "0", "no": "0",
+}  # fmt: skip
+_ARTICLES: Final = frozenset({"a", "the", ",", ".", ";", ":", "!", "?"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an answer says.
+
+    Attributes:
+        value: ``yes``, ``no``, the value of a field, a number, or the words where it is not known what is asked about;
+            None if the answer does not say, or contradicts itself.
+        items: Of a count, what is named.
+    """
+
+    value: str | None
+    items: frozenset[str] = frozenset()
+
+    def agrees(self, truth: Reply) -> bool:
+        """Whether it says the same; a count need not name things, but must not name others."""
+        return self.value is not None and self.value == truth.value and (not self.items or self.items == truth.items)
+
+
+def read_answer(question: Question, answer: str) -> Reply:
+    """What an answer says to a question.
+
+    Args:
+        question: Its kind and attribute say what is asked about; its own answer is not looked at.
+        answer: Anything.
+    """
+    if question.kind == "yes_no":
+        return Reply(_yes_no(question.attribute, answer))
+    if question.kind == "count":
+        return _count(question.attribute, answer)
+    if question.kind in ("what", "which") and question.attribute in CHOICES:
+        return Reply(_value(question.attribute, answer))
+    return Reply(" ".join(word for word in words_of(answer) if word not in _ARTICLES) or None)
+
+
+def options(question: Question) -> tuple[str, ...]:
+    """The values that a closed question offers; empty if it is no such question."""
+    if question.kind != "which" or question.attribute not in CHOICES:
+        return ()
+    named = _named(phrasebook().names[question.attribute], words_of(question.question))
+    return tuple(dict.fromkeys(str(value) for _, value in named))
+
+
+def _yes_no(attribute: str | None, answer: str) -> str | None:
+    """The word it begins with, unless what follows contradicts it; without such a word, what is stated."""
+    first = next(iter(words_of(answer)), "")
+    said = {"yes": True, "no": False}.get(first)
+    stated = {} if attribute is None else _about(attribute, answer, after=first if said is not None else "")
+    claims = {*stated.values(), *(() if said is None else (said,))}
+    return None if len(claims) != 1 else "yes" if claims.pop() else "no"
+
+
+def _about(attribute: str, answer: str, after: str) -> dict[Statement, bool]:
+    """For each statement of the answer about a label or boolean field, whether it holds then."""
+    label = TAXONOMY.labels.get(attribute)
+    field, true = (label.field, label.value) if label else (attribute, True)
+    text = answer.lower().strip().removeprefix(after)
+    stated: dict[Statement, bool] = {}
+    for name, value in read_text(text).statements:
+        if name == field:
+            stated[name, value] = value == true
+        elif name == attribute:
+            stated[name, value] = bool(value)
+    return stated
+
+
+def _value(field: str, answer: str) -> str | None:
+    """The value of a field that is stated, or named by words that state nothing else."""
+    reading = read_text(answer)
+    stated = {str(value) for name, value in reading.statements if name == field}
+    if not stated:
+        stated = {str(value) for _, value in _named(phrasebook().names[field], list(reading.left))}
+    return stated.pop() if len(stated) == 1 else None
+
+
+def _count(group: str | None, answer: str) -> Reply:
+    words = words_of(answer)
+    number = next((_NUMBERS[word] for word in words[:4] if word in _NUMBERS), None)
+    if group not in COUNTED:
+        return Reply(number)
+    named = frozenset(name for name, _ in _named(phrasebook().items[group], words))
+    return Reply(str(len(named)) if number is None and named else number, named)
+
+
+def _named(names: Node, words: list[str]) -> list[Statement]:
+    """What is named, the longest names first to be seen."""
+    found: list[Statement] = []
+    at = 0
+    while at < len(words):
+        one = names.longest(words, at)
+        found += one[1] if one else ()
+        at = one[0] if one else at + 1
+    return found

@@ -1,0 +1,191 @@
+"""A plan: everything that was counted of a configuration, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from omegaconf import DictConfig
+
+from unif2ace.planning.parameters import Weight, weights_of
+from unif2ace.planning.sharding import Layout, layout, shares
+from unif2ace.planning.subject import Subject, subject
+from unif2ace.planning.tracing import Traced, trace
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Parameters of a part of the network.
+
+    Attributes:
+        total: All of them.
+        active: Those that one token uses; a picture, where there are no tokens.
+    """
+
+    total: int
+    active: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Memory of one rank in bytes, and what it does in a micro-batch.
+
+    Attributes:
+        ranks: Their number.
+        strategy: How they share.
+        rows: Of each rank in a micro-batch; None, and so what depends on it, if they cannot be dealt evenly.
+        weights: With buffers.
+        gradients: Of all weights.
+        optimizer: What the optimiser holds.
+        average: Of the moving average of weights, if there is one.
+        frozen: Networks that are not trained.
+        gathered: An estimate of what FSDP gathers for a time: the root's weights and gradients, weights of two blocks,
+            and gradients of one.
+        step: What a micro-batch keeps and computes.
+        total: Sum of all this at the peak of a micro-batch.
+    """
+
+    ranks: int
+    strategy: str
+    rows: int | None
+    weights: int
+    gradients: int
+    optimizer: int
+    average: int
+    frozen: int
+    gathered: int
+    step: Traced | None
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run needs.
+
+    Attributes:
+        name: Of the run.
+        precision: As the Trainer takes it.
+        device: ``gpu`` or ``cpu``.
+        optimizer: Its class.
+        parameters: By part of the network.
+        frozen: Parameters of networks that are not trained, by name.
+        ranks: The configured number of ranks first, then those asked for.
+        variants: Of the configured ranks: blocks kept or computed again, and the worst routing.
+        accumulate: Micro-batches of a step.
+        steps: Of the run.
+        tokens: Of a step, with padding; 0 for pictures alone.
+        forward: Floating-point operations of a step on all ranks.
+        backward: Likewise.
+        frozen_work: Likewise, of frozen networks.
+        notes: What was supposed.
+    """
+
+    name: str
+    precision: str
+    device: str
+    optimizer: str
+    parameters: dict[str, Part]
+    frozen: dict[str, int]
+    ranks: list[Rank]
+    variants: dict[str, Traced]
+    accumulate: int
+    steps: int
+    tokens: int
+    forward: int
+    backward: int
+    frozen_work: int
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> Part:
+        """All parts."""
+        return Part(sum(p.total for p in self.parameters.values()), sum(p.active for p in self.parameters.values()))
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, and the sums."""
+        return asdict(self) | {"total": asdict(self.total)}
+
+
+def make_plan(config: DictConfig, ranks: Sequence[int] = ()) -> Plan:
+    """Counts what a configuration asks for.
+
+    Args:
+        config: As composed from ``train.yaml``.
+        ranks: Further numbers of ranks, with the same global batch.
+
+    Raises:
+        ConfigError: If it cannot be built, or not divided among the configured ranks.
+    """
+    found = subject(config)
+    weights = weights_of(found.module)
+    averaged = any(str(node.get("_target_", "")).endswith(".EMA") for node in (config.get("callbacks") or {}).values())
+    here = layout(config)
+    first = _rank(found, weights, here, averaged)
+    further = [_rank(found, weights, layout(config, n), averaged) for n in ranks if n != here.ranks]
+    if first.step is None:
+        found.batch(here.data)  # raises, and says why
+        raise AssertionError
+    accumulate = int(config.trainer.accumulate_grad_batches)
+    everywhere = accumulate * here.ranks
+    return Plan(
+        name=config.name,
+        precision=found.precision,
+        device="gpu" if found.gpu else "cpu",
+        optimizer=str(config.optimizer.get("_target_", "")).rpartition(".")[2],
+        parameters=_parts(weights),
+        frozen={name: sum(p.numel() for p in net.parameters()) for name, net in found.frozen.items()},
+        ranks=[first, *further],
+        variants=_variants(found, here, first.step),
+        accumulate=accumulate,
+        steps=int(config.trainer.max_steps),
+        tokens=first.step.columns * here.data * accumulate,
+        forward=first.step.forward * everywhere,
+        backward=first.step.backward * everywhere,
+        frozen_work=first.step.frozen * everywhere,
+        notes=[*found.notes, *_notes(found, here)],
+    )
+
+
+def _rank(found: Subject, weights: Sequence[Weight], where: Layout, averaged: bool) -> Rank:
+    own = shares(found, where)
+    buffers = sum(buffer.nbytes for buffer in found.module.buffers())
+    size = sum(own.numel[w.name] * w.itemsize for w in weights)
+    frozen = sum(t.nbytes for net in found.frozen.values() for t in (*net.parameters(), *net.buffers()))
+    state = sum(own.numel[w.name] * w.state + w.fixed for w in weights)
+    gathered = 2 * own.units[-1] + 3 * max(own.units[:-1], default=0) if own.units else 0
+    even = all(rows % where.data == 0 for rows, _ in found.rows.values())
+    step = trace(found, where.data, where.tensor) if even else None
+    rows = sum(rows for rows, _ in found.rows.values()) // where.data if even else None
+    average = (size + buffers) * averaged
+    fixed = size + buffers + size + state + average + frozen + gathered
+    total = None if step is None else fixed + step.peak
+    return Rank(where.ranks, str(where), rows, size + buffers, size, state, average, frozen, gathered, step, total)
+
+
+def _parts(weights: Sequence[Weight]) -> dict[str, Part]:
+    found: dict[str, Part] = {}
+    for weight in weights:
+        part = found.get(weight.part, Part(0, 0))
+        found[weight.part] = Part(part.total + weight.numel, part.active + weight.active)
+    return found
+
+
+def _variants(found: Subject, where: Layout, configured: Traced) -> dict[str, Traced]:
+    """Other ways to take the configured step, of those that the network knows."""
+    flags = {m.checkpoint for m in found.module.net.modules() if isinstance(getattr(m, "checkpoint", None), bool)}
+    variants: dict[str, Traced] = {}
+    for name, flag in (("activations kept", False), ("computed again", True)) if flags else ():
+        variants[name] = configured if flags == {flag} else trace(found, where.data, where.tensor, flag)
+    if any(type(m).__name__ == "RoutedExperts" for m in found.module.net.modules()):
+        variants["as configured, worst routing"] = trace(found, where.data, where.tensor, load="worst")
+    return variants
+
+
+def _notes(found: Subject, where: Layout) -> list[str]:
+    notes = []
+    if found.module.net is not None and hasattr(found.module.net, "vocabulary"):
+        notes.append(f"an upper bound: all texts have {found.max_text} ids, all image tokens are masked")
+    if where.kind == "fsdp":
+        notes.append("gathered by FSDP is an estimate, and so the total; all other rows are counted")
+    return [*notes, "not counted: the libraries' own memory, fragmentation, the optimiser's temporaries"]

@@ -1,0 +1,136 @@
+"""How a strategy divides a module among ranks: the strategy's own code cuts it, for processes that are not there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+
+from unif2ace.engine.resolvers import world_size
+from unif2ace.errors import ConfigError
+from unif2ace.planning.subject import Subject
+
+Kind = Literal["single", "ddp", "fsdp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Ranks, and what they have.
+
+    Attributes:
+        kind: ``single`` process; ``ddp``: each rank the whole; ``fsdp``: each its part.
+        data: Ranks that see different rows.
+        tensor: Ranks that share the work on the same rows.
+    """
+
+    kind: Kind
+    data: int
+    tensor: int = 1
+
+    @property
+    def ranks(self) -> int:
+        """All of them."""
+        return self.data * self.tensor
+
+    def __str__(self) -> str:
+        return self.kind if self.tensor == 1 else f"{self.kind}, tensor parallel {self.tensor}"
+
+
+def layout(config: DictConfig, ranks: int | None = None) -> Layout:
+    """The layout of a configuration.
+
+    Args:
+        config: As composed from ``train.yaml``.
+        ranks: Their number; None for that of the configuration.
+
+    Raises:
+        ConfigError: If the strategy is not known, or does not fit the ranks.
+    """
+    ranks = ranks or world_size(config.trainer.num_nodes, config.trainer.devices)
+    node = config.trainer.strategy
+    if OmegaConf.is_config(node):
+        name, tensor = str(node._target_).split(".")[-2], int(node.get("tensor_parallel_size", 1))
+    else:
+        name, tensor = str(node), 1
+    if name == "auto" or (name == "ddp" and ranks == 1):
+        name = "ddp" if ranks > 1 else "single"
+    if name not in ("single", "ddp", "fsdp", "fsdp_tp"):
+        raise ConfigError(f"strategy={name} cannot be planned: take auto, ddp, fsdp or fsdp_tp")
+    if ranks % tensor:
+        raise ConfigError(f"strategy.tensor_parallel_size={tensor} does not divide {ranks} ranks")
+    return Layout("fsdp" if name.startswith("fsdp") else "ddp" if name == "ddp" else "single", ranks // tensor, tensor)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What one rank has.
+
+    Attributes:
+        numel: Of each parameter, by name, the numbers of the first rank, which never has fewer than another.
+        units: Bytes of each unit that is gathered by itself, those of the root last; empty if nothing is.
+    """
+
+    numel: dict[str, int]
+    units: tuple[int, ...] = ()
+
+
+def shares(subject: Subject, where: Layout) -> Shares:
+    """Divides the module's parameters.
+
+    Args:
+        subject: What is planned.
+        where: The ranks.
+
+    Raises:
+        ConfigError: If they cannot be divided so.
+    """
+    module = subject.module
+    if where.kind != "fsdp":
+        return Shares({name: p.numel() for name, p in module.named_parameters()})
+    from torch.distributed.fsdp import FSDPModule
+    from torch.distributed.tensor import DTensor
+
+    with _sharding(where) as cuts:
+        net = subject.cut(cuts)
+        units = [m for m in net.modules() if isinstance(m, FSDPModule)]
+        names = {f"net.{name}": p for name, p in net.named_parameters()}
+        own = {name: (p.to_local() if isinstance(p, DTensor) else p).numel() for name, p in names.items()}
+        whole = {name: p.numel() for name, p in module.named_parameters() if name not in own}
+        divided = {id(p): _gathered(p) for p in names.values()}
+    inner = [m for m in units if m is not net]
+    of_units = [sum(divided[id(p)] for p in m.parameters()) for m in inner]
+    return Shares(own | whole, (*of_units, sum(divided.values()) - sum(of_units)))
+
+
+def _gathered(parameter: Any) -> int:
+    """Bytes of a parameter once FSDP has gathered it: what tensor parallelism divides stays divided."""
+    from torch.distributed.tensor import DTensor
+
+    if not isinstance(parameter, DTensor):
+        return int(parameter.nbytes)
+    mesh, names = parameter.device_mesh, parameter.device_mesh.mesh_dim_names or ()
+    size = mesh.size(names.index("tensor_parallel")) if "tensor_parallel" in names else 1
+    cut = size > 1 and parameter.placements[names.index("tensor_parallel")].is_shard()
+    return int(parameter.numel() * parameter.element_size() // (size if cut else 1))
+
+
+@contextlib.contextmanager
+def _sharding(where: Layout) -> Iterator[Any]:
+    """The strategies' way to cut, over processes that are only said to be there."""
+    import torch.distributed as dist
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    from unif2ace.nets.sharding import Sharding
+
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=where.ranks)
+    try:
+        mesh = init_device_mesh("cpu", (where.data, where.tensor), mesh_dim_names=("data_parallel", "tensor_parallel"))
+        data, tensor = mesh["data_parallel"], mesh["tensor_parallel"]
+        every = data if where.tensor == 1 else init_device_mesh("cpu", (where.ranks,), mesh_dim_names=("every",))
+        yield Sharding(data, tensor, every)
+    finally:
+        dist.destroy_process_group()

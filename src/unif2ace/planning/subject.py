@@ -1,0 +1,275 @@
+"""The module that a configuration trains, with weights that have shapes and no numbers, and rows for it to train on.
+
+Small whole numbers (ids, masks, roles) are real, so that everything whose shape depends on them is as in a run; all
+else is fake. B rows, T text ids, N image tokens.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from unif2ace.engine.instantiate import instantiate, instantiate_slots
+from unif2ace.errors import ConfigError, Unif2aceError
+from unif2ace.planning.companions import FACTOR, condition, features, image_tokenizer, staying
+from unif2ace.planning.meter import Meter
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from unif2ace.types import Batch
+
+PHI_IDS, PROCEDURAL_IDS = 50295, 2048
+"""Ids of Phi-1.5's tokenizer, and those asked for with the embedded faces: where there is no tokenizer yet."""
+
+
+@dataclass(slots=True)
+class Subject:
+    """What is planned.
+
+    Attributes:
+        module: With fake weights.
+        make: Makes the module again, not yet configured.
+        mode: The mode that they belong to.
+        rows: Global rows of each view in a micro-batch, with the view's task.
+        image_size: Pixels of a side.
+        max_text: Longest text part.
+        gpu: Whether it is planned for a GPU.
+        precision: As the Trainer takes it.
+        reads_pictures: Whether tokens are made of pictures in each step.
+        frozen: Networks that are used and not trained, by name.
+        notes: What was supposed.
+    """
+
+    module: Any
+    make: Callable[[], Any]
+    mode: Any
+    rows: dict[str, tuple[int, int]]
+    image_size: int
+    max_text: int
+    gpu: bool
+    precision: str
+    reads_pictures: bool
+    frozen: dict[str, nn.Module] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def batch(self, ranks: int) -> Batch:
+        """Rows of one rank of those that see different data, every text as long as it may be.
+
+        Raises:
+            ConfigError: If rows cannot be dealt evenly.
+        """
+        import torch
+
+        from unif2ace.attributes import TAXONOMY
+        from unif2ace.types import Batch, Task
+
+        for view, (rows, _) in self.rows.items():
+            if rows % ranks:
+                raise ConfigError(f"view.{view}.rows={rows} cannot be dealt evenly to {ranks} ranks: use a multiple")
+        pairs = sorted((task, rows // ranks) for rows, task in self.rows.values())
+        task_B = torch.tensor([task for task, rows in pairs for _ in range(rows)], dtype=torch.int8)
+        count, text = len(task_B), dict[str, Any]()
+        with self.mode:
+            image = torch.empty(count, 3, self.image_size, self.image_size, dtype=torch.uint8)
+        if any(task != Task.IMAGE for task, _ in pairs):
+            text_BT = torch.ones(count, self.max_text, dtype=torch.int64)
+            length_B, generates_B = torch.full((count,), self.max_text), task_B == Task.TEXT_TO_IMAGE
+            text |= {
+                "image_ids": torch.zeros(count, self.module.net.num_image_tokens, dtype=torch.int64),
+                "prompt": text_BT,
+                "prompt_length": length_B.where(generates_B, 0),
+                "answer": text_BT,
+                "answer_length": length_B.where(~generates_B, 0),
+            }
+        attributes = torch.zeros(count, len(TAXONOMY.labels) + len(TAXONOMY.details), dtype=torch.int8)
+        return Batch(
+            task_B, torch.arange(count), torch.ones(count, dtype=torch.bool), image, attributes=attributes, **text
+        )
+
+    def cut(self, sharding: Any) -> nn.Module:
+        """The network once more, without storage, as a strategy cuts it.
+
+        Args:
+            sharding: A `unif2ace.nets.sharding.Sharding`.
+        """
+        import torch
+
+        module = self.make()
+        module.trainer.strategy.sharding = sharding
+        with torch.device("meta"):
+            module.configure_model()
+        net: nn.Module = module.net
+        return net
+
+    def frozen_work(self, batch: Batch) -> dict[str, int]:
+        """Floating-point operations of the frozen networks on a batch, by name."""
+        import torch
+
+        from unif2ace.types import Task
+
+        found: dict[str, int] = {}
+        image: Any = batch.image
+        rows_U = (batch.task == Task.UNDERSTANDING).nonzero()[:, 0]
+        for name, net in self.frozen.items():
+            if name == "features" or (name == "tokenizer" and not self.reads_pictures):
+                continue  # these are part of the step; those are not run
+            meter = Meter(net)
+            with torch.no_grad(), meter.counting():
+                cast(Any, net).encode(image) if name == "tokenizer" else net(image[rows_U])
+            found[name] = meter.work
+        return found
+
+
+def subject(config: DictConfig, gpu: bool | None = None) -> Subject:
+    """The module of a configuration.
+
+    Args:
+        config: As composed from ``train.yaml``.
+        gpu: Whether it is planned for a GPU; None: as the configuration says, or this machine has.
+
+    Raises:
+        ConfigError: If it cannot be built.
+    """
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    allow, notes = config.engine.allow, list[str]()
+    views = instantiate_slots(config.data.views, "view", allow=allow)
+    accelerator, mode = config.trainer.accelerator, FakeTensorMode(allow_non_fake_inputs=True)
+    if gpu is None:
+        gpu = accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
+    text = _text_tokenizer(config, notes) if any(view.needs_text for view in views.values()) else None
+    trainer = _trainer(config, text)
+    given, frozen = _companions(config, trainer, mode, notes)
+
+    def make() -> Any:
+        module = instantiate(config.module, allow=allow)
+        module._compile, module.trainer = (
+            False,
+            SimpleNamespace(**vars(trainer), strategy=SimpleNamespace(sharding=None)),
+        )
+        for name, value in given.items():
+            setattr(module, name, value)
+        return module
+
+    module = make()
+    module._make_net = staying(module._make_net)
+    with mode, _weights_of(str(config.trainer.precision)):
+        module.configure_model()
+    at_most(module.train())
+    return Subject(
+        module=module,
+        make=make,
+        mode=mode,
+        rows={name: (view.rows, int(view.task)) for name, view in views.items()},
+        image_size=config.image_size,
+        max_text=config.data.max_text_tokens,
+        gpu=gpu,
+        precision=str(config.trainer.precision),
+        reads_pictures=config.data.read == "pictures"
+        or not all(d.get("tokens") for d in config.data.datasets.values()),
+        frozen=frozen,
+        notes=notes,
+    )
+
+
+def _trainer(config: DictConfig, text: Any) -> Any:
+    """What a module asks of its Trainer; training is so far that every loss is active."""
+    losses = list(instantiate_slots(config.get("loss"), "loss", allow=config.engine.allow).values())
+    data = SimpleNamespace(text_tokenizer=text)
+    trainer = SimpleNamespace(callbacks=losses, datamodule=data, world_size=1, global_step=sys.maxsize)
+    for loss in losses:
+        loss.on_train_batch_start(trainer, None, None, 0)
+    return trainer
+
+
+def _companions(
+    config: DictConfig, trainer: Any, mode: Any, notes: list[str]
+) -> tuple[dict[str, Any], dict[str, nn.Module]]:
+    """Attributes that give a module its frozen networks, and those of them that can be counted, by name."""
+    allow, node = config.engine.allow, OmegaConf.to_container(config.module, resolve=True)
+    assert isinstance(node, dict)
+    if node.get("features") and any("features" in loss.reads for loss in trainer.callbacks):
+        net = staying(lambda: features(node["features"], allow, mode))()
+        return {"_make_features": lambda: net}, {"features": net}
+    if "tokenizer" not in node:
+        return {}, {}
+    path, frozen = node["tokenizer"]["path"], dict[str, "nn.Module"]()
+    whole, known = image_tokenizer(path, config.quantizer, allow, mode)
+    if whole is None:
+        codes = f"{known.quantizer.num_codes:,} codes of {type(known.quantizer).__name__}"
+        notes.append(f"no image tokenizer at {path}: {codes}, {FACTOR} pixels a token")
+    else:
+        frozen["tokenizer"] = whole
+    used = {"tokenizer": known}
+    for name, part in (node.get("conditions") or {}).items():
+        vectors = (config.image_size // known.factor) ** 2
+        encoder, used[name] = condition(part, allow, mode, vectors)
+        if encoder is None:
+            notes.append(f"condition {name}: its encoder is not counted, and gives {vectors} vectors a picture")
+        else:
+            frozen[name] = encoder
+    module = instantiate(config.module, allow=allow)
+    module._frozen = used
+    codes_KF = module._code_features()  # their number depends on the codes themselves
+    return {"_frozen": used, "_code_features": lambda: codes_KF}, frozen
+
+
+@contextmanager
+def _weights_of(precision: str) -> Iterator[None]:
+    """Makes weights of the type that Lightning would make them of."""
+    import torch
+
+    types = {"64-true": torch.float64, "bf16-true": torch.bfloat16, "16-true": torch.float16}
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(types.get(precision, torch.float32))
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _text_tokenizer(config: DictConfig, notes: list[str]) -> Any:
+    """The text tokenizer, or what is known of it."""
+    from unif2ace.data.text_tokenizer import TextTokenizer
+
+    first: Any = next(iter(config.data.datasets.values()))
+    place = config.data.tokenizer or (None if OmegaConf.is_missing(first, "folder") else first.folder)
+    try:
+        return TextTokenizer(place or "")
+    except Unif2aceError:
+        drawn = str(first.get("_target_", "")).endswith(".ProceduralDataset")
+        ids, what = (
+            (PROCEDURAL_IDS, "as asked for") if drawn else (PHI_IDS, "as Phi-1.5's; another: data.tokenizer=FILE")
+        )
+        notes.append(f"no text tokenizer found: {ids:,} ids, {what}")
+        return SimpleNamespace(vocab_size=ids, eos_id=ids - 1)
+
+
+def at_most(module: Any) -> None:
+    """Nothing is left out by chance, and every image token is masked: the most that a step can ask for.
+
+    Args:
+        module: Is changed.
+    """
+    import torch
+
+    for share in ("guidance_dropout", "condition_dropout"):
+        if hasattr(module, share):
+            setattr(module, share, 0.0)
+    process = getattr(module, "forward_process", None)
+    if process is not None and process.name == "absorbing":
+        corrupt = process.corrupt
+
+        def all_masked(row: Any, x0: Any, uniform: Any, num_codes: int) -> Any:
+            noised = corrupt(row, x0, uniform, num_codes)
+            return replace(noised, xt=torch.full_like(noised.xt, num_codes))
+
+        process.corrupt = all_masked

@@ -1,0 +1,78 @@
+"""Numbers of a batch of faces as arrays (B, 1, 1), from their records and nuisances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unif2ace.synthetic.noise import Array
+from unif2ace.synthetic.palette import Colour
+from unif2ace.synthetic.sampling import Face
+
+
+class Parameters:
+    """Looks up attributes and nuisances of some faces.
+
+    Args:
+        faces: The faces, in the order of the batch.
+    """
+
+    def __init__(self, faces: Sequence[Face]) -> None:
+        self.faces = tuple(faces)
+        seeds = [(f.nuisance.seed * 40503 + f.person * 7) % 1024 for f in faces]
+        self.offset: NDArray[np.int32] = np.array(seeds, np.int32)[:, None, None]
+
+    def numbers(self, values: Sequence[float]) -> Array:
+        """One number per face, as (B, 1, 1)."""
+        return np.asarray(values, np.float32)[:, None, None]
+
+    def choice(self, name: str, table: Mapping[Any, float], default: float = 0.0) -> Array:
+        """A number for each face by the value of a field."""
+        return self.numbers([table.get(f.drawn[name], default) for f in self.faces])
+
+    def flag(self, name: str) -> Array:
+        """1 where a boolean field is true, else 0."""
+        return self.numbers([1.0 if f.drawn[name] else 0.0 for f in self.faces])
+
+    def where(self, name: str, *values: str | bool) -> NDArray[np.intp]:
+        """Which faces have one of these values."""
+        return np.flatnonzero([f.drawn[name] in values for f in self.faces])
+
+    def nuisance(self, name: str) -> Array:
+        """A number of the nuisances."""
+        return self.numbers([getattr(f.nuisance, name) for f in self.faces])
+
+    def light(self, axis: int) -> Array:
+        """Direction of the key light, to the right (0) or downwards (1)."""
+        return self.numbers([f.nuisance.light[axis] for f in self.faces])
+
+    def jitter(self, place: int) -> Array:
+        """A standard normal number of the picture."""
+        return self.numbers([f.nuisance.jitter[place] for f in self.faces])
+
+    def chance(self, place: int, above: float = 0.0) -> Array:
+        """1 where a random number of the picture lies above a limit, else 0."""
+        return self.numbers([1.0 if f.nuisance.jitter[place] > above else 0.0 for f in self.faces])
+
+    def body(self, place: int) -> Array:
+        """A standard normal number of the person."""
+        return self.numbers([f.nuisance.body[place] for f in self.faces])
+
+    def colour(self, name: str, table: Mapping[str, Colour]) -> Array:
+        """Colours by the value of a field, (B, 3, 1, 1)."""
+        first = next(iter(table.values()))
+        rows = [table.get(str(f.drawn[name]), first) for f in self.faces]
+        return np.stack(rows)[:, :, None, None]
+
+    def one_of(self, table: NDArray[np.float32], place: int, *, of_person: bool = False) -> Array:
+        """A colour of a table by a random number of the picture or the person, (B, 3, 1, 1)."""
+        numbers = [f.nuisance.body[place] if of_person else f.nuisance.jitter[place] for f in self.faces]
+        rows = [table[int(abs(n) * 1000) % len(table)] for n in numbers]
+        return np.stack(rows)[:, :, None, None]
+
+    def take(self, which: NDArray[np.intp]) -> Parameters:
+        """The parameters of some of the faces."""
+        return Parameters([self.faces[i] for i in which])

@@ -1,0 +1,107 @@
+"""What cannot be together on one face, and what follows from what: a sampled or changed face obeys these rules."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from unif2ace.attributes import TAXONOMY
+
+EXCLUSIVE: Final = (
+    ("sunglasses", "eyeglasses"),
+    ("beard", "goatee"),
+    ("beard", "five_o_clock_shadow"),
+    ("goatee", "five_o_clock_shadow"),
+    ("necktie", "necklace"),
+    ("laugh", "frown"),
+    ("laugh", "make_a_face"),
+    ("smile", "frown"),
+    ("glare", "smile"),
+    ("glare", "laugh"),
+    ("eyes_closed", "glare"),
+    ("bald", "receding_hairline"),
+    ("bald", "bangs"),
+    ("receding_hairline", "bangs"),
+)
+"""Of each pair at most one is true; the second goes, unless it was asked for and the first was not."""
+
+FORMAL: Final = ("collared shirt", "suit jacket")
+"""What a necktie is worn with."""
+
+_SIGNS: Final[dict[str, dict[str, bool]]] = {  # what an emotion shows in, where it is asked for
+    "neutral": {"smile": False, "laugh": False, "frown": False, "glare": False},
+    "happiness": {"smile": True, "frown": False, "glare": False},
+    "sadness": {"smile": False, "laugh": False, "frown": True, "glare": False},
+    "anger": {"smile": False, "laugh": False, "frown": True, "glare": True},
+    "surprise": {"smile": False, "laugh": False, "frown": False, "glare": False, "mouth_open": True},
+    "fear": {"smile": False, "laugh": False, "frown": False, "glare": False, "mouth_open": True},
+}
+
+
+def make_consistent(known: dict[str, Any], keep: frozenset[str] = frozenset()) -> None:
+    """Removes contradictions from the values of all fields.
+
+    Args:
+        known: Every field's value; changed in place.
+        keep: Fields that were asked for: of two that contradict each other these win.
+    """
+    if keep:
+        _follow_emotion(known, keep)
+    _follow_mouth(known, keep)
+    for first, second in EXCLUSIVE:
+        if known[first] and known[second]:
+            known[first if second in keep and first not in keep else second] = False
+    if known["necktie"] and known["clothing"] not in FORMAL:
+        if "clothing" in keep and "necktie" not in keep:
+            known["necktie"] = False
+        else:
+            known["clothing"] = FORMAL[0]
+    _follow_hair(known, keep)
+    for field in TAXONOMY.fields.values():
+        if field.requires and not known[field.requires]:
+            known[field.name] = None
+        elif field.requires and known[field.name] is None:
+            known[field.name] = field.choices[0]
+
+
+def _follow_emotion(known: dict[str, Any], keep: frozenset[str]) -> None:
+    """An emotion that was asked for shows; signs that were asked for change an emotion that they deny."""
+    if "emotion" in keep and known["emotion"]:
+        for name, shown in _SIGNS[known["emotion"]].items():
+            if name not in keep:
+                known[name] = shown
+        if "make_a_face" not in keep:
+            known["make_a_face"] = False
+        return
+    if keep & {"smile", "laugh"} and (known["smile"] or known["laugh"]):
+        known["emotion"] = "happiness"
+    elif "smile" in keep and known["emotion"] == "happiness":
+        known["emotion"] = "neutral"
+    elif (
+        keep & {"glare", "frown"}
+        and (known["glare"] or known["frown"])
+        and known["emotion"] not in ("anger", "sadness")
+    ):
+        known["emotion"] = "anger"
+
+
+def _follow_mouth(known: dict[str, Any], keep: frozenset[str]) -> None:
+    """Whoever laughs smiles with an open mouth; a tongue comes out of an open mouth that does not smile."""
+    if known["laugh"] and "smile" in keep and not known["smile"]:
+        known["laugh"] = False
+    if "mouth_open" in keep and not known["mouth_open"]:
+        known["laugh"] = known["make_a_face"] = False
+    if "smile" in keep and known["smile"] and "make_a_face" not in keep:
+        known["make_a_face"] = False
+    if known["laugh"] and known["make_a_face"]:
+        known["laugh" if "make_a_face" in keep and "laugh" not in keep else "make_a_face"] = False
+    if known["laugh"] or known["make_a_face"]:
+        known["mouth_open"] = True
+    known["smile"] = (bool(known["smile"]) or bool(known["laugh"])) and not known["make_a_face"]
+
+
+def _follow_hair(known: dict[str, Any], keep: frozenset[str]) -> None:
+    """A bald head has no length of hair; hair that was asked for ends baldness."""
+    if keep & {"hair_length", "hair_texture"} and "bald" not in keep:
+        known["bald"] = False
+    if known["bald"] or known["hair_length"] is None:
+        known["hair_length"] = "short"

@@ -1,0 +1,68 @@
+"""Parts that belong together: found, checked, and packed into one folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny_release import TOKENIZER, make_run, saved
+
+from unif2ace.errors import ConfigError, DataError
+from unif2ace.inference.release import open_release, write_release
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return make_run(tmp_path)
+
+
+def test_a_run_names_its_companions(run: Path):
+    release = open_release(run)
+    assert release.unified.kind == "unified"
+    assert {kind: w.path.parent.name for kind, w in release.companions.items()} == {
+        "tokenizer": "tokenizer",
+        "attributes": "attributes",
+    }
+    assert release.module["image_size"] == 32
+
+
+def test_a_release_folder_holds_all_and_moves_freely(run: Path, tmp_path: Path):
+    folder = write_release(open_release(run), tmp_path / "release", "# card\n")
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "attributes.safetensors",
+        "card.md",
+        "tokenizer.json",
+        "tokenizer.safetensors",
+        "unified.safetensors",
+    ]
+    moved = tmp_path / "elsewhere"
+    shutil.move(folder, moved)
+    for name in ("tokenizer", "attributes", "unified"):
+        shutil.rmtree(tmp_path / name)
+    release = open_release(moved)
+    assert {w.path.parent for w in (release.unified, *release.companions.values())} == {moved}
+    halves = [v for v in release.unified.state.values() if v.is_floating_point()]
+    assert {v.dtype.itemsize for v in halves} == {2}
+
+
+def test_another_tokenizer_is_refused_with_both_fingerprints(run: Path, tmp_path: Path):
+    first = open_release(run).companions["tokenizer"]
+    other = saved(tmp_path / "tokenizer" / "weights.safetensors", "tokenizer", TOKENIZER | {"channels": [32, 64]})
+    with pytest.raises(DataError, match=rf"{first.short}.*{other.short}"):
+        open_release(run)
+
+
+def test_a_companion_that_moved_can_be_given(run: Path, tmp_path: Path):
+    shutil.move(tmp_path / "tokenizer", tmp_path / "t")
+    with pytest.raises(DataError, match=r"tokenizer=\.\.\."):
+        open_release(run)
+    assert open_release(run, {"tokenizer": tmp_path / "t"}).companions["tokenizer"].path.parent.name == "t"
+
+
+def test_what_is_missing_or_of_another_kind_is_named(run: Path, tmp_path: Path):
+    with pytest.raises(ConfigError, match="'tokenizer'"):
+        open_release(tmp_path / "tokenizer")
+    (run / "tokenizer.json").unlink()
+    with pytest.raises(DataError, match="text tokenizer"):
+        open_release(run)

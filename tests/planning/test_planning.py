@@ -1,0 +1,314 @@
+"""What a plan says against what a run really holds, keeps and computes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from rich.console import Console
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from unif2ace.commands.plan import plan, take_plan
+from unif2ace.engine import compose, instantiate
+from unif2ace.engine.weights import save_weights
+from unif2ace.errors import ConfigError
+from unif2ace.planning.parameters import part_of, weights_of
+from unif2ace.planning.plan import make_plan
+from unif2ace.planning.sharding import layout, shares
+from unif2ace.planning.subject import Subject, at_most, subject
+from unif2ace.planning.table import tables
+from unif2ace.planning.tracing import autocast, trace
+
+TINY = [
+    "experiment=unified/embedded",
+    "trainer.accelerator=cpu",
+    "trainer.precision=32-true",
+    "net.dim=32",
+    "net.depth=2",
+    "net.heads=4",
+    "net.directions=4",
+    "moe.expert_hidden=16",
+    "moe.hidden=64",
+    "moe.experts._target_=unif2ace.nets.moe.experts.cpu.CPUExperts",
+    "data.max_text_tokens=12",
+    "view.text_to_image.rows=16",
+    "view.understanding.rows=8",
+]
+HALF = [*TINY, "trainer.precision=bf16-mixed"]
+ADAMW = [
+    *(word for word in TINY if "experts" not in word),
+    "optimizer=adamw",
+    "~optimizer.adam_lr",
+]
+
+
+@pytest.fixture(autouse=True)
+def _a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("UNIF2ACE_ROOT", str(tmp_path))
+
+
+@pytest.fixture
+def tiny() -> Subject:
+    return subject(compose("train", TINY))
+
+
+def real(planned: Subject) -> tuple[Any, Any]:
+    """The module with numbers, and a batch for it."""
+    torch.manual_seed(0)
+    module = planned.make()
+    module.configure_model()
+    at_most(module.train())
+    batch = planned.batch(1)
+    return module, replace(batch, image=torch.zeros(batch.image.shape, dtype=torch.uint8))
+
+
+def objective(module: Any, batch: Any, precision: str = "32-true") -> Tensor:
+    with autocast(precision):
+        return sum(loss.weight * term.mean for loss, term in module.terms(module.step_output(batch)))
+
+
+@contextmanager
+def saved(module: Any):
+    """Bytes that autograd saves, beside weights: each piece of memory once, found by its address."""
+    own = {t.untyped_storage().data_ptr() for t in (*module.parameters(), *module.buffers())}
+    held: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.untyped_storage().data_ptr() not in own:
+            held[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield lambda: sum(t.untyped_storage().nbytes() for t in held.values())
+
+
+@pytest.mark.parametrize("overrides", [TINY, ADAMW], ids=["muon", "adamw"])
+def test_parameters_and_optimiser_are_those_of_a_real_step(overrides: list[str]):
+    planned = subject(compose("train", overrides))
+    counted = weights_of(planned.module)
+    module, batch = real(planned)
+    optimizer = module._make_optimizer(module.optimizer_groups())
+    objective(module, batch).backward()
+    optimizer.step()
+    assert {w.name: w.numel for w in counted} == {name: p.numel() for name, p in module.named_parameters()}
+    held = sum(v.nbytes for s in optimizer.state.values() for v in s.values() if isinstance(v, Tensor))
+    assert sum(w.numel * w.state + w.fixed for w in counted) == held > 0
+
+
+def test_a_token_uses_its_experts_and_its_row(tiny: Subject):
+    active: dict[str, int] = {}
+    for weight in weights_of(tiny.module):
+        active[weight.part] = active.get(weight.part, 0) + weight.active
+    moe, depth, dim = tiny.module.net.blocks[0].token, 2, 32
+    assert active["routed experts"] == depth * moe.routed.router.top_k * 3 * 16 * dim
+    assert active["shared experts"] == depth * sum(p.numel() for p in moe.shared[0].parameters())
+    assert active["routers"] == depth * moe.routed.router.num_experts * dim
+    assert part_of("discriminator.0.weight") == "discriminator"
+
+
+@pytest.mark.parametrize("overrides", [TINY, HALF], ids=["float32", "bf16"])
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_what_is_kept_is_what_a_real_forward_pass_saves(overrides: list[str], checkpoint: bool):
+    planned = subject(compose("train", overrides))
+    found = trace(planned, checkpoint=checkpoint)
+    module, batch = real(planned)
+    module.net.checkpoint = checkpoint
+    objective(module, batch, planned.precision)  # attention has chosen its kernel
+    with saved(module) as bytes_saved:
+        total = objective(module, batch, planned.precision)
+    counted = found.layers + found.logits + found.casts
+    # fake LayerNorms of 16-bit heads have statistics in 16 bits, real ones in 32; nothing else may differ
+    assert counted == pytest.approx(bytes_saved(), rel=0.01 if overrides is HALF else 1e-3)
+    assert total.requires_grad
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_the_peak_is_what_the_allocator_saw(checkpoint: bool):
+    planned = subject(compose("train", HALF))
+    found = trace(planned, checkpoint=checkpoint)
+    module, batch = real(planned)
+    module.net.checkpoint = checkpoint
+    objective(module, batch, planned.precision).backward()
+    module.zero_grad()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
+        objective(module, batch, planned.precision).backward()
+    now = peak = 0
+    for event in record.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            now += event.nbytes()
+            peak = max(peak, now)
+    gradients = sum(p.grad.nbytes for p in module.parameters())
+    assert 0.98 * found.peak <= peak <= 1.02 * found.peak + gradients
+    assert gradients < 0.25 * found.peak  # so that the bounds say something
+
+
+def test_work_of_a_dense_network_is_what_one_computes_by_hand():
+    left_out = [f"~moe.{key}" for key in ("num_experts", "top_k", "expert_hidden", "und")]
+    plain = [word for word in TINY if not word.startswith("moe.")]
+    bare = ["moe.hidden=64", "module.share_codes=false", "net.early_conditions=false", "net.grounding=false"]
+    config = compose("train", [*plain, "moe=dense", *left_out, *bare])
+    found = trace(subject(config))
+    rows, length, dim, depth = 24, found.columns // 24, 32, 2
+    products = depth * rows * length * (4 * dim * dim + 2 * dim * 64)
+    attention = depth * 2 * rows * length * length * dim
+    logits = (16 * 16 * 1024 + 8 * 10 * 2048) * dim  # masked image tokens; ids of answers that are to be said
+    assert found.forward == 2 * (products + attention + logits)
+    assert found.backward == 2 * (2 * products + 2.5 * attention + 2 * logits)
+
+
+def test_experts_that_nobody_chose_are_no_work(tiny: Subject):
+    found, more = trace(tiny), trace(subject(compose("train", [*TINY, "moe.num_experts=8"])))
+    routers = 2 * 2 * found.columns * 2 * 4 * 32  # of two layers, for four more experts of both groups
+    assert more.forward - found.forward == routers
+
+
+def test_routing_changes_neither_what_is_kept_nor_the_work(tiny: Subject):
+    even, worst = trace(tiny), trace(tiny, load="worst")
+    assert (worst.layers, worst.logits, worst.forward) == (even.layers, even.logits, even.forward)
+
+
+def test_tensor_parallelism_halves_what_it_divides(tiny: Subject):
+    whole, half = trace(tiny), trace(tiny, tensor=2)
+    assert 0.5 * whole.forward < half.forward < 0.8 * whole.forward
+    assert half.layers < whole.layers
+    assert trace(tiny) == whole  # everything was put back
+
+
+def test_two_real_ranks_hold_what_the_plan_says(tmp_path: Path):
+    overrides = [*TINY, "strategy=fsdp", "trainer.devices=2", "moe.num_experts=3"]
+    out = tmp_path / "held"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+    script = Path(__file__).with_name("planned_ranks.py")
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(out), *overrides], env=environment, start_new_session=True
+    )
+    try:
+        assert process.wait(240) == 0
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    ranks = [json.loads(Path(f"{out}.{rank}").read_text()) for rank in range(2)]
+    config = compose("train", overrides)
+    planned = subject(config)
+    weights, own = weights_of(planned.module), shares(planned, layout(config))
+    by_name = {w.name: own.numel[w.name] * w.itemsize for w in weights}
+    assert by_name == ranks[0]["weights"]
+    assert sum(by_name.values()) == ranks[0]["gradients"]
+    assert sum(own.numel[w.name] * w.state + w.fixed for w in weights) == ranks[0]["state"]
+    assert sum(ranks[1]["weights"].values()) <= sum(by_name.values())
+    total = sum(w.numel * w.itemsize for w in weights)
+    assert sum(sum(rank["weights"].values()) for rank in ranks) == total
+
+
+def test_every_rank_together_holds_the_whole_under_tensor_parallelism(tiny: Subject):
+    where = layout(compose("train", [*TINY, "strategy=fsdp_tp", "trainer.devices=4"]))
+    own = shares(tiny, where).numel
+    assert own["net.blocks.0.token.routed.weight_in"] == pytest.approx(
+        tiny.module.net.blocks[0].token.routed.weight_in.numel() / 4
+    )
+    assert own["net.embedding.weight"] == -(-tiny.module.net.embedding.weight.shape[0] // 4) * 32
+
+
+def test_ranks_and_strategies_are_those_of_the_configuration():
+    def of(*words: str, ranks: int | None = None) -> str:
+        return str(layout(compose("train", [*TINY, *words]), ranks))
+
+    assert of() == "single"
+    assert of("trainer.devices=2", "trainer.num_nodes=3") == "ddp"
+    assert of("strategy=fsdp", "trainer.devices=2") == "fsdp"
+    assert of("strategy=fsdp_tp", ranks=8) == "fsdp, tensor parallel 2"
+    assert layout(compose("train", [*TINY, "trainer.devices=2", "trainer.num_nodes=3"])).ranks == 6
+    with pytest.raises(ConfigError, match="tensor_parallel_size=2 does not divide 3"):
+        of("strategy=fsdp_tp", ranks=3)
+    with pytest.raises(ConfigError, match="deepspeed"):
+        of("strategy=deepspeed")
+
+
+def test_a_plan_is_a_table_and_a_json(capsys: pytest.CaptureFixture[str]):
+    config = compose("train", [*TINY, "strategy=fsdp", "trainer.devices=2", "trainer.accumulate_grad_batches=3"])
+    plan(config, [1, 64])
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 100
+    assert "routed experts" in text
+    assert "64 ranks" in text
+    plan(config, [1], as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    two, one = found["ranks"]
+    assert found["total"]["total"] == sum(part["total"] for part in found["parameters"].values())
+    assert (two["ranks"], two["rows"], one["rows"]) == (2, 12, 24)
+    assert found["tokens"] == 3 * one["step"]["columns"]
+    assert one["gradients"] == 4 * found["total"]["total"]
+    assert (
+        two["total"]
+        == sum(two[k] for k in ("weights", "gradients", "optimizer", "average", "frozen", "gathered"))
+        + two["step"]["peak"]
+    )
+
+
+def test_frozen_networks_that_are_there_are_counted_apart(tmp_path: Path):
+    tokenizer = compose("train", ["experiment=tokenizer/quickstart"]).net
+    classifier = compose("train", ["experiment=attributes/quickstart"]).net
+    nets = {"tokenizer": tokenizer, "attributes": classifier}
+    for kind, node in nets.items():
+        plain = OmegaConf.to_container(node, resolve=True)
+        nets[kind] = instantiate(plain)()
+        save_weights(tmp_path / f"{kind}.safetensors", nets[kind], kind=kind, config=plain)
+    paths = [f"tokenizer={tmp_path}/tokenizer.safetensors", f"classifier={tmp_path}/attributes.safetensors"]
+    width = f"condition.attributes.dim={nets['attributes'].num_features}"
+    without, made = (make_plan(compose("train", [*TINY, width, *words])) for words in ([], paths))
+    sizes = {kind: sum(p.numel() for p in net.parameters()) for kind, net in nets.items()}
+    assert made.frozen["tokenizer"] == sizes["tokenizer"]
+    heads = sum(p.numel() for p in nets["attributes"].heads.parameters())
+    assert made.frozen["attributes"] in (sizes["attributes"], sizes["attributes"] - heads)
+    assert made.frozen_work > 0
+    assert made.ranks[0].frozen >= 4 * sum(made.frozen.values())
+    assert not any("no image tokenizer" in note for note in made.notes)
+    assert any("no image tokenizer" in note for note in without.notes)
+
+
+def test_rows_that_cannot_be_dealt_are_an_error_where_they_are_configured_and_a_dash_elsewhere():
+    with pytest.raises(ConfigError, match="rows=16 cannot be dealt evenly to 3"):
+        make_plan(compose("train", [*TINY, "trainer.devices=3"]))
+    elsewhere = make_plan(compose("train", TINY), [3]).ranks[1]
+    assert elsewhere.rows is None
+    assert elsewhere.total is None
+
+
+@pytest.mark.parametrize("experiment", ["attributes/embedded", "tokenizer/embedded", "tokenizer/described"])
+def test_other_experiments_can_be_planned(experiment: str):
+    config = compose("train", [f"experiment={experiment}", "trainer.accelerator=cpu"])
+    made = make_plan(config)
+    assert made.total.total == sum(p.numel() for p in subject(config).module.parameters() if p.requires_grad)
+    assert made.forward > 0
+    assert made.ranks[0].step.layers > 0
+    Console(width=100, quiet=True).print(tables(made))
+
+
+def test_the_flag_is_taken_out_of_the_command_line():
+    argv = ["unif2ace-train", "experiment=unified/full", "--plan=8,64", "--plan=json"]
+    work = take_plan(argv)
+    assert work is not None
+    assert work.keywords == {"ranks": [8, 64], "as_json": True}
+    assert not any("plan" in word for word in argv)
+    assert take_plan(["unif2ace-train", "seed=1"]) is None
+    with pytest.raises(SystemExit):
+        take_plan(["unif2ace-train", "--plan=many"])
+
+
+def test_the_full_size_is_that_of_the_paper():
+    config = compose("train", ["experiment=unified/full"])
+    planned = subject(config)
+    total = sum(p.numel() for p in planned.module.parameters())
+    assert total == 1_813_502_250
+    assert sum(shares(planned, layout(config, 8)).numel.values()) < 1.001 * total / 8
