@@ -26,7 +26,7 @@ from unif2ace.data.shards.index import Index, ShardInfo
 from unif2ace.data.shards.indexing import write_index
 from unif2ace.data.shards.places import places_dtype
 from unif2ace.data.shards.secure import secured_webdataset
-from unif2ace.data.sources.procedural import ProceduralSource
+from unif2ace.data.sources.synthetic import SyntheticSource
 
 COMMAND = "python -m benchmarks reading"
 SAMPLES, SIDE, ROUNDS = 2000, 128, 7
@@ -46,7 +46,7 @@ def _row(figure: str, value: float, unit: str, target: str = "") -> dict[str, An
 
 def _write_shards(folder: Path) -> None:
     """Drawn faces with their captions and questions, as `unif2ace-data build` writes them."""
-    source = ProceduralSource(num_samples=SAMPLES, size=SIDE)
+    source = SyntheticSource(num_samples=SAMPLES, size=SIDE)
     build_shards(source, folder, BuildOptions(validation=0, vocab_size=300), workers=os.cpu_count() or 1)
 
 

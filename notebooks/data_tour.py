@@ -121,10 +121,10 @@ compose_caption(sample_face(5).record, 5).stated
 # %%
 from unif2ace.data.build import BuildOptions, build_shards
 from unif2ace.data.shards import ShardReader
-from unif2ace.data.sources.procedural import ProceduralSource
+from unif2ace.data.sources.synthetic import SyntheticSource
 
 folder = Path(tempfile.mkdtemp()) / "faces"
-build_shards(ProceduralSource(num_samples=400, size=64), folder, BuildOptions(validation=0.1))
+build_shards(SyntheticSource(num_samples=400, size=64), folder, BuildOptions(validation=0.1))
 reader = ShardReader(folder / "train")
 print(len(reader), "samples; the first is", reader[0].key)
 
@@ -141,13 +141,13 @@ print(statistics.to_text())
 # %%
 from unif2ace.data.datamodule import FaceDataModule
 from unif2ace.data.datasets.shards import ShardDataset
-from unif2ace.data.views.text_to_image import TextToImageView
-from unif2ace.data.views.understanding import UnderstandingView
+from unif2ace.data.tasks.text_to_image import TextToImageTask
+from unif2ace.data.tasks.understanding import UnderstandingTask
 from unif2ace.types import Task
 
 data = FaceDataModule(
     {"faces": ShardDataset(folder)},
-    {"text_to_image": TextToImageView(rows=4, caption="short"), "understanding": UnderstandingView(rows=4)},
+    {"text_to_image": TextToImageTask(batch_size=4, caption="short"), "understanding": UnderstandingTask(batch_size=4)},
 )
 batch = next(iter(data.train_dataloader()))
 tokenizer = data.text_tokenizer

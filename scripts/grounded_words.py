@@ -23,7 +23,7 @@ from torch import Tensor
 from unif2ace.data.datamodule import FaceDataModule
 from unif2ace.data.datasets.shards import ShardDataset
 from unif2ace.data.shards import ShardReader
-from unif2ace.data.views.text_to_image import TextToImageView
+from unif2ace.data.tasks.text_to_image import TextToImageTask
 from unif2ace.engine.weights import load_net
 from unif2ace.language.question import Question
 from unif2ace.language.replies import read_answer
@@ -38,7 +38,7 @@ WORDS = ("glasses", "beard", "red", "smiling", "hat", "bald", "mask", "laugh", "
 
 def grounded(folder: Path, net: torch.nn.Module) -> tuple[Grounding, Tensor, Tokenizer]:
     """Words as a new network has them, how far each fits any picture, and the text tokenizer."""
-    data = FaceDataModule({"shards": ShardDataset(folder)}, {"caption": TextToImageView()}, read="pictures")
+    data = FaceDataModule({"shards": ShardDataset(folder)}, {"caption": TextToImageTask()}, read="pictures")
     assert data.text_tokenizer is not None
     size, features = data.text_tokenizer.vocab_size, net.num_features
     found = ground_words(

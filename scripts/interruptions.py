@@ -2,7 +2,7 @@
 
     python scripts/interruptions.py [--ranks 1 2] [--times 20] [--seed 0] [--folder logs/interruptions]
 
-A tiny unified model trains on the embedded faces, with averaged weights, a schedule, noise and both tasks. At random
+A tiny unified model trains on the synthetic faces, with averaged weights, a schedule, noise and both tasks. At random
 steps, and at random moments within them, one thing after the other happens to one of its processes:
 
     sigterm     it is told to go
@@ -50,18 +50,18 @@ SAVED = ("state_dict", "current_model_state", "optimizer_states", "lr_schedulers
 PATIENCE = 900
 
 TINY = [
-    "paths.root={root}", "image_size=32", "dataset.procedural.num_samples=200", "dataset.procedural.workers=1",
+    "paths.root={root}", "image_size=32", "dataset.synthetic.num_samples=200", "dataset.synthetic.workers=1",
     "logger=none", "trainer.precision=32-true", "trainer.accelerator=cpu",
 ]  # fmt: skip
 TOKENIZER = [
     "module=tokenizer", "net=patch", "net.channels=[16,16]", "net.encoder_blocks=[1,1]", "net.decoder_blocks=[1,1]",
-    "quantizer.num_codes=32", "loss=[reconstruction]", "metric=[psnr]", "callbacks=none", "view.image.rows=4",
+    "quantizer.num_codes=32", "loss=[reconstruction]", "metric=[psnr]", "callbacks=none", "task.image.batch_size=4",
     "trainer.max_steps=3", "trainer.limit_val_batches=0",
 ]  # fmt: skip
 UNIFIED = [
     "experiment=unified/embedded", "condition=none", "~condition.attributes", "codebook_size=32",
     "data.max_text_tokens=48", "data.steps_per_epoch=17", "data.max_eval_samples=4",
-    "view.text_to_image={{rows: 4, caption: short}}", "view.understanding={{rows: 4, caption: short}}",
+    "task.text_to_image={{batch_size: 4, caption: short}}", "task.understanding={{batch_size: 4, caption: short}}",
     "net.dim=32", "net.depth=2", "net.heads=2",
     "moe={{num_experts: 4, top_k: 2, expert_hidden: 16, hidden: 32, und: [copy, copy]}}",
     "callbacks=[checkpoint,preemption,random_state,ema]", f"callbacks.checkpoint.every_n_train_steps={EVERY}",

@@ -24,7 +24,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from unif2ace.attributes import TAXONOMY
 from unif2ace.data.shards import ShardReader
-from unif2ace.data.views.base import attribute_labels
+from unif2ace.data.tasks.base import attribute_labels
 from unif2ace.engine.weights import load_net
 from unif2ace.nets.features.efficientnet_lite0 import EfficientNetLite0Features
 

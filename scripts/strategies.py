@@ -46,13 +46,13 @@ PATCHES = [
     "quantizer.num_codes=64",
 ]
 SMALL = [
-    "module=unified", "net=unified", "view=[text_to_image,understanding]", "loss=[d3diff,ar,balance]", "metric=[bound]",
+    "module=unified", "net=unified", "task=[text_to_image,understanding]", "loss=[d3diff,ar,balance]", "metric=[bound]",
     "scheduler=cosine", "callbacks=[checkpoint]", f"callbacks.checkpoint.every_n_train_steps={EVERY}",
     "callbacks.checkpoint.keep=9", "logger=none", f"trainer.max_steps={STEPS}", "trainer.accelerator=cpu",
     "moe.num_experts=4", "moe.top_k=2", f"data.steps_per_epoch={STEPS}", "data.max_eval_samples=8",
-    "data.max_text_tokens=48", "view.text_to_image.rows=8", "view.understanding.rows=8", "image_size=32",
+    "data.max_text_tokens=48", "task.text_to_image.batch_size=8", "task.understanding.batch_size=8", "image_size=32",
     "net.dim=64", "net.depth=3", "net.heads=4", "moe.expert_hidden=32", "moe.hidden=128",
-    "dataset.procedural.num_samples=200", "dataset.procedural.workers=1",
+    "dataset.synthetic.num_samples=200", "dataset.synthetic.workers=1",
 ]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ GROUPS = sorted(p for p in ROOT.glob("*/**/*.yaml") if p.relative_to(ROOT).parts
 MISSING = {
     "folder": "{tmp}/folder",
     "path": "{tmp}/faces",
-    "licence": "CC0-1.0",
+    "license": "CC0-1.0",
 }
 """Values for keys that a person must give (`???`), by their last name."""
 
@@ -72,7 +72,7 @@ def test_a_file_is_named_like_the_module_of_its_target(file: Path):
             assert target.split(".")[-2] == file.stem, f"{file.name} builds {target}"
 
 
-@pytest.mark.parametrize("group", ["dataset", "view", "loss", "callbacks", "metric", "condition"])
+@pytest.mark.parametrize("group", ["dataset", "task", "loss", "callbacks", "metric", "condition"])
 def test_a_slot_file_holds_one_key_named_like_itself(group: str):
     for file in (ROOT / group).glob("*.yaml"):
         tree = yaml.safe_load(file.read_text()) or {}

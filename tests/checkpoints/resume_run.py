@@ -17,8 +17,8 @@ from unif2ace.commands import train
 SMALL = [
     "module=tokenizer", "net=patch", "net.channels=[32]", "net.encoder_blocks=[1]", "net.decoder_blocks=[1]",
     "quantizer.num_codes=16", "loss=[reconstruction]", "metric=[psnr]", "scheduler=cosine", "logger=[csv]",
-    "dataset.procedural.num_samples=60", "dataset.procedural.size=32", "dataset.procedural.workers=1",
-    "view.image.rows=4", "data.steps_per_epoch=4", "data.max_eval_samples=2", "trainer.max_steps=9",
+    "dataset.synthetic.num_samples=60", "dataset.synthetic.size=32", "dataset.synthetic.workers=1",
+    "task.image.batch_size=4", "data.steps_per_epoch=4", "data.max_eval_samples=2", "trainer.max_steps=9",
     "optimizer.lr=0.05", "callbacks=[checkpoint,ema]", "callbacks.ema.decay=0.7",
     "callbacks.checkpoint.every_n_train_steps=2", "+logger.csv.flush_logs_every_n_steps=1",
     "trainer.log_every_n_steps=1",

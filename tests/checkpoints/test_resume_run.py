@@ -54,9 +54,9 @@ def test_a_killed_run_goes_on_by_the_same_command_and_ends_alike(tmp_path: Path)
     assert _run(tmp_path, "run", 0).returncode == 0
     assert read_weights(tmp_path / "run" / "weights.safetensors").fingerprint == one.fingerprint
 
-    changed = _run(tmp_path, "run", -1, "view.image.rows=8")
+    changed = _run(tmp_path, "run", -1, "task.image.batch_size=8")
     assert changed.returncode == 1
-    assert "data.views.image.rows: 4 -> 8" in changed.stderr
+    assert "data.tasks.image.batch_size: 4 -> 8" in changed.stderr
 
 
 def _rows(run: Path) -> list[dict[str, str]]:

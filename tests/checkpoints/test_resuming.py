@@ -107,13 +107,13 @@ def test_a_length_that_the_learning_rate_follows_is_a_change(tmp_path: Path, cap
 
 SHAPES = [
     ("net.image_size=32", "net.image_size"),
-    ("view.image.rows=16", "data.views.image.rows"),
+    ("task.image.batch_size=16", "data.tasks.image.batch_size"),
     ("trainer.accumulate_grad_batches=2", "trainer.accumulate_grad_batches"),
     ("trainer.precision=bf16-mixed", "trainer.precision"),
     ("optimizer.lr=0.5", "optimizer.lr"),
     ("seed=3", "seed"),
     ("loss.attributes.weight=3", "loss.attributes.weight"),
-    ("dataset.procedural.num_samples=50", "dataset.procedural.num_samples"),
+    ("dataset.synthetic.num_samples=50", "dataset.synthetic.num_samples"),
     ("data.max_text_tokens=9", "data.max_text_tokens"),
     ("scheduler.pct_start=0.4", "scheduler.pct_start"),
 ]

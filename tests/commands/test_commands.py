@@ -110,8 +110,8 @@ def test_the_data_commands_work_one_after_the_other_from_any_folder(tmp_path: Pa
 
 @pytest.mark.parametrize("given", [[], ["run_dir=here/mine"]])
 def test_training_leaves_its_configuration_beside_its_results(tmp_path: Path, given: list[str]):
-    faces = [f"dataset.procedural.{key}" for key in ("num_samples=60", "size=32", "workers=1")]
-    short = ["trainer.max_steps=3", "trainer.log_every_n_steps=1", "data.steps_per_epoch=3", "view.image.rows=4"]
+    faces = [f"dataset.synthetic.{key}" for key in ("num_samples=60", "size=32", "workers=1")]
+    short = ["trainer.max_steps=3", "trainer.log_every_n_steps=1", "data.steps_per_epoch=3", "task.image.batch_size=4"]
     words = ["experiment=attributes/embedded", "logger=csv", *faces, *short, *given]
     done = run("train", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

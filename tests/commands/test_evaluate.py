@@ -62,7 +62,7 @@ def _evaluate(ckpt: Path, *words: str) -> dict[str, float | None]:
 
 
 def test_the_values_are_those_of_the_network_on_the_split_it_names(root: Path, tmp_path: Path, capsys):
-    values = _evaluate(root / "run", "metric=[psnr]", f"out={tmp_path}/new", "view.image.rows=3")
+    values = _evaluate(root / "run", "metric=[psnr]", f"out={tmp_path}/new", "task.image.batch_size=3")
     reader = ShardReader(root / "faces" / "val")
     pixels = torch.from_numpy(np.stack([reader.image(i) for i in range(VAL)])).permute(0, 3, 1, 2)
     net: Any = load_net(root / "run", "tokenizer")
@@ -83,7 +83,7 @@ def test_the_values_are_those_of_the_network_on_the_split_it_names(root: Path, t
 
 
 def test_fewer_pictures_are_counted_as_fewer(root: Path, tmp_path: Path):
-    _evaluate(root / "run", "metric=[psnr]", f"out={tmp_path}", "data.max_eval_samples=4", "view.image.rows=3")
+    _evaluate(root / "run", "metric=[psnr]", f"out={tmp_path}", "data.max_eval_samples=4", "task.image.batch_size=3")
     assert json.loads((tmp_path / "evaluation.json").read_text())["pictures"] == 4
 
 

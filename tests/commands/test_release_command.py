@@ -36,7 +36,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_the_command_writes_a_folder_that_opens_elsewhere(run: Path, tmp_path: Path):
-    words = [str(run), f"folder={tmp_path}/out", "title=Tiny faces", "licence=CC0-1.0"]
+    words = [str(run), f"folder={tmp_path}/out", "title=Tiny faces", "license=CC0-1.0"]
     command = [sys.executable, "-m", "unif2ace.commands.release", *words]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False,

@@ -17,7 +17,7 @@ import pytest
 
 from unif2ace.data.build import BuildOptions, build_shards, split_by_identity
 from unif2ace.data.shards import ShardReader
-from unif2ace.data.sources.procedural import ProceduralSource
+from unif2ace.data.sources.synthetic import SyntheticSource
 from unif2ace.data.text_tokenizer import TextTokenizer
 from unif2ace.errors import ConfigError, DataError
 
@@ -33,19 +33,19 @@ def digest(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("built") / "faces"
-    build_shards(ProceduralSource(**SOURCE), folder, OPTIONS)
+    build_shards(SyntheticSource(**SOURCE), folder, OPTIONS)
     return folder
 
 
 def test_the_bytes_are_the_same_for_any_number_of_processes(built: Path, tmp_path: Path):
-    build_shards(ProceduralSource(**SOURCE), tmp_path / "faces", OPTIONS, workers=2)
+    build_shards(SyntheticSource(**SOURCE), tmp_path / "faces", OPTIONS, workers=2)
     assert digest(tmp_path / "faces") == digest(built)
 
 
 def test_two_runs_that_build_the_same_take_turns(built: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     folder = tmp_path / "faces"
     with caplog.at_level(logging.INFO), ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(build_shards, ProceduralSource(**SOURCE), folder, OPTIONS) for _ in range(2)]
+        runs = [pool.submit(build_shards, SyntheticSource(**SOURCE), folder, OPTIONS) for _ in range(2)]
         assert runs[0].result() == runs[1].result()
     assert digest(folder) == digest(built)
     assert f"another run builds {folder}: waiting" in caplog.text
@@ -55,7 +55,7 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(built: Path, tmp_pa
     folder = tmp_path / "faces"
     code = (
         "import tests.data.test_build as t; from pathlib import Path;"
-        f"t.build_shards(t.ProceduralSource(**t.SOURCE), Path({str(folder)!r}), t.OPTIONS)"
+        f"t.build_shards(t.SyntheticSource(**t.SOURCE), Path({str(folder)!r}), t.OPTIONS)"
     )
     for shards in (1, 3):
         child = subprocess.Popen(
@@ -66,17 +66,17 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(built: Path, tmp_pa
         if child.poll() is None:
             child.send_signal(signal.SIGKILL)
         child.wait()
-    build_shards(ProceduralSource(**SOURCE), folder, OPTIONS)
+    build_shards(SyntheticSource(**SOURCE), folder, OPTIONS)
     assert digest(folder) == digest(built)
 
 
 def test_a_finished_build_is_kept_and_another_is_refused(built: Path):
     before = digest(built)
-    counts = build_shards(ProceduralSource(**SOURCE), built, OPTIONS)
+    counts = build_shards(SyntheticSource(**SOURCE), built, OPTIONS)
     assert sum(counts.values()) == SOURCE["num_samples"]
     assert digest(built) == before
     with pytest.raises(DataError, match="finished build with other settings"):
-        build_shards(ProceduralSource(**{**SOURCE, "seed": 4}), built, OPTIONS)
+        build_shards(SyntheticSource(**{**SOURCE, "seed": 4}), built, OPTIONS)
 
 
 def test_no_person_is_in_both_splits(built: Path):
@@ -87,7 +87,7 @@ def test_no_person_is_in_both_splits(built: Path):
 
 
 def test_a_split_depends_on_the_identity_alone():
-    small, large = ProceduralSource(num_samples=100), ProceduralSource(num_samples=1000)
+    small, large = SyntheticSource(num_samples=100), SyntheticSource(num_samples=1000)
     where = [split_by_identity(source, OPTIONS) for source in (small, large)]
     assert set(where[0]["val"]) == {i for i in where[1]["val"] if i < 100}
     assert 0.15 < len(where[1]["val"]) / 1000 < 0.25
@@ -95,7 +95,7 @@ def test_a_split_depends_on_the_identity_alone():
 
 def test_an_empty_split_is_an_error_that_names_the_mend(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"leave none for .*validation="):
-        build_shards(ProceduralSource(num_samples=1, size=32), tmp_path, OPTIONS)
+        build_shards(SyntheticSource(num_samples=1, size=32), tmp_path, OPTIONS)
 
 
 @pytest.mark.parametrize("wrong", [{"validation": 0.7}, {"captions": ("long",)}, {"questions": -1}])
@@ -109,14 +109,14 @@ def test_samples_hold_captions_questions_and_where_they_come_from(built: Path):
     assert sample.metadata.caption
     assert len(sample.metadata.captions) == 1
     assert len(sample.metadata.qa) == OPTIONS.questions
-    assert sample.metadata.licence == "CC0-1.0"
+    assert sample.metadata.license == "CC0-1.0"
     assert sample.metadata.provenance["seed"] == SOURCE["seed"]
     assert sample.metadata.provenance["steps"] == ["collect", "caption", "ask"]
 
 
 def test_a_style_that_is_listed_again_is_another_caption(built: Path, tmp_path: Path):
     styles = ("dense", "short", "dense", "short", "short")
-    build_shards(ProceduralSource(**SOURCE), tmp_path, dataclasses.replace(OPTIONS, captions=styles))
+    build_shards(SyntheticSource(**SOURCE), tmp_path, dataclasses.replace(OPTIONS, captions=styles))
     for more, sample in zip(ShardReader(tmp_path / "train"), ShardReader(built / "train"), strict=True):
         assert (more.metadata.caption, more.metadata.captions[0]) == (
             sample.metadata.caption,
@@ -134,7 +134,7 @@ def test_the_text_tokenizer_is_beside_the_shards_and_round_trips(built: Path):
 
 
 def test_captions_that_came_with_the_pictures_are_kept_and_train_the_tokenizer(tmp_path: Path):
-    class Told(ProceduralSource):
+    class Told(SyntheticSource):
         def items(self, indices):
             return [dataclasses.replace(item, captions=("A zebra crossing.",)) for item in super().items(indices)]
 

@@ -16,15 +16,15 @@ import pytest
 import torch
 
 from unif2ace.attributes import TAXONOMY, AttributeRecord
+from unif2ace.data.batch_order import EvaluationOrder, TrainOrder
 from unif2ace.data.datamodule import FaceDataModule
+from unif2ace.data.dataset_mixture import DatasetMixture
 from unif2ace.data.datasets.shards import ShardDataset
-from unif2ace.data.mixture import Mixture
-from unif2ace.data.schedule import EvaluationSchedule, TrainSchedule
 from unif2ace.data.shards import DecodedSample, Metadata, Sample, ShardWriter, encode_jpeg
+from unif2ace.data.tasks.image import ImageTask
+from unif2ace.data.tasks.text_to_image import TextToImageTask
+from unif2ace.data.tasks.understanding import INSTRUCTIONS, UnderstandingTask
 from unif2ace.data.text_tokenizer import train_text_tokenizer
-from unif2ace.data.views.image import ImageView
-from unif2ace.data.views.text_to_image import TextToImageView
-from unif2ace.data.views.understanding import INSTRUCTIONS, UnderstandingView
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.language import ask_questions, write_caption
 from unif2ace.language.question import Question
@@ -68,8 +68,8 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _data(folder: Path, **kwargs) -> FaceDataModule:
-    views = kwargs.pop("views", None) or {"t2i": TextToImageView(rows=4), "mmu": UnderstandingView(rows=6)}
-    return FaceDataModule({"a": ShardDataset(folder)}, views, **kwargs)
+    tasks = kwargs.pop("views", None) or {"t2i": TextToImageTask(batch_size=4), "mmu": UnderstandingTask(batch_size=6)}
+    return FaceDataModule({"a": ShardDataset(folder)}, tasks, **kwargs)
 
 
 def _fingerprint(batch: Batch) -> tuple:
@@ -95,7 +95,7 @@ def test_a_batch_holds_each_tasks_rows_with_their_text(folder: Path):
 
 
 def test_a_row_may_ask_several_questions(folder: Path):
-    data = _data(folder, views={"mmu": UnderstandingView(rows=6, caption_share=0, turns=3)})
+    data = _data(folder, tasks={"mmu": UnderstandingTask(batch_size=6, caption_prob=0, max_turns=3)})
     batch, tokenizer = next(iter(data.train_dataloader())), data.text_tokenizer
     for row, key in enumerate(batch.keys):
         known = {q.question: q.answer for q in _sample(int(key.split("-")[1]), "a").metadata.qa}
@@ -119,7 +119,9 @@ def test_a_row_may_ask_several_questions(folder: Path):
 
 
 def test_captions_are_turns_beside_questions_and_none_is_cut(folder: Path):
-    data = _data(folder, views={"mmu": UnderstandingView(rows=30, caption_share=0.4, turns=6)}, max_text_tokens=96)
+    data = _data(
+        folder, tasks={"mmu": UnderstandingTask(batch_size=30, caption_prob=0.4, max_turns=6)}, max_text_tokens=96
+    )
     batch, tokenizer = next(iter(data.train_dataloader())), data.text_tokenizer
     assert tokenizer is not None
     asks = {one for ways in INSTRUCTIONS.values() for one in ways}
@@ -147,7 +149,7 @@ def test_captions_are_turns_beside_questions_and_none_is_cut(folder: Path):
 
 
 def test_captions_come_in_order_with_their_pictures_whatever_the_views(folder: Path):
-    data = FaceDataModule({"a": ShardDataset(folder)}, {"u": UnderstandingView(4)}, read="pictures")
+    data = FaceDataModule({"a": ShardDataset(folder)}, {"u": UnderstandingTask(4)}, inputs="pixels")
     batches = list(data.captions(9))
     assert [key for batch in batches for key in batch.keys] == [f"a-{n:04d}" for n in range(9)]
     for batch in batches:
@@ -160,7 +162,7 @@ def test_captions_come_in_order_with_their_pictures_whatever_the_views(folder: P
 
 
 def test_labels_are_those_of_the_record(folder: Path):
-    batch = next(iter(_data(folder, views={"image": ImageView(rows=8, flip=0)}).train_dataloader()))
+    batch = next(iter(_data(folder, tasks={"image": ImageTask(batch_size=8, flip=0)}).train_dataloader()))
     names = list(TAXONOMY.labels)
     for row, key in enumerate(batch.keys):
         record = _sample(int(key.split("-")[1]), "a").metadata.record
@@ -175,13 +177,13 @@ def test_a_mirrored_picture_turns_the_other_way():
     record = AttributeRecord(head_turn="left", head_tilt="upright", gaze_direction="up", smile=True)
     sample = DecodedSample(0, "a", np.zeros((SIZE, SIZE, 3), np.uint8), Metadata("a", "CC0-1.0", "", (), record, ()))
     names = [*TAXONOMY.labels, *TAXONOMY.details]
-    seen = [ImageView(flip=flip)(sample, random.Random(0)).attributes.tolist() for flip in (0, 1)]
+    seen = [ImageTask(flip=flip)(sample, random.Random(0)).attributes.tolist() for flip in (0, 1)]
     changed = {name for name, before, after in zip(names, *seen, strict=True) if before != after}
     assert changed == {"head_turn_left", "head_turn_right"}
 
 
 def test_a_pass_shows_every_sample_once_and_passes_differ(folder: Path):
-    schedule = TrainSchedule(Mixture([NUM_TRAIN], [1], 0), {"a": 10}, 0, 1)
+    schedule = TrainOrder(DatasetMixture([NUM_TRAIN], [1], 0), {"a": 10}, 0, 1)
     passes = [[r.sample for step in range(5) for r in schedule.batch(epoch, step)] for epoch in range(2)]
     assert sorted(passes[0]) == sorted(passes[1]) == list(range(NUM_TRAIN))
     assert passes[0] != passes[1]
@@ -189,7 +191,7 @@ def test_a_pass_shows_every_sample_once_and_passes_differ(folder: Path):
 
 
 def test_nothing_is_dropped_where_rows_do_not_divide_the_samples():
-    schedule = TrainSchedule(Mixture([50], [1], 3), {"a": 7}, 0, 1)
+    schedule = TrainOrder(DatasetMixture([50], [1], 3), {"a": 7}, 0, 1)
     stream = [r.sample for e in range(10) for s in range(len(schedule)) for r in schedule.batch(e, s)]
     for start in range(0, len(stream) - 50, 50):
         assert sorted(stream[start : start + 50]) == list(range(50))
@@ -198,8 +200,8 @@ def test_nothing_is_dropped_where_rows_do_not_divide_the_samples():
 @pytest.mark.parametrize("world_size", [2, 3, 4])
 def test_ranks_are_disjoint_equal_and_complete_and_give_the_same_global_steps(world_size: int):
     rows = {"a": 12, "b": 24}
-    alone = TrainSchedule(Mixture([48, 31], [2, 1], 5), rows, 0, 1)
-    ranks = [TrainSchedule(Mixture([48, 31], [2, 1], 5), rows, rank, world_size) for rank in range(world_size)]
+    alone = TrainOrder(DatasetMixture([48, 31], [2, 1], 5), rows, 0, 1)
+    ranks = [TrainOrder(DatasetMixture([48, 31], [2, 1], 5), rows, rank, world_size) for rank in range(world_size)]
     for step in range(len(alone)):
         parts = [schedule.batch(2, step) for schedule in ranks]
         assert len({len(part) for part in parts}) == 1
@@ -210,7 +212,7 @@ def test_ranks_are_disjoint_equal_and_complete_and_give_the_same_global_steps(wo
 
 def test_evaluation_gives_every_sample_once_and_marks_what_fills_up():
     for world_size in (1, 2, 3):
-        schedules = [EvaluationSchedule([7, 4], {"a": 4, "b": 2}, rank, world_size) for rank in range(world_size)]
+        schedules = [EvaluationOrder([7, 4], {"a": 4, "b": 2}, rank, world_size) for rank in range(world_size)]
         assert len({len(s) for s in schedules}) == 1
         rows = [row for s in schedules for step in range(len(s)) for row in s.batch(0, step)]
         for view in (0, 1):
@@ -219,7 +221,7 @@ def test_evaluation_gives_every_sample_once_and_marks_what_fills_up():
 
 
 def test_a_mixture_follows_its_weights_and_each_set_passes_whole():
-    mixture = Mixture([40, 10], [3, 1], 0)
+    mixture = DatasetMixture([40, 10], [3, 1], 0)
     rows = [mixture.place(0, position) for position in range(4000)]
     assert Counter(r.dataset for r in rows) == {0: 3000, 1: 1000}
     for dataset, length in ((0, 40), (1, 10)):
@@ -230,7 +232,7 @@ def test_a_mixture_follows_its_weights_and_each_set_passes_whole():
 
 def test_two_data_sets_are_mixed_in_one_batch(folder: Path, other: Path):
     datasets = {"a": ShardDataset(folder, weight=3), "b": ShardDataset(other, weight=1)}
-    data = FaceDataModule(datasets, {"image": ImageView(rows=8)})
+    data = FaceDataModule(datasets, {"image": ImageTask(batch_size=8)})
     batch = next(iter(data.train_dataloader()))
     assert Counter(key[0] for key in batch.keys) == {"a": 6, "b": 2}
 
@@ -272,7 +274,7 @@ def test_a_faulty_sample_is_replaced_counted_and_marked(folder: Path, tmp_path: 
         for number in range(12):
             sample = _sample(number, "a")
             writer.write(dataclasses.replace(sample, image=b"\xff\xd8torn") if number == 4 else sample)
-    data = FaceDataModule({"a": ShardDataset(tmp_path)}, {"image": ImageView(rows=12)})
+    data = FaceDataModule({"a": ShardDataset(tmp_path)}, {"image": ImageTask(batch_size=12)})
     batch = next(iter(data.train_dataloader()))
     assert batch.valid.sum() == 11
     assert "a-0004" not in batch.keys
@@ -280,9 +282,9 @@ def test_a_faulty_sample_is_replaced_counted_and_marked(folder: Path, tmp_path: 
 
 def test_rows_that_do_not_divide_are_an_error_that_names_the_mend():
     with pytest.raises(
-        ConfigError, match=r"view\.a\.rows=10 cannot be dealt evenly to 4 processes; use a multiple, such as 8"
+        ConfigError, match=r"task\.a\.batch_size=10 cannot be dealt evenly to 4 processes; use a multiple, such as 8"
     ):
-        TrainSchedule(Mixture([9], [1], 0), {"a": 10}, 0, 4)
+        TrainOrder(DatasetMixture([9], [1], 0), {"a": 10}, 0, 4)
 
 
 @pytest.mark.parametrize(
@@ -293,15 +295,15 @@ def test_rows_that_do_not_divide_are_an_error_that_names_the_mend():
     ],
 )
 def test_a_wrong_folder_is_an_error_that_names_the_mend(make, message: str, tmp_path: Path):
-    data = FaceDataModule({"a": ShardDataset(make(tmp_path))}, {"image": ImageView()})
+    data = FaceDataModule({"a": ShardDataset(make(tmp_path))}, {"image": ImageTask()})
     with pytest.raises(DataError, match=message):
         data.train_dataloader()
 
 
 def test_nothing_selected_is_an_error(folder: Path):
-    with pytest.raises(ConfigError, match="dataset=procedural"):
-        FaceDataModule({}, {"image": ImageView()})
-    with pytest.raises(ConfigError, match="view="):
+    with pytest.raises(ConfigError, match="dataset=synthetic"):
+        FaceDataModule({}, {"image": ImageTask()})
+    with pytest.raises(ConfigError, match="task="):
         FaceDataModule({"a": ShardDataset(folder)}, {})
 
 
@@ -347,7 +349,7 @@ RANKS = """
 import sys, torch, lightning.pytorch as pl
 from unif2ace.data.datamodule import FaceDataModule
 from unif2ace.data.datasets.shards import ShardDataset
-from unif2ace.data.views.image import ImageView
+from unif2ace.data.tasks.image import ImageTask
 
 folder, out = sys.argv[1:]
 
@@ -372,7 +374,7 @@ class Recorder(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=1e-4)
 
 
-data = FaceDataModule({"a": ShardDataset(folder)}, {"image": ImageView(rows=10)})
+data = FaceDataModule({"a": ShardDataset(folder)}, {"image": ImageTask(batch_size=10)})
 quiet = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
 trainer = pl.Trainer(max_epochs=1, accelerator="cpu", devices=2, strategy="ddp", num_sanity_val_steps=0,
                      use_distributed_sampler=False, default_root_dir=out, **quiet)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from unif2ace.attributes import TAXONOMY
 from unif2ace.data.preview import Shown, face_grid, preview_source, text_sheet
-from unif2ace.data.sources.procedural import ProceduralSource
+from unif2ace.data.sources.synthetic import SyntheticSource
 from unif2ace.errors import DataError
 
 
@@ -34,7 +34,7 @@ def test_text_beside_a_face_is_wrapped_within_the_sheet():
 
 
 def test_a_source_gives_sheets_of_every_attribute(tmp_path: Path):
-    files = preview_source(ProceduralSource(num_samples=4000, size=32), tmp_path, count=4, columns=2, pairs=1)
+    files = preview_source(SyntheticSource(num_samples=4000, size=32), tmp_path, count=4, columns=2, pairs=1)
     names = {str(file.relative_to(tmp_path)) for file in files}
     assert names == {"faces.png", "text.png", *(f"attributes/{name}.png" for name in TAXONOMY.fields)}
     for file in files:

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from unif2ace.data.datamodule import FaceDataModule
 from unif2ace.data.datasets.shards import ShardDataset
 from unif2ace.data.shards import Metadata, Rules, Sample, ShardReader, ShardWriter, build_index, encode_jpeg, load_index
+from unif2ace.data.tasks.image import ImageTask
 from unif2ace.data.token_reader import TokenReader
 from unif2ace.data.tokenize import TokenizeOptions, tokenize_shards
-from unif2ace.data.views.image import ImageView
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.nets.quantizers.base import Quantizer
 from unif2ace.nets.tokenizer.base import TokenizerNet
@@ -181,7 +181,7 @@ def test_a_picture_that_cannot_be_read_has_no_tokens_and_is_replaced_like_any_fa
     _spoil(folder, "a-009")
     done = _tokenise(folder)
     assert done.faulty == 2
-    data = FaceDataModule({"a": ShardDataset(folder, tokens=done.folder)}, {"image": ImageView(7, flip=0)})
+    data = FaceDataModule({"a": ShardDataset(folder, tokens=done.folder)}, {"image": ImageTask(7, flip=0)})
     keys, sound = [], []
     for batch in data.train_dataloader():
         keys += batch.keys
@@ -224,12 +224,12 @@ def _check_val(data: FaceDataModule, pictures: bool) -> int:
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("read", [None, "both"])
 def test_batches_hold_the_tokens_of_their_pictures(tmp_path: Path, read: str | None, workers: int):
-    data = FaceDataModule({"a": _splits(tmp_path)}, {"image": ImageView(4, flip=0)}, read=read, num_workers=workers)
+    data = FaceDataModule({"a": _splits(tmp_path)}, {"image": ImageTask(4, flip=0)}, inputs=read, num_workers=workers)
     assert _check_val(data, pictures=read == "both") == 5
 
 
 def test_pictures_are_not_decoded_when_only_tokens_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    data = FaceDataModule({"a": _splits(tmp_path)}, {"image": ImageView(4, flip=0)})
+    data = FaceDataModule({"a": _splits(tmp_path)}, {"image": ImageTask(4, flip=0)})
 
     def never(*_: object) -> None:
         raise AssertionError("a picture was decoded")
@@ -238,13 +238,13 @@ def test_pictures_are_not_decoded_when_only_tokens_are_read(tmp_path: Path, monk
     batch = next(iter(data.train_dataloader()))
     assert batch.image is None
     assert batch.image_ids.shape == (4, 6)
-    both = iter(FaceDataModule(data.datasets, data.views, read="both").train_dataloader())
+    both = iter(FaceDataModule(data.datasets, data.tasks, inputs="both").train_dataloader())
     with pytest.raises(AssertionError, match="decoded"):
         next(both)
 
 
 def test_pictures_can_still_be_read_where_tokens_are(tmp_path: Path):
-    data = FaceDataModule({"a": _splits(tmp_path)}, {"image": ImageView(4)}, read="pictures")
+    data = FaceDataModule({"a": _splits(tmp_path)}, {"image": ImageTask(4)}, inputs="pixels")
     batch = next(iter(data.train_dataloader()))
     assert batch.image_ids is None
     assert batch.image.shape == (4, 3, 8, 12)
@@ -252,26 +252,26 @@ def test_pictures_can_still_be_read_where_tokens_are(tmp_path: Path):
 
 
 def test_the_tokenizer_is_known_and_another_is_refused_with_both_names(tmp_path: Path):
-    views = {"image": ImageView(4, flip=0)}
-    data = FaceDataModule({"a": _splits(tmp_path)}, views)
+    tasks = {"image": ImageTask(4, flip=0)}
+    data = FaceDataModule({"a": _splits(tmp_path)}, tasks)
     assert data.tokenizer_fingerprint == PRINT
     data.expect_tokenizer(PRINT)
     with pytest.raises(ConfigError, match=rf"by tokenizer {PRINT[:12]}, this is {OTHER[:12]}"):
         data.expect_tokenizer(OTHER)
-    mixed = FaceDataModule({"a": _splits(tmp_path, "b"), "c": _splits(tmp_path, "d", OTHER)}, views)
+    mixed = FaceDataModule({"a": _splits(tmp_path, "b"), "c": _splits(tmp_path, "d", OTHER)}, tasks)
     with pytest.raises(ConfigError, match=rf"different tokenizers: a by {PRINT[:12]}, c by {OTHER[:12]}"):
         mixed.expect_tokenizer(PRINT)
 
 
 def test_a_mirrored_picture_is_not_given_the_tokens_of_the_other(tmp_path: Path):
-    data = FaceDataModule({"a": _splits(tmp_path)}, {"image": ImageView(4, flip=0.5)}, read="both")
+    data = FaceDataModule({"a": _splits(tmp_path)}, {"image": ImageTask(4, flip=0.5)}, inputs="both")
     with pytest.raises(ConfigError, match=r"flip=0.5: tokens are not mirrored"):
         next(iter(data.train_dataloader()))
 
 
 def test_a_word_that_is_nothing_to_read_is_refused(folder: Path):
-    with pytest.raises(ConfigError, match=r"data.read='token': it is one of pictures, tokens, both"):
-        FaceDataModule({"a": ShardDataset(folder)}, {"image": ImageView(4)}, read="token")
+    with pytest.raises(ConfigError, match=r"data.inputs='token': it is one of pictures, tokens, both"):
+        FaceDataModule({"a": ShardDataset(folder)}, {"image": ImageTask(4)}, inputs="token")
 
 
 def test_tokens_that_are_missing_or_of_other_data_are_refused(folder: Path, tmp_path: Path):

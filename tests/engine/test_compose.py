@@ -16,7 +16,7 @@ from unif2ace.errors import ConfigError
     [
         ("source.siz=64", "no key 'source.siz'; did you mean 'size'"),
         ("sede=1", "no key 'sede'; did you mean 'seed'"),
-        ("source=procedurel", "no source 'procedurel'; did you mean 'procedural'"),
+        ("source=synthetik", "no source 'synthetik'; did you mean 'synthetic'"),
         ("experiment=nope", "no experiment 'nope'"),
         ("sampler=maskgit", "group 'sampler' is no part of this command"),
         ("source.size", "parsing override 'source.size'"),
@@ -71,7 +71,7 @@ def test_a_value_of_a_slot_that_the_experiment_selects_may_be_typed(tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "left_out", "kept"),
     [
-        (["view=[understanding]"], ["view.text_to_image"], ["view.understanding.rows"]),
+        (["task=[understanding]"], ["task.text_to_image"], ["task.understanding.batch_size"]),
         (["loss=[mdlm,ar]"], ["loss.d3diff"], ["loss.ar.weight", "loss.mdlm.weight"]),
         (["loss=mdlm"], ["loss.ar", "loss.d3diff"], ["loss.mdlm"]),
         (["moe=dense"], ["moe.num_experts", "moe.top_k", "moe.expert_hidden", "moe.und"], ["moe.hidden"]),
@@ -96,7 +96,7 @@ def test_a_value_of_what_is_not_selected_names_both_mends():
             compose("train", [*words, "loss=[mdlm,ar]"])
 
 
-@pytest.mark.parametrize("group", ["dataset", "view", "condition", "metric", "loss", "callbacks", "logger"])
+@pytest.mark.parametrize("group", ["dataset", "task", "condition", "metric", "loss", "callbacks", "logger"])
 def test_a_group_of_several_may_be_empty(group: str):
     config = compose("train", ["experiment=unified/embedded", f"{group}=[]"])
     assert config[group] == {}

@@ -23,8 +23,8 @@ from unif2ace.errors import ConfigError, DataError
 SMALL = [
     "module=tokenizer", "net=patch", "net.channels=[32]", "net.encoder_blocks=[1]", "net.decoder_blocks=[1]",
     "quantizer=fsq", "codebook_size=256", "loss=[reconstruction]", "metric=[psnr]", "scheduler=none", "logger=none",
-    "dataset.procedural.num_samples=60", "dataset.procedural.size=32", "dataset.procedural.workers=1",
-    "view.image.rows=4", "data.steps_per_epoch=2", "data.max_eval_samples=2", "trainer.max_steps=2",
+    "dataset.synthetic.num_samples=60", "dataset.synthetic.size=32", "dataset.synthetic.workers=1",
+    "task.image.batch_size=4", "data.steps_per_epoch=2", "data.max_eval_samples=2", "trainer.max_steps=2",
     "callbacks=[checkpoint,ema]",
 ]  # fmt: skip
 
@@ -104,7 +104,7 @@ def test_the_same_numbers_must_mean_the_same_words(tmp_path: Path):
     weights = _weights(tmp_path / "run")
     ours, theirs = tmp_path / "ours.json", tmp_path / "run" / "tokenizer.json"
     ours.write_text("a"), theirs.write_text("b")
-    with pytest.raises(ConfigError, match=f"data.tokenizer={theirs}"):
+    with pytest.raises(ConfigError, match=f"data.text_tokenizer={theirs}"):
         _started(weights, torch.nn.Linear(3, 4), ours)
     theirs.write_text("a")
     net = torch.nn.Linear(3, 4)

@@ -22,8 +22,8 @@ from unif2ace.engine.weights import load_net, read_weights
 SMALL = [
     "module=tokenizer", "net=patch", "net.channels=[32]", "net.encoder_blocks=[1]", "net.decoder_blocks=[1]",
     "quantizer.num_codes=16", "loss=[reconstruction]", "metric=[psnr]", "scheduler=cosine", "logger=none",
-    "dataset.procedural.num_samples=60", "dataset.procedural.size=32", "dataset.procedural.workers=1",
-    "view.image.rows=4", "data.steps_per_epoch=3", "data.max_eval_samples=2", "trainer.max_steps=6",
+    "dataset.synthetic.num_samples=60", "dataset.synthetic.size=32", "dataset.synthetic.workers=1",
+    "task.image.batch_size=4", "data.steps_per_epoch=3", "data.max_eval_samples=2", "trainer.max_steps=6",
     "optimizer.lr=0.05",
 ]  # fmt: skip
 

@@ -29,7 +29,7 @@ def test_its_card_says_how_it_was_made_and_how_good_it_is():
     card = (BUILTIN / "card.md").read_text(encoding="utf-8")
     assert re.search(r"unif2ace-train experiment=unified/embedded", card)
     assert re.search(r"attribute agreement.*\| 0\.\d+ \| 0\.\d+ to 0\.\d+ \|", card)
-    assert "## Licence" in card
+    assert "## License" in card
 
 
 def test_no_place_of_a_machine_is_in_it():

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from unif2ace.attributes import TAXONOMY, AttributeRecord
-from unif2ace.language import PROCEDURAL_RATES, ask_questions, measure_rates
+from unif2ace.language import SYNTHETIC_RATES, ask_questions, measure_rates
 from unif2ace.language.phrases import CHOICES, YES_NO
 from unif2ace.language.question import Question
 
@@ -183,9 +183,9 @@ def test_rates_are_shares_of_what_is_known() -> None:
     assert (labelled["hair_colour=red"], labelled["hair_colour=black"]) == (1.0, 0.0)
 
 
-def test_the_default_rates_are_those_of_procedural_faces() -> None:
+def test_the_default_rates_are_those_of_synthetic_faces() -> None:
     from unif2ace.synthetic import sample_face
 
     records = [sample_face(seed).record for seed in range(2000)]
     for name, rate in measure_rates(records).items():
-        assert abs(rate - PROCEDURAL_RATES[name]) < 0.05, (name, rate)
+        assert abs(rate - SYNTHETIC_RATES[name]) < 0.05, (name, rate)

@@ -100,7 +100,7 @@ def test_a_run_that_gets_words_from_weights_reads_no_captions(resumed: str | Non
 
 def test_words_need_pictures():
     tokens_alone = [replace(batch(0), image=None)]
-    with pytest.raises(ConfigError, match=r"net.grounding=true reads pictures and captions: set data.read=both"):
+    with pytest.raises(ConfigError, match=r"net.grounding=true reads pictures and captions: set data.inputs=both"):
         _started(captions=lambda number: tokens_alone)
 
 
@@ -207,7 +207,7 @@ def test_a_loss_under_the_wrong_corruption_is_named():
 def test_batches_of_another_task_are_refused():
     made = stepped()
     given = batch(0)
-    with pytest.raises(ConfigError, match="view="):
+    with pytest.raises(ConfigError, match="task="):
         made.step_output(replace(given, task=torch.zeros_like(given.task)))
     with pytest.raises(ConfigError, match=r"data\.read=pictures"):
         made.codes(replace(given, image=None, image_ids=None))

@@ -42,8 +42,8 @@ TINY = [
     "moe.hidden=64",
     "moe.experts._target_=unif2ace.nets.moe.experts.cpu.CPUExperts",
     "data.max_text_tokens=12",
-    "view.text_to_image.rows=16",
-    "view.understanding.rows=8",
+    "task.text_to_image.batch_size=16",
+    "task.understanding.batch_size=8",
 ]
 HALF = [*TINY, "trainer.precision=bf16-mixed"]
 ADAMW = [

@@ -15,8 +15,8 @@ from unif2ace.planning.tracing import autocast, measure, trace
 SLICE = [
     "experiment=unified/full",
     "net.depth=2",
-    "view.text_to_image.rows=1",
-    "view.understanding.rows=1",
+    "task.text_to_image.batch_size=1",
+    "task.understanding.batch_size=1",
     "trainer.accelerator=cpu",
     "trainer.devices=1",
 ]

@@ -25,8 +25,8 @@ from unif2ace.strategies.launching import command, use_job_launcher
 SMALL = [
     "module=tokenizer", "net=patch", "net.channels=[16]", "net.encoder_blocks=[0]", "net.decoder_blocks=[0]",
     "quantizer.num_codes=16", "loss=[reconstruction]", "metric=[psnr]", "scheduler=none", "logger=none",
-    "dataset.procedural.num_samples=60", "dataset.procedural.size=32", "dataset.procedural.workers=1",
-    "view.image.rows=4", "trainer.max_steps=2", "trainer.limit_val_batches=0", "callbacks=none",
+    "dataset.synthetic.num_samples=60", "dataset.synthetic.size=32", "dataset.synthetic.workers=1",
+    "task.image.batch_size=4", "trainer.max_steps=2", "trainer.limit_val_batches=0", "callbacks=none",
     "trainer.accelerator=cpu", "trainer.devices=2",
 ]  # fmt: skip
 

@@ -29,7 +29,7 @@ def build(config: DictConfig) -> dict[str, int]:
         samples_per_shard=config.samples_per_shard,
         quality=config.quality,
         captions=tuple(config.captions),
-        questions=config.questions,
+        num_questions=config.num_questions,
         vocab_size=config.vocab_size,
         seed=config.seed,
     )
@@ -210,7 +210,7 @@ def _validate_or_fail(config: DictConfig) -> None:
 
 
 VERBS = {
-    "build": Verb(build, "build", "draws the embedded faces, with captions and questions"),
+    "build": Verb(build, "build", "draws the synthetic faces, with captions and questions"),
     "import": Verb(build, "build", "brings in pictures of your own or of a public data set", "source", required=True),
     "index": Verb(index, "index", "makes the index of plain WebDataset shards", "folder", required=True),
     "validate": Verb(_validate_or_fail, "validate", "checks every byte, name and statement", "folder", required=True),

@@ -92,9 +92,7 @@ def _score(config: DictConfig) -> dict[str, float | None]:
     data.prepare_data()
     opened = {name: dataset.open("val", Rules(require=("caption",))) for name, dataset in data.datasets.items()}
     if missing := [name for name, reader in opened.items() if reader is None]:
-        raise ConfigError(
-            f"data set {missing[0]!r} has no 'val' split: select one that has, such as dataset=procedural"
-        )
+        raise ConfigError(f"data set {missing[0]!r} has no 'val' split: select one that has, such as dataset=synthetic")
     how = {"guidance": config.guidance, "best_of": config.best_of}
     sampled = Sampled(model, sampler=instantiate(config.sampler, allow=allow), **how)
     found = score(sampled, judge, list(opened.values()), ScoreOptions(**config.scores))

@@ -24,7 +24,7 @@ from unif2ace.evaluation.page import Section, write_page
 NEXT = """unif2ace-generate "A smiling woman with red hair." n=8 ckpt=logs/quickstart/unified
 unif2ace-caption my/face.jpg ckpt=logs/quickstart/unified
 unif2ace-ask my/face.jpg "Is she wearing glasses?" choices=[Yes,No] ckpt=logs/quickstart/unified
-unif2ace-data import folder source.path=my/pictures source.licence=CC-BY-4.0 folder=data/mine
+unif2ace-data import folder source.path=my/pictures source.license=CC-BY-4.0 folder=data/mine
 unif2ace-data roundtrip my/face.jpg ckpt=logs/quickstart/tokenizer
 unif2ace-train experiment=attributes/compact run_dir=logs/attributes_embedded     # half an hour
 unif2ace-train experiment=tokenizer/described run_dir=logs/tokenizer_embedded     # half an hour: sharper tokens

@@ -52,7 +52,7 @@ def train(config: DictConfig) -> dict[str, float]:
     first = open_first(config.weights, record.kind) if config.weights and not start.path else None
     if first:
         record.started_from, module.awaited = first.short, first.state.keys()
-    if "tokenizer" in record.companions and data.read != "pictures":
+    if "tokenizer" in record.companions and data.inputs != "pixels":
         data.expect_tokenizer(record.companions["tokenizer"]["fingerprint"])
     observers = [*losses.values(), *callbacks.values(), record.callback()]
     if first:

@@ -1,1 +1,1 @@
-"""Face data: attributes, the procedural renderer, captions and questions, shards, sources and the shared DataModule."""
+"""Face data on disk and in batches: shards, sources, data sets, tasks and the shared LightningDataModule."""

@@ -52,7 +52,7 @@ class BuildOptions:
         quality: Of JPEG, 1 to 100, where the source gives pixels.
         captions: Styles that the grammar writes where the source has no caption, ``dense`` or ``short``; one that is
             listed several times gives as many captions.
-        questions: Questions per picture; 0 for none.
+        num_questions: Questions per picture; 0 for none.
         vocab_size: Asked of the text tokenizer.
         seed: Of captions, questions and the split.
     """
@@ -61,7 +61,7 @@ class BuildOptions:
     samples_per_shard: int = 1000
     quality: int = 95
     captions: tuple[Style, ...] = ("dense", "short")
-    questions: int = 10
+    num_questions: int = 10
     vocab_size: int = 2048
     seed: int = 0
 
@@ -70,8 +70,10 @@ class BuildOptions:
             raise ConfigError(f"validation={self.validation}: it is a share from 0 to 0.5")
         if unknown := set(self.captions) - {"dense", "short"}:
             raise ConfigError(f"captions has {sorted(unknown)[0]!r}; the styles are dense and short")
-        if self.questions < 0 or self.samples_per_shard < 1:
-            raise ConfigError(f"questions={self.questions}, samples_per_shard={self.samples_per_shard}: too small")
+        if self.num_questions < 0 or self.samples_per_shard < 1:
+            raise ConfigError(
+                f"num_questions={self.num_questions}, samples_per_shard={self.samples_per_shard}: too small"
+            )
 
 
 def build_shards(
@@ -159,10 +161,10 @@ class _Maker:
         options = self.options
         seed = _seed(options.seed, self.source.key(index))
         captions = item.captions or _write_captions(item.record, seed, options.captions)
-        questions = ask_questions(item.record, seed, options.questions, self.rates) if options.questions else []
+        questions = ask_questions(item.record, seed, options.num_questions, self.rates) if options.num_questions else []
         metadata = Metadata(
             source=self.source.name,
-            licence=item.licence,
+            license=item.license,
             caption=captions[0] if captions else None,
             captions=captions[1:],
             attributes=item.record,

@@ -12,23 +12,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unif2ace.data.mixture import RowRef
+from unif2ace.data.dataset_mixture import SampleRef
 from unif2ace.data.shards import TolerantReader
+from unif2ace.data.tasks.base import TaskSample, TrainingTask
 from unif2ace.data.text_tokenizer import TextTokenizer
 from unif2ace.data.token_reader import TokenisedSample
-from unif2ace.data.views.base import Row, View
 from unif2ace.errors import DataError
 from unif2ace.types import Batch
 
 
-class PlacedRow(NamedTuple):
+class OrderedSample(NamedTuple):
     """A row and where it came from."""
 
-    ref: RowRef
-    row: Row
+    ref: SampleRef
+    row: TaskSample
 
 
-class RowDataset(torch.utils.data.Dataset[PlacedRow]):
+class TaskDataset(torch.utils.data.Dataset[OrderedSample]):
     """Rows by their reference. The randomness of a row depends on its reference and the seed alone.
 
     Args:
@@ -37,17 +37,17 @@ class RowDataset(torch.utils.data.Dataset[PlacedRow]):
         seed: Key of the rows' randomness.
     """
 
-    def __init__(self, readers: Sequence[TolerantReader], views: Sequence[View], seed: int) -> None:
-        self.readers, self.views, self.seed = tuple(readers), tuple(views), seed
+    def __init__(self, readers: Sequence[TolerantReader], tasks: Sequence[TrainingTask], seed: int) -> None:
+        self.readers, self.tasks, self.seed = tuple(readers), tuple(tasks), seed
 
-    def __getitem__(self, ref: RowRef) -> PlacedRow:
+    def __getitem__(self, ref: SampleRef) -> OrderedSample:
         """The row that a reference names; in the place of a faulty sample stands the next sound one, not valid."""
         sample = self.readers[ref.dataset].decoded(ref.sample)
-        draw = random.Random(f"{self.seed}/{ref.view}/{ref.dataset}/{ref.cycle}/{sample.index}")
-        row = self.views[ref.view](sample, draw)
+        draw = random.Random(f"{self.seed}/{ref.task}/{ref.dataset}/{ref.cycle}/{sample.index}")
+        row = self.tasks[ref.task](sample, draw)
         if isinstance(sample, TokenisedSample):
             row = replace(row, image_ids=sample.image_ids)
-        return PlacedRow(ref if sample.index == ref.sample else ref._replace(valid=False), row)
+        return OrderedSample(ref if sample.index == ref.sample else ref._replace(valid=False), row)
 
 
 class Collate:
@@ -61,7 +61,7 @@ class Collate:
     def __init__(self, tokenizer: TextTokenizer | None, max_text_tokens: int) -> None:
         self.tokenizer, self.max_text_tokens = tokenizer, max_text_tokens
 
-    def __call__(self, placed: Sequence[PlacedRow]) -> Batch:
+    def __call__(self, placed: Sequence[OrderedSample]) -> Batch:
         """The batch of some rows.
 
         Raises:
@@ -85,7 +85,7 @@ class Collate:
             **text,
         )
 
-    def _text(self, rows: Sequence[Row]) -> dict[str, Tensor]:
+    def _text(self, rows: Sequence[TaskSample]) -> dict[str, Tensor]:
         assert self.tokenizer is not None
         prompts = self.tokenizer.encode([row.prompt for row in rows])
         prompt, prompt_length = self._padded(prompts)
@@ -94,7 +94,7 @@ class Collate:
         text = {"prompt": prompt, "prompt_length": prompt_length, "answer": answer, "answer_length": answer_length}
         return text | ({"answer_said": self._padded(said)[0] > 0} if any(row.turns for row in rows) else {})
 
-    def _conversation(self, row: Row, asked: int) -> tuple[list[int], list[int]]:
+    def _conversation(self, row: TaskSample, asked: int) -> tuple[list[int], list[int]]:
         """Ids of the answers with the further questions between them, each ended as `Layout` ends them, but the last
         one; and 1 for those to say, 0 for the others. A further turn that would be cut is left out: half an answer
         teaches to stop halfway. The first question has `asked` ids.
@@ -119,7 +119,7 @@ class Collate:
         return padded, torch.tensor([len(i) for i in ids])
 
 
-def _image_ids(rows: Sequence[Row]) -> Tensor | None:
+def _image_ids(rows: Sequence[TaskSample]) -> Tensor | None:
     """Tokens int64 (B, N), or None if no row has them."""
     ids = {row.key: row.image_ids for row in rows if row.image_ids is not None}
     numbers = {len(i): key for key, i in ids.items()}

@@ -14,17 +14,17 @@ from typing import Any, get_args
 import lightning.pytorch as pl
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from unif2ace.data.collate import Collate, RowDataset
-from unif2ace.data.contrasts import as_ids, contrasts, read_questions
+from unif2ace.data.batch_order import EvaluationOrder, TrainOrder
+from unif2ace.data.batch_sampler import ResumableBatchSampler
+from unif2ace.data.collate import Collate, TaskDataset
+from unif2ace.data.dataset_mixture import DatasetMixture
 from unif2ace.data.datasets.shards import ShardDataset, Split
-from unif2ace.data.mixture import Mixture
-from unif2ace.data.sampler import ScheduleSampler
-from unif2ace.data.schedule import EvaluationSchedule, TrainSchedule
 from unif2ace.data.shards import DropLog, Rules, ShardReader, TolerantReader
+from unif2ace.data.tasks.base import TrainingTask
+from unif2ace.data.tasks.text_to_image import TextToImageTask
 from unif2ace.data.text_tokenizer import TextTokenizer
 from unif2ace.data.token_reader import Read
-from unif2ace.data.views.base import View
-from unif2ace.data.views.text_to_image import TextToImageView
+from unif2ace.data.word_contrasts import as_ids, contrasts, read_questions
 from unif2ace.errors import ConfigError
 from unif2ace.types import Batch, Contrasts
 
@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 class FaceDataModule(pl.LightningDataModule):
     """Faces, captions and questions as `Batch`, with exact resume in the middle of an epoch.
 
-    The global batch is the views' `rows` together, whatever the number of processes; each rank gets an equal part of
-    every view. Set ``use_distributed_sampler: false`` in the Trainer: the rows are dealt here.
+    The global batch is the tasks' `batch_size` together, whatever the number of processes; each rank gets an equal
+    part of every view. Set ``use_distributed_sampler: false`` in the Trainer: the rows are dealt here.
 
     Args:
         datasets: What to read, by name.
@@ -59,7 +59,7 @@ class FaceDataModule(pl.LightningDataModule):
     def __init__(  # noqa: PLR0913 - one argument a knob
         self,
         datasets: Mapping[str, ShardDataset],
-        views: Mapping[str, View],
+        tasks: Mapping[str, TrainingTask],
         *,
         tokenizer: str | Path | None = None,
         max_text_tokens: int = 256,
@@ -68,25 +68,25 @@ class FaceDataModule(pl.LightningDataModule):
         steps_per_epoch: int | None = None,
         max_eval_samples: int | None = None,
         max_drop_fraction: float = 0.01,
-        read: Read | None = None,
+        inputs: Read | None = None,
         prepare_per_node: bool = False,
     ) -> None:
         super().__init__()
         if not datasets:
-            raise ConfigError("no data set: select one, such as dataset=procedural")
-        if not views:
-            raise ConfigError("no view: select what to train on, such as view=[text_to_image,understanding]")
+            raise ConfigError("no data set: select one, such as dataset=synthetic")
+        if not tasks:
+            raise ConfigError("no view: select what to train on, such as task=[text_to_image,understanding]")
         self.datasets = dict(datasets)
-        self.views = dict(sorted(views.items(), key=lambda item: item[1].task))  # rows stand in the order of tasks
+        self.tasks = dict(sorted(tasks.items(), key=lambda item: item[1].task))  # rows stand in the order of tasks
         self.tokenizer_path = tokenizer
         self.max_text_tokens, self.num_workers, self.seed = max_text_tokens, num_workers, seed
         self.steps_per_epoch, self.max_eval_samples = steps_per_epoch, max_eval_samples
         self.max_drop_fraction = max_drop_fraction
         self.prepare_data_per_node = prepare_per_node  # Lightning reads it
-        if read not in (None, *get_args(Read)):
-            raise ConfigError(f"data.read={read!r}: it is one of {', '.join(get_args(Read))}, or null")
+        if inputs not in (None, *get_args(Read)):
+            raise ConfigError(f"data.inputs={inputs!r}: it is one of {', '.join(get_args(Read))}, or null")
         tokenised = all(dataset.tokens for dataset in self.datasets.values())
-        self.read: Read = read or ("tokens" if tokenised else "pictures")
+        self.inputs: Read = inputs or ("tokens" if tokenised else "pixels")
 
     def prepare_data(self) -> None:
         """Builds what a data set can build by itself; Lightning calls it once for the run, or once per machine."""
@@ -110,7 +110,7 @@ class FaceDataModule(pl.LightningDataModule):
     @cached_property
     def text_tokenizer(self) -> TextTokenizer | None:
         """The text tokenizer, or None where no view has text."""
-        if not any(view.needs_text for view in self.views.values()):
+        if not any(task.needs_text for task in self.tasks.values()):
             return None
         return TextTokenizer(self.tokenizer_path or next(iter(self.datasets.values())).folder)
 
@@ -121,7 +121,7 @@ class FaceDataModule(pl.LightningDataModule):
         Raises:
             ConfigError: If the data sets were tokenised by different ones.
         """
-        if self.read == "pictures":
+        if self.inputs == "pixels":
             return None
         found = {name: dataset.tokenizer_fingerprint for name, dataset in self.datasets.items()}
         if len(set(found.values())) > 1:
@@ -139,30 +139,30 @@ class FaceDataModule(pl.LightningDataModule):
             ConfigError: If they are of another.
         """
         found = self.tokenizer_fingerprint
-        if self.read != "pictures" and found != fingerprint:
+        if self.inputs != "pixels" and found != fingerprint:
             raise ConfigError(
                 f"the data was tokenised by tokenizer {str(found)[:12]}, this is {fingerprint[:12]}: give that one, or "
                 "make the tokens anew with `unif2ace-data tokenize`"
             )
 
     @property
-    def rows(self) -> dict[str, int]:
+    def batch_sizes(self) -> dict[str, int]:
         """Global rows per step of each view."""
-        return {name: view.rows for name, view in self.views.items()}
+        return {name: task.batch_size for name, task in self.tasks.items()}
 
     def train_dataloader(self) -> StatefulDataLoader:
         """An endless, shuffled mixture, cut into epochs."""
         readers = [reader for _, reader in self._open("train")]
-        mixture = Mixture([len(r) for r in readers], [d.weight for d in self.datasets.values()], self.seed)
+        mixture = DatasetMixture([len(r) for r in readers], [d.weight for d in self.datasets.values()], self.seed)
         rank, world_size = self._place()
-        schedule = TrainSchedule(mixture, self.rows, rank, world_size, self.steps_per_epoch)
+        schedule = TrainOrder(mixture, self.batch_sizes, rank, world_size, self.steps_per_epoch)
         return self._loader(readers, schedule)
 
     def val_dataloader(self) -> StatefulDataLoader:
         """Every sample of the validation split once for each view, in order."""
         readers = [reader for _, reader in self._open("val")]
         rank, world_size = self._place()
-        schedule = EvaluationSchedule([len(r) for r in readers], self.rows, rank, world_size, self.max_eval_samples)
+        schedule = EvaluationOrder([len(r) for r in readers], self.batch_sizes, rank, world_size, self.max_eval_samples)
         return self._loader(readers, schedule)
 
     test_dataloader = val_dataloader
@@ -174,9 +174,9 @@ class FaceDataModule(pl.LightningDataModule):
             number: At most so many of each data set.
         """
         readers = [reader for _, reader in self._open("train")]
-        view = TextToImageView(rows=64)
-        schedule = EvaluationSchedule([len(r) for r in readers], {"captions": view.rows}, 0, 1, number)
-        return self._loader(readers, schedule, [view])
+        task = TextToImageTask(batch_size=64)
+        schedule = EvaluationOrder([len(r) for r in readers], {"captions": task.batch_size}, 0, 1, number)
+        return self._loader(readers, schedule, [task])
 
     def contrasts(self, number: int) -> Contrasts:
         """What questions tell of the same faces, numbered as the rows of `captions`.
@@ -190,7 +190,7 @@ class FaceDataModule(pl.LightningDataModule):
 
     def _open(self, split: Split) -> list[tuple[str, ShardReader]]:
         rules = Rules(require=("caption",) if self.text_tokenizer else ())
-        opened = {name: dataset.open(split, rules, self.read) for name, dataset in self.datasets.items()}
+        opened = {name: dataset.open(split, rules, self.inputs) for name, dataset in self.datasets.items()}
         found = [(name, reader) for name, reader in opened.items() if reader is not None]
         missing = self.datasets.keys() - {name for name, _ in found}
         if missing and (split == "train" or not found):
@@ -211,15 +211,15 @@ class FaceDataModule(pl.LightningDataModule):
     def _loader(
         self,
         readers: list[ShardReader],
-        schedule: TrainSchedule | EvaluationSchedule,
-        views: Sequence[View] | None = None,
+        schedule: TrainOrder | EvaluationOrder,
+        tasks: Sequence[TrainingTask] | None = None,
     ) -> StatefulDataLoader:
         drops = DropLog(self.max_drop_fraction)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*set_vital.*")  # torchdata calls what torch deprecates
             return StatefulDataLoader(
-                RowDataset([TolerantReader(r, drops) for r in readers], views or [*self.views.values()], self.seed),
-                batch_sampler=ScheduleSampler(schedule),
+                TaskDataset([TolerantReader(r, drops) for r in readers], tasks or [*self.tasks.values()], self.seed),
+                batch_sampler=ResumableBatchSampler(schedule),
                 collate_fn=Collate(self.text_tokenizer, self.max_text_tokens),
                 num_workers=self.num_workers,
                 persistent_workers=self.num_workers > 0,

@@ -14,7 +14,7 @@ from unif2ace.attributes import TAXONOMY, Field
 from unif2ace.data.lettering import wrapped
 from unif2ace.data.shards import Progress, ShardReader, decode_image
 from unif2ace.data.sources.base import EncodedImage, Source
-from unif2ace.data.sources.procedural import ProceduralSource
+from unif2ace.data.sources.synthetic import SyntheticSource
 from unif2ace.errors import DataError
 from unif2ace.language import ask_questions, write_caption
 from unif2ace.synthetic import Face, render
@@ -85,7 +85,7 @@ def preview_source(
         questions = tuple((q.question, q.answer) for q in ask_questions(item.record, index))
         shown.append(Shown(image, item.captions[0] if item.captions else write_caption(item.record, index), questions))
     files = _write(shown, Path(out), columns)
-    if isinstance(source, ProceduralSource) and pairs:
+    if isinstance(source, SyntheticSource) and pairs:
         files += _attribute_sheets(source, Path(out) / "attributes", pairs, progress)
     return files
 
@@ -135,7 +135,7 @@ def text_sheet(shown: Sequence[Shown], side: int = 192, width: int = 1100) -> Im
     return sheet
 
 
-def _attribute_sheets(source: ProceduralSource, out: Path, pairs: int, progress: Progress | None) -> list[Path]:
+def _attribute_sheets(source: SyntheticSource, out: Path, pairs: int, progress: Progress | None) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     files = []
     fields = list(TAXONOMY.fields.values())
@@ -149,7 +149,7 @@ def _attribute_sheets(source: ProceduralSource, out: Path, pairs: int, progress:
     return files
 
 
-def _comparisons(source: ProceduralSource, field: Field, pairs: int) -> list[list[Face]]:
+def _comparisons(source: SyntheticSource, field: Field, pairs: int) -> list[list[Face]]:
     """The same person with each value of a field, for persons on whom every value can be seen."""
     given: dict[str, str | bool] = {name: False for name in _IN_THE_WAY if name != field.name}
     if field.requires:

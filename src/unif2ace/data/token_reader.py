@@ -16,7 +16,7 @@ from unif2ace.errors import DataError
 
 TOKENS = "tokens.npy"
 TOKENS_FORMAT = 1
-Read = Literal["pictures", "tokens", "both"]
+Read = Literal["pixels", "tokens", "both"]
 """What is taken of a picture: its pixels, its tokens, or both."""
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 

@@ -100,5 +100,5 @@ def _check_text(weights: Weights, now: Any) -> None:
     if now is not None and file.is_file() and not filecmp.cmp(file, now.path, shallow=False):
         raise ConfigError(
             f"{weights.path} was trained with another text tokenizer than {now.path}: the same number means another "
-            f"word; set data.tokenizer={file}"
+            f"word; set data.text_tokenizer={file}"
         )

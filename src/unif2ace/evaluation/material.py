@@ -76,8 +76,8 @@ def gather(
     import numpy as np
     import torch
 
-    from unif2ace.data.views.base import attribute_labels
-    from unif2ace.data.views.text_to_image import pick_captions
+    from unif2ace.data.tasks.base import attribute_labels
+    from unif2ace.data.tasks.text_to_image import pick_captions
 
     if samples < 2:
         raise ConfigError(f"scores.samples={samples}: at least 2, or nothing can be shuffled")

@@ -276,7 +276,7 @@ def _labels(readings: Sequence[Reading]) -> Tensor:
     import numpy as np
     import torch
 
-    from unif2ace.data.views.base import attribute_labels
+    from unif2ace.data.tasks.base import attribute_labels
 
     return torch.from_numpy(np.stack([attribute_labels(reading.values) for reading in readings]))
 

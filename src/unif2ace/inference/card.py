@@ -29,13 +29,13 @@ SCORES = {
 }
 
 
-def model_card(release: Release, title: str, licence: str, notes: str = "") -> str:
+def model_card(release: Release, title: str, license: str, notes: str = "") -> str:
     """Markdown about a model, from what its weights, its runs and its evaluation say.
 
     Args:
         release: The parts, where they were trained: scores are read from ``evaluation/evaluation.json`` there.
         title: First line.
-        licence: Of the weights.
+        license: Of the weights.
         notes: Added at the end: what a reader must know besides.
     """
     named = {**release.companions, "unified": release.unified}
@@ -55,7 +55,7 @@ def model_card(release: Release, title: str, licence: str, notes: str = "") -> s
         f"Seed {release.unified.header.get('seed', 'unknown')}; data:\n",
         *_data(release.unified.header.get("data", {})),
         *_scores(release.unified),
-        f"\n## Licence\n{licence}",
+        f"\n## License\n{license}",
         *([f"\n## Notes\n{notes}"] if notes else []),
     ]
     return "\n".join(text) + "\n"

@@ -187,7 +187,7 @@ class FaceModel:
         """
         import torch
 
-        from unif2ace.data.views.understanding import INSTRUCTIONS, length_of
+        from unif2ace.data.tasks.understanding import INSTRUCTIONS, length_of
         from unif2ace.nets.unified.decoding_text import answer_log_likelihood
 
         found = []
@@ -218,7 +218,7 @@ class FaceModel:
             max_new: Most text tokens of a description.
             options: As of `ask`.
         """
-        from unif2ace.data.views.understanding import INSTRUCTIONS
+        from unif2ace.data.tasks.understanding import INSTRUCTIONS
 
         return self.ask(images, [instruction or INSTRUCTIONS[length][0]] * len(images), max_new=max_new, **options)
 

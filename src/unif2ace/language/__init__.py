@@ -3,10 +3,10 @@
 from unif2ace.language.balance import measure_rates
 from unif2ace.language.captions import Caption, Style, compose_caption, write_caption
 from unif2ace.language.questions import ask_questions
-from unif2ace.language.rates import PROCEDURAL_RATES
+from unif2ace.language.rates import SYNTHETIC_RATES
 
 __all__ = [
-    "PROCEDURAL_RATES",
+    "SYNTHETIC_RATES",
     "Caption",
     "Style",
     "ask_questions",

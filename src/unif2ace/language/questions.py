@@ -12,7 +12,7 @@ from unif2ace.language.asking import Asker, Candidate
 from unif2ace.language.balance import yes_no_threshold
 from unif2ace.language.captions import VERSION
 from unif2ace.language.question import Question
-from unif2ace.language.rates import PROCEDURAL_RATES
+from unif2ace.language.rates import SYNTHETIC_RATES
 
 _RANK: Final = attrgetter("rank")
 
@@ -30,10 +30,10 @@ def ask_questions(
         record: What is known and visible; nothing else is asked about.
         seed: Chooses questions and phrasings; the same record, seed and rates give the same questions on any machine.
         count: How many. A record that knows too little for balanced questions gives fewer.
-        rates: What `measure_rates` says of the data set; by default that of procedural faces. Labels without a rate,
+        rates: What `measure_rates` says of the data set; by default that of synthetic faces. Labels without a rate,
             or with one answer only, are not asked about.
     """
-    rates = PROCEDURAL_RATES if rates is None else rates
+    rates = SYNTHETIC_RATES if rates is None else rates
     rng = random.Random(f"unif2ace/{VERSION}/questions/{seed}")
     asker = Asker(record, rng, rates)
     balanced = sorted(asker.yes_no(), key=_RANK)

@@ -1,10 +1,10 @@
-"""The shares of procedural faces on which each attribute holds, as `measure_rates` gives them for 20,000 seeds."""
+"""The shares of synthetic faces on which each attribute holds, as `measure_rates` gives them for 20,000 seeds."""
 
 from __future__ import annotations
 
 from typing import Final
 
-PROCEDURAL_RATES: Final[dict[str, float]] = {
+SYNTHETIC_RATES: Final[dict[str, float]] = {
     "black_hair": 0.3518,
     "blond_hair": 0.1379,
     "brown_hair": 0.2292,

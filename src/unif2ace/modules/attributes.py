@@ -17,6 +17,6 @@ class AttributesModule(TrainingModule):
             ConfigError: If the batch has no pictures.
         """
         if batch.image is None:
-            raise ConfigError("the attribute classifier trains on pictures: select view=image and data.read=pictures")
+            raise ConfigError("the attribute classifier trains on pictures: select task=image and data.inputs=pixels")
         assert self.net is not None
         return StepOutput(batch, attribute_logits=self.net(batch.image))

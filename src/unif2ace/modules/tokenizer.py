@@ -85,7 +85,7 @@ class TokenizerModule(TrainingModule):
     def step_output(self, batch: Batch) -> StepOutput:
         """Reconstruction, codes, and what losses read of features and discriminator."""
         if batch.image is None:
-            raise ConfigError("the tokenizer trains on pictures: select view=image")
+            raise ConfigError("the tokenizer trains on pictures: select task=image")
         reads = self._reads(active=True)
         image = from_uint8(batch.image).to(self.tokenizer.last_layer.dtype)
         reconstruction, quantized = self.tokenizer(image, logits=self._wants_logits(reads))

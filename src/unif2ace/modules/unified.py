@@ -158,7 +158,7 @@ class UnifiedModule(TrainingModule):
     def _sizes(self) -> dict[str, int]:
         text: TextIds | None = getattr(self.trainer.datamodule, "text_tokenizer", None)  # type: ignore[attr-defined]
         if text is None:
-            raise ConfigError("the unified model reads text: select view=[text_to_image,understanding]")
+            raise ConfigError("the unified model reads text: select task=[text_to_image,understanding]")
         return {
             "text_size": text.vocab_size,
             "bos_id": text.eos_id,
@@ -193,7 +193,7 @@ class UnifiedModule(TrainingModule):
     @torch.no_grad()
     def _described(self, name: str, batch: Batch) -> Described:
         if batch.image is None or batch.prompt is None or batch.prompt_length is None:
-            raise ConfigError("net.grounding=true reads pictures and captions: set data.read=both")
+            raise ConfigError("net.grounding=true reads pictures and captions: set data.inputs=both")
         said: Condition = self._loaded(name, self._make_conditions[name])(batch.image.to(self.device))
         known_B = said.present.cpu() & batch.valid
         return Described(batch.prompt, batch.prompt_length, said.values.mean(1).float().cpu(), known_B)
@@ -240,12 +240,12 @@ class UnifiedModule(TrainingModule):
         """
         if bool((batch.task == Task.IMAGE).any()) or batch.prompt is None:
             raise ConfigError(
-                "the unified model trains on text and pictures: select view=[text_to_image,understanding]"
+                "the unified model trains on text and pictures: select task=[text_to_image,understanding]"
             )
         if batch.image_ids is not None:
             return batch.image_ids
         if batch.image is None:
-            raise ConfigError("the batch has neither pictures nor their tokens: set data.read=pictures")
+            raise ConfigError("the batch has neither pictures nor their tokens: set data.inputs=pixels")
         with torch.autocast(self.device.type, enabled=False):
             return self.tokenizer.encode(batch.image).clone()
 
@@ -275,7 +275,7 @@ class UnifiedModule(TrainingModule):
         for name, make in self._make_conditions.items():
             encoder = self._loaded(name, make)
             if batch.image is None:
-                raise ConfigError(f"condition {name!r} reads pictures: set data.read=both, or condition=none")
+                raise ConfigError(f"condition {name!r} reads pictures: set data.inputs=both, or condition=none")
             u = ((batch.task == Task.UNDERSTANDING) & ~absent_B).nonzero()[:, 0]
             with torch.no_grad():
                 said: Condition = encoder(batch.image[u])

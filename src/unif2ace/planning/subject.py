@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from unif2ace.types import Batch
 
 PHI_IDS, PROCEDURAL_IDS = 50295, 2048
-"""Ids of Phi-1.5's tokenizer, and those asked for with the embedded faces: where there is no tokenizer yet."""
+"""Ids of Phi-1.5's tokenizer, and those asked for with the synthetic faces: where there is no tokenizer yet."""
 
 
 @dataclass(slots=True)
@@ -70,9 +70,11 @@ class Subject:
         from unif2ace.attributes import TAXONOMY
         from unif2ace.types import Batch, Task
 
-        for view, (rows, _) in self.rows.items():
+        for task, (rows, _) in self.rows.items():
             if rows % ranks:
-                raise ConfigError(f"view.{view}.rows={rows} cannot be dealt evenly to {ranks} ranks: use a multiple")
+                raise ConfigError(
+                    f"task.{task}.batch_size={rows} cannot be dealt evenly to {ranks} ranks: use a multiple"
+                )
         pairs = sorted((task, rows // ranks) for rows, task in self.rows.values())
         task_B = torch.tensor([task for task, rows in pairs for _ in range(rows)], dtype=torch.int8)
         count, text = len(task_B), dict[str, Any]()
@@ -141,11 +143,11 @@ def subject(config: DictConfig, gpu: bool | None = None) -> Subject:
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     allow, notes = config.engine.allow, list[str]()
-    views = instantiate_slots(config.data.views, "view", allow=allow)
+    tasks = instantiate_slots(config.data.tasks, "task", allow=allow)
     accelerator, mode = config.trainer.accelerator, FakeTensorMode(allow_non_fake_inputs=True)
     if gpu is None:
         gpu = accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
-    text = _text_tokenizer(config, notes) if any(view.needs_text for view in views.values()) else None
+    text = _text_tokenizer(config, notes) if any(task.needs_text for task in tasks.values()) else None
     trainer = _trainer(config, text)
     given, frozen = _companions(config, trainer, mode, notes)
 
@@ -168,12 +170,12 @@ def subject(config: DictConfig, gpu: bool | None = None) -> Subject:
         module=module,
         make=make,
         mode=mode,
-        rows={name: (view.rows, int(view.task)) for name, view in views.items()},
+        rows={name: (task.rows, int(task.task)) for name, task in tasks.items()},
         image_size=config.image_size,
         max_text=config.data.max_text_tokens,
         gpu=gpu,
         precision=str(config.trainer.precision),
-        reads_pictures=config.data.read == "pictures"
+        reads_pictures=config.data.inputs == "pixels"
         or not all(d.get("tokens") for d in config.data.datasets.values()),
         frozen=frozen,
         notes=notes,
@@ -241,13 +243,13 @@ def _text_tokenizer(config: DictConfig, notes: list[str]) -> Any:
     from unif2ace.data.text_tokenizer import TextTokenizer
 
     first: Any = next(iter(config.data.datasets.values()))
-    place = config.data.tokenizer or (None if OmegaConf.is_missing(first, "folder") else first.folder)
+    place = config.data.text_tokenizer or (None if OmegaConf.is_missing(first, "folder") else first.folder)
     try:
         return TextTokenizer(place or "")
     except Unif2aceError:
-        drawn = str(first.get("_target_", "")).endswith(".ProceduralDataset")
+        drawn = str(first.get("_target_", "")).endswith(".SyntheticDataset")
         ids, what = (
-            (PROCEDURAL_IDS, "as asked for") if drawn else (PHI_IDS, "as Phi-1.5's; another: data.tokenizer=FILE")
+            (PROCEDURAL_IDS, "as asked for") if drawn else (PHI_IDS, "as Phi-1.5's; another: data.text_tokenizer=FILE")
         )
         notes.append(f"no text tokenizer found: {ids:,} ids, {what}")
         return SimpleNamespace(vocab_size=ids, eos_id=ids - 1)

@@ -25,7 +25,7 @@ def _picture(number: int, side: int = 24) -> np.ndarray:
 def _sample(number: int) -> Sample:
     metadata = Metadata(
         source="test",
-        licence="CC0-1.0",
+        license="CC0-1.0",
         caption=f"A face with black hair, number {number}.",
         captions=("Short.",),
         attributes=AttributeRecord(hair_colour="black", eyeglasses=number % 2 == 0),

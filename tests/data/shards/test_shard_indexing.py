@@ -9,7 +9,7 @@ import pytest
 
 from unif2ace.data.shards import SampleFault, ShardReader, build_index, load_index
 from unif2ace.data.shards.indexing import write_index
-from unif2ace.data.shards.layout import split_name
+from unif2ace.data.shards.shard_layout import split_name
 from unif2ace.data.shards.tar import scan_tar
 from unif2ace.errors import DataError
 

@@ -37,7 +37,7 @@ questions = st.builds(
     st.builds(
         Metadata,
         source=words,
-        licence=words,
+        license=words,
         caption=st.none() | words,
         captions=st.lists(words, max_size=3).map(tuple),
         attributes=records(),
@@ -57,7 +57,7 @@ def test_metadata_comes_back_as_it_was_written(metadata: Metadata):
 @given(records(), st.sampled_from(sorted(TAXONOMY.fields)), st.sampled_from([1, 0, "purple", 2.0, [], {}, "True"]))
 def test_the_fast_check_refuses_what_the_record_refuses(record: AttributeRecord, name: str, value: object):
     attributes = {**record.to_json(), name: value}
-    tree = {"schema": 1, "source": "s", "licence": "l", "attributes": attributes}
+    tree = {"schema": 1, "source": "s", "license": "l", "attributes": attributes}
     try:
         AttributeRecord(attributes)  # type: ignore[arg-type]
         sound = True
@@ -77,7 +77,7 @@ def test_the_fast_check_refuses_what_the_record_refuses(record: AttributeRecord,
         ({"schema": True}, "schema"),
         ({"schema": ...}, "schema"),
         ({"source": ...}, "source"),
-        ({"licence": 3}, "licence"),
+        ({"license": 3}, "license"),
         ({"caption": ""}, "caption"),
         ({"caption": 7}, "caption"),
         ({"caption": ["a"]}, "caption"),

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from unif2ace.attributes import AttributeMapping, AttributeRecord
-from unif2ace.data.sources.celeba import LICENCE, CelebASource
+from unif2ace.data.sources.celeba import LICENSE, CelebASource
 from unif2ace.errors import ConfigError, DataError
 
 LABELS = list(AttributeMapping("celeba").meanings)
@@ -74,7 +74,7 @@ def test_both_copies_say_the_same(release, kaggle):
         assert one.record(i) == two.record(i)
         [first], [second] = one.items([i]), two.items([i])
         assert (first.image == second.image).all()
-        assert first.licence == LICENCE
+        assert first.license == LICENSE
 
 
 def test_identities_are_the_releases_and_else_each_picture_is_another_person(release, kaggle):

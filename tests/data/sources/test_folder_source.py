@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 
 def source(folder, **options):
-    return FolderSource(path=str(folder), licence="CC0-1.0", **options)
+    return FolderSource(path=str(folder), license="CC0-1.0", **options)
 
 
 def table(folder, text, name="metadata.csv"):
@@ -225,8 +225,8 @@ def test_a_torn_picture_is_not_passed_on(folder):
 def test_settings_out_of_range_are_errors(folder):
     with pytest.raises(ConfigError, match="size=4"):
         source(folder, size=4)
-    with pytest.raises(ConfigError, match="licence"):
-        FolderSource(path=str(folder), licence=" ")
+    with pytest.raises(ConfigError, match="license"):
+        FolderSource(path=str(folder), license=" ")
     with pytest.raises(ConfigError, match=r"source\.name='My photos'"):
         source(folder, name="My photos")
 

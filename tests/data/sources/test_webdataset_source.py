@@ -26,7 +26,7 @@ def picture(shade=100, size=(32, 32), kind="JPEG"):
 
 
 def told(**more):
-    return json.dumps({"licence": TERMS, "identity": "anna", "attributes": ["Male", "Smiling"], **more}).encode()
+    return json.dumps({"license": TERMS, "identity": "anna", "attributes": ["Male", "Smiling"], **more}).encode()
 
 
 def write(path, files):
@@ -53,7 +53,7 @@ def test_every_sample_of_all_shards_is_read(tmp_path):
     ]
     items = faces.items([1, 0])
     assert [item.image for item in items] == [EncodedImage(first["b.png"], "png"), EncodedImage(first["a.jpg"], "jpg")]
-    assert {item.licence for item in items} == {TERMS}
+    assert {item.license for item in items} == {TERMS}
     assert not faces.skipped
 
 
@@ -72,7 +72,7 @@ def test_labels_are_a_list_or_an_object(tmp_path, labels, options, record):
 
 
 def test_a_sample_without_labels_says_nothing(tmp_path):
-    bare = json.dumps({"licence": TERMS}).encode()
+    bare = json.dumps({"license": TERMS}).encode()
     write(tmp_path / "x.tar", {"a.jpg": picture(), "a.json": bare, "b.jpg": picture(), "b.json": told()})
     faces = source(tmp_path)
     assert faces.record(0) == AttributeRecord()
@@ -92,7 +92,7 @@ def test_what_the_cut_does_not_show_is_null(tmp_path):
 def test_samples_of_our_own_format_are_taken_as_they_are(tmp_path):
     metadata = Metadata(
         source="studio",
-        licence="CC0-1.0",
+        license="CC0-1.0",
         caption="A man.",
         captions=("He smiles.",),
         attributes=AttributeRecord(gender="man", black_hair=False),
@@ -106,7 +106,7 @@ def test_samples_of_our_own_format_are_taken_as_they_are(tmp_path):
     assert faces.record(0) == metadata.record
     assert faces.identity(0) == "p1"
     assert item.captions == ("A man.", "He smiles.")
-    assert item.licence == "CC0-1.0"
+    assert item.license == "CC0-1.0"
     assert item.provenance["seed"] == 3
 
 
@@ -131,12 +131,12 @@ def test_faulty_samples_are_left_out_counted_and_reported(tmp_path, caplog):
     assert faces.skipped == {"missing": 3, "image": 1, "json": 1, "schema": 3, "order": 1, "shard": 1}
     assert "sample page" in caplog.text
     assert "y.tar" in caplog.text
-    assert source(tmp_path, licence="mine").items([len(faces)])[0].licence == "mine"
+    assert source(tmp_path, license="mine").items([len(faces)])[0].license == "mine"
 
 
 def test_a_folder_without_a_sound_sample_is_an_error_with_the_causes(tmp_path):
     write(tmp_path / "x.tar", {"a.jpg": picture(), "a.json": json.dumps({"attributes": []}).encode()})
-    with pytest.raises(DataError, match=r"no sample without a fault(.|\n)*source.licence"):
+    with pytest.raises(DataError, match=r"no sample without a fault(.|\n)*source.license"):
         source(tmp_path)
 
 

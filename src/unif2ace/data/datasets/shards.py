@@ -44,7 +44,7 @@ class ShardDataset:
         found: str | None = open_tokens(self.tokens / split).index.recipe.get("tokenizer")
         return found
 
-    def open(self, split: Split, rules: Rules, read: Read = "pictures") -> ShardReader | None:
+    def open(self, split: Split, rules: Rules, read: Read = "pixels") -> ShardReader | None:
         """The reader of a split; None if the data set has no such split.
 
         Args:
@@ -65,7 +65,7 @@ class ShardDataset:
 
     def _reader(self, place: str, rules: Rules, read: Read) -> ShardReader:
         folder = self.folder / place
-        if read == "pictures":
+        if read == "pixels":
             return ShardReader(folder, rules=rules, strict=self.strict)
         if self.tokens is None:
             raise DataError(f"{self.folder} has no tokens: make them with `unif2ace-data tokenize` and set tokens=...")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from unif2ace.attributes import TAXONOMY
 from unif2ace.data.shards.faults import SampleFault
-from unif2ace.data.shards.layout import Entry
 from unif2ace.data.shards.schema import parse_metadata
+from unif2ace.data.shards.shard_layout import Entry
 
 
 class LabelCounts:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from unif2ace.data.shards.layout import Entry
+from unif2ace.data.shards.shard_layout import Entry
 from unif2ace.errors import DataError
 
 MAX_EXTENSIONS: Final = 16

@@ -25,7 +25,7 @@ class Metadata:
 
     Attributes:
         source: Short name of where the picture came from.
-        licence: Terms under which the picture may be used.
+        license: Terms under which the picture may be used.
         caption: The main caption, or None if it has none yet.
         captions: Further captions of the same picture.
         attributes: Known fields and stated labels; null or absent where nothing is known. An `AttributeRecord` may be
@@ -38,7 +38,7 @@ class Metadata:
     """
 
     source: str
-    licence: str
+    license: str
     caption: str | None = None
     captions: tuple[str, ...] = ()
     attributes: Mapping[str, str | bool | None] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Metadata:
         return {
             "schema": SCHEMA_VERSION,
             "source": self.source,
-            "licence": self.licence,
+            "license": self.license,
             "caption": self.caption,
             "captions": list(self.captions),
             "attributes": known.to_json() if isinstance(known, AttributeRecord) else dict(known),

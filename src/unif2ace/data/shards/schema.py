@@ -16,7 +16,7 @@ from unif2ace.errors import DataError, nearest
 from unif2ace.language.question import KINDS, Question
 
 KNOWN: Final = frozenset(
-    ("schema", "source", "licence", "caption", "captions", "attributes", "qa", "provenance", "identity")
+    ("schema", "source", "license", "licence", "caption", "captions", "attributes", "qa", "provenance", "identity")
 )
 # Whole sets are compared at once: a Python loop over 60 attributes would cost half as much as decoding the picture.
 _ENTRIES: Final = frozenset(
@@ -104,13 +104,14 @@ def check_metadata(tree: Any, rules: Rules = DEFAULT_RULES) -> Metadata:
     if type(provenance) is not dict:
         _refuse("provenance", provenance, "an object")
     _check_text("source", get("source"), rules.max_text)
-    _check_text("licence", get("licence"), rules.max_text)
+    license = get("license", get("licence"))  # data written before 0.2 says "licence"
+    _check_text("license", license, rules.max_text)
     for name in rules.require:
         if not get(name):
             raise SampleFault("missing", f"entry {name!r} is {'empty' if name in tree else 'missing'}")
     return Metadata(
         tree["source"],
-        tree["licence"],
+        str(license),
         caption,
         tuple(captions),
         _check_attributes(get("attributes", {})),

@@ -30,7 +30,7 @@ class Statistics:
         text_bytes: Bytes of all KEY.json.
         faults: Faulty samples by cause; they count nowhere else.
         sources: Samples by source.
-        licences: Samples by licence.
+        licenses: Samples by license.
         identities: Number of different people, where samples say who it is.
         image_sizes: Pictures by size, as ``"128x128"``.
         labels: For each of the 46 labels how many samples say true, false and nothing.
@@ -49,7 +49,7 @@ class Statistics:
     text_bytes: int
     faults: Mapping[str, int]
     sources: Mapping[str, int]
-    licences: Mapping[str, int]
+    licenses: Mapping[str, int]
     identities: int
     image_sizes: Mapping[str, int]
     labels: Mapping[str, tuple[int, int, int]]
@@ -72,7 +72,7 @@ class Statistics:
             f"samples      {self.samples:,} in {self.shards:,} shards ({_bytes(self.shard_bytes)}); "
             f"{sum(self.faults.values()):,} faulty ({_counts(self.faults) or 'none'})",
             f"sources      {_counts(self.sources)}",
-            f"licences     {_counts(self.licences)}",
+            f"licenses     {_counts(self.licenses)}",
             f"people       {self.identities:,}",
             f"pictures     {_counts(self.image_sizes)}; {_bytes(self.image_bytes / each)} each",
             f"metadata     {_bytes(self.text_bytes / each)} each; {mean(self.stated):.1f} attributes stated",
@@ -133,7 +133,7 @@ class _Tally:
 
     def __init__(self) -> None:
         self.samples = self.image_bytes = self.text_bytes = 0
-        self.faults, self.sources, self.licences, self.sizes = (Counter[str]() for _ in range(4))
+        self.faults, self.sources, self.licenses, self.sizes = (Counter[str]() for _ in range(4))
         self.identities: set[str] = set()
         self.labels: Counter[tuple[str, bool | None]] = Counter()
         self.values: Counter[tuple[str, str | bool]] = Counter()
@@ -150,7 +150,7 @@ class _Tally:
         self.image_bytes += len(sample.image)
         self.text_bytes += len(metadata.encode())
         self.sources[metadata.source] += 1
-        self.licences[metadata.licence] += 1
+        self.licenses[metadata.license] += 1
         if metadata.identity is not None:
             self.identities.add(metadata.identity)
         self._add_text(metadata)
@@ -181,7 +181,7 @@ class _Tally:
             text_bytes=self.text_bytes,
             faults=dict(self.faults.most_common()),
             sources=dict(self.sources.most_common()),
-            licences=dict(self.licences.most_common()),
+            licenses=dict(self.licenses.most_common()),
             identities=len(self.identities),
             image_sizes=dict(self.sizes.most_common()),
             labels={n: (self.labels[n, True], self.labels[n, False], self.labels[n, None]) for n in TAXONOMY.labels},

@@ -15,9 +15,9 @@ from unif2ace.data.shards.decode import decode
 from unif2ace.data.shards.faults import Cause, SampleFault
 from unif2ace.data.shards.index import BUILD, HEADER, PLACES, Index, has_index, load_index, local_folder
 from unif2ace.data.shards.indexing import sha256_of
-from unif2ace.data.shards.layout import FACES, Entry, arrange
 from unif2ace.data.shards.progress import Progress, tracked
 from unif2ace.data.shards.schema import DEFAULT_RULES, Rules, parse_metadata
+from unif2ace.data.shards.shard_layout import FACES, Entry, arrange
 from unif2ace.data.shards.tar import scan_tar
 from unif2ace.errors import DataError
 

@@ -13,11 +13,11 @@ from unif2ace.data.shards.decode import DECODERS, IMAGE_EXTENSIONS
 from unif2ace.data.shards.faults import SampleFault
 from unif2ace.data.shards.index import BUILD, Index, has_index, local_folder
 from unif2ace.data.shards.indexing import build_index
-from unif2ace.data.shards.layout import FACES, arrange, shown
 from unif2ace.data.shards.open_shard import OpenShard
 from unif2ace.data.shards.progress import Progress
 from unif2ace.data.shards.sample import KEY_PATTERN, Sample
 from unif2ace.data.shards.schema import DEFAULT_RULES, KNOWN, Rules, check_metadata
+from unif2ace.data.shards.shard_layout import FACES, arrange, shown
 from unif2ace.data.shards.tar import scan_tar
 from unif2ace.errors import DataError
 

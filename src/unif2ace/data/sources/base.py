@@ -32,14 +32,14 @@ class SourceItem:
     Attributes:
         image: uint8 pixels (H, W, 3), or the encoded file to store unchanged.
         record: What is known about the face.
-        licence: Under which terms the picture may be used.
+        license: Under which terms the picture may be used.
         captions: Captions that came with it; empty if the grammar is to write them.
         provenance: Where it came from, as plain JSON values.
     """
 
     image: NDArray[np.uint8] | EncodedImage
     record: AttributeRecord
-    licence: str
+    license: str
     captions: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 

@@ -20,7 +20,7 @@ from unif2ace.data.sources.paths import existing_folder, unique_keys
 from unif2ace.data.sources.pictures import check_size
 from unif2ace.errors import ConfigError, DataError, nearest
 
-LICENCE: Final = "CelebA agreement: non-commercial research only, no redistribution"
+LICENSE: Final = "CelebA agreement: non-commercial research only, no redistribution"
 OUTSIDE: Final = ("necklace", "necktie")
 SIZE_OF_ALIGNED: Final = (178, 218)  # width, height
 # The mean landmarks of the aligned pictures, whose eyes the release puts at one height: left eye, right eye, mouth.
@@ -140,7 +140,7 @@ class CelebASource:
             wanted = "x".join(map(str, SIZE_OF_ALIGNED))
             raise DataError(f"{file} has {got[0]}x{got[1]} pixels; the aligned pictures have {wanted}")
         image = cut_square(pixels, face_square(*self._landmarks(index)), self.size)
-        return SourceItem(image, self.record(index), LICENCE, provenance={"file": file.name})
+        return SourceItem(image, self.record(index), LICENSE, provenance={"file": file.name})
 
     def _landmarks(self, index: int) -> NDArray[np.float64]:
         """Left eye, right eye and the middle of the mouth, (3, 2) as (x, y)."""

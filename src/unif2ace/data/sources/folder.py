@@ -29,7 +29,7 @@ class FolderSource:
 
     Args:
         path: The folder.
-        licence: Terms under which the pictures may be used, written into every sample.
+        license: Terms under which the pictures may be used, written into every sample.
         table: csv or jsonl file, relative to the folder; None takes its ``metadata.csv`` or ``metadata.jsonl`` if
             there is one. Columns are fields and labels of the taxonomy, or a data set's names with `mapping`.
         mapping: Name of an attribute mapping, such as ``celeba``, or None.
@@ -46,7 +46,7 @@ class FolderSource:
     """
 
     path: str
-    licence: str
+    license: str
     table: str | None = None
     mapping: str | None = None
     size: int | None = None
@@ -60,8 +60,8 @@ class FolderSource:
     def __post_init__(self) -> None:
         check_name(self.name)
         check_size(self.size)
-        if not self.licence.strip():
-            raise ConfigError("source.licence is empty: state the terms under which the pictures may be used")
+        if not self.license.strip():
+            raise ConfigError("source.license is empty: state the terms under which the pictures may be used")
         self._folder = existing_folder(self.path)
         self._files = find_pictures(self._folder)
         self._keys = unique_keys([f.rpartition(".")[0] for f in self._files], self._files, f"{self.name}-")
@@ -164,7 +164,7 @@ class FolderSource:
             raise DataError(f"{self._folder / file} cannot be read: {error.strerror or error}") from error
         image = square_picture(data, self.size, str(self._folder / file))
         printable = file.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        return SourceItem(image, self.record(index), self.licence, self._captions(file), {"file": printable})
+        return SourceItem(image, self.record(index), self.license, self._captions(file), {"file": printable})
 
     def _captions(self, file: str) -> tuple[str, ...]:
         row = self._rows.get(file)
@@ -174,7 +174,7 @@ class FolderSource:
 
     def describe(self) -> dict[str, Any]:
         """The settings, with a fingerprint of the files' names and sizes and of the table instead of the path."""
-        settings = ("name", "licence", "mapping", "size", "image_column", "identity_column", "caption_column")
+        settings = ("name", "license", "mapping", "size", "image_column", "identity_column", "caption_column")
         return {
             **{setting: getattr(self, setting) for setting in settings},
             "ignore": list(self.ignore),

@@ -14,8 +14,8 @@ from unif2ace.attributes import AttributeMapping, AttributeRecord
 from unif2ace.data.shards import SampleFault, check_metadata
 from unif2ace.data.shards.decode import decode_json
 from unif2ace.data.shards.indexing import list_shards
-from unif2ace.data.shards.layout import arrange, image_extension, split_name
 from unif2ace.data.shards.sample import SCHEMA_VERSION
+from unif2ace.data.shards.shard_layout import arrange, image_extension, split_name
 from unif2ace.data.shards.tar import Member, scan_tar
 from unif2ace.data.sources.base import SourceItem
 from unif2ace.data.sources.paths import check_name, existing_folder, unique_keys
@@ -39,7 +39,7 @@ class _Told(NamedTuple):
     """What a sample's JSON says."""
 
     record: AttributeRecord
-    licence: str
+    license: str
     identity: str | None
     captions: tuple[str, ...]
     provenance: Mapping[str, Any]
@@ -61,8 +61,8 @@ class WebDatasetSource:
         attributes_key: Entry of the JSON with the labels: an object of values, or a list of those that hold, with a
             mapping every other one being false; None to take none.
         identity_key: Entry that says who is in the picture; without it a picture counts as another person.
-        licence_key: Entry with the terms.
-        licence: Terms of samples that state none; None leaves such samples out.
+        license_key: Entry with the terms.
+        license: Terms of samples that state none; None leaves such samples out.
         caption_key: Entry with a caption or a list of captions; None to take none.
         hide: Fields to set to null although they are labelled, because the pictures are cut so that they do not show
             them: ``[necklace, necktie]`` where CelebA's are cut like FFHQ's.
@@ -78,8 +78,8 @@ class WebDatasetSource:
     mapping: str | None = "celeba"
     attributes_key: str | None = "attributes"
     identity_key: str | None = "identity"
-    licence_key: str = "licence"
-    licence: str | None = None
+    license_key: str = "license"
+    license: str | None = None
     caption_key: str | None = None
     hide: Sequence[str] = ()
     size: int | None = None
@@ -167,17 +167,17 @@ class WebDatasetSource:
         if tree.get("schema") == SCHEMA_VERSION and isinstance(tree.get("attributes"), dict):
             data = check_metadata(tree)
             captions = (*((data.caption,) if data.caption else ()), *data.captions)
-            return _Told(data.record.hide(*self.hide), data.licence, data.identity, captions, data.provenance)
-        licence = tree.get(self.licence_key) or self.licence
-        if not licence or not isinstance(licence, str):
-            message = f"states no licence in {self.licence_key!r}; set source.licence if you know it"
+            return _Told(data.record.hide(*self.hide), data.license, data.identity, captions, data.provenance)
+        license = tree.get(self.license_key) or tree.get("licence") or self.license
+        if not license or not isinstance(license, str):
+            message = f"states no license in {self.license_key!r}; set source.license if you know it"
             raise SampleFault("missing", message)
         person = tree.get(self.identity_key) if self.identity_key else None
         told = tree.get(self.caption_key) if self.caption_key else None
         listed = told if isinstance(told, list) else [told]
         return _Told(
             self._record(tree.get(self.attributes_key) if self.attributes_key else None).hide(*self.hide),
-            licence,
+            license,
             None if person in (None, "") else str(person),
             tuple(text for caption in listed if caption and (text := str(caption).strip())),
             {"source": tree["source"]} if isinstance(tree.get("source"), str) else {},
@@ -229,7 +229,7 @@ class WebDatasetSource:
             raise DataError(f"{where} cannot be read: {error.strerror or error}") from error
         told = self._told(decode_json(self._trees[index]))
         provenance = {**told.provenance, "shard": shard.name}
-        return SourceItem(square_picture(data, self.size, where), told.record, told.licence, told.captions, provenance)
+        return SourceItem(square_picture(data, self.size, where), told.record, told.license, told.captions, provenance)
 
     def describe(self) -> dict[str, Any]:
         """The settings, with a fingerprint of the samples' places and JSON instead of the path."""
@@ -238,8 +238,8 @@ class WebDatasetSource:
             "mapping",
             "attributes_key",
             "identity_key",
-            "licence_key",
-            "licence",
+            "license_key",
+            "license",
             "caption_key",
             "size",
         )

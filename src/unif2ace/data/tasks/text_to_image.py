@@ -6,12 +6,12 @@ import random
 from typing import Literal
 
 from unif2ace.data.shards import DecodedSample
-from unif2ace.data.views.base import Row, attribute_values
+from unif2ace.data.tasks.base import TaskSample, attribute_values
 from unif2ace.errors import DataError
 from unif2ace.types import Task
 
 
-class TextToImageView:
+class TextToImageTask:
     """Rows for text-to-image generation.
 
     Args:
@@ -22,13 +22,15 @@ class TextToImageView:
     task = Task.TEXT_TO_IMAGE
     needs_text = True
 
-    def __init__(self, rows: int = 16, caption: Literal["any", "long", "short"] = "any") -> None:
-        self.rows, self.caption = rows, caption
+    def __init__(self, batch_size: int = 16, caption: Literal["any", "long", "short"] = "any") -> None:
+        self.batch_size, self.caption = batch_size, caption
 
-    def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
+    def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
         """One row of a sample."""
         (caption,) = pick_captions(sample, self.caption, 1, draw)
-        return Row(self.task, sample.key, sample.image, attribute_values(sample.metadata.attributes), prompt=caption)
+        return TaskSample(
+            self.task, sample.key, sample.image, attribute_values(sample.metadata.attributes), prompt=caption
+        )
 
 
 def pick_captions(

@@ -1,4 +1,4 @@
-"""The embedded faces as a data set: built on first use, so that training needs no other command before it."""
+"""The synthetic faces as a data set: built on first use, so that training needs no other command before it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from unif2ace.data.build import BuildOptions, build_shards
 from unif2ace.data.datasets.shards import ShardDataset
 from unif2ace.data.shards import has_index
-from unif2ace.data.sources.procedural import ProceduralSource
+from unif2ace.data.sources.synthetic import SyntheticSource
 from unif2ace.data.text_tokenizer import FILE_NAME
 from unif2ace.progress import progress
 
 
-class ProceduralDataset(ShardDataset):
-    """Drawn faces with exact attributes, captions and questions.
+class SyntheticDataset(ShardDataset):
+    """Synthetic faces with exact attributes, captions and questions.
 
     Args:
         folder: Where the shards are, or are built on first use.
@@ -34,7 +34,7 @@ class ProceduralDataset(ShardDataset):
         workers: int = 1,
     ) -> None:
         super().__init__(folder, weight)
-        self.source = ProceduralSource(num_samples, size, seed)
+        self.source = SyntheticSource(num_samples, size, seed)
         self.options = BuildOptions(seed=seed)
         self.workers = workers
 
@@ -45,5 +45,5 @@ class ProceduralDataset(ShardDataset):
             DataError: If the folder holds another build.
         """
         if not (has_index(self.folder / "val") and (self.folder / FILE_NAME).is_file()):
-            with progress("embedded faces") as advance:
+            with progress("synthetic faces") as advance:
                 build_shards(self.source, self.folder, self.options, self.workers, advance)

@@ -1,4 +1,4 @@
-"""The embedded source: drawn faces whose attributes are known exactly; no download, no real person's face."""
+"""Synthetic faces whose attributes are known exactly: no download, no real person's face."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from unif2ace.data.sources.base import SourceItem
 from unif2ace.errors import ConfigError
 from unif2ace.synthetic import RENDERER_VERSION, Face, render, sample_face
 
-LICENCE = "CC0-1.0"
+LICENSE = "CC0-1.0"
+STEM = "procedural"
+"""First word of keys and identities. The split hashes identities: another word would mix train and val of old data."""
 
 
-class ProceduralSource:
+class SyntheticSource:
     """Faces drawn from a seed.
 
     Args:
@@ -27,7 +29,7 @@ class ProceduralSource:
         ConfigError: If a number is out of range.
     """
 
-    name = "procedural"
+    name = "synthetic"
 
     def __init__(self, num_samples: int = 20_000, size: int = 64, seed: int = 0, pictures_per_person: int = 2) -> None:
         if num_samples < 1 or pictures_per_person < 1:
@@ -46,11 +48,11 @@ class ProceduralSource:
 
     def key(self, index: int) -> str:
         """Name of a sample, from the seed and its place."""
-        return f"procedural-{self.seed}-{index:08d}"
+        return f"{STEM}-{self.seed}-{index:08d}"
 
     def identity(self, index: int) -> str:
         """Who is drawn."""
-        return f"procedural-{self.seed}-{index // self.pictures_per_person}"
+        return f"{STEM}-{self.seed}-{index // self.pictures_per_person}"
 
     def record(self, index: int) -> AttributeRecord:
         """What is visible in a picture."""
@@ -65,7 +67,7 @@ class ProceduralSource:
         faces = [self.face(i) for i in indices]
         return [
             SourceItem(
-                image, face.record, LICENCE, provenance={"generator": RENDERER_VERSION, "seed": self.seed, "index": i}
+                image, face.record, LICENSE, provenance={"generator": RENDERER_VERSION, "seed": self.seed, "index": i}
             )
             for i, face, image in zip(indices, faces, render(faces, self.size), strict=True)
         ]

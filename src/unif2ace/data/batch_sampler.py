@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from unif2ace.data.mixture import RowRef
-from unif2ace.data.schedule import EvaluationSchedule, TrainSchedule
+from unif2ace.data.batch_order import EvaluationOrder, TrainOrder
+from unif2ace.data.dataset_mixture import SampleRef
 from unif2ace.errors import ConfigError
 
 
-class ScheduleSampler:
+class ResumableBatchSampler:
     """Gives a schedule's steps, epoch after epoch; its iterator saves and restores its place.
 
     Args:
         schedule: What to read.
     """
 
-    def __init__(self, schedule: TrainSchedule | EvaluationSchedule) -> None:
+    def __init__(self, schedule: TrainOrder | EvaluationOrder) -> None:
         self.schedule = schedule
         self.epoch = 0
 
     @property
-    def sampler(self) -> ScheduleSampler:
+    def sampler(self) -> ResumableBatchSampler:
         """Itself: the Trainer looks here for `set_epoch`."""
         return self
 
@@ -38,13 +38,13 @@ class ScheduleSampler:
 
 
 class _Place:
-    def __init__(self, sampler: ScheduleSampler) -> None:
+    def __init__(self, sampler: ResumableBatchSampler) -> None:
         self._sampler, self._epoch, self._step = sampler, sampler.epoch, 0
 
-    def __iter__(self) -> Iterator[list[RowRef]]:
+    def __iter__(self) -> Iterator[list[SampleRef]]:
         return self
 
-    def __next__(self) -> list[RowRef]:
+    def __next__(self) -> list[SampleRef]:
         if self._step >= len(self._sampler):
             self._sampler.epoch = self._epoch + 1
             raise StopIteration
@@ -65,7 +65,7 @@ class _Place:
             raise ConfigError(
                 f"the saved place counts {state['steps_per_epoch']} steps per epoch, "
                 f"the data now gives {len(self._sampler)}: "
-                "data.steps_per_epoch, the data set, its weights or view.*.rows were changed; "
+                "data.steps_per_epoch, the data set, its weights or task.*.batch_size were changed; "
                 "restore them, or start a new run"
             )
         self._epoch, self._step = state["epoch"], state["step"]

@@ -20,7 +20,7 @@ _PATTERN = 1000  # places after which the interleaving of data sets repeats: wei
 _permutation = lru_cache(maxsize=16)(permutation)
 
 
-class RowRef(NamedTuple):
+class SampleRef(NamedTuple):
     """Where a row comes from.
 
     Attributes:
@@ -32,7 +32,7 @@ class RowRef(NamedTuple):
         valid: False if the row only fills up a rank.
     """
 
-    view: int
+    task: int
     dataset: int
     sample: int
     cycle: int
@@ -40,7 +40,7 @@ class RowRef(NamedTuple):
     valid: bool = True
 
 
-class Mixture:
+class DatasetMixture:
     """Deals an endless stream of places to data sets in proportion to their weights.
 
     Args:
@@ -66,14 +66,14 @@ class Mixture:
         hits = self.pattern[:, None] == np.arange(len(lengths))
         self._before = np.vstack([np.zeros((1, len(lengths)), int), np.cumsum(hits, axis=0)])
 
-    def place(self, view: int, index: int) -> RowRef:
+    def place(self, task: int, index: int) -> SampleRef:
         """The row at a place of a view's stream."""
         block, offset = divmod(index, len(self.pattern))
         dataset = int(self.pattern[offset])
         local = block * int(self._before[-1, dataset]) + int(self._before[offset, dataset])
         cycle, position = divmod(local, self.lengths[dataset])
-        order = _permutation(self.lengths[dataset], self.seed, view, dataset, cycle)
-        return RowRef(view, dataset, int(order[position]), cycle, index)
+        order = _permutation(self.lengths[dataset], self.seed, task, dataset, cycle)
+        return SampleRef(task, dataset, int(order[position]), cycle, index)
 
     @property
     def epoch(self) -> int:

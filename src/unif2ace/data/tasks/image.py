@@ -7,13 +7,13 @@ import random
 import numpy as np
 
 from unif2ace.data.shards import DecodedSample
+from unif2ace.data.tasks.base import TaskSample, attribute_values
 from unif2ace.data.token_reader import TokenisedSample
-from unif2ace.data.views.base import Row, attribute_values
 from unif2ace.errors import ConfigError
 from unif2ace.types import Task
 
 
-class ImageView:
+class ImageTask:
     """Rows of a picture with its attributes.
 
     Args:
@@ -27,24 +27,24 @@ class ImageView:
     task = Task.IMAGE
     needs_text = False
 
-    def __init__(self, rows: int = 32, flip: float = 0.5) -> None:
+    def __init__(self, batch_size: int = 32, flip: float = 0.5) -> None:
         if not 0 <= flip <= 1:
             raise ConfigError(f"flip={flip}: it is a probability between 0 and 1")
-        self.rows, self.flip = rows, flip
+        self.batch_size, self.flip = batch_size, flip
 
-    def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
+    def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
         """One row of a sample.
 
         Raises:
             ConfigError: If the picture is mirrored while its tokens are read, which are not.
         """
         if self.flip and isinstance(sample, TokenisedSample):
-            raise ConfigError(f"view.image.flip={self.flip}: tokens are not mirrored; set flip=0 or data.read=pictures")
+            raise ConfigError(f"task.image.flip={self.flip}: tokens are not mirrored; set flip=0 or data.inputs=pixels")
         image, known = sample.image, sample.metadata.attributes
         if draw.random() < self.flip:
             image = np.ascontiguousarray(image[:, ::-1])
             known = {name: _MIRRORED.get(value, value) for name, value in known.items()}
-        return Row(self.task, sample.key, image, attribute_values(known))
+        return TaskSample(self.task, sample.key, image, attribute_values(known))
 
 
 _MIRRORED: dict[str | bool | None, str] = {"left": "right", "right": "left"}

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from test_datamodule import NUM_TRAIN, write_folder
 
-from unif2ace.data.contrasts import Contrast, as_ids, contrasts, read_questions
 from unif2ace.data.datamodule import FaceDataModule
 from unif2ace.data.datasets.shards import ShardDataset
 from unif2ace.data.shards import ShardReader
-from unif2ace.data.views.understanding import UnderstandingView
+from unif2ace.data.tasks.understanding import UnderstandingTask
+from unif2ace.data.word_contrasts import Contrast, as_ids, contrasts, read_questions
 from unif2ace.language.question import Question
 
 
@@ -43,7 +43,7 @@ def test_answers_stand_against_those_of_other_faces_to_the_same_question():
 def test_faces_are_numbered_as_captions_are(folder: Path, tmp_path: Path):
     other = write_folder(tmp_path / "other", "b", train=20)
     sets = {"a": ShardDataset(folder), "b": ShardDataset(other)}
-    data = FaceDataModule(sets, {"u": UnderstandingView(4)}, read="pictures")
+    data = FaceDataModule(sets, {"u": UnderstandingTask(4)}, read="pictures")
     keys = [key for batch in data.captions(9) for key in batch.keys]
     readers = [ShardReader(f / "train") for f in (folder, other)]
     known = {sample.key: sample.metadata.qa for reader in readers for sample in reader}
@@ -62,7 +62,7 @@ def test_faulty_samples_leave_a_gap(folder: Path, tmp_path: Path):
     reader = ShardReader(write_folder(tmp_path, "c", train=6) / "train")
     shard = next((tmp_path / "train").glob("*.tar"))
     content = shard.read_bytes()
-    at = content.index(b'"licence"')
+    at = content.index(b'"license"')
     shard.write_bytes(content[:at] + b"?" * 9 + content[at + 9 :])
     places = {place for place, _ in read_questions([reader], 6)}
     assert len(places) == 5
@@ -70,6 +70,6 @@ def test_faulty_samples_leave_a_gap(folder: Path, tmp_path: Path):
 
 
 def test_nothing_is_told_by_no_questions(folder: Path):
-    tokenizer = FaceDataModule({"a": ShardDataset(folder)}, {"u": UnderstandingView(4)}).text_tokenizer
+    tokenizer = FaceDataModule({"a": ShardDataset(folder)}, {"u": UnderstandingTask(4)}).text_tokenizer
     told = as_ids([], tokenizer)
     assert (told.place.shape, told.fits.shape, told.misfits.shape) == ((0,), (0, 0), (0, 0))

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from unif2ace.data.shards import DecodedSample
-from unif2ace.data.views.base import Row, attribute_values
-from unif2ace.data.views.text_to_image import pick_captions
+from unif2ace.data.tasks.base import TaskSample, attribute_values
+from unif2ace.data.tasks.text_to_image import pick_captions
 from unif2ace.errors import ConfigError
 from unif2ace.types import Task
 
@@ -26,19 +26,19 @@ def length_of(caption: str) -> Literal["long", "short"]:
     return "long" if len(caption.split()) >= LONG else "short"
 
 
-class UnderstandingView:
+class UnderstandingTask:
     """Rows for captioning and visual question answering.
 
     Args:
         rows: Global rows per step.
-        caption_share: Probability that a turn asks for a caption instead of an answer.
+        caption_prob: Probability that a turn asks for a caption instead of an answer.
         caption: Which caption it then asks for: ``any``, ``long`` or ``short``; no caption twice in a row.
         instructions: Ways to ask for a ``long`` and for a ``short`` caption.
-        turns: At most so many questions and captions of a row, each as if it stood alone: the picture is read once for
-            all of them. Captions come first, since what a row has no room for is left out.
+        max_turns: At most so many questions and captions of a row, each as if it stood alone: the picture is read once
+            for all of them. Captions come first, since what a row has no room for is left out.
 
     Raises:
-        ConfigError: If `caption_share` is no probability, there is no instruction or no question.
+        ConfigError: If `caption_prob` is no probability, there is no instruction or no question.
     """
 
     task = Task.UNDERSTANDING
@@ -46,33 +46,33 @@ class UnderstandingView:
 
     def __init__(
         self,
-        rows: int = 16,
-        caption_share: float = 0.3,
+        batch_size: int = 16,
+        caption_prob: float = 0.3,
         caption: Literal["any", "long", "short"] = "any",
         instructions: Mapping[str, Sequence[str]] = INSTRUCTIONS,
-        turns: int = 1,
+        max_turns: int = 1,
     ) -> None:
-        if not 0 <= caption_share <= 1:
-            raise ConfigError(f"caption_share={caption_share}: it is a probability between 0 and 1")
+        if not 0 <= caption_prob <= 1:
+            raise ConfigError(f"caption_prob={caption_prob}: it is a probability between 0 and 1")
         if instructions.keys() != INSTRUCTIONS.keys() or not all(instructions.values()):
             raise ConfigError(
-                f"view.understanding.instructions={dict(instructions)}: give at least one way to ask for a long and "
+                f"task.understanding.instructions={dict(instructions)}: give at least one way to ask for a long and "
                 "one for a short caption"
             )
-        if turns < 1:
-            raise ConfigError(f"view.understanding.turns={turns}: a row asks at least one question")
-        self.rows, self.caption_share, self.caption = rows, caption_share, caption
-        self.instructions, self.turns = {k: tuple(v) for k, v in instructions.items()}, turns
+        if max_turns < 1:
+            raise ConfigError(f"task.understanding.max_max_turns={max_turns}: a row asks at least one question")
+        self.batch_size, self.caption_prob, self.caption = batch_size, caption_prob, caption
+        self.instructions, self.max_turns = {k: tuple(v) for k, v in instructions.items()}, max_turns
 
-    def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
+    def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
         """One row of a sample."""
-        wanted = sum(draw.random() < self.caption_share for _ in range(self.turns))
+        wanted = sum(draw.random() < self.caption_prob for _ in range(self.max_turns))
         if not sample.metadata.qa:
             wanted = max(wanted, 1)
         captions = pick_captions(sample, self.caption, wanted, draw) if wanted else []
-        asked = draw.sample(sample.metadata.qa, min(self.turns - len(captions), len(sample.metadata.qa)))
+        asked = draw.sample(sample.metadata.qa, min(self.max_turns - len(captions), len(sample.metadata.qa)))
         # Captions first: behind questions there is hardly ever room for a long one.
         turns = [(draw.choice(self.instructions[length_of(caption)]), caption) for caption in captions]
         turns += [(one.question, one.answer) for one in asked]
         labels = attribute_values(sample.metadata.attributes)
-        return Row(self.task, sample.key, sample.image, labels, *turns[0], turns=tuple(turns[1:]))
+        return TaskSample(self.task, sample.key, sample.image, labels, *turns[0], turns=tuple(turns[1:]))

@@ -16,7 +16,7 @@ from unif2ace.types import Task
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TaskSample:
     """One row before it is collated.
 
     Attributes:
@@ -40,7 +40,7 @@ class Row:
     image_ids: NDArray[np.int64] | None = None
 
 
-class View(Protocol):
+class TrainingTask(Protocol):
     """Takes from a sample what one task trains on.
 
     Attributes:
@@ -50,10 +50,10 @@ class View(Protocol):
     """
 
     task: Task
-    rows: int
+    batch_size: int
     needs_text: bool
 
-    def __call__(self, sample: DecodedSample, draw: random.Random) -> Row:
+    def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
         """One row of a sample; `draw` is the row's own randomness, the same under any number of processes.
 
         Raises:

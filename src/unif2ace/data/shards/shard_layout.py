@@ -29,7 +29,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ShardLayout:
     """The samples of a shard and what is wrong with it.
 
     Attributes:
@@ -50,7 +50,7 @@ def split_name(name: str) -> tuple[str, str]:
     return f"{folder}{slash}{stem}", extension.lower()
 
 
-def arrange(members: Iterable[Member], shard: str, required: Sequence[str] = FACES) -> Layout:
+def arrange(members: Iterable[Member], shard: str, required: Sequence[str] = FACES) -> ShardLayout:
     """Groups the members of a shard into samples.
 
     Args:
@@ -58,7 +58,7 @@ def arrange(members: Iterable[Member], shard: str, required: Sequence[str] = FAC
         shard: Its name, for the faults.
         required: Extensions that a sample must have; ``image`` is any picture.
     """
-    layout, seen, current = Layout(), set[str](), None
+    layout, seen, current = ShardLayout(), set[str](), None
     for member in members:
         key, extension = split_name(member.name)
         if member.length < 0:
@@ -96,7 +96,7 @@ def image_extension(files: Iterable[str]) -> str | None:
     return next((e for e in files if e in IMAGE_EXTENSIONS), None)
 
 
-def _finish(entry: Entry | None, layout: Layout, shard: str, required: Sequence[str]) -> None:
+def _finish(entry: Entry | None, layout: ShardLayout, shard: str, required: Sequence[str]) -> None:
     if entry is None:
         return
     if not KEY_PATTERN.fullmatch(entry.key):

@@ -1,0 +1,1 @@
+"""What a task takes from a sample: one view a file, each a callable from sample to `TaskSample`."""

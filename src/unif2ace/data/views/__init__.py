@@ -1,1 +1,0 @@
-"""What a task takes from a sample: one view a file, each a callable from sample to `Row`."""
