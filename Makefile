@@ -29,7 +29,7 @@ test-full: install  ## all tests, slow ones too
 
 test-extras: install  ## what needs optional packages: installs the extras clip and identity, runs their tests
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[clip,identity]' onnx
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/nets/conditions
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/nets/visual_encoders
 
 test-gpu: install  ## what needs a GPU
 	$(BIN)/python -m pytest -q -k gpu

@@ -26,7 +26,7 @@ from unif2ace.nets.unified.decoding_image import ImageDenoiser
 from unif2ace.nets.unified.decoding_text import generate_text
 from unif2ace.nets.unified.net import UnifiedNet
 from unif2ace.sequence.attention import omni_attention
-from unif2ace.sequence.layout import Layout
+from unif2ace.sequence.sequence_layout import SequenceLayout
 from unif2ace.types import Role, TokenSequence
 
 COMMAND = "python -m benchmarks decoding"
@@ -93,7 +93,7 @@ def _case(name: str, what: str, ways: dict[str, Callable[[], Tensor]]) -> list[d
 
 def _text_ways(net: UnifiedNet) -> dict[str, Callable[[], Tensor]]:
     question = torch.randint(TEXT, (1, PROMPT - IMAGE - 4))
-    layout = Layout(net.vocabulary, max_text=128, separator=False)
+    layout = SequenceLayout(net.vocabulary, max_text=128, separator=False)
     codes = torch.randint(CODES, (1, IMAGE))
     prefix = layout.understanding(codes, question, torch.tensor([question.shape[1]]))
     assert prefix.ids.shape[1] == PROMPT
@@ -123,7 +123,7 @@ def _showo_text(net: UnifiedNet, row: TokenSequence) -> Tensor:
 
 
 def _picture_ways(net: UnifiedNet) -> dict[str, Callable[[], Tensor]]:
-    layout = Layout(net.vocabulary, max_text=128, fixed=True)
+    layout = SequenceLayout(net.vocabulary, max_text=128, fixed=True)
     caption, length = torch.randint(TEXT, (1, 24)), torch.tensor([24])
     sampler = MaskgitSampler(CosineMaskgitSchedule(), STEPS, temperature_schedule="showo", mask_count_base="all")
 

@@ -15,17 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unif2ace.nets.moe.experts.auto import AutoExperts
-from unif2ace.nets.moe.experts.base import Experts
-from unif2ace.nets.moe.experts.cpu import CPUExperts
-from unif2ace.nets.moe.experts.grouped_mm import GroupedMMExperts
+from unif2ace.nets.moe.backends.auto import AutoBackend
+from unif2ace.nets.moe.backends.base import ExpertBackend
+from unif2ace.nets.moe.backends.cpu import CPUBackend
+from unif2ace.nets.moe.backends.grouped_mm import GroupedMMBackend
 from unif2ace.nets.moe.routed import RoutedExperts
-from unif2ace.nets.moe.sequence_level import SequenceLevel
+from unif2ace.nets.moe.sequence import SequenceLevel
 from unif2ace.types import Condition, Role, Task, TokenSequence
 
 COMMAND = "python -m benchmarks moe"
 ROUNDS, TOP_K = 3, 4
-WAYS: dict[str, type[Experts]] = {"cpu": CPUExperts, "grouped_mm": GroupedMMExperts}
+WAYS: dict[str, type[ExpertBackend]] = {"cpu": CPUBackend, "grouped_mm": GroupedMMBackend}
 SIZES = {
     "256 wide, 4,096 tokens, 8 experts of 128": (256, 4096, 8, 128),
     "512 wide, 8,192 tokens, 16 experts of 256": (512, 8192, 16, 256),
@@ -74,7 +74,7 @@ def _experts(
     dense = Dense(dim, TOP_K * hidden).to(device, dtype)
     ways: dict[str, Callable[[], Tensor]] = {"dense": lambda: dense(x)}
     nets: list[nn.Module] = [dense]
-    chosen = WAYS if device == "cpu" else {"auto": AutoExperts}
+    chosen = WAYS if device == "cpu" else {"auto": AutoBackend}
     for way, experts in chosen.items():
         routed = RoutedExperts(dim, hidden, number, TOP_K, 1, experts()).to(device, dtype)
         ways[way] = lambda routed=routed: routed(x, group, real)[0]

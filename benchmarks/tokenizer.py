@@ -29,7 +29,7 @@ def main() -> list[dict[str, Any]]:
     rows = [*_case("patch", PatchNet(VQ), "cpu", side=64, batch=32)]
     if torch.cuda.is_available():
         for name, checkpoint in (("magvit", False), ("magvit, checkpoint=true", True)):
-            rows += _case(name, MagvitNet(LFQ, checkpoint=checkpoint), "cuda", side=256, batch=16)
+            rows += _case(name, MagvitNet(LFQ, gradient_checkpointing=checkpoint), "cuda", side=256, batch=16)
     return rows
 
 

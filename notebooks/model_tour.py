@@ -99,7 +99,7 @@ for name, sampler in samplers.items():
 # The tokens of a part are masked and drawn anew under a description; the rest stays.
 
 # %%
-from unif2ace.diffusion.inpainting import inpaint, keep_tokens, vary
+from unif2ace.diffusion.inpainting import inpaint, keep_tokens, mask_tokens
 from unif2ace.diffusion.samplers.base import PerSampleRNG
 
 face = sample_face(11).replace(hat=False, bald=False)
@@ -116,7 +116,7 @@ show([picture[0], model.reconstruct(picture)[0], *new], ["given", "its tokens", 
 
 # %%
 shares = (0.2, 0.4, 0.6, 0.8)
-starts = torch.cat([vary(codes, share, num_codes, PerSampleRNG([5])) for share in shares])
+starts = torch.cat([mask_tokens(codes, share, num_codes, PerSampleRNG([5])) for share in shares])
 show(
     model.generate([write_caption(face.record, 0)] * 4, seeds=[5] * 4, start=starts),
     [f"{share:.0%} anew" for share in shares],

@@ -3,9 +3,9 @@
     python scripts/grounded_words.py FOLDER [CLASSIFIER]
 
 FOLDER holds shards with captions and questions, CLASSIFIER is a trained attribute classifier (by default that of the
-package). Vectors of words are made of 8,192 faces of the training split as `net.grounding` makes them, of captions and
-questions; a question of the validation split is answered with yes if the sum of its words' fits to the picture is above
-0, one of which or what with the value whose answers, as given of other faces too, fit best.
+package). Vectors of words are made of 8,192 faces of the training split as `net.grounded_words` makes them, of
+captions and questions; a question of the validation split is answered with yes if the sum of its words' fits to the
+picture is above 0, one of which or what with the value whose answers, as given of other faces too, fit best.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
+from unif2ace.nets.unified.fitting import CaptionedFaces, fit_word_vectors
 
 from unif2ace.data.datamodule import FaceDataModule
 from unif2ace.data.datasets.shards import ShardDataset
@@ -28,7 +29,6 @@ from unif2ace.engine.weights import load_net
 from unif2ace.language.question import Question
 from unif2ace.language.replies import read_answer
 from unif2ace.modules.unified import GROUNDED
-from unif2ace.nets.unified.fitting import Described, ground_words
 from unif2ace.nets.unified.grounding import Grounding
 from unif2ace.types import Batch
 
@@ -41,7 +41,7 @@ def grounded(folder: Path, net: torch.nn.Module) -> tuple[Grounding, Tensor, Tok
     data = FaceDataModule({"shards": ShardDataset(folder)}, {"caption": TextToImageTask()}, read="pictures")
     assert data.text_tokenizer is not None
     size, features = data.text_tokenizer.vocab_size, net.num_features
-    found = ground_words(
+    found = fit_word_vectors(
         (described(net, batch) for batch in data.captions(GROUNDED)),
         data.contrasts(GROUNDED),
         text_size=size,
@@ -53,12 +53,12 @@ def grounded(folder: Path, net: torch.nn.Module) -> tuple[Grounding, Tensor, Tok
     return made, found.bias, Tokenizer.from_file(str(data.text_tokenizer.path))
 
 
-def described(net: torch.nn.Module, batch: Batch) -> Described:
+def described(net: torch.nn.Module, batch: Batch) -> CaptionedFaces:
     """Pictures with their captions."""
     assert batch.image is not None
     assert batch.prompt is not None
     assert batch.prompt_length is not None
-    return Described(batch.prompt, batch.prompt_length, net.features(batch.image), batch.valid)  # type: ignore[operator]
+    return CaptionedFaces(batch.prompt, batch.prompt_length, net.features(batch.image), batch.valid)  # type: ignore[operator]
 
 
 def neighbours(made: Grounding, text: Tokenizer, word: str) -> list[str]:

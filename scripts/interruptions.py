@@ -59,14 +59,14 @@ TOKENIZER = [
     "trainer.max_steps=3", "trainer.limit_val_batches=0",
 ]  # fmt: skip
 UNIFIED = [
-    "experiment=unified/embedded", "condition=none", "~condition.attributes", "codebook_size=32",
+    "experiment=unified/synthetic", "visual_encoder=none", "~condition.attributes", "codebook_size=32",
     "data.max_text_tokens=48", "data.steps_per_epoch=17", "data.max_eval_samples=4",
     "task.text_to_image={{batch_size: 4, caption: short}}", "task.understanding={{batch_size: 4, caption: short}}",
     "net.dim=32", "net.depth=2", "net.heads=2",
-    "moe={{num_experts: 4, top_k: 2, expert_hidden: 16, hidden: 32, und: [copy, copy]}}",
+    "moe={{num_experts: 4, top_k: 2, expert_ffn_dim: 16, shared_ffn_dim: 32, und_experts: [copy, copy]}}",
     "callbacks=[checkpoint,preemption,random_state,ema]", f"callbacks.checkpoint.every_n_train_steps={EVERY}",
     "+callbacks.witness._target_=interruptions.Witness", "+callbacks.witness.folder={run}",
-    "engine.allow=[interruptions.]", "tokenizer={root}/tokenizer", "run_dir={run}", "hydra.run.dir={run}",
+    "engine.allow=[interruptions.]", "image_tokenizer={root}/tokenizer", "run_dir={run}", "hydra.run.dir={run}",
 ]  # fmt: skip
 
 

@@ -46,12 +46,12 @@ PATCHES = [
     "quantizer.num_codes=64",
 ]
 SMALL = [
-    "module=unified", "net=unified", "task=[text_to_image,understanding]", "loss=[d3diff,ar,balance]", "metric=[bound]",
-    "scheduler=cosine", "callbacks=[checkpoint]", f"callbacks.checkpoint.every_n_train_steps={EVERY}",
+    "module=unified", "net=unified", "task=[text_to_image,understanding]", "loss=[d3diff,ar,load_balance]", "metric=[nelbo]",
+    "lr_scheduler=cosine", "callbacks=[checkpoint]", f"callbacks.checkpoint.every_n_train_steps={EVERY}",
     "callbacks.checkpoint.keep=9", "logger=none", f"trainer.max_steps={STEPS}", "trainer.accelerator=cpu",
     "moe.num_experts=4", "moe.top_k=2", f"data.steps_per_epoch={STEPS}", "data.max_eval_samples=8",
     "data.max_text_tokens=48", "task.text_to_image.batch_size=8", "task.understanding.batch_size=8", "image_size=32",
-    "net.dim=64", "net.depth=3", "net.heads=4", "moe.expert_hidden=32", "moe.hidden=128",
+    "net.dim=64", "net.depth=3", "net.heads=4", "moe.expert_ffn_dim=32", "moe.shared_ffn_dim=128",
     "dataset.synthetic.num_samples=200", "dataset.synthetic.workers=1",
 ]  # fmt: skip
 
@@ -82,7 +82,7 @@ def train(name: str, words: list[str], folder: Path, tokenizer: Path) -> Outcome
     """
     place = folder / name.replace(" ", "_")
     command = [sys.executable, "-m", "unif2ace.commands.train", *SMALL, *words]
-    command += [f"tokenizer={tokenizer}", f"hydra.run.dir={place}"]
+    command += [f"image_tokenizer={tokenizer}", f"hydra.run.dir={place}"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "UNIF2ACE_ROOT": str(folder)}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True

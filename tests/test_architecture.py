@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "synthetic": {"errors", "attributes"},
     "sequence": BASE,
     "diffusion": BASE,
-    "schedulers": BASE,
+    "lr_schedulers": BASE,
     "optimizers": BASE,
     "nets": MATHEMATICS,
     "losses": MATHEMATICS,
@@ -53,7 +53,7 @@ OUTSIDE = {
     "sequence": {"lightning", "hydra", "omegaconf"},
     "modules": {"hydra", "omegaconf"},
     "callbacks": {"hydra", "omegaconf"},
-    "schedulers": {"lightning", "hydra", "omegaconf"},
+    "lr_schedulers": {"lightning", "hydra", "omegaconf"},
     "optimizers": {"lightning", "hydra", "omegaconf"},
     "metrics": {"hydra", "omegaconf"},
     "data": {"hydra", "omegaconf"},
@@ -78,7 +78,7 @@ LIGHT = (
 )
 """Folders that import no torch when they are imported: commands answer at once, and workers start quickly."""
 
-BANNED = {"utils", "helpers", "common", "misc", "components"}
+BANNED = {"utils", "helpers", "common", "misc"}
 
 
 def _room(file: Path) -> str:

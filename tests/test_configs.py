@@ -16,7 +16,7 @@ from unif2ace.errors import ConfigError
 
 ROOT = Path(__file__).parents[1] / "configs"
 COMMANDS = sorted(p.stem for p in ROOT.glob("*.yaml"))
-GROUPS = sorted(p for p in ROOT.glob("*/**/*.yaml") if p.relative_to(ROOT).parts[0] not in ("frame", "paths"))
+GROUPS = sorted(p for p in ROOT.glob("*/**/*.yaml") if p.relative_to(ROOT).parts[0] not in ("base", "paths"))
 """All choices; frames and paths are part of every command."""
 
 MISSING = {
@@ -72,7 +72,7 @@ def test_a_file_is_named_like_the_module_of_its_target(file: Path):
             assert target.split(".")[-2] == file.stem, f"{file.name} builds {target}"
 
 
-@pytest.mark.parametrize("group", ["dataset", "task", "loss", "callbacks", "metric", "condition"])
+@pytest.mark.parametrize("group", ["dataset", "task", "loss", "callbacks", "metric", "visual_encoder"])
 def test_a_slot_file_holds_one_key_named_like_itself(group: str):
     for file in (ROOT / group).glob("*.yaml"):
         tree = yaml.safe_load(file.read_text()) or {}
@@ -93,8 +93,8 @@ def _filled(node: Any, tmp: Path) -> Any:
 
 
 def test_classifiers_learn_the_labels_and_where_features_are_what_counts_the_rest_too():
-    counts = {name: len(_net_groups(name)) for name in ("embedded", "judge", "quickstart", "compact")}
-    assert counts == {"embedded": 46, "judge": 46, "quickstart": 107, "compact": 107}
+    counts = {name: len(_net_groups(name)) for name in ("synthetic", "evaluator", "quickstart", "synthetic_small")}
+    assert counts == {"synthetic": 46, "evaluator": 46, "quickstart": 107, "synthetic_small": 107}
 
 
 def _net_groups(experiment: str) -> list[str]:

@@ -42,12 +42,12 @@ class Batch:
         image_ids: int64 (B, N) codes of the tokenizer in [0, codebook), or None if not pre-tokenised.
         attributes: int8 (B, A), 1 true, 0 false, -1 not visible or not labelled; the taxonomy's labels, then its
             details.
-        prompt: int64 (B, T) text ids, padded at the end: the caption of a T2I row, the question of an MMU row.
-        prompt_length: int64 (B,) number of ids of `prompt`; 0 for none.
-        answer: int64 (B, T) text ids of what an MMU row must say, padded at the end.
-        answer_length: int64 (B,) number of ids of `answer`; 0 for none.
-        answer_said: bool (B, T), which ids of `answer` must be said: not those of further questions that stand between
-            answers; None for all.
+        text: int64 (B, T) text ids, padded at the end: the caption of a T2I sample without special ids; the
+            conversation of an MMU sample with them, see `unif2ace.sequence.conversation`.
+        text_length: int64 (B,) number of ids of `text`; 0 for none.
+        text_segment: int64 (B, T), number of the question that each id of a conversation belongs to, from 0; None if no
+            sample has more than one.
+        text_loss: bool (B, T), which ids of a conversation must be predicted.
         keys: The samples' names.
     """
 
@@ -57,11 +57,10 @@ class Batch:
     image: Tensor | None = None
     image_ids: Tensor | None = None
     attributes: Tensor | None = None
-    prompt: Tensor | None = None
-    prompt_length: Tensor | None = None
-    answer: Tensor | None = None
-    answer_length: Tensor | None = None
-    answer_said: Tensor | None = None
+    text: Tensor | None = None
+    text_length: Tensor | None = None
+    text_segment: Tensor | None = None
+    text_loss: Tensor | None = None
     keys: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -203,56 +202,61 @@ class TokenSequence:
         return int((self.task == Task.UNDERSTANDING).sum())
 
     @property
-    def image_columns(self) -> Tensor:
+    def image_token_positions(self) -> Tensor:
         """int64 (B, N), columns of the image tokens."""
         assert self.image_start is not None
         return self.image_start[:, None] + torch.arange(self.num_image_tokens, device=self.ids.device)
 
 
-class Reading(NamedTuple):
-    """Logits that a loss reads: at which columns, over which part of the vocabulary. Computed once, whoever reads them.
+class LogitsSpec(NamedTuple):
+    """Logits that a loss reads: at which positions, over which slice of the vocabulary. They are computed once.
 
     Attributes:
-        columns: A function of `unif2ace.sequence.columns`, or one of its kind: of a sequence, to bool (B, L).
+        positions: A function of `unif2ace.sequence.positions`, or one like them: from a sequence to bool (B, L).
         vocabulary: ``codebook``, ``text`` or ``full``.
     """
 
-    columns: Callable[[TokenSequence], Tensor]
+    positions: Callable[[TokenSequence], Tensor]
     vocabulary: Literal["codebook", "text", "full"]
 
 
 @dataclass(frozen=True, slots=True)
 class Logits:
-    """Logits at P columns over V ids.
+    """Logits at P positions over V ids.
 
     Attributes:
-        row: int64 (P,), ascending.
-        column: int64 (P,).
+        sample: int64 (P,), index of the sample in the batch, in [0, B), ascending.
+        position: int64 (P,), position in its sequence, in [0, L).
         values: float32 (P, V).
-        target: int64 (P,), place of the target in the slice, in [0, V), or -100.
+        target: int64 (P,), index of the target in the slice, in [0, V), or -100.
+        generation: int64 (P,), index of the sample among those that generate, in [0, G): the first axis of
+            `CorruptedTokens`. Anything for other samples.
+        image_token: int64 (P,), index of the image token in its picture; outside [0, N) for other tokens.
     """
 
-    row: Tensor
-    column: Tensor
+    sample: Tensor
+    position: Tensor
     values: Tensor
     target: Tensor
+    generation: Tensor
+    image_token: Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class CorruptedTokens:
-    """The pictures of the G rows that generate, and what the corruption made of them; codes, not ids.
+    """Image codes of the G samples that generate, and what the forward process made of them; codes, not ids.
 
     Attributes:
-        row: int64 (G,), their rows in the batch.
+        sample: int64 (G,), their indices in the batch.
         x0: int64 (G, N), clean codes in [0, K).
         xt: int64 (G, N), corrupted codes in [0, K], K for masked.
         t: float32 (G,), time in [0, 1]: 0 clean, 1 all noise.
-        alpha: float32 (G,), probability of a token to be untouched, alpha_t.
-        weight: float32 (G,), of the likelihood bound, w(t) = -alpha'_t / (1 - alpha_t).
+        alpha: float32 (G,), probability that a token is not corrupted, alpha_t.
+        weight: float32 (G,), weight of the likelihood bound, w(t) = -alpha'_t / (1 - alpha_t).
         sigma: float32 (G,), rate of the noise, sigma(t) = -alpha'_t / alpha_t.
     """
 
-    row: Tensor
+    sample: Tensor
     x0: Tensor
     xt: Tensor
     t: Tensor
@@ -314,18 +318,18 @@ class UnifiedStep:
 
     Attributes:
         sequence: What went into the transformer.
-        noised: The rows that generate, or None if there is none.
+        corrupted: Image codes of the samples that generate, or None if there is none.
         logits: What the losses read.
         routers: Of each layer and level, the lowest layer first; empty for a dense network.
-        bound: float32 (G,), upper bound of the negative log-likelihood of a picture's tokens given its caption, nats
-            per token, one draw; or None in training.
+        nelbo: float32 (G,), upper bound of the negative log-likelihood of a picture's tokens given its caption, nats
+            per token, one sample of time and masks; or None in training.
     """
 
     sequence: TokenSequence
-    noised: CorruptedTokens | None
-    logits: Mapping[Reading, Logits]
+    corrupted: CorruptedTokens | None
+    logits: Mapping[LogitsSpec, Logits]
     routers: tuple[RouterStats, ...] = ()
-    bound: Tensor | None = None
+    nelbo: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

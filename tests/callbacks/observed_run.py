@@ -21,8 +21,8 @@ from unif2ace.callbacks.progress import TrainingProgress
 from unif2ace.callbacks.samples import Samples
 from unif2ace.callbacks.summary import RunSummary
 from unif2ace.losses.ar import ARLoss
-from unif2ace.losses.balance import BalanceLoss
 from unif2ace.losses.d3diff import D3DiffLoss
+from unif2ace.losses.load_balance import LoadBalanceLoss
 from unif2ace.strategies.ddp import DDPStrategy
 from unif2ace.strategies.fsdp import FSDPStrategy
 
@@ -54,7 +54,7 @@ class Tokenizer(tiny.Tokenizer):
 
 
 def module(**options: Any) -> pl.LightningModule:
-    return tiny.module(**{"tokenizer": Tokenizer, **options})
+    return tiny.module(**{"image_tokenizer": Tokenizer, **options})
 
 
 def trainer(callbacks: list[pl.Callback], **options: Any) -> pl.Trainer:
@@ -63,7 +63,7 @@ def trainer(callbacks: list[pl.Callback], **options: Any) -> pl.Trainer:
         "enable_checkpointing": False, "enable_model_summary": False, "use_distributed_sampler": False,
         "num_sanity_val_steps": 0, "log_every_n_steps": 1, "enable_progress_bar": False,
     }  # fmt: skip
-    return pl.Trainer(callbacks=[D3DiffLoss(), ARLoss(), BalanceLoss(), *callbacks], **{**settings, **options})
+    return pl.Trainer(callbacks=[D3DiffLoss(), ARLoss(), LoadBalanceLoss(), *callbacks], **{**settings, **options})
 
 
 def fit(callbacks: list[pl.Callback], ckpt: Path | None = None, made: Any = None, **options: Any) -> pl.Trainer:

@@ -64,10 +64,10 @@ def test_each_row_counts_at_its_own_level(tmp_path: Path):
     observe = levels.observe
     levels.observe = lambda trainer, step: (seen.append(step), observe(trainer, step))
     observed_run.fit([levels], max_steps=1)  # ends before a validation
-    noised, batch = seen[0].unified.noised, seen[0].batch
+    corrupted, batch = seen[0].unified.corrupted, seen[0].batch
     valid = batch.valid[batch.task == Task.TEXT_TO_IMAGE]
-    place = [min(9, int(10 * (1 - alpha))) for alpha in noised.alpha[valid].tolist()]
-    masked = (noised.xt[valid] != noised.x0[valid]).sum(1).tolist()
+    place = [min(9, int(10 * (1 - alpha))) for alpha in corrupted.alpha[valid].tolist()]
+    masked = (corrupted.xt[valid] != corrupted.x0[valid]).sum(1).tolist()
     sums = levels._sums["train"]
     assert sums[3].tolist() == [place.count(n) for n in range(10)]
     assert sums[1].tolist() == [sum(m for m, p in zip(masked, place, strict=True) if p == n) for n in range(10)]

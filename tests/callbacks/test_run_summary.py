@@ -50,7 +50,7 @@ def test_a_finished_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert _row(text, "weights") == [str(tmp_path / "weights.safetensors")]
     assert _row(text, "curves") == ["tensorboard", "--logdir", str(tmp_path)]
     assert _row(text, "samples") == [str(tmp_path / "samples")]
-    for name in ("train/loss", "val/bound"):
+    for name in ("train/loss", "val/nelbo"):
         assert _row(text, name)[0] == f"{float(run.callback_metrics[name]):.4g}"
     assert text.split("next:\n")[1].splitlines()[0] == f"  unif2ace-evaluate {tmp_path}"
 
@@ -66,15 +66,15 @@ def test_a_run_that_is_stopped_and_goes_on(tmp_path: Path):
     assert _row(text, "steps") == ["4", "of", "6"]
     assert _row(text, "checkpoints") == [str(tmp_path / "checkpoints")]
     assert f"run_dir={tmp_path} resume=auto" in text.split("next:\n")[1].splitlines()[0]
-    before = _row(text, "val/bound")
+    before = _row(text, "val/nelbo")
     (file,) = (tmp_path / "checkpoints").glob("*.ckpt")
     again = RunSummary(tmp_path)
     observed_run.fit([again], ckpt=file, max_steps=6)
     text = (tmp_path / "summary.txt").read_text()
     assert _row(text, "run") == ["finished"]
     assert _row(text, "seen")[0] == "48"
-    assert _row(text, "val/bound") != before
-    assert {int(step) for _, step in again._values["val/bound"][1:]} == {3, 6}  # least and greatest of both parts
+    assert _row(text, "val/nelbo") != before
+    assert {int(step) for _, step in again._values["val/nelbo"][1:]} == {3, 6}  # least and greatest of both parts
     assert again._before > 0
 
 

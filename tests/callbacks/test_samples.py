@@ -15,11 +15,11 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from unif2ace.callbacks.ema import EMA
-from unif2ace.callbacks.sample_sheets import Answered, Drawn, answers_sheet, as_markdown, faces_sheet
+from unif2ace.callbacks.sample_sheets import SampleAnswer, Drawn, answers_sheet, as_markdown, faces_sheet
 from unif2ace.callbacks.samples import Samples
 from unif2ace.errors import ConfigError
 from unif2ace.nets.unified.decoding_text import GeneratedText
-from unif2ace.nets.unified.faces import Faces
+from unif2ace.nets.unified.face_decoder import FaceDecoder
 from unif2ace.types import Task
 
 
@@ -104,12 +104,12 @@ def test_training_goes_on_as_without_it(tmp_path: Path):
 
 
 def test_what_has_not_ended_is_followed_by_dots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def answer(faces: Faces, codes: torch.Tensor, *_: Any, **__: Any) -> GeneratedText:
+    def answer(faces: FaceDecoder, codes: torch.Tensor, *_: Any, **__: Any) -> GeneratedText:
         rows = len(codes)
         ids, log_p = torch.full((rows, 2), 5), torch.zeros(rows, 2)
         return GeneratedText(ids, torch.full((rows,), 2), torch.arange(rows) % 2 == 0, log_p)
 
-    monkeypatch.setattr(Faces, "answer", answer)
+    monkeypatch.setattr(FaceDecoder, "answer", answer)
     samples, shown = _samples(tmp_path, instruction=None), []
     monkeypatch.setattr(samples, "_show", lambda trainer, drawn, answered: shown.append(answered))
     observed_run.fit([samples])
@@ -160,7 +160,7 @@ def test_sheets_hold_what_they_are_given():
     )
     assert (sheet == [255, 0, 0]).all(2).sum() == 4 * 32 * 32
     assert (sheet == [0, 0, 255]).all(2).sum() == 4 * 32 * 32
-    answers = np.asarray(answers_sheet([Answered(red, "who?", "", "she", "say!", "łong")], 4))
+    answers = np.asarray(answers_sheet([SampleAnswer(red, "who?", "", "she", "say!", "łong")], 4))
     assert (answers == [255, 0, 0]).all(2).sum() == 32 * 32
     assert answers.shape[0] > 5 * 18
-    assert "\\|" in as_markdown([Answered(red, "a|b", "c", "d")])
+    assert "\\|" in as_markdown([SampleAnswer(red, "a|b", "c", "d")])

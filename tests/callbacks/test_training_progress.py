@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from unif2ace.callbacks import counting
 from unif2ace.callbacks import progress as progress_file
 from unif2ace.callbacks.counting import Seen
-from unif2ace.callbacks.progress import Reading, TrainingProgress, clock, number
+from unif2ace.callbacks.progress import LogitsSpec, TrainingProgress, clock, number
 from unif2ace.types import Batch
 
 
@@ -191,7 +191,7 @@ def test_an_exception_gives_the_terminal_back():
 
 
 def test_the_panel_is_aligned():
-    reading = Reading(
+    reading = LogitsSpec(
         1240, 12000, {"steps": 3.2, "images": 204.8, "tokens": 19210.0},
         {"loss": 5.2131, "d3diff": 4.1, "balance": 1.0}, 3.21, 5400.0,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from unif2ace.commands import train
 
 SMALL = [
     "module=tokenizer", "net=patch", "net.channels=[32]", "net.encoder_blocks=[1]", "net.decoder_blocks=[1]",
-    "quantizer.num_codes=16", "loss=[reconstruction]", "metric=[psnr]", "scheduler=cosine", "logger=[csv]",
+    "quantizer.num_codes=16", "loss=[reconstruction]", "metric=[psnr]", "lr_scheduler=cosine", "logger=[csv]",
     "dataset.synthetic.num_samples=60", "dataset.synthetic.size=32", "dataset.synthetic.workers=1",
     "task.image.batch_size=4", "data.steps_per_epoch=4", "data.max_eval_samples=2", "trainer.max_steps=9",
     "optimizer.lr=0.05", "callbacks=[checkpoint,ema]", "callbacks.ema.decay=0.7",

@@ -81,15 +81,15 @@ def test_paths_without_a_valid_checkpoint_are_errors(tmp_path: Path):
 @pytest.mark.parametrize(("max_steps", "finished"), [(9, True), (10, True), (11, False), (-1, False)])
 def test_a_finished_run_is_known(tmp_path: Path, max_steps: int, finished: bool):
     run = tmp_path / "run"
-    _save(run, 10, config=_config(run, "scheduler=none"))
-    words = ["scheduler=none", "resume=auto", f"trainer.max_steps={max_steps}"]
+    _save(run, 10, config=_config(run, "lr_scheduler=none"))
+    words = ["lr_scheduler=none", "resume=auto", f"trainer.max_steps={max_steps}"]
     assert find_start(_config(run, *words)).finished == finished
 
 
 @pytest.mark.parametrize("word", ["trainer.max_steps=1500", "trainer.max_steps=4000", "trainer.max_epochs=3"])
 @pytest.mark.parametrize("scheduler", ["cosine", "one_cycle"])
 def test_a_length_that_the_learning_rate_follows_is_a_change(tmp_path: Path, caplog, scheduler: str, word: str):
-    run, words = tmp_path / "run", [f"scheduler={scheduler}", word, "resume=auto"]
+    run, words = tmp_path / "run", [f"lr_scheduler={scheduler}", word, "resume=auto"]
     _save(run, 5, config=_config(run, words[0]))
     key = word.partition("=")[0]
     if scheduler == "one_cycle" and word.endswith("4000"):
@@ -115,7 +115,7 @@ SHAPES = [
     ("loss.attributes.weight=3", "loss.attributes.weight"),
     ("dataset.synthetic.num_samples=50", "dataset.synthetic.num_samples"),
     ("data.max_text_tokens=9", "data.max_text_tokens"),
-    ("scheduler.pct_start=0.4", "scheduler.pct_start"),
+    ("lr_scheduler.pct_start=0.4", "lr_scheduler.pct_start"),
 ]
 
 
@@ -146,9 +146,9 @@ def test_a_change_that_matters_is_refused_unless_it_is_wanted(tmp_path: Path, ca
 )
 def test_a_harmless_change_is_told_in_a_line(tmp_path: Path, caplog, word: str, told: str):
     run = tmp_path / "run"
-    _save(run, 5, config=_config(run, "scheduler=none"))
+    _save(run, 5, config=_config(run, "lr_scheduler=none"))
     with caplog.at_level(logging.INFO):
-        assert find_start(_config(run, "scheduler=none", word, "resume=auto")).path is not None
+        assert find_start(_config(run, "lr_scheduler=none", word, "resume=auto")).path is not None
     (line,) = [r.getMessage() for r in caplog.records if "changed since" in r.getMessage()]
     assert told in line
 
@@ -179,14 +179,14 @@ def test_many_differences_are_counted():
 
 def _record(**values: Any) -> dict[str, Any]:
     data = {"faces": {"folder": "a", "train": {"samples": 3, "fingerprint": values.pop("faces", "f" * 20)}}}
-    companions = {"tokenizer": {"path": "a", "fingerprint": "t" * 20}}
-    return {"kind": "unified", "data": data, "companions": companions} | values
+    components = {"tokenizer": {"path": "a", "fingerprint": "t" * 20}}
+    return {"kind": "unified", "data": data, "components": components} | values
 
 
 def test_other_data_or_another_tokenizer_is_refused_unless_it_is_wanted(caplog):
     check_sources(_record(), _record(), allowed=False)
     check_sources({}, _record(), allowed=False)
-    other = _record(companions={"tokenizer": {"path": "a", "fingerprint": "u" * 20}})
+    other = _record(components={"tokenizer": {"path": "a", "fingerprint": "u" * 20}})
     with pytest.raises(DataError, match=r"tokenizer: tttttttttttt -> uuuuuuuuuuuu.*resume_changes=true"):
         check_sources(_record(), other, allowed=False)
     with pytest.raises(DataError, match=r"data\.faces\.train: ffffffffffff -> gggggggggggg"):

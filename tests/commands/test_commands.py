@@ -37,7 +37,7 @@ SHOWN = [
     ("train", "--help"),
     ("train", "--cfg", "job"),
     # torch is asked which precision the machine computes fast, and nothing else
-    ("train", "experiment=unified/embedded", "trainer.precision=32-true", "--cfg", "job", "--resolve"),
+    ("train", "experiment=unified/synthetic", "trainer.precision=32-true", "--cfg", "job", "--resolve"),
 ]
 
 
@@ -112,10 +112,10 @@ def test_the_data_commands_work_one_after_the_other_from_any_folder(tmp_path: Pa
 def test_training_leaves_its_configuration_beside_its_results(tmp_path: Path, given: list[str]):
     faces = [f"dataset.synthetic.{key}" for key in ("num_samples=60", "size=32", "workers=1")]
     short = ["trainer.max_steps=3", "trainer.log_every_n_steps=1", "data.steps_per_epoch=3", "task.image.batch_size=4"]
-    words = ["experiment=attributes/embedded", "logger=csv", *faces, *short, *given]
+    words = ["experiment=attributes/synthetic", "logger=csv", *faces, *short, *given]
     done = run("train", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    (folder,) = (tmp_path / ("here" if given else "logs/attributes_embedded")).iterdir()
+    (folder,) = (tmp_path / ("here" if given else "logs/attributes_synthetic")).iterdir()
     assert not given or not (tmp_path / "logs").exists()
     names = {p.name for p in folder.iterdir()}
     assert {"config.yaml", "environment.json", "metrics.csv", "checkpoints", "train.log", ".hydra"} <= names

@@ -36,27 +36,27 @@ class _Model(scored.Knower):  # type: ignore[misc, name-defined]
         self.used = type(sampler).__name__, guidance, best_of
         return super().generate(prompts, seeds)
 
-    def withhold(self, names):
-        self.withheld = list(names)
+    def drop_encoders(self, names):
+        self.dropped = list(names)
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The run of a unified model with the judge and the data beside it; what is loaded from it knows all."""
+    """The run of a unified model with the evaluator and the data beside it; what is loaded from it knows all."""
     for split, count in (("train", 4), ("val", 40)):
         scored.write_faces(tmp_path / "faces" / split, count)
     torch.manual_seed(0)
-    judges = [instantiate(CLASSIFIER)() for _ in range(2)]
+    evaluators = [instantiate(CLASSIFIER)() for _ in range(2)]
     used, _ = (
         save_weights(tmp_path / f"{name}.safetensors", net, kind="attributes", config=CLASSIFIER)
-        for name, net in zip(("used", "judge"), judges, strict=True)
+        for name, net in zip(("used", "evaluator"), evaluators, strict=True)
     )
     run = tmp_path / "run"
     weights = save_weights(run / "weights.safetensors", {"a": torch.ones(1)}, kind="unified", config={})
     dataset = {"a": {"_target_": "unif2ace.data.datasets.shards.ShardDataset", "folder": str(tmp_path / "faces")}}
     (run / "config.yaml").write_text(OmegaConf.to_yaml({"dataset": dataset}))
     model = _Model(tmp_path / "faces" / "val")
-    model.release = SimpleNamespace(unified=weights, companions={"attributes": used})
+    model.release = SimpleNamespace(unified=weights, components={"attributes": used})
     monkeypatch.setattr(face_model, "load", lambda *_, **__: model)
     monkeypatch.setenv("UNIF2ACE_ROOT", str(tmp_path))
     run.joinpath("model.txt").write_text("")
@@ -69,19 +69,21 @@ def _evaluate(run: Path, *words: str) -> dict[str, float | None]:
 
 
 def test_scores_are_printed_and_written_with_judge_split_and_intervals(run: Path, capsys: pytest.CaptureFixture[str]):
-    judge = run.parent / "judge.safetensors"
-    values = _evaluate(run, f"judge={judge}", "sampler=ancestral", "guidance=3", "best_of=2", "withhold=[attributes]")
+    evaluator = run.parent / "evaluator.safetensors"
+    values = _evaluate(
+        run, f"evaluator={evaluator}", "sampler=ancestral", "guidance=3", "best_of=2", "drop_encoders=[attributes]"
+    )
     assert values["answers"] == pytest.approx(1)
     assert values["captions"] == pytest.approx(1)
     assert face_model.load("").used == ("AncestralSampler", 3, 2)
-    assert face_model.load("").withheld == ["attributes"]
+    assert face_model.load("").dropped == ["attributes"]
     out = run / "evaluation"
     assert {"evaluation.json", "generated.png", "understood.png", "scores.png"} <= {p.name for p in out.iterdir()}
     written = json.loads((out / "evaluation.json").read_text())
     assert written["values"] == values
     assert (written["split"], written["pictures"], written["weights"]["kind"]) == ("val", 40, "unified")
-    assert len(written["judge"]["fingerprint"]) == 64
-    assert written["withhold"] == ["attributes"]
+    assert len(written["evaluator"]["fingerprint"]) == 64
+    assert written["drop_encoders"] == ["attributes"]
     assert written["sampler"]["steps"] == 128
     assert (written["guidance"], written["best_of"]) == (3, 2)
     assert written["options"]["samples"] == 40
@@ -96,12 +98,12 @@ def test_scores_are_printed_and_written_with_judge_split_and_intervals(run: Path
 
 
 def test_the_judge_must_be_given_and_not_be_part_of_the_model(run: Path):
-    with pytest.raises(ConfigError, match=r"judge=\.\.\. must be given"):
+    with pytest.raises(ConfigError, match=r"evaluator=\.\.\. must be given"):
         _evaluate(run)
     used = run.parent / "used.safetensors"
     with pytest.raises(ConfigError, match="the model itself uses"):
-        _evaluate(run, f"judge={used}")
-    assert _evaluate(run, f"judge={used}", "same_judge=true")["answers"] == pytest.approx(1)
+        _evaluate(run, f"evaluator={used}")
+    assert _evaluate(run, f"evaluator={used}", "same_evaluator=true")["answers"] == pytest.approx(1)
 
 
 def test_the_kind_is_known_of_a_run_a_release_and_the_built_in_model(run: Path, tmp_path: Path):

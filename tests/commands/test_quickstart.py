@@ -18,7 +18,14 @@ from unif2ace.commands.quickstart import train_once
 from unif2ace.engine.weights import save_weights
 from unif2ace.errors import ConfigError
 
-SMALL = ["num_samples=160", "size=32", "steps.tokenizer=3", "steps.attributes=3", "steps.unified=3", "steps.judge=3"]
+SMALL = [
+    "num_samples=160",
+    "size=32",
+    "steps.tokenizer=3",
+    "steps.attributes=3",
+    "steps.unified=3",
+    "steps.evaluator=3",
+]
 
 
 def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +48,7 @@ def test_the_stages_end_in_a_page_and_a_second_start_trains_nothing(tmp_path: Pa
     assert scores["tokenizer"]["psnr"] > 5
     assert 0 < scores["attributes"]["average_precision"] < 1
     assert "agreement" in scores["unified"]
-    weights = [out / name / "weights.safetensors" for name in ("attributes", "tokenizer", "unified", "judge")]
+    weights = [out / name / "weights.safetensors" for name in ("attributes", "tokenizer", "unified", "evaluator")]
     before = [file.stat().st_mtime_ns for file in weights]
     again = _run(tmp_path)
     assert again.returncode == 0, again.stderr[-3000:]

@@ -18,7 +18,7 @@ from unif2ace.commands import release
 from unif2ace.engine import compose
 from unif2ace.engine.snapshot import write_snapshot
 from unif2ace.errors import ConfigError
-from unif2ace.evaluation.judging import load_judge
+from unif2ace.evaluation.evaluator import load_evaluator
 from unif2ace.inference.pipeline import load
 
 
@@ -26,11 +26,16 @@ from unif2ace.inference.pipeline import load
 def run(tmp_path: Path) -> Path:
     run = make_run(tmp_path)
     write_snapshot(compose("release", []), run)
-    argv = ["unif2ace-train", "experiment=unified/embedded", f"tokenizer={tmp_path}/tokenizer", "ckpt=/x/last.ckpt"]
+    argv = [
+        "unif2ace-train",
+        "experiment=unified/synthetic",
+        f"image_tokenizer={tmp_path}/tokenizer",
+        "ckpt=/x/last.ckpt",
+    ]
     (run / "environment.json").write_text(json.dumps({"argv": argv}), encoding="utf-8")
     (run / "evaluation").mkdir()
     found = {"values": {"agreement": 0.5}, "intervals": {"agreement": [0.4, 0.6]}, "pictures": 7, "split": "val",
-             "judge": {"fingerprint": "f" * 64}, "options": {"caption": "long"}}  # fmt: skip
+             "evaluator": {"fingerprint": "f" * 64}, "options": {"caption": "long"}}  # fmt: skip
     (run / "evaluation" / "evaluation.json").write_text(json.dumps(found), encoding="utf-8")
     return run
 
@@ -60,7 +65,7 @@ def test_the_card_has_the_commands_and_the_scores(run: Path, tmp_path: Path):
     release.release(compose("release", [f"ckpt={run}", f"folder={tmp_path}/out", "title=Tiny faces", "notes=Small."]))
     card = (tmp_path / "out" / "card.md").read_text(encoding="utf-8")
     assert card.startswith("# Tiny faces\n")
-    assert f"unif2ace-train experiment=unified/embedded tokenizer={tmp_path.name}/tokenizer\n" in card
+    assert f"unif2ace-train experiment=unified/synthetic image_tokenizer={tmp_path.name}/tokenizer\n" in card
     assert "| 0.500 | 0.400 to 0.600 |" in card
     assert card.endswith("## Notes\nSmall.\n")
 
@@ -76,8 +81,8 @@ def test_a_folder_with_other_files_stays_as_it_is(run: Path, tmp_path: Path):
 
 def test_the_classifier_that_taught_the_tokenizer_is_no_judge(tmp_path: Path):
     run = make_run(tmp_path)
-    used = load(run, device="cpu").release.companions
+    used = load(run, device="cpu").release.components
     tokenizer, classifier = used["tokenizer"], used["attributes"]
-    tokenizer.header["companions"] = {"attributes": {"path": "x", "fingerprint": classifier.fingerprint}}
+    tokenizer.header["components"] = {"attributes": {"path": "x", "fingerprint": classifier.fingerprint}}
     with pytest.raises(ConfigError, match="tokenizer learned from"):
-        load_judge(classifier.path, {"tokenizer": tokenizer})
+        load_evaluator(classifier.path, {"tokenizer": tokenizer})

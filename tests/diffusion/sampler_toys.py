@@ -73,7 +73,7 @@ class Table:
         return law
 
 
-class BatchDraws:
+class BatchRNG:
     """Randomness of many rows at once: quick, where rows need not be independent of the batch."""
 
     def __init__(self, rows: int, seed: int = 0) -> None:

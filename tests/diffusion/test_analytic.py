@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sampler_toys import BatchDraws, Table, p_value
+from sampler_toys import BatchRNG, Table, p_value
 from test_ancestral import exact
 
 from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
@@ -27,10 +27,10 @@ needs_fixtures = pytest.mark.skipif(not FIXTURES.exists(), reason=f"needs the go
 def test_for_normalised_scores_it_is_ancestral_sampling(normalise: bool):
     table, n, schedule = Table(seed=9), 100_000, CosineMaskgitSchedule()
     sampler = AnalyticSampler(schedule, 5, normalise)
-    out = sampler.sample(table, table.masks(n), BatchDraws(n))
+    out = sampler.sample(table, table.masks(n), BatchRNG(n))
     assert p_value(table, out, exact(table, schedule, 5)) > 1e-4
-    alone = AnalyticSampler(schedule, 5).sample(table, table.masks(2000), BatchDraws(2000, seed=5))
-    same = AnalyticSampler(schedule, 5, normalise=False).sample(table, table.masks(2000), BatchDraws(2000, seed=5))
+    alone = AnalyticSampler(schedule, 5).sample(table, table.masks(2000), BatchRNG(2000, seed=5))
+    same = AnalyticSampler(schedule, 5, normalise=False).sample(table, table.masks(2000), BatchRNG(2000, seed=5))
     assert float((alone == same).double().mean()) > 0.999, "but for the rounding of the total mass"
 
 
@@ -56,10 +56,10 @@ def test_the_law_of_scores_that_are_not_normalised_is_the_enumerated_one():
         masked = (table.states == table.V)[..., None]
         stay = torch.nn.functional.one_hot(torch.tensor(table.V), table.V + 1)
         kernels.append(torch.where(masked, chance * kernel + (1 - chance) * stay, kernel))
-    out = AnalyticSampler(schedule, steps, normalise=False).sample(table, table.masks(n), BatchDraws(n))
+    out = AnalyticSampler(schedule, steps, normalise=False).sample(table, table.masks(n), BatchRNG(n))
     law = table.of_x0(table.chain(kernels))
     assert p_value(table, out, law) > 1e-4
-    normalised = AnalyticSampler(schedule, steps).sample(table, table.masks(n), BatchDraws(n))
+    normalised = AnalyticSampler(schedule, steps).sample(table, table.masks(n), BatchRNG(n))
     assert p_value(table, normalised, law) < 1e-6, "the mass must matter"
     assert p_value(table, normalised, exact(table, schedule, steps)) > 1e-4
 
@@ -97,6 +97,6 @@ def test_probabilities_are_mdlms(size: int, V: int):
 
 def test_normalised_scores_ask_the_network_only_where_a_code_is_revealed():
     table = Table(L=2)
-    out = AnalyticSampler(LinearSchedule(), 500).sample(table, table.masks(1), BatchDraws(1))
+    out = AnalyticSampler(LinearSchedule(), 500).sample(table, table.masks(1), BatchRNG(1))
     assert table.calls <= 2
     assert int(out.max()) < table.V

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sampler_toys import BatchDraws, Table, p_value
+from sampler_toys import BatchRNG, Table, p_value
 
 from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
 from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
@@ -41,15 +41,15 @@ def exact(table: Table, schedule: NoiseSchedule, steps: int) -> Tensor:
 @pytest.mark.parametrize("steps", [1, 2, 5, 16])
 def test_the_law_is_the_enumerated_one(schedule: NoiseSchedule, steps: int):
     table, n = Table(seed=1), 100_000
-    out = AncestralSampler(schedule, steps).sample(table, table.masks(n), BatchDraws(n, seed=steps))
+    out = AncestralSampler(schedule, steps).sample(table, table.masks(n), BatchRNG(n, seed=steps))
     assert p_value(table, out, exact(table, schedule, steps)) > 1e-4
 
 
 def test_more_steps_are_told_apart_and_come_near_any_order():
     table, n, schedule = Table(seed=1), 100_000, LinearSchedule()
-    out = AncestralSampler(schedule, 2).sample(table, table.masks(n), BatchDraws(n))
+    out = AncestralSampler(schedule, 2).sample(table, table.masks(n), BatchRNG(n))
     assert p_value(table, out, exact(table, schedule, 5)) < 1e-6
-    many = AncestralSampler(schedule, 256).sample(table, table.masks(20_000), BatchDraws(20_000))
+    many = AncestralSampler(schedule, 256).sample(table, table.masks(20_000), BatchRNG(20_000))
     assert p_value(table, many, table.any_order()) > 1e-4
     far = [float((exact(table, schedule, T) - table.any_order()).abs().max()) for T in (4, 64, 1024)]
     assert far[0] > 8 * far[1] > 64 * far[2], "the limit of many steps is any order"
@@ -61,7 +61,7 @@ def test_rows_of_the_own_seeds_follow_the_law_too():
     assert p_value(table, out, exact(table, LinearSchedule(), 4)) > 1e-4
 
 
-def _one_by_one(table: Table, schedule: NoiseSchedule, steps: int, rng: BatchDraws) -> Tensor:
+def _one_by_one(table: Table, schedule: NoiseSchedule, steps: int, rng: BatchRNG) -> Tensor:
     """The textbook's loop: the network is asked in every step; the same random numbers."""
     x = table.masks(rng.rows)
     when, which = rng.uniform(2 * table.L).chunk(2, 1)
@@ -87,14 +87,14 @@ class Timed(Table):
 def test_fewer_calls_change_nothing(kind: type[Table], steps: int):
     schedule, n = CosineMaskgitSchedule(), 50
     table = kind(seed=4)
-    expected = _one_by_one(table, schedule, steps, BatchDraws(n))
+    expected = _one_by_one(table, schedule, steps, BatchRNG(n))
     assert table.calls == steps
     answers = []
     for cache in (True, False):
         if cache and kind is Timed:
             continue
         table.calls = 0
-        answers.append(AncestralSampler(schedule, steps, cache).sample(table, table.masks(n), BatchDraws(n)))
+        answers.append(AncestralSampler(schedule, steps, cache).sample(table, table.masks(n), BatchRNG(n)))
         assert table.calls <= steps + (not cache)
         assert torch.equal(answers[-1], expected)
 
@@ -115,7 +115,7 @@ def test_the_share_of_masks_follows_the_schedule():
     table, n, steps = Table(L=6, V=2), 20_000, 8
     schedule, seen = CosineMaskgitSchedule(), {}
     AncestralSampler(schedule, steps).sample(
-        table, table.masks(n), BatchDraws(n), lambda k, x: seen.update({k: (x == 2).double().mean().item()})
+        table, table.masks(n), BatchRNG(n), lambda k, x: seen.update({k: (x == 2).double().mean().item()})
     )
     for k in range(steps):
         expected = schedule.masked(torch.tensor(1 - (k + 1) / steps, dtype=torch.float64)).item()
@@ -141,7 +141,7 @@ def test_the_last_step_reveals_all_under_noise_that_never_ends():
     table = Table()
     late = GeometricSchedule(start=0.5, end=20.0)
     assert float(late.masked(torch.tensor(0.0))) > 0.3
-    out = AncestralSampler(late, 3).sample(table, table.masks(500), BatchDraws(500))
+    out = AncestralSampler(late, 3).sample(table, table.masks(500), BatchRNG(500))
     assert int(out.max()) < table.V
 
 

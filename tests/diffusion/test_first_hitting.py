@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sampler_toys import BatchDraws, Table, p_value
+from sampler_toys import BatchRNG, Table, p_value
 
 from unif2ace.diffusion.samplers.first_hitting import FirstHittingSampler
 
@@ -17,7 +17,7 @@ from unif2ace.diffusion.samplers.first_hitting import FirstHittingSampler
 def test_the_law_is_that_of_any_order():
     table, n = Table(seed=6), 100_000
     assert float(table.any_order().sum()) - 1 < 1e-12
-    out = FirstHittingSampler().sample(table, table.masks(n), BatchDraws(n))
+    out = FirstHittingSampler().sample(table, table.masks(n), BatchRNG(n))
     assert p_value(table, out, table.any_order()) > 1e-4
     assert table.calls == 3
 
@@ -33,7 +33,7 @@ def test_the_law_given_known_codes_is_that_of_the_rest_in_any_order():
             p *= table.log_p[table.number(x), i].gather(1, table.x0[:, i : i + 1])[:, 0].exp()
             x[:, i] = table.x0[:, i]
         law += p * (table.x0[:, 1] == 1) / 2
-    out = FirstHittingSampler().sample(table, start.expand(n, -1), BatchDraws(n, seed=2))
+    out = FirstHittingSampler().sample(table, start.expand(n, -1), BatchRNG(n, seed=2))
     assert bool((out[:, 1] == 1).all())
     seen = torch.bincount(table.number(out), minlength=len(table.states))[table.number(table.x0)]
     expected = law * n
@@ -51,7 +51,7 @@ def test_times_fall_as_order_statistics_and_one_code_is_revealed_at_each():
         return table(x_BN, t_B)
 
     FirstHittingSampler(cache=False).sample(
-        denoise, table.masks(n), BatchDraws(n), lambda k, x: masks.append((x == 2).sum(1))
+        denoise, table.masks(n), BatchRNG(n), lambda k, x: masks.append((x == 2).sum(1))
     )
     fall = torch.stack(times[1:])
     assert fall.shape == (L, n)
@@ -65,7 +65,7 @@ def test_times_fall_as_order_statistics_and_one_code_is_revealed_at_each():
 def test_rows_with_fewer_masks_rest_while_others_go_on():
     table = Table(L=4, V=3)
     start = torch.tensor([[3, 3, 3, 3], [0, 1, 3, 2], [0, 1, 2, 0]])
-    out = FirstHittingSampler().sample(table, start, BatchDraws(3))
+    out = FirstHittingSampler().sample(table, start, BatchRNG(3))
     assert int(out.max()) < 3
     assert table.calls == 4
     assert torch.equal(out[2], start[2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unif2ace.diffusion.inpainting import inpaint, keep_tokens, vary
+from unif2ace.diffusion.inpainting import inpaint, keep_tokens, mask_tokens
 from unif2ace.diffusion.samplers.base import PerSampleRNG
 from unif2ace.errors import ConfigError, DataError
 
@@ -48,10 +48,10 @@ def test_masks_of_another_size_are_errors():
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 1.0])
 def test_a_variation_masks_an_exact_share_chosen_by_seed(share: float):
     many = torch.zeros(400, 20, dtype=torch.int64)
-    out = vary(many, share, 9, PerSampleRNG(range(400)))
+    out = mask_tokens(many, share, 9, PerSampleRNG(range(400)))
     assert bool(((out == 9).sum(1) == round(20 * share)).all())
     assert bool(((out == 9) | (out == 0)).all())
-    assert torch.equal(vary(many[7:8], share, 9, PerSampleRNG([7]))[0], out[7])
+    assert torch.equal(mask_tokens(many[7:8], share, 9, PerSampleRNG([7]))[0], out[7])
     if 0 < share < 1:
         often = (out == 9).double().mean(0)
         assert float((often - share).abs().max()) < 5 * (share * (1 - share) / 400) ** 0.5
@@ -60,7 +60,7 @@ def test_a_variation_masks_an_exact_share_chosen_by_seed(share: float):
 
 def test_which_codes_are_masked_says_nothing_of_a_samplers_numbers_from_the_same_seeds():
     rows = 4000
-    masked = vary(torch.zeros(rows, 16, dtype=torch.int64), 0.25, 9, PerSampleRNG(range(rows))) == 9
+    masked = mask_tokens(torch.zeros(rows, 16, dtype=torch.int64), 0.25, 9, PerSampleRNG(range(rows))) == 9
     numbers = PerSampleRNG(range(rows)).uniform(16)[masked]
     share = torch.histc(numbers, 10, 0, 1) / len(numbers)
     assert float((share - 0.1).abs().max()) < 5 * (0.09 / len(numbers)) ** 0.5
@@ -68,4 +68,4 @@ def test_which_codes_are_masked_says_nothing_of_a_samplers_numbers_from_the_same
 
 def test_a_share_above_one_is_an_error():
     with pytest.raises(ConfigError, match=r"1\.5"):
-        vary(codes, 1.5, 9, PerSampleRNG([0, 1]))
+        mask_tokens(codes, 1.5, 9, PerSampleRNG([0, 1]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -19,8 +21,8 @@ from toy_language import (
     table,
 )
 
-from unif2ace.diffusion.forward_processes.base import sample_uniforms
-from unif2ace.diffusion.likelihood import bound_noise, bound_of_rows, place_of_rows, token_nats
+from unif2ace.diffusion.likelihood import nelbo_corruption, nelbo_per_sample, token_nats
+from unif2ace.diffusion.noise import SampleNoise, sample_uniforms
 from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
 from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
 from unif2ace.diffusion.noise_schedules.geometric import GeometricSchedule
@@ -31,12 +33,12 @@ SOME = TEXTS[torch.tensor([0, 5, 11, 17, 26])]
 
 
 def _logits(of: torch.Tensor, xt_GN: torch.Tensor, x0_GN: torch.Tensor) -> Logits:
-    """What the table says at the masked tokens of some rows."""
-    row, column = (xt_GN == V).nonzero(as_tuple=True)
-    return Logits(row, column, of[state(xt_GN)][row, column], x0_GN[row, column])
+    """What the table says at the masked tokens of some samples."""
+    sample, token = (xt_GN == V).nonzero(as_tuple=True)
+    return Logits(sample, token, of[state(xt_GN)][sample, token], x0_GN[sample, token], sample, token)
 
 
-def _noised(schedule: NoiseSchedule, xt_GN: torch.Tensor, x0_GN: torch.Tensor, t_G: torch.Tensor) -> CorruptedTokens:
+def _corrupted(schedule: NoiseSchedule, xt_GN: torch.Tensor, x0_GN: torch.Tensor, t_G: torch.Tensor) -> CorruptedTokens:
     of = schedule.alpha(t_G), schedule.weight(t_G), schedule.sigma(t_G)
     return CorruptedTokens(torch.arange(len(xt_GN)), x0_GN, xt_GN, t_G, *of)
 
@@ -48,10 +50,10 @@ def _by_quadrature(of: torch.Tensor, x0: torch.Tensor, schedule: NoiseSchedule, 
     xt = torch.stack([masked(x0, s) for s in SETS])
     total = 0.0
     for t, w in zip(times, weights, strict=True):
-        noised = _noised(schedule, xt, x0.expand_as(xt), t.expand(len(SETS)))
+        corrupted = _corrupted(schedule, xt, x0.expand_as(xt), t.expand(len(SETS)))
         share = schedule.masked(t)
         chance = torch.tensor([share ** len(s) * (1 - share) ** (L - len(s)) for s in SETS], dtype=torch.float64)
-        total += float(w * (chance * bound_of_rows(_logits(of, xt, x0.expand_as(xt)), noised)).sum() * L)
+        total += float(w * (chance * nelbo_per_sample(_logits(of, xt, x0.expand_as(xt)), corrupted)).sum() * L)
     return total
 
 
@@ -115,35 +117,36 @@ def test_many_steps_come_to_continuous_time():
 def test_its_draws_have_the_bound_as_their_mean(low_discrepancy: bool):
     of, x0, number = table(2), TEXTS[14], 20_000
     generator = torch.Generator().manual_seed(0)
-    uniform = torch.rand(number, 1 + 2 * L, generator=generator, dtype=torch.float64)
+    uniform = torch.rand(number, 3 + 2 * L, generator=generator, dtype=torch.float64)
     if low_discrepancy:
-        uniform = sample_uniforms(1, torch.arange(number), 1 + 2 * L)
+        uniform = sample_uniforms(1, torch.arange(number), 3 + 2 * L)
     x0_GN = x0.expand(number, L)
-    noised = bound_noise(torch.arange(number), x0_GN, uniform, V)
-    draws = bound_of_rows(_logits(of, noised.xt, x0_GN), noised).double() * L
+    corrupted = nelbo_corruption(torch.arange(number), x0_GN, SampleNoise.split(uniform), V)
+    draws = nelbo_per_sample(_logits(of, corrupted.xt, x0_GN), corrupted).double() * L
     error = draws.std().item() / number**0.5
     assert abs(draws.mean().item() - subset_bound(of, x0).item()) < 4 * error
 
 
-def test_a_row_without_masks_has_nothing_and_rows_need_not_be_the_first():
+def test_a_sample_without_masks_has_nothing_and_samples_need_not_be_the_first():
     of, x0_GN = table(0), TEXTS[[3, 20, 9]]
     xt_GN = x0_GN.clone()
     xt_GN[0, 1] = xt_GN[2] = V
-    noised = _noised(LinearSchedule(), xt_GN, x0_GN, torch.tensor([0.5, 0.0, 0.25], dtype=torch.float64))
+    corrupted = _corrupted(LinearSchedule(), xt_GN, x0_GN, torch.tensor([0.5, 0.0, 0.25], dtype=torch.float64))
     logits = _logits(of, xt_GN, x0_GN)
-    bound = bound_of_rows(logits, noised)
+    bound = nelbo_per_sample(logits, corrupted)
     nats = token_nats(logits)
     assert bound.tolist() == pytest.approx([(2 * nats[0] / L).item(), 0.0, (4 * nats[1:].sum() / L).item()])
-    rows = torch.tensor([2, 5, 6])
-    moved = CorruptedTokens(rows, *(getattr(noised, f) for f in ("x0", "xt", "t", "alpha", "weight", "sigma")))
-    elsewhere = Logits(rows[logits.row], logits.column, logits.values, logits.target)
-    assert torch.equal(place_of_rows(elsewhere, moved), logits.row)
-    assert torch.equal(bound_of_rows(elsewhere, moved), bound)
+    samples = torch.tensor([2, 5, 6])
+    moved = replace(corrupted, sample=samples)
+    elsewhere = replace(logits, sample=samples[logits.sample], position=logits.position + 4)
+    assert torch.equal(elsewhere.generation, torch.searchsorted(moved.sample, elsewhere.sample))
+    assert torch.equal(nelbo_per_sample(elsewhere, moved), bound)
 
 
 def test_half_precision_logits_are_widened():
     values = torch.randn(6, 50, dtype=torch.bfloat16)
-    logits = Logits(torch.zeros(6, dtype=torch.int64), torch.arange(6), values, torch.arange(6))
+    first, token = torch.zeros(6, dtype=torch.int64), torch.arange(6)
+    logits = Logits(first, token, values, torch.arange(6), first, token)
     with torch.autocast("cpu", torch.bfloat16):
         nats = token_nats(logits)
     expected = -values.double().log_softmax(1)[torch.arange(6), torch.arange(6)]

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sampler_toys import BatchDraws, Table, p_value
+from sampler_toys import BatchRNG, Table, p_value
 
 from unif2ace.diffusion.guidance import guide
 from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
@@ -173,28 +173,28 @@ def _law(table: Table, sampler: MaskgitSampler) -> Tensor:
     return torch.tensor([law[tuple(x)] for x in table.x0.tolist()], dtype=torch.float64)
 
 
-@pytest.mark.parametrize(("temperature", "law"), [(1.0, "linear"), (4.0, "linear"), (4.0, "showo"), (0.0, "linear")])
-def test_the_law_is_the_enumerated_one(temperature: float, law: str):
+@pytest.mark.parametrize(("temperature", "schedule"), [(1.0, "linear"), (4.0, "linear"), (4.0, "showo"), (0.0, "linear")])
+def test_the_law_is_the_enumerated_one(temperature: float, schedule: str):
     table = Table(seed=3, scale=0.8)
-    sampler = MaskgitSampler(steps=3, temperature=temperature, temperature_schedule=law)
+    sampler = MaskgitSampler(steps=3, temperature=temperature, temperature_schedule=schedule)
     assert [int(sampler.stays(k, torch.tensor([3 - k]), 3)) for k in range(3)] == [2, 1, 0]
     n = 100_000
-    out = sampler.sample(table, table.masks(n), BatchDraws(n, seed=1))
+    out = sampler.sample(table, table.masks(n), BatchRNG(n, seed=1))
     assert p_value(table, out, _law(table, sampler)) > 1e-4
     assert table.calls == 3
 
 
 def test_another_law_is_told_apart():
     table = Table(seed=3, scale=0.8)
-    out = MaskgitSampler(steps=3, temperature=1.0).sample(table, table.masks(100_000), BatchDraws(100_000))
+    out = MaskgitSampler(steps=3, temperature=1.0).sample(table, table.masks(100_000), BatchRNG(100_000))
     assert p_value(table, out, _law(table, MaskgitSampler(steps=3, temperature=4.0))) < 1e-6
     assert p_value(table, out, table.any_order()) < 1e-6
 
 
 @pytest.mark.parametrize(("n", "steps"), [(16, 1), (16, 6), (256, 18), (64, 16), (16, 50), (5, 12)])
-@pytest.mark.parametrize("counted", ["masked", "all"])
-def test_masks_follow_their_law(n: int, steps: int, counted: str):
-    sampler = MaskgitSampler(steps=steps, mask_count_base=counted)
+@pytest.mark.parametrize("base", ["masked", "all"])
+def test_masks_follow_their_law(n: int, steps: int, base: str):
+    sampler = MaskgitSampler(steps=steps, mask_count_base=base)
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(8, (4, n), generator=generator)
     for row, masked in enumerate((n, n // 2, 1, 0)):
@@ -208,19 +208,19 @@ def test_masks_follow_their_law(n: int, steps: int, counted: str):
 
     def on_step(k: int, x_BN: Tensor) -> None:
         for row, u in enumerate(expected):
-            whole = n if counted == "all" else start[row]
+            whole = n if base == "all" else start[row]
             share = 0.0 if k == steps - 1 else math.cos(math.pi / 2 * (k + 1) / steps)
             least = 0 if k == steps - 1 or u < 2 else 1
             expected[row] = max(least, min(u - 1, math.floor(whole * (share - 1e-6))))
         assert (x_BN == 8).sum(1).tolist() == expected
 
-    out = sampler.sample(denoise, x, BatchDraws(4), on_step)
+    out = sampler.sample(denoise, x, BatchRNG(4), on_step)
     assert int(out.max()) < 8
     assert len(calls) <= steps
     torch.testing.assert_close(torch.stack(calls)[:, 0], 1 - torch.arange(len(calls)) / steps)
 
 
-def test_temperature_laws_and_other_schedules():
+def test_temperature_schedules_and_other_noise_schedules():
     assert MaskgitSampler(steps=4, temperature=2).temperature.tolist() == [1.5, 1.0, 0.5, 0.0]
     assert MaskgitSampler(steps=4, temperature=2, temperature_schedule="showo").temperature.tolist() == [
         1.5,
@@ -237,7 +237,7 @@ def test_the_surest_is_kept_where_nothing_is_random():
     logits[0, torch.arange(6), torch.tensor([0, 1, 2, 3, 0, 1])] = torch.tensor([0.0, -28, -26, -29, -27, -25])
     first: list[Tensor] = []
     MaskgitSampler(steps=3, temperature=0).sample(
-        lambda x, t: logits, torch.full((1, 6), 4), BatchDraws(1), lambda k, x: first.append(x.clone())
+        lambda x, t: logits, torch.full((1, 6), 4), BatchRNG(1), lambda k, x: first.append(x.clone())
     )
     assert first[0][0, 0] == 0, "the surest code"
     assert int((first[0] == 4).sum()) == 5
@@ -245,7 +245,7 @@ def test_the_surest_is_kept_where_nothing_is_random():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"steps": 0}, {"temperature": -1.0}, {"law": "cosine"}, {"counted": "unknown"}],
+    [{"steps": 0}, {"temperature": -1.0}, {"temperature_schedule": "cosine"}, {"mask_count_base": "unknown"}],
     ids=lambda w: next(iter(w)),
 )
 def test_wrong_numbers_are_named(wrong: dict):

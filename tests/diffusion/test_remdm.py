@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sampler_toys import BatchDraws, Table, p_value
+from sampler_toys import BatchRNG, Table, p_value
 
 from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
 from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
@@ -103,7 +103,7 @@ def _chain(table: Table, sampler: RemdmSampler) -> Tensor:
 def test_the_law_is_the_enumerated_one(strategy: str, eta: float):
     table, n = Table(seed=8), 100_000
     sampler = RemdmSampler(LinearSchedule(), 6, strategy, eta)
-    out = sampler.sample(table, table.masks(n), BatchDraws(n))
+    out = sampler.sample(table, table.masks(n), BatchRNG(n))
     assert p_value(table, out, _chain(table, sampler)) > 1e-4
     if eta:
         plain = RemdmSampler(LinearSchedule(), 6, "cap", 0.0)
@@ -117,7 +117,7 @@ def test_without_remasking_it_is_ancestral_sampling():
     schedule = CosineMaskgitSchedule()
     for strategy in ("cap", "rescale"):
         sampler = RemdmSampler(schedule, 5, strategy, eta=0.0)
-        out = sampler.sample(table, table.masks(n), BatchDraws(n, seed=3))
+        out = sampler.sample(table, table.masks(n), BatchRNG(n, seed=3))
         assert p_value(table, out, exact(table, schedule, 5)) > 1e-4
         torch.testing.assert_close(_chain(table, sampler), exact(table, schedule, 5), rtol=0, atol=1e-12)
 
@@ -135,7 +135,7 @@ def test_the_share_of_visible_codes_is_alpha(strategy: str, eta: float):
         remasked.append(bool(((x_BN == 2) & (before[0] != 2)).any()))
         before[0] = x_BN.clone()
 
-    sampler.sample(table, table.masks(n), BatchDraws(n), on_step)
+    sampler.sample(table, table.masks(n), BatchRNG(n), on_step)
     for k, share in enumerate(seen):
         assert share == pytest.approx(sampler.alpha(1 - (k + 1) / 20), abs=5 * 0.5 / (8 * n) ** 0.5)
     assert seen[-1] == 1
@@ -179,7 +179,7 @@ def test_unsure_codes_are_masked_again_more_often():
 
 def test_a_step_in_which_nothing_is_revealed_needs_no_network():
     table = Table(L=2, V=3)
-    out = RemdmSampler(LinearSchedule(), 500, "cap", 0.0).sample(table, table.masks(1), BatchDraws(1))
+    out = RemdmSampler(LinearSchedule(), 500, "cap", 0.0).sample(table, table.masks(1), BatchRNG(1))
     assert table.calls <= 2
     assert int(out.max()) < 3
 
@@ -189,7 +189,7 @@ def test_codes_known_at_the_start_are_never_masked():
     start = torch.tensor([[3, 0, 3, 1]]).repeat(200, 1)
     for strategy in STRATEGIES:
         RemdmSampler(LinearSchedule(), 30, strategy, eta=1.0).sample(
-            table, start, BatchDraws(200), lambda k, x: torch.testing.assert_close(x[:, 1::2], start[:, 1::2])
+            table, start, BatchRNG(200), lambda k, x: torch.testing.assert_close(x[:, 1::2], start[:, 1::2])
         )
 
 

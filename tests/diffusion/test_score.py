@@ -16,7 +16,7 @@ from unif2ace.diffusion.noise_schedules.geometric import GeometricSchedule
 from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
 from unif2ace.diffusion.noise_schedules.log_linear import LogLinearSchedule
 from unif2ace.diffusion.score import (
-    Mixture,
+    NoiseMixture,
     absorbing_entropy,
     log_expm1,
     mixture_entropy,
@@ -109,7 +109,7 @@ def test_with_a_larger_softmax_the_two_scales_want_different_things(alpha: float
     assert best == {"exact": pytest.approx(1), "paper": pytest.approx(alpha, abs=1e-3)}
 
 
-def _mixture_by_definition(log_p_PK: Tensor, x0_P: Tensor, xt_P: Tensor, m: Mixture) -> Tensor:
+def _mixture_by_definition(log_p_PK: Tensor, x0_P: Tensor, xt_P: Tensor, m: NoiseMixture) -> Tensor:
     """Rate of the noise times score entropy, over the codes and, if there is one, the mask, term by term."""
     size, masks = log_p_PK.shape[1], bool((m.mask > 0).all())
     noise = torch.cat([(m.uniform / size)[:, None].expand(-1, size), m.mask[:, None].expand(-1, masks)], 1)

@@ -74,14 +74,18 @@ def test_a_value_of_a_slot_that_the_experiment_selects_may_be_typed(tmp_path: Pa
         (["task=[understanding]"], ["task.text_to_image"], ["task.understanding.batch_size"]),
         (["loss=[mdlm,ar]"], ["loss.d3diff"], ["loss.ar.weight", "loss.mdlm.weight"]),
         (["loss=mdlm"], ["loss.ar", "loss.d3diff"], ["loss.mdlm"]),
-        (["moe=dense"], ["moe.num_experts", "moe.top_k", "moe.expert_hidden", "moe.und"], ["moe.hidden"]),
-        (["moe=token"], ["moe.und"], ["moe.top_k"]),
-        (["moe=dense", "moe.top_k=3"], ["moe.num_experts", "moe.expert_hidden", "moe.und"], ["moe.top_k"]),
+        (
+            ["moe=dense"],
+            ["moe.num_experts", "moe.top_k", "moe.expert_ffn_dim", "moe.und_experts"],
+            ["moe.shared_ffn_dim"],
+        ),
+        (["moe=token"], ["moe.und_experts"], ["moe.top_k"]),
+        (["moe=dense", "moe.top_k=3"], ["moe.num_experts", "moe.expert_ffn_dim", "moe.und_experts"], ["moe.top_k"]),
     ],
 )
 def test_what_an_experiment_says_of_another_choice_is_left_out_and_told(words, left_out, kept, caplog):
     with caplog.at_level("WARNING"):
-        config = compose("train", ["experiment=unified/embedded", *words])
+        config = compose("train", ["experiment=unified/synthetic", *words])
     for key in left_out:
         assert OmegaConf.select(config, key) is None
         assert key in caplog.text
@@ -91,13 +95,13 @@ def test_what_an_experiment_says_of_another_choice_is_left_out_and_told(words, l
 
 
 def test_a_value_of_what_is_not_selected_names_both_mends():
-    for words in (["loss.d3diff.score_weight=0"], ["experiment=unified/embedded", "loss.d3diff.score_weight=0"]):
+    for words in (["loss.d3diff.score_weight=0"], ["experiment=unified/synthetic", "loss.d3diff.score_weight=0"]):
         with pytest.raises(ConfigError, match=r"add it with `loss=\[\.\.\.,d3diff\]`, or drop `loss\.d3diff\.\*`"):
             compose("train", [*words, "loss=[mdlm,ar]"])
 
 
 @pytest.mark.parametrize("group", ["dataset", "task", "condition", "metric", "loss", "callbacks", "logger"])
 def test_a_group_of_several_may_be_empty(group: str):
-    config = compose("train", ["experiment=unified/embedded", f"{group}=[]"])
+    config = compose("train", ["experiment=unified/synthetic", f"{group}=[]"])
     assert config[group] == {}
     OmegaConf.resolve(config)

@@ -67,7 +67,7 @@ def test_precision_goes_by_what_the_processor_computes_fast(monkeypatch, avx512:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert fast_precision("cpu") == fast_precision("auto") == precision
     assert fast_precision("gpu") == "32-true"
-    config = compose("train", ["experiment=unified/embedded", "trainer.accelerator=cpu"])
+    config = compose("train", ["experiment=unified/synthetic", "trainer.accelerator=cpu"])
     assert config.trainer.precision == precision
     assert not hardware.fast_bfloat16("mps")
 

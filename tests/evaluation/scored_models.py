@@ -1,4 +1,4 @@
-"""A data set whose pictures carry their labels, a judge that reads them, and models that know all, some or nothing."""
+"""A data set whose pictures carry their labels, a evaluator that reads them, and models that know all, some or nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.shards import Metadata, Sample, ShardReader, ShardWriter
-from unif2ace.evaluation.judging import Judge
+from unif2ace.evaluation.evaluator import Evaluator
 from unif2ace.language import ask_questions, write_caption
 from unif2ace.language.phrases import CHOICES, COUNTED
 from unif2ace.language.question import Question
@@ -53,7 +53,7 @@ class ReadingJudge:
         return images.flatten(1)[:, ::7].float()
 
 
-JUDGE = Judge(ReadingJudge(), "f" * 64)
+JUDGE = Evaluator(ReadingJudge(), "f" * 64)
 
 
 class Knower:

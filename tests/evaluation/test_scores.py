@@ -15,8 +15,8 @@ from unif2ace.data.shards import ShardReader
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.engine.weights import read_weights, save_weights
 from unif2ace.errors import ConfigError
-from unif2ace.evaluation.judging import load_judge
-from unif2ace.evaluation.material import gather, others
+from unif2ace.evaluation.eval_set import gather, others
+from unif2ace.evaluation.evaluator import load_evaluator
 from unif2ace.evaluation.scores import ScoreOptions, UnifiedScores, score
 from unif2ace.evaluation.sheets import draw_sheets
 from unif2ace.evaluation.values import attribute_rows, tables
@@ -85,7 +85,7 @@ def test_the_same_seed_gives_the_same_scores_and_another_one_other_material(fold
     assert first.values == again.values
     assert first.rows == again.rows
     other = score(Knower(folder / "val", 0.7), JUDGE, folder, replace(how, seed=1))
-    assert other.material.keys != first.material.keys
+    assert other.eval_set.keys != first.eval_set.keys
     batched = score(Knower(folder / "val"), JUDGE, folder, replace(how, batch_size=7))
     assert batched.values == score(Knower(folder / "val"), JUDGE, folder, how).values
 
@@ -126,11 +126,11 @@ def test_options_that_draw_nothing_are_named(name: str):
 
 def test_material_is_drawn_from_all_readers_and_questions_that_cannot_be_scored_are_counted(folder: Path):
     readers = [ShardReader(folder / "val")]
-    material = gather(readers, 1000, 100_000)
-    assert len(material) == FACES
+    eval_set = gather(readers, 1000, 100_000)
+    assert len(eval_set) == FACES
     asked = sum(len(readers[0].decoded(n).metadata.qa) for n in range(FACES))
-    assert len(material.questions) + material.unscored == asked
-    assert material.unscored > 0
+    assert len(eval_set.questions) + eval_set.unscored == asked
+    assert eval_set.unscored > 0
     with pytest.raises(ConfigError, match="at least 2"):
         gather(readers, 1, 10)
 
@@ -154,9 +154,9 @@ def test_a_judge_that_the_model_uses_is_refused_in_any_precision(tmp_path: Path)
     used = {"attributes": read_weights(mine.path)}
     for name in ("mine", "half"):
         with pytest.raises(ConfigError, match="the model itself uses"):
-            load_judge(tmp_path / f"{name}.safetensors", used)
-    assert load_judge(mine.path, used, same=True, device="cpu").fingerprint == mine.fingerprint
-    judge = load_judge(tmp_path / "other.safetensors", used, device="cpu")
-    assert judge.fingerprint != mine.fingerprint
-    seen, features = judge.sees(torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8), batch_size=2)
+            load_evaluator(tmp_path / f"{name}.safetensors", used)
+    assert load_evaluator(mine.path, used, same=True, device="cpu").fingerprint == mine.fingerprint
+    evaluator = load_evaluator(tmp_path / "other.safetensors", used, device="cpu")
+    assert evaluator.fingerprint != mine.fingerprint
+    seen, features = evaluator.sees(torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8), batch_size=2)
     assert (seen.shape, seen.dtype, len(features)) == ((3, 46), torch.bool, 3)

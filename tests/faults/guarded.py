@@ -28,9 +28,9 @@ BAD = {"nan batch": (float("nan"), 0.0), "infinite loss": (0.0, float("inf"))}
 class Guarded(pl.LightningModule):
     """Keeps its weights and the optimiser's state after each batch."""
 
-    def __init__(self, optimizer: str = "adamw", patience: int = 10, bad: str = "nan batch") -> None:
+    def __init__(self, optimizer: str = "adamw", max_nonfinite_steps: int = 10, bad: str = "nan batch") -> None:
         super().__init__()
-        self.guard = StepGuard(patience)
+        self.guard = StepGuard(max_nonfinite_steps)
         self.make, self.added = OPTIMIZERS[optimizer], BAD[bad]
         self.net: nn.Module | None = None
         self.seen: list[list[Tensor]] = []
@@ -86,7 +86,7 @@ def on_rank(rank: int, port: int, folder: str) -> None:
         trainer = fit(module, {2} if rank else set(), devices=2, strategy=strategy(), callbacks=[])
         found[name] = {"seen": module.seen, "skipped": module.guard.skipped, "steps": trainer.global_step}
     try:
-        fit(Guarded(patience=2), {1, 2, 3} if rank else set(), devices=2, strategy=DDPStrategy())
+        fit(Guarded(max_nonfinite_steps=2), {1, 2, 3} if rank else set(), devices=2, strategy=DDPStrategy())
     except NotFiniteError as error:
         found["error"] = str(error)
     torch.save(found, f"{folder}/{rank}.pt")

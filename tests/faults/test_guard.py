@@ -66,7 +66,7 @@ def test_one_bad_micro_batch_leaves_out_its_whole_step():
 
 
 def test_patience_ends_and_names_steps_losses_and_batches():
-    module = Guarded(patience=3)
+    module = Guarded(max_nonfinite_steps=3)
     with pytest.raises(NotFiniteError) as error:
         fit(module, {1, 3, 4, 5})
     assert [f"step {i}, batch {i}: loss nan" in str(error.value) for i in range(6)] == [False] * 3 + [True] * 3
@@ -75,7 +75,7 @@ def test_patience_ends_and_names_steps_losses_and_batches():
 
 
 def test_a_finite_step_makes_patience_anew():
-    module = Guarded(patience=2)
+    module = Guarded(max_nonfinite_steps=2)
     fit(module, {0, 2, 4})
     assert module.guard.skipped == 3
 

@@ -27,7 +27,7 @@ def test_it_is_small_and_whole():
 
 def test_its_card_says_how_it_was_made_and_how_good_it_is():
     card = (BUILTIN / "card.md").read_text(encoding="utf-8")
-    assert re.search(r"unif2ace-train experiment=unified/embedded", card)
+    assert re.search(r"unif2ace-train experiment=unified/synthetic", card)
     assert re.search(r"attribute agreement.*\| 0\.\d+ \| 0\.\d+ to 0\.\d+ \|", card)
     assert "## License" in card
 

@@ -65,7 +65,7 @@ def test_the_likelihood_of_a_text_is_that_of_a_plain_pass_over_it(model, picture
         picture = pictures[row : row + 1]
         rows = model.layout.understanding(model.encode(picture), *asked, *model.ids([text]))
         said = rows.target[0] >= 0
-        said[rows.image_columns[0]] = False
+        said[rows.image_token_positions[0]] = False
         with torch.no_grad():
             hidden = model.net(rows, {name: encoder(picture) for name, encoder in model.conditions.items()}).values
             log_p = model.net.logits(hidden[0, said], "text").log_softmax(-1)
@@ -112,11 +112,11 @@ def test_what_the_classifier_sees_matters(model, pictures):
 
 def test_a_condition_that_is_withheld_says_nothing(run: Path, model, pictures):
     blind = unif2ace.load(run, device="cpu")
-    with pytest.raises(ConfigError, match="'identity' cannot be withheld: this model has attributes"):
-        blind.withhold(["identity"])
+    with pytest.raises(ConfigError, match="'identity' cannot be dropped: this model has attributes"):
+        blind.drop_encoders(["identity"])
     text, number = "Yes.", len(pictures)
     assert torch.equal(blind.likelihood(pictures, [text] * number), model.likelihood(pictures, [text] * number))
-    blind.withhold(["attributes"])
+    blind.drop_encoders(["attributes"])
     _, said = blind.asked(pictures, ["Is he wearing glasses?"] * number)
     assert not said
     assert not torch.equal(blind.likelihood(pictures, [text] * number), model.likelihood(pictures, [text] * number))

@@ -17,10 +17,10 @@ def run(tmp_path: Path) -> Path:
     return make_run(tmp_path)
 
 
-def test_a_run_names_its_companions(run: Path):
+def test_a_run_names_its_components(run: Path):
     release = open_release(run)
     assert release.unified.kind == "unified"
-    assert {kind: w.path.parent.name for kind, w in release.companions.items()} == {
+    assert {kind: w.path.parent.name for kind, w in release.components.items()} == {
         "tokenizer": "tokenizer",
         "attributes": "attributes",
     }
@@ -41,23 +41,23 @@ def test_a_release_folder_holds_all_and_moves_freely(run: Path, tmp_path: Path):
     for name in ("tokenizer", "attributes", "unified"):
         shutil.rmtree(tmp_path / name)
     release = open_release(moved)
-    assert {w.path.parent for w in (release.unified, *release.companions.values())} == {moved}
+    assert {w.path.parent for w in (release.unified, *release.components.values())} == {moved}
     halves = [v for v in release.unified.state.values() if v.is_floating_point()]
     assert {v.dtype.itemsize for v in halves} == {2}
 
 
 def test_another_tokenizer_is_refused_with_both_fingerprints(run: Path, tmp_path: Path):
-    first = open_release(run).companions["tokenizer"]
+    first = open_release(run).components["tokenizer"]
     other = saved(tmp_path / "tokenizer" / "weights.safetensors", "tokenizer", TOKENIZER | {"channels": [32, 64]})
     with pytest.raises(DataError, match=rf"{first.short}.*{other.short}"):
         open_release(run)
 
 
-def test_a_companion_that_moved_can_be_given(run: Path, tmp_path: Path):
+def test_a_component_that_moved_can_be_given(run: Path, tmp_path: Path):
     shutil.move(tmp_path / "tokenizer", tmp_path / "t")
     with pytest.raises(DataError, match=r"tokenizer=\.\.\."):
         open_release(run)
-    assert open_release(run, {"tokenizer": tmp_path / "t"}).companions["tokenizer"].path.parent.name == "t"
+    assert open_release(run, {"tokenizer": tmp_path / "t"}).components["tokenizer"].path.parent.name == "t"
 
 
 def test_what_is_missing_or_of_another_kind_is_named(run: Path, tmp_path: Path):

@@ -47,8 +47,8 @@ def make_run(folder: Path) -> Path:
     text = train_text_tokenizer(WORDS, run, 300)
     net = {
         "_target_": "unif2ace.nets.unified.UnifiedNet",
-        "block": {"_target_": "unif2ace.nets.unified.blocks.paper.PaperBlock", "_partial_": True},
-        "moe": {"_target_": "unif2ace.nets.moe.grouped.GroupedMoE", "num_experts": 4, "top_k": 2, "expert_hidden": 8},
+        "block": {"_target_": "unif2ace.nets.unified.blocks.sequential.SequentialBlock", "_partial_": True},
+        "moe": {"_target_": "unif2ace.nets.moe.grouped.GroupedMoE", "num_experts": 4, "top_k": 2, "expert_ffn_dim": 8},
         "dim": 32,
         "depth": 2,
         "heads": 2,
@@ -60,11 +60,11 @@ def make_run(folder: Path) -> Path:
         "num_image_tokens": 16,
     }
     condition = {
-        "_target_": "unif2ace.nets.conditions.attributes.AttributeFeatures",
+        "_target_": "unif2ace.nets.visual_encoders.classifier.ClassifierEncoder",
         "net": loader(classifier.path, "attributes"),
         "dim": 96,
     }
     found = {w.kind: {"path": str(w.path), "fingerprint": w.fingerprint} for w in (tokenizer, classifier)}
     module = {"conditions": {"attributes": condition | {"_partial_": True}}, "image_size": 32, "max_text": 32}
-    saved(run / "weights.safetensors", "unified", net, {"companions": found, "module": module})
+    saved(run / "weights.safetensors", "unified", net, {"components": found, "module": module})
     return run

@@ -80,7 +80,7 @@ def describe(said: Statement) -> str:
     return f"{said.attribute} is {'' if said.holds else 'not '}{said.value}"
 
 
-class Reading(NamedTuple):
+class ParsedCaption(NamedTuple):
     """The statements of a text, sentence by sentence, and what is wrong with its words."""
 
     sentences: tuple[frozenset[Statement], ...]
@@ -92,7 +92,7 @@ class Reading(NamedTuple):
         return frozenset().union(*self.sentences)
 
 
-def read_caption(text: str) -> Reading:
+def read_caption(text: str) -> ParsedCaption:
     """The statements of a caption."""
     faults = list(misspelt(text, "."))
     read: list[frozenset[Statement]] = []
@@ -100,7 +100,7 @@ def read_caption(text: str) -> Reading:
         items, wrong = read_as("sentence", sentence)
         faults += wrong
         read.append(frozenset(i for i in items if isinstance(i, Statement)))
-    return Reading(tuple(read), tuple(faults))
+    return ParsedCaption(tuple(read), tuple(faults))
 
 
 def faults_of_caption(text: str, record: AttributeRecord) -> list[Fault]:
@@ -109,7 +109,7 @@ def faults_of_caption(text: str, record: AttributeRecord) -> list[Fault]:
     return [*reading.faults, *check(reading.statements, record), *repeated(reading)]
 
 
-def repeated(reading: Reading) -> Iterator[Fault]:
+def repeated(reading: ParsedCaption) -> Iterator[Fault]:
     """What more than one sentence of a caption states."""
     known: set[Statement] = set()
     for sentence in reading.sentences:

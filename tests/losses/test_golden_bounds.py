@@ -18,11 +18,11 @@ from unif2ace.diffusion.noise_schedules.geometric import GeometricSchedule
 from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
 from unif2ace.diffusion.noise_schedules.log_linear import LogLinearSchedule
 from unif2ace.losses.gidd import GIDDLoss
-from unif2ace.losses.image_bound import ImageBoundLoss
 from unif2ace.losses.mdlm import MDLMLoss
+from unif2ace.losses.nelbo import NELBOLoss
 from unif2ace.losses.radd import RADDLoss
 from unif2ace.losses.sedd import SEDDLoss
-from unif2ace.sequence.columns import image
+from unif2ace.sequence.positions import image
 from unif2ace.types import Batch, CorruptedTokens, Logits, Role, StepOutput, TokenSequence, UnifiedStep
 
 SCHEDULES = {
@@ -39,8 +39,8 @@ def _golden(file: str, case: str) -> dict[str, Tensor]:
     return {k.removeprefix(f"{case}."): v for k, v in load_file(path).items() if k.startswith(f"{case}.")}
 
 
-def _rows(loss: ImageBoundLoss, schedule: NoiseSchedule, log_p: Tensor, x0: Tensor, xt: Tensor, t: Tensor) -> Tensor:
-    """What a loss makes of each row alone, a sum over its tokens."""
+def _of_samples(loss: NELBOLoss, schedule: NoiseSchedule, log_p: Tensor, x0: Tensor, xt: Tensor, t: Tensor) -> Tensor:
+    """What a loss makes of each sample alone, a sum over its tokens."""
     rows, tokens = x0.shape
     t = t.to(log_p.dtype)
     sequence = TokenSequence(
@@ -53,15 +53,15 @@ def _rows(loss: ImageBoundLoss, schedule: NoiseSchedule, log_p: Tensor, x0: Tens
         num_image_tokens=tokens,
         target=x0,
     )
-    row, column = loss.reading.columns(sequence).nonzero(as_tuple=True)
-    logits = Logits(row, column, log_p[row, column], x0[row, column])
+    at = loss.logits_spec.positions(sequence).nonzero(as_tuple=True)  # a sequence is its picture
+    logits = Logits(*at, log_p[at], x0[at], *at)
     s = schedule
-    noised = CorruptedTokens(torch.arange(rows), x0, xt, t, s.alpha(t), s.weight(t), s.sigma(t))
+    corrupted = CorruptedTokens(torch.arange(rows), x0, xt, t, s.alpha(t), s.weight(t), s.sigma(t))
     found = []
     for one in torch.eye(rows, dtype=torch.bool):
         step = StepOutput(
             Batch(sequence.task, torch.arange(rows), one),
-            unified=UnifiedStep(sequence, noised, {loss.reading: logits}),
+            unified=UnifiedStep(sequence, corrupted, {loss.logits_spec: logits}),
         )
         found.append(loss.compute(step).total)
     return torch.stack(found)
@@ -72,7 +72,7 @@ def _rows(loss: ImageBoundLoss, schedule: NoiseSchedule, log_p: Tensor, x0: Tens
 def test_mdlm(name: str, size: int):
     g = _golden("mdlm", f"nelbo_subs.{name}.{size}")
     log_p = g["logits"][..., :-1].double().log_softmax(-1)
-    ours = _rows(MDLMLoss(), SCHEDULES[name], log_p, g["x0"], g["xt"], g["t"])
+    ours = _of_samples(MDLMLoss(), SCHEDULES[name], log_p, g["x0"], g["xt"], g["t"])
     torch.testing.assert_close(ours, g["loss_per_token"].sum(1).double(), rtol=1e-4, atol=1e-5)
 
 
@@ -81,10 +81,10 @@ def test_mdlm(name: str, size: int):
 def test_radd_by_time(name: str, size: int):
     schedule, loss = SCHEDULES[name], RADDLoss(variant="t")
     g = _golden("radd", f"t_DSE.{name}.{size}.float64")
-    ours = _rows(loss, schedule, g["log_p"], g["x0"], g["xt"], g["t"])
+    ours = _of_samples(loss, schedule, g["log_p"], g["x0"], g["xt"], g["t"])
     torch.testing.assert_close(ours, g["loss_per_sequence"], rtol=1e-9, atol=1e-9)
     g = _golden("radd", f"t_DCE.{name}.{size}.float64")
-    ours = _rows(loss, schedule, g["log_p"], g["x0"], g["xt"], g["t"])
+    ours = _of_samples(loss, schedule, g["log_p"], g["x0"], g["xt"], g["t"])
     masks = (g["xt"] == g["log_p"].shape[-1]).sum(1)
     # its cross-entropy form leaves out what does not depend on the network
     theirs = g["loss_per_sequence"] - masks * schedule.weight(g["t"]) * schedule.sigma_bar(g["t"]).expm1().log()
@@ -94,12 +94,12 @@ def test_radd_by_time(name: str, size: int):
 @pytest.mark.parametrize("size", [0, 1])
 def test_radd_by_share_and_by_number(size: int):
     g = _golden("radd", f"lambda_DCE.{size}.float64")
-    ours = _rows(RADDLoss(variant="lambda"), LinearSchedule(), g["log_p"], g["x0"], g["xt"], g["lam"])
+    ours = _of_samples(RADDLoss(variant="lambda"), LinearSchedule(), g["log_p"], g["x0"], g["xt"], g["lam"])
     torch.testing.assert_close(ours, g["loss_per_sequence"], rtol=1e-9, atol=1e-9)
     g = _golden("radd", f"k_DCE.{size}.float64")
     tokens = g["x0"].shape[1]
     half = torch.full((len(g["x0"]),), 0.5)
-    ours = _rows(RADDLoss(variant="k"), LinearSchedule(), g["log_p"], g["x0"], g["xt"], half)
+    ours = _of_samples(RADDLoss(variant="k"), LinearSchedule(), g["log_p"], g["x0"], g["xt"], half)
     # it never draws a row without masks
     torch.testing.assert_close(ours * tokens / (tokens + 1), g["loss_per_sequence"].double(), rtol=1e-6, atol=1e-6)
 
@@ -108,7 +108,7 @@ def test_radd_by_share_and_by_number(size: int):
 def test_sedd_with_masks(size: int):
     for name in ("loglinear", "geometric"):
         g = _golden("radd", f"t_DSE.{name}.{size}.float64")  # score entropy of exact softmax scores
-        ours = _rows(
+        ours = _of_samples(
             SEDDLoss(AbsorbingProcess(LinearSchedule())), SCHEDULES[name], *(g[k] for k in ("log_p", "x0", "xt", "t"))
         )
         torch.testing.assert_close(ours, g["loss_per_sequence"], rtol=1e-9, atol=1e-9)
@@ -118,8 +118,8 @@ def test_sedd_with_masks(size: int):
 def test_sedd_with_random_codes_is_udlm(size: int):
     g = _golden("unid2", f"udlm.{size}.float64")
     loss = SEDDLoss(UniformProcess(LinearSchedule()))
-    assert loss.reading.columns is image
-    ours = _rows(loss, LinearSchedule(), g["log_p"], g["x0"], g["xt"], g["t"])
+    assert loss.logits_spec.positions is image
+    ours = _of_samples(loss, LinearSchedule(), g["log_p"], g["x0"], g["xt"], g["t"])
     torch.testing.assert_close(ours, g["loss_per_token"].sum(1), rtol=1e-9, atol=1e-9)
 
 
@@ -129,12 +129,14 @@ def test_gidd(share: float, size: int):
     loss = GIDDLoss(HybridProcess(LinearSchedule(), share))
     g = _golden("unid2", f"gidd_loss.pu{share}.none.{size}.float64")
     log_p = g["logits"][..., :-1].log_softmax(-1)
-    ours = _rows(loss, LinearSchedule(), log_p, g["x0"], g["zt"], g["t"])
+    ours = _of_samples(loss, LinearSchedule(), log_p, g["x0"], g["zt"], g["t"])
     torch.testing.assert_close(ours, g["elbo_per_token"].sum(1), rtol=1e-5, atol=1e-6)
 
 
 def test_gidd_with_few_random_codes():
     g = _golden("unid2", "gidd_loss.pu0.0.none.0.float64")  # theirs has a share of e^-20 then
     log_p = g["logits"][..., :-1].log_softmax(-1)
-    few = _rows(GIDDLoss(HybridProcess(LinearSchedule(), 1e-8)), LinearSchedule(), log_p, g["x0"], g["zt"], g["t"])
+    few = _of_samples(
+        GIDDLoss(HybridProcess(LinearSchedule(), 1e-8)), LinearSchedule(), log_p, g["x0"], g["zt"], g["t"]
+    )
     torch.testing.assert_close(few, g["elbo_per_token"].sum(1), rtol=1e-4, atol=1e-4)

@@ -73,7 +73,7 @@ def test_the_table_names_every_attribute_and_family_and_the_plot_is_a_picture(tm
 
 def test_groups_are_scored_by_themselves():
     steps = _steps()
-    metric = _measured(steps, by=["hat"])
+    metric = _measured(steps, subgroups=["hat"])
     whole, groups = metric.scores(), dict(metric.groups())
     assert set(groups) == {"hat", "no_hat"}
     assert "hat" not in groups["hat"]  # all of them show it: nothing to measure
@@ -84,7 +84,7 @@ def test_groups_are_scored_by_themselves():
     expected = sum(s.f1 for s in groups["hat"].values()) / len(groups["hat"])
     assert values["f1/hat"].item() == pytest.approx(expected, abs=1e-6)
     with pytest.raises(ConfigError, match=r"hatt.*hat"):
-        _measured(steps, by=["hatt"])
+        _measured(steps, subgroups=["hatt"])
 
 
 def test_wrong_arguments_are_named():

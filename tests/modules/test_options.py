@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
-from unif2ace.noise_schedulers.cosine import CosineScheduler
 
+from unif2ace.lr_schedulers.cosine import CosineScheduler
 from unif2ace.modules.options import options_of, restore_options
 from unif2ace.optimizers.muon import Muon
 

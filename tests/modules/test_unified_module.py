@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
+import itertools
 import math
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import lightning.pytorch as pl
 import pytest
 import torch
-from unified_run import ANSWER, CODES, GENERATE, TOKENS, Data, MeanColour, batch, module, train, trainer
+from omegaconf import OmegaConf
+from torch.utils.data import DataLoader
+from unified_run import ANSWER, CODES, GENERATE, TEXT, TOKENS, Data, MeanColour, batch, module, train, trainer
 
+from unif2ace.diffusion.forward_processes.absorbing import AbsorbingProcess
 from unif2ace.diffusion.forward_processes.uniform import UniformProcess
+from unif2ace.diffusion.noise import SampleNoise, Stream
 from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
+from unif2ace.engine.run_metadata import RunMetadata
+from unif2ace.engine.weights import read_weights
 from unif2ace.errors import ConfigError
 from unif2ace.losses.ar import ARLoss
 from unif2ace.losses.attributes import AttributesLoss
 from unif2ace.losses.d3diff import D3DiffLoss
 from unif2ace.losses.mdlm import MDLMLoss
 from unif2ace.modules.base import parameter_groups
-from unif2ace.modules.unified import GROUNDED
-from unif2ace.nets.unified.fitting import Described, ground_words
+from unif2ace.modules.unified import UnifiedModule
+from unif2ace.modules.word_initialization import MAX_FACES
 from unif2ace.nets.unified.net import UnifiedNet
+from unif2ace.nets.unified.word_fitting import CaptionedFaces, fit_word_vectors
 from unif2ace.types import Task
 
 RUN = Path(__file__).with_name("unified_run.py")
@@ -43,7 +55,7 @@ def test_two_processes_equal_one(one, tmp_path: Path):
     assert two["state"].keys() == whole.keys()
     for name, value in whole.items():
         torch.testing.assert_close(two["state"][name], value, rtol=1e-9, atol=1e-11, msg=lambda m, n=name: f"{n}: {m}")
-    for name in ("val/d3diff", "val/ar", "val/bound"):
+    for name in ("val/d3diff", "val/ar", "val/nelbo"):
         assert two["found"][name] == pytest.approx(one.found[name], rel=2e-7), name  # float32
 
 
@@ -57,11 +69,10 @@ def test_every_parameter_moves(one):
     assert not still
 
 
-def _started(**told) -> UnifiedNet:
+def _started(data: object | None = None) -> UnifiedNet:
     made = module()
     made.trainer = trainer([ARLoss()])
-    made.trainer.datamodule = Data()
-    vars(made.trainer.datamodule).update(told)
+    made.trainer.datamodule = data or Data()
     made.configure_model()
     return made.unified
 
@@ -71,45 +82,45 @@ def test_words_start_from_the_captions_and_questions_of_the_data():
     ground, encoder = made.grounding, MeanColour()
     text, features, directions = ground.sizes
     faces = []
-    for some in data.captions(GROUNDED):
+    for some in data.captions(MAX_FACES):
         seen = encoder(some.image).values.mean(1).float()
-        faces.append(Described(some.prompt, some.prompt_length, seen, some.valid))
-    told = data.contrasts(GROUNDED)
-    expected = ground_words(faces, told, text_size=text, features=features, directions=directions)
+        faces.append(CaptionedFaces(some.text, some.text_length, seen, some.valid))
+    told = data.contrasts(MAX_FACES)
+    expected = fit_word_vectors(faces, told, text_size=text, features=features, directions=directions)
     assert expected.words.any()
     assert expected.bias.any()
     torch.testing.assert_close(ground.words, expected.words)
     torch.testing.assert_close(ground.axes, expected.axes)
-    plan = _started(contrasts=None, captions=None)
-    assert not plan.grounding.words.any()  # a plan has none
+    plan = _started(SimpleNamespace(text_tokenizer=Data.text_tokenizer))  # has neither captions nor questions
+    assert not plan.grounding.words.any()
     added = made.embedding.weight[:text] - plan.embedding.weight[:text]
     torch.testing.assert_close(added, expected.bias[:, None] * ground.match)
 
 
-@pytest.mark.parametrize(("resumed", "awaited"), [("checkpoints/step-1", ()), (None, None)])
-def test_a_run_that_gets_words_from_weights_reads_no_captions(resumed: str | None, awaited: tuple[str, ...] | None):
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_run_that_gets_words_from_weights_reads_no_captions(resumed: bool):
     made = module()
     made.trainer = trainer([ARLoss()])
     made.trainer.datamodule = Data()
     made.trainer.datamodule.captions = lambda number: pytest.fail("read again")
-    made.trainer.ckpt_path = resumed
-    made.awaited = _started().state_dict().keys() if awaited is None else awaited
+    made.expect_weights(None if resumed else _started().state_dict().keys())  # a checkpoint brings all of them
     made.configure_model()
     assert not made.unified.grounding.words.any()
 
 
 def test_words_need_pictures():
-    tokens_alone = [replace(batch(0), image=None)]
-    with pytest.raises(ConfigError, match=r"net.grounding=true reads pictures and captions: set data.inputs=both"):
-        _started(captions=lambda number: tokens_alone)
+    tokens_alone = Data()
+    tokens_alone.captions = lambda number: [replace(batch(0), image=None)]
+    with pytest.raises(ConfigError, match=r"net.grounded_words=true reads pictures and captions: set data.inputs=both"):
+        _started(tokens_alone)
 
 
 @pytest.mark.parametrize(("generate", "answer"), [(GENERATE, 0), (0, ANSWER)])
 def test_either_task_may_be_absent(generate: int, answer: int):
     trained = train(generate=generate, answer=answer)
-    assert all(math.isfinite(value) for name, value in trained.found.items() if "bound" not in name)
+    assert all(math.isfinite(value) for name, value in trained.found.items() if "nelbo" not in name)
     assert all(bool(p.isfinite().all()) for p in trained.parameters())
-    assert ("val/bound" in trained.found and math.isfinite(trained.found["val/bound"])) == bool(generate)
+    assert ("val/nelbo" in trained.found and math.isfinite(trained.found["val/nelbo"])) == bool(generate)
 
 
 def test_every_parameter_has_a_gradient_whatever_the_losses():
@@ -144,15 +155,69 @@ def test_rows_keep_their_noise_in_any_batch():
     made = stepped()
     whole, own = batch(0), torch.tensor([1, 2, 5])
     every, some = (made.step_output(b).unified for b in (whole, whole.map(lambda x: x[own])))
-    torch.testing.assert_close(every.noised.xt[[1, 2]], some.noised.xt)
-    assert every.noised.row.tolist() == [0, 1, 2, 3]
-    assert (every.noised.xt == CODES).any()
+    torch.testing.assert_close(every.corrupted.xt[[1, 2]], some.corrupted.xt)
+    assert every.corrupted.sample.tolist() == [0, 1, 2, 3]
+    assert (every.corrupted.xt == CODES).any()
+
+
+def test_training_validation_and_the_bound_draw_noise_of_their_own(monkeypatch: pytest.MonkeyPatch):
+    """Masks that validation shared with training would be those that the weights were fitted to."""
+
+    class Same(Data):
+        """One batch, for training and for validation."""
+
+        def _loader(self, first: int) -> DataLoader:
+            return DataLoader([batch(0)], batch_size=None, shuffle=False)
+
+    drawn, corrupted = [], []
+    draw, corrupt = SampleNoise.draw, AbsorbingProcess.corrupt
+    monkeypatch.setattr(SampleNoise, "draw", lambda *inputs: (drawn.append((inputs, draw(*inputs))), drawn[-1][1])[1])
+    monkeypatch.setattr(
+        AbsorbingProcess, "corrupt", lambda *inputs: (corrupted.append(corrupt(*inputs)), corrupted[-1])[1]
+    )
+    run = trainer([D3DiffLoss(), ARLoss()], limit_train_batches=1, limit_val_batches=1, max_epochs=1)
+    run.fit(module(seed=7), datamodule=Same())
+    assert [(inputs[0], inputs[1]) for inputs, _ in drawn] == [
+        (7, Stream.TRAIN), (7, Stream.VALIDATION), (7, Stream.NELBO)
+    ]  # fmt: skip
+    generate = torch.arange(GENERATE)
+    for (one, first), (other, second) in itertools.combinations(drawn, 2):
+        assert torch.equal(one[2][:GENERATE], other[2][:GENERATE])  # the same samples
+        for field in dataclasses.fields(SampleNoise):
+            values = (getattr(noise[generate], field.name) for noise in (first, second))
+            assert not torch.isclose(*values).any(), field.name
+    trained, validated = (one for one in corrupted if len(one.sample) == GENERATE)
+    assert torch.equal(trained.x0, validated.x0)
+    assert not torch.equal(trained.xt == CODES, validated.xt == CODES)
+
+
+def test_a_class_of_ones_own_says_what_kind_of_network_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Neither the file that it stands in nor its base class does."""
+    (tmp_path / "face.py").write_text(
+        "from unif2ace.modules.unified import UnifiedModule\n\n\n"
+        "class Face(UnifiedModule):\n"
+        '    kind = "portrait"\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    made = module(importlib.import_module("face").Face)
+    config = OmegaConf.create({"module": {"net": {"dim": 16}}, "seed": 3, "run_dir": str(tmp_path / "run")})
+    record = RunMetadata(config, SimpleNamespace(datasets={}), made.kind)
+    saves = pl.callbacks.ModelCheckpoint(tmp_path / "run", save_last=True)
+    run = trainer([ARLoss(), record.callback(), saves], enable_checkpointing=True)
+    run.fit(made, datamodule=Data())
+    record.finish(run, made)
+    weights = read_weights(tmp_path / "run")
+    assert weights.path.name == "weights.safetensors"
+    assert weights.kind == weights.header["kind"] == "portrait"
+    assert weights.config["text_size"] == TEXT
+    assert read_weights(tmp_path / "run" / "last.ckpt").kind == "portrait"
+    assert UnifiedModule.kind == "unified"
 
 
 def test_rows_that_are_not_valid_add_nothing():
-    made = stepped(guidance_dropout=0.0, condition_dropout=0.0)
+    made = stepped(guidance_dropout=0.0, visual_dropout=0.0)
     given = batch(0)
-    other = replace(given, prompt=given.prompt.where(given.valid[:, None], 3))
+    other = replace(given, text=given.text.where(given.valid[:, None], 3))
     losses = [D3DiffLoss(), ARLoss()]
     for loss in losses:
         first, second = (loss.compute(made.step_output(b)) for b in (given, other))
@@ -174,10 +239,10 @@ def test_left_out_captions_leave_nothing_of_them():
     assert set(kept.ids[generates][:, : -TOKENS - 2].flatten().tolist()) - {eos, t2i, pad}
 
 
-def test_conditions_are_told_to_rows_that_answer_only():
-    made = stepped(condition_dropout=0.0)
+def test_visual_features_are_of_samples_that_answer_only():
+    made = stepped(visual_dropout=0.0)
     given = batch(0)
-    found = made._conditions(given, torch.zeros(len(given), dtype=torch.bool))["colour"]
+    found = made._visual_features(given, torch.zeros(len(given), dtype=torch.bool))["colour"]
     assert found.present.tolist() == [False] * GENERATE + [True] * ANSWER
     torch.testing.assert_close(found.values[-1, 0], given.image[-1].double().mean((1, 2)) / 255)
 
@@ -190,7 +255,7 @@ def test_the_bound_of_a_network_that_knows_nothing_is_the_logarithm_of_the_codes
     found = []
     for step in range(60):
         given = batch(step)
-        found.append(made._bound(given, made.step_output(given).unified.noised))
+        found.append(made._nelbo(given, made.step_output(given).unified.corrupted))
     assert torch.cat(found).mean().item() == pytest.approx(math.log(CODES), rel=0.1)
 
 
@@ -199,7 +264,7 @@ def test_a_loss_under_the_wrong_corruption_is_named():
     with pytest.raises(ConfigError, match=r"loss 'mdlm' needs forward_process=absorbing"):
         trainer([MDLMLoss()]).fit(module(forward_process=UniformProcess(linear)), datamodule=Data())
     forward_process = module().forward_process
-    forward_process.masking = "exact"
+    forward_process.masking = "fixed_count"
     with pytest.raises(ConfigError, match=r"forward_process\.masking=bernoulli"):
         trainer([MDLMLoss()]).fit(module(forward_process=forward_process), datamodule=Data())
 
@@ -209,7 +274,7 @@ def test_batches_of_another_task_are_refused():
     given = batch(0)
     with pytest.raises(ConfigError, match="task="):
         made.step_output(replace(given, task=torch.zeros_like(given.task)))
-    with pytest.raises(ConfigError, match=r"data\.read=pictures"):
+    with pytest.raises(ConfigError, match=r"data\.inputs=pixels"):
         made.codes(replace(given, image=None, image_ids=None))
 
 
@@ -223,5 +288,5 @@ def test_optimisers_are_told_which_weights_are_tables_and_which_are_stacks():
     }
     assert sorted({n.rsplit(".", 1)[-1] for n in by_kind["stack"]}) == ["weight_in", "weight_out"]
     matrices = {n for n in by_kind["table"] if dict(made.unified.named_parameters())[n].ndim > 1}
-    assert {"embedding.weight", "head.weight", "blocks.0.token.routed.router.weight"} <= matrices
+    assert {"embedding.weight", "head.weight", "blocks.0.token_moe.routed.router.weight"} <= matrices
     assert sum(len(g["params"]) for g in groups) == len(names)

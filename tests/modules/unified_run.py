@@ -19,18 +19,19 @@ from torch.utils.data import DataLoader
 from unif2ace.diffusion.forward_processes.absorbing import AbsorbingProcess
 from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
 from unif2ace.losses.ar import ARLoss
-from unif2ace.losses.balance import BalanceLoss
 from unif2ace.losses.d3diff import D3DiffLoss
-from unif2ace.metrics.bound import BoundMetric
+from unif2ace.losses.load_balance import LoadBalanceLoss
+from unif2ace.metrics.nelbo import NELBOMetric
 from unif2ace.modules.unified import UnifiedModule
-from unif2ace.nets.conditions.base import ConditionEncoder
 from unif2ace.nets.moe.grouped import GroupedMoE
-from unif2ace.nets.unified.blocks.paper import PaperBlock
+from unif2ace.nets.unified.blocks.sequential import SequentialBlock
 from unif2ace.nets.unified.net import UnifiedNet
+from unif2ace.nets.visual_encoders.base import VisualEncoder
+from unif2ace.sequence.conversation import join_turns
 from unif2ace.types import Batch, Condition, Contrasts, Task
 
 STEPS, GENERATE, ANSWER = 3, 4, 4
-CODES, TOKENS, SIZE, TEXT = 11, 4, 8, 20
+CODES, TOKENS, SIZE, TEXT, EOS = 11, 4, 8, 20, 1
 
 
 class Tokenizer(nn.Module):
@@ -44,7 +45,7 @@ class Tokenizer(nn.Module):
         self.quantizer = SimpleNamespace(num_codes=CODES, decode_ids=lambda ids: table[ids].permute(0, 3, 1, 2))
 
 
-class MeanColour(ConditionEncoder):
+class MeanColour(VisualEncoder):
     dim = 3
 
     def forward(self, image: Tensor) -> Condition:
@@ -61,23 +62,38 @@ def batch(step: int, part: int = 0, parts: int = 1, generate: int = GENERATE, an
 
     tasks = [Task.TEXT_TO_IMAGE] * generate + [Task.UNDERSTANDING] * answer
     rows = len(tasks)
+    image, image_ids = number(256, rows, 3, SIZE, SIZE).to(torch.uint8), number(CODES, rows, TOKENS)
+    asked = _cut(2 + number(TEXT - 2, rows, 5), number(6, rows))
+    answers = _cut(2 + number(TEXT - 2, rows, 4), 1 + number(4, rows))
     whole = Batch(
         task=torch.tensor(tasks, dtype=torch.int8),
         index=torch.arange(rows) + rows * step,
         valid=torch.arange(rows) % 3 != 1,
-        image=number(256, rows, 3, SIZE, SIZE).to(torch.uint8),
-        image_ids=number(CODES, rows, TOKENS),
-        prompt=2 + number(TEXT - 2, rows, 5),
-        prompt_length=number(6, rows),
-        answer=2 + number(TEXT - 2, rows, 4),
-        answer_length=1 + number(4, rows),
+        image=image,
+        image_ids=image_ids,
+        **_text(asked[:generate], [*zip(asked[generate:], answers[generate:], strict=True)]),
     )
     own = torch.cat([torch.arange(generate).chunk(parts)[part], generate + torch.arange(answer).chunk(parts)[part]])
     return whole.map(lambda x: x[own])
 
 
+def _cut(ids: Tensor, length: Tensor) -> list[list[int]]:
+    return [row[:end] for row, end in zip(ids.tolist(), length.tolist(), strict=True)]
+
+
+def _text(captions: list[list[int]], asked: list[tuple[list[int], list[int]]]) -> dict[str, Tensor]:
+    """The text of captions, and of conversations of one question each."""
+    turns = [join_turns([turn], EOS, TEXT) for turn in asked]
+    ids = [*captions, *(turn.ids for turn in turns)]
+    losses = [*([False] * len(caption) for caption in captions), *(turn.loss for turn in turns)]
+    width = max(map(len, ids))
+    text = torch.tensor([[*row, *[0] * (width - len(row))] for row in ids])
+    loss = torch.tensor([[*row, *[False] * (width - len(row))] for row in losses])
+    return {"text": text, "text_length": torch.tensor([*map(len, ids)]), "text_loss": loss}
+
+
 class Data(pl.LightningDataModule):
-    text_tokenizer = SimpleNamespace(vocab_size=TEXT, eos_id=1)
+    text_tokenizer = SimpleNamespace(vocab_size=TEXT, eos_id=EOS)
 
     def __init__(self, generate: int = GENERATE, answer: int = ANSWER) -> None:
         super().__init__()
@@ -103,22 +119,22 @@ class Data(pl.LightningDataModule):
         return self._loader(100)
 
 
-def module(**options) -> UnifiedModule:
-    moe = GroupedMoE(num_experts=4, top_k=2, expert_hidden=8, hidden=16, und=("colour", "colour", "copy", "copy"))
+def module(kind: type[UnifiedModule] = UnifiedModule, **options) -> UnifiedModule:
+    moe = GroupedMoE(num_experts=4, top_k=2, expert_ffn_dim=8, shared_ffn_dim=16, und_experts=("colour", "colour", "copy", "copy"))
     sizes = {
-        "block": PaperBlock,
+        "block": SequentialBlock,
         "moe": moe,
         "dim": 16,
         "depth": 2,
         "heads": 2,
-        "conditions": {"colour": 3},
-        "grounding": True,
+        "visual_dims": {"colour": 3},
+        "grounded_words": True,
     }
     process = AbsorbingProcess(CosineMaskgitSchedule())
     settings = {
         "forward_process": process,
-        "tokenizer": Tokenizer,
-        "conditions": {"colour": MeanColour},
+        "image_tokenizer": Tokenizer,
+        "visual_encoders": {"colour": MeanColour},
         "image_size": SIZE,
     }
 
@@ -126,10 +142,10 @@ def module(**options) -> UnifiedModule:
         torch.manual_seed(1)
         return UnifiedNet(**found, **sizes)
 
-    return UnifiedModule(
+    return kind(
         net,
         partial(torch.optim.SGD, lr=0.05, momentum=0.9),
-        metrics={"bound": BoundMetric()},
+        metrics={"nelbo": NELBOMetric()},
         **{**settings, **options},
     )
 
@@ -154,7 +170,7 @@ def trainer(losses: list[pl.Callback], devices: int = 1, **options) -> pl.Traine
 
 def train(devices: int = 1, generate: int = GENERATE, answer: int = ANSWER) -> UnifiedModule:
     made = module()
-    run = trainer([D3DiffLoss(), ARLoss(), BalanceLoss()], devices)
+    run = trainer([D3DiffLoss(), ARLoss(), LoadBalanceLoss()], devices)
     run.fit(made, datamodule=Data(generate, answer))
     assert run.global_step == STEPS
     made.found = {name: float(value) for name, value in run.callback_metrics.items()}

@@ -31,16 +31,16 @@ from unif2ace.planning.table import tables
 from unif2ace.planning.tracing import autocast, trace
 
 TINY = [
-    "experiment=unified/embedded",
+    "experiment=unified/synthetic",
     "trainer.accelerator=cpu",
     "trainer.precision=32-true",
     "net.dim=32",
     "net.depth=2",
     "net.heads=4",
-    "net.directions=4",
-    "moe.expert_hidden=16",
-    "moe.hidden=64",
-    "moe.experts._target_=unif2ace.nets.moe.experts.cpu.CPUExperts",
+    "net.grounding_dim=4",
+    "moe.expert_ffn_dim=16",
+    "moe.shared_ffn_dim=64",
+    "moe.backend._target_=unif2ace.nets.moe.backends.cpu.CPUBackend",
     "data.max_text_tokens=12",
     "task.text_to_image.batch_size=16",
     "task.understanding.batch_size=8",
@@ -123,7 +123,7 @@ def test_what_is_kept_is_what_a_real_forward_pass_saves(overrides: list[str], ch
     planned = subject(compose("train", overrides))
     found = trace(planned, checkpoint=checkpoint)
     module, batch = real(planned)
-    module.net.checkpoint = checkpoint
+    module.net.gradient_checkpointing = checkpoint
     objective(module, batch, planned.precision)  # attention has chosen its kernel
     with saved(module) as bytes_saved:
         total = objective(module, batch, planned.precision)
@@ -138,7 +138,7 @@ def test_the_peak_is_what_the_allocator_saw(checkpoint: bool):
     planned = subject(compose("train", HALF))
     found = trace(planned, checkpoint=checkpoint)
     module, batch = real(planned)
-    module.net.checkpoint = checkpoint
+    module.net.gradient_checkpointing = checkpoint
     objective(module, batch, planned.precision).backward()
     module.zero_grad()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
@@ -154,9 +154,14 @@ def test_the_peak_is_what_the_allocator_saw(checkpoint: bool):
 
 
 def test_work_of_a_dense_network_is_what_one_computes_by_hand():
-    left_out = [f"~moe.{key}" for key in ("num_experts", "top_k", "expert_hidden", "und")]
+    left_out = [f"~moe.{key}" for key in ("num_experts", "top_k", "expert_ffn_dim", "und")]
     plain = [word for word in TINY if not word.startswith("moe.")]
-    bare = ["moe.hidden=64", "module.share_codes=false", "net.early_conditions=false", "net.grounding=false"]
+    bare = [
+        "moe.shared_ffn_dim=64",
+        "module.code_features=false",
+        "net.early_fusion=false",
+        "net.grounded_words=false",
+    ]
     config = compose("train", [*plain, "moe=dense", *left_out, *bare])
     found = trace(subject(config))
     rows, length, dim, depth = 24, found.columns // 24, 32, 2
@@ -214,8 +219,8 @@ def test_two_real_ranks_hold_what_the_plan_says(tmp_path: Path):
 def test_every_rank_together_holds_the_whole_under_tensor_parallelism(tiny: Subject):
     where = layout(compose("train", [*TINY, "strategy=fsdp_tp", "trainer.devices=4"]))
     own = shares(tiny, where).numel
-    assert own["net.blocks.0.token.routed.weight_in"] == pytest.approx(
-        tiny.module.net.blocks[0].token.routed.weight_in.numel() / 4
+    assert own["net.blocks.0.token_moe.routed.weight_in"] == pytest.approx(
+        tiny.module.net.blocks[0].token_moe.routed.weight_in.numel() / 4
     )
     assert own["net.embedding.weight"] == -(-tiny.module.net.embedding.weight.shape[0] // 4) * 32
 
@@ -264,8 +269,8 @@ def test_frozen_networks_that_are_there_are_counted_apart(tmp_path: Path):
         plain = OmegaConf.to_container(node, resolve=True)
         nets[kind] = instantiate(plain)()
         save_weights(tmp_path / f"{kind}.safetensors", nets[kind], kind=kind, config=plain)
-    paths = [f"tokenizer={tmp_path}/tokenizer.safetensors", f"classifier={tmp_path}/attributes.safetensors"]
-    width = f"condition.attributes.dim={nets['attributes'].num_features}"
+    paths = [f"image_tokenizer={tmp_path}/tokenizer.safetensors", f"classifier={tmp_path}/attributes.safetensors"]
+    width = f"visual_encoder.classifier.dim={nets['attributes'].num_features}"
     without, made = (make_plan(compose("train", [*TINY, width, *words])) for words in ([], paths))
     sizes = {kind: sum(p.numel() for p in net.parameters()) for kind, net in nets.items()}
     assert made.frozen["tokenizer"] == sizes["tokenizer"]
@@ -285,7 +290,9 @@ def test_rows_that_cannot_be_dealt_are_an_error_where_they_are_configured_and_a_
     assert elsewhere.total is None
 
 
-@pytest.mark.parametrize("experiment", ["attributes/embedded", "tokenizer/embedded", "tokenizer/described"])
+@pytest.mark.parametrize(
+    "experiment", ["attributes/synthetic", "tokenizer/synthetic", "tokenizer/attribute_perceptual"]
+)
 def test_other_experiments_can_be_planned(experiment: str):
     config = compose("train", [f"experiment={experiment}", "trainer.accelerator=cpu"])
     made = make_plan(config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from torch.distributed.tensor import DTensor
 
 from unif2ace.nets.moe.grouped import GroupedMoE
 from unif2ace.nets.sharding import Sharding
-from unif2ace.nets.unified.blocks.paper import PaperBlock
+from unif2ace.nets.unified.blocks.sequential import SequentialBlock
 from unif2ace.nets.unified.net import UnifiedNet
 
 DEPTH = 8
@@ -29,10 +30,10 @@ def held() -> int:
     return sum(storages.values())
 
 
-def make(made: object = None) -> UnifiedNet:
-    moe = GroupedMoE(num_experts=8, top_k=2, expert_hidden=32, hidden=128)
-    block = PaperBlock
-    return UnifiedNet(100, 50, 0, 1, 16, block, moe, dim=64, depth=DEPTH, heads=4, made=made)
+def make(on_block_built: Callable[[nn.Module], object] | None = None) -> UnifiedNet:
+    moe = GroupedMoE(num_experts=8, top_k=2, expert_ffn_dim=32, shared_ffn_dim=128)
+    block = SequentialBlock
+    return UnifiedNet(100, 50, 0, 1, 16, block, moe, dim=64, depth=DEPTH, heads=4, on_block_built=on_block_built)
 
 
 def measure(tensor: int) -> dict[str, int]:
@@ -40,12 +41,12 @@ def measure(tensor: int) -> dict[str, int]:
     sharding = Sharding(mesh["data"], mesh["tensor"], init_device_mesh("cpu", (2,)))
     before, seen = held(), []
 
-    def made(block: nn.Module) -> None:
+    def built(block: nn.Module) -> None:
         seen.append(held() - before)
         sharding.unit(block)
         seen.append(held() - before)
 
-    net = make(made)
+    net = make(built)
     seen.append(held() - before)
     sharding.root(net)
     return {"peak": max(seen), "end": held() - before}

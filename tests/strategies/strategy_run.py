@@ -26,13 +26,13 @@ from unif2ace.callbacks.ema import EMA
 from unif2ace.diffusion.forward_processes.absorbing import AbsorbingProcess
 from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
 from unif2ace.losses.ar import ARLoss
-from unif2ace.losses.balance import BalanceLoss
 from unif2ace.losses.d3diff import D3DiffLoss
-from unif2ace.metrics.bound import BoundMetric
+from unif2ace.losses.load_balance import LoadBalanceLoss
+from unif2ace.metrics.nelbo import NELBOMetric
 from unif2ace.modules.unified import UnifiedModule
 from unif2ace.nets.moe.grouped import GroupedMoE
 from unif2ace.nets.sharding import whole
-from unif2ace.nets.unified.blocks.paper import PaperBlock
+from unif2ace.nets.unified.blocks.sequential import SequentialBlock
 from unif2ace.nets.unified.net import UnifiedNet
 from unif2ace.optimizers.muon import Muon
 from unif2ace.strategies.auto import auto_strategy
@@ -92,20 +92,20 @@ class Watched(UnifiedModule):
             self.gradients = {n: whole(p.grad).clone() for n, p in self.net.named_parameters() if p.grad is not None}
 
 
-def module(optimizer: str, checkpoint: bool) -> UnifiedModule:
-    moe = GroupedMoE(num_experts=4, top_k=2, expert_hidden=8, hidden=16, und=("colour", "colour", "copy", "copy"))
-    sizes = {"block": PaperBlock, "moe": moe, "dim": 16, "depth": 2, "heads": 2, "conditions": {"colour": 3}}
+def module(optimizer: str, gradient_checkpointing: bool) -> UnifiedModule:
+    moe = GroupedMoE(num_experts=4, top_k=2, expert_ffn_dim=8, shared_ffn_dim=16, und_experts=("colour", "colour", "copy", "copy"))
+    sizes = {"block": SequentialBlock, "moe": moe, "dim": 16, "depth": 2, "heads": 2, "visual_dims": {"colour": 3}}
 
     def net(**found: Any) -> UnifiedNet:
-        return UnifiedNet(**found, **sizes, checkpoint=checkpoint, image_positions=True)
+        return UnifiedNet(**found, **sizes, gradient_checkpointing=gradient_checkpointing, image_pos_embed=True)
 
     return Watched(
         net,
         OPTIMIZERS[optimizer],
-        metrics={"bound": BoundMetric()},
+        metrics={"nelbo": NELBOMetric()},
         forward_process=AbsorbingProcess(CosineMaskgitSchedule()),
-        tokenizer=Tokenizer,
-        conditions={"colour": MeanColour},
+        image_tokenizer=Tokenizer,
+        visual_encoders={"colour": MeanColour},
         image_size=SIZE,
     )
 
@@ -116,7 +116,7 @@ def train(
     optimizer: str = "adamw",
     clip: float | None = None,
     alone: bool = False,
-    checkpoint: bool = False,
+    gradient_checkpointing: bool = False,
     ema: bool = False,
     accumulate: int = 1,
     double: bool = True,
@@ -125,7 +125,7 @@ def train(
     **options: Any,
 ) -> dict[str, Any]:
     pl.seed_everything(3, workers=True, verbose=False)
-    made = module(optimizer, checkpoint)
+    made = module(optimizer, gradient_checkpointing)
     if strategy == "auto":
         options["world_size"] = devices
     run = pl.Trainer(
@@ -135,7 +135,7 @@ def train(
         plugins=[DoublePrecision()] if double else None,  # Lightning refuses the word, not the plugin
         max_steps=STEPS,
         max_epochs=-1,
-        callbacks=[D3DiffLoss(), ARLoss(), BalanceLoss(), *([EMA(0.5)] if ema else []), *callbacks],
+        callbacks=[D3DiffLoss(), ARLoss(), LoadBalanceLoss(), *([EMA(0.5)] if ema else []), *callbacks],
         gradient_clip_val=clip,
         accumulate_grad_batches=accumulate,
         logger=False,

@@ -24,7 +24,7 @@ from unif2ace.strategies.launching import command, use_job_launcher
 
 SMALL = [
     "module=tokenizer", "net=patch", "net.channels=[16]", "net.encoder_blocks=[0]", "net.decoder_blocks=[0]",
-    "quantizer.num_codes=16", "loss=[reconstruction]", "metric=[psnr]", "scheduler=none", "logger=none",
+    "quantizer.num_codes=16", "loss=[reconstruction]", "metric=[psnr]", "lr_scheduler=none", "logger=none",
     "dataset.synthetic.num_samples=60", "dataset.synthetic.size=32", "dataset.synthetic.workers=1",
     "task.image.batch_size=4", "trainer.max_steps=2", "trainer.limit_val_batches=0", "callbacks=none",
     "trainer.accelerator=cpu", "trainer.devices=2",
@@ -197,7 +197,7 @@ def test_slurm_leaves_signals_to_the_callback(monkeypatch: pytest.MonkeyPatch):
     ("words", "message"),
     [
         (["strategy=deepspeed"], "strategy=deepspeed cannot run here"),
-        (["strategy=fsdp", "strategy.gather_in=bf17"], "strategy.gather_in='bf17'"),
+        (["strategy=fsdp", "strategy.param_dtype=bf17"], "strategy.param_dtype='bf17'"),
     ],
 )
 def test_what_cannot_be_is_told(words: list[str], message: str):

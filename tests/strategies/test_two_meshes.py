@@ -44,14 +44,14 @@ THREE: Any = SimpleNamespace(size=lambda: 3)
     ("layer", "key"),
     [
         (Attention(16, 4), "net.heads=4"),
-        (FeedForward(16, 64), "moe.hidden, 64"),
-        (RoutedExperts(16, 8), "moe.expert_hidden, 8"),
+        (FeedForward(16, 64), "moe.shared_ffn_dim, 64"),
+        (RoutedExperts(16, 8), "moe.expert_ffn_dim, 8"),
     ],
     ids=["heads", "hidden", "experts"],
 )
 def test_sizes_that_cannot_be_divided_are_named(layer: Any, key: str):
     with pytest.raises(ConfigError, match=f"tensor_parallel_size=3 does not divide {key}"):
-        layer.cut_(THREE)
+        layer.shard_(THREE)
 
 
 def test_processes_that_cannot_be_divided_are_told():
@@ -95,5 +95,5 @@ def test_layers_that_are_shared_go_on_from_their_own_checkpoint(tmp_path: Path):
 def test_what_a_processor_cannot_do_is_told():
     strategy = FSDPStrategy(cpu_offload=True)
     strategy.parallel_devices = [torch.device("cpu")]
-    with pytest.raises(ConfigError, match=r"strategy\.cpu_offload and strategy\.gather_in are for GPUs"):
+    with pytest.raises(ConfigError, match=r"strategy\.cpu_offload and strategy\.param_dtype are for GPUs"):
         strategy._sharding()

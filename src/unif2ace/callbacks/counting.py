@@ -36,8 +36,7 @@ class Seen:
         self.images += ranks * len(batch)
         number = getattr(net, "num_image_tokens", 0)
         if isinstance(batch, Batch) and number:
-            texts = [length for length in (batch.prompt_length, batch.answer_length) if length is not None]
-            tokens = torch.stack([length.sum() for length in texts]).sum() if texts else 0
+            tokens = 0 if batch.text_length is None else batch.text_length.sum()
             self._tokens = self._tokens + ranks * (number * len(batch) + tokens)
 
     @property

@@ -13,16 +13,16 @@ from unif2ace.errors import ConfigError
 from unif2ace.nets.gradients import gradient_norm
 
 PARTS = {
-    "embedding": r"^net\.(code_rows\.)?embedding\.",
-    "head": r"^net\.(code_rows\.)?(head|bias)\.",
+    "embedding": r"^net\.(code_embedding\.)?embedding\.",
+    "head": r"^net\.(code_embedding\.)?(head|bias)\.",
     "attention": r"\.attention\.",
     "router": r"\.router\.",
-    "shared": r"\.token\.shared\.",
-    "routed": r"\.token\.routed\.",
-    "sequence": r"\.sequence\.",
-    "feed_forward": r"\.token\.",
+    "shared": r"\.token_moe\.shared\.",
+    "routed": r"\.token_moe\.routed\.",
+    "sequence": r"\.sequence_moe\.",
+    "feed_forward": r"\.token_moe\.",
     "norms": r"^net\.(blocks\..*_)?norm\.",
-    "conditions": r"^net\.(resamplers|noise_level)\.",
+    "conditioning": r"^net\.conditioning\.",
 }
 """Parts of the unified network by the names of their parameters; the first that fits counts. Any other parameter is of
 the part that its network's child is: ``encoder``, ``quantizer`` and ``decoder`` of a tokenizer, ``discriminator``."""

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unif2ace.diffusion.likelihood import place_of_rows, token_nats
+from unif2ace.diffusion.likelihood import token_nats
 from unif2ace.errors import ConfigError
 from unif2ace.losses.observer import StepObserver
-from unif2ace.sequence.columns import answer
+from unif2ace.sequence.positions import answer
 from unif2ace.types import Batch, CorruptedTokens, Logits, StepOutput, UnifiedStep
 
 VALUES = {"mask": "nats per masked token", "score": "nats per picture", "ratio": "score over mask"}
@@ -91,12 +91,12 @@ class NoiseLevels(StepObserver):
 
     def _add(self, stage: str, step: StepOutput) -> None:
         unified = step.unified
-        if unified is None or unified.noised is None or unified.sequence.image_start is None:
+        if unified is None or unified.corrupted is None or unified.sequence.image_start is None:
             return
         logits = masked_logits(unified)
         if logits is None:
             return
-        sums = sums_of(logits, unified.sequence.image_start, unified.noised, step.batch.valid, self.levels)
+        sums = sums_of(logits, unified.corrupted, step.batch.valid, self.levels)
         self._sums[stage] = self._sums[stage] + sums if stage in self._sums else sums
 
     def _show(self, trainer: pl.Trainer, curves: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> None:
@@ -119,33 +119,31 @@ class NoiseLevels(StepObserver):
 
 def masked_logits(step: UnifiedStep) -> Logits | None:
     """Logits that hold those of the masked image tokens, over codes alone if any loss reads these, or None."""
-    found = [(r, logits) for r, logits in step.logits.items() if r.vocabulary != "text" and r.columns is not answer]
+    found = [(r, logits) for r, logits in step.logits.items() if r.vocabulary != "text" and r.positions is not answer]
     return min(found, key=lambda item: item[0].vocabulary != "codebook")[1] if found else None
 
 
 @torch.no_grad()
-def sums_of(logits: Logits, image_start: Tensor, noised: CorruptedTokens, valid: Tensor, levels: int) -> Tensor:
+def sums_of(logits: Logits, corrupted: CorruptedTokens, valid: Tensor, levels: int) -> Tensor:
     """Sums by level, float32 (4, S): nats of masked tokens, their number, weighted nats, rows.
 
     Args:
         logits: Of masked image tokens, and maybe of others, which are left out.
-        image_start: int64 (B,), column of the first image token.
-        noised: The rows that generate.
+        corrupted: The rows that generate.
         valid: bool (B,), rows that count.
         levels: S.
     """
-    number = noised.x0.shape[1]
-    column_P, place_P = logits.column - image_start[logits.row], place_of_rows(logits, noised)
-    place_P = place_P.clamp(max=len(noised.row) - 1)
-    inside_P = (column_P >= 0) & (column_P < number) & (noised.row[place_P] == logits.row) & valid[logits.row]
-    column_P = column_P.clamp(0, number - 1)
-    counts_P = inside_P & (noised.xt[place_P, column_P] != noised.x0[place_P, column_P])
+    number = corrupted.x0.shape[1]
+    g_P = logits.generation.clamp(0, len(corrupted.sample) - 1)
+    token_P = logits.image_token.clamp(0, number - 1)
+    inside_P = (corrupted.sample[g_P] == logits.sample) & (token_P == logits.image_token) & valid[logits.sample]
+    counts_P = inside_P & (corrupted.xt[g_P, token_P] != corrupted.x0[g_P, token_P])
     nats_P = torch.where(counts_P, token_nats(logits).float(), 0)
-    level_G = ((1 - noised.alpha) * levels).long().clamp(0, levels - 1)
-    of_tokens = torch.stack([nats_P, counts_P.float(), noised.weight.float()[place_P] * nats_P])
+    level_G = ((1 - corrupted.alpha) * levels).long().clamp(0, levels - 1)
+    of_tokens = torch.stack([nats_P, counts_P.float(), corrupted.weight.float()[g_P] * nats_P])
     sums = torch.zeros(4, levels, dtype=torch.float32, device=nats_P.device)
-    sums[:3].index_add_(1, level_G[place_P], of_tokens)
-    sums[3].index_add_(0, level_G, valid[noised.row].float())
+    sums[:3].index_add_(1, level_G[g_P], of_tokens)
+    sums[3].index_add_(0, level_G, valid[corrupted.sample].float())
     return sums
 
 

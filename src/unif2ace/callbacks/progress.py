@@ -26,7 +26,7 @@ _WINDOW = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ProgressReading:
     """What is shown.
 
     Attributes:
@@ -111,7 +111,7 @@ class TrainingProgress(pl.callbacks.ProgressBar):
         self._first: tuple[float, int] | None = None
         self._validated, self._validation_began, self._note = 0.0, 0.0, ""
         self._shown_at, self._shown_step = time.monotonic(), -1
-        self._last: Reading | None = None
+        self._last: ProgressReading | None = None
 
     def enable(self) -> None:
         """Shows it."""
@@ -183,7 +183,7 @@ class TrainingProgress(pl.callbacks.ProgressBar):
         else:
             log.info(self._last.line())
 
-    def _read(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Reading:
+    def _read(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> ProgressReading:
         """Waits for the device."""
         names = [c.name for c in trainer.callbacks if isinstance(c, LossCallback)]  # type: ignore[attr-defined]
         values = trainer.callback_metrics
@@ -194,7 +194,7 @@ class TrainingProgress(pl.callbacks.ProgressBar):
         assert self._first is not None
         spent, done = time.monotonic() - self._first[0], step - self._first[1]
         left = (total - step) * spent / done if done and total < float("inf") else None
-        return Reading(step, total, self._speeds(), terms, memory_in_use(pl_module.device) / GIB, left)
+        return ProgressReading(step, total, self._speeds(), terms, memory_in_use(pl_module.device) / GIB, left)
 
     def _mark(self, trainer: pl.Trainer) -> None:
         tokens = self._seen.tokens  # waits, so the time after it is that of the work

@@ -31,7 +31,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class SampleAnswer:
     """What was said about one face.
 
     Attributes:
@@ -63,7 +63,7 @@ def faces_sheet(drawn: Sequence[Drawn], scale: int = 2) -> Image.Image:
     return _sheet(rows, names, scale, apart=1)
 
 
-def answers_sheet(answered: Sequence[Answered], scale: int = 2) -> Image.Image:
+def answers_sheet(answered: Sequence[SampleAnswer], scale: int = 2) -> Image.Image:
     """Faces at the left, what was asked and said beside them.
 
     Args:
@@ -73,7 +73,7 @@ def answers_sheet(answered: Sequence[Answered], scale: int = 2) -> Image.Image:
     return _sheet([(_lines(a), [a.image]) for a in answered], [], scale, text=640, text_first=False)
 
 
-def as_markdown(answered: Sequence[Answered]) -> str:
+def as_markdown(answered: Sequence[SampleAnswer]) -> str:
     """A table of questions, answers and truths."""
     rows = []
     for number, a in enumerate(answered):
@@ -84,7 +84,7 @@ def as_markdown(answered: Sequence[Answered]) -> str:
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in table)
 
 
-def _lines(answered: Answered) -> list[Line]:
+def _lines(answered: SampleAnswer) -> list[Line]:
     asked = [(answered.question, FAINT), (answered.answer or "(nothing)", INK), (f"true: {answered.truth}", GOOD)]
     if answered.instruction:
         asked += [("", INK), (answered.instruction, FAINT), (answered.said or "(nothing)", INK)]

@@ -15,11 +15,11 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unif2ace.callbacks.sample_sheets import Answered, Drawn, answers_sheet, as_markdown, faces_sheet
+from unif2ace.callbacks.sample_sheets import Drawn, SampleAnswer, answers_sheet, as_markdown, faces_sheet
 from unif2ace.diffusion.samplers.base import Sampler
 from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
 from unif2ace.errors import ConfigError
-from unif2ace.nets.unified.faces import Faces
+from unif2ace.nets.unified.face_decoder import FaceDecoder
 from unif2ace.types import Batch, Task
 
 CUT = " ..."
@@ -31,7 +31,7 @@ class DrawsFaces(Protocol):
     """A module whose network draws faces and answers about them."""
 
     @property
-    def faces(self) -> Faces:
+    def faces(self) -> FaceDecoder:
         """The network as it is now, with all that stands around it."""
 
 
@@ -50,14 +50,15 @@ class _Rows:
         if missing <= 0:
             return
         for row in ((batch.task == task) & batch.valid).nonzero()[:missing, 0].tolist():
-            self.prompts.append(_ids(batch.prompt, batch.prompt_length, row))
-            self.answers.append(_answer(batch, row))
+            prompt, answer = _first_turn(batch, row)
+            self.prompts.append(prompt)
+            self.answers.append(answer)
             if batch.image is not None:
                 self.images.append(batch.image[row].cpu())
             if batch.image_ids is not None:
                 self.codes.append(batch.image_ids[row].cpu())
 
-    def of_pictures(self, faces: Faces, device: torch.device) -> Tensor:
+    def of_pictures(self, faces: FaceDecoder, device: torch.device) -> Tensor:
         """Codes of the pictures, int64 (rows, N)."""
         if self.codes:
             return torch.stack(self.codes).to(device)
@@ -152,7 +153,7 @@ class Samples(pl.Callback):
             for n, ids in enumerate(rows.prompts)
         ]
 
-    def _answer(self, trainer: pl.Trainer, module: Any, rows: _Rows) -> list[Answered]:
+    def _answer(self, trainer: pl.Trainer, module: Any, rows: _Rows) -> list[SampleAnswer]:
         if not rows.prompts:
             return []
         faces, text = module.faces, trainer.datamodule.text_tokenizer  # type: ignore[attr-defined]
@@ -169,12 +170,12 @@ class Samples(pl.Callback):
         said = [text.decode(ids[:end]).strip() + ("" if stopped else CUT) for ids, end, stopped in rows_said]
         pixels = _pixels(faces.tokenizer.decode(codes) if image is None else image)
         own = zip(pixels, rows.prompts, rows.answers, said, strict=False)
-        answered = [Answered(p, text.decode(q), a, text.decode(true).strip()) for p, q, true, a in own]
+        answered = [SampleAnswer(p, text.decode(q), a, text.decode(true).strip()) for p, q, true, a in own]
         for n, what in zip(further, said[len(answered) :], strict=True):
             answered[n] = replace(answered[n], instruction=self.instruction or "", said=what)
         return answered
 
-    def _show(self, trainer: pl.Trainer, drawn: Sequence[Drawn], answered: Sequence[Answered]) -> None:
+    def _show(self, trainer: pl.Trainer, drawn: Sequence[Drawn], answered: Sequence[SampleAnswer]) -> None:
         sheets = {"faces": faces_sheet(drawn, self.scale)} if drawn else {}
         sheets |= {"answers": answers_sheet(answered, self.scale)} if answered else {}
         if sheets and not trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -197,20 +198,19 @@ def _autocast(trainer: pl.Trainer) -> AbstractContextManager[Any]:
     return plugin.autocast_context_manager() if isinstance(plugin, MixedPrecision) else nullcontext()
 
 
-def _ids(texts: Tensor | None, lengths: Tensor | None, row: int) -> list[int]:
-    if texts is None or lengths is None:
-        return []
-    ids: list[int] = texts[row, : int(lengths[row])].tolist()
-    return ids
-
-
-def _answer(batch: Batch, row: int) -> list[int]:
-    """Ids of the first answer: those before what need not be said."""
-    ids = _ids(batch.answer, batch.answer_length, row)
-    if batch.answer_said is None:
-        return ids
-    said = batch.answer_said[row, : len(ids)].tolist()
-    return ids[: said.index(False) if False in said else len(ids)]
+def _first_turn(batch: Batch, row: int) -> tuple[list[int], list[int]]:
+    """Ids of a caption, or of the first question; and of its answer without eos."""
+    assert batch.text is not None
+    assert batch.text_length is not None
+    assert batch.text_loss is not None
+    length = int(batch.text_length[row])
+    ids: list[int] = batch.text[row, :length].tolist()
+    if batch.task[row] != Task.UNDERSTANDING:
+        return ids, []
+    answers: list[bool] = batch.text_loss[row, :length].tolist()
+    start = answers.index(True)
+    end = answers.index(False, start) if False in answers[start:] else length
+    return ids[1 : start - 1], ids[start : end - 1]
 
 
 def _padded(ids: Sequence[Sequence[int]], pad_id: int, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -24,11 +24,11 @@ NEXT = {
     "tokenizer": (
         "unif2ace-evaluate {run}",
         "unif2ace-data roundtrip my/face.jpg ckpt={run}",
-        "unif2ace-train experiment=unified/embedded tokenizer={run} classifier=CLASSIFIER_RUN",
+        "unif2ace-train experiment=unified/synthetic image_tokenizer={run} classifier=CLASSIFIER_RUN",
     ),
     "attributes": (
         "unif2ace-evaluate {run}",
-        "unif2ace-train experiment=unified/embedded classifier={run} tokenizer=TOKENIZER_RUN",
+        "unif2ace-train experiment=unified/synthetic classifier={run} image_tokenizer=TOKENIZER_RUN",
     ),
 }
 """What to type after a run, by the name of the file of its module."""

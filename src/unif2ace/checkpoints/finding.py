@@ -30,7 +30,7 @@ _checked: dict[Path, object] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class SavedCheckpoint:
     """What `complete.json` says.
 
     Attributes:
@@ -78,7 +78,7 @@ def listed(folder: str | Path) -> list[Path]:
     return sorted(found, key=lambda p: int(p.name.removeprefix("step-")))
 
 
-def describe(path: Path) -> Checkpoint:
+def describe(path: Path) -> SavedCheckpoint:
     """What a checkpoint says of itself; its files are there with the right sizes, their contents are not read.
 
     Raises:
@@ -87,7 +87,7 @@ def describe(path: Path) -> Checkpoint:
     try:
         tree = json.loads((path / COMPLETE).read_text(encoding="utf-8"))
         files = {str(name): (int(entry["size"]), str(entry["sha256"])) for name, entry in tree["files"].items()}
-        found = Checkpoint(path, int(tree["step"]), tree["kind"], files)
+        found = SavedCheckpoint(path, int(tree["step"]), tree["kind"], files)
         if tree["format"] != FORMAT or found.kind not in get_args(Kind):
             raise DataError(f"{path} has format {tree['format']!r}, this version reads {FORMAT}: update unif2ace")
     except FileNotFoundError as error:
@@ -107,7 +107,7 @@ def describe(path: Path) -> Checkpoint:
     return found
 
 
-def verify(path: Path) -> Checkpoint:
+def verify(path: Path) -> SavedCheckpoint:
     """As `describe`, and every file is read and its hash compared; once for each state of the files in a process.
 
     Raises:

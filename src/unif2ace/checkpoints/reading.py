@@ -40,7 +40,7 @@ def _mapping(found: Any, path: Path) -> dict[str, Any]:
 
 def _whole(path: Path, only: set[str] | None) -> dict[str, Any]:
     from unif2ace.checkpoints.naming import NAMES, numbered
-    from unif2ace.checkpoints.shard_reading import read_shards
+    from unif2ace.checkpoints.rank_shards import read_shards
     from unif2ace.checkpoints.sharded import OPTIMIZER
     from unif2ace.checkpoints.single import load_plain
 

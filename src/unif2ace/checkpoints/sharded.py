@@ -22,7 +22,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from unif2ace.checkpoints.finding import REST, STATE, sha256, verify
 from unif2ace.checkpoints.naming import NAMES, named, names_of
-from unif2ace.checkpoints.shard_reading import CarefulPlanner, ShardReader, entries
+from unif2ace.checkpoints.rank_shards import CarefulPlanner, RankShardReader, entries
 from unif2ace.checkpoints.single import load_plain, save_plain, unique_storages
 from unif2ace.checkpoints.together import gathered, one_cause, rank, together
 from unif2ace.checkpoints.writing import CheckpointFolder, explained
@@ -163,7 +163,7 @@ def _empty_like(value: Any) -> Any:
 def _load(path: Path, state: dict[str, Any]) -> None:
     def read() -> None:
         with one_cause():
-            load(state, storage_reader=ShardReader(path), planner=CarefulPlanner())
+            load(state, storage_reader=RankShardReader(path), planner=CarefulPlanner())
 
     together(read)
 

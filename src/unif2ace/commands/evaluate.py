@@ -72,7 +72,7 @@ def _score(config: DictConfig) -> dict[str, float | None]:
 
     from unif2ace.data.shards import Rules
     from unif2ace.engine.provenance import data_provenance
-    from unif2ace.evaluation.judging import load_judge
+    from unif2ace.evaluation.evaluator import load_evaluator
     from unif2ace.evaluation.scores import ScoreOptions, score
     from unif2ace.evaluation.sheets import draw_sheets
     from unif2ace.evaluation.unified import Sampled, evaluation_of, provenance_of
@@ -80,12 +80,14 @@ def _score(config: DictConfig) -> dict[str, float | None]:
 
     hush()
     allow, device = config.engine.allow, config.device
-    if not config.judge:
-        raise ConfigError("judge=... must be given: the run of an attribute classifier that the model does not use")
-    model = load(config.ckpt, device=device, allow=allow, **{k: v for k, v in config.companions.items() if v})
-    model.withhold(config.withhold)
+    if not config.evaluator:
+        raise ConfigError("evaluator=... must be given: the run of an attribute classifier that the model does not use")
+    model = load(config.ckpt, device=device, allow=allow, **{k: v for k, v in config.components.items() if v})
+    model.drop_encoders(config.drop_encoders)
     weights = model.release.unified
-    judge = load_judge(config.judge, model.release.companions, same=config.same_judge, device=device, allow=allow)
+    evaluator = load_evaluator(
+        config.evaluator, model.release.components, same=config.same_evaluator, device=device, allow=allow
+    )
     with open_dict(config):
         config.dataset = config.dataset or _trained_on(weights.path)
     data = instantiate(config.data, allow=allow)
@@ -95,14 +97,14 @@ def _score(config: DictConfig) -> dict[str, float | None]:
         raise ConfigError(f"data set {missing[0]!r} has no 'val' split: select one that has, such as dataset=synthetic")
     how = {"guidance": config.guidance, "best_of": config.best_of}
     sampled = Sampled(model, sampler=instantiate(config.sampler, allow=allow), **how)
-    found = score(sampled, judge, list(opened.values()), ScoreOptions(**config.scores))
+    found = score(sampled, evaluator, list(opened.values()), ScoreOptions(**config.scores))
     out = Path(config.out or run_folder(weights.path) / "evaluation")
     draw_sheets(found, out)
     evaluation = evaluation_of(found, weights, out)
     evaluation.show(Console(), ", ".join(f"{dataset.folder}/val" for dataset in data.datasets.values()))
-    how["withhold"] = list(config.withhold)
+    how["drop_encoders"] = list(config.drop_encoders)
     how["sampler"] = OmegaConf.to_container(config.sampler, resolve=True)
-    evaluation.write({**data_provenance(data), **provenance_of(found, judge), **how})
+    evaluation.write({**data_provenance(data), **provenance_of(found, evaluator), **how})
     sys.stdout.write(f"{out}: {', '.join(sorted(p.name for p in out.iterdir()))}\n")
     return evaluation.values
 

@@ -81,14 +81,14 @@ def _start(model: Any, config: DictConfig, seeds: Sequence[int]) -> Any:
     import torch
 
     from unif2ace.data.roundtrip import read_picture
-    from unif2ace.diffusion.inpainting import inpaint, keep_tokens, vary
+    from unif2ace.diffusion.inpainting import inpaint, keep_tokens, mask_tokens
     from unif2ace.diffusion.samplers.base import PerSampleRNG
 
     size, num_codes = model.image_size, model.net.vocabulary.codebook_size
     picture = read_picture(Path(config.picture), size)
     codes = model.encode(torch.from_numpy(picture.pixels).permute(2, 0, 1)[None]).cpu().repeat(len(seeds), 1)
     if config.region is None:
-        return vary(codes, config.vary, num_codes, PerSampleRNG(seeds))
+        return mask_tokens(codes, config.mask_ratio, num_codes, PerSampleRNG(seeds))
     edges = [float(e) for e in config.region]
     if len(edges) != 4 or not (0 <= edges[0] < edges[2] <= 1 and 0 <= edges[1] < edges[3] <= 1):
         raise ConfigError(f"region={edges}: give left, top, right and bottom, from 0 to 1, such as [0,0.5,1,1]")

@@ -26,9 +26,9 @@ unif2ace-caption my/face.jpg ckpt=logs/quickstart/unified
 unif2ace-ask my/face.jpg "Is she wearing glasses?" choices=[Yes,No] ckpt=logs/quickstart/unified
 unif2ace-data import folder source.path=my/pictures source.license=CC-BY-4.0 folder=data/mine
 unif2ace-data roundtrip my/face.jpg ckpt=logs/quickstart/tokenizer
-unif2ace-train experiment=attributes/compact run_dir=logs/attributes_embedded     # half an hour
-unif2ace-train experiment=tokenizer/described run_dir=logs/tokenizer_embedded     # half an hour: sharper tokens
-unif2ace-train experiment=unified/embedded                                        # over two hours: the model itself"""
+unif2ace-train experiment=attributes/synthetic_small run_dir=logs/attributes_synthetic  # half an hour
+unif2ace-train experiment=tokenizer/attribute_perceptual run_dir=logs/tokenizer_synthetic  # half an hour
+unif2ace-train experiment=unified/synthetic  # over two hours: the model itself"""
 
 
 def train_once(config: DictConfig) -> None:

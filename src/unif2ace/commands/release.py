@@ -32,7 +32,7 @@ def release(config: DictConfig) -> Path:
     folder = Path(config.folder)
     if folder.is_dir() and any(folder.iterdir()) and not (folder / CARD).is_file():
         raise ConfigError(f"folder={folder} holds other files: give a new one")
-    parts = open_release(config.ckpt, {k: v for k, v in config.companions.items() if v})
+    parts = open_release(config.ckpt, {k: v for k, v in config.components.items() if v})
     card = model_card(parts, config.title, config.license, config.notes)
     write_release(parts, folder, card, config.precision)
     for file in sorted(folder.iterdir()):

@@ -10,11 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.commands.plan import take_plan
 from unif2ace.engine.command import run
-from unif2ace.engine.first_weights import open_first, start_from
+from unif2ace.engine.initialization import open_first, start_from
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.engine.quiet import hush
 from unif2ace.engine.resuming import find_start
-from unif2ace.engine.run_record import RunRecord
+from unif2ace.engine.run_metadata import RunMetadata
 from unif2ace.engine.snapshot import write_snapshot
 
 log = logging.getLogger(__name__)
@@ -44,20 +44,19 @@ def train(config: DictConfig) -> dict[str, float]:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     data = instantiate(config.data, allow=allow)
     module = instantiate(config.module, allow=allow)
-    module.guard.patience = config.patience
     losses = instantiate_slots(config.get("loss"), "loss", allow=allow)
     callbacks = instantiate_slots(config.get("callbacks"), "callbacks", allow=allow)
     loggers = instantiate_slots(config.get("logger"), "logger", allow=allow)
-    record = RunRecord(config, data)
-    first = open_first(config.weights, record.kind) if config.weights and not start.path else None
-    if first:
-        record.started_from, module.awaited = first.short, first.state.keys()
-    if "tokenizer" in record.companions and data.inputs != "pixels":
-        data.expect_tokenizer(record.companions["tokenizer"]["fingerprint"])
+    record = RunMetadata(config, data, module.kind)
+    first = open_first(config.init_from, record.kind) if config.init_from and not start.path else None
+    module.expect_weights(None if start.path else first.state.keys() if first else ())
+    record.started_from = first.short if first else ""
+    if "tokenizer" in record.components and data.inputs != "pixels":
+        data.expect_tokenizer(record.components["tokenizer"]["fingerprint"])
     observers = [*losses.values(), *callbacks.values(), record.callback()]
     if first:
         built: Any = OmegaConf.to_container(config.module.net, resolve=True)
-        observers.insert(0, start_from(first, record.companions, built))  # before averages are begun
+        observers.insert(0, start_from(first, record.components, built))  # before averages are begun
     trainer = instantiate(config.trainer, allow=allow, callbacks=observers, logger=[*loggers.values()])
     if trainer.is_global_zero:
         write_snapshot(config, config.run_dir)
@@ -65,9 +64,8 @@ def train(config: DictConfig) -> dict[str, float]:
         log.info("the run is finished: %s", record.recover())
         return {}
     trainer.strategy.checkpoint_io = FolderIO()
-    trainer.ckpt_path = start.path  # what `fit` is given as an argument, a module cannot see when it makes its network
     try:
-        trainer.fit(module, datamodule=data, weights_only=True)
+        trainer.fit(module, datamodule=data, ckpt_path=start.path, weights_only=True)
     except (KeyboardInterrupt, SystemExit):  # the Trainer has saved a checkpoint; it ends the process when interrupted
         record.rescue(trainer)
         raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,8 @@ from unif2ace.data.tasks.base import TaskSample, TrainingTask
 from unif2ace.data.text_tokenizer import TextTokenizer
 from unif2ace.data.token_reader import TokenisedSample
 from unif2ace.errors import DataError
-from unif2ace.types import Batch
+from unif2ace.sequence.conversation import Conversation, join_turns
+from unif2ace.types import Batch, Task
 
 
 class OrderedSample(NamedTuple):
@@ -85,38 +85,36 @@ class Collate:
             **text,
         )
 
-    def _text(self, rows: Sequence[TaskSample]) -> dict[str, Tensor]:
+    def _text(self, samples: Sequence[TaskSample]) -> dict[str, Tensor]:
+        texts = [self._conversation(s) if s.task == Task.UNDERSTANDING else self._caption(s) for s in samples]
+        width = max(1, *(len(t.ids) for t in texts)) if texts else 1
         assert self.tokenizer is not None
-        prompts = self.tokenizer.encode([row.prompt for row in rows])
-        prompt, prompt_length = self._padded(prompts)
-        ids, said = zip(*(self._conversation(row, len(p)) for row, p in zip(rows, prompts, strict=True)), strict=True)
-        answer, answer_length = self._padded(ids)
-        text = {"prompt": prompt, "prompt_length": prompt_length, "answer": answer, "answer_length": answer_length}
-        return text | ({"answer_said": self._padded(said)[0] > 0} if any(row.turns for row in rows) else {})
+        several = any(t.segment[-1] for t in texts if t.segment)
+        text = {
+            "text": _padded([t.ids for t in texts], width, self.tokenizer.pad_id),
+            "text_length": torch.tensor([len(t.ids) for t in texts]),
+            "text_loss": _padded([t.loss for t in texts], width, False),
+        }
+        return text | ({"text_segment": _padded([t.segment for t in texts], width, 0)} if several else {})
 
-    def _conversation(self, row: TaskSample, asked: int) -> tuple[list[int], list[int]]:
-        """Ids of the answers with the further questions between them, each ended as `Layout` ends them, but the last
-        one; and 1 for those to say, 0 for the others. A further turn that would be cut is left out: half an answer
-        teaches to stop halfway. The first question has `asked` ids.
-        """
+    def _caption(self, sample: TaskSample) -> Conversation:
         assert self.tokenizer is not None
-        first, *texts = self.tokenizer.encode([row.answer, *(text for turn in row.turns for text in turn)])
-        ids, said, end = list(first), [1] * len(first), self.tokenizer.eos_id
-        room = self.max_text_tokens - asked - 3  # bos stands before the question and the answer, eos ends the row
-        for question, answer in zip(texts[::2], texts[1::2], strict=True):
-            turn = [end, *question, end, *answer]
-            if len(ids) + len(turn) <= room:
-                ids += turn
-                # What ends an answer is said, what ends a question is not.
-                said += [1, *[0] * (len(question) + 1), *[1] * len(answer)]
-        return ids, said
+        ids = self.tokenizer.encode([sample.prompt])[0][: self.max_text_tokens]
+        return Conversation(ids, [0] * len(ids), [False] * len(ids))
 
-    def _padded(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    def _conversation(self, sample: TaskSample) -> Conversation:
         assert self.tokenizer is not None
-        ids = [i[: self.max_text_tokens] for i in ids]
-        columns = zip_longest(*ids, fillvalue=self.tokenizer.pad_id)
-        padded = torch.tensor(list(columns), dtype=torch.int64).reshape(-1, len(ids)).T.contiguous()
-        return padded, torch.tensor([len(i) for i in ids])
+        turns = (sample.prompt, sample.answer), *sample.turns
+        ids = self.tokenizer.encode([text for turn in turns for text in turn])
+        return join_turns(zip(ids[::2], ids[1::2], strict=True), self.tokenizer.eos_id, self.max_text_tokens)
+
+
+def _padded(rows: Sequence[Sequence[int]], width: int, value: int) -> Tensor:
+    """Values of each sample, int64 or bool (B, T), padded at the end."""
+    padded = torch.full((len(rows), width), value)
+    for row, values in zip(padded, rows, strict=True):
+        row[: len(values)] = torch.tensor(values, dtype=padded.dtype)
+    return padded
 
 
 def _image_ids(rows: Sequence[TaskSample]) -> Tensor | None:

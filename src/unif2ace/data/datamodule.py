@@ -40,7 +40,7 @@ class FaceDataModule(pl.LightningDataModule):
     Args:
         datasets: What to read, by name.
         views: What to take from a sample, by name.
-        tokenizer: File or folder of the text tokenizer; by default the one beside the first data set.
+        text_tokenizer: File or folder of the text tokenizer; by default the one beside the first data set.
         max_text_tokens: Longer prompts and answers are cut to this many ids.
         num_workers: Processes that read and decode; 0 reads in the training process. The rows are the same.
         seed: Key of the order and of the rows' randomness.
@@ -61,7 +61,7 @@ class FaceDataModule(pl.LightningDataModule):
         datasets: Mapping[str, ShardDataset],
         tasks: Mapping[str, TrainingTask],
         *,
-        tokenizer: str | Path | None = None,
+        text_tokenizer: str | Path | None = None,
         max_text_tokens: int = 256,
         num_workers: int = 0,
         seed: int = 0,
@@ -78,7 +78,7 @@ class FaceDataModule(pl.LightningDataModule):
             raise ConfigError("no view: select what to train on, such as task=[text_to_image,understanding]")
         self.datasets = dict(datasets)
         self.tasks = dict(sorted(tasks.items(), key=lambda item: item[1].task))  # rows stand in the order of tasks
-        self.tokenizer_path = tokenizer
+        self.text_tokenizer_path = text_tokenizer
         self.max_text_tokens, self.num_workers, self.seed = max_text_tokens, num_workers, seed
         self.steps_per_epoch, self.max_eval_samples = steps_per_epoch, max_eval_samples
         self.max_drop_fraction = max_drop_fraction
@@ -112,7 +112,7 @@ class FaceDataModule(pl.LightningDataModule):
         """The text tokenizer, or None where no view has text."""
         if not any(task.needs_text for task in self.tasks.values()):
             return None
-        return TextTokenizer(self.tokenizer_path or next(iter(self.datasets.values())).folder)
+        return TextTokenizer(self.text_tokenizer_path or next(iter(self.datasets.values())).folder)
 
     @cached_property
     def tokenizer_fingerprint(self) -> str | None:

@@ -54,7 +54,7 @@ def inpaint(codes_BN: Tensor, keep: Tensor, num_codes: int) -> Tensor:
     return codes_BN.masked_fill(~keep_BN.to(codes_BN.device), num_codes)
 
 
-def vary(codes_BN: Tensor, share: float, num_codes: int, rng: RandomSource) -> Tensor:
+def mask_tokens(codes_BN: Tensor, share: float, num_codes: int, rng: RandomSource) -> Tensor:
     """Codes to start a variation of a picture from: a random choice of them is masked.
 
     Args:

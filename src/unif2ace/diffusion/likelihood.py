@@ -13,35 +13,36 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from unif2ace.diffusion.forward_processes.absorbing import AbsorbingProcess
+from unif2ace.diffusion.noise import SampleNoise
 from unif2ace.diffusion.noise_schedules.linear import LinearSchedule
 from unif2ace.types import CorruptedTokens, Logits
 
 
-def bound_noise(row_G: Tensor, x0_GN: Tensor, uniform_GM: Tensor, num_codes: int) -> CorruptedTokens:
-    """The corruption under which `bound_of_rows` is unbiased: Bernoulli masks, alpha = 1 - t, times from all of [0, 1].
+def nelbo_corruption(sample_G: Tensor, x0_GN: Tensor, noise: SampleNoise, num_codes: int) -> CorruptedTokens:
+    """The corruption under which `nelbo_per_sample` is unbiased: Bernoulli masks, alpha = 1 - t, times in [0, 1].
 
     Args:
-        row_G: int64, rows in the batch.
+        sample_G: int64, indices in the batch.
         x0_GN: int64, clean codes.
-        uniform_GM: float in [0, 1), M = 1 + 2 N; see `ForwardProcess.corrupt`.
+        noise: Of these G samples.
         num_codes: K.
     """
-    return AbsorbingProcess(LinearSchedule(), "bernoulli", t_min=0.0).corrupt(row_G, x0_GN, uniform_GM, num_codes)
+    return AbsorbingProcess(LinearSchedule(), "bernoulli", t_min=0.0).corrupt(sample_G, x0_GN, noise, num_codes)
 
 
-def bound_of_rows(logits: Logits, noised: CorruptedTokens) -> Tensor:
-    r"""One draw of each row's bound, float32 (G,), in nats per image token.
+def nelbo_per_sample(logits: Logits, corrupted: CorruptedTokens) -> Tensor:
+    r"""An unbiased estimate of each sample's bound, float32 (G,), in nats per image token.
 
-    Formula: :math:`\frac{w(t)}N \sum_{i\ masked} -\log p(x_{0,i} | x_t)`; a row without masks has 0.
+    Formula: :math:`\frac{w(t)}N \sum_{i\ masked} -\log p(x_{0,i} | x_t)`; a sample without masks has 0.
 
     Args:
         logits: Of the masked tokens, over the codebook.
-        noised: Of `bound_noise`, or of any absorbing process with Bernoulli masks that starts clean and ends masked.
+        corrupted: Of `nelbo_corruption`, or of any absorbing process with Bernoulli masks that starts clean and ends
+            masked.
     """
-    place_P = place_of_rows(logits, noised)
-    values_P = noised.weight[place_P] * token_nats(logits)
-    sums_G = values_P.new_zeros(len(noised.row)).index_add(0, place_P, values_P)
-    return sums_G / noised.x0.shape[1]
+    values_P = corrupted.weight[logits.generation] * token_nats(logits)
+    sums_G = values_P.new_zeros(len(corrupted.sample)).index_add(0, logits.generation, values_P)
+    return sums_G / corrupted.x0.shape[1]
 
 
 def token_nats(logits: Logits) -> Tensor:
@@ -52,11 +53,6 @@ def token_nats(logits: Logits) -> Tensor:
 def token_log_p(logits: Logits) -> Tensor:
     """Log-probabilities (P, V): float32, or float64 as the logits."""
     return _wide(logits.values).log_softmax(-1)
-
-
-def place_of_rows(logits: Logits, noised: CorruptedTokens) -> Tensor:
-    """Place of each logit's row among those that generate: int64 (P,), values in [0, G)."""
-    return torch.searchsorted(noised.row, logits.row)
 
 
 def _wide(values: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Mixture:
+class NoiseMixture:
     r"""q(x_t | x_0) = alpha delta_x0 + mask delta_mask + uniform / K over the codes, and how its noise flows in.
 
     Of a noise of share b, the rate is :math:`(b' - b \alpha' / \alpha) / b`: the probability per time that any token
@@ -36,9 +36,9 @@ class Mixture:
     uniform_rate: Tensor
     sigma: Tensor
 
-    def at(self, place: Tensor) -> Mixture:
+    def at(self, place: Tensor) -> NoiseMixture:
         """The mixtures of some rows, int64 (P,), one for each of P tokens."""
-        return Mixture(*(getattr(self, f.name)[place] for f in fields(self)))
+        return NoiseMixture(*(getattr(self, f.name)[place] for f in fields(self)))
 
 
 def log_expm1(x: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ def paper_offset(weight: Tensor, alpha: Tensor) -> Tensor:
     return weight * (1 / alpha - 1 + alpha.log())
 
 
-def mixture_entropy(log_p_PK: Tensor, x0_P: Tensor, xt_P: Tensor, mixture: Mixture) -> Tensor:
+def mixture_entropy(log_p_PK: Tensor, x0_P: Tensor, xt_P: Tensor, mixture: NoiseMixture) -> Tensor:
     r"""Denoising score entropy times q(x_t | x_0), for noise that has random codes; float (P,), 0 or more.
 
     Formula: with q and :math:`q_\theta` the mixtures around :math:`x_0` and around p,
@@ -104,7 +104,7 @@ def mixture_entropy(log_p_PK: Tensor, x0_P: Tensor, xt_P: Tensor, mixture: Mixtu
     return mixture.uniform * gap_PK.mean(1) + mixture.alpha * of_x0_P + mixture.mask * of_mask_P
 
 
-def mixture_weight(x0_P: Tensor, xt_P: Tensor, mixture: Mixture, num_codes: int) -> Tensor:
+def mixture_weight(x0_P: Tensor, xt_P: Tensor, mixture: NoiseMixture, num_codes: int) -> Tensor:
     r"""Factor of `mixture_entropy` in the likelihood bound: rate of noise into x_t, over q(x_t | x_0); float (P,).
 
     Args:

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unif2ace.engine.renamed_weights import refuse_old_names
 from unif2ace.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+FORMAT = 2
+"""Of weights files and of records in checkpoints: it changes with names of tensors and keys."""
 RECORD = "unif2ace"
 """Entry that `unif2ace-train` puts into every checkpoint: kind, net and provenance."""
 CONFIG = "config"
@@ -24,8 +27,7 @@ def read_checkpoint(file: Path) -> tuple[str, dict[str, Any], dict[str, Tensor],
     Of a run that averages its weights it gives the averaged ones, which Lightning keeps under ``state_dict``.
 
     Args:
-        file: The directory of a step, or an old file ``*.ckpt``, written by `unif2ace-train`; if it lacks its record,
-            ``config.yaml`` of the run's folder stands in.
+        file: The directory of a step, or a file ``*.ckpt``, written by `unif2ace-train`.
 
     Raises:
         DataError: If it is damaged, not of such a run, or could execute code.
@@ -33,7 +35,10 @@ def read_checkpoint(file: Path) -> tuple[str, dict[str, Any], dict[str, Tensor],
     from unif2ace.checkpoints.reading import read
 
     checkpoint = read(file, only={"state_dict"}, lazily=True)
-    record = checkpoint.get(RECORD) or _record_of_run(file)
+    record = checkpoint.get(RECORD)
+    if not isinstance(record, dict):
+        raise DataError(f"{file} does not say what network it holds: it was not written by unif2ace-train")
+    refuse_old_names(record, file)
     state = checkpoint.get("state_dict")
     net = {n.removeprefix(PREFIX): v.clone() for n, v in (state or {}).items() if n.startswith(PREFIX)}
     if not net:
@@ -53,7 +58,10 @@ def config_of(path: Path) -> dict[str, Any] | None:
     """
     from unif2ace.checkpoints.reading import read_rest
 
-    found = (read_rest(path).get(RECORD) or {}).get(CONFIG)
+    record = read_rest(path).get(RECORD) or {}
+    if record:
+        refuse_old_names(record, path)
+    found = record.get(CONFIG)
     return found if isinstance(found, dict) else _config_beside(path)
 
 
@@ -67,18 +75,12 @@ def _config_beside(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def _record_of_run(path: Path) -> dict[str, Any]:
-    module = (_config_beside(path) or {}).get("module")
-    if isinstance(module, dict) and isinstance(module.get("net"), dict):
-        return record(module)
-    raise DataError(f"{path} does not say what network it holds, and no config.yaml of its run lies beside it")
-
-
-def record(module: Mapping[str, Any], provenance: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def record(module: Mapping[str, Any], kind: str, provenance: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What a checkpoint says about its network.
 
     Args:
-        module: The configuration's `module` node, resolved; the kind is the name of the file its class stands in.
+        module: The configuration's `module` node, resolved.
+        kind: Of the network, as its module says.
         provenance: Further entries.
     """
-    return {**(provenance or {}), "kind": str(module["_target_"]).split(".")[-2], "net": module["net"]}
+    return {**(provenance or {}), "format": FORMAT, "kind": kind, "net": module["net"]}

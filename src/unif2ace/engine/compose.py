@@ -21,6 +21,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from unif2ace.engine.instantiate import takes
+from unif2ace.engine.renamed_keys import hint, new_choice, new_key
 from unif2ace.engine.resolvers import register
 from unif2ace.errors import ConfigError, nearest
 
@@ -75,6 +76,8 @@ def explain(error: BaseException) -> str:
     cause = str(error.__cause__ or "").strip()
     if cause and cause not in text:
         text = f"{text}\n{cause}"
+    if renamed := _renamed(text):
+        return renamed
     missing = re.search(r"Key '([^']+)' is not in struct", text)
     if missing:
         path = re.search(r"full_key: (\S+)", text)
@@ -94,6 +97,19 @@ def explain(error: BaseException) -> str:
         listed = f"; there are {', '.join(options)}" if options else ""
         return f"there is no {place or 'configuration'} {name!r}{nearest(name, options)}{listed}"
     return text
+
+
+def _renamed(text: str) -> str:
+    """The message about a key, group or choice that has another name now; empty for any other fault."""
+    typed = re.search(r"Could not override '([^']+)'", text)
+    path = re.search(r"full_key: (\S+)", text)
+    for key in (found[1].partition("@")[0] for found in (typed, path) if found):
+        if new_key(key):
+            return f"there is no {key!r}{hint(key)}"
+    choice = re.search(r"Could not (?:find|load) '([^']+)'", text)
+    if choice and (renamed := new_choice(*choice[1].split("/", 1))):
+        return f"there is no {choice[1]!r}: it is {renamed} since 0.2"
+    return ""
 
 
 def _not_selected(group: str, name: str) -> str:
@@ -155,8 +171,8 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
             _remove(config, path)
             left_out.append(path)
         elif "_target_" not in _parent(config, path):
-            hint = nearest(path.rpartition(".")[2], names)
-            raise ConfigError(f"experiment {choices['experiment']!r} sets {path!r}, which nothing reads{hint}")
+            mend = hint(path) or nearest(path.rpartition(".")[2], names)
+            raise ConfigError(f"experiment {choices['experiment']!r} sets {path!r}, which nothing reads{mend}")
     if left_out:
         chosen = ", ".join(dict.fromkeys(f"{path.partition('.')[0]}=..." for path in left_out))
         log.warning(

@@ -17,6 +17,7 @@ from hydra.utils import instantiate as hydra_instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
 
+from unif2ace.engine.renamed_keys import hint
 from unif2ace.errors import ConfigError, Unif2aceError, nearest
 
 WRITTEN = (
@@ -159,8 +160,8 @@ def _check_arguments(path: str, node: dict[str, Any], found: Any, given: set[str
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
     for name in node.keys() - HYDRA_KEYS - parameters.keys():
-        hint = nearest(name, parameters) or f"; it takes {', '.join(parameters) or 'none'}"
-        raise ConfigError(f"{path}.{name}: {node['_target_']} has no argument {name!r}{hint}")
+        mend = hint(f"{path}.{name}") or nearest(name, parameters) or f"; it takes {', '.join(parameters) or 'none'}"
+        raise ConfigError(f"{path}.{name}: {node['_target_']} has no argument {name!r}{mend}")
     _check_types(path, node, found)
     if node.get("_partial_") or node.get("_args_"):
         return

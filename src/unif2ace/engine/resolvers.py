@@ -117,7 +117,7 @@ def _attributes(which: str) -> list[Label]:
     return [*TAXONOMY.labels.values(), *(TAXONOMY.details.values() if which == "all" else ())]
 
 
-def condition_dims(conditions: Any) -> dict[str, int]:
+def visual_dims(conditions: Any) -> dict[str, int]:
     """Of each selected condition the numbers of its vectors, as its file says.
 
     Args:
@@ -146,7 +146,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("cpu_count", lambda: os.cpu_count() or 1, replace=True)
     OmegaConf.register_new_resolver("output_dir", output_dir, replace=True)
     OmegaConf.register_new_resolver("given_run_dir", given_run_dir, replace=True)
-    for function in (attribute_labels, attribute_families, attribute_groups, fsq_levels, num_bits, condition_dims):
+    for function in (attribute_labels, attribute_families, attribute_groups, fsq_levels, num_bits, visual_dims):
         OmegaConf.register_new_resolver(function.__name__, _contained(function), replace=True)
     OmegaConf.register_new_resolver("fast_precision", fast_precision, replace=True)
     OmegaConf.register_new_resolver("world_size", world_size, replace=True)

@@ -133,15 +133,15 @@ def _changes_of_curve(path: Path, changed: Mapping[str, str], before: Any, confi
         ConfigError: If the schedule could not go on beyond its old end.
     """
     found = {key: changed[key] for key in LENGTH if key in changed}
-    if not found or not config.get("scheduler"):  # scheduler=none is an empty mapping
+    if not found or not config.get("lr_scheduler"):  # lr_scheduler=none is an empty mapping
         return {}
-    fixed = str(config.scheduler.get("_target_")).endswith(".OneCycleLR")  # its state holds the curve's end
+    fixed = str(config.lr_scheduler.get("_target_")).endswith(".OneCycleLR")  # its state holds the curve's end
     old, new = _flat(before), _flat(OmegaConf.to_container(config, resolve=True))
     if fixed and any(_bound(new[key]) > _bound(old.get(key)) for key in found):
         raise ConfigError(
-            f"{path} holds the whole curve of scheduler=one_cycle, which cannot go on beyond its end "
+            f"{path} holds the whole curve of lr_scheduler=one_cycle, which cannot go on beyond its end "
             f"({_lines(found.values(), '; ')}): take the values of that run, or start anew in another run_dir=..., "
-            "with scheduler=cosine or none if it may have to be made longer"
+            "with lr_scheduler=cosine or none if it may have to be made longer"
         )
     curve = "the old curve, cut short" if fixed else "the new curve"
     mend = f"the learning rate is spread over it, resume_changes=true goes on with {curve}"
@@ -216,5 +216,5 @@ def _fingerprints(record: Mapping[str, Any]) -> dict[str, str]:
         for split in ("train",)
         if split in described
     }
-    used = {name: entry.get("fingerprint", "") for name, entry in (record.get("companions") or {}).items()}
+    used = {name: entry.get("fingerprint", "") for name, entry in (record.get("components") or {}).items()}
     return {"kind": str(record.get("kind")), **data, **used} if record else {}

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unif2ace.checkpoints.finding import COMPLETE, home, is_checkpoint, newest
 from unif2ace.data.shards.atomic import replacing
-from unif2ace.engine.checkpoint_reading import read_checkpoint
+from unif2ace.engine.checkpoint_reading import FORMAT, read_checkpoint
 from unif2ace.engine.fingerprint import SHOWN, fingerprint
 from unif2ace.engine.instantiate import instantiate
+from unif2ace.engine.renamed_weights import renamed_header, renamed_state
 from unif2ace.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-FORMAT = 1
 HEADER = "unif2ace"
 FILE_NAME = "weights.safetensors"
 TEXT_FILE = "tokenizer.json"
@@ -138,7 +138,7 @@ def read_weights(path: str | Path, kind: str = "") -> Weights:
         return Weights(file, kind, config, state, header, fingerprint(state, config))
     import safetensors.torch
 
-    header = read_header(file)
+    header = _read_header(file)
     state = safetensors.torch.load_file(file)
     found = fingerprint(state, header["net"])
     if found != header["fingerprint"]:
@@ -146,6 +146,8 @@ def read_weights(path: str | Path, kind: str = "") -> Weights:
             f"{file} is damaged: its weights have fingerprint {found[:SHOWN]}, its header says "
             f"{header['fingerprint'][:SHOWN]}; copy it again, or train anew"
         )
+    if header["format"] == 1:
+        header, state = renamed_header(header), renamed_state(state)
     return Weights(file, header["kind"], header["net"], state, header, found)
 
 
@@ -162,6 +164,12 @@ def read_header(path: str | Path, kind: str = "") -> dict[str, Any]:
     file = find_weights(path, kind)
     if file.suffix != ".safetensors":
         return read_checkpoint(file)[3]
+    header = _read_header(file)
+    return renamed_header(header) if header["format"] == 1 else header
+
+
+def _read_header(file: Path) -> dict[str, Any]:
+    """The header as it is written."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -173,7 +181,7 @@ def read_header(path: str | Path, kind: str = "") -> dict[str, Any]:
         header = json.loads(text or "null")
         if not isinstance(header, dict):
             raise DataError(f"{file} says nothing about its network: it was not written by unif2ace-train")
-        if header["format"] != FORMAT:
+        if header["format"] not in (1, FORMAT):
             raise DataError(f"{file} has format {header['format']!r}, this version reads {FORMAT}: update unif2ace")
         if not all(isinstance(header[k], t) for k, t in (("kind", str), ("net", dict), ("fingerprint", str))):
             raise KeyError("kind, net or fingerprint")

@@ -1,1 +1,1 @@
-"""What a trained model is worth: scores on faces that it never saw, the judge of its pictures, tables, a page."""
+"""What a trained model is worth: scores on faces that it never saw, the evaluator of its pictures, tables, a page."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from unif2ace.engine.fingerprint import SHOWN
 from unif2ace.errors import ConfigError
-from unif2ace.evaluation.material import Material, Which, gather, open_split, others
-from unif2ace.language.reading import Reading, holds, read_text
+from unif2ace.evaluation.eval_set import EvalSet, Which, gather, open_split, others
+from unif2ace.language.reading import ParsedCaption, holds, read_text
 from unif2ace.language.replies import Reply, options, read_answer
 from unif2ace.progress import progress
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from unif2ace.data.shards import ShardReader
-    from unif2ace.evaluation.judging import Judge
+    from unif2ace.evaluation.evaluator import Evaluator
     from unif2ace.metrics.scores import Agreement, AnswerScore, CaptionScore, Diversity
 
 Made = TypeVar("Made")
@@ -76,7 +76,7 @@ class ScoreOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ScoredAnswer:
     """A question that was put to the model.
 
     Attributes:
@@ -99,14 +99,14 @@ class UnifiedScores:
     Attributes:
         material: What the model was tested with.
         options: How much was measured.
-        judge: Fingerprint of the judge.
+        evaluator: Fingerprint of the evaluator.
         generated: uint8 (S, 3, H, W), a face from each caption.
         diverse: uint8 (P, K, 3, H, W), faces of the first prompts.
         stated: int8 (S, A), what the prompts say of the labels.
-        seen: bool (S, A), what the judge sees in the generated faces.
+        seen: bool (S, A), what the evaluator sees in the generated faces.
         agreement: Of faces with captions.
         pixels: Diversity of the faces of a prompt, by pixels.
-        features: The same by the judge's features.
+        features: The same by the evaluator's features.
         answered: The questions, with the model's answers.
         answers: Score of each kind of questions, and of all; empty if the split has none.
         captions: What the model said of the true faces.
@@ -117,9 +117,9 @@ class UnifiedScores:
         described: Beside which value what belongs, by part.
     """
 
-    material: Material
+    eval_set: EvalSet
     options: ScoreOptions
-    judge: str
+    evaluator: str
     generated: Tensor
     diverse: Tensor
     stated: Tensor
@@ -127,10 +127,10 @@ class UnifiedScores:
     agreement: Agreement
     pixels: Diversity
     features: Diversity
-    answered: tuple[Answered, ...] = ()
+    answered: tuple[ScoredAnswer, ...] = ()
     answers: dict[str, AnswerScore] = field(default_factory=dict)
     captions: tuple[str, ...] = ()
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[ParsedCaption, ...] = ()
     false: tuple[tuple[tuple[str, Any], ...], ...] = ()
     captioning: CaptionScore | None = None
     values: dict[str, float] = field(default_factory=dict)
@@ -148,13 +148,13 @@ class UnifiedScores:
 
 
 def score(
-    model: Scored, judge: Judge, data: str | Path | Sequence[ShardReader], how: ScoreOptions | None = None
+    model: Scored, evaluator: Evaluator, data: str | Path | Sequence[ShardReader], how: ScoreOptions | None = None
 ) -> UnifiedScores:
     """Measures a model.
 
     Args:
         model: What to measure; the same model and options give the same values.
-        judge: Tells what generated faces show.
+        evaluator: Tells what generated faces show.
         data: A data set's folder, whose ``val`` is read, or readers of a split.
         how: How much is measured.
 
@@ -166,8 +166,8 @@ def score(
 
     how = how or ScoreOptions()
     readers = open_split(data) if isinstance(data, str | Path) else list(data)
-    material = gather(readers, how.samples, how.questions, how.caption, how.seed)
-    found = _faces(model, judge, material, how)
+    eval_set = gather(readers, how.samples, how.questions, how.caption, how.seed)
+    found = _generate(model, evaluator, eval_set, how)
     _ask(model, found)
     _caption(model, found)
     found.values = name_values(found)
@@ -175,41 +175,41 @@ def score(
     return found
 
 
-def _faces(model: Scored, judge: Judge, material: Material, how: ScoreOptions) -> UnifiedScores:
-    """Generates faces and lets the judge look at them."""
+def _generate(model: Scored, evaluator: Evaluator, eval_set: EvalSet, how: ScoreOptions) -> UnifiedScores:
+    """Generates faces and lets the evaluator look at them."""
     import torch
 
     from unif2ace.metrics.scores import attribute_agreement, diversity
 
-    count = len(material)
+    count = len(eval_set)
     diverse, seeds = min(how.diverse, count), how.seeds
     first = how.seed * seeds * count  # no two faces have the same seed
     again = [(number, first + number + k * count) for number in range(diverse) for k in range(1, seeds)]
     todo = [*((number, first + number) for number in range(count)), *again]
 
     def generate(rows: slice) -> Tensor:
-        return model.generate([material.captions[n] for n, _ in todo[rows]], [seed for _, seed in todo[rows]])
+        return model.generate([eval_set.captions[n] for n, _ in todo[rows]], [seed for _, seed in todo[rows]])
 
     made = torch.cat(_batched("faces from captions", len(todo), how.batch_size, generate))
     back = torch.cat(
-        _batched("reconstructions", count, how.batch_size, lambda r: model.reconstruct(material.images[r]))
+        _batched("reconstructions", count, how.batch_size, lambda r: model.reconstruct(eval_set.images[r]))
     )
-    seen, features = judge.sees(made)
+    seen, features = evaluator.sees(made)
     several = torch.cat([torch.arange(diverse)[:, None], torch.arange(count, len(todo)).view(diverse, -1)], 1)
-    stated = _labels([read_text(caption) for caption in material.captions])
+    stated = _labels([read_text(caption) for caption in eval_set.captions])
     agreement = attribute_agreement(
         stated,
         seen[:count],
-        judge.sees(material.images)[0],
-        judge.sees(back)[0],
+        evaluator.sees(eval_set.images)[0],
+        evaluator.sees(back)[0],
         at_least=how.at_least,
         resamples=how.resamples,
         seed=how.seed,
     )
     return UnifiedScores(
-        material,
+        eval_set,
         how,
-        judge.fingerprint[:SHOWN],
+        evaluator.fingerprint[:SHOWN],
         generated=made[:count],
         diverse=made[several],
         stated=stated,
@@ -225,12 +225,12 @@ def _ask(model: Scored, found: UnifiedScores) -> None:
     from unif2ace.metrics.scores import answer_scores
     from unif2ace.metrics.scores.answers import Asked
 
-    material, how = found.material, found.options
-    asked, texts = material.questions, [q.question for _, q in material.questions]
-    other = others(len(material), how.seed)
+    eval_set, how = found.eval_set, found.options
+    asked, texts = eval_set.questions, [q.question for _, q in eval_set.questions]
+    other = others(len(eval_set), how.seed)
 
     def ask(faces: Sequence[int]) -> Callable[[slice], list[str]]:
-        return lambda rows: model.ask(material.images[list(faces[rows])], texts[rows])
+        return lambda rows: model.ask(eval_set.images[list(faces[rows])], texts[rows])
 
     own, elsewhere = (
         [text for texts in _batched(what, len(asked), how.batch_size, ask(faces)) for text in texts]
@@ -240,7 +240,7 @@ def _ask(model: Scored, found: UnifiedScores) -> None:
         )
     )
     rows: list[Asked] = []
-    answered: list[Answered] = []
+    answered: list[ScoredAnswer] = []
     for (number, question), said, unseen in zip(asked, own, elsewhere, strict=True):
         truth: Reply = read_answer(question, question.answer)
         if truth.value is None:
@@ -249,29 +249,29 @@ def _ask(model: Scored, found: UnifiedScores) -> None:
         blind = read_answer(question, unseen).agrees(truth)
         chance = 1 / len(offered) if (offered := options(question)) else 0.0
         rows.append(Asked(number, question.kind, str(question.attribute), truth.value, right, blind, chance))
-        answered.append(Answered(number, question, said, right))
+        answered.append(ScoredAnswer(number, question, said, right))
     found.answered = tuple(answered)
     found.answers = answer_scores(rows, resamples=how.resamples, seed=how.seed)
 
 
 def _caption(model: Scored, found: UnifiedScores) -> None:
-    """Asks for captions of the true faces, and judges what they state."""
+    """Asks for captions of the true faces, and evaluators what they state."""
     from unif2ace.metrics.scores import caption_scores
 
-    material, how = found.material, found.options
-    made = _batched("captions", len(material), how.batch_size, lambda rows: model.caption(material.images[rows]))
+    eval_set, how = found.eval_set, found.options
+    made = _batched("captions", len(eval_set), how.batch_size, lambda rows: model.caption(eval_set.images[rows]))
     found.captions = tuple(text for texts in made for text in texts)
     found.readings = tuple(map(read_text, found.captions))
     found.false = tuple(
         tuple(said for said in reading.statements if holds(said, record) is False)
-        for reading, record in zip(found.readings, material.records, strict=True)
+        for reading, record in zip(found.readings, eval_set.records, strict=True)
     )
     found.captioning = caption_scores(
-        _labels(found.readings) == 1, found.stated == 1, material.true, resamples=how.resamples, seed=how.seed
+        _labels(found.readings) == 1, found.stated == 1, eval_set.true, resamples=how.resamples, seed=how.seed
     )
 
 
-def _labels(readings: Sequence[Reading]) -> Tensor:
+def _labels(readings: Sequence[ParsedCaption]) -> Tensor:
     """The labels that texts state or deny, int8 (S, A); of one that contradicts itself, what it says first."""
     import numpy as np
     import torch

@@ -44,13 +44,13 @@ def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[
     generated_sheet(found, faces).save(out / "generated.png")
     understood_sheet(found, faces).save(out / "understood.png")
     draw_bars(found, out / "scores.png")
-    prompts = [" ".join(caption.split()) for caption in found.material.captions[: min(faces, len(found.diverse))]]
+    prompts = [" ".join(caption.split()) for caption in found.eval_set.captions[: min(faces, len(found.diverse))]]
     (out / "prompts.txt").write_text("\n".join(prompts) + "\n", encoding="utf-8")
     return [out / name for name in ("generated.png", "understood.png", "scores.png", "prompts.txt")]
 
 
 def generated_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
-    """Of the first prompts the generated faces, the true face, the prompt, and where the judge disagrees."""
+    """Of the first prompts the generated faces, the true face, the prompt, and where the evaluator disagrees."""
     rows = []
     for number, several in enumerate(found.diverse[:faces]):
         stated, seen = found.stated[number].tolist(), found.seen[number].tolist()
@@ -59,10 +59,13 @@ def generated_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
         unwanted = [n for n, said, is_ in zip(names, stated, seen, strict=True) if said == 0 and is_]
         told = sum(said >= 0 for said in stated)
         kept = told - len(missing) - len(unwanted)
-        lines = [(found.material.captions[number], INK), (f"first face: the judge agrees with {kept} of {told}", FAINT)]
+        lines = [
+            (found.eval_set.captions[number], INK),
+            (f"first face: the evaluator agrees with {kept} of {told}", FAINT),
+        ]
         lines += [(f"missing: {', '.join(missing)}", BAD)] if missing else []
         lines += [(f"unwanted: {', '.join(unwanted)}", BAD)] if unwanted else []
-        rows.append(([*several, found.material.images[number]], lines))
+        rows.append(([*several, found.eval_set.images[number]], lines))
     seeds = found.diverse.shape[1]
     heads = ["generated", *([""] * (seeds - 1)), "true face", "prompt"]
     return _sheet(heads, rows)
@@ -83,7 +86,7 @@ def understood_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
         for one in asked[number][:4]:
             truth = "" if one.right else f"  (true: {one.question.answer})"
             lines.append((f"{one.question.question}  {one.said}{truth}", GOOD if one.right else BAD))
-        rows.append(([found.material.images[number]], lines))
+        rows.append(([found.eval_set.images[number]], lines))
     return _sheet(["true face", "what the model says of it"], rows)
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from unif2ace.engine.weights import Weights
-    from unif2ace.evaluation.judging import Judge
+    from unif2ace.evaluation.evaluator import Evaluator
     from unif2ace.evaluation.scores import UnifiedScores
-    from unif2ace.inference.pipeline import FaceModel
+    from unif2ace.inference.pipeline import FacePipeline
 
 
 class Sampled:
@@ -25,10 +25,10 @@ class Sampled:
 
     Args:
         model: What is scored.
-        how: How faces are drawn: ``sampler``, ``guidance``, ``best_of``, as `FaceModel.generate` takes them.
+        how: How faces are drawn: ``sampler``, ``guidance``, ``best_of``, as `FacePipeline.generate` takes them.
     """
 
-    def __init__(self, model: FaceModel, **how: Any) -> None:
+    def __init__(self, model: FacePipeline, **how: Any) -> None:
         self._model, self._how = model, how
 
     def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
@@ -57,16 +57,16 @@ def evaluation_of(found: UnifiedScores, weights: Weights, out: Path) -> Evaluati
         out: Folder for results.
     """
     values = {name: value if math.isfinite(value) else None for name, value in found.values.items()}
-    count = len(found.material)
+    count = len(found.eval_set)
     return Evaluation(weights, out, count, values, dict(found.described), dict(tables(found)))
 
 
-def provenance_of(found: UnifiedScores, judge: Judge) -> dict[str, Any]:
+def provenance_of(found: UnifiedScores, evaluator: Evaluator) -> dict[str, Any]:
     """What the scores were made with, and their intervals, as plain values.
 
     Args:
         found: What was measured.
-        judge: Whole fingerprint and all.
+        evaluator: Whole fingerprint and all.
     """
     scores = {
         "agreement": found.agreement.normalised,
@@ -77,7 +77,7 @@ def provenance_of(found: UnifiedScores, judge: Judge) -> dict[str, Any]:
         scores |= {"captions": found.captioning.normalised, "caption_f1": found.captioning.f1}
     names = ("score", "raw", "floor", "ceiling", "reconstructed")
     return {
-        "judge": {"kind": "attributes", "fingerprint": judge.fingerprint},
+        "evaluator": {"kind": "attributes", "fingerprint": evaluator.fingerprint},
         "options": asdict(found.options),
         "intervals": {name: [one.low, one.high] for name, one in scores.items() if math.isfinite(one.low)},
         "attributes": {

@@ -41,7 +41,7 @@ def _caption_values(found: UnifiedScores) -> dict[str, float]:
 
     one = found.captioning
     assert one is not None
-    truths = [_truths(r.statements, record) for r, record in zip(found.readings, found.material.records, strict=True)]
+    truths = [_truths(r.statements, record) for r, record in zip(found.readings, found.eval_set.records, strict=True)]
     true, false, open_ = (sum(t.count(value) for t in truths) for value in (True, False, None))
     captions, sentences = len(found.captions), sum(reading.sentences for reading in found.readings)
     words = sum(reading.words for reading in found.readings)
@@ -71,22 +71,22 @@ def describe(found: UnifiedScores) -> dict[str, dict[str, str]]:
     """What belongs beside the values, so that nobody compares them with others made otherwise."""
     from unif2ace.metrics.scores import distinct, mean_words
 
-    material, one = found.material, found.captioning
-    agreement, count = found.agreement, len(material)
+    eval_set, one = found.eval_set, found.captioning
+    agreement, count = found.agreement, len(eval_set)
     assert one is not None
-    own = material.captions
+    own = eval_set.captions
     measured = f"{int(agreement.measured.sum())} of {len(agreement.measured)} attributes, at least "
     measured += f"{found.options.at_least} captions for and against"
     prompts, seeds = found.diverse.shape[:2]
     beside = {
         "agreement": f"{_range(agreement.normalised)}; {count} captions of val ({found.options.caption}), "
-        f"judge {found.judge}",
+        f"evaluator {found.evaluator}",
         "agreement_raw": f"{_range(agreement.raw)}; balanced accuracy, {measured}",
         "agreement_floor": "captions shuffled",
         "agreement_ceiling": "the true faces",
         "agreement_reconstructed": "the tokenizer's reconstructions",
         "diversity_pixels": f"within over between prompts; {prompts} prompts, {seeds} faces each",
-        "diversity_features": f"the same, features of judge {found.judge}",
+        "diversity_features": f"the same, features of evaluator {found.evaluator}",
     }
     answers = {
         ("answers" if kind == "all" else f"answers_{kind}"): f"{_range(s.normalised)}; {_asked(found, s)}"
@@ -109,8 +109,8 @@ def describe(found: UnifiedScores) -> dict[str, dict[str, str]]:
 
 def _asked(found: UnifiedScores, one: AnswerScore) -> str:
     left = f", {one.left_out} left out (one answer)" if one.left_out else ""
-    unscored = f", {found.material.unscored} of other kinds" if one is found.answers["all"] else ""
-    return f"{one.questions} questions on {len(found.material)} faces of val{left}{unscored}"
+    unscored = f", {found.eval_set.unscored} of other kinds" if one is found.answers["all"] else ""
+    return f"{one.questions} questions on {len(found.eval_set)} faces of val{left}{unscored}"
 
 
 def _range(score: Any) -> str:

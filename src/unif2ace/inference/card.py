@@ -38,8 +38,8 @@ def model_card(release: Release, title: str, license: str, notes: str = "") -> s
         license: Of the weights.
         notes: Added at the end: what a reader must know besides.
     """
-    named = {**release.companions, "unified": release.unified}
-    parts = dict(sorted(named.items(), key=lambda kind: len(kind[1].header.get("companions", {}))))  # as trained
+    named = {**release.components, "unified": release.unified}
+    parts = dict(sorted(named.items(), key=lambda kind: len(kind[1].header.get("components", {}))))  # as trained
     size = release.module["image_size"]
     text = [
         f"# {title}\n",
@@ -101,8 +101,8 @@ def _scores(weights: Weights) -> list[str]:
     values, intervals, options = tree["values"], tree.get("intervals", {}), tree.get("options", {})
     lines = [
         f"\n## Scores\nOn {tree['pictures']} faces of `{tree['split']}`, prompts of the kind "
-        f"`{options.get('caption', 'any')}`; the judge is a classifier that had no part in the model "
-        f"({tree['judge']['fingerprint'][:12]}).\n",
+        f"`{options.get('caption', 'any')}`; the evaluator is a classifier that had no part in the model "
+        f"({tree['evaluator']['fingerprint'][:12]}).\n",
         "| | value | 95 % |\n|---|---|---|",
     ]
     for name, meaning in SCORES.items():

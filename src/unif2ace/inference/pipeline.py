@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChoiceAnswer:
     """An answer out of given ones.
 
     Attributes:
@@ -34,7 +34,7 @@ class Choice:
 
 
 def load(
-    path: str | Path = "builtin", *, device: str | None = None, allow: Iterable[str] = (), **companions: str
+    path: str | Path = "builtin", *, device: str | None = None, allow: Iterable[str] = (), **components: str
 ) -> Any:
     """A trained model, ready to use.
 
@@ -42,19 +42,19 @@ def load(
         path: ``builtin``, a release folder, or a run's folder.
         device: Where it computes; None for a GPU if there is one.
         allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
-        companions: Where the networks that it uses lie now, if they were moved: ``tokenizer=...``, ``attributes=...``.
+        components: Where the networks that it uses lie now, if they were moved: ``tokenizer=...``, ``attributes=...``.
 
     Returns:
-        A `FaceModel`.
+        A `FacePipeline`.
 
     Raises:
         DataError: If a part is missing, damaged, or another than it was trained with.
         ConfigError: If the weights are of another kind.
     """
-    return FaceModel(open_release(path, companions), device, allow)
+    return FacePipeline(open_release(path, components), device, allow)
 
 
-class FaceModel:
+class FacePipeline:
     """Generates faces from text, and captions and answers questions about pictures.
 
     Args:
@@ -71,8 +71,8 @@ class FaceModel:
         import torch
 
         from unif2ace.data.text_tokenizer import TextTokenizer
-        from unif2ace.nets.unified.faces import Faces
-        from unif2ace.sequence.layout import Layout
+        from unif2ace.nets.unified.face_decoder import FaceDecoder
+        from unif2ace.sequence.sequence_layout import SequenceLayout
 
         self.release = release
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -80,33 +80,33 @@ class FaceModel:
         self.image_size, self.fingerprint = int(module["image_size"]), release.unified.fingerprint
         net: Any = load_net(release.unified, "unified", allow).to(self.device)
         self.net = net
-        if "tokenizer" not in release.companions:
+        if "tokenizer" not in release.components:
             raise ConfigError(f"{release.unified.path} does not say which image tokenizer it was trained with")
-        tokenizer: Any = load_net(release.companions["tokenizer"], "tokenizer", allow).to(self.device)
+        tokenizer: Any = load_net(release.components["tokenizer"], "tokenizer", allow).to(self.device)
         self.tokenizer = tokenizer
-        paths = {kind: str(weights.path) for kind, weights in release.companions.items()}
-        self.conditions = {
+        paths = {kind: str(weights.path) for kind, weights in release.components.items()}
+        self.visual_encoders = {
             name: instantiate(moved(node, paths), allow=allow)().eval().to(self.device)
-            for name, node in (module.get("conditions") or {}).items()
+            for name, node in (module.get("visual_encoders") or {}).items()
         }
         self.text = TextTokenizer(release.text)
-        self.layout = Layout(cast(Any, self.net).vocabulary, int(module["max_text"]))
-        self._faces = Faces(cast(Any, self.net), self.layout, cast(Any, self.tokenizer), self.conditions)
+        self.layout = SequenceLayout(cast(Any, self.net).vocabulary, int(module["max_text"]))
+        self._decoder = FaceDecoder(cast(Any, self.net), self.layout, cast(Any, self.tokenizer), self.visual_encoders)
 
-    def withhold(self, names: Iterable[str]) -> None:
+    def drop_encoders(self, names: Iterable[str]) -> None:
         """Does without some conditions from now on: what it says is read off the image tokens and the other ones.
 
         Args:
-            names: Of `conditions`, the networks that tell it more of a picture.
+            names: Of `visual_encoders`, the networks that tell it more of a picture.
 
         Raises:
             ConfigError: If it has no such condition.
         """
         for name in names:
-            if name not in self.conditions:
-                known = ", ".join(self.conditions) or "none"
-                raise ConfigError(f"condition {name!r} cannot be withheld: this model has {known}")
-            del self.conditions[name]
+            if name not in self.visual_encoders:
+                known = ", ".join(self.visual_encoders) or "none"
+                raise ConfigError(f"condition {name!r} cannot be dropped: this model has {known}")
+            del self.visual_encoders[name]
 
     def generate(
         self,
@@ -157,7 +157,7 @@ class FaceModel:
             drawn = []
             for again in range(best_of):
                 own = [seed + (again << 32) for seed in seeds[rows]]
-                drawn.append(self._decode(self._faces.draw(*self.ids(prompts[rows]), own, sampler, guidance, given)))
+                drawn.append(self._decode(self._decoder.draw(*self.ids(prompts[rows]), own, sampler, guidance, given)))
             made.append(self._likeliest(torch.stack(drawn), prompts[rows]) if best_of > 1 else drawn[0])
             if progress:
                 progress(min(first + batch_size, len(prompts)), len(prompts))
@@ -246,12 +246,12 @@ class FaceModel:
         for rows in _batches(len(questions), batch_size):
             codes, given = self.encode(images[rows]), None if seeds is None else seeds[rows]
             asked = codes, images[rows].to(self.device), *self.ids(questions[rows])
-            text = self._faces.answer(*asked, max_new=max_new, choice=choice, seeds=given)
+            text = self._decoder.answer(*asked, max_new=max_new, choice=choice, seeds=given)
             ids = zip(text.ids.tolist(), text.length.tolist(), strict=True)
             answers += [self.text.decode(row[:length]).strip() for row, length in ids]
         return answers
 
-    def choose(self, images: Tensor, questions: Sequence[str], choices: Sequence[str]) -> list[Choice]:
+    def choose(self, images: Tensor, questions: Sequence[str], choices: Sequence[str]) -> list[ChoiceAnswer]:
         """The likeliest of given answers.
 
         Args:
@@ -266,7 +266,7 @@ class FaceModel:
 
         if len(choices) < 2:
             raise ConfigError(f"choices={list(choices)}: give at least two answers")
-        found: list[Choice] = []
+        found: list[ChoiceAnswer] = []
         ids, length = self.ids(list(choices))
         for rows in _batches(len(questions), 16):
             prefix, conditions = self.asked(images[rows], questions[rows])
@@ -276,7 +276,7 @@ class FaceModel:
                 scores = answer_log_likelihood(self.net, prefix, *given, conditions, end=False)
             for row in answer_probabilities(scores).tolist():
                 best = max(range(len(row)), key=row.__getitem__)
-                found.append(Choice(choices[best], dict(zip(choices, row, strict=True))))
+                found.append(ChoiceAnswer(choices[best], dict(zip(choices, row, strict=True))))
         return found
 
     def reconstruct(self, images: Tensor) -> Tensor:
@@ -304,7 +304,7 @@ class FaceModel:
             images: uint8 (B, 3, H, W).
             questions: One of each picture.
         """
-        return self._faces.prefix(self.encode(images), images.to(self.device), *self.ids(questions))
+        return self._decoder.prefix(self.encode(images), images.to(self.device), *self.ids(questions))
 
     def ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Text ids, int64 (B, T) padded at the end, and their numbers, int64 (B,)."""

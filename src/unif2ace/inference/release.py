@@ -27,12 +27,12 @@ class Release:
 
     Attributes:
         unified: Of the transformer.
-        companions: Of the networks it uses, by kind: ``tokenizer`` and, if it reads its features, ``attributes``.
+        components: Of the networks it uses, by kind: ``tokenizer`` and, if it reads its features, ``attributes``.
         text: File of the text tokenizer.
     """
 
     unified: Weights
-    companions: Mapping[str, Weights]
+    components: Mapping[str, Weights]
     text: Path
 
     @property
@@ -41,12 +41,12 @@ class Release:
         return dict(self.unified.header["module"])
 
 
-def open_release(path: str | Path, companions: Mapping[str, str | Path] | None = None) -> Release:
+def open_release(path: str | Path, components: Mapping[str, str | Path] | None = None) -> Release:
     """Reads a release folder, or a run's folder with what it says it belongs to.
 
     Args:
         path: ``builtin``, a release folder, a run's folder, or a weights file in one of them.
-        companions: Where the other networks lie now, by kind, if they were moved.
+        components: Where the other networks lie now, by kind, if they were moved.
 
     Raises:
         DataError: If a part is missing or damaged, or is another than the one it was trained with.
@@ -65,12 +65,12 @@ def open_release(path: str | Path, companions: Mapping[str, str | Path] | None =
     text = folder / TEXT_FILE
     if not text.is_file():
         raise DataError(f"{folder} lacks {TEXT_FILE} of the text tokenizer, which training writes there: copy it back")
-    wanted: Mapping[str, Mapping[str, str]] = unified.header.get("companions", {})
-    found = {k: _companion(k, v, folder, (companions or {}).get(k)) for k, v in wanted.items()}
+    wanted: Mapping[str, Mapping[str, str]] = unified.header.get("components", {})
+    found = {k: _component(k, v, folder, (components or {}).get(k)) for k, v in wanted.items()}
     return Release(unified, found, text)
 
 
-def _companion(kind: str, wanted: Mapping[str, str], folder: Path, given: str | Path | None) -> Weights:
+def _component(kind: str, wanted: Mapping[str, str], folder: Path, given: str | Path | None) -> Weights:
     beside = folder / f"{kind}.safetensors"
     place = Path(given) if given else beside if beside.is_file() else Path(wanted["path"])
     try:
@@ -98,12 +98,12 @@ def write_release(release: Release, folder: str | Path, card: str, dtype: Precis
         The folder.
     """
     folder = Path(folder)
-    parts = {**release.companions, KIND: release.unified}
+    parts = {**release.components, KIND: release.unified}
     found: dict[str, dict[str, str]] = {}
     for kind, weights in parts.items():
-        used = {k: {**v, "path": f"{k}.safetensors"} for k, v in weights.header.get("companions", {}).items()}
+        used = {k: {**v, "path": f"{k}.safetensors"} for k, v in weights.header.get("components", {}).items()}
         provenance = moved(weights.header, {k: v["path"] for k, v in used.items()})
-        provenance["companions"] = found if kind == KIND else used
+        provenance["components"] = found if kind == KIND else used
         saved = save_weights(
             folder / f"{kind}.safetensors",
             weights.state,

@@ -54,7 +54,7 @@ _WORD: Final = re.compile(r"[a-z]+(?:'s)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedCaption:
     """What a text states.
 
     Attributes:
@@ -89,7 +89,7 @@ def read_caption(text: str) -> dict[str, Value]:
     return read_text(text).values
 
 
-def read_text(text: str) -> Reading:
+def read_text(text: str) -> ParsedCaption:
     """Everything that can be read in a text, and what cannot."""
     statements: dict[Statement, None] = {}
     unread: list[str] = []
@@ -107,7 +107,7 @@ def read_text(text: str) -> Reading:
         left += one.left
         unparsed += bool(one.unread)
         count += sum(word not in _MARKS for word in words)
-    return Reading(tuple(statements), count, tuple(unread), tuple(left), sentences, unparsed)
+    return ParsedCaption(tuple(statements), count, tuple(unread), tuple(left), sentences, unparsed)
 
 
 def holds(statement: Statement, record: AttributeRecord) -> bool | None:

@@ -9,8 +9,8 @@ import torch
 from unif2ace.diffusion.likelihood import token_nats
 from unif2ace.errors import ConfigError
 from unif2ace.losses.base import LossCallback
-from unif2ace.sequence.columns import answer
-from unif2ace.types import LossTerm, Reading, StepOutput
+from unif2ace.sequence.positions import answer
+from unif2ace.types import LogitsSpec, LossTerm, StepOutput
 
 
 class ARLoss(LossCallback):
@@ -23,7 +23,7 @@ class ARLoss(LossCallback):
 
     Args:
         weight: Factor of the term.
-        first_weight: w; with any but 1 the value is no likelihood bound.
+        first_token_weight: w; with any but 1 the value is no likelihood bound.
         vocabulary: ``text``, or ``full`` for a softmax over image codes and special tokens too, as Show-o's.
 
     Raises:
@@ -34,25 +34,27 @@ class ARLoss(LossCallback):
     needs = "unified"
 
     def __init__(
-        self, weight: float = 1.0, vocabulary: Literal["text", "full"] = "text", first_weight: float = 1.0
+        self, weight: float = 1.0, vocabulary: Literal["text", "full"] = "text", first_token_weight: float = 1.0
     ) -> None:
         super().__init__(weight)
-        if not first_weight > 0:
-            raise ConfigError(f"loss.ar.first_weight={first_weight}: it must be above 0; 1 weighs all tokens alike")
-        self.first_weight, self.is_bound = first_weight, first_weight == 1
+        if not first_token_weight > 0:
+            raise ConfigError(
+                f"loss.ar.first_token_weight={first_token_weight}: it must be above 0; 1 weighs all tokens alike"
+            )
+        self.first_token_weight, self.is_bound = first_token_weight, first_token_weight == 1
         if vocabulary not in ("text", "full"):
             raise ConfigError(f"loss.ar.vocabulary={vocabulary!r}: text or full")
-        self.reading = Reading(answer, vocabulary)
-        self.reads = frozenset({self.reading})
+        self.logits_spec = LogitsSpec(answer, vocabulary)
+        self.reads = frozenset({self.logits_spec})
 
     def compute(self, step: StepOutput) -> LossTerm:
         """Sum over the targets of valid rows; `LossCallback.compute`."""
         assert step.unified is not None
-        logits = step.unified.logits[self.reading]
-        counts_P = step.batch.valid[logits.row] & (logits.target >= 0)
+        logits = step.unified.logits[self.logits_spec]
+        counts_P = step.batch.valid[logits.sample] & (logits.target >= 0)
         target_BL = step.unified.sequence.target
         assert target_BL is not None
-        first_P = target_BL[logits.row, logits.column - 1] < 0
-        weight_P = torch.where(counts_P, torch.where(first_P, self.first_weight, 1.0), 0.0)
+        first_P = target_BL[logits.sample, logits.position - 1] < 0
+        weight_P = torch.where(counts_P, torch.where(first_P, self.first_token_weight, 1.0), 0.0)
         nats_P = torch.where(counts_P, token_nats(logits), 0)  # what does not count may be infinite
         return LossTerm((weight_P.to(nats_P.dtype) * nats_P).sum(), weight_P.sum().float())

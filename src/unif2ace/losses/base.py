@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from unif2ace.errors import ConfigError
-from unif2ace.types import LossTerm, Reading, StepOutput
+from unif2ace.types import LogitsSpec, LossTerm, StepOutput
 
 Part = Literal["code_logits", "bit_logits", "features", "discriminator", "adaptive_weight", "image_gradient"]
 """What a module computes only if a loss reads it."""
@@ -33,7 +33,7 @@ class LossCallback(pl.Callback, ABC):
 
     name: str
     """Under which the term is logged and configured."""
-    reads: frozenset[Part | Reading] = frozenset()
+    reads: frozenset[Part | LogitsSpec] = frozenset()
     """Costly parts of a `StepOutput` that it needs; what none needs is neither built nor computed."""
     needs: str = ""
     """Field of a `StepOutput` without which it has no meaning: a module that leaves it None cannot train it."""

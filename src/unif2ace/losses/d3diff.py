@@ -11,17 +11,17 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
-from unif2ace.diffusion.likelihood import place_of_rows, token_log_p, token_nats
+from unif2ace.diffusion.likelihood import token_log_p, token_nats
 from unif2ace.diffusion.score import paper_offset
 from unif2ace.errors import ConfigError
 from unif2ace.losses.base import LossCallback
-from unif2ace.sequence.columns import image, image_span, masked_image
-from unif2ace.types import CorruptedTokens, Logits, LossTerm, Reading, StepOutput, TokenSequence
+from unif2ace.sequence.positions import image, image_span, masked_image
+from unif2ace.types import CorruptedTokens, Logits, LogitsSpec, LossTerm, StepOutput, TokenSequence
 
 CHOICES = {
-    "scale": ("exact", "paper"),
+    "score_scale": ("exact", "paper"),
     "vocabulary": ("codebook", "full"),
-    "columns": ("masked", "span"),
+    "positions": ("masked", "image_span"),
     "alpha_scale": ("tokens", "none"),
     "reduction": ("observed", "fixed"),
 }
@@ -41,10 +41,10 @@ class D3DiffLoss(LossCallback):
     - score :math:`= \sum w(t)\,l` of each row, a mean over rows: sigma times SEDD's score entropy of the score
       :math:`s = p\,\alpha_t / (1 - \alpha_t)`, which is the likelihood bound of the row in nats.
 
-    ``scale=paper`` takes the paper's score p / q, :math:`q = 1 - \alpha_t`. Over the codebook it has the same gradient;
-    what it adds is logged as ``offset``, nats a row, and left out of the value. With ``vocabulary=full`` the softmax
-    has a mass Z on the codes and the entropy a further term :math:`w (Z - 1)` (exact) or :math:`w (Z - 1) / \alpha_t`
-    (paper): the latter is least at :math:`Z = \alpha_t`, so it teaches to predict other ids than codes.
+    ``score_scale=paper`` takes the paper's score p / q, :math:`q = 1 - \alpha_t`. Over the codebook it has the same
+    gradient; what it adds is logged as ``offset``, nats a row, and left out of the value. With ``vocabulary=full`` the
+    softmax has a mass Z on the codes and the entropy a further term :math:`w (Z - 1)` (exact) or :math:`w (Z - 1) /
+    \alpha_t` (paper): the latter is least at :math:`Z = \alpha_t`, so it teaches to predict other ids than codes.
 
     The value is no likelihood bound; `mask_weight=0` leaves the score alone, which is alpha times one.
 
@@ -52,10 +52,10 @@ class D3DiffLoss(LossCallback):
         weight: Factor of the term.
         mask_weight: Factor of the mask term, 0 or more.
         score_weight: alpha, 0 or more.
-        scale: ``exact`` or ``paper``.
+        score_scale: ``exact`` or ``paper``.
         vocabulary: What the softmax is over: ``codebook``, or ``full``.
-        columns: Where the mask term predicts: ``masked`` tokens, or ``span``, these with soi and eoi, which with
-            ``vocabulary=full`` is Show-o's loss.
+        positions: Where the mask term predicts: ``masked`` tokens, or ``image_span``, these with soi and eoi, which
+            with ``vocabulary=full`` is Show-o's loss.
         alpha_scale: ``tokens`` multiplies alpha by 256 / N, since the score sums over tokens; ``none`` does not.
         reduction: ``observed`` or ``fixed``.
         codebook_size: K; needed for ``vocabulary=full``.
@@ -74,62 +74,67 @@ class D3DiffLoss(LossCallback):
         mask_weight: float = 1.0,
         score_weight: float = 0.01,
         *,
-        scale: Literal["exact", "paper"] = "exact",
+        score_scale: Literal["exact", "paper"] = "exact",
         vocabulary: Literal["codebook", "full"] = "codebook",
-        columns: Literal["masked", "span"] = "masked",
+        positions: Literal["masked", "image_span"] = "masked",
         alpha_scale: Literal["tokens", "none"] = "tokens",
         reduction: Literal["observed", "fixed"] = "observed",
         codebook_size: int | None = None,
     ) -> None:
         super().__init__(weight)
         chosen = {
-            "scale": scale,
+            "score_scale": score_scale,
             "vocabulary": vocabulary,
-            "columns": columns,
+            "positions": positions,
             "alpha_scale": alpha_scale,
             "reduction": reduction,
         }
         _check(chosen, {"mask_weight": mask_weight, "score_weight": score_weight}, codebook_size)
         self.mask_weight, self.score_weight, self.codebook_size = mask_weight, score_weight, codebook_size
-        self.scale, self.alpha_scale, self.reduction, self.full = scale, alpha_scale, reduction, vocabulary == "full"
-        self.reading = Reading(masked_span if columns == "span" else masked_image, vocabulary)
-        self.reads = frozenset({self.reading})
+        self.score_scale, self.alpha_scale, self.reduction, self.full = (
+            score_scale,
+            alpha_scale,
+            reduction,
+            vocabulary == "full",
+        )
+        self.logits_spec = LogitsSpec(masked_span if positions == "image_span" else masked_image, vocabulary)
+        self.reads = frozenset({self.logits_spec})
         self._first: tuple[Tensor, float] | None = None  # ratio, and alpha over mask_weight, until they are shown
         self._shown = False
 
     def compute(self, step: StepOutput) -> LossTerm:
         """Sums over valid rows: the mask term over its tokens, and in `also` the score over rows."""
         assert step.unified is not None
-        logits, noised = step.unified.logits[self.reading], step.unified.noised
-        if noised is None:
+        logits, corrupted = step.unified.logits[self.logits_spec], step.unified.corrupted
+        if corrupted is None:
             nothing = LossTerm(logits.values.sum() * 0, logits.values.new_zeros(()))
             return replace(nothing, also=(nothing,))  # as many counts as other ranks have
-        place_P, valid = place_of_rows(logits, noised), step.batch.valid
-        counts_P = valid[logits.row]
+        valid = step.batch.valid
+        counts_P = valid[logits.sample]
         nats_P = token_nats(logits)
-        score_P = torch.where(counts_P & self._is_code(logits), self._entropy(logits, nats_P, noised, place_P), 0)
+        score_P = torch.where(counts_P & self._is_code(logits), self._entropy(logits, nats_P, corrupted), 0)
         mask = torch.where(counts_P, nats_P, 0).sum()
-        rows, tokens = valid[noised.row].sum().float(), noised.x0.shape[1]
+        rows, tokens = valid[corrupted.sample].sum().float(), corrupted.x0.shape[1]
         mask_count = counts_P.sum().float() if self.reduction == "observed" else rows * tokens
         alpha = self.score_weight * (PAPER_TOKENS / tokens if self.alpha_scale == "tokens" else 1.0)
         score = score_P.sum()
         parts = self._parts(mask / mask_count.clamp(min=1), score / rows.clamp(min=1), alpha)
-        if self.scale == "paper":
-            offset_P = paper_offset(noised.weight, noised.alpha.clamp(min=LEAST_ALPHA))[place_P]
+        if self.score_scale == "paper":
+            offset_P = paper_offset(corrupted.weight, corrupted.alpha.clamp(min=LEAST_ALPHA))[logits.generation]
             parts["offset"] = torch.where(counts_P & self._is_code(logits), offset_P, 0).sum() / rows.clamp(min=1)
         return LossTerm(self.mask_weight * mask, mask_count, parts, (LossTerm(alpha * score, rows),))
 
-    def _entropy(self, logits: Logits, nats_P: Tensor, noised: CorruptedTokens, place_P: Tensor) -> Tensor:
+    def _entropy(self, logits: Logits, nats_P: Tensor, corrupted: CorruptedTokens) -> Tensor:
         """Score entropy times its weight, less the offset, float (P,); of tokens that are no codes, anything."""
-        weight_P = noised.weight[place_P]
+        weight_P = corrupted.weight[logits.generation]
         if not self.full:
             return weight_P * nats_P
         assert self.codebook_size is not None
         log_p_PV = token_log_p(logits)
         mass_P = log_p_PV[:, -1 - self.codebook_size : -1].logsumexp(1)
         excess_P = torch.expm1(mass_P)  # Z - 1
-        if self.scale == "paper":
-            excess_P = excess_P / noised.alpha.clamp(min=LEAST_ALPHA)[place_P]
+        if self.score_scale == "paper":
+            excess_P = excess_P / corrupted.alpha.clamp(min=LEAST_ALPHA)[logits.generation]
         return weight_P * (nats_P + excess_P)
 
     def _is_code(self, logits: Logits) -> Tensor:
@@ -162,7 +167,7 @@ class D3DiffLoss(LossCallback):
 
 
 def masked_span(sequence: TokenSequence) -> Tensor:
-    """Masked image tokens of the rows that generate, and soi and eoi there: columns of a `Reading`, bool (B, L)."""
+    """Masked image tokens of the rows that generate, and soi and eoi there: columns of a `LogitsSpec`, bool (B, L)."""
     return masked_image(sequence) | (image_span(sequence) & ~image(sequence))
 
 
@@ -175,5 +180,5 @@ def _check(chosen: Mapping[str, str], factors: Mapping[str, float], codebook_siz
             raise ConfigError(f"loss.d3diff.{key}={factor}: it must be 0 or more")
     if chosen["vocabulary"] == "full" and codebook_size is None:
         raise ConfigError("loss.d3diff.vocabulary=full needs loss.d3diff.codebook_size")
-    if chosen["vocabulary"] != "full" and chosen["columns"] == "span":
-        raise ConfigError("loss.d3diff.columns=span reads soi and eoi, which are no codes: set vocabulary=full")
+    if chosen["vocabulary"] != "full" and chosen["positions"] == "image_span":
+        raise ConfigError("loss.d3diff.positions=image_span reads soi and eoi, which are no codes: set vocabulary=full")

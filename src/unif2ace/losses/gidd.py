@@ -9,12 +9,12 @@ from unif2ace.diffusion.forward_processes.hybrid import HybridProcess
 from unif2ace.diffusion.likelihood import token_log_p
 from unif2ace.diffusion.score import mixture_entropy, mixture_weight
 from unif2ace.errors import ConfigError
-from unif2ace.losses.image_bound import ImageBoundLoss, codes_of_tokens
-from unif2ace.sequence.columns import image
-from unif2ace.types import CorruptedTokens, Logits, Reading, TokenSequence
+from unif2ace.losses.nelbo import NELBOLoss, xt_of_tokens
+from unif2ace.sequence.positions import image
+from unif2ace.types import CorruptedTokens, Logits, LogitsSpec
 
 
-class GIDDLoss(ImageBoundLoss):
+class GIDDLoss(NELBOLoss):
     r"""GIDD's bound (arXiv 2503.04482), nats per image token; all tokens count, also those that are visible.
 
     Formula: :math:`\frac1N \sum_i \omega\,\bigl[KL(q \| q_\theta) + IS(q(z) \| q_\theta(z))\bigr]`, IS the
@@ -33,8 +33,8 @@ class GIDDLoss(ImageBoundLoss):
 
     name = "gidd"
     forward_processes = frozenset({"hybrid"})
-    reading = Reading(image, "codebook")
-    reads = frozenset({reading})
+    logits_spec = LogitsSpec(image, "codebook")
+    reads = frozenset({logits_spec})
 
     def __init__(self, forward_process: ForwardProcess, weight: float = 1.0, max_weight: float | None = None) -> None:
         super().__init__(weight)
@@ -43,12 +43,12 @@ class GIDDLoss(ImageBoundLoss):
         self.forward_process, self.max_weight = forward_process, max_weight
         self.is_bound = max_weight is None
 
-    def of_tokens(self, logits: Logits, noised: CorruptedTokens, place_P: Tensor, sequence: TokenSequence) -> Tensor:
+    def of_tokens(self, logits: Logits, corrupted: CorruptedTokens) -> Tensor:
         """``omega`` times the divergences."""
         assert isinstance(self.forward_process, HybridProcess)
         log_p_PK = token_log_p(logits)
-        xt_P = codes_of_tokens(noised.xt, logits, place_P, sequence)
-        mixture = self.forward_process.mixture(noised.t).at(place_P)
+        xt_P = xt_of_tokens(corrupted, logits)
+        mixture = self.forward_process.mixture(corrupted.t).at(logits.generation)
         omega_P = mixture_weight(logits.target, xt_P, mixture, log_p_PK.shape[1])
         if self.max_weight is not None:
             omega_P = omega_P.clamp(max=self.max_weight)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from unif2ace.diffusion.likelihood import token_nats
-from unif2ace.losses.image_bound import ImageBoundLoss
-from unif2ace.sequence.columns import masked_image
-from unif2ace.types import CorruptedTokens, Logits, Reading, TokenSequence
+from unif2ace.losses.nelbo import NELBOLoss
+from unif2ace.sequence.positions import masked_image
+from unif2ace.types import CorruptedTokens, Logits, LogitsSpec
 
 
-class MDLMLoss(ImageBoundLoss):
+class MDLMLoss(NELBOLoss):
     r"""MDLM's bound (arXiv 2406.07524, eq. 10), nats per image token.
 
     Formula: :math:`\frac1N \sum_{i\ masked} w(t) (-\log p(x_{0,i} | x_t))`, :math:`w = -\alpha' / (1 - \alpha)`. The
@@ -23,9 +23,9 @@ class MDLMLoss(ImageBoundLoss):
 
     name = "mdlm"
     forward_processes = frozenset({"absorbing"})
-    reading = Reading(masked_image, "codebook")
-    reads = frozenset({reading})
+    logits_spec = LogitsSpec(masked_image, "codebook")
+    reads = frozenset({logits_spec})
 
-    def of_tokens(self, logits: Logits, noised: CorruptedTokens, place_P: Tensor, sequence: TokenSequence) -> Tensor:
+    def of_tokens(self, logits: Logits, corrupted: CorruptedTokens) -> Tensor:
         """``w(t)`` times the cross-entropy."""
-        return noised.weight[place_P] * token_nats(logits)
+        return corrupted.weight[logits.generation] * token_nats(logits)

@@ -8,14 +8,14 @@ from torch import Tensor
 
 from unif2ace.diffusion.likelihood import token_nats
 from unif2ace.errors import ConfigError, nearest
-from unif2ace.losses.image_bound import ImageBoundLoss
-from unif2ace.sequence.columns import masked_image
-from unif2ace.types import CorruptedTokens, Logits, Reading, TokenSequence
+from unif2ace.losses.nelbo import NELBOLoss
+from unif2ace.sequence.positions import masked_image
+from unif2ace.types import CorruptedTokens, Logits, LogitsSpec
 
 VARIANTS = ("t", "lambda", "k")
 
 
-class RADDLoss(ImageBoundLoss):
+class RADDLoss(NELBOLoss):
     r"""Three estimators of one bound (RADD, arXiv 2406.03736), nats per image token; CE is summed over masked tokens.
 
     - t: :math:`w(t)\,CE / N`, as `MDLMLoss`;
@@ -36,8 +36,8 @@ class RADDLoss(ImageBoundLoss):
 
     name = "radd"
     forward_processes = frozenset({"absorbing"})
-    reading = Reading(masked_image, "codebook")
-    reads = frozenset({reading})
+    logits_spec = LogitsSpec(masked_image, "codebook")
+    reads = frozenset({logits_spec})
 
     def __init__(self, weight: float = 1.0, variant: Literal["t", "lambda", "k"] = "k") -> None:
         super().__init__(weight)
@@ -47,17 +47,17 @@ class RADDLoss(ImageBoundLoss):
             )
         self.variant = variant
 
-    def of_tokens(self, logits: Logits, noised: CorruptedTokens, place_P: Tensor, sequence: TokenSequence) -> Tensor:
+    def of_tokens(self, logits: Logits, corrupted: CorruptedTokens) -> Tensor:
         """The variant's factor times the cross-entropy."""
-        return self._factor(noised)[place_P] * token_nats(logits)
+        return self._factor(corrupted)[logits.generation] * token_nats(logits)
 
-    def _factor(self, noised: CorruptedTokens) -> Tensor:
+    def _factor(self, corrupted: CorruptedTokens) -> Tensor:
         if self.variant == "t":
-            return noised.weight
-        share_G = (1 - noised.alpha).clamp(min=1e-12)
-        density_G = noised.weight * share_G
+            return corrupted.weight
+        share_G = (1 - corrupted.alpha).clamp(min=1e-12)
+        density_G = corrupted.weight * share_G
         if self.variant == "lambda":
             return density_G / share_G
-        num_tokens = noised.x0.shape[1]
-        masks_G = (noised.xt != noised.x0).sum(1)
+        num_tokens = corrupted.x0.shape[1]
+        masks_G = (corrupted.xt != corrupted.x0).sum(1)
         return density_G * (num_tokens + 1) / masks_G.clamp(min=1)

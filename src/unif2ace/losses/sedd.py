@@ -8,12 +8,12 @@ from unif2ace.diffusion.forward_processes.base import ForwardProcess
 from unif2ace.diffusion.forward_processes.uniform import UniformProcess
 from unif2ace.diffusion.likelihood import token_log_p
 from unif2ace.diffusion.score import absorbing_entropy, mixture_entropy, mixture_weight
-from unif2ace.losses.image_bound import ImageBoundLoss, codes_of_tokens
-from unif2ace.sequence.columns import image, masked_image
-from unif2ace.types import CorruptedTokens, Logits, Reading, TokenSequence
+from unif2ace.losses.nelbo import NELBOLoss, xt_of_tokens
+from unif2ace.sequence.positions import image, masked_image
+from unif2ace.types import CorruptedTokens, Logits, LogitsSpec
 
 
-class SEDDLoss(ImageBoundLoss):
+class SEDDLoss(NELBOLoss):
     r"""Score entropy (SEDD, arXiv 2310.16834) of the scores that the predicted clean codes imply, nats per image token.
 
     Formula: :math:`\frac1N \sum_i \sigma(t) \sum_{y \ne z} Q(y, z) (s_y - R_y \log s_y + R_y (\log R_y - 1))` with z
@@ -34,15 +34,15 @@ class SEDDLoss(ImageBoundLoss):
     def __init__(self, forward_process: ForwardProcess, weight: float = 1.0) -> None:
         super().__init__(weight)
         self.uniform = forward_process if isinstance(forward_process, UniformProcess) else None
-        self.reading = Reading(image if self.uniform else masked_image, "codebook")
-        self.reads = frozenset({self.reading})
+        self.logits_spec = LogitsSpec(image if self.uniform else masked_image, "codebook")
+        self.reads = frozenset({self.logits_spec})
 
-    def of_tokens(self, logits: Logits, noised: CorruptedTokens, place_P: Tensor, sequence: TokenSequence) -> Tensor:
+    def of_tokens(self, logits: Logits, corrupted: CorruptedTokens) -> Tensor:
         """The rate of the noise times the score entropy."""
         log_p_PK = token_log_p(logits)
         if self.uniform is None:
-            return noised.weight[place_P] * absorbing_entropy(log_p_PK, logits.target)
-        xt_P = codes_of_tokens(noised.xt, logits, place_P, sequence)
-        mixture = self.uniform.mixture(noised.t).at(place_P)
+            return corrupted.weight[logits.generation] * absorbing_entropy(log_p_PK, logits.target)
+        xt_P = xt_of_tokens(corrupted, logits)
+        mixture = self.uniform.mixture(corrupted.t).at(logits.generation)
         entropy_P = mixture_entropy(log_p_PK, logits.target, xt_P, mixture)
         return mixture_weight(logits.target, xt_P, mixture, log_p_PK.shape[1]) * entropy_P

@@ -62,13 +62,13 @@ class AttributesMetric(StepMetric):
         labels: Sequence[str],
         families: Sequence[str] | None = None,
         skip: float = 0.0,
-        by: Sequence[str] = (),
+        subgroups: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        for name in by:
+        for name in subgroups:
             if name not in labels:
-                raise ConfigError(f"metric.attributes.by: there is no label {name!r}{nearest(name, labels)}")
-        self.by = tuple(by)
+                raise ConfigError(f"metric.attributes.subgroups: there is no label {name!r}{nearest(name, labels)}")
+        self.subgroups = tuple(subgroups)
         if not 0 <= skip < 1:
             raise ConfigError(f"metric.attributes.skip={skip}: at least 0 and below 1")
         if families is not None and len(families) != len(labels):
@@ -109,10 +109,10 @@ class AttributesMetric(StepMetric):
         return means | {"calibration_error": calibration_error(p_NA[known], y_NA[known])} | groups
 
     def groups(self) -> list[tuple[str, dict[str, AttributeScore]]]:
-        """Scores among the pictures that show, and that lack, each label of `by`: under ``LABEL`` and ``no_LABEL``."""
+        """Scores of the pictures with and without each label of `subgroups`, as ``LABEL`` and ``no_LABEL``."""
         p_NA, y_NA = self._kept()
         found = []
-        for name in self.by:
+        for name in self.subgroups:
             shown_N = y_NA[:, self.labels.index(name)]
             for title, value in ((name, 1), (f"no_{name}", 0)):
                 of_group = shown_N == value

@@ -10,6 +10,8 @@ from unif2ace.types import Batch, StepOutput
 class AttributesModule(TrainingModule):
     """Trains a network uint8 (B, 3, H, W) -> logits (B, A); see `TrainingModule` for the arguments."""
 
+    kind = "attributes"
+
     def step_output(self, batch: Batch) -> StepOutput:
         """The forward pass that losses and metrics read.
 

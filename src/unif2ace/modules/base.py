@@ -35,12 +35,15 @@ class TrainingModule(pl.LightningModule, ABC):
     Args:
         net: Makes the network. Called when training starts.
         optimizer: Makes the optimiser from parameter groups.
-        scheduler: Makes the learning-rate schedule from the optimiser and ``total_steps``; stepped every step. None for
-            a constant rate.
+        lr_scheduler: Makes the learning-rate schedule from the optimiser and ``total_steps``; stepped every step. None
+            for a constant rate.
         metrics: What validation measures, by name.
+        max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
         compile: Whether the network is compiled (`torch.compile`).
     """
 
+    kind: str
+    """What the trained network is: names its weights file in a release, and the slot that loads it."""
     memory_format: torch.memory_format = torch.channels_last
     """Order of the weights that have four axes: convolutions like their channels last."""
 
@@ -48,18 +51,19 @@ class TrainingModule(pl.LightningModule, ABC):
         self,
         net: Callable[[], nn.Module],
         optimizer: Callable[[Iterable[Any]], torch.optim.Optimizer],
-        scheduler: Callable[..., Any] | None = None,
+        lr_scheduler: Callable[..., Any] | None = None,
         metrics: Mapping[str, StepMetric] | None = None,
+        max_nonfinite_steps: int = 10,
         compile: bool = False,
     ) -> None:
         super().__init__()
-        self._make_net, self._make_optimizer, self._make_scheduler = net, optimizer, scheduler
+        self._make_net, self._make_optimizer, self._make_scheduler = net, optimizer, lr_scheduler
         self._compile = compile
         self.net: nn.Module | None = None
         self.net_arguments: dict[str, Any] = {}  # of the network, beside its configuration: what the data determines
-        self.awaited: Collection[str] = ()  # the network's tensors that trained weights will replace
+        self._provided: Collection[str] | None = ()
         self.metrics = nn.ModuleDict(metrics or {})
-        self.guard = StepGuard()
+        self.guard = StepGuard(max_nonfinite_steps)
         self._options: list[dict[str, Any]] = []  # of the optimiser's groups, as configured
         self._validated: dict[str, Tensor] = {}  # of each loss, its sums and counts since validation began
 
@@ -67,6 +71,18 @@ class TrainingModule(pl.LightningModule, ABC):
     def sharding(self) -> Sharding | None:
         """How the strategy cuts networks; None if each process has the whole."""
         return getattr(getattr(self._trainer, "strategy", None), "sharding", None)
+
+    def expect_weights(self, names: Collection[str] | None) -> None:
+        """Says which tensors trained weights will replace, so that nobody initialises them at a cost.
+
+        Args:
+            names: Of the network's tensors; None for all of them.
+        """
+        self._provided = names
+
+    def provides(self, name: str) -> bool:
+        """Whether trained weights will replace a tensor of the network."""
+        return self._provided is None or name in self._provided
 
     def configure_model(self) -> None:
         """Makes the network once, inside the strategy's context, and cuts it if the strategy does.
@@ -203,7 +219,7 @@ class TrainingModule(pl.LightningModule, ABC):
     def configure_optimizers(self) -> Any:
         """One optimiser over everything trained; norms, biases and embeddings do not decay."""
         optimizer = self._make_optimizer(self.optimizer_groups())
-        if not self._make_scheduler:  # scheduler=none is an empty mapping
+        if not self._make_scheduler:  # lr_scheduler=none is an empty mapping
             self._options = options_of(optimizer)
             return optimizer
         schedule = self._make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))

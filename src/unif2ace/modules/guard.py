@@ -28,15 +28,15 @@ class StepGuard:
     planned, and a schedule ends where it should. Gradients of a float16 run that overflow are its scaler's matter.
 
     Args:
-        patience: After so many steps left out in a row the run ends; at least 1.
+        max_nonfinite_steps: After so many steps left out in a row the run ends; at least 1.
 
     Attributes:
         skipped: Steps left out so far in this process.
         skipping: Whether the newest step was left out; averages of the weights then leave it out too.
     """
 
-    def __init__(self, patience: int = 10) -> None:
-        self.patience = patience
+    def __init__(self, max_nonfinite_steps: int = 10) -> None:
+        self.max_nonfinite_steps = max_nonfinite_steps
         self.skipped = 0
         self.skipping = False
         self._window: list[tuple[int, Tensor]] = []  # batches of the coming step, with their losses
@@ -54,7 +54,7 @@ class StepGuard:
             optimizer: That is about to step.
 
         Raises:
-            NotFiniteError: If `patience` steps in a row were left out.
+            NotFiniteError: If `max_nonfinite_steps` steps in a row were left out.
         """
         trainer, window = module.trainer, self._window
         self._window = []
@@ -80,7 +80,7 @@ class StepGuard:
         module.log("train/skipped_steps", float(self.skipped))
         if module.trainer.is_global_zero:
             log.warning("left out, not finite: %s", self._row[-1])
-        if len(self._row) >= self.patience:
+        if len(self._row) >= self.max_nonfinite_steps:
             told = "\n  ".join(self._row)
             raise NotFiniteError(
                 f"{len(self._row)} steps in a row had a loss or gradient that is not finite:\n  {told}\n"

@@ -17,7 +17,7 @@ from unif2ace.modules.base import TrainingModule, parameter_groups
 from unif2ace.nets.features.base import FrozenFeatures
 from unif2ace.nets.gradients import clip_gradients_
 from unif2ace.nets.tokenizer.base import TokenizerNet, from_uint8
-from unif2ace.types import Batch, Discrimination, Reading, StepOutput
+from unif2ace.types import Batch, Discrimination, LogitsSpec, StepOutput
 
 
 class TokenizerModule(TrainingModule):
@@ -36,30 +36,34 @@ class TokenizerModule(TrainingModule):
     Args:
         net: Makes the autoencoder. Called when training starts.
         optimizer: Makes the optimiser from parameter groups.
-        scheduler: Makes the learning-rate schedule; it must keep each group's own rate if `discriminator_lr` is set.
+        lr_scheduler: Makes the learning-rate schedule; it must keep each group's own rate if `discriminator_lr` is set.
         metrics: What validation measures, by name.
         features: Makes the frozen network of the perceptual term; built only if a loss reads ``features``.
         discriminator: Makes the discriminator, pictures (B, 3, H, W) to logits (B, 1, P, P); built only if a loss
             reads ``discriminator``.
         discriminator_lr: Its learning rate; None for the optimiser's.
+        max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
         compile: Whether the autoencoder is compiled.
 
     Raises:
         ConfigError: If a loss reads what there is no network for.
     """
 
+    kind = "tokenizer"
+
     def __init__(
         self,
         net: Callable[[], TokenizerNet],
         optimizer: Callable[[Iterable[Any]], torch.optim.Optimizer],
-        scheduler: Callable[..., Any] | None = None,
+        lr_scheduler: Callable[..., Any] | None = None,
         metrics: Mapping[str, StepMetric] | None = None,
         features: Callable[[], FrozenFeatures] | None = None,
         discriminator: Callable[[], nn.Module] | None = None,
         discriminator_lr: float | None = None,
+        max_nonfinite_steps: int = 10,
         compile: bool = False,
     ) -> None:
-        super().__init__(net, optimizer, scheduler, metrics, compile)
+        super().__init__(net, optimizer, lr_scheduler, metrics, max_nonfinite_steps, compile)
         self._make_features, self._make_discriminator = features, discriminator
         self._discriminator_lr = discriminator_lr
         self._features: list[FrozenFeatures] = []  # in a list: frozen weights stay out of checkpoints
@@ -78,7 +82,7 @@ class TokenizerModule(TrainingModule):
         if not self._features and "features" in self._reads():
             self._features = [_made(self._make_features, "features").eval().requires_grad_(False)]
 
-    def _reads(self, active: bool = False) -> set[Part | Reading]:
+    def _reads(self, active: bool = False) -> set[Part | LogitsSpec]:
         losses = [c for c in self.trainer.callbacks if isinstance(c, LossCallback)]  # type: ignore[attr-defined]
         return {part for loss in losses if loss.active or not active for part in loss.reads}
 
@@ -96,7 +100,7 @@ class TokenizerModule(TrainingModule):
             step = replace(step, discrimination=self._discriminate(step, reads))
         return step
 
-    def _wants_logits(self, reads: set[Part | Reading]) -> bool:
+    def _wants_logits(self, reads: set[Part | LogitsSpec]) -> bool:
         return "code_logits" in reads or ("bit_logits" in reads and self.tokenizer.quantizer.bits)
 
     def _compare(self, image: Tensor, reconstruction: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -107,7 +111,7 @@ class TokenizerModule(TrainingModule):
                 of_image = features(image)
             return of_image, features(reconstruction.to(image.dtype))
 
-    def _discriminate(self, step: StepOutput, reads: set[Part | Reading]) -> Discrimination:
+    def _discriminate(self, step: StepOutput, reads: set[Part | LogitsSpec]) -> Discrimination:
         image, reconstruction = step.image, step.reconstruction
         discriminator = self.discriminator
         assert image is not None

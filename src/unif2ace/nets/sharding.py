@@ -24,10 +24,10 @@ from unif2ace.errors import ConfigError
 class Shardable(Protocol):
     """A network that says how it is cut; any other is one unit, entered through `forward` alone."""
 
-    entries: Sequence[str]
+    fsdp_methods: Sequence[str]
     """Methods beside `forward` that read weights of the network itself."""
 
-    def units(self) -> Iterable[nn.Module]:
+    def fsdp_modules(self) -> Iterable[nn.Module]:
         """Modules that are gathered and let go one after the other, such as blocks."""
 
 
@@ -35,7 +35,7 @@ class Shardable(Protocol):
 class Divisible(Protocol):
     """A layer that tensor parallelism divides."""
 
-    def cut_(self, mesh: DeviceMesh) -> None:
+    def shard_(self, mesh: DeviceMesh) -> None:
         """Leaves each rank its part of the weights."""
 
 
@@ -64,7 +64,7 @@ class Sharding:
         if self.tensor.size() > 1:
             for part in module.modules():
                 if isinstance(part, Divisible):
-                    part.cut_(self.tensor)
+                    part.shard_(self.tensor)
         fully_shard(module, mesh=self.data, **self.unit_options)
 
     def root(self, net: nn.Module) -> None:
@@ -75,7 +75,7 @@ class Sharding:
         """
         if isinstance(net, FSDPModule):
             return
-        for unit in net.units() if isinstance(net, Shardable) else ():
+        for unit in net.fsdp_modules() if isinstance(net, Shardable) else ():
             self.unit(unit)
         if self.tensor.size() > 1 and not any(isinstance(part, Divisible) for part in net.modules()):
             raise ConfigError(
@@ -83,7 +83,7 @@ class Sharding:
                 "split so; take strategy=fsdp or ddp"
             )
         fully_shard(net, mesh=self.every, **self.root_options)
-        for name in net.entries if isinstance(net, Shardable) else ():
+        for name in net.fsdp_methods if isinstance(net, Shardable) else ():
             register_fsdp_forward_method(net, name)
 
     def even_out(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -112,7 +112,7 @@ def _average(gradients: list[Tensor], mesh: DeviceMesh) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
-def cut_weight_(module: nn.Module, name: str, axis: int, mesh: DeviceMesh, what: str) -> None:
+def shard_weight_(module: nn.Module, name: str, axis: int, mesh: DeviceMesh, what: str) -> None:
     """Leaves each rank its part of a weight.
 
     Args:

@@ -9,19 +9,18 @@ if TYPE_CHECKING:
     from torch import nn
 
 PARTS = (
-    ("net.resamplers.", "resamplers"),
-    ("net.noise_level.", "resamplers"),
+    ("net.conditioning.", "conditioning"),
     ("net.embedding.", "embedding"),
-    ("net.code_rows.embedding", "embedding"),
-    ("net.image_positions", "embedding"),
-    ("net.code_rows.", "head"),
+    ("net.code_embedding.embedding", "embedding"),
+    ("net.image_pos_embed", "embedding"),
+    ("net.code_embedding.", "head"),
     ("net.head.", "head"),
     ("norm.", "norms"),
     (".attention.", "attention"),
-    (".token.network.", "feed-forward"),
-    (".token.shared.", "shared experts"),
-    (".token.routed.router.", "routers"),
-    (".token.routed.", "routed experts"),
+    (".token_moe.network.", "feed-forward"),
+    (".token_moe.shared.", "shared experts"),
+    (".token_moe.routed.router.", "routers"),
+    (".token_moe.routed.", "routed experts"),
     (".sequence.", "sequence level"),
     (".token.", "token level"),
     (".encoder.", "encoder"),
@@ -108,6 +107,6 @@ def _active(owner: nn.Module, name: str, parameter: Any) -> int:
         return numel * owner.router.top_k // (owner.router.groups * owner.router.num_experts)
     if isinstance(owner, Router):
         return numel // owner.groups
-    if ".token.shared.1." in name:
+    if ".token_moe.shared.1." in name:
         return 0  # each token has the expert of its group, and they are alike
     return numel

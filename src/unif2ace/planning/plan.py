@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from unif2ace.planning.parameters import Weight, weights_of
-from unif2ace.planning.sharding import Layout, layout, shares
+from unif2ace.planning.sharding import ParallelLayout, layout, shares
 from unif2ace.planning.subject import Subject, subject
 from unif2ace.planning.tracing import Traced, trace
 
@@ -147,7 +147,7 @@ def make_plan(config: DictConfig, ranks: Sequence[int] = ()) -> Plan:
     )
 
 
-def _rank(found: Subject, weights: Sequence[Weight], where: Layout, averaged: bool) -> Rank:
+def _rank(found: Subject, weights: Sequence[Weight], where: ParallelLayout, averaged: bool) -> Rank:
     own = shares(found, where)
     buffers = sum(buffer.nbytes for buffer in found.module.buffers())
     size = sum(own.numel[w.name] * w.itemsize for w in weights)
@@ -171,7 +171,7 @@ def _parts(weights: Sequence[Weight]) -> dict[str, Part]:
     return found
 
 
-def _variants(found: Subject, where: Layout, configured: Traced) -> dict[str, Traced]:
+def _variants(found: Subject, where: ParallelLayout, configured: Traced) -> dict[str, Traced]:
     """Other ways to take the configured step, of those that the network knows."""
     flags = {m.checkpoint for m in found.module.net.modules() if isinstance(getattr(m, "checkpoint", None), bool)}
     variants: dict[str, Traced] = {}
@@ -182,7 +182,7 @@ def _variants(found: Subject, where: Layout, configured: Traced) -> dict[str, Tr
     return variants
 
 
-def _notes(found: Subject, where: Layout) -> list[str]:
+def _notes(found: Subject, where: ParallelLayout) -> list[str]:
     notes = []
     if found.module.net is not None and hasattr(found.module.net, "vocabulary"):
         notes.append(f"an upper bound: all texts have {found.max_text} ids, all image tokens are masked")

@@ -17,7 +17,7 @@ Kind = Literal["single", "ddp", "fsdp"]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ParallelLayout:
     """Ranks, and what they have.
 
     Attributes:
@@ -39,7 +39,7 @@ class Layout:
         return self.kind if self.tensor == 1 else f"{self.kind}, tensor parallel {self.tensor}"
 
 
-def layout(config: DictConfig, ranks: int | None = None) -> Layout:
+def layout(config: DictConfig, ranks: int | None = None) -> ParallelLayout:
     """The layout of a configuration.
 
     Args:
@@ -61,7 +61,9 @@ def layout(config: DictConfig, ranks: int | None = None) -> Layout:
         raise ConfigError(f"strategy={name} cannot be planned: take auto, ddp, fsdp or fsdp_tp")
     if ranks % tensor:
         raise ConfigError(f"strategy.tensor_parallel_size={tensor} does not divide {ranks} ranks")
-    return Layout("fsdp" if name.startswith("fsdp") else "ddp" if name == "ddp" else "single", ranks // tensor, tensor)
+    return ParallelLayout(
+        "fsdp" if name.startswith("fsdp") else "ddp" if name == "ddp" else "single", ranks // tensor, tensor
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Shares:
     units: tuple[int, ...] = ()
 
 
-def shares(subject: Subject, where: Layout) -> Shares:
+def shares(subject: Subject, where: ParallelLayout) -> Shares:
     """Divides the module's parameters.
 
     Args:
@@ -118,7 +120,7 @@ def _gathered(parameter: Any) -> int:
 
 
 @contextlib.contextmanager
-def _sharding(where: Layout) -> Iterator[Any]:
+def _sharding(where: ParallelLayout) -> Iterator[Any]:
     """The strategies' way to cut, over processes that are only said to be there."""
     import torch.distributed as dist
     from torch.distributed.device_mesh import init_device_mesh

@@ -76,15 +76,15 @@ def experts(net: nn.Module, gpu: bool, half: bool) -> Iterator[None]:
         half: Whether products are in 16 bits: fake grouped products are in nothing else, and the other way keeps less
             by the tokens' copies.
     """
-    from unif2ace.nets.moe.experts.auto import AutoExperts
-    from unif2ace.nets.moe.experts.cpu import CPUExperts
-    from unif2ace.nets.moe.experts.grouped_mm import GroupedMMExperts
+    from unif2ace.nets.moe.backends.auto import AutoBackend
+    from unif2ace.nets.moe.backends.cpu import CPUBackend
+    from unif2ace.nets.moe.backends.grouped_mm import GroupedMMBackend
     from unif2ace.nets.moe.routed import RoutedExperts
 
-    layers = [m._experts for m in net.modules() if isinstance(m, RoutedExperts)]
-    auto = [(layer, layer.inner) for layer in layers if isinstance(layer.inner, AutoExperts) and (gpu or not half)]
+    layers = [m._expert_backend for m in net.modules() if isinstance(m, RoutedExperts)]
+    auto = [(layer, layer.inner) for layer in layers if isinstance(layer.inner, AutoBackend) and (gpu or not half)]
     for layer, _ in auto:
-        layer.inner = GroupedMMExperts() if half else CPUExperts()
+        layer.inner = GroupedMMBackend() if half else CPUBackend()
     try:
         yield
     finally:

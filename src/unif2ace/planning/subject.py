@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.errors import ConfigError, Unif2aceError
-from unif2ace.planning.companions import FACTOR, condition, features, image_tokenizer, staying
+from unif2ace.planning.components import FACTOR, condition, features, image_tokenizer, staying
 from unif2ace.planning.meter import Meter
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from unif2ace.types import Batch
 
-PHI_IDS, PROCEDURAL_IDS = 50295, 2048
+PHI_IDS, SYNTHETIC_IDS = 50295, 2048
 """Ids of Phi-1.5's tokenizer, and those asked for with the synthetic faces: where there is no tokenizer yet."""
 
 
@@ -82,13 +82,12 @@ class Subject:
             image = torch.empty(count, 3, self.image_size, self.image_size, dtype=torch.uint8)
         if any(task != Task.IMAGE for task, _ in pairs):
             text_BT = torch.ones(count, self.max_text, dtype=torch.int64)
-            length_B, generates_B = torch.full((count,), self.max_text), task_B == Task.TEXT_TO_IMAGE
+            answers_B1 = (task_B != Task.TEXT_TO_IMAGE)[:, None]
             text |= {
                 "image_ids": torch.zeros(count, self.module.net.num_image_tokens, dtype=torch.int64),
-                "prompt": text_BT,
-                "prompt_length": length_B.where(generates_B, 0),
-                "answer": text_BT,
-                "answer_length": length_B.where(~generates_B, 0),
+                "text": text_BT,
+                "text_length": torch.full((count,), self.max_text),
+                "text_loss": (torch.arange(self.max_text) >= 2) & answers_B1,
             }
         attributes = torch.zeros(count, len(TAXONOMY.labels) + len(TAXONOMY.details), dtype=torch.int8)
         return Batch(
@@ -120,11 +119,11 @@ class Subject:
         image: Any = batch.image
         rows_U = (batch.task == Task.UNDERSTANDING).nonzero()[:, 0]
         for name, net in self.frozen.items():
-            if name == "features" or (name == "tokenizer" and not self.reads_pictures):
+            if name == "features" or (name == "image_tokenizer" and not self.reads_pictures):
                 continue  # these are part of the step; those are not run
             meter = Meter(net)
             with torch.no_grad(), meter.counting():
-                cast(Any, net).encode(image) if name == "tokenizer" else net(image[rows_U])
+                cast(Any, net).encode(image) if name == "image_tokenizer" else net(image[rows_U])
             found[name] = meter.work
         return found
 
@@ -149,7 +148,7 @@ def subject(config: DictConfig, gpu: bool | None = None) -> Subject:
         gpu = accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
     text = _text_tokenizer(config, notes) if any(task.needs_text for task in tasks.values()) else None
     trainer = _trainer(config, text)
-    given, frozen = _companions(config, trainer, mode, notes)
+    given, frozen = _components(config, trainer, mode, notes)
 
     def make() -> Any:
         module = instantiate(config.module, allow=allow)
@@ -170,7 +169,7 @@ def subject(config: DictConfig, gpu: bool | None = None) -> Subject:
         module=module,
         make=make,
         mode=mode,
-        rows={name: (task.rows, int(task.task)) for name, task in tasks.items()},
+        rows={name: (task.batch_size, int(task.task)) for name, task in tasks.items()},
         image_size=config.image_size,
         max_text=config.data.max_text_tokens,
         gpu=gpu,
@@ -192,7 +191,7 @@ def _trainer(config: DictConfig, text: Any) -> Any:
     return trainer
 
 
-def _companions(
+def _components(
     config: DictConfig, trainer: Any, mode: Any, notes: list[str]
 ) -> tuple[dict[str, Any], dict[str, nn.Module]]:
     """Attributes that give a module its frozen networks, and those of them that can be counted, by name."""
@@ -201,17 +200,17 @@ def _companions(
     if node.get("features") and any("features" in loss.reads for loss in trainer.callbacks):
         net = staying(lambda: features(node["features"], allow, mode))()
         return {"_make_features": lambda: net}, {"features": net}
-    if "tokenizer" not in node:
+    if "image_tokenizer" not in node:
         return {}, {}
-    path, frozen = node["tokenizer"]["path"], dict[str, "nn.Module"]()
+    path, frozen = node["image_tokenizer"]["path"], dict[str, "nn.Module"]()
     whole, known = image_tokenizer(path, config.quantizer, allow, mode)
     if whole is None:
         codes = f"{known.quantizer.num_codes:,} codes of {type(known.quantizer).__name__}"
         notes.append(f"no image tokenizer at {path}: {codes}, {FACTOR} pixels a token")
     else:
-        frozen["tokenizer"] = whole
-    used = {"tokenizer": known}
-    for name, part in (node.get("conditions") or {}).items():
+        frozen["image_tokenizer"] = whole
+    used = {"image_tokenizer": known}
+    for name, part in (node.get("visual_encoders") or {}).items():
         vectors = (config.image_size // known.factor) ** 2
         encoder, used[name] = condition(part, allow, mode, vectors)
         if encoder is None:
@@ -249,7 +248,7 @@ def _text_tokenizer(config: DictConfig, notes: list[str]) -> Any:
     except Unif2aceError:
         drawn = str(first.get("_target_", "")).endswith(".SyntheticDataset")
         ids, what = (
-            (PROCEDURAL_IDS, "as asked for") if drawn else (PHI_IDS, "as Phi-1.5's; another: data.text_tokenizer=FILE")
+            (SYNTHETIC_IDS, "as asked for") if drawn else (PHI_IDS, "as Phi-1.5's; another: data.text_tokenizer=FILE")
         )
         notes.append(f"no text tokenizer found: {ids:,} ids, {what}")
         return SimpleNamespace(vocab_size=ids, eos_id=ids - 1)
@@ -263,15 +262,15 @@ def at_most(module: Any) -> None:
     """
     import torch
 
-    for share in ("guidance_dropout", "condition_dropout"):
+    for share in ("guidance_dropout", "visual_dropout"):
         if hasattr(module, share):
             setattr(module, share, 0.0)
     process = getattr(module, "forward_process", None)
     if process is not None and process.name == "absorbing":
         corrupt = process.corrupt
 
-        def all_masked(row: Any, x0: Any, uniform: Any, num_codes: int) -> Any:
-            noised = corrupt(row, x0, uniform, num_codes)
-            return replace(noised, xt=torch.full_like(noised.xt, num_codes))
+        def all_masked(sample: Any, x0: Any, noise: Any, num_codes: int) -> Any:
+            corrupted = corrupt(sample, x0, noise, num_codes)
+            return replace(corrupted, xt=torch.full_like(corrupted.xt, num_codes))
 
         process.corrupt = all_masked

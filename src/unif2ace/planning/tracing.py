@@ -92,7 +92,7 @@ def measure(
     after.remove()
     for parameter in module.parameters():
         parameter.grad = None
-    within = sum(work for name, work in frozen.items() if name != "tokenizer")
+    within = sum(work for name, work in frozen.items() if name != "image_tokenizer")
     return Traced(
         forward - within,
         meter.work - forward,

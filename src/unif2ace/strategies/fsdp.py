@@ -21,7 +21,7 @@ from unif2ace.strategies.launching import end_former_run, use_job_launcher
 
 
 class FSDPStrategy(ModelParallelStrategy):
-    """Cuts the network unit by unit as it is made, see `unif2ace.nets.sharding`; frozen companions stay whole.
+    """Cuts the network unit by unit as it is made, see `unif2ace.nets.sharding`; frozen components stay whole.
 
     What a module trains beside its network, such as a discriminator, each process has whole, with averaged gradients.
 
@@ -30,9 +30,9 @@ class FSDPStrategy(ModelParallelStrategy):
         backend: ``nccl`` or ``gloo``; None for the one of the device.
         reshard_after_forward: Whether a unit's gathered weights are let go after its forward pass and gathered again
             for the backward pass: less memory, half as much traffic again.
-        gather_in: Precision in which weights of blocks are gathered, such as ``bfloat16``: half the traffic. It needs a
-            GPU and precision=bf16-mixed or 16-mixed. None for that of the weights.
-        reduce_in: Precision in which gradients are averaged. None for that of the gradients.
+        param_dtype: Precision in which weights of blocks are gathered, such as ``bfloat16``: half the traffic. It
+            needs a GPU and precision=bf16-mixed or 16-mixed. None for that of the weights.
+        reduce_dtype: Precision in which gradients are averaged. None for that of the gradients.
         cpu_offload: Whether weights and optimiser state wait in the machine's memory, for GPUs.
         tensor_parallel_size: Processes that share each layer; see `FSDPTPStrategy`.
 
@@ -45,8 +45,8 @@ class FSDPStrategy(ModelParallelStrategy):
         timeout: float = 600.0,
         backend: str | None = None,
         reshard_after_forward: bool = True,
-        gather_in: str | None = None,
-        reduce_in: str | None = None,
+        param_dtype: str | None = None,
+        reduce_dtype: str | None = None,
         cpu_offload: bool = False,
         tensor_parallel_size: int = 1,
     ) -> None:
@@ -57,8 +57,8 @@ class FSDPStrategy(ModelParallelStrategy):
             timeout=timedelta(seconds=timeout),
         )
         self.reshard_after_forward, self.cpu_offload = reshard_after_forward, cpu_offload
-        self.gather_in = _dtype("gather_in", gather_in)
-        self.reduce_in = _dtype("reduce_in", reduce_in)
+        self.param_dtype = _dtype("param_dtype", param_dtype)
+        self.reduce_dtype = _dtype("reduce_dtype", reduce_dtype)
         self.sharding: Sharding | None = None
 
     def _configure_launcher(self) -> None:
@@ -82,11 +82,11 @@ class FSDPStrategy(ModelParallelStrategy):
 
     def _sharding(self) -> Sharding:
         kind = self.root_device.type
-        if kind == "cpu" and (self.cpu_offload or self.gather_in is not None):
-            raise ConfigError("strategy.cpu_offload and strategy.gather_in are for GPUs: leave them out on a CPU")
-        if self.gather_in is not None and not str(self.precision_plugin.precision).endswith("mixed"):
+        if kind == "cpu" and (self.cpu_offload or self.param_dtype is not None):
+            raise ConfigError("strategy.cpu_offload and strategy.param_dtype are for GPUs: leave them out on a CPU")
+        if self.param_dtype is not None and not str(self.precision_plugin.precision).endswith("mixed"):
             raise ConfigError(
-                f"strategy.gather_in={self.gather_in} with trainer.precision={self.precision_plugin.precision}: "
+                f"strategy.param_dtype={self.param_dtype} with trainer.precision={self.precision_plugin.precision}: "
                 "layers would get weights of another precision than their input; set precision=bf16-mixed"
             )
         data, tensor = self.device_mesh["data_parallel"], self.device_mesh["tensor_parallel"]
@@ -95,12 +95,12 @@ class FSDPStrategy(ModelParallelStrategy):
             _set_timeout(mesh.get_group(), self._timeout)
         offload: dict[str, Any] = {"offload_policy": CPUOffloadPolicy()} if self.cpu_offload else {}
         root = {"mp_policy": self._precision(None), **offload}
-        units = {"mp_policy": self._precision(self.gather_in), **offload}
+        units = {"mp_policy": self._precision(self.param_dtype), **offload}
         return Sharding(data, tensor, every, root, {**units, "reshard_after_forward": self.reshard_after_forward})
 
-    def _precision(self, gather_in: torch.dtype | None) -> MixedPrecisionPolicy:
+    def _precision(self, param_dtype: torch.dtype | None) -> MixedPrecisionPolicy:
         # inputs keep their precision: autocast casts where it must, and the stream stays in float32
-        return MixedPrecisionPolicy(param_dtype=gather_in, reduce_dtype=self.reduce_in, cast_forward_inputs=False)
+        return MixedPrecisionPolicy(param_dtype=param_dtype, reduce_dtype=self.reduce_dtype, cast_forward_inputs=False)
 
     def tensor_init_context(self, empty_init: bool | None = None) -> Any:
         """Weights are drawn on the device itself, as other strategies do: the same values come of it."""

@@ -18,8 +18,8 @@ def _world(seed: int = 0) -> tuple[Tensor, Tensor]:
     return true, stated
 
 
-def _judged(seen: Tensor, true: Tensor, wrong: float = 0.1) -> Tensor:
-    """What a judge says that errs now and then."""
+def _evaluated(seen: Tensor, true: Tensor, wrong: float = 0.1) -> Tensor:
+    """What a evaluator says that errs now and then."""
     return seen ^ (torch.rand(true.shape, generator=torch.Generator().manual_seed(5)) < wrong)
 
 
@@ -32,7 +32,7 @@ def _balanced(stated: Tensor, seen: Tensor) -> float:
 
 def test_true_faces_score_one_with_a_judge_that_errs():
     true, stated = _world()
-    seen = _judged(true, true)
+    seen = _evaluated(true, true)
     found = attribute_agreement(stated, seen, seen, seen)
     assert found.normalised.value == 1
     assert (found.normalised.low, found.normalised.high) == (1, 1)
@@ -41,7 +41,7 @@ def test_true_faces_score_one_with_a_judge_that_errs():
 
 def test_faces_of_other_captions_score_about_zero():
     true, stated = _world()
-    seen = _judged(true, true)
+    seen = _evaluated(true, true)
     values = [
         attribute_agreement(stated, seen.roll(shift, 0), seen, seen, resamples=0).normalised.value
         for shift in range(1, S)
@@ -52,7 +52,7 @@ def test_faces_of_other_captions_score_about_zero():
 
 def test_always_the_same_face_scores_zero_whatever_it_shows():
     true, stated = _world()
-    seen = _judged(true, true)
+    seen = _evaluated(true, true)
     for face in (torch.zeros(A), torch.ones(A), true.float().mean(0).round(), torch.tensor([1, 0, 1, 0, 1, 0])):
         found = attribute_agreement(stated, face.bool().expand(S, A), seen, seen)
         assert abs(found.normalised.value) < 1e-12
@@ -71,7 +71,7 @@ def test_drawing_each_attribute_at_its_base_rate_earns_nothing():
 
 def test_values_are_those_of_counting():
     true, stated = _world()
-    generated, real, back = (_judged(true, true, wrong) for wrong in (0.3, 0.1, 0.2))
+    generated, real, back = (_evaluated(true, true, wrong) for wrong in (0.3, 0.1, 0.2))
     found = attribute_agreement(stated, generated, real, back, resamples=50)
     others = [[j for j in range(S) if j != i] for i in range(S)]
     for label in range(A):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from unif2ace.nets.attributes import AttributesNet
-from unif2ace.nets.features.attributes import AttributesFeatures
+from unif2ace.nets.features.classifier import ClassifierFeatures
 
 IMAGE = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -14,7 +14,7 @@ def _last(map_size: int | None, input_size: int | None) -> tuple[torch.Tensor, t
     torch.manual_seed(0)
     net = AttributesNet(["hair"] * 3, backbone="test_resnet", input_size=input_size).eval()
     seen = net.features(IMAGE)
-    return AttributesFeatures(lambda: net, map_size=map_size)(IMAGE / 127.5 - 1)[-1].flatten(1), seen
+    return ClassifierFeatures(lambda: net, map_size=map_size)(IMAGE / 127.5 - 1)[-1].flatten(1), seen
 
 
 def test_maps_have_the_size_that_the_classifier_reads():

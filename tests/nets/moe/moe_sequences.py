@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from unif2ace.sequence.layout import Layout, stack
+from unif2ace.sequence.sequence_layout import SequenceLayout, stack
 from unif2ace.sequence.vocabulary import Vocabulary
 from unif2ace.types import Task, TokenSequence
 
@@ -14,7 +14,7 @@ GEN, UND = Task.TEXT_TO_IMAGE, Task.UNDERSTANDING
 
 def sequence_of(gen: int = 2, und: int = 2, tokens: int = 4) -> TokenSequence:
     """Rows of both tasks with texts of different lengths, so that there is padding on both sides."""
-    layout, parts = Layout(VOCABULARY, max_text=16), []
+    layout, parts = SequenceLayout(VOCABULARY, max_text=16), []
     if gen:
         codes = torch.arange(gen * tokens).view(gen, tokens) % 8
         texts, lengths = torch.arange(gen * 5).view(gen, 5) % 20, torch.arange(gen) % 4 + 1

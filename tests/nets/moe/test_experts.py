@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unif2ace.nets.moe.experts.auto import AutoExperts
-from unif2ace.nets.moe.experts.base import Experts
-from unif2ace.nets.moe.experts.cpu import CPUExperts
-from unif2ace.nets.moe.experts.dispatch import Dispatch, gather_rows, sum_rows
-from unif2ace.nets.moe.experts.grouped_mm import GroupedMMExperts
-from unif2ace.nets.moe.experts.loop import LoopExperts
+from unif2ace.nets.moe.backends.auto import AutoBackend
+from unif2ace.nets.moe.backends.base import ExpertBackend
+from unif2ace.nets.moe.backends.cpu import CPUBackend
+from unif2ace.nets.moe.backends.dispatch import Dispatch, gather_rows, sum_rows
+from unif2ace.nets.moe.backends.grouped_mm import GroupedMMBackend
+from unif2ace.nets.moe.backends.loop import LoopBackend
 
-WAYS = {"cpu": CPUExperts(), "grouped_mm": GroupedMMExperts(), "loop": LoopExperts(), "auto": AutoExperts()}
+WAYS = {"cpu": CPUBackend(), "grouped_mm": GroupedMMBackend(), "loop": LoopBackend(), "auto": AutoBackend()}
 D, H, K = 16, 8, 2
 
 
@@ -62,7 +62,7 @@ def _literal(x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, in_E2HD: Tensor, 
     return torch.stack(rows) if rows else 0 * x_TD
 
 
-def _run(way: Experts | None, load: str, dtype: torch.dtype) -> list[Tensor]:
+def _run(way: ExpertBackend | None, load: str, dtype: torch.dtype) -> list[Tensor]:
     """Output and gradients, for a given way or the literal sum."""
     expert_TK, experts = _chosen(load)
     inputs = _inputs(len(expert_TK), experts, dtype, expert_TK)
@@ -109,7 +109,7 @@ def test_gradients_of_the_backward_pass_written_by_hand(load: str):
     ]
 
     def masked(x: Tensor, gate: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
-        return CPUExperts()(x, gate * (expert_TK < experts), dispatch, w_in, w_out)
+        return CPUBackend()(x, gate * (expert_TK < experts), dispatch, w_in, w_out)
 
     assert torch.autograd.gradcheck(masked, inputs)
 
@@ -148,17 +148,17 @@ def test_widths_that_the_grouped_product_refuses_go_another_way():
     expert, gate = torch.randint(0, 3, (10, 1)), torch.rand(10, 1)
     dispatch = Dispatch.of(expert, 3)
     torch.testing.assert_close(
-        GroupedMMExperts()(x, gate, dispatch, w_in, w_out), LoopExperts()(x, gate, dispatch, w_in, w_out)
+        GroupedMMBackend()(x, gate, dispatch, w_in, w_out), LoopBackend()(x, gate, dispatch, w_in, w_out)
     )
 
 
 def test_the_way_follows_the_load():
-    auto = AutoExperts(short=4)
+    auto = AutoBackend(short=4)
     w_out = torch.zeros(8, D, H, requires_grad=True)
-    assert isinstance(auto.choose(torch.zeros(40, D), torch.zeros(40, K), w_out), CPUExperts)
-    assert isinstance(auto.choose(torch.zeros(16, D), torch.zeros(16, K), w_out), GroupedMMExperts)
-    assert isinstance(auto.choose(torch.zeros(16, D).double(), torch.zeros(16, K), w_out), CPUExperts)
-    assert isinstance(auto.choose(torch.zeros(16, D, device="meta"), torch.zeros(16, K), w_out), LoopExperts)
+    assert isinstance(auto.choose(torch.zeros(40, D), torch.zeros(40, K), w_out), CPUBackend)
+    assert isinstance(auto.choose(torch.zeros(16, D), torch.zeros(16, K), w_out), GroupedMMBackend)
+    assert isinstance(auto.choose(torch.zeros(16, D).double(), torch.zeros(16, K), w_out), CPUBackend)
+    assert isinstance(auto.choose(torch.zeros(16, D, device="meta"), torch.zeros(16, K), w_out), LoopBackend)
 
 
 @pytest.mark.parametrize("experts", [5, 255, 256, 40_000])
@@ -188,4 +188,4 @@ def test_the_activation_is_the_sigmoid_linear_unit():
     one = Dispatch.of(torch.zeros(4, 1, dtype=torch.int64), 1)
     w_in, w_out = torch.randn(1, 2, H, D), torch.randn(1, D, H)
     expected = (functional.silu(x @ w_in[0, 0].T) * (x @ w_in[0, 1].T)) @ w_out[0].T
-    torch.testing.assert_close(CPUExperts()(x, torch.ones(4, 1), one, w_in, w_out), expected)
+    torch.testing.assert_close(CPUBackend()(x, torch.ones(4, 1), one, w_in, w_out), expected)

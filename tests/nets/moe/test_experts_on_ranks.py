@@ -27,10 +27,10 @@ class _Block(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        moe = GroupedMoE(num_experts=6, top_k=2, expert_hidden=8, hidden=24)
+        moe = GroupedMoE(num_experts=6, top_k=2, expert_ffn_dim=8, shared_ffn_dim=24)
         self.token, self.sequence = moe.token_layer(D), moe.sequence_layer(D, ["noise", "clip"])
         with torch.no_grad():
-            self.token.routed.router.weight[4:6] = -50
+            self.token_moe.routed.router.weight[4:6] = -50
 
     def forward(self, x: Tensor, sequence: TokenSequence, conditions: dict[str, Condition]) -> Tensor:
         x = x + self.token(x, sequence)[0]
@@ -66,8 +66,8 @@ def _gradients(net: nn.Module, rank: int | None) -> Tensor:
 def _tensor_parallel(rank: int) -> nn.Module:
     block, mesh = _block(), init_device_mesh("cpu", (2,))
     for name in ("weight_in", "weight_out"):
-        weight = getattr(block.token.routed, name)
-        setattr(block.token.routed, name, nn.Parameter(distribute_tensor(weight.detach(), mesh, [Shard(2)])))
+        weight = getattr(block.token_moe.routed, name)
+        setattr(block.token_moe.routed, name, nn.Parameter(distribute_tensor(weight.detach(), mesh, [Shard(2)])))
     _gradients(block, None)
     return block
 
@@ -91,7 +91,7 @@ WAYS = {"tensor parallel": (_tensor_parallel, 1.0), "fsdp": (_fsdp, 0.5), "ddp":
 
 def _wrong_cut() -> str:
     block, mesh = _block(), init_device_mesh("cpu", (2,))
-    routed = block.token.routed
+    routed = block.token_moe.routed
     routed.weight_in = nn.Parameter(distribute_tensor(routed.weight_in.detach(), mesh, [Shard(0)]))
     routed.weight_out = nn.Parameter(distribute_tensor(routed.weight_out.detach(), mesh, [Shard(0)]))
     with pytest.raises(ConfigError) as error:

@@ -50,16 +50,16 @@ def test_experts_alone_stand_for_themselves():
 
 
 @pytest.mark.parametrize(
-    ("und", "conditions", "experts"),
+    ("und", "visual", "experts"),
     [
-        (["conditions", "copy", "copy"], ["clip"], ["clip", "copy", "copy"]),
-        (["conditions", "copy", "copy"], ["clip", "face"], ["clip", "face", "copy", "copy"]),
-        (["conditions", "copy", "copy"], [], ["copy", "copy"]),
+        (["visual", "copy", "copy"], ["clip"], ["clip", "copy", "copy"]),
+        (["visual", "copy", "copy"], ["clip", "face"], ["clip", "face", "copy", "copy"]),
+        (["visual", "copy", "copy"], [], ["copy", "copy"]),
         (["face", "face", "copy", "zero"], ["clip", "face"], ["face", "face", "copy", "zero"]),
     ],
 )
 def test_the_word_conditions_stands_for_each_selected_one(und, conditions, experts):
-    layer = SequenceMoE(und=und).sequence_layer(16, ["noise", *conditions])
+    layer = SequenceMoE(und_experts=und).sequence_layer(16, ["noise", *conditions])
     assert list(layer.names[1][: len(experts)]) == experts
 
 

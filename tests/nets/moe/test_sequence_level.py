@@ -10,9 +10,8 @@ from moe_sequences import GEN, VOCABULARY, sequence_of
 from torch import Tensor
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.moe.sequence import SequenceMoE
-from unif2ace.nets.moe.sequence_level import SequenceLevel
-from unif2ace.sequence.layout import cut
+from unif2ace.nets.moe.sequence import SequenceLevel, SequenceMoE
+from unif2ace.sequence.sequence_layout import cut
 from unif2ace.types import Condition, TokenSequence
 
 D, N = 8, 4
@@ -80,7 +79,7 @@ def _literal(level: SequenceLevel, x: Tensor, sequence: TokenSequence, condition
 def test_the_fused_form_is_the_literal_one():
     chosen: set[str] = set()
     for seed in range(6):
-        sequence, level = sequence_of(gen=5, und=6), _level()
+        sequence, level = sequence_of(gen_experts=5, und_experts=6), _level()
         torch.nn.init.normal_(level.router.weight, generator=torch.Generator().manual_seed(seed))
         x, conditions = _stream(sequence), _conditions(11)
         out, stats = level(x, sequence, conditions)
@@ -93,7 +92,7 @@ def test_the_fused_form_is_the_literal_one():
 
 
 def test_gradients_in_double_precision():
-    sequence, level = sequence_of(gen=1, und=1), _level()
+    sequence, level = sequence_of(gen_experts=1, und_experts=1), _level()
     conditions = _conditions(2)
     values = {name: torch.where(c.present[:, None, None], c.values, 0) for name, c in conditions.items()}
     names = [name for name, _ in level.named_parameters()]
@@ -115,7 +114,7 @@ def test_lists_of_experts_follow_the_conditions():
     assert many.names == (("copy", "zero", "noise", "copy", "copy"), ("a", "b", "c", "copy", "copy"))
     assert many.conditions == ("noise", "a", "b", "c")
     with pytest.raises(ConfigError, match="copy or zero"):
-        SequenceMoE(gen=["copy", "noise"]).sequence_layer(D, [])
+        SequenceMoE(gen_experts=["copy", "noise"]).sequence_layer(D, [])
 
 
 def _only(level: SequenceLevel, group: int, experts: list[int]) -> SequenceLevel:
@@ -128,9 +127,9 @@ def _only(level: SequenceLevel, group: int, experts: list[int]) -> SequenceLevel
 
 
 def test_copy_zero_and_blend():
-    sequence = sequence_of(gen=2, und=0)
+    sequence = sequence_of(gen_experts=2, und_experts=0)
     x, conditions = _stream(sequence).abs(), _conditions(2)
-    span = sequence.image_columns[0, 0], sequence.image_columns[0, -1] + 1
+    span = sequence.image_token_positions[0, 0], sequence.image_token_positions[0, -1] + 1
     of = slice(*map(int, span))
     copies, _ = _only(_level(1.0), 0, [0, 3])(x, sequence, conditions)
     torch.testing.assert_close(copies[0, of], x[0, of])
@@ -145,7 +144,7 @@ def test_copy_zero_and_blend():
 def test_nothing_is_added_outside_the_image_and_nothing_else_is_read():
     sequence, level = sequence_of(), _level()
     x, conditions = _stream(sequence), _conditions(4)
-    inside = torch.zeros(sequence.ids.shape, dtype=torch.bool).scatter(1, sequence.image_columns, True)
+    inside = torch.zeros(sequence.ids.shape, dtype=torch.bool).scatter(1, sequence.image_token_positions, True)
     out, stats = level(x, sequence, conditions)
     assert not out[~inside].any()
     other, others = level(torch.where(inside[..., None], x, torch.randn_like(x)), sequence, conditions)
@@ -166,15 +165,15 @@ def test_rows_without_an_image_are_left_alone():
 
 
 def test_columns_after_the_image_add_nothing():
-    sequence, level = sequence_of(gen=0, und=2), _level()
-    later = cut(sequence, int(sequence.image_columns.max()) + 2)
+    sequence, level = sequence_of(gen_experts=0, und_experts=2), _level()
+    later = cut(sequence, int(sequence.image_token_positions.max()) + 2)
     x = _stream(later)
     out, stats = level(x, later, _conditions(2))
     assert stats is None
     assert not out.any()
     whole = _stream(sequence)
     conditions = _conditions(2)
-    first = cut(sequence, 0, int(sequence.image_columns.max()) + 2)
+    first = cut(sequence, 0, int(sequence.image_token_positions.max()) + 2)
     prefix, _ = level(whole[:, : first.ids.shape[1]], first, conditions)
     torch.testing.assert_close(prefix, level(whole, sequence, conditions)[0][:, : first.ids.shape[1]])
 
@@ -229,7 +228,7 @@ def test_vectors_of_conditions_do_not_decay():
 
 
 def test_without_conditions_there_is_no_blend():
-    level = SequenceMoE(gen=["copy", "zero"]).sequence_layer(D, []).double()
+    level = SequenceMoE(gen_experts=["copy", "zero"]).sequence_layer(D, []).double()
     sequence = sequence_of()
     out, _ = level(_stream(sequence), sequence, {})
     out.sum().backward()

@@ -10,10 +10,9 @@ from moe_sequences import sequence_of
 from torch import Tensor
 
 from unif2ace.errors import ConfigError
+from unif2ace.nets.moe.backends.loop import LoopBackend
 from unif2ace.nets.moe.dense import DenseMoE
-from unif2ace.nets.moe.experts.loop import LoopExperts
-from unif2ace.nets.moe.token import TokenMoE
-from unif2ace.nets.moe.token_level import TokenLevel
+from unif2ace.nets.moe.token import TokenLevel, TokenMoE
 from unif2ace.types import Role, TokenSequence
 
 D = 16
@@ -21,7 +20,7 @@ D = 16
 
 def _layer(dtype: torch.dtype = torch.float64, **options) -> TokenLevel:
     torch.manual_seed(0)
-    layer = TokenMoE(**{"num_experts": 6, "top_k": 2, "expert_hidden": 8, "hidden": 24, **options}).token_layer(D)
+    layer = TokenMoE(**{"num_experts": 6, "top_k": 2, "expert_ffn_dim": 8, "hidden": 24, **options}).token_layer(D)
     assert isinstance(layer, TokenLevel)
     return layer.to(dtype)
 
@@ -62,7 +61,7 @@ def test_rows_of_both_tasks_in_any_order():
 
 
 def test_no_token_is_dropped_when_all_want_the_same_experts():
-    sequence, layer = sequence_of(gen=3, und=0), _layer()
+    sequence, layer = sequence_of(gen_experts=3, und_experts=0), _layer()
     with torch.no_grad():
         layer.routed.router.weight[:2] = 0
         layer.routed.router.weight[2:6] = -1e3
@@ -139,14 +138,14 @@ def test_autocast_computes_experts_in_bfloat16_and_gradients_in_float32():
 def test_ways_to_compute_can_be_chosen():
     sequence = sequence_of()
     x = _stream(sequence)
-    torch.testing.assert_close(_layer()(x, sequence)[0], _layer(experts=LoopExperts())(x, sequence)[0])
+    torch.testing.assert_close(_layer()(x, sequence)[0], _layer(backend=LoopBackend())(x, sequence)[0])
 
 
 @pytest.mark.parametrize("shared", ["each", "tied"])
 def test_upcycling_keeps_the_dense_function_and_can_leave_it(shared: str):
     sequence = sequence_of()
     x = _stream(sequence)
-    dense = DenseMoE(hidden=24).token_layer(D).double()
+    dense = DenseMoE(shared_ffn_dim=24).token_layer(D).double()
     layer = _layer(shared=shared)
     layer.upcycle_(dense.network.state_dict())
     y, stats = layer(x, sequence)
@@ -162,8 +161,8 @@ def test_upcycling_keeps_the_dense_function_and_can_leave_it(shared: str):
 
 
 def test_upcycling_says_what_does_not_fit():
-    dense = DenseMoE(hidden=20).token_layer(D).double()
-    with pytest.raises(ConfigError, match=r"moe\.hidden"):
+    dense = DenseMoE(shared_ffn_dim=20).token_layer(D).double()
+    with pytest.raises(ConfigError, match=r"moe\.shared_ffn_dim"):
         _layer().upcycle_(dense.network.state_dict())
     with pytest.raises(ConfigError, match="shared"):
         _layer(shared="none").upcycle_(dense.network.state_dict())
@@ -186,7 +185,7 @@ def test_a_dense_layer_takes_dense_weights():
 
 @pytest.mark.parametrize(
     ("options", "word"),
-    [({"shared": "eachh"}, "each"), ({"expert_hidden": 0}, "expert_hidden"), ({"hidden": 0}, "hidden")],
+    [({"shared": "eachh"}, "each"), ({"expert_ffn_dim": 0}, "expert_ffn_dim"), ({"hidden": 0}, "hidden")],
 )
 def test_options_are_checked(options: dict, word: str):
     with pytest.raises(ConfigError, match=word):

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from unif2ace.nets.moe.base import MoE, SequenceLayer, TokenLayer
+from unif2ace.nets.moe.base import MoEFactory, SequenceLayer, TokenLayer
 from unif2ace.nets.unified.blocks.parallel import ParallelBlock
 from unif2ace.nets.unified.net import UnifiedNet
-from unif2ace.sequence.layout import Layout, align_right
+from unif2ace.sequence.sequence_layout import SequenceLayout, align_right
 from unif2ace.types import Condition, RouterStats, Task, TokenSequence
 
 TEXT, CODES, IMAGE = 23, 7, 9
@@ -40,7 +40,7 @@ class PlainSequence(SequenceLayer):
         change_BLD = torch.zeros_like(x_BLD)
         if sequence.image_start is None:
             return change_BLD, None
-        place_BND = sequence.image_columns[..., None].expand(-1, -1, x_BLD.shape[-1])
+        place_BND = sequence.image_token_positions[..., None].expand(-1, -1, x_BLD.shape[-1])
         image_BND = x_BLD.gather(1, place_BND)
         added_BND = self.mean(image_BND.mean(1, keepdim=True)).expand_as(image_BND)
         generates_B11 = (sequence.task == Task.TEXT_TO_IMAGE)[:, None, None]
@@ -49,7 +49,7 @@ class PlainSequence(SequenceLayer):
         return change_BLD.scatter(1, place_BND, added_BND), None
 
 
-class PlainMoE(MoE):
+class PlainMoE(MoEFactory):
     def token_layer(self, dim: int) -> TokenLayer:
         return PlainToken(dim)
 
@@ -71,9 +71,9 @@ def small_net(seed: int = 2, text_size: int = TEXT, dim: int = 16) -> UnifiedNet
             dim=dim,
             depth=2,
             heads=2,
-            conditions={"face": FACE},
+            visual_dims={"face": FACE},
             code_features=3,
-            image_positions=True,
+            image_pos_embed=True,
         )
         with torch.no_grad():
             net.code_features.copy_(torch.randn(CODES, 3))
@@ -82,8 +82,8 @@ def small_net(seed: int = 2, text_size: int = TEXT, dim: int = 16) -> UnifiedNet
     return net.double().eval()
 
 
-def small_layout(net: UnifiedNet, max_text: int = 16) -> Layout:
-    return Layout(net.vocabulary, max_text)
+def small_layout(net: UnifiedNet, max_text: int = 16) -> SequenceLayout:
+    return SequenceLayout(net.vocabulary, max_text)
 
 
 def random_prefix(net: UnifiedNet, lengths: Sequence[int], seed: int = 0) -> tuple[TokenSequence, dict[str, Condition]]:

@@ -10,7 +10,7 @@ from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSched
 from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
 from unif2ace.nets.unified.decoding_image import ImageDenoiser
 from unif2ace.nets.unified.decoding_text import generate_text
-from unif2ace.sequence.layout import Layout
+from unif2ace.sequence.sequence_layout import SequenceLayout
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def _prefix(net, ids):
     n = net.num_image_tokens
     codes = ids[:, 2 : 2 + n] - net.vocabulary.image_offset
     question = ids[:, 4 + n :]
-    layout = Layout(net.vocabulary, 32, separator=False)
+    layout = SequenceLayout(net.vocabulary, 32, separator=False)
     made = layout.understanding(codes, question, torch.tensor([question.shape[1]]))
     assert torch.equal(made.ids, ids)
     return made
@@ -70,7 +70,7 @@ def test_pictures_step_by_step(net, run, way):
     for row, ids in enumerate(texts):
         prompt[row, : len(ids)] = torch.tensor(ids)
     length = torch.tensor([len(ids) for ids in texts])
-    layout = Layout(net.vocabulary, about["vocab"]["max_seq_length"], fixed=True)
+    layout = SequenceLayout(net.vocabulary, about["vocab"]["max_seq_length"], fixed=True)
     denoise = ImageDenoiser(net, layout, prompt, length, guidance=how["guidance_scale"], **way)
     start = tensors[f"run{run}.input_ids"][:, -1 - n : -1] - net.vocabulary.image_offset
     mask, step = net.vocabulary.codebook_size, 0

@@ -8,7 +8,7 @@ from decoding_nets import CODES, IMAGE, small_layout, small_net
 
 from unif2ace.errors import ConfigError
 from unif2ace.nets.unified.decoding_image import ImageDenoiser
-from unif2ace.sequence.layout import Layout
+from unif2ace.sequence.sequence_layout import SequenceLayout
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,10 @@ def _plain(net, layout, caption, codes):
     row = layout.text_to_image(caption[None], length, codes[None], codes.clamp(max=CODES - 1)[None])
     hidden = net(row).values[0]
     offset = net.vocabulary.image_offset
-    shared = {name: net.code_features @ net.code_rows[name].weight for name in ("head", "bias")}
+    shared = {name: net.code_features @ net.code_embedding[name].weight for name in ("head", "bias")}
     weight = net.head.weight[offset : offset + CODES] + shared["head"]
     bias = net.head.bias[offset : offset + CODES] + shared["bias"][:, 0]
-    return hidden[row.image_columns[0]] @ weight.T + bias
+    return hidden[row.image_token_positions[0]] @ weight.T + bias
 
 
 @pytest.mark.parametrize("guidance", [0.0, 2.5])
@@ -66,7 +66,7 @@ def test_logits_are_those_of_plain_passes_with_and_without_the_caption(net, capt
 def test_a_layout_of_fixed_length_changes_nothing_but_the_work(net, captions, codes, monkeypatch: pytest.MonkeyPatch):
     columns, forward = [], net.forward
     monkeypatch.setattr(net, "forward", lambda s, *a, **k: (columns.append(s.ids.shape), forward(s, *a, **k))[1])
-    fixed = Layout(net.vocabulary, 16, fixed=True)
+    fixed = SequenceLayout(net.vocabulary, 16, fixed=True)
     cached = ImageDenoiser(net, fixed, *captions, guidance=1.0)
     assert columns == [(6, 7 + 3)]  # the captions, without padding that all rows share
     found = [cached(codes, T), cached(codes, T)]
@@ -100,7 +100,7 @@ def test_a_row_does_not_depend_on_its_batch(net, captions, codes):
 
 def test_the_network_hears_how_much_is_visible(net, captions, codes):
     heard = []
-    hook = net.noise_level.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+    hook = net.conditioning.noise_level.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
     ImageDenoiser(net, small_layout(net), *captions, guidance=1.0)(codes, T)
     hook.remove()
     share = (codes != CODES).float().mean(1)

@@ -10,7 +10,7 @@ from unified_nets import FACE, rows, small
 
 from unif2ace.nets.unified.decoding_text import answer_log_likelihood, generate_text
 from unif2ace.nets.unified.grounding import FLOOR, Grounding, WordStatistics
-from unif2ace.sequence.layout import align_right
+from unif2ace.sequence.sequence_layout import align_right
 
 WORDS, FEATURES = 12, 6
 
@@ -109,7 +109,7 @@ def test_how_far_a_word_fits_any_picture_is_told_as_how_far_it_fits_this_one():
 
 
 def test_cached_text_equals_uncached_and_knows_the_picture():
-    net = small("paper").eval()
+    net = small("sequential").eval()
     _, below, conditions = rows(net, 4)
     prefix = align_right(below, net.vocabulary)
     answers = torch.randint(0, 38, (4, 3, 4), generator=torch.Generator().manual_seed(1))
@@ -123,7 +123,7 @@ def test_cached_text_equals_uncached_and_knows_the_picture():
 
 
 def test_words_are_the_same_whether_their_tables_are_made_or_not():
-    net = small("paper").eval()
+    net = small("sequential").eval()
     _, below, conditions = rows(net, 4)
     found = {}
     for learning in (True, False):
@@ -132,18 +132,18 @@ def test_words_are_the_same_whether_their_tables_are_made_or_not():
             found[learning] = net.logits_of([(hidden, "text"), (hidden, "full"), (hidden, "codebook")])
     for with_table, without in zip(found[True], found[False], strict=True):
         torch.testing.assert_close(with_table, without, atol=1e-5, rtol=0)
-    assert net.word_rows["head"].weight.abs().max() > 0
+    assert net.grounding.tables["head"].weight.abs().max() > 0
     assert net.grounding.words.abs().max() > 0
 
 
 def test_all_of_it_learns_and_a_step_without_pictures_leaves_no_gradient_out():
-    net = small("paper")
+    net = small("sequential")
     above, below, conditions = rows(net)
     for sequence, given in ((below, conditions), (above, {})):
         net.zero_grad()
         hidden = net(sequence, given).values
         net.logits(hidden.flatten(0, 1), "text").logsumexp(-1).sum().backward()
-        ours = {n: p.grad for n, p in net.named_parameters() if n.split(".")[0] in net.added}
+        ours = {n: p.grad for n, p in net.named_parameters() if n.split(".")[0] in net.optional_parts}
         assert len(ours) == 7
         assert all(grad is not None for grad in ours.values())
         if given:
@@ -151,21 +151,23 @@ def test_all_of_it_learns_and_a_step_without_pictures_leaves_no_gradient_out():
 
 
 def test_silenced_it_is_the_network_without_and_still_learns():
-    net, bare = small("paper"), small("paper", grounding=False)
-    bare.load_state_dict({n: v for n, v in net.state_dict().items() if n.split(".")[0] not in net.added})
-    net.silence_()
+    net, bare = small("sequential"), small("sequential", grounded_words=False)
+    bare.load_state_dict({n: v for n, v in net.state_dict().items() if n.split(".")[0] not in net.optional_parts})
+    net.zero_init_()
     _, below, conditions = rows(net)
     hidden = [n(below, conditions).values for n in (net, bare)]
     torch.testing.assert_close(*hidden, atol=0, rtol=0)
     logits = [n.logits(h.flatten(0, 1), "text") for n, h in zip((net, bare), hidden, strict=True)]
     torch.testing.assert_close(*logits, atol=0, rtol=0)
     logits[0].square().sum().backward()
-    assert all(p.grad.any() for p in (net.grounding.match, net.grounding.scale.weight, *net.word_rows.parameters()))
+    assert all(
+        p.grad.any() for p in (net.grounding.match, net.grounding.scale.weight, *net.grounding.tables.parameters())
+    )
 
 
 def test_without_a_condition_there_is_nothing_to_see():
-    assert small("paper", grounding=True, conditions={}).grounding is None
-    assert small("paper", grounding=False).grounding is None
-    seen = small("paper").grounding.seen(torch.ones(2, 1, FACE, dtype=torch.float64), torch.tensor([True, False]))
+    assert small("sequential", grounded_words=True, visual_dims={}).grounding is None
+    assert small("sequential", grounded_words=False).grounding is None
+    seen = small("sequential").grounding.seen(torch.ones(2, 1, FACE, dtype=torch.float64), torch.tensor([True, False]))
     assert seen.shape == (2, 3)
     assert not seen[1].any()

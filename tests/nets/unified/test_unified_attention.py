@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.unified.attention import Attention, View
+from unif2ace.nets.unified.attention import Attention, AttentionInputs
 from unif2ace.nets.unified.kernels import Mask, attend, fastest
 from unif2ace.nets.unified.rotary import rotary_tables, rotate
 
@@ -111,7 +111,7 @@ def test_queries_and_keys_are_normalised_before_they_turn(normed):
     attention = Attention(16, 2, normed).double()
     x = torch.randn(1, 5, 16, dtype=torch.float64)
     tables = rotary_tables(torch.arange(5)[None], 4, 10000.0, x.dtype)
-    view = View(tables, Mask(None), "sdpa", 0)
+    view = AttentionInputs(tables, Mask(None), "sdpa", 0)
     wanted = attention(x, view)
     with torch.no_grad():
         attention.qkv.weight[:32] *= 3  # queries and keys

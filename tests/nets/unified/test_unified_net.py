@@ -12,8 +12,8 @@ from unified_nets import BLOCKS, CODES, FACE, MOES, rows, small
 from unif2ace.errors import ConfigError
 from unif2ace.nets.unified.cache import Cache, joined
 from unif2ace.nets.unified.net import UnifiedNet
-from unif2ace.sequence.columns import answer, image
-from unif2ace.sequence.layout import Layout, align_right, cut, stack
+from unif2ace.sequence.positions import answer, image
+from unif2ace.sequence.sequence_layout import SequenceLayout, align_right, cut, stack
 from unif2ace.types import Condition, Role
 
 KINDS = [(block, moe) for block in BLOCKS for moe in MOES]
@@ -49,7 +49,7 @@ def test_padding_changes_nothing(block, moe):
 @every
 def test_rows_do_not_hear_each_other(block, moe):
     net = small(block, moe)
-    sequence, conditions = _both(net, condition=True)
+    sequence, conditions = _both(net, visual_encoder=True)
     whole = net(sequence, conditions).values
     for row in range(6):
         own = slice(row, row + 1)
@@ -71,7 +71,7 @@ def test_text_is_cached_while_the_image_changes(block, moe):
     for step in range(3):
         codes = torch.randint(0, CODES + 1, (3, 9))
         changed = above.ids.clone()
-        changed.scatter_(1, above.image_columns, codes + net.vocabulary.image_offset)
+        changed.scatter_(1, above.image_token_positions, codes + net.vocabulary.image_offset)
         whole = replace(above, ids=changed, visible=torch.tensor([0.1, 0.5, 0.9]) * step / 2)
         after = net(cut(whole, start), cache=cache).values
         _close(torch.cat([before, after], 1), net(whole).values)
@@ -156,7 +156,7 @@ def _loss(net, sequence, conditions):
 def test_every_parameter_gets_a_finite_gradient(block, moe, absent):
     net = small(block, moe)
     above, below, conditions = rows(net)
-    sequence, both = _both(net, condition=absent != "conditions")
+    sequence, both = _both(net, visual_encoder=absent != "conditions")
     if absent == "understanding":
         sequence, both = above, None
     if absent == "generation":
@@ -170,19 +170,19 @@ def test_every_parameter_gets_a_finite_gradient(block, moe, absent):
 @every
 def test_checkpointing_changes_nothing(block, moe):
     net = small(block, moe)
-    sequence, conditions = _both(net, condition=True)
+    sequence, conditions = _both(net, visual_encoder=True)
     wanted = torch.autograd.grad(_loss(net, sequence, conditions), tuple(net.parameters()))
-    net.checkpoint = True
+    net.gradient_checkpointing = True
     found = torch.autograd.grad(_loss(net, sequence, conditions), tuple(net.parameters()))
     assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
 
 
 def test_16_bits_under_autocast_are_near_and_checkpoints_too():
     net = small().float()
-    sequence, conditions = _both(net, condition=True)
+    sequence, conditions = _both(net, visual_encoder=True)
     conditions = {"face": Condition(conditions["face"].values.float(), conditions["face"].present)}
     wanted = net(sequence, conditions).values[sequence.real]
-    for net.checkpoint in (False, True):
+    for net.gradient_checkpointing in (False, True):
         with torch.autocast("cpu", torch.bfloat16):
             found = net(sequence, conditions).values[sequence.real]
             _loss(net, sequence, conditions).backward()
@@ -207,14 +207,14 @@ def test_conditions_and_the_noise_level_matter_where_they_should():
 
 def test_conditions_can_enter_before_the_first_block():
     """They then matter where no expert reads them, to text too, and rows without them are left alone."""
-    net = small(moe="dense", early_conditions=True)
+    net = small(moe="dense", early_fusion=True)
     _, below, conditions = rows(net)
     present = conditions["face"].present
     change = (net(below, conditions).values - net(below).values).abs()
     answers = below.role == Role.ANSWER
     assert change[present][answers[present]].min() > 0
     _close(change[~present], torch.zeros_like(change[~present]))
-    assert not small(moe="dense").resamplers
+    assert not small(moe="dense").conditioning.resamplers
 
 
 def test_slices_are_parts_of_the_whole():
@@ -230,8 +230,8 @@ def test_slices_are_parts_of_the_whole():
 
 
 def test_a_tied_head_is_the_embedding():
-    net = small(tie=True)
-    sequence, conditions = _both(net, condition=True)
+    net = small(tie_embeddings=True)
+    sequence, conditions = _both(net, visual_encoder=True)
     assert net.head.weight is net.embedding.weight
     _loss(net, sequence, conditions).backward()
     read = torch.autograd.grad(net.logits(torch.ones(1, 32, dtype=torch.float64), "full").sum(), net.head.weight)[0]
@@ -241,7 +241,7 @@ def test_a_tied_head_is_the_embedding():
 
 def test_a_network_can_be_copied_after_a_step():
     net = small()
-    sequence, conditions = _both(net, condition=True)
+    sequence, conditions = _both(net, visual_encoder=True)
     _loss(net, sequence, conditions).backward()
     twin = copy.deepcopy(net)
     _close(twin(sequence, conditions).values, net(sequence, conditions).values)
@@ -250,7 +250,7 @@ def test_a_network_can_be_copied_after_a_step():
 def test_a_dense_network_has_no_idle_parameters():
     assert not [n for n, _ in small(moe="dense").named_parameters() if "noise" in n or "resampler" in n]
     assert [n for n, _ in small(moe="sequence").named_parameters() if n.startswith("resamplers.face")]
-    assert small().resamplers["face"].in_norm.normalized_shape == (FACE,)
+    assert small().conditioning.resamplers["face"].in_norm.normalized_shape == (FACE,)
 
 
 def test_a_fresh_network_predicts_next_to_nothing():
@@ -263,7 +263,9 @@ def test_a_fresh_network_predicts_next_to_nothing():
     weights = net.head.weight, net.embedding.weight, net.blocks[0].attention.qkv.weight
     assert all(abs(weight.std() - 0.02) < 0.001 for weight in weights)
     assert not net.head.bias.any()
-    net = UnifiedNet(40, CODES, 38, 39, 9, BLOCKS["paper"], MOES["dense"](), dim=64, depth=1, heads=4, text_std=0.1)
+    net = UnifiedNet(
+        40, CODES, 38, 39, 9, BLOCKS["sequential"], MOES["dense"](), dim=64, depth=1, heads=4, text_init_std=0.1
+    )
     assert all(abs(table.weight[:40].std() - 0.1) < 0.005 for table in (net.head, net.embedding))
     assert all(abs(table.weight[40:].std() - 0.02) < 0.002 for table in (net.head, net.embedding))
     assert abs(net.blocks[0].attention.qkv.weight.std() - 0.02) < 0.001
@@ -285,7 +287,7 @@ def test_sizes_that_cannot_be(wrong, message):
 
 def test_layouts_of_the_network_have_its_vocabulary():
     net = small()
-    made = Layout(net.vocabulary).text_to_image(
+    made = SequenceLayout(net.vocabulary).text_to_image(
         torch.zeros(1, 2, dtype=torch.long), torch.tensor([2]), torch.full((1, 9), CODES), torch.zeros(1, 9).long()
     )
     assert int(made.ids.max()) == net.vocabulary.mask_id == net.embedding.num_embeddings - 1

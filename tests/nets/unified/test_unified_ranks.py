@@ -11,7 +11,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from unified_nets import rows, small
 
-from unif2ace.sequence.columns import answer, image
+from unif2ace.sequence.positions import answer, image
 
 
 def _loss(net, logits_of, sequence, conditions):
@@ -46,7 +46,7 @@ def _sharded(net):
 
     for block in net.blocks:
         fully_shard(block)
-    for resampler in net.resamplers.values():
+    for resampler in net.conditioning.resamplers.values():
         fully_shard(resampler)
     fully_shard(net)
     register_fsdp_forward_method(net, "logits_of")

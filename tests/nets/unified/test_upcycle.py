@@ -13,7 +13,7 @@ from unif2ace.nets.unified.blocks.parallel import ParallelBlock
 from unif2ace.nets.unified.net import UnifiedNet
 from unif2ace.nets.unified.showo import from_showo, sizes_of
 from unif2ace.nets.unified.upcycle import upcycle_
-from unif2ace.sequence.layout import Layout
+from unif2ace.sequence.sequence_layout import SequenceLayout
 
 
 @pytest.mark.parametrize("moe", ["dense", "token", "sequence", "grouped"])
@@ -30,11 +30,11 @@ def test_logits_stay_those_of_the_dense_network(moe):
 def test_a_showo_becomes_a_mixture_and_each_new_branch_learns():
     weights, notes = official_weights()
     dense, sizes = tiny_showo(), sizes_of(weights, notes["vocab"]["codebook_size"])
-    moe = GroupedMoE(num_experts=4, top_k=2, expert_hidden=16, hidden=sizes.hidden, shared="tied", scale=0)
+    moe = GroupedMoE(num_experts=4, top_k=2, expert_ffn_dim=16, shared_ffn_dim=sizes.hidden, shared="tied", residual_scale_init=0)
     numbers = {"dim": sizes.dim, "depth": sizes.depth, "heads": sizes.heads}
     net = UnifiedNet(sizes.text_size, sizes.codebook_size, 110, 110, 16, ParallelBlock, moe, **numbers)
     upcycle_(net, from_showo(weights))
-    layout, code = Layout(net.vocabulary, 12), torch.randint(0, 64, (2, 16))
+    layout, code = SequenceLayout(net.vocabulary, 12), torch.randint(0, 64, (2, 16))
     sequence = layout.text_to_image(torch.randint(0, 100, (2, 5)), torch.tensor([5, 2]), code, code)
     logits = net.logits(net(sequence).values.flatten(0, 1), "full")
     wanted = dense.logits(dense(sequence).values.flatten(0, 1), "full")
@@ -42,14 +42,14 @@ def test_a_showo_becomes_a_mixture_and_each_new_branch_learns():
     torch.testing.assert_close(logits[real], wanted[real], atol=1e-5, rtol=0)
     logits[real].sin().sum().backward()
     for block in net.blocks:
-        assert block.token.routed.weight_out.grad.abs().max() > 0
+        assert block.token_moe.routed.weight_out.grad.abs().max() > 0
         assert block.sequence.scale.grad.abs().max() > 0
 
 
 def test_other_blocks_and_sizes_are_refused():
     dense = small(moe="dense").state_dict()
     with pytest.raises(ConfigError, match="parallel"):
-        upcycle_(small("paper"), dense)
+        upcycle_(small("sequential"), dense)
     with pytest.raises(ConfigError, match="differ"):
         upcycle_(small(depth=3), dense)
     with pytest.raises(ConfigError, match="differ"):

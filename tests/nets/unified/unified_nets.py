@@ -8,18 +8,18 @@ from unif2ace.nets.moe.dense import DenseMoE
 from unif2ace.nets.moe.grouped import GroupedMoE
 from unif2ace.nets.moe.sequence import SequenceMoE
 from unif2ace.nets.moe.token import TokenMoE
-from unif2ace.nets.unified.blocks.paper import PaperBlock
 from unif2ace.nets.unified.blocks.parallel import ParallelBlock
+from unif2ace.nets.unified.blocks.sequential import SequentialBlock
 from unif2ace.nets.unified.net import UnifiedNet
-from unif2ace.sequence.layout import Layout
+from unif2ace.sequence.sequence_layout import SequenceLayout
 from unif2ace.types import Condition
 
-BLOCKS = {"parallel": ParallelBlock, "paper": PaperBlock}
+BLOCKS = {"parallel": ParallelBlock, "sequential": SequentialBlock}
 MOES = {
     "dense": lambda: DenseMoE(48),
-    "token": lambda: TokenMoE(num_experts=6, top_k=2, expert_hidden=8, hidden=48),
+    "token": lambda: TokenMoE(num_experts=6, top_k=2, expert_ffn_dim=8, shared_ffn_dim=48),
     "sequence": lambda: SequenceMoE(48),
-    "grouped": lambda: GroupedMoE(num_experts=6, top_k=2, expert_hidden=8, hidden=48, shared="tied"),
+    "grouped": lambda: GroupedMoE(num_experts=6, top_k=2, expert_ffn_dim=8, shared_ffn_dim=48, shared="tied"),
 }
 TEXT, CODES, IMAGE, FACE = 40, 13, 9, 5
 
@@ -27,14 +27,14 @@ TEXT, CODES, IMAGE, FACE = 40, 13, 9, 5
 def small(block="parallel", moe="grouped", seed=0, **options):
     """A float64 network whose parts all matter: nothing is near 0. The paper's block has our parts too."""
     torch.manual_seed(seed)
-    sizes = {"dim": 32, "depth": 2, "heads": 4, "conditions": {"face": FACE}} | options
-    ours = {"code_features": 3, "image_positions": True, "early_conditions": True, "grounding": True, "directions": 3}
-    ours = ours if block == "paper" else {}
+    sizes = {"dim": 32, "depth": 2, "heads": 4, "visual_dims": {"face": FACE}} | options
+    ours = {"code_feature_dim": 3, "image_pos_embed": True, "early_fusion": True, "grounded_words": True, "grounding_dim": 3}
+    ours = ours if block == "sequential" else {}
     net = UnifiedNet(TEXT, CODES, 38, 39, IMAGE, BLOCKS[block], MOES[moe](), **(ours | sizes))
     with torch.no_grad():
-        if net.code_rows:
+        if net.code_embedding:
             net.code_features.normal_()
-        if net.grounding is not None:
+        if net.grounded_words is not None:
             net.grounding.axes.normal_()
         for parameter in net.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.2)
@@ -48,7 +48,7 @@ def rows(net, count=3, seed=0, **options):
     def draw(high, *shape):
         return torch.randint(0, high, shape, generator=g)
 
-    layout = Layout(net.vocabulary, 16, **options)
+    layout = SequenceLayout(net.vocabulary, 16, **options)
     x0 = draw(CODES, count, IMAGE)
     xt = torch.where(torch.rand(count, IMAGE, generator=g) < torch.linspace(0.2, 1, count)[:, None], CODES, x0)
     above = layout.text_to_image(draw(38, count, 8), torch.arange(count) * 3 % 8, xt, x0)

@@ -13,7 +13,7 @@ from unif2ace.attributes.record import Value
 from unif2ace.data.sources.base import SourceItem
 from unif2ace.data.sources.paths import check_name, existing_folder, find_pictures, unique_keys
 from unif2ace.data.sources.pictures import check_size, square_picture
-from unif2ace.data.sources.tables import Row, Table, parse_value, read_table
+from unif2ace.data.sources.tables import Table, TableRow, parse_value, read_table
 from unif2ace.errors import ConfigError, DataError, nearest
 
 TABLE_NAMES = ("metadata.csv", "metadata.jsonl")
@@ -67,7 +67,7 @@ class FolderSource:
         self._keys = unique_keys([f.rpartition(".")[0] for f in self._files], self._files, f"{self.name}-")
         self._mapping = AttributeMapping(self.mapping) if self.mapping else None
         file = self._find_table()
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, TableRow] = {}
         self._values: dict[str, Mapping[str, Value]] = {}
         if file:
             self._join(read_table(file))
@@ -117,7 +117,7 @@ class FolderSource:
         mend = f"rename it or set source.ignore=[{column}]"
         raise DataError(f"{table}, column {column!r} is no {what}; {mend}{nearest(column, known)}")
 
-    def _parse(self, row: Row, column: str) -> Value:
+    def _parse(self, row: TableRow, column: str) -> Value:
         choices = TAXONOMY.fields[column].choices if not self._mapping and column in TAXONOMY.fields else ()
         try:
             return parse_value(row.cells.get(column), choices)

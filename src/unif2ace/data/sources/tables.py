@@ -18,7 +18,7 @@ NULL: Final = frozenset({"", "null", "none", "nan", "na", "n/a"})
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One row of a table.
 
     Attributes:
@@ -36,7 +36,7 @@ class Table:
 
     name: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
     def need(self, column: str, setting: str) -> None:
         """Checks that there is a column.
@@ -75,7 +75,7 @@ def read_table(path: Path) -> Table:
     return Table(path.name, tuple(dict.fromkeys(column for row in rows for column in row.cells)), rows)
 
 
-def _csv_rows(path: Path) -> Iterator[Row]:
+def _csv_rows(path: Path) -> Iterator[TableRow]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
@@ -88,12 +88,12 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                     got = f"{len(cells)} cells, the header {len(columns)}"
                     raise DataError(f"{path.name}:{reader.line_num}: the row has {got}; quote cells that hold commas")
                 if cells:
-                    yield Row(f"{path.name}:{reader.line_num}", dict(zip(columns, cells, strict=True)))
+                    yield TableRow(f"{path.name}:{reader.line_num}", dict(zip(columns, cells, strict=True)))
         except csv.Error as error:
             raise DataError(f"{path.name}:{reader.line_num}: {error}") from error
 
 
-def _jsonl_rows(path: Path) -> Iterator[Row]:
+def _jsonl_rows(path: Path) -> Iterator[TableRow]:
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -106,7 +106,7 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
                 raise DataError(
                     f"{path.name}:{number}: a line must be an object, {{...}}, and not {line.strip()[:40]!r}"
                 )
-            yield Row(f"{path.name}:{number}", cells)
+            yield TableRow(f"{path.name}:{number}", cells)
 
 
 def parse_value(cell: object, choices: tuple[str, ...] = ()) -> Value:

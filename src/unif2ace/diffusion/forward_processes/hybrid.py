@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from unif2ace.diffusion.forward_processes.base import ForwardProcess
+from unif2ace.diffusion.noise import SampleNoise
 from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
-from unif2ace.diffusion.score import Mixture
+from unif2ace.diffusion.score import NoiseMixture
 from unif2ace.errors import ConfigError
 from unif2ace.types import CorruptedTokens
 
@@ -43,7 +44,7 @@ class HybridProcess(ForwardProcess):
             raise ConfigError(f"forward_process.gamma={gamma}: above 0 and below 2")
         self.p_uniform, self.gamma = p_uniform, gamma
 
-    def mixture(self, t_G: Tensor) -> Mixture:
+    def mixture(self, t_G: Tensor) -> NoiseMixture:
         """Shares and rates at times in (0, 1]; the very ends, where a rate is infinite, are moved inside by 1e-7."""
         clean_G = self.noise_schedule.alpha(t_G).clamp(1e-7, 1 - 1e-7)
         m_G = self.noise_schedule.masked(t_G).clamp(1e-7, 1 - 1e-7)
@@ -52,7 +53,7 @@ class HybridProcess(ForwardProcess):
         c_G = scale * (m_G * clean_G) ** (self.gamma / 2)
         all_G = 1 + c_G
         log_slope_G = self.gamma / 2 * (1 / m_G - 1 / clean_G)  # of c
-        return Mixture(
+        return NoiseMixture(
             alpha=clean_G / all_G,
             mask=m_G / all_G,
             uniform=c_G / all_G,
@@ -66,17 +67,12 @@ class HybridProcess(ForwardProcess):
         noise_GN = (uniform_GN * num_codes).clamp(max=num_codes).long()
         return torch.where(chosen_GN, noise_GN, x0_GN)
 
-    def corrupt(self, row_G: Tensor, x0_GN: Tensor, uniform_GM: Tensor, num_codes: int) -> CorruptedTokens:
+    def corrupt(self, sample_G: Tensor, x0_GN: Tensor, noise: SampleNoise, num_codes: int) -> CorruptedTokens:
         """See `ForwardProcess.corrupt`; alpha, weight and sigma are those of the mixture."""
-        n = x0_GN.shape[1]
-        t_G, rank_GN, noise_GN = (
-            self.times(uniform_GM[:, 0]),
-            uniform_GM[:, 1 : 1 + n],
-            uniform_GM[:, 1 + n : 1 + 2 * n],
-        )
+        t_G = self.times(noise.time)
         mixture = self.mixture(t_G)
         noise_G = mixture.mask + mixture.uniform
-        stretched_GN = noise_GN * (noise_G / mixture.uniform)[:, None]
-        xt_GN = self.replace(x0_GN, self.choose(noise_G, rank_GN), stretched_GN, num_codes)
+        stretched_GN = noise.replacement * (noise_G / mixture.uniform)[:, None]
+        xt_GN = self.replace(x0_GN, self.choose(noise_G, noise.choice), stretched_GN, num_codes)
         weight_G = mixture.sigma * mixture.alpha / noise_G
-        return CorruptedTokens(row_G, x0_GN, xt_GN, t_G, mixture.alpha, weight_G, mixture.sigma)
+        return CorruptedTokens(sample_G, x0_GN, xt_GN, t_G, mixture.alpha, weight_G, mixture.sigma)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from unif2ace.diffusion.forward_processes.base import ForwardProcess
-from unif2ace.diffusion.score import Mixture
+from unif2ace.diffusion.score import NoiseMixture
 
 
 class UniformProcess(ForwardProcess):
@@ -23,8 +23,8 @@ class UniformProcess(ForwardProcess):
         noise_GN = (uniform_GN * num_codes).long().clamp(max=num_codes - 1)
         return torch.where(chosen_GN, noise_GN, x0_GN)
 
-    def mixture(self, t_G: Tensor) -> Mixture:
+    def mixture(self, t_G: Tensor) -> NoiseMixture:
         """Shares and rates at times in (0, 1]; at least 1e-7 is left of the clean code, to keep rates finite."""
         clean_G, noise_G = self.noise_schedule.alpha(t_G).clamp(min=1e-7), self.noise_schedule.masked(t_G)
         none_G, rate_G = torch.zeros_like(clean_G), self.noise_schedule.weight(t_G) / clean_G
-        return Mixture(clean_G, none_G, noise_G, none_G, rate_G, rate_G * noise_G)
+        return NoiseMixture(clean_G, none_G, noise_G, none_G, rate_G, rate_G * noise_G)

@@ -1,13 +1,13 @@
 """Attribute agreement: do generated faces show what their captions say? S captions, A labels.
 
-A judge says of each generated face which labels it shows. For each label the *balanced accuracy* counts: the mean of
-the share of faces that show it among those whose caption states it, and of the share that do not among those whose
+A evaluator says of each generated face which labels it shows. For each label the *balanced accuracy* counts: the mean
+of the share of faces that show it among those whose caption states it, and of the share that do not among those whose
 caption denies it. A label that is always or never drawn has 1/2 there, however frequent it is, so nothing is to be
 gained from base rates; that is why it is neither plain accuracy nor F1.
 
 Each label has its floor, the expected balanced accuracy of the same faces when each is handed the caption of another
 (the mean over all other captions, in closed form: no shuffle has to be drawn), and its ceiling, that of the true faces
-through the judge. Means over labels give ``(raw - floor) / (ceiling - floor)``.
+through the evaluator. Means over labels give ``(raw - floor) / (ceiling - floor)``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 from unif2ace.metrics.scores.bootstrap import Score, bootstrap
 
 _MARGIN = 0.02
-"""Below this much over the floor a ceiling is chance: the judge knows nothing of these faces."""
+"""Below this much over the floor a ceiling is chance: the evaluator knows nothing of these faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def attribute_agreement(
 
     Args:
         stated_SA: int8 (S, A), what captions say: 1 stated, 0 denied, -1 not mentioned.
-        generated_SA: bool (S, A), what the judge sees in the face that was generated from each caption.
+        generated_SA: bool (S, A), what the evaluator sees in the face that was generated from each caption.
         real_SA: bool (S, A), what it sees in the true face of each caption.
         reconstructed_SA: bool (S, A), what it sees in the tokenizer's reconstruction of that.
         at_least: A label counts if at least so many captions state it, and as many deny it.

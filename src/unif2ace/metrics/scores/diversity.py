@@ -28,7 +28,8 @@ def diversity(faces_PKD: Tensor) -> Diversity:
     """Diversity by the Euclidean distance, divided by the root of D (for pixels: the root mean square difference).
 
     Args:
-        faces_PKD: float (P, K, D), at least two prompts with at least two faces each: pixels, or a judge's features.
+        faces_PKD: float (P, K, D), at least two prompts with at least two faces each: pixels, or a evaluator's
+            features.
     """
     prompts, seeds, numbers = faces_PKD.shape
     flat = faces_PKD.flatten(0, 1).double().cpu()

@@ -57,7 +57,7 @@ class SequenceLayer(nn.Module, ABC):
         raise ConfigError(f"{type(self).__name__} cannot start by adding nothing: take moe=sequence or grouped")
 
 
-class MoE(ABC):
+class MoEFactory(ABC):
     """A choice of experts: makes the two layers of a block."""
 
     @abstractmethod

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from unif2ace.nets.moe.base import MoE, TokenLayer
+from unif2ace.nets.moe.base import MoEFactory, TokenLayer
 from unif2ace.nets.moe.feed_forward import FeedForward
 from unif2ace.types import RouterStats, TokenSequence
 
@@ -32,16 +32,16 @@ class DenseLayer(TokenLayer):
         self.network.copy_(dense_state)
 
 
-class DenseMoE(MoE):
+class DenseMoE(MoEFactory):
     """The dense model that mixtures are compared with.
 
     Args:
-        hidden: Hidden numbers of the feed-forward network; None for four times the width of the stream.
+        shared_ffn_dim: Hidden numbers of the feed-forward network; None for four times the width of the stream.
     """
 
-    def __init__(self, hidden: int | None = None) -> None:
-        self.hidden = hidden
+    def __init__(self, shared_ffn_dim: int | None = None) -> None:
+        self.shared_ffn_dim = shared_ffn_dim
 
     def token_layer(self, dim: int) -> TokenLayer:
         """One network."""
-        return DenseLayer(dim, self.hidden)
+        return DenseLayer(dim, self.shared_ffn_dim)

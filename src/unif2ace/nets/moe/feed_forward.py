@@ -11,7 +11,7 @@ from torch.distributed.tensor import DTensor
 from torch.nn import functional
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.sharding import cut_weight_, local, shared, summed
+from unif2ace.nets.sharding import local, shard_weight_, shared, summed
 
 
 class FeedForward(nn.Module):
@@ -29,14 +29,16 @@ class FeedForward(nn.Module):
         super().__init__()
         hidden = 4 * dim if hidden is None else hidden
         if min(dim, hidden) < 1:
-            raise ConfigError(f"a feed-forward network of width {dim} and moe.hidden={hidden}: each must be 1 or more")
+            raise ConfigError(
+                f"a feed-forward network of width {dim} and moe.shared_ffn_dim={hidden}: each must be 1 or more"
+            )
         self.up = nn.Linear(dim, hidden)
         self.down = nn.Linear(hidden, dim)
 
-    def cut_(self, mesh: DeviceMesh) -> None:
+    def shard_(self, mesh: DeviceMesh) -> None:
         """Leaves each rank some of the hidden numbers."""
         for linear, name, axis in ((self.up, "weight", 0), (self.up, "bias", 0), (self.down, "weight", 1)):
-            cut_weight_(linear, name, axis, mesh, "moe.hidden")
+            shard_weight_(linear, name, axis, mesh, "moe.shared_ffn_dim")
 
     def forward(self, x_BLD: Tensor) -> Tensor:
         """The network at each column, (B, L, D)."""
@@ -63,5 +65,5 @@ class FeedForward(nn.Module):
             self.load_state_dict(dict(state))
         except RuntimeError as error:
             raise ConfigError(
-                f"the dense network does not fit this one: {error}; set moe.hidden to its width"
+                f"the dense network does not fit this one: {error}; set moe.shared_ffn_dim to its width"
             ) from None

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from unif2ace.nets.moe.backends import Backend
 from unif2ace.nets.moe.base import SequenceLayer
-from unif2ace.nets.moe.experts.base import Experts
-from unif2ace.nets.moe.sequence import sequence_level
-from unif2ace.nets.moe.sequence_level import GEN
-from unif2ace.nets.moe.token import TokenMoE
-from unif2ace.nets.moe.token_level import Shared
+from unif2ace.nets.moe.sequence import GEN, sequence_level
+from unif2ace.nets.moe.token import Shared, TokenMoE
 
 
 class GroupedMoE(TokenMoE):
@@ -18,10 +16,10 @@ class GroupedMoE(TokenMoE):
     Args:
         num_experts: As in `TokenMoE`.
         top_k: As in `TokenMoE`.
-        expert_hidden: As in `TokenMoE`.
-        hidden: As in `TokenMoE`.
+        expert_ffn_dim: As in `TokenMoE`.
+        shared_ffn_dim: As in `TokenMoE`.
         shared: As in `TokenMoE`.
-        experts: As in `TokenMoE`.
+        backend: As in `TokenMoE`.
         gen: As in `SequenceMoE`.
         und: As in `SequenceMoE`.
         sequence_top_k: How many experts a row takes.
@@ -32,18 +30,25 @@ class GroupedMoE(TokenMoE):
         self,
         num_experts: int = 8,
         top_k: int = 4,
-        expert_hidden: int | None = None,
-        hidden: int | None = None,
+        expert_ffn_dim: int | None = None,
+        shared_ffn_dim: int | None = None,
         shared: Shared = "each",
-        experts: Experts | None = None,
-        gen: Sequence[str] = GEN,
-        und: Sequence[str] | None = None,
+        backend: Backend = "auto",
+        gen_experts: Sequence[str] = GEN,
+        und_experts: Sequence[str] | None = None,
         sequence_top_k: int = 2,
-        scale: float = 1.0,
+        residual_scale_init: float = 1.0,
     ) -> None:
-        super().__init__(num_experts, top_k, expert_hidden, hidden, shared, experts)
-        self.gen, self.und, self.sequence_top_k, self.scale = gen, und, sequence_top_k, scale
+        super().__init__(num_experts, top_k, expert_ffn_dim, shared_ffn_dim, shared, backend)
+        self.gen_experts, self.und_experts, self.sequence_top_k, self.residual_scale_init = (
+            gen_experts,
+            und_experts,
+            sequence_top_k,
+            residual_scale_init,
+        )
 
     def sequence_layer(self, dim: int, conditions: Sequence[str]) -> SequenceLayer | None:
         """Experts that fit these conditions."""
-        return sequence_level(dim, conditions, self.gen, self.und, self.sequence_top_k, self.scale)
+        return sequence_level(
+            dim, conditions, self.gen_experts, self.und_experts, self.sequence_top_k, self.residual_scale_init
+        )

@@ -10,12 +10,11 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.moe.experts.auto import AutoExperts
-from unif2ace.nets.moe.experts.base import Experts
-from unif2ace.nets.moe.experts.dispatch import Dispatch
-from unif2ace.nets.moe.experts.sharded import ShardedExperts
+from unif2ace.nets.moe.backends import Backend, expert_backend
+from unif2ace.nets.moe.backends.dispatch import Dispatch
+from unif2ace.nets.moe.backends.sharded import ShardedBackend
 from unif2ace.nets.moe.router import Router
-from unif2ace.nets.sharding import cut_weight_
+from unif2ace.nets.sharding import shard_weight_
 from unif2ace.types import RouterStats
 
 
@@ -30,7 +29,7 @@ class RoutedExperts(nn.Module):
         num_experts: N.
         top_k: Experts of each token.
         groups: G, 1 or 2.
-        experts: Way to compute them; None for `AutoExperts`.
+        backend: How they are computed, see `expert_backend`.
 
     Raises:
         ConfigError: If a number is out of its range.
@@ -45,16 +44,16 @@ class RoutedExperts(nn.Module):
         num_experts: int = 8,
         top_k: int = 4,
         groups: int = 2,
-        experts: Experts | None = None,
+        backend: Backend = "auto",
     ) -> None:
         super().__init__()
         hidden = max(1, dim // 2) if hidden is None else hidden
         if hidden < 1:
-            raise ConfigError(f"moe.expert_hidden={hidden}: it must be 1 or more")
+            raise ConfigError(f"moe.expert_ffn_dim={hidden}: it must be 1 or more")
         self.router = Router(dim, num_experts, top_k, "token", groups)
         self.weight_in = nn.Parameter(torch.empty(groups * num_experts, 2, hidden, dim))
         self.weight_out = nn.Parameter(torch.empty(groups * num_experts, dim, hidden))
-        self._experts = ShardedExperts(experts or AutoExperts())
+        self._expert_backend = ShardedBackend(expert_backend(backend))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -63,10 +62,10 @@ class RoutedExperts(nn.Module):
             bound = weight.shape[-1] ** -0.5
             nn.init.uniform_(weight, -bound, bound)
 
-    def cut_(self, mesh: DeviceMesh) -> None:
+    def shard_(self, mesh: DeviceMesh) -> None:
         """Leaves each rank some hidden numbers of every expert; the router stays whole."""
         for name in ("weight_in", "weight_out"):
-            cut_weight_(self, name, 2, mesh, "moe.expert_hidden")
+            shard_weight_(self, name, 2, mesh, "moe.expert_ffn_dim")
 
     def forward(self, x_BLD: Tensor, group_B: Tensor, real_BL: Tensor) -> tuple[Tensor, RouterStats]:
         """The experts' sum, (B, L, D), and what the router did.
@@ -80,7 +79,7 @@ class RoutedExperts(nn.Module):
         device = x_BLD.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_BLD.dtype
         dispatch = Dispatch.of(routing.expert.flatten(0, 1), len(self.weight_out))
-        y_TD = self._experts(
+        y_TD = self._expert_backend(
             x_BLD.flatten(0, 1).to(dtype),
             routing.gate.flatten(0, 1),
             dispatch,

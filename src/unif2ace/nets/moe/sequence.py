@@ -1,78 +1,225 @@
-"""Experts for whole rows, over a dense network."""
+"""The sequence level: experts for whole rows. B rows, L columns, N image columns, D width, E experts of a group.
+
+C stands for the experts of both groups that blend a condition in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
 
 from unif2ace.errors import ConfigError, nearest
-from unif2ace.nets.moe.base import MoE, SequenceLayer, TokenLayer
+from unif2ace.nets.moe.base import MoEFactory, SequenceLayer, TokenLayer
 from unif2ace.nets.moe.dense import DenseLayer
-from unif2ace.nets.moe.sequence_level import COPY, GEN, NOISE, ZERO, SequenceLevel
+from unif2ace.nets.moe.router import Router, Routing, group_of
+from unif2ace.types import Condition, Role, RouterStats, TokenSequence
 
-CONDITIONS = "conditions"
-"""In a list of experts: one for each selected condition."""
+COPY, ZERO, NOISE, VISUAL = "copy", "zero", "noise", "visual"
+"""Kinds of experts; ``visual`` stands for one expert of each selected visual encoder."""
+GEN = (COPY, ZERO, NOISE, COPY)
+"""Experts of the group that generates, as in the paper."""
 
 
-class SequenceMoE(MoE):
+class SequenceLevel(SequenceLayer):
+    r"""Each row's image tokens pass the experts that the row chose (UniF2ace, arXiv 2503.08120; experts after MoE++,
+    arXiv 2410.07348): ``copy`` gives x, ``zero`` gives 0, any other name blends that condition's S in, w x + (1 - w) S
+    with (w, 1 - w) the softmax of a pair that is trained.
+
+    All of them are affine in x, so the gated sum is :math:`a x + \sum_m c_m S_m`, with one a and one c_m a row: no
+    expert's output is ever made. The result is multiplied by a trained scale.
+
+    The router reads the mean of the image tokens and nothing else, so that no text column depends on a later one
+    through it. A condition that a row lacks cannot be chosen.
+
+    Args:
+        dim: D.
+        gen: Names of the experts that serve generation.
+        und: Those that serve understanding; the shorter list is filled up with copies.
+        top_k: How many of them a row takes; each list needs so many copies and zeros.
+        scale: First value of the scale.
+
+    Raises:
+        ConfigError: If a list has too few experts that every row can take.
+    """
+
+    blend: nn.Parameter | None
+    """float (2 C,), logits of the pairs; None if there is none."""
+
+    def __init__(self, dim: int, gen: Sequence[str], und: Sequence[str], top_k: int = 2, scale: float = 1.0) -> None:
+        super().__init__()
+        size = max(len(gen), len(und))
+        self.names = tuple((*names, *[COPY] * (size - len(names))) for names in (gen, und))
+        for names in self.names:
+            if sum(name in (COPY, ZERO) for name in names) < top_k:
+                raise ConfigError(f"experts {names}: {top_k} must be copy or zero, for rows without any condition")
+        flat = [name for names in self.names for name in names]
+        self.places = {e: name for e, name in enumerate(flat) if name not in (COPY, ZERO)}
+        self.conditions = tuple(dict.fromkeys(self.places.values()))
+        self.router = Router(dim, size, top_k, "sequence")
+        blend = nn.Parameter(torch.zeros(2 * len(self.places)))  # flat, so that weight decay spares it
+        self.register_parameter("blend", blend if self.places else None)
+        self.scale = nn.Parameter(torch.full((1,), float(scale)))
+
+    def reset_parameters(self) -> None:
+        """Makes blends even; the scale is left."""
+        if self.blend is not None:
+            nn.init.zeros_(self.blend)
+
+    def forward(
+        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition]
+    ) -> tuple[Tensor, RouterStats | None]:
+        """What is added, (B, L, D).
+
+        Raises:
+            ConfigError: If a condition's values do not fit the image span.
+        """
+        if sequence.image_start is None or not sequence.num_image_tokens:
+            return self._nothing(x_BLD, conditions), None
+        columns_BN = sequence.image_token_positions.clamp(0, x_BLD.shape[1] - 1)
+        has_B = (sequence.role.gather(1, columns_BN) == Role.IMAGE).all(1)
+        flat = (columns_BN + torch.arange(len(has_B), device=has_B.device)[:, None] * x_BLD.shape[1]).flatten()
+        x_BND = x_BLD.flatten(0, 1).index_select(0, flat).view(*columns_BN.shape, -1)
+        group_B = group_of(sequence.task)
+        routing = self._route(x_BND, group_B, has_B, conditions)
+        a_B, c = self._coefficients(routing, group_B)
+        y_BND = x_BND * a_B[:, None, None].to(x_BND.dtype)
+        for name, condition in conditions.items():
+            if name in c:
+                y_BND = torch.addcmul(y_BND, c[name][:, None, None].to(y_BND.dtype), _values(condition, name, y_BND))
+        out_BLD = torch.zeros_like(x_BLD).flatten(0, 1).index_add(0, flat, y_BND.flatten(0, 1)).view_as(x_BLD)
+        return out_BLD, routing.stats
+
+    @torch.no_grad()
+    def upcycle_(self) -> None:
+        """Sets the scale to 0: nothing is added until it has learned."""
+        self.scale.zero_()
+
+    def _route(self, x_BND: Tensor, group_B: Tensor, has_B: Tensor, conditions: Mapping[str, Condition]) -> Routing:
+        rows, always = len(x_BND), torch.ones_like(has_B)
+        never = torch.zeros_like(has_B)
+        present = {name: conditions[name].present if name in conditions else never for name in self.conditions}
+        flat = [present[self.places[e]] if e in self.places else always for e in range(2 * len(self.names[0]))]
+        both_B2E = torch.stack(flat, 1).view(rows, 2, -1)
+        available_BE = torch.where(group_B[:, None] == 1, both_B2E[:, 1], both_B2E[:, 0])
+        mean_B1D = x_BND.mean(1, keepdim=True, dtype=torch.promote_types(x_BND.dtype, torch.float32))
+        routing: Routing = self.router(mean_B1D, group_B, has_B[:, None], available_BE)
+        return routing
+
+    def _coefficients(self, routing: Routing, group_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """a, float (B,), and c of each condition, float (B,), both with the scale in them; 0 for rows without image."""
+        gate_BK = routing.gate[:, 0] * self.scale.to(routing.gate.dtype)
+        total = 2 * len(self.names[0])
+        gate_BX = gate_BK.new_zeros(len(gate_BK), total + 1).scatter_add(1, routing.expert[:, 0], gate_BK)
+        blend = self.blend if self.blend is not None else gate_BX.new_zeros(0)
+        blend_C2 = blend.to(gate_BX.dtype).view(len(self.places), 2).softmax(-1)
+        place = {e: n for n, e in enumerate(self.places)}
+        flat = [name for names in self.names for name in names]
+        a_B = gate_BX.new_zeros(len(gate_BX))
+        c: dict[str, Tensor] = {}
+        for e, name in enumerate(flat):
+            if name == COPY:
+                a_B = a_B + gate_BX[:, e]
+            elif name != ZERO:
+                a_B = a_B + gate_BX[:, e] * blend_C2[place[e], 0]
+                c[name] = c.get(name, 0) + gate_BX[:, e] * blend_C2[place[e], 1]
+        return a_B, c
+
+    def _nothing(self, x_BLD: Tensor, conditions: Mapping[str, Condition]) -> Tensor:
+        """Zeros; in training tied to all that would have had a part in it, because DDP waits for its gradients."""
+        zeros = torch.zeros_like(x_BLD)
+        if not torch.is_grad_enabled():
+            return zeros
+        tied = [p.sum() for p in self.parameters()]
+        tied += [_values(condition, "", None).sum() for condition in conditions.values()]
+        return zeros + 0 * torch.stack([t.to(zeros.dtype) for t in tied]).sum()
+
+
+def _values(condition: Condition, name: str, x_BND: Tensor | None) -> Tensor:
+    """Its values, 0 for rows that lack it."""
+    values = torch.where(condition.present[:, None, None], condition.values, 0)
+    if x_BND is None:
+        return values
+    if values.shape[0] != len(x_BND) or values.shape[1] not in (1, x_BND.shape[1]) or values.shape[2] != x_BND.shape[2]:
+        raise ConfigError(f"condition {name}: values {tuple(values.shape)} for an image span {tuple(x_BND.shape)}")
+    return values.to(x_BND.dtype)
+
+
+class SequenceMoE(MoEFactory):
     """The sequence level alone.
 
     Args:
-        hidden: Hidden numbers of the feed-forward network; None for four times the width of the stream.
-        gen: Experts that serve generation: copy, zero, noise, names of conditions, and ``conditions`` for one of each.
-        und: Those that serve understanding; there ``conditions`` are those that `gen` has not. None for these, and
+        shared_ffn_dim: Hidden numbers of the feed-forward network; None for four times the width of the stream.
+        gen_experts: Experts that serve generation: copy, zero, noise, names of conditions, and ``visual`` for one of
+            each.
+        und_experts: Those that serve understanding; there ``visual`` are those that `gen` has not. None for these, and
             copies, at least two, to make them as many as `gen`.
         top_k: How many of them a row takes.
-        scale: First value of the factor of what is added; 0 for an upcycled model.
+        residual_scale_init: First value of the factor of what is added; 0 for an upcycled model.
     """
 
     def __init__(
         self,
-        hidden: int | None = None,
-        gen: Sequence[str] = GEN,
-        und: Sequence[str] | None = None,
+        shared_ffn_dim: int | None = None,
+        gen_experts: Sequence[str] = GEN,
+        und_experts: Sequence[str] | None = None,
         top_k: int = 2,
-        scale: float = 1.0,
+        residual_scale_init: float = 1.0,
     ) -> None:
-        self.hidden, self.gen, self.und, self.top_k, self.scale = hidden, gen, und, top_k, scale
+        self.shared_ffn_dim, self.gen_experts, self.und_experts, self.top_k, self.residual_scale_init = (
+            shared_ffn_dim,
+            gen_experts,
+            und_experts,
+            top_k,
+            residual_scale_init,
+        )
 
     def token_layer(self, dim: int) -> TokenLayer:
         """One network for all tokens."""
-        return DenseLayer(dim, self.hidden)
+        return DenseLayer(dim, self.shared_ffn_dim)
 
     def sequence_layer(self, dim: int, conditions: Sequence[str]) -> SequenceLayer | None:
         """Experts that fit these conditions."""
-        return sequence_level(dim, conditions, self.gen, self.und, self.top_k, self.scale)
+        return sequence_level(dim, conditions, self.gen_experts, self.und_experts, self.top_k, self.residual_scale_init)
 
 
 def sequence_level(
-    dim: int, conditions: Sequence[str], gen: Sequence[str], und: Sequence[str] | None, top_k: int, scale: float
+    dim: int,
+    conditions: Sequence[str],
+    gen_experts: Sequence[str],
+    und_experts: Sequence[str] | None,
+    top_k: int,
+    residual_scale_init: float,
 ) -> SequenceLevel:
     """The sequence level for conditions that there are.
 
     Args:
         dim: Width of the stream.
         conditions: Names of those from outside; the network itself makes `NOISE`.
-        gen: As in `SequenceMoE`.
-        und: As in `SequenceMoE`.
+        gen_experts: As in `SequenceMoE`.
+        und_experts: As in `SequenceMoE`.
         top_k: As in `SequenceMoE`.
-        scale: As in `SequenceMoE`.
+        residual_scale_init: As in `SequenceMoE`.
 
     Raises:
         ConfigError: If an expert is of no condition that there is: it would never be chosen.
     """
-    gen = _named("gen", gen, conditions, conditions)
-    own = [name for name in conditions if name != NOISE and name not in gen]
-    und = _named("und", [CONDITIONS, *[COPY] * max(2, top_k)] if und is None else und, own, conditions)
-    return SequenceLevel(dim, gen, und, top_k, scale)
+    gen_experts = _named("gen_experts", gen_experts, conditions, conditions)
+    own = [name for name in conditions if name != NOISE and name not in gen_experts]
+    und_experts = _named(
+        "und_experts", [VISUAL, *[COPY] * max(2, top_k)] if und_experts is None else und_experts, own, conditions
+    )
+    return SequenceLevel(dim, gen_experts, und_experts, top_k, residual_scale_init)
 
 
 def _named(key: str, names: Sequence[str], each: Sequence[str], conditions: Sequence[str]) -> list[str]:
-    """The list with ``conditions`` spelled out, after a check of every name."""
+    """The list with ``visual`` spelled out, after a check of every name."""
     known = list(dict.fromkeys([COPY, ZERO, NOISE, *conditions]))
     for name in names:
-        if name not in (*known, CONDITIONS):
+        if name not in (*known, VISUAL):
             raise ConfigError(
                 f"moe.{key} names the expert {name!r}, but no such condition is selected{nearest(name, known)}; there "
-                f"are {', '.join(known)}, and {CONDITIONS} for each selected one"
+                f"are {', '.join(known)}, and {VISUAL} for each selected one"
             )
-    return [spelled for name in names for spelled in (each if name == CONDITIONS else [name])]
+    return [spelled for name in names for spelled in (each if name == VISUAL else [name])]

@@ -47,7 +47,7 @@ class MagvitNet(TokenizerNet):
         decoder_multipliers: Sequence[int] = (1, 1, 2, 2, 4),
         encoder_blocks: Sequence[int] = (4, 3, 4, 3, 4),
         decoder_blocks: Sequence[int] = (4, 4, 3, 4, 3),
-        checkpoint: bool = False,
+        gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
         lists = (encoder_multipliers, decoder_multipliers, encoder_blocks, decoder_blocks)
@@ -59,8 +59,12 @@ class MagvitNet(TokenizerNet):
         self.factor = 2 ** (len(encoder_blocks) - 1)
         self.quantizer = quantizer()
         dim = self.quantizer.dim
-        self.encoder = MagvitEncoder(dim, [channels * m for m in encoder_multipliers], encoder_blocks, checkpoint)
-        self.decoder = MagvitDecoder(dim, [channels * m for m in decoder_multipliers], decoder_blocks, checkpoint)
+        self.encoder = MagvitEncoder(
+            dim, [channels * m for m in encoder_multipliers], encoder_blocks, gradient_checkpointing
+        )
+        self.decoder = MagvitDecoder(
+            dim, [channels * m for m in decoder_multipliers], decoder_blocks, gradient_checkpointing
+        )
 
     def load_official(self, state_dict: Mapping[str, Tensor]) -> None:
         """Takes the weights of Show-o's published tokenizer, in any floating type.
@@ -116,13 +120,13 @@ class MagvitEncoder(nn.Module):
         checkpoint: Whether they are computed again in the backward pass.
     """
 
-    def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], checkpoint: bool) -> None:
+    def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], again: bool) -> None:
         super().__init__()
         coarsest = len(widths) - 1
         inputs = [widths[0], *widths[:-1]]
         self.conv_in = conv3x3(3, widths[0])
         self.down = nn.ModuleList(
-            DownLevel(inputs[i], widths[i], blocks[i], checkpoint, last=i == coarsest) for i in range(len(widths))
+            DownLevel(inputs[i], widths[i], blocks[i], again, last=i == coarsest) for i in range(len(widths))
         )
         self.mid = Middle(widths[-1])
         self.norm_out = group_norm(widths[-1])
@@ -148,14 +152,14 @@ class MagvitDecoder(nn.Module):
         checkpoint: Whether they are computed again in the backward pass.
     """
 
-    def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], checkpoint: bool) -> None:
+    def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], again: bool) -> None:
         super().__init__()
         inputs = [*widths[1:], widths[-1]]
         self.post_quant_conv = nn.Conv2d(dim, dim, 1)
         self.conv_in = conv3x3(dim, widths[-1])
         self.mid = Middle(widths[-1])
         self.up = nn.ModuleList(
-            UpLevel(inputs[i], widths[i], blocks[i], checkpoint, last=i == 0) for i in range(len(widths))
+            UpLevel(inputs[i], widths[i], blocks[i], again, last=i == 0) for i in range(len(widths))
         )
         self.norm_out = group_norm(widths[0])
         self.conv_out = conv3x3(widths[0], 3)

@@ -29,7 +29,7 @@ def conv3x3(before: int, after: int) -> nn.Conv2d:
     return nn.Conv2d(before, after, 3, padding=1)
 
 
-class ResidualBlock(nn.Module):
+class MagvitResidualBlock(nn.Module):
     """Twice norm, SiLU and a 3x3 convolution, added to the input; (B, before, H, W) -> (B, after, H, W)."""
 
     def __init__(self, before: int, after: int) -> None:
@@ -48,7 +48,7 @@ class ResidualBlock(nn.Module):
         return out
 
 
-class AttentionBlock(nn.Module):
+class MagvitAttentionBlock(nn.Module):
     """Self-attention with one head over all positions, added to the input; (B, C, H, W) -> the same shape."""
 
     def __init__(self, channels: int) -> None:
@@ -72,9 +72,9 @@ class Middle(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.block_1 = ResidualBlock(channels, channels)
-        self.attn_1 = AttentionBlock(channels)
-        self.block_2 = ResidualBlock(channels, channels)
+        self.block_1 = MagvitResidualBlock(channels, channels)
+        self.attn_1 = MagvitAttentionBlock(channels)
+        self.block_2 = MagvitResidualBlock(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Applies them."""
@@ -122,7 +122,7 @@ class Level(nn.Module):
     def __init__(self, before: int, after: int, blocks: int, checkpoint: bool) -> None:
         super().__init__()
         self.checkpoint = checkpoint
-        self.block = nn.ModuleList(ResidualBlock(after if i else before, after) for i in range(blocks))
+        self.block = nn.ModuleList(MagvitResidualBlock(after if i else before, after) for i in range(blocks))
 
     def forward(self, x: Tensor) -> Tensor:
         """Applies them."""

@@ -14,11 +14,11 @@ from torch.distributed.tensor import DTensor
 from unif2ace.nets.unified.cache import Cache
 from unif2ace.nets.unified.kernels import Kernel, Mask, attend
 from unif2ace.nets.unified.rotary import rotate
-from unif2ace.nets.unified.sharding import cut_heads_, heads_of_rank, joined
+from unif2ace.nets.unified.sharding import heads_of_rank, joined, shard_heads_
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class AttentionInputs:
     """What attention needs beside the stream.
 
     Attributes:
@@ -54,11 +54,11 @@ class Attention(nn.Module):
         self.q_norm = nn.LayerNorm(dim // heads, eps) if qk_norm else nn.Identity()
         self.k_norm = nn.LayerNorm(dim // heads, eps) if qk_norm else nn.Identity()
 
-    def cut_(self, mesh: DeviceMesh) -> None:
+    def shard_(self, mesh: DeviceMesh) -> None:
         """Leaves each rank some of the heads, see `unif2ace.nets.unified.sharding`."""
-        cut_heads_(self, mesh)
+        shard_heads_(self, mesh)
 
-    def forward(self, x_BLD: Tensor, view: View) -> Tensor:
+    def forward(self, x_BLD: Tensor, view: AttentionInputs) -> Tensor:
         """What the columns found, (B, L, D)."""
         rows, length, width = x_BLD.shape
         cut = isinstance(self.out.weight, DTensor)

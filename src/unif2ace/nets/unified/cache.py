@@ -44,8 +44,8 @@ class Cache:
         self.capacity = capacity
         self.length = 0
         """Columns that it holds, P."""
-        self.seen: Tensor | None = None
-        """What is seen of each row's picture, see `unif2ace.nets.unified.grounding`."""
+        self.picture: Tensor | None = None
+        """Whitened features of each sequence's picture, float (B, K), see `unif2ace.nets.unified.grounding`."""
         self._layers: list[LayerCache] = []
 
     @property
@@ -91,7 +91,7 @@ class Cache:
     def _mapped(self, function: Callable[[Tensor], Tensor]) -> Cache:
         made = Cache(self.capacity)
         made.length = self.length
-        made.seen = None if self.seen is None else function(self.seen)
+        made.picture = None if self.picture is None else function(self.picture)
         for layer in self._layers:
             parts = (function(x[:, :, : self.length]) for x in (layer.key, layer.value))
             made._layers.append(LayerCache(*parts))
@@ -116,7 +116,9 @@ def joined(caches: list[Cache]) -> Cache:
         raise ValueError(f"caches of {sorted(lengths)} columns cannot stand in one")
     made = Cache(caches[0].capacity)
     made.length = lengths.pop()
-    made.seen = torch.cat([c.seen for c in caches if c.seen is not None]) if caches[0].seen is not None else None
+    made.picture = (
+        torch.cat([c.picture for c in caches if c.picture is not None]) if caches[0].picture is not None else None
+    )
     for layers in zip(*(cache._layers for cache in caches), strict=True):
         parts = (
             torch.cat([x[:, :, : made.length] for x in xs])

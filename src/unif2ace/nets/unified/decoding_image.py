@@ -18,7 +18,7 @@ from torch import Tensor
 from unif2ace.diffusion.guidance import Convention, guide, towards
 from unif2ace.nets.unified.cache import Cache
 from unif2ace.nets.unified.net import UnifiedNet
-from unif2ace.sequence.layout import Layout, cut
+from unif2ace.sequence.sequence_layout import SequenceLayout, cut
 from unif2ace.types import TokenSequence
 
 
@@ -47,7 +47,7 @@ class ImageDenoiser:
     def __init__(
         self,
         net: UnifiedNet,
-        layout: Layout,
+        layout: SequenceLayout,
         prompt_BT: Tensor,
         length_B: Tensor,
         guidance: float = 0.0,
@@ -66,11 +66,11 @@ class ImageDenoiser:
         if cache and not official:
             self._read_captions()
 
-    def _rows(self, layout: Layout, prompt_BT: Tensor, length_B: Tensor) -> TokenSequence:
+    def _rows(self, layout: SequenceLayout, prompt_BT: Tensor, length_B: Tensor) -> TokenSequence:
         """The rows with captions, and with guidance those without, all masked."""
         if not self.official:  # padding changes nothing but the work
             v, most = layout.vocabulary, layout.max_text
-            layout = Layout(v, most, False, layout.separator, layout.prompt_targets)
+            layout = SequenceLayout(v, most, False, layout.separator, layout.prompt_targets)
         if self._guides:
             prompt_BT = torch.cat([prompt_BT, prompt_BT])
             length_B = torch.cat([length_B, torch.zeros_like(length_B)])

@@ -1,8 +1,8 @@
 """Text from the unified network: generated token by token, or given answers scored.
 
-The rows of a prefix are MMU rows that stop where the answer begins (`Layout.understanding` without an answer) and end
-at one column (`align_right`). No column of the prefix looks at what comes after it, so its keys and values are computed
-once; `cache=False` computes whole rows for every token instead, and is there to compare with.
+The rows of a prefix are MMU rows that stop where the answer begins (`SequenceLayout.understanding` without an answer)
+and end at one column (`align_right`). No column of the prefix looks at what comes after it, so its keys and values are
+computed once; `cache=False` computes whole rows for every token instead, and is there to compare with.
 
 Letters: B rows, L columns of the prefix, T new tokens, C answers, U columns of an answer, V ids, D width.
 """

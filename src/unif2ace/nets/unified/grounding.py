@@ -1,134 +1,91 @@
-"""Words that start as what is seen where they are said.
+"""Visually grounded word embeddings: each word starts with the image features of captions that contain it.
 
-A language model knows what words have to do with each other; a network that starts from nothing learns of each alone
-what it has to do with a picture. How the features of pictures whose captions hold a word differ from those of the
-others is known before the first step, in closed form.
+A language model knows how words relate to each other. A network that starts from nothing must learn for each word alone
+how it relates to a picture. The difference between the features of pictures whose captions contain a word and those of
+the others is known before the first step; `unif2ace.nets.unified.word_fitting` computes it.
 
-Letters: N captions, V text ids, F features, K directions of them, B rows, L columns, D width.
+Shapes: B sequences, L positions, P positions at which logits are read, V text ids, F features, K whitened directions of
+them, D width, M vectors of a picture.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-FLOOR = 0.02
-"""Added to the variances of the features before they are made even; LayerNorm has made their mean 1."""
+from unif2ace.nets.unified.cache import Cache
+from unif2ace.nets.unified.code_embedding import CodeEmbedding
+from unif2ace.types import Condition
+
+if TYPE_CHECKING:
+    from unif2ace.nets.unified.word_fitting import WordVectors
 
 
-@dataclass(frozen=True, slots=True)
-class WordVectors:
-    """What captions and questions tell of words.
-
-    Attributes:
-        words: float32 (V, K); of a word that has nothing to do with the pictures, or is never said, 0.
-        bias: float32 (V,), how far a word fits pictures of which nothing is seen.
-        mean: float32 (F,), of the normalised features.
-        axes: float32 (F, K), from features less their mean to directions of even variance.
-    """
-
-    words: Tensor
-    bias: Tensor
-    mean: Tensor
-    axes: Tensor
-
-    def seen(self, features_BF: Tensor) -> Tensor:
-        """What is seen of pictures, (B, K)."""
-        return _even(features_BF, self.mean, self.axes)
-
-
-class WordStatistics:
-    r"""Sums over captions and the features of their pictures, from which `vectors` are made.
-
-    With the features made even in K directions (principal components, each divided by its standard deviation), the
-    vector of a word is their mean :math:`m_1` over the captions that hold it less that of the others, :math:`m_0`,
-
-    .. math:: w = (m_1 - m_0)\,\bigl(1 - 1 / \overline{t^2}\bigr)_+, \qquad t = (m_1 - m_0) / \sqrt{1/n_1 + 1/n_0},
-
-    shrunk as James and Stein do (positive part; *Estimation with quadratic loss*, 1961): chance leaves t near 1.
-
-    Args:
-        text_size: V.
-        features: F.
-    """
-
-    def __init__(self, text_size: int, features: int) -> None:
-        self.count_V = torch.zeros(text_size, dtype=torch.float64)
-        self.sum_VF = torch.zeros(text_size, features, dtype=torch.float64)
-        self.sum_F = torch.zeros(features, dtype=torch.float64)
-        self.square_FF = torch.zeros(features, features, dtype=torch.float64)
-        self.number = 0
-
-    def add(self, ids_NT: Tensor, length_N: Tensor, features_NF: Tensor) -> None:
-        """Counts some captions.
-
-        Args:
-            ids_NT: int64, padded at the end.
-            length_N: int64, their numbers of ids.
-            features_NF: Of their pictures.
-        """
-        f_NF = functional.layer_norm(features_NF.double(), features_NF.shape[1:]).cpu()
-        inside_NT = torch.arange(ids_NT.shape[1]) < length_N.cpu()[:, None]
-        holds_NV = torch.zeros(len(f_NF), len(self.count_V) + 1, dtype=torch.float64)
-        holds_NV.scatter_(1, ids_NT.cpu().where(inside_NT, len(self.count_V)), 1.0)
-        holds_NV = holds_NV[:, :-1]
-        self.count_V += holds_NV.sum(0)
-        self.sum_VF += holds_NV.T @ f_NF
-        self.sum_F += f_NF.sum(0)
-        self.square_FF += f_NF.T @ f_NF
-        self.number += len(f_NF)
-
-    def vectors(self, directions: int) -> WordVectors:
-        """The vectors of all words.
-
-        Args:
-            directions: K; those with the most variance are taken, and 0 stands where there are fewer.
-        """
-        number = max(self.number, 1)
-        mean_F = self.sum_F / number
-        variance_F, axes_FF = torch.linalg.eigh(self.square_FF / number - mean_F[:, None] * mean_F)
-        axes_FK = (axes_FF / (variance_F.clamp(min=0) + FLOOR).sqrt()).flip(1)[:, :directions]
-        n1_V1 = self.count_V[:, None]
-        n0_V1 = number - n1_V1
-        m1_VF = self.sum_VF / n1_V1.clamp(min=1)
-        m0_VF = (self.sum_F - self.sum_VF) / n0_V1.clamp(min=1)
-        both_V1 = (n1_V1 > 0) & (n0_V1 > 0)
-        found_VK = torch.where(both_V1, (m1_VF - m0_VF) @ axes_FK, 0)
-        chance_V1 = 1 / n1_V1.clamp(min=1) + 1 / n0_V1.clamp(min=1)
-        t2_V1 = found_VK.square().mean(1, keepdim=True) / chance_V1
-        words_VK = found_VK * (1 - 1 / t2_V1.clamp(min=1))
-        missing = directions - words_VK.shape[1]
-        words_VK, axes_FK = (functional.pad(x, (0, missing)) for x in (words_VK, axes_FK))
-        return WordVectors(words_VK.float(), torch.zeros(len(words_VK)), mean_F.float(), axes_FK.float())
-
-
-def _even(features_BF: Tensor, mean_F: Tensor, axes_FK: Tensor) -> Tensor:
+def whiten(features_BF: Tensor, mean_F: Tensor, axes_FK: Tensor) -> Tensor:
+    """Normalised features in K directions of equal variance, float (B, K)."""
     return (functional.layer_norm(features_BF.to(mean_F.dtype), mean_F.shape) - mean_F) @ axes_FK
 
 
-class Grounding(nn.Module):
-    r"""Tells words what is seen, and what is seen to words.
+class NoGrounding(nn.Module):
+    """The slot when words have no visual grounding: every method returns its input."""
 
-    With z what is seen of a row's picture (the features, made even) and w the vector of a word, a column of text e
-    becomes :math:`e \odot (1 + S z) + \langle w, z \rangle\, u`: how far a word fits the picture stands at the word
-    itself, whatever the word, and need not be learned of one after the other. The product with S z is feature-wise
-    modulation (FiLM, arXiv 1709.07871). What is said next is told likewise: z is added to what the head reads, times a
-    gate.
+    def picture(self, conditions: Mapping[str, Condition], batch: int, cache: Cache | None) -> Tensor | None:
+        """Whitened features of each sequence's picture, float (B, K); None if nothing is known of it."""
+        return None
+
+    def table(self, name: str, table_VD: Tensor) -> Tensor:
+        """A table of ids, (V, D), plus the rows of the words."""
+        return table_VD
+
+    def embed(self, ids_BL: Tensor, x_BLD: Tensor) -> Tensor:
+        """Embeddings (B, L, D) of some ids plus the rows of the words among them."""
+        return x_BLD
+
+    def score(self, hidden_PD: Tensor, logits_PV: Tensor) -> Tensor:
+        """Logits (P, V) that begin with the text ids, plus the scores of the words."""
+        return logits_PV
+
+    def modulate_embeddings(self, x_BLD: Tensor, ids_BL: Tensor, picture_BK: Tensor | None) -> Tensor:
+        """Embeddings (B, L, D) that know how well each word fits the picture."""
+        return x_BLD
+
+    def modulate_hidden(self, hidden_BLD: Tensor, picture_BK: Tensor | None) -> Tensor:
+        """Hidden states (B, L, D) plus the picture, as the head's rows of words describe it."""
+        return hidden_BLD
+
+    def zero_init_(self) -> None:
+        """Makes the slot return its inputs until it learns."""
+
+
+class WordGrounding(NoGrounding):
+    r"""Adds to each word what its vector says about the picture.
+
+    With z the whitened features of the picture and w the vector of a word, its embedding e becomes
+    :math:`e \odot (1 + S z) + \langle w, z \rangle\, u`: how well a word fits the picture is given at the word itself.
+    The product with S z is feature-wise modulation (FiLM, arXiv 1709.07871). The head receives z as well, times a gate.
 
     Args:
-        text_size: V.
+        encoder: Name of the visual encoder whose features it reads.
         features: F.
+        text_size: V.
         dim: D.
         directions: K.
+        tied: Whether embedding and head share one table.
     """
 
     weight_kind = "table"  # see `unif2ace.modules.base.parameter_groups`
 
-    def __init__(self, text_size: int, features: int, dim: int, directions: int) -> None:
+    def __init__(self, encoder: str, features: int, text_size: int, dim: int, directions: int, tied: bool) -> None:
         super().__init__()
+        tables = {name: CodeEmbedding(directions, dim) for name in (("embedding",) if tied else ("embedding", "head"))}
+        with torch.no_grad():
+            for table in tables.values():  # in float32: there is no QR in 16 bits
+                table.weight.copy_(nn.init.orthogonal_(torch.empty(directions, dim, dtype=torch.float32)))
+        self.encoder, self._tied = encoder, tied
         self.words = nn.Parameter(torch.zeros(text_size, directions))
         self.match = nn.Parameter(torch.randn(dim) * 0.1)
         self.scale = nn.Linear(directions, dim, bias=False)
@@ -140,6 +97,7 @@ class Grounding(nn.Module):
         self.axes: Tensor
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("axes", torch.zeros(features, directions))
+        self.tables = nn.ModuleDict(tables)
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -148,11 +106,11 @@ class Grounding(nn.Module):
 
     @torch.no_grad()
     def start_(self, vectors: WordVectors, embedding_VD: Tensor) -> None:
-        """Takes what is known of words.
+        """Takes fitted vectors.
 
         Args:
-            vectors: What is known.
-            embedding_VD: The table of the words, which is told how far a word fits any picture.
+            vectors: Of all words.
+            embedding_VD: The embedding of all ids; it receives how well a word fits any picture.
         """
         self.words.copy_(vectors.words)
         self.mean.copy_(vectors.mean)
@@ -160,35 +118,83 @@ class Grounding(nn.Module):
         embedding_VD[: len(vectors.bias)] += vectors.bias.to(embedding_VD)[:, None] * self.match
 
     @torch.no_grad()
-    def silence_(self) -> None:
-        """Changes no column any more, until it learns to."""
+    def zero_init_(self) -> None:
+        """Makes the slot return its inputs until it learns, with one zero factor in each branch."""
         self.match.zero_()
         self.scale.weight.zero_()
+        for table in self.tables.parameters():
+            table.zero_()
 
-    def seen(self, values_BMF: Tensor, present_B: Tensor) -> Tensor:
-        """What is seen of each row's picture, (B, K); 0 where a row has none.
+    def picture(self, conditions: Mapping[str, Condition], batch: int, cache: Cache | None) -> Tensor | None:
+        """Whitened features of each sequence's picture, float (B, K); 0 where a sequence has none.
 
-        Args:
-            values_BMF: A condition's vectors, which are averaged.
-            present_B: bool.
+        In training there is always a tensor, because data-parallel ranks wait for its gradients.
         """
-        return _even(values_BMF.mean(1), self.mean, self.axes).masked_fill(~present_B[:, None], 0)
+        if cache is not None and cache.picture is not None:
+            return cache.picture
+        condition = conditions.get(self.encoder)
+        if condition is None:
+            return self.match.new_zeros(batch, self.words.shape[1]) if torch.is_grad_enabled() else None
+        picture_BK = whiten(condition.values.mean(1), self.mean, self.axes)
+        picture_BK = picture_BK.masked_fill(~condition.present[:, None], 0)
+        if cache is not None:
+            cache.picture = picture_BK
+        return picture_BK
 
-    def heard(self, x_BLD: Tensor, ids_BL: Tensor, seen_BK: Tensor) -> Tensor:
-        """Columns that know how far they fit the picture, (B, L, D); those of no text are left alone."""
+    def table(self, name: str, table_VD: Tensor) -> Tensor:
+        """A table of ids, (V, D), plus the rows of the words."""
+        table: Tensor = self._table(name)(table_VD, self.words, 0)
+        return table
+
+    def embed(self, ids_BL: Tensor, x_BLD: Tensor) -> Tensor:
+        """Embeddings (B, L, D) of some ids plus the rows of the words among them; the whole table is not built."""
+        known_BL = ids_BL < len(self.words)
+        rows_BLD = self._table("embedding").looked_up(ids_BL.where(known_BL, 0), self.words)
+        return x_BLD + rows_BLD.where(known_BL[..., None], 0)
+
+    def score(self, hidden_PD: Tensor, logits_PV: Tensor) -> Tensor:
+        """Logits (P, V) that begin with the text ids, plus the scores of the words; the whole table is not built."""
+        scores_PV = self._table("head").scored(hidden_PD, self.words)
+        logits_PV[:, : scores_PV.shape[1]] += scores_PV
+        return logits_PV
+
+    def modulate_embeddings(self, x_BLD: Tensor, ids_BL: Tensor, picture_BK: Tensor | None) -> Tensor:
+        """Embeddings (B, L, D) that know how well each word fits the picture; other ids are left alone."""
+        if picture_BK is None:
+            return x_BLD
         text_BL1 = (ids_BL < len(self.words))[..., None]
         words_BLK = functional.embedding(ids_BL.clamp(max=len(self.words) - 1), self.words)
-        fit_BL1 = (words_BLK * seen_BK[:, None]).sum(-1, keepdim=True)
-        told_BLD = x_BLD * self.scale(seen_BK)[:, None] + fit_BL1 * self.match
-        out_BLD: Tensor = x_BLD + told_BLD.masked_fill(~text_BL1, 0).to(x_BLD.dtype)
+        fit_BL1 = (words_BLK * picture_BK[:, None]).sum(-1, keepdim=True)
+        change_BLD = x_BLD * self.scale(picture_BK)[:, None] + fit_BL1 * self.match
+        out_BLD: Tensor = x_BLD + change_BLD.masked_fill(~text_BL1, 0).to(x_BLD.dtype)
         return out_BLD
 
-    def said(self, hidden_BLD: Tensor, seen_BD: Tensor) -> Tensor:
-        """What the head reads.
-
-        Args:
-            hidden_BLD: After the last LayerNorm.
-            seen_BD: What is seen, as the head's rows of words have it.
-        """
-        out_BLD: Tensor = hidden_BLD + (self.gate(hidden_BLD) * seen_BD[:, None]).to(hidden_BLD.dtype)
+    def modulate_hidden(self, hidden_BLD: Tensor, picture_BK: Tensor | None) -> Tensor:
+        """Hidden states (B, L, D), after the last LayerNorm, plus the gated picture."""
+        if picture_BK is None:
+            return hidden_BLD
+        picture_BD = picture_BK @ self._table("head").weight
+        out_BLD: Tensor = hidden_BLD + (self.gate(hidden_BLD) * picture_BD[:, None]).to(hidden_BLD.dtype)
         return out_BLD
+
+    def _table(self, name: str) -> CodeEmbedding:
+        table = self.tables["embedding" if self._tied else name]
+        assert isinstance(table, CodeEmbedding)
+        return table
+
+
+def word_grounding(
+    visual_dims: Mapping[str, int], text_size: int, dim: int, directions: int, tied: bool
+) -> NoGrounding:
+    """The slot for the first visual encoder; `NoGrounding` without one.
+
+    Args:
+        visual_dims: F of each encoder, by name.
+        text_size: V.
+        dim: D.
+        directions: K.
+        tied: Whether embedding and head share one table.
+    """
+    for encoder, features in visual_dims.items():
+        return WordGrounding(encoder, features, text_size, dim, directions, tied)
+    return NoGrounding()

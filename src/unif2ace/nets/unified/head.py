@@ -10,8 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+
+class OutputHead(nn.Linear):
+    """Hidden states (P, D) to logits: a row of weights for each id."""
+
+    weight_kind = "table"  # see `unif2ace.modules.base.parameter_groups`
 
 
 class _SlicedLinear(torch.autograd.Function):

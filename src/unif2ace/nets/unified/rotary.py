@@ -9,6 +9,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from unif2ace.errors import ConfigError
+
+
+def rotary_size(dim: int, heads: int, fraction: float) -> int:
+    """How many values of each head are rotated, r.
+
+    Raises:
+        ConfigError: If the heads do not divide the width, or r is odd.
+    """
+    if heads < 1 or dim % heads:
+        raise ConfigError(f"net.heads={heads}: they must divide net.dim={dim}")
+    rotated = int(fraction * (dim // heads))
+    if rotated % 2 or not 0 <= fraction <= 1:
+        raise ConfigError(
+            f"net.rotary_fraction={fraction} rotates {rotated} of the {dim // heads} values of a head: "
+            "it must be in [0, 1] and give an even number"
+        )
+    return rotated
+
 
 def rotary_tables(position_BL: Tensor, rotated: int, theta: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Cosines and sines of the angles, (B, 1, L, r / 2) each, at least in float32.

@@ -20,7 +20,7 @@ from torch.distributed.tensor import DTensor, Shard
 from torch.nn import functional
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.sharding import cut_weight_, local, shared, summed
+from unif2ace.nets.sharding import local, shard_weight_, shared, summed
 
 if TYPE_CHECKING:
     from unif2ace.nets.unified.attention import Attention
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Norm = Callable[[Tensor], Tensor]
 
 
-def cut_heads_(attention: Attention, mesh: DeviceMesh) -> None:
+def shard_heads_(attention: Attention, mesh: DeviceMesh) -> None:
     """Leaves each rank its part of the two large weights; biases and LayerNorms stay whole.
 
     Args:
@@ -42,15 +42,15 @@ def cut_heads_(attention: Attention, mesh: DeviceMesh) -> None:
         raise ConfigError(
             f"strategy.tensor_parallel_size={mesh.size()} does not divide net.heads={attention.heads}: change either"
         )
-    cut_weight_(attention.qkv, "weight", 1, mesh, "net.dim")
-    cut_weight_(attention.out, "weight", 1, mesh, "net.dim")
+    shard_weight_(attention.qkv, "weight", 1, mesh, "net.dim")
+    shard_weight_(attention.out, "weight", 1, mesh, "net.dim")
 
 
 def heads_of_rank(attention: Attention, x_BLD: Tensor) -> tuple[Tensor, tuple[Norm, Norm]]:
     """Queries, keys and values of this rank's heads, (B, L, 3 X), and their LayerNorms.
 
     Args:
-        attention: Cut by `cut_heads_`.
+        attention: Cut by `shard_heads_`.
         x_BLD: Normalised stream, alike on all ranks.
     """
     weight = attention.qkv.weight
@@ -84,7 +84,7 @@ def joined(attention: Attention, y_BLX: Tensor) -> Tensor:
     """The output of all heads, (B, L, D), alike on all ranks.
 
     Args:
-        attention: Cut by `cut_heads_`.
+        attention: Cut by `shard_heads_`.
         y_BLX: What this rank's heads found.
     """
     weight = attention.out.weight

@@ -15,7 +15,7 @@ from unif2ace.errors import ConfigError
 from unif2ace.nets.unified.blocks.parallel import ParallelBlock
 from unif2ace.nets.unified.net import UnifiedNet
 
-_DENSE = "token.network."
+_DENSE = "token_moe.network."
 """Where a dense block keeps its feed-forward network."""
 
 
@@ -45,13 +45,13 @@ def upcycle_(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> None:
     for layer, block in enumerate(blocks):
         assert isinstance(block, ParallelBlock)
         prefix = f"blocks.{layer}.{_DENSE}"
-        block.token.upcycle_({k.removeprefix(prefix): v for k, v in dense_state.items() if k.startswith(prefix)})
-        if block.sequence is not None:
-            block.sequence.upcycle_()
+        block.token_moe.upcycle_({k.removeprefix(prefix): v for k, v in dense_state.items() if k.startswith(prefix)})
+        if block.sequence_moe is not None:
+            block.sequence_moe.upcycle_()
 
 
 def _changes(name: str) -> bool:
     """Whether a tensor belongs to what the dense network has not, or keeps in another form."""
     place = name.split(".")
-    added = place[0] in ("noise_level", "resamplers")
-    return added or (place[0] == "blocks" and place[2] in ("token", "sequence", "sequence_norm"))
+    added = place[0] == "conditioning"
+    return added or (place[0] == "blocks" and place[2] in ("token_moe", "sequence_moe", "sequence_norm"))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from unif2ace.nets.unified.attention import View
+from unif2ace.nets.unified.attention import AttentionInputs
 from unif2ace.nets.unified.blocks.base import Block, known
 from unif2ace.types import Condition, RouterStats, TokenSequence
 
@@ -18,11 +18,11 @@ class ParallelBlock(Block):
     """
 
     def forward(
-        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition], view: View
+        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition], inputs: AttentionInputs
     ) -> tuple[Tensor, tuple[RouterStats, ...]]:
         """See `Block`."""
         y_BLD = self.attention_norm(x_BLD)
-        tokens_BLD, token_stats = self.token(y_BLD, sequence)
-        x_BLD = x_BLD + self.attention(y_BLD, view) + tokens_BLD
+        tokens_BLD, token_stats = self.token_moe(y_BLD, sequence)
+        x_BLD = x_BLD + self.attention(y_BLD, inputs) + tokens_BLD
         x_BLD, sequence_stats = self._sequence_level(x_BLD, sequence, conditions)
         return x_BLD, known(token_stats, sequence_stats)

@@ -1,0 +1,119 @@
+"""Keys, groups and choices that have another name since 0.2, so that an old one is answered with the new one."""
+
+from __future__ import annotations
+
+import re
+
+GROUPS = {
+    "schedule": "noise_schedule",
+    "scheduler": "lr_scheduler",
+    "process": "forward_process",
+    "view": "task",
+    "condition": "visual_encoder",
+    "frame": "base",
+}
+
+CHOICES = {
+    "dataset/procedural": "synthetic",
+    "source/procedural": "synthetic",
+    "block/paper": "sequential",
+    "loss/balance": "load_balance",
+    "loss/z": "router_z",
+    "metric/bound": "nelbo",
+    "visual_encoder/attributes": "classifier",
+    "condition/attributes": "classifier",
+    "features/attributes": "classifier",
+    "experiment/tokenizer/embedded": "tokenizer/synthetic",
+    "experiment/tokenizer/described": "tokenizer/attribute_perceptual",
+    "experiment/tokenizer/fine": "tokenizer/tokens_256",
+    "experiment/attributes/compact": "attributes/synthetic_small",
+    "experiment/attributes/embedded": "attributes/synthetic",
+    "experiment/attributes/judge": "attributes/evaluator",
+    "experiment/unified/embedded": "unified/synthetic",
+}
+
+KEYS = {
+    "patience": "max_nonfinite_steps",
+    "tokenizer": "image_tokenizer",
+    "weights": "init_from",
+    "judge": "evaluator",
+    "same_judge": "same_evaluator",
+    "withhold": "drop_encoders",
+    "companions": "components",
+    "vary": "mask_ratio",
+    "questions": "num_questions",
+    "licence": "license",
+    "source.licence": "source.license",
+    "source.licence_key": "source.license_key",
+    "data.read": "data.inputs",
+    "data.tokenizer": "data.text_tokenizer",
+    "data.views": "data.tasks",
+    "process.draw": "forward_process.masking",
+    "forward_process.draw": "forward_process.masking",
+    "net.checkpoint": "net.gradient_checkpointing",
+    "net.image_token_positions": "net.image_pos_embed",
+    "net.early_conditions": "net.early_fusion",
+    "net.grounding": "net.grounded_words",
+    "net.directions": "net.grounding_dim",
+    "net.text_std": "net.text_init_std",
+    "net.tie": "net.tie_embeddings",
+    "net.conditions": "net.visual_dims",
+    "module.tokenizer": "module.image_tokenizer",
+    "module.share_codes": "module.code_features",
+    "module.conditions": "module.visual_encoders",
+    "module.condition_dropout": "module.visual_dropout",
+    "moe.hidden": "moe.shared_ffn_dim",
+    "moe.expert_hidden": "moe.expert_ffn_dim",
+    "moe.experts": "moe.backend",
+    "moe.gen": "moe.gen_experts",
+    "moe.und": "moe.und_experts",
+    "moe.scale": "moe.residual_scale_init",
+    "loss.balance": "loss.load_balance",
+    "loss.z": "loss.router_z",
+    "loss.d3diff.columns": "loss.d3diff.positions",
+    "loss.d3diff.scale": "loss.d3diff.score_scale",
+    "loss.ar.first_weight": "loss.ar.first_token_weight",
+    "metric.bound": "metric.nelbo",
+    "metric.attributes.by": "metric.attributes.subgroups",
+    "sampler.law": "sampler.temperature_schedule",
+    "sampler.counted": "sampler.mask_count_base",
+    "sampler.schedule": "sampler.noise_schedule",
+    "strategy.gather_in": "strategy.param_dtype",
+    "strategy.reduce_in": "strategy.reduce_dtype",
+    "steps.judge": "steps.evaluator",
+}
+
+PATTERNS = (
+    (r"(?:view|task)\.(\w+)\.rows", r"task.\1.batch_size"),
+    (r"(?:view|task)\.understanding\.turns", "task.understanding.max_turns"),
+    (r"(?:view|task)\.understanding\.caption_share", "task.understanding.caption_prob"),
+    (r"dataset\.procedural(\..*)?", r"dataset.synthetic\1"),
+    (r"condition\.attributes(\..*)?", r"visual_encoder.classifier\1"),
+)
+
+
+def new_key(key: str) -> str | None:
+    """Today's name of a dotted key; None if it was not renamed."""
+    for pattern, new in PATTERNS:
+        if found := re.fullmatch(pattern, key):
+            return found.expand(new).removesuffix("None")
+    parts = key.split(".")
+    for length in range(len(parts), 0, -1):
+        renamed = KEYS.get(".".join(parts[:length]))
+        if renamed:
+            return ".".join([renamed, *parts[length:]])
+    return ".".join([GROUPS[parts[0]], *parts[1:]]) if parts[0] in GROUPS else None
+
+
+def new_choice(group: str, choice: str = "") -> str | None:
+    """Today's ``group=choice``; None if neither was renamed."""
+    name = CHOICES.get(f"{group}/{choice}")
+    if name is None and group not in GROUPS:
+        return None
+    return f"{GROUPS.get(group, group)}={name or choice}"
+
+
+def hint(key: str) -> str:
+    """The end of a message about an unknown key: its new name, or nothing."""
+    new = new_key(key)
+    return f": it is {new} since 0.2" if new else ""

@@ -1,0 +1,113 @@
+"""Names of November 2026 in the weights of the package, as they are today.
+
+The table goes when these weights are next replaced. It is applied after the fingerprint is checked, so a file stays
+what it was. Checkpoints of training with the old names are refused, see `refuse_old_names`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from unif2ace.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+TENSORS = (
+    (r"^code_rows\.", "code_embedding."),
+    (r"^image_positions\.", "image_pos_embed."),
+    (r"^word_rows\.", "grounding.tables."),
+    (r"^resamplers\.attributes\.", "conditioning.resamplers.classifier."),
+    (r"^noise_level\.", "conditioning.noise_level."),
+    (r"^blocks\.(\d+)\.token\.", r"blocks.\1.token_moe."),
+    (r"^blocks\.(\d+)\.sequence\.", r"blocks.\1.sequence_moe."),
+)
+"""Patterns of a tensor's old name, with what takes their place; the first that fits counts."""
+
+KEYS = {
+    "companions": "components",
+    "checkpoint": "gradient_checkpointing",
+    "code_features": "code_feature_dim",
+    "condition_dropout": "visual_dropout",
+    "directions": "grounding_dim",
+    "draw": "masking",
+    "early_conditions": "early_fusion",
+    "expert_hidden": "expert_ffn_dim",
+    "experts": "backend",
+    "gen": "gen_experts",
+    "grounding": "grounded_words",
+    "hidden": "shared_ffn_dim",
+    "image_positions": "image_pos_embed",
+    "process": "forward_process",
+    "scale": "residual_scale_init",
+    "schedule": "noise_schedule",
+    "share_codes": "code_features",
+    "text_std": "text_init_std",
+    "tie": "tie_embeddings",
+    "tokenizer": "image_tokenizer",
+    "und": "und_experts",
+}
+"""Keys of configurations."""
+
+TARGETS = (
+    ("nets.conditions.attributes.AttributeFeatures", "nets.visual_encoders.classifier.ClassifierEncoder"),
+    ("nets.features.attributes.AttributesFeatures", "nets.features.classifier.ClassifierFeatures"),
+    ("nets.unified.blocks.paper.PaperBlock", "nets.unified.blocks.sequential.SequentialBlock"),
+    (".diffusion.processes.", ".diffusion.forward_processes."),
+    (".diffusion.schedules.", ".diffusion.noise_schedules."),
+    (".nets.moe.experts.auto.AutoExperts", ".nets.moe.backends.auto.AutoBackend"),
+)
+"""Parts of the dotted names of classes."""
+
+
+def renamed_tensor(name: str) -> str:
+    """Today's name of a tensor."""
+    for pattern, new in TENSORS:
+        if re.search(pattern, name):
+            return re.sub(pattern, new, name)
+    return name
+
+
+def renamed_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors by today's names."""
+    return {renamed_tensor(name): value for name, value in state.items()}
+
+
+def renamed_header(header: Mapping[str, Any]) -> dict[str, Any]:
+    """A header with today's keys and classes; what it tells of fingerprints, data and metrics is untouched."""
+    kept = {k: v for k, v in header.items() if k not in ("companions", "net", "module")}
+    net, module = _renamed(header["net"]), _renamed(header.get("module") or {})
+    if header["kind"] == "unified":
+        net["visual_dims"] = {"classifier" if n == "attributes" else n: d for n, d in net.pop("conditions").items()}
+        encoders = module.pop("conditions")
+        module["visual_encoders"] = {"classifier" if n == "attributes" else n: node for n, node in encoders.items()}
+    return {**kept, "net": net, "module": module, "components": dict(header.get("companions", {}))}
+
+
+def refuse_old_names(record: Mapping[str, Any], file: Path) -> None:
+    """Refuses the record of a training checkpoint that was written with old names.
+
+    Raises:
+        DataError: If it was.
+    """
+    if "format" not in record:
+        raise DataError(
+            f"{file} was written before names of tensors and keys changed (see 0.2 in CHANGELOG.md): continue it with "
+            "the version that wrote it, or start a new run, from its weights file with init_from=..."
+        )
+
+
+def _renamed(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {KEYS.get(key, key): _renamed(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return ["visual" if value == "conditions" else _renamed(value) for value in node]
+    if isinstance(node, str):
+        for old, new in TARGETS:
+            node = node.replace(old, new)
+        return {"exact": "fixed_count"}.get(node, node)
+    return node

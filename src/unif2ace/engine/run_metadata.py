@@ -1,0 +1,162 @@
+"""What a training run leaves besides its checkpoints: a record in each of them, and a weights file at the end."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from unif2ace.engine.checkpoint_reading import CONFIG, RECORD, record
+from unif2ace.engine.provenance import code_provenance, data_provenance, plain_metrics
+from unif2ace.engine.resuming import check_sources
+from unif2ace.engine.weights import FILE_NAME, find_weights, read_header, read_weights, save_weights
+from unif2ace.errors import Unif2aceError
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
+
+    from unif2ace.data.datamodule import FaceDataModule
+
+log = logging.getLogger(__name__)
+
+
+class RunMetadata:
+    """Kind, network, data and code of a run.
+
+    Args:
+        config: Of the run.
+        data: What it trains on.
+        kind: Of the network that it trains, `TrainingModule.kind`.
+
+    Attributes:
+        components: The trained networks that it uses, see `components`.
+        kind: Of the network that it trains.
+        started_from: Fingerprint, as messages show it, of the weights that it began with; empty if random. A resumed
+            run keeps it.
+    """
+
+    def __init__(self, config: DictConfig, data: FaceDataModule, kind: str) -> None:
+        self._module: Any = OmegaConf.to_container(config.module, resolve=True)
+        self.components = components(self._module)
+        self._seed, self._data = config.seed, data
+        self._config: Any = OmegaConf.to_container(config, resolve=True)
+        self.folder = Path(config.run_dir)
+        self.kind = kind
+        self.started_from = ""
+
+    @cached_property
+    def tree(self) -> dict[str, Any]:
+        """The record as plain values; made when it is first needed, because data sets may be built at the start."""
+        provenance = {**data_provenance(self._data), "seed": self._seed, "code": code_provenance()}
+        if self.components:
+            provenance["components"] = self.components
+        return record(self._module, self.kind, provenance)
+
+    def _complete(self, module: Any) -> dict[str, Any]:
+        """The record with what the data added to the network's configuration."""
+        further = {k: v for k, v in self._module.items() if k not in ("net", "optimizer", "lr_scheduler", "metrics")}
+        net = {**self.tree["net"], **getattr(module, "net_arguments", {})}
+        started = {"started_from": self.started_from} if self.started_from else {}
+        return {**self.tree, "net": net, "module": further, **started}
+
+    def callback(self) -> pl.Callback:
+        """Puts the record into every checkpoint; compares it with that of a checkpoint that a run goes on from."""
+        import lightning.pytorch as pl
+
+        def add(trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+            checkpoint[RECORD] = {**self._complete(module), CONFIG: self._config}
+
+        def compare(trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+            before = checkpoint.get(RECORD) or {}
+            check_sources(before, self.tree, bool(self._config.get("resume_changes")))
+            self.started_from = before.get("started_from", "")
+
+        def keep_text(trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            text = getattr(self._data, "text_tokenizer", None)  # a checkpoint of a stopped run is of no use without
+            if text is not None and trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+                shutil.copyfile(text.path, self.folder / text.path.name)
+
+        return pl.callbacks.LambdaCallback(on_fit_start=keep_text, on_save_checkpoint=add, on_load_checkpoint=compare)
+
+    def finish(self, trainer: pl.Trainer, module: pl.LightningModule) -> Path | None:
+        """Writes the weights file after training; under weight averaging the module holds the averaged ones by then.
+
+        Returns:
+            The file; None in a trial run, which writes nothing.
+        """
+        from unif2ace.nets.sharding import whole
+
+        net: Any = module.net
+        if trainer.fast_dev_run or net is None:  # type: ignore[attr-defined]
+            return None
+        main = trainer.is_global_zero
+        gathered = ((name, whole(value)) for name, value in net.state_dict().items())  # all processes take part
+        state = {name: value.cpu() for name, value in gathered if main}
+        if not main:
+            return None
+        steps, metrics = trainer.global_step, plain_metrics(trainer.callback_metrics)
+        return self._write(state, self._complete(module), {"steps": steps, "metrics": metrics})
+
+    def rescue(self, trainer: pl.Trainer) -> None:
+        """After an interrupt: writes the weights file from the newest checkpoint, and says how to go on."""
+        if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
+            return
+        try:
+            self.recover()
+        except Unif2aceError as error:
+            log.warning("stopped; nothing to go on from: %s", error)
+            return
+        log.info("stopped; go on with: run_dir=%s resume=auto", self.folder)
+
+    def recover(self) -> Path:
+        """Writes the weights file from the newest checkpoint, unless there is a newer one.
+
+        Returns:
+            The file.
+
+        Raises:
+            DataError: If there is no checkpoint.
+        """
+        newest = find_weights(self.folder)
+        if newest.name == FILE_NAME:
+            return newest
+        weights = read_weights(newest)
+        tree = {**weights.header, "kind": weights.kind, "net": weights.config}
+        return self._write(weights.state, tree, {"steps": weights.header.get("steps")})
+
+    def _write(self, state: Mapping[str, Any], tree: Mapping[str, Any], further: Mapping[str, Any]) -> Path:
+        provenance = {k: v for k, v in tree.items() if k not in ("kind", "net")} | dict(further)
+        path = self.folder / FILE_NAME
+        weights = save_weights(path, state, kind=tree["kind"], config=tree["net"], provenance=provenance)
+        log.info("weights %s: %s", weights.short, path)
+        return path
+
+
+def components(node: Any) -> dict[str, dict[str, str]]:
+    """The trained networks that a module's configuration loads, by kind: where they lie, and their fingerprints.
+
+    Args:
+        node: The configuration's `module` node, resolved.
+
+    Raises:
+        DataError: If there are no weights at one of the paths.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for child in _mappings(node):
+        if str(child.get("_target_", "")).endswith(".load_net"):
+            header = read_header(child["path"], child["kind"])
+            found[child["kind"]] = {"path": str(child["path"]), "fingerprint": header.get("fingerprint", "")}
+    return found
+
+
+def _mappings(node: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(node, Mapping):
+        yield node
+    children: Any = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+    for child in children:
+        yield from _mappings(child)

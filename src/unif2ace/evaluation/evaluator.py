@@ -1,0 +1,104 @@
+"""The evaluator of generated faces: an attribute classifier that had no part in making them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unif2ace.engine.weights import Weights, load_net, read_weights
+from unif2ace.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+KIND = "attributes"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """A classifier, and which one it is.
+
+    Attributes:
+        net: An `AttributesNet` with calibrated probabilities, in evaluation mode.
+        fingerprint: Of its weights.
+        device: Where it computes.
+    """
+
+    net: Any
+    fingerprint: str
+    device: str = "cpu"
+
+    def sees(self, images: Tensor, batch_size: int = 64) -> tuple[Tensor, Tensor]:
+        """What pictures show.
+
+        Args:
+            images: uint8 (B, 3, H, W).
+            batch_size: Pictures at once.
+
+        Returns:
+            bool (B, A), where the probability of a label is above one half; float (B, D), the features beneath.
+        """
+        import torch
+
+        from unif2ace.attributes import TAXONOMY
+
+        features: list[Tensor] = []
+        seen: list[Tensor] = []
+        with torch.inference_mode():
+            for start in range(0, len(images), batch_size):
+                batch = images[start : start + batch_size].to(self.device)
+                seen.append((self.net.probabilities(batch)[:, : len(TAXONOMY.labels)] > 0.5).cpu())
+                features.append(self.net.features(batch).float().cpu())
+        return torch.cat(seen), torch.cat(features)
+
+
+def load_evaluator(
+    path: str | Path,
+    used: Mapping[str, Weights] | None = None,
+    *,
+    same: bool = False,
+    device: str | None = None,
+    allow: Iterable[str] = (),
+) -> Evaluator:
+    """Reads a evaluator, and makes sure that the model under test neither uses it nor learned from it.
+
+    Args:
+        path: A classifier's run folder or weights.
+        used: The networks that the model under test uses, by kind.
+        same: Whether it may be one of them all the same; its scores are then no evidence.
+        device: Where it computes; None for a GPU if there is one.
+        allow: Further admitted prefixes of classes.
+
+    Raises:
+        ConfigError: If the model uses it or learned from it, or it is no classifier.
+        DataError: If it cannot be read.
+    """
+    import torch
+
+    weights = read_weights(path, KIND)
+    net = load_net(weights, KIND, allow)
+    for kind, other in (used or {}).items():
+        taught = other.header.get("components", {}).get(KIND, {}).get("fingerprint") == weights.fingerprint
+        if not same and (taught or _alike(weights, other)):
+            part = f"that the model's {kind} learned from" if taught else "that the model itself uses"
+            raise ConfigError(
+                f"evaluator={path} is the classifier {weights.short} {part}: train another, such as "
+                "`unif2ace-train experiment=attributes/quickstart seed=1 net.backbone=resnet18`, "
+                "or set same_evaluator=true"
+            )
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return Evaluator(net.to(device), weights.fingerprint, device)
+
+
+def _alike(one: Weights, other: Weights) -> bool:
+    """Whether two files hold the same network, be it in another precision."""
+    import torch
+
+    if one.fingerprint == other.fingerprint:
+        return True
+    if one.kind != other.kind or one.state.keys() != other.state.keys():
+        return False
+    pairs = ((value, other.state[name]) for name, value in one.state.items() if value.is_floating_point())
+    return all(a.shape == b.shape and torch.allclose(a.float(), b.float(), 1e-2, 1e-3) for a, b in pairs)

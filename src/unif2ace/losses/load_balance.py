@@ -1,0 +1,84 @@
+"""Even use of experts. E experts of a group, G groups (0 Gen, 1 Und)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from unif2ace.errors import ConfigError
+from unif2ace.losses.base import LossCallback
+from unif2ace.types import LossTerm, RouterStats, StepOutput
+
+GROUPS = ("gen", "und")
+
+
+class LoadBalanceLoss(LossCallback):
+    r"""Keeps routers from sending everything to a few experts (arXiv 2101.03961, eq. 4; the paper's has one per group).
+
+    Formula, for each layer and group: :math:`E \sum_i f_i P_i`, with f_i the share of all choices that fell on expert i
+    (they sum to 1, however many experts a token takes) and P_i its mean probability. It is 1 where either is even. The
+    term is the sum over groups of its mean over layers; a group without tokens adds 0.
+
+    f and P are those of a batch, so the term is not additive: under accumulation it is the mean of the micro-batches'
+    terms. Over ranks they are the whole batch's if `across_ranks`, and so is the gradient once it is averaged over
+    ranks. Rows that only fill up a rank are routed, and counted, like others.
+
+    Args:
+        weight: Factor of the term.
+        token: Factor of the token level in it.
+        sequence: Factor of the sequence level; its value is logged in any case.
+        across_ranks: Whether f and P are taken over all ranks; then every rank must compute the term.
+
+    Raises:
+        ConfigError: If a factor is negative.
+    """
+
+    name = "load_balance"
+
+    def __init__(
+        self, weight: float = 0.01, token: float = 1.0, sequence: float = 0.0, across_ranks: bool = True
+    ) -> None:
+        super().__init__(weight)
+        if min(token, sequence) < 0:
+            raise ConfigError(
+                f"loss.load_balance.token={token}, loss.load_balance.sequence={sequence}: each must be 0 or more"
+            )
+        self.factors, self.across_ranks = {"token": token, "sequence": sequence}, across_ranks
+
+    def compute(self, step: StepOutput) -> LossTerm:
+        """The term, counted once; 0 for a dense network."""
+        routers = step.unified.routers if step.unified is not None else ()
+        device = step.batch.task.device
+        total_G, count_G = torch.zeros(len(GROUPS), device=device), torch.zeros(len(GROUPS), device=device)
+        parts: dict[str, Tensor] = {}
+        together = self._over_ranks(routers)
+        for level, factor in self.factors.items():
+            pairs = [pair for pair in zip(routers, together, strict=True) if pair[0].level == level]
+            if not pairs:
+                continue
+            value_G = torch.stack([_value(stats, sums_GX) for stats, sums_GX in pairs]).mean(0)
+            total_G, count_G = total_G + factor * value_G, (pairs[0][1][:, -1] > 0).to(count_G)
+            parts |= {f"{level}/{group}": v.detach() for group, v in zip(GROUPS, value_G, strict=True)}
+        return LossTerm(total_G[0], count_G[0], parts, (LossTerm(total_G[1], count_G[1]),))
+
+    def _over_ranks(self, routers: Sequence[RouterStats]) -> list[Tensor]:
+        """Of each router, float (G, E + 1): choices of each expert, and tokens, the mean of all ranks."""
+        sums = [torch.cat([s.assigned, s.count[:, None]], 1).detach() for s in routers]
+        if not (sums and self.across_ranks and dist.is_available() and dist.is_initialized()):
+            return sums
+        flat = torch.cat([s.flatten() for s in sums])
+        dist.all_reduce(flat)
+        flat = flat / dist.get_world_size()
+        return [part.view_as(s) for part, s in zip(torch.split(flat, [s.numel() for s in sums]), sums, strict=True)]
+
+
+def _value(stats: RouterStats, sums_GX: Tensor) -> Tensor:
+    """Of each group, float (G,), with the probabilities of this rank over the mean count of all ranks."""
+    assigned_GE, count_G = sums_GX[:, :-1], sums_GX[:, -1]
+    present_G = count_G > 0
+    f_GE = assigned_GE / torch.where(present_G, assigned_GE.sum(1), 1)[:, None]
+    p_GE = stats.probability / torch.where(present_G, count_G, 1)[:, None]
+    return assigned_GE.shape[1] * (f_GE * p_GE).sum(1)

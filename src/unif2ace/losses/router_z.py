@@ -1,0 +1,48 @@
+"""Small router logits."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from unif2ace.errors import ConfigError
+from unif2ace.losses.base import LossCallback
+from unif2ace.types import LossTerm, StepOutput
+
+
+class RouterZLoss(LossCallback):
+    r"""Keeps router logits small, where a softmax is exact and has a gradient (router z-loss, arXiv 2202.08906).
+
+    Formula: the mean over tokens and layers of :math:`(\log \sum_i e^{l_i})^2`, with l the logits of a token's group. A
+    sum over a count, so that accumulation and ranks are exact.
+
+    Args:
+        weight: Factor of the term.
+        token: Factor of the token level in it.
+        sequence: Factor of the sequence level, whose mean is over rows and layers.
+
+    Raises:
+        ConfigError: If a factor is negative.
+    """
+
+    name = "router_z"
+
+    def __init__(self, weight: float = 0.001, token: float = 1.0, sequence: float = 0.0) -> None:
+        super().__init__(weight)
+        if min(token, sequence) < 0:
+            raise ConfigError(f"loss.router_z.token={token}, loss.router_z.sequence={sequence}: each must be 0 or more")
+        self.token, self.sequence = token, sequence
+
+    def compute(self, step: StepOutput) -> LossTerm:
+        """The token level's term, and beside it the sequence level's; 0 for a dense network."""
+        token, sequence = self._level(step, "token", self.token), self._level(step, "sequence", self.sequence)
+        return LossTerm(token.total, token.count, also=(sequence,))
+
+    @staticmethod
+    def _level(step: StepOutput, level: Literal["token", "sequence"], factor: float) -> LossTerm:
+        zero = torch.zeros((), device=step.batch.task.device)
+        routers = [s for s in (step.unified.routers if step.unified is not None else ()) if s.level == level]
+        total = torch.stack([zero, *(s.z.sum() for s in routers)]).sum()
+        count = torch.stack([zero, *(s.count.sum() for s in routers)]).sum()
+        return LossTerm(factor * total, count.detach())

@@ -1,0 +1,64 @@
+"""Initialises word embeddings from the image features of captions that contain the word, before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, cast
+
+import torch
+
+from unif2ace.errors import ConfigError
+from unif2ace.nets.unified.grounding import WordGrounding
+from unif2ace.nets.unified.net import UnifiedNet
+from unif2ace.nets.unified.word_fitting import CaptionedFaces, WordVectors, fit_word_vectors
+from unif2ace.nets.visual_encoders.base import VisualEncoder
+from unif2ace.types import Batch, Contrasts
+
+MAX_FACES = 8192
+"""Faces of each data set whose captions and questions are read."""
+
+
+class CaptionedData(Protocol):
+    """Pictures in one order, with what captions and questions say of them."""
+
+    def captions(self, number: int) -> Iterable[Batch]:
+        """At most this number of pictures of each data set, each with a caption."""
+        ...
+
+    def contrasts(self, number: int) -> Contrasts:
+        """What questions say of the same pictures."""
+        ...
+
+
+@torch.no_grad()
+def initialize_words(
+    net: UnifiedNet, encoder: VisualEncoder, data: CaptionedData, strategy: Any, device: torch.device
+) -> None:
+    """Fits word vectors on one process and gives them to all.
+
+    Args:
+        net: Its `grounding` is a `WordGrounding`.
+        encoder: Encodes uint8 pictures (B, 3, H, W).
+        data: Captions and questions.
+        strategy: Of the Trainer.
+        device: Where the encoder computes.
+
+    Raises:
+        ConfigError: If the data gives no pictures.
+    """
+    grounding = cast(WordGrounding, net.grounding)
+    vectors: WordVectors | None = None
+    if strategy.is_global_zero:
+        text, features, directions = grounding.sizes
+        faces, contrasts = _encoded(encoder, data.captions(MAX_FACES), device), data.contrasts(MAX_FACES)
+        vectors = fit_word_vectors(faces, contrasts, text_size=text, features=features, directions=directions)
+    grounding.start_(cast(WordVectors, strategy.broadcast(vectors)), net.embedding.weight)
+
+
+def _encoded(encoder: VisualEncoder, batches: Iterable[Batch], device: torch.device) -> Iterator[CaptionedFaces]:
+    for batch in batches:
+        if batch.image is None or batch.text is None or batch.text_length is None:
+            raise ConfigError("net.grounded_words=true reads pictures and captions: set data.inputs=both")
+        features = encoder(batch.image.to(device))
+        known_B = features.present.cpu() & batch.valid
+        yield CaptionedFaces(batch.text, batch.text_length, features.values.mean(1).float().cpu(), known_B)

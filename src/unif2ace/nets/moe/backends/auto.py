@@ -1,0 +1,39 @@
+"""Chooses the way to compute routed experts. T tokens, D width, E experts, H hidden, K chosen."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unif2ace.nets.moe.backends.base import ExpertBackend
+from unif2ace.nets.moe.backends.cpu import CPUBackend
+from unif2ace.nets.moe.backends.dispatch import Dispatch
+from unif2ace.nets.moe.backends.grouped_mm import GroupedMMBackend
+from unif2ace.nets.moe.backends.loop import LoopBackend
+
+
+class AutoBackend(ExpertBackend):
+    """By device, dtype and the number of tokens an expert gets.
+
+    On the CPU `CPUBackend`, but `GroupedMMBackend` where segments are short; on a GPU `GroupedMMBackend`; elsewhere
+    `LoopBackend`.
+
+    Args:
+        short: Mean number of tokens of an expert up to which segments are short.
+    """
+
+    def __init__(self, short: int = 128) -> None:
+        self.short = short
+        self._cpu, self._grouped, self._loop = CPUBackend(), GroupedMMBackend(), LoopBackend()
+
+    def __call__(self, x_TD: Tensor, gate_TK: Tensor, dispatch: Dispatch, in_E2HD: Tensor, out_EDH: Tensor) -> Tensor:
+        """What the chosen way gives."""
+        return self.choose(x_TD, gate_TK, out_EDH)(x_TD, gate_TK, dispatch, in_E2HD, out_EDH)
+
+    def choose(self, x_TD: Tensor, gate_TK: Tensor, out_EDH: Tensor) -> ExpertBackend:
+        """The way for such tokens and experts."""
+        grouped = self._grouped.takes(x_TD, out_EDH)
+        if x_TD.device.type == "cpu":
+            short = grouped and torch.is_grad_enabled() and gate_TK.numel() <= self.short * len(out_EDH)
+            return self._grouped if short else self._cpu
+        return self._grouped if grouped and x_TD.device.type == "cuda" else self._loop

@@ -1,0 +1,43 @@
+"""Expert weights that lie on several devices. T tokens, D width, E experts, H hidden, K chosen.
+
+FSDP gathers weights before a layer runs, so that they are plain tensors there. Tensor parallelism keeps them apart:
+each rank of a mesh has some of the hidden numbers of every expert, and all ranks have all tokens.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.distributed.tensor import DTensor, Shard
+
+from unif2ace.errors import ConfigError
+from unif2ace.nets.moe.backends.base import ExpertBackend
+from unif2ace.nets.moe.backends.dispatch import Dispatch
+from unif2ace.nets.sharding import shared, summed
+
+
+class ShardedBackend(ExpertBackend):
+    """Computes with this rank's hidden numbers and sums over the ranks; plain weights are left to `inner` alone.
+
+    Args:
+        inner: Computes the part of one rank.
+    """
+
+    def __init__(self, inner: ExpertBackend) -> None:
+        self.inner = inner
+
+    def __call__(self, x_TD: Tensor, gate_TK: Tensor, dispatch: Dispatch, in_E2HD: Tensor, out_EDH: Tensor) -> Tensor:
+        """The sum, equal on all ranks.
+
+        Raises:
+            ConfigError: If weights are cut along something else than the hidden numbers.
+        """
+        if not isinstance(in_E2HD, DTensor) or not isinstance(out_EDH, DTensor):
+            return self.inner(x_TD, gate_TK, dispatch, in_E2HD, out_EDH)
+        if in_E2HD.placements != (Shard(2),) or out_EDH.placements != (Shard(2),):
+            raise ConfigError(
+                f"experts cut as {in_E2HD.placements} and {out_EDH.placements}: tensor parallelism must cut both along "
+                "their third axis, the hidden numbers; FSDP must gather them before the layer runs"
+            )
+        mesh = in_E2HD.device_mesh
+        x, gate = shared(x_TD, mesh), shared(gate_TK, mesh)
+        return summed(self.inner(x, gate, dispatch, in_E2HD.to_local(), out_EDH.to_local()), mesh)

@@ -1,1 +1,0 @@
-"""Ways to compute routed experts, all to the same result: one a file, swapped with `moe.experts`."""

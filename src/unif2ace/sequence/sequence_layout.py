@@ -1,0 +1,278 @@
+"""Lays out rows of tokens as Show-o does (arXiv 2408.12528; its `training/prompting_utils.py`).
+
+    T2I   pad ... [t2i] [bos] caption [eos] [soi] image [eoi]           image tokens predicted in place
+    MMU   [mmu] [soi] image [eoi] [bos] question [bos] answer [eos] pad ...  answer and eos predicted by what precedes
+
+The text of T2I rows is padded on its left and that of MMU rows on its right, so the image of a task starts at one
+column. Further questions of an MMU row follow its first answer, each where the first one would stand: at its positions,
+and seen by nothing but its own answer, as if it had been asked alone.
+
+Letters: B rows, T text ids, N image tokens, L columns, W columns of the text part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unif2ace.errors import ConfigError
+from unif2ace.sequence.attention import omni_attention
+from unif2ace.sequence.vocabulary import Vocabulary
+from unif2ace.types import Role, Task, TokenSequence
+
+IGNORE = -100
+
+
+class SequenceLayout:
+    """Makes a `TokenSequence` of texts and image codes.
+
+    Args:
+        vocabulary: The ids.
+        max_text: Longest text part, M: a T2I row has M + 1 columns before soi, an MMU row M after eoi; longer ones are
+            cut and end with eos.
+        fixed: Whether every text part is padded to that, as Show-o does, and not to the longest of the batch. Logits of
+            real tokens are the same.
+        separator: Whether bos stands between question and answer. Show-o has none: its words "ASSISTANT:" are one.
+        prompt_targets: Whether an MMU row must also say its question, as Show-o's captioning stages do.
+
+    Raises:
+        ConfigError: If `max_text` leaves no room for text.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        max_text: int = 256,
+        fixed: bool = False,
+        separator: bool = True,
+        prompt_targets: bool = False,
+    ) -> None:
+        if max_text < 4:
+            raise ConfigError(f"max_text={max_text}: a text part needs at least 4 columns")
+        self.vocabulary, self.max_text, self.fixed = vocabulary, max_text, fixed
+        self.separator, self.prompt_targets = separator, prompt_targets
+
+    def text_to_image(self, prompt_BT: Tensor, length_B: Tensor, codes_BN: Tensor, x0_BN: Tensor) -> TokenSequence:
+        """Rows that generate.
+
+        Args:
+            prompt_BT: int64, captions.
+            length_B: int64, their numbers of ids; 0 for the unconditional prompt.
+            codes_BN: int64, image codes in [0, K], K for masked.
+            x0_BN: int64, the clean codes, in [0, K).
+        """
+        v, device = self.vocabulary, codes_BN.device
+        kept_B = length_B.clamp(max=self.max_text - 2)
+        width = self.max_text + 1 if self.fixed else int(kept_B.max()) + 3
+        # columns counted from the first token of the row: task, bos, text, eos
+        place = torch.arange(width, device=device) - (width - 3 - kept_B)[:, None]
+        text = _gather(prompt_BT, place - 2)
+        text = torch.where(place == 0, v.special("t2i"), torch.where(place == 1, v.bos_id, text))
+        text = torch.where(place == (kept_B + 2)[:, None], v.eos_id, text)
+        text = torch.where(place < 0, v.special("pad"), text)
+        role = torch.where(place < 0, Role.PAD, torch.where(place == 0, Role.TASK, Role.PROMPT))
+        soi, eoi = (_constant(v.special(s), codes_BN) for s in ("soi", "eoi"))
+        ids = torch.cat([text, soi, codes_BN + v.image_offset, eoi], 1)
+        target = torch.cat([torch.full_like(text, IGNORE), soi, x0_BN + v.image_offset, eoi], 1)
+        roles = torch.cat([role, _image_roles(codes_BN)], 1).to(torch.int8)
+        visible = (codes_BN != v.codebook_size).float().mean(1)
+        return self._sequence(ids, roles, Task.TEXT_TO_IMAGE, width + 1, codes_BN.shape[1], target, visible)
+
+    def understanding(
+        self,
+        codes_BN: Tensor,
+        prompt_BT: Tensor,
+        prompt_B: Tensor,
+        answer_BT: Tensor | None = None,
+        answer_B: Tensor | None = None,
+    ) -> TokenSequence:
+        """Sequences that answer one question.
+
+        Args:
+            codes_BN: int64, image codes in [0, K).
+            prompt_BT: int64, questions, padded at the end.
+            prompt_B: int64, their numbers of ids.
+            answer_BT: int64, answers; None to stop where the answer begins, with no eos.
+            answer_B: int64, their numbers of ids.
+        """
+        v, open_end = self.vocabulary, answer_BT is None
+        if answer_BT is None or answer_B is None:
+            answer_BT, answer_B = prompt_BT[:, :0], torch.zeros_like(prompt_B)
+        first_B1 = (1 + prompt_B + self.separator)[:, None]  # position of the first answer token
+        end_B = first_B1[:, 0] + answer_B  # of eos
+        length_B = end_B.clamp(max=self.max_text - 1) if open_end else end_B + 1
+        position = torch.arange(int(length_B.max()), device=codes_BN.device)[None]
+        text = torch.where(position <= prompt_B[:, None], _gather(prompt_BT, position - 1), v.bos_id)
+        text = torch.where(position == 0, v.bos_id, text)
+        text = torch.where(position >= first_B1, _gather(answer_BT, position - first_B1), text)
+        if not open_end:
+            text = torch.where(position == end_B[:, None], v.eos_id, text)
+        loss = (position >= (0 if self.prompt_targets else first_B1)).expand_as(text)
+        return self.conversation(codes_BN, text, length_B, loss, open_end=open_end)
+
+    def conversation(
+        self,
+        codes_BN: Tensor,
+        text_BT: Tensor,
+        length_B: Tensor,
+        loss_BT: Tensor,
+        segment_BT: Tensor | None = None,
+        open_end: bool = False,
+    ) -> TokenSequence:
+        """Sequences that answer questions, of text that is laid out already.
+
+        Args:
+            codes_BN: int64, image codes in [0, K).
+            text_BT: int64, what follows on the picture, with bos and eos, see `unif2ace.sequence.conversation`.
+            length_B: int64, numbers of ids of the text.
+            loss_BT: bool, ids that must be predicted.
+            segment_BT: int64, number of the question that each id belongs to; None if there is one.
+            open_end: Whether the text stops where an answer begins. Otherwise a text that is cut ends with eos.
+        """
+        v, limit = self.vocabulary, self.max_text
+        width = limit if self.fixed and not open_end else min(limit, int(length_B.max()))
+        length_B1 = length_B.clamp(max=limit)[:, None]
+        position = torch.arange(width, device=codes_BN.device)[None]
+        last, past = position == length_B1 - 1, position >= length_B1
+        text = _gather(text_BT, position)
+        if not open_end:
+            text = torch.where(last, v.eos_id, text)
+        text = torch.where(past, v.special("pad"), text)
+        loss = (_gather(loss_BT, position) | last & (not open_end)) & ~past
+        role = torch.where(loss, Role.ANSWER, torch.where(past, Role.PAD, Role.PROMPT))
+        head = [_constant(v.special(s), codes_BN) for s in ("mmu", "soi")]
+        eoi = _constant(v.special("eoi"), codes_BN)
+        ids = torch.cat([*head, codes_BN + v.image_offset, eoi, text], 1)
+        target = torch.full_like(ids, IGNORE)
+        target[:, -width - 1 : -1] = torch.where(loss, text, IGNORE)
+        roles = torch.cat([_constant(Role.TASK, codes_BN), _image_roles(codes_BN), role], 1).to(torch.int8)
+        visible = torch.ones(len(ids), device=ids.device)
+        made = self._sequence(ids, roles, Task.UNDERSTANDING, 2, codes_BN.shape[1], target, visible)
+        return made if segment_BT is None else _asked_apart(made, _gather(segment_BT, position))
+
+    def _sequence(
+        self, ids: Tensor, role: Tensor, task: Task, image_start: int, num: int, target: Tensor, visible: Tensor
+    ) -> TokenSequence:
+        rows, length = ids.shape
+        tasks = torch.full((rows,), task, dtype=torch.int8, device=ids.device)
+        position = torch.arange(length, device=ids.device).expand(rows, length)
+        start = torch.full((rows,), image_start, device=ids.device)
+        return TokenSequence(ids, role, tasks, position, omni_attention(role, tasks), start, num, target, visible)
+
+
+def stack(above: TokenSequence, below: TokenSequence, vocabulary: Vocabulary) -> TokenSequence:
+    """Rows of two sequences in one: the shorter T2I rows are padded further on the left, MMU rows on the right."""
+    length = max(above.ids.shape[1], below.ids.shape[1])
+    a, b = (_padded(s, length, vocabulary.special("pad")) for s in (above, below))
+    parts: dict[str, Any] = {
+        name: torch.cat([getattr(a, name), getattr(b, name)])
+        for name in ("ids", "role", "task", "position", "attention", "image_start", "target", "visible")
+    }
+    return replace(a, **parts)
+
+
+def align_right(sequence: TokenSequence, vocabulary: Vocabulary) -> TokenSequence:
+    """The rows with their padding on the left, so that all end at one column and can be continued together."""
+    length = sequence.ids.shape[1]
+    empty_B = (~sequence.real).sum(1)
+    place = torch.arange(length, device=sequence.ids.device) - empty_B[:, None]
+    before = place < 0
+    ids = torch.where(before, vocabulary.special("pad"), _gather(sequence.ids, place))
+    role = torch.where(before, Role.PAD, _gather(sequence.role, place)).to(torch.int8)
+    start = None if sequence.image_start is None else sequence.image_start + empty_B
+    attention = omni_attention(role, sequence.task)
+    return replace(sequence, ids=ids, role=role, attention=attention, image_start=start, target=None)
+
+
+def cut(sequence: TokenSequence, start: int, stop: int | None = None) -> TokenSequence:
+    """Some columns of a sequence, to be computed with a cache of all columns before them.
+
+    Args:
+        sequence: Whole rows.
+        start: First column, the same for all rows. No image may stand half in the part.
+        stop: The column after the last; None for the end.
+    """
+    stop = sequence.ids.shape[1] if stop is None else stop
+    attention = None if sequence.attention is None else sequence.attention[:, :, start:stop, :stop]
+    image_start, number = sequence.image_start, sequence.num_image_tokens
+    if image_start is not None and not bool(((image_start >= start) & (image_start + number <= stop)).all()):
+        image_start, number = None, 0
+    return replace(
+        sequence,
+        ids=sequence.ids[:, start:stop],
+        role=sequence.role[:, start:stop],
+        position=sequence.position[:, start:stop],
+        attention=attention,
+        image_start=None if image_start is None else image_start - start,
+        num_image_tokens=number,
+        target=None if sequence.target is None else sequence.target[:, start:stop],
+    )
+
+
+def _padded(sequence: TokenSequence, length: int, pad_id: int) -> TokenSequence:
+    missing = length - sequence.ids.shape[1]
+    if not missing:
+        return sequence
+    assert sequence.target is not None
+    assert sequence.image_start is not None
+    assert sequence.attention is not None
+    left = bool(sequence.task[0] == Task.TEXT_TO_IMAGE)
+    sides = (missing, 0) if left else (0, missing)
+    pad = torch.nn.functional.pad
+    role = pad(sequence.role, sides, value=int(Role.PAD))
+    attention = omni_attention(role, sequence.task)
+    position = torch.arange(length, device=role.device).expand(len(role), length)
+    if not left:  # questions of one row stay apart
+        own = length - missing
+        attention[:, :, :own, :own] = sequence.attention
+        position = torch.cat([sequence.position, position[:, own:]], 1)
+    return replace(
+        sequence,
+        ids=pad(sequence.ids, sides, value=pad_id),
+        role=role,
+        position=position,
+        attention=attention,
+        target=pad(sequence.target, sides, value=IGNORE),
+        image_start=sequence.image_start + (missing if left else 0),
+    )
+
+
+def _asked_apart(sequence: TokenSequence, segment_BW: Tensor) -> TokenSequence:
+    """MMU sequences whose questions do not see each other, all of them at the positions of the first.
+
+    Args:
+        sequence: The sequences; their last W positions are text.
+        segment_BW: int64, number of the question that each position belongs to, ascending.
+    """
+    assert sequence.attention is not None
+    width = segment_BW.shape[1]
+    begins_BW = segment_BW != torch.nn.functional.pad(segment_BW[:, :-1], (1, 0), value=0)
+    start_BW = torch.where(begins_BW, torch.arange(width, device=segment_BW.device), 0).cummax(1).values
+    attention, position = sequence.attention.clone(), sequence.position.clone()
+    attention[:, 0, -width:, -width:] &= segment_BW[:, :, None] == segment_BW[:, None]
+    position[:, -width:] -= start_BW
+    return replace(sequence, attention=attention, position=position)
+
+
+def _gather(values_BT: Tensor, place: Tensor) -> Tensor:
+    """Values at places of their rows; any value where a place is outside."""
+    if values_BT.shape[1] == 0:
+        return torch.zeros_like(place, dtype=values_BT.dtype)
+    place = place.clamp(0, values_BT.shape[1] - 1)
+    return values_BT.gather(1, place.expand(len(values_BT), -1))
+
+
+def _constant(value: int, like_BN: Tensor) -> Tensor:
+    return torch.full_like(like_BN[:, :1], value)
+
+
+def _image_roles(codes_BN: Tensor) -> Tensor:
+    soi, image, eoi = (
+        _constant(Role.SOI, codes_BN),
+        torch.full_like(codes_BN, Role.IMAGE),
+        _constant(Role.EOI, codes_BN),
+    )
+    return torch.cat([soi, image, eoi], 1)
