@@ -1,11 +1,12 @@
-"""What words are worth before anything is trained: their vectors alone answer questions with yes or no.
+"""Accuracy of grounded word vectors alone, before the unified model is trained: they answer questions about faces.
 
     python scripts/grounded_words.py FOLDER [CLASSIFIER]
 
 FOLDER holds shards with captions and questions, CLASSIFIER is a trained attribute classifier (by default that of the
-package). Vectors of words are made of 8,192 faces of the training split as `net.grounded_words` makes them, of
-captions and questions; a question of the validation split is answered with yes if the sum of its words' fits to the
-picture is above 0, one of which or what with the value whose answers, as given of other faces too, fit best.
+package). Word vectors are fitted to captions and questions of 8,192 faces of the training split, as in
+`net.grounded_words`. The fit of a word to an image is the inner product of its vector and the image's features. A
+yes-or-no question of the validation split is answered with yes if the sum of its words' fits is above 0. A "which" or
+"what" question is answered with the value whose answers, collected over all faces, fit best.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from unif2ace.nets.unified.fitting import CaptionedFaces, fit_word_vectors
 
 from unif2ace.data.datamodule import FaceDataModule
 from unif2ace.data.datasets.shards import ShardDataset
@@ -28,70 +28,68 @@ from unif2ace.data.tasks.text_to_image import TextToImageTask
 from unif2ace.engine.weights import load_net
 from unif2ace.language.question import Question
 from unif2ace.language.replies import read_answer
-from unif2ace.modules.unified import GROUNDED
-from unif2ace.nets.unified.grounding import Grounding
+from unif2ace.modules.word_initialization import MAX_FACES
+from unif2ace.nets.unified.word_fitting import CaptionedFaces, fit_word_vectors
+from unif2ace.nets.unified.word_vectors import WordVectors
 from unif2ace.types import Batch
 
 DIRECTIONS, FACES, AT_LEAST, SHOWN = 96, 1024, 5, 6
 WORDS = ("glasses", "beard", "red", "smiling", "hat", "bald", "mask", "laugh", "wrinkles")
 
 
-def grounded(folder: Path, net: torch.nn.Module) -> tuple[Grounding, Tensor, Tokenizer]:
-    """Words as a new network has them, how far each fits any picture, and the text tokenizer."""
-    data = FaceDataModule({"shards": ShardDataset(folder)}, {"caption": TextToImageTask()}, read="pictures")
+def grounded(folder: Path, net: torch.nn.Module) -> tuple[WordVectors, Tokenizer]:
+    """Word vectors as in a newly initialised network, and the text tokenizer."""
+    data = FaceDataModule({"shards": ShardDataset(folder)}, {"caption": TextToImageTask()}, inputs="pixels")
     assert data.text_tokenizer is not None
-    size, features = data.text_tokenizer.vocab_size, net.num_features
-    found = fit_word_vectors(
-        (described(net, batch) for batch in data.captions(GROUNDED)),
-        data.contrasts(GROUNDED),
-        text_size=size,
-        features=features,  # type: ignore[arg-type]
+    vectors = fit_word_vectors(
+        (captioned(net, batch) for batch in data.captions(MAX_FACES)),
+        data.contrasts(MAX_FACES),
+        text_size=data.text_tokenizer.vocab_size,
+        features=net.num_features,  # type: ignore[arg-type]
         directions=DIRECTIONS,
     )
-    made = Grounding(size, features, 8, DIRECTIONS)  # type: ignore[arg-type]
-    made.start_(found, torch.zeros(size, 8))
-    return made, found.bias, Tokenizer.from_file(str(data.text_tokenizer.path))
+    return vectors, Tokenizer.from_file(str(data.text_tokenizer.path))
 
 
-def described(net: torch.nn.Module, batch: Batch) -> CaptionedFaces:
-    """Pictures with their captions."""
+def captioned(net: torch.nn.Module, batch: Batch) -> CaptionedFaces:
+    """Features of images, with their captions."""
     assert batch.image is not None
-    assert batch.prompt is not None
-    assert batch.prompt_length is not None
-    return CaptionedFaces(batch.prompt, batch.prompt_length, net.features(batch.image), batch.valid)  # type: ignore[operator]
+    assert batch.text is not None
+    assert batch.text_length is not None
+    return CaptionedFaces(batch.text, batch.text_length, net.features(batch.image), batch.valid)  # type: ignore[operator]
 
 
-def neighbours(made: Grounding, text: Tokenizer, word: str) -> list[str]:
-    """Words whose vectors point the same way."""
-    place = text.encode(f" {word}").ids
-    if len(place) != 1:
+def neighbours(vectors: WordVectors, text: Tokenizer, word: str) -> list[str]:
+    """Words whose vectors have the largest cosine similarity."""
+    ids = text.encode(f" {word}").ids
+    if len(ids) != 1:
         return []
-    near_V = torch.nn.functional.cosine_similarity(made.words[place], made.words)
-    return [text.decode([n]).strip() for n in near_V.topk(SHOWN + 1).indices.tolist() if n != place[0]]
+    near_V = torch.nn.functional.cosine_similarity(vectors.words[ids], vectors.words)
+    return [text.decode([n]).strip() for n in near_V.topk(SHOWN + 1).indices.tolist() if n != ids[0]]
 
 
 @dataclass(frozen=True)
 class Face:
-    """What is seen of one, with a 1 at the end, and what is asked about it."""
+    """Whitened features of one face, float (K + 1,) with a 1 at the end, and the questions about it."""
 
     seen: Tensor
     questions: tuple[Question, ...]
 
 
-def faces(made: Grounding, net: torch.nn.Module, folder: Path) -> list[Face]:
+def faces(vectors: WordVectors, net: torch.nn.Module, folder: Path) -> list[Face]:
     """The first faces of the validation split."""
     reader, found = ShardReader(folder / "val"), list[Face]()
     for number in range(min(FACES, len(reader))):
         sample = reader.decoded(number)
         image = torch.from_numpy(sample.image.copy()).permute(2, 0, 1)[None]
         features: Tensor = net.features(image)  # type: ignore[operator]
-        seen_K = made.seen(features[:, None], torch.tensor([True]))[0]
+        seen_K = vectors.seen(features)[0]
         found.append(Face(torch.cat([seen_K, torch.ones(1)]), tuple(sample.metadata.qa)))
     return found
 
 
 def yes_or_no(asked: list[Face], words: Callable[[str], Tensor]) -> dict[str, tuple[list[float], ...]]:
-    """Of each question of yes or no, how far it fits faces where the answer is no, and where it is yes."""
+    """For each yes-or-no question, its fit to faces where the answer is no, and where it is yes."""
     found: dict[str, tuple[list[float], ...]] = defaultdict(lambda: ([], []))
     for face in asked:
         for one in face.questions:
@@ -101,7 +99,7 @@ def yes_or_no(asked: list[Face], words: Callable[[str], Tensor]) -> dict[str, tu
 
 
 def choices(asked: list[Face], words: Callable[[str], Tensor]) -> dict[str, list[bool]]:
-    """Of each field that questions of which and what ask for, whether they are answered right."""
+    """For each field of "which" and "what" questions, whether each is answered correctly."""
     known: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     todo: list[tuple[Tensor, str, str]] = []
     for face in asked:
@@ -123,30 +121,30 @@ def choices(asked: list[Face], words: Callable[[str], Tensor]) -> dict[str, list
 
 @torch.no_grad()
 def main(folder: Path, classifier: str = "builtin") -> None:
-    """Prints what the vectors tell."""
+    """Prints neighbours of some words, and the accuracy of the answers."""
     net = load_net(classifier, "attributes").eval()
-    made, bias_V, text = grounded(folder, net)
-    table_VK = torch.cat([made.words, bias_V[:, None]], 1)
+    vectors, text = grounded(folder, net)
+    table_VK = torch.cat([vectors.words, vectors.bias[:, None]], 1)
     for word in WORDS:
-        print(f"{word:10}", ", ".join(neighbours(made, text, word)))
+        print(f"{word:10}", ", ".join(neighbours(vectors, text, word)))
 
     def words(said: str) -> Tensor:
         return table_VK[text.encode(said).ids].sum(0)
 
-    asked = faces(made, net, folder)
+    asked = faces(vectors, net, folder)
     found = yes_or_no(asked, words)
     no, yes = (torch.tensor([fit for both in found.values() for fit in both[k]]) for k in (0, 1))
     right = ((yes > 0).float().mean() + (no <= 0).float().mean()) / 2
     often = [both for both in found.values() if min(map(len, both)) >= AT_LEAST]
     ranked = [(torch.tensor(y)[:, None] > torch.tensor(n)).float().mean() for n, y in often]
     area = torch.stack(ranked).mean() if ranked else torch.tensor(torch.nan)
-    print(f"{len(yes) + len(no):,} questions answered by the sign: {right:.3f} right (balanced)")
-    print(f"{len(often)} questions asked often: a face with yes fits better than one with no with {area:.3f}")
+    print(f"{len(yes) + len(no):,} yes-or-no questions: balanced accuracy {right:.3f}")
+    print(f"{len(often)} frequent questions: a face with yes fits better than one with no in {area:.3f} of the pairs")
     chosen = choices(asked, words)
     for field, rights in sorted(chosen.items()):
         print(f"{field:16} {sum(rights) / len(rights):.2f} of {len(rights)}")
     total = [right for rights in chosen.values() for right in rights]
-    print(f"{len(total):,} questions of which and what answered by the best fit: {sum(total) / len(total):.3f} right")
+    print(f'{len(total):,} "which" and "what" questions: accuracy {sum(total) / len(total):.3f}')
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
-"""Interrupts a small run again and again and compares its end with that of a run that was left alone.
+"""Interrupts a small run repeatedly and compares its result with that of an uninterrupted run.
 
     python scripts/interruptions.py [--ranks 1 2] [--times 20] [--seed 0] [--folder logs/interruptions]
 
 A tiny unified model trains on the synthetic faces, with averaged weights, a schedule, noise and both tasks. At random
-steps, and at random moments within them, one thing after the other happens to one of its processes:
+steps, and at random moments within them, one of its processes has one of these faults, in turn:
 
-    sigterm     it is told to go
+    sigterm     it is preempted
     sigkill     it is killed
     disk full   the next checkpoint cannot be written
     torn write  it is killed while half a file of the next checkpoint is written
     rot         it is killed, and then the newest checkpoint loses half a file
 
-Each time the run is started again with ``resume=auto``. Every batch's rows and loss, of all attempts, must be those of
-the run that was left alone, and so must weights, averages, optimiser and schedule at the end: bit for bit. Prints a
-table and writes it as JSON; the exit status says whether all was equal. Some minutes: each attempt is a new process.
+Each time the run is restarted with ``resume=auto``. The samples and the loss of every batch, of all attempts, must be
+those of the uninterrupted run, and so must weights, averages, optimiser and schedule at the end: bit for bit. Prints a
+table and writes it as JSON; the exit status is 0 if all is equal. It takes some minutes: each attempt is a new process.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from unif2ace.checkpoints.reading import read
 
 FAULTS = ("sigterm", "sigkill", "disk full", "torn write", "rot")
 INSIDE = ("disk full", "torn write")
-"""Faults that happen within the writer, so that the process does them to itself."""
+"""Faults inside the writer, which the process injects itself."""
 EVERY = 3
 """Steps between two checkpoints."""
 PLAN = "UNIF2ACE_INTERRUPTION"
@@ -59,7 +59,7 @@ TOKENIZER = [
     "trainer.max_steps=3", "trainer.limit_val_batches=0",
 ]  # fmt: skip
 UNIFIED = [
-    "experiment=unified/synthetic", "visual_encoder=none", "~condition.attributes", "codebook_size=32",
+    "experiment=unified/synthetic", "visual_encoder=none", "~visual_encoder.classifier", "codebook_size=32",
     "data.max_text_tokens=48", "data.steps_per_epoch=17", "data.max_eval_samples=4",
     "task.text_to_image={{batch_size: 4, caption: short}}", "task.understanding={{batch_size: 4, caption: short}}",
     "net.dim=32", "net.depth=2", "net.heads=2",
@@ -71,7 +71,7 @@ UNIFIED = [
 
 
 class Witness(pl.Callback):
-    """Writes what each batch was, and does to itself what nobody can do from outside."""
+    """Records the samples and the loss of each batch, and injects the faults inside the writer."""
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
@@ -90,7 +90,7 @@ class Witness(pl.Callback):
 
 
 def break_writing(fault: str) -> None:
-    """Lets the next file that is made durable fail, or tears it."""
+    """Makes the next file sync fail, or truncates the file."""
     sync = os.fsync
 
     def broken(file: int) -> None:
@@ -108,7 +108,7 @@ def witness_file(run: Path, rank: int) -> Path:
 
 
 def witnessed(run: Path, rank: int) -> list[dict[str, Any]]:
-    """All batches of a rank, of all attempts; a line that was cut off is no batch."""
+    """All batches of a rank, of all attempts; an incomplete line is ignored."""
     file = witness_file(run, rank)
     lines = file.read_text().splitlines(keepends=True) if file.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
@@ -116,7 +116,7 @@ def witnessed(run: Path, rank: int) -> list[dict[str, Any]]:
 
 @dataclass
 class Attempt:
-    """One fault and what came of it."""
+    """One fault and its outcome."""
 
     fault: str
     rank: int
@@ -127,7 +127,7 @@ class Attempt:
 
     @property
     def as_promised(self) -> bool:
-        """A run that is told to go saves its last step and says so; others lose no more than since the last save."""
+        """Whether a preempted run saved its last step, or another lost no more than the steps since the last save."""
         if self.fault == "sigterm":
             return self.status == 128 + signal.SIGTERM and self.saved == self.came_to
         lost = (3 if self.fault == "rot" else 2) * EVERY
@@ -147,7 +147,7 @@ class Harness:
         self.root, self.ranks, self.steps = root, ranks, steps
 
     def start(self, run: Path, attempt: Attempt | None = None, resume: bool = False) -> subprocess.Popen[bytes]:
-        """Starts the run, or goes on with it."""
+        """Starts the run, or resumes it."""
         run.mkdir(parents=True, exist_ok=True)
         words = [*TINY, *UNIFIED, f"trainer.max_steps={self.steps}", f"trainer.devices={self.ranks}"]
         words += ["strategy=ddp", "strategy.timeout=120"] if self.ranks > 1 else []
@@ -156,7 +156,7 @@ class Harness:
         return launch([w.format(root=self.root, run=run) for w in words], run / "output.txt", plan)
 
     def interrupt(self, run: Path, attempt: Attempt, resume: bool, draw: random.Random) -> None:
-        """One attempt, until all its processes are gone."""
+        """One attempt, until all its processes have ended."""
         before = [len(witnessed(run, rank)) for rank in range(self.ranks)]
         process = self.start(run, attempt, resume)
         try:
@@ -175,7 +175,7 @@ class Harness:
         attempt.saved = int(found.name.split("-")[1]) if found else 0
 
     def _wait(self, run: Path, attempt: Attempt, before: int, process: subprocess.Popen[bytes]) -> int:
-        """Until the rank has come to the step; its process id."""
+        """Waits until the rank has reached the step; returns its process id."""
         while True:
             new = witnessed(run, attempt.rank)[before:]
             if new and new[-1]["step"] >= attempt.step:
@@ -193,13 +193,13 @@ class Harness:
             time.sleep(0.1)
 
     def compare(self, alone: Path, run: Path) -> list[str]:
-        """What differs between two runs; nothing if all is equal."""
+        """The differences between two runs; empty if all is equal."""
         found = []
         for rank in range(self.ranks):
             right = {line["step"]: (line["rows"], line["loss"]) for line in witnessed(alone, rank)}
             lines = witnessed(run, rank)
             wrong = [line["step"] for line in lines if (line["rows"], line["loss"]) != right[line["step"]]]
-            found += [f"rank {rank}: rows or loss of steps {sorted(set(wrong))}"] if wrong else []
+            found += [f"rank {rank}: samples or loss of steps {sorted(set(wrong))}"] if wrong else []
             found += [] if {x["step"] for x in lines} == right.keys() else [f"rank {rank}: steps are missing"]
         one, other = read(newest(alone)), read(newest(run))
         return found + [part for part in SAVED if not equal(one.get(part), other.get(part))]
@@ -218,14 +218,14 @@ def launch(words: Sequence[str], output: Path, plan: dict[str, Any] | None = Non
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Kills what is left of a run."""
+    """Kills the remaining processes of a run."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def runs(pid: int) -> bool:
-    """Whether a process is more than a name that nobody has waited for."""
+    """Whether a process is running, not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
@@ -261,28 +261,28 @@ def finish(process: subprocess.Popen[bytes], output: Path) -> None:
 
 
 def trial(root: Path, ranks: int, times: int, seed: int) -> bool:
-    """The whole comparison for a number of ranks; whether all was equal and as promised."""
+    """The whole comparison for a number of ranks; True if all was equal and as promised."""
     draw = random.Random(seed)
     steps = 4 * times + EVERY + 2
     harness = Harness(root, ranks, steps)
     alone, run = root / f"alone-{ranks}", root / f"interrupted-{ranks}"
     finish(harness.start(alone), alone / "output.txt")
-    places = sorted(draw.sample(range(2, steps - EVERY), times))
+    planned = sorted(draw.sample(range(2, steps - EVERY), times))
     attempts: list[Attempt] = []
     print(f"{ranks} rank(s), {steps} steps, a checkpoint every {EVERY}\n")
     print(f"{'fault':<12}{'rank':>5}{'planned':>9}{'came to':>9}{'saved':>7}{'status':>8}  as promised")
-    for number, place in enumerate(places):
+    for number, step in enumerate(planned):
         fault = FAULTS[number % len(FAULTS)]
         rank = 0 if fault in INSIDE else draw.randrange(ranks)  # the first rank writes
-        attempt = Attempt(fault, rank, place)
+        attempt = Attempt(fault, rank, step)
         harness.interrupt(run, attempt, number > 0, draw)
         attempts.append(attempt)
-        a, told = attempt, "yes" if attempt.as_promised else "NO"
-        print(f"{a.fault:<12}{a.rank:>5}{a.step:>9}{a.came_to:>9}{a.saved:>7}{a.status!s:>8}  {told}", flush=True)
+        a, kept = attempt, "yes" if attempt.as_promised else "NO"
+        print(f"{a.fault:<12}{a.rank:>5}{a.step:>9}{a.came_to:>9}{a.saved:>7}{a.status!s:>8}  {kept}", flush=True)
     finish(harness.start(run, resume=True), run / "output.txt")
     different = harness.compare(alone, run)
-    told = f"DIFFERENT: {'; '.join(different)}" if different else "bit for bit the same"
-    print(f"\n{len(witnessed(run, 0)) - steps} steps were done twice; at the end {told}\n", flush=True)
+    result = f"DIFFERENT: {'; '.join(different)}" if different else "bit for bit the same"
+    print(f"\n{len(witnessed(run, 0)) - steps} steps were done twice; at the end {result}\n", flush=True)
     report = {"ranks": ranks, "steps": steps, "attempts": [asdict(a) for a in attempts], "different": different}
     (root / f"interruptions-{ranks}.json").write_text(json.dumps(report, indent=1) + "\n")
     return not different and all(a.as_promised for a in attempts)

@@ -1,12 +1,12 @@
-"""What training a classifier adds to frozen features: its average precision beside that of a linear probe.
+"""Compares a trained classifier with a linear probe on frozen features, by average precision.
 
     python scripts/linear_probe.py RUN [FOLDER]
 
 RUN is a trained attribute classifier: the folder of an `unif2ace-train` run, or its weights. FOLDER holds the shards,
 by default those that it was trained on. The probe is a logistic regression for each attribute on the frozen features of
-EfficientNet-Lite0, of the pictures and their mirror images. How large the pictures are for it, and how strongly each
-attribute's weights are held small, is chosen on a fifth of the training persons. Both are measured on the validation
-split, whose persons neither has seen; the interval of their difference is a bootstrap over those persons.
+EfficientNet-Lite0, of the images and their mirror images. Its image size, and each attribute's weight decay, are chosen
+on a fifth of the training persons. Both are measured on the validation split, whose persons neither was trained on; the
+interval of their difference is a bootstrap over those persons.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from unif2ace.engine.weights import load_net
 from unif2ace.nets.features.efficientnet_lite0 import EfficientNetLite0Features
 
 SIZES = (128, 160, 224)
-"""Sides in pixels at which the probe sees the pictures."""
+"""Image sides in pixels that the probe tries."""
 DECAYS = tuple(10.0**power for power in (-3.0, -2.5, -2.0, -1.5, -1.0, -0.5))
 """Factors of half the squared weights, beside the mean cross-entropy, of standardised features."""
 RESAMPLES = 2000
@@ -37,7 +37,7 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Split:
-    """N pictures: uint8 (N, 3, H, W), labels int8 (N, A), and who is in them, int64 (N,)."""
+    """N images: uint8 (N, 3, H, W), labels int8 (N, A), and their persons, int64 (N,)."""
 
     image: Tensor
     label: Tensor
@@ -45,7 +45,7 @@ class Split:
 
     @classmethod
     def read(cls, folder: Path) -> Split:
-        """All samples of a split; one that names no person is a person by itself."""
+        """All samples of a split; a sample without identity counts as a separate person."""
         reader = ShardReader(folder)
         samples = [reader.decoded(i) for i in range(len(reader))]
         image = torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2)
@@ -61,7 +61,7 @@ def features_of(image: Tensor, size: int) -> Tensor:
 
 
 def fit(x_ND: Tensor, label_NA: Tensor, decay: float) -> Tensor:
-    """Weights float (D + 1, A) of a logistic regression for each attribute, of standardised features and a one."""
+    """Weights float (D + 1, A) of a logistic regression for each attribute, on standardised features and a one."""
     known_NA = label_NA >= 0
     share_NA = known_NA / known_NA.sum(0).clamp(min=1)
     truth_NA = label_NA.clamp(min=0).float()
@@ -80,13 +80,13 @@ def fit(x_ND: Tensor, label_NA: Tensor, decay: float) -> Tensor:
 
 
 def standardised(x_ND: Tensor, like_ND: Tensor) -> Tensor:
-    """Features with mean 0 and spread 1 where `like_ND` has them, and a one."""
+    """Features standardised by the mean and standard deviation of `like_ND`, and a column of ones."""
     z_ND = (x_ND - like_ND.mean(0)) / (like_ND.std(0) + 1e-6)
     return torch.cat([z_ND, torch.ones(len(z_ND), 1)], 1)
 
 
 def average_precision(score_N: Tensor, label_N: Tensor, weight_RN: Tensor) -> Tensor:
-    """Average precision float (R,) under R weightings of the pictures; NaN where it shows in none, or in all."""
+    """Average precision float (R,) under R weightings of the images; NaN if no image or every image is positive."""
     known = label_N >= 0
     order = score_N[known].argsort(descending=True)
     weight_RK = weight_RN[:, known][:, order].double()
@@ -99,22 +99,22 @@ def average_precision(score_N: Tensor, label_N: Tensor, weight_RN: Tensor) -> Te
 
 def precisions(score_NA: Tensor, label_NA: Tensor, weight_RN: Tensor) -> Tensor:
     """Average precision of each attribute, float (R, A)."""
-    columns = zip(score_NA.T, label_NA.T, strict=True)
-    return torch.stack([average_precision(s, y, weight_RN) for s, y in columns], 1)
+    attributes = zip(score_NA.T, label_NA.T, strict=True)
+    return torch.stack([average_precision(s, y, weight_RN) for s, y in attributes], 1)
 
 
 def probe(train: Split, val: Split) -> tuple[Tensor, int]:
-    """The probe's scores of the validation pictures, float (N, A), and the size that it chose."""
+    """The probe's scores of the validation images, float (N, A), and the chosen image size."""
     persons = np.random.default_rng(0).permutation(train.person.max() + 1)
     held = torch.from_numpy(np.isin(train.person, persons[: len(persons) // 5]))
     best: tuple[float, int, Tensor, Tensor] | None = None
     for size in SIZES:
         x, mirrored = features_of(train.image, size), features_of(train.image.flip(3), size)
         fitted = [torch.cat([x[~held], mirrored[~held]]), torch.cat([train.label[~held]] * 2)]
-        judged = standardised(x[held], fitted[0])
+        held_out = standardised(x[held], fitted[0])
         z = standardised(fitted[0], fitted[0])
         every = torch.ones(1, int(held.sum()))
-        found_LA = torch.cat([precisions(judged @ fit(z, fitted[1], d), train.label[held], every) for d in DECAYS])
+        found_LA = torch.cat([precisions(held_out @ fit(z, fitted[1], d), train.label[held], every) for d in DECAYS])
         value, decay_A = found_LA.nan_to_num(-1).max(0)
         mean = float(value[value >= 0].mean())
         print(f"probe at {size} pixels: mean average precision {mean:.3f} on held-out training persons", flush=True)
@@ -122,25 +122,25 @@ def probe(train: Split, val: Split) -> tuple[Tensor, int]:
             best = mean, size, decay_A, torch.cat([x, mirrored])
     assert best is not None
     _, size, decay_A, x = best
-    seen = (features_of(val.image, size) + features_of(val.image.flip(3), size)) / 2
-    z, judged, labels = standardised(x, x), standardised(seen, x), torch.cat([train.label] * 2)
-    scores = torch.stack([judged @ fit(z, labels, d) for d in DECAYS])
+    features = (features_of(val.image, size) + features_of(val.image.flip(3), size)) / 2
+    z, validated, labels = standardised(x, x), standardised(features, x), torch.cat([train.label] * 2)
+    scores = torch.stack([validated @ fit(z, labels, d) for d in DECAYS])
     return scores.gather(0, decay_A.expand(1, *scores.shape[1:]))[0], size
 
 
 @torch.inference_mode()
 def classify(run: str, image: Tensor) -> Tensor:
-    """The classifier's logits of the pictures and their mirror images, averaged, float (N, A)."""
+    """The classifier's logits of the images and their mirror images, averaged, float (N, A)."""
     net = load_net(run, "attributes")
     return torch.cat([(net(part) + net(part.flip(3))).float() / 2 for part in image.split(64)])
 
 
 def table(val: Split, probe_A: Tensor, classifier_A: Tensor) -> str:
-    """Markdown: a row for each attribute that some pictures show and some lack, and their mean."""
+    """Markdown: a row for each attribute with positive and negative images, and their mean."""
     lines = ["| attribute | positives | known | probe | classifier |", "|---|---|---|---|---|"]
-    for place, name in enumerate(TAXONOMY.labels):
-        label, before, after = val.label[:, place], float(probe_A[place]), float(classifier_A[place])
-        if classifier_A[place].isfinite():
+    for a, name in enumerate(TAXONOMY.labels):
+        label, before, after = val.label[:, a], float(probe_A[a]), float(classifier_A[a])
+        if classifier_A[a].isfinite():
             counts = f"{int((label == 1).sum())} | {int((label >= 0).sum())}"
             lines.append(f"| {name} | {counts} | {before:.3f} | {after:.3f} |")
     mean = f"| **mean of {len(lines) - 2}** | | | {probe_A.nanmean():.3f} | {classifier_A.nanmean():.3f} |"
@@ -148,7 +148,7 @@ def table(val: Split, probe_A: Tensor, classifier_A: Tensor) -> str:
 
 
 def interval(val: Split, probed: Tensor, classified: Tensor) -> tuple[float, float]:
-    """Where the difference of the means lies in 95 % of the resamples of the persons, in points."""
+    """95 % bootstrap interval of the difference of the means, over persons, in points."""
     persons = val.person.max() + 1
     draws = np.random.default_rng(1).multinomial(persons, np.full(persons, 1 / persons), RESAMPLES)
     weight_RN = torch.from_numpy(draws[:, val.person])

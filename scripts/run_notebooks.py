@@ -2,8 +2,8 @@
 
     python scripts/run_notebooks.py [NAME ...] [--write | --check]
 
-Copies with outputs go to logs/notebooks. With --write the .ipynb beside each source is made anew, without outputs;
---check fails where it differs. Neither runs anything.
+Copies with outputs go to logs/notebooks. --write rewrites the .ipynb beside each source, without outputs; --check fails
+if it differs. Neither runs a notebook.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Trains one small unified model under every strategy and shows that they agree: one table, two CPU cores, minutes.
+"""Trains one small unified model under every strategy and compares the results: one table, two CPU cores, minutes.
 
     python scripts/strategies.py [FOLDER] [--resume]
 
 FOLDER keeps the runs; by default they go to a temporary one. With --resume a second table: each run's checkpoint of
-step 20 is taken up under every strategy, and the loss after the last ten steps is compared with the single process's.
+step 20 is resumed under every strategy, and the loss after the last ten steps is compared with the single process's.
 
-The faces are the embedded ones, the image tokenizer has random weights, the global batch is 16 rows, the precision
-float32, the optimiser AdamW with clipped gradients. Every process has one thread. `loss` is that of the validation
-split after the last step, `weights` the norm of what they differ by from those of the single process, as a share of
-their norm. The status is 1 if a loss differs by more than 1e-5 of itself.
+The data is the synthetic faces, the image tokenizer has random weights, the global batch size is 16, the precision
+float32, the optimiser AdamW with clipped gradients. Every process has one thread. `loss` is the validation loss after
+the last step, `weights` the norm of the difference to the weights of the single process, as a share of their norm. The
+exit status is 1 if a loss differs by more than 1e-5 of itself.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ PATCHES = [
     "quantizer.num_codes=64",
 ]
 SMALL = [
-    "module=unified", "net=unified", "task=[text_to_image,understanding]", "loss=[d3diff,ar,load_balance]", "metric=[nelbo]",
-    "lr_scheduler=cosine", "callbacks=[checkpoint]", f"callbacks.checkpoint.every_n_train_steps={EVERY}",
+    "module=unified", "net=unified", "task=[text_to_image,understanding]", "loss=[d3diff,ar,load_balance]",
+    "metric=[nelbo]", "lr_scheduler=cosine", "callbacks=[checkpoint]",
+    f"callbacks.checkpoint.every_n_train_steps={EVERY}",
     "callbacks.checkpoint.keep=9", "logger=none", f"trainer.max_steps={STEPS}", "trainer.accelerator=cpu",
     "moe.num_experts=4", "moe.top_k=2", f"data.steps_per_epoch={STEPS}", "data.max_eval_samples=8",
     "data.max_text_tokens=48", "task.text_to_image.batch_size=8", "task.understanding.batch_size=8", "image_size=32",
@@ -58,14 +59,14 @@ SMALL = [
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run gave: loss of the validation split, weights by name."""
+    """Result of a run: validation loss, weights by name."""
 
     loss: float
     state: dict[str, torch.Tensor]
 
 
 def make_tokenizer(folder: Path) -> Path:
-    """An image tokenizer that nobody has trained."""
+    """An untrained image tokenizer."""
     torch.manual_seed(0)
     node = compose("train", ["module=tokenizer", "image_size=32", *PATCHES]).module.net
     config = OmegaConf.to_container(node, resolve=True)
@@ -75,37 +76,37 @@ def make_tokenizer(folder: Path) -> Path:
 
 
 def train(name: str, words: list[str], folder: Path, tokenizer: Path) -> Outcome:
-    """One run, in a process group of its own.
+    """One run, in its own process group.
 
     Raises:
-        RuntimeError: If it fails; what it said is in the message.
+        RuntimeError: If it fails; its output is in the message.
     """
-    place = folder / name.replace(" ", "_")
+    run_dir = folder / name.replace(" ", "_")
     command = [sys.executable, "-m", "unif2ace.commands.train", *SMALL, *words]
-    command += [f"image_tokenizer={tokenizer}", f"hydra.run.dir={place}"]
+    command += [f"image_tokenizer={tokenizer}", f"hydra.run.dir={run_dir}"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "UNIF2ACE_ROOT": str(folder)}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as run:
         try:
-            said, _ = run.communicate(timeout=900)
+            output, _ = run.communicate(timeout=900)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(run.pid, signal.SIGKILL)
     if run.returncode:
-        raise RuntimeError(f"{name} failed:\n{said[-4000:]}")
-    weights = read_weights(place)
+        raise RuntimeError(f"{name} failed:\n{output[-4000:]}")
+    weights = read_weights(run_dir)
     return Outcome(weights.header["metrics"]["val/loss"], dict(weights.state))
 
 
 def step_seconds(name: str, folder: Path) -> float:
-    """Mean of a run's last steps, by the times of its checkpoints."""
+    """Mean time of a run's last steps, from the times of its checkpoints."""
     first, last = (checkpoint_of(name, folder, step) / "complete.json" for step in (STEPS - EVERY, STEPS))
     return (last.stat().st_mtime - first.stat().st_mtime) / EVERY
 
 
 def checkpoint_of(name: str, folder: Path, step: int) -> Path:
-    """Where a run keeps a step's checkpoint."""
+    """Path of the checkpoint of a step."""
     return folder / name.replace(" ", "_") / "checkpoints" / f"step-{step:08d}"
 
 
@@ -117,7 +118,7 @@ def difference(one: Outcome, other: Outcome) -> float:
 
 
 def compare(folder: Path, tokenizer: Path) -> tuple[float, bool]:
-    """Prints the table of all strategies; the single process's loss, and whether all agree with it."""
+    """Prints the table of all strategies; returns the single process's loss, and whether all agree with it."""
     print(f"{'strategy':<10}{'loss':>14}{'difference':>13}{'weights':>11}{'ms a step':>11}")
     single: Outcome | None = None
     agree = True
@@ -132,9 +133,9 @@ def compare(folder: Path, tokenizer: Path) -> tuple[float, bool]:
     return single.loss, agree
 
 
-def take_up(folder: Path, tokenizer: Path, loss: float) -> bool:
-    """Prints how far losses are from `loss` where a run is taken up under another strategy; whether all agree."""
-    print("\nDifference of the loss where a checkpoint of step 20 is taken up under another strategy")
+def resume_under_others(folder: Path, tokenizer: Path, loss: float) -> bool:
+    """Prints the differences to `loss` when a run is resumed under another strategy; True if all agree."""
+    print("\nDifference of the loss when a checkpoint of step 20 is resumed under another strategy")
     print(f"{'from':<10}" + "".join(f"{f'to {name}':>14}" for name in RUNS))
     agree = True
     for source in RUNS:
@@ -154,7 +155,7 @@ def main(folder: Path, resume: bool) -> int:
     tokenizer = make_tokenizer(folder)
     loss, agree = compare(folder, tokenizer)
     if resume:
-        agree &= take_up(folder, tokenizer, loss)
+        agree &= resume_under_others(folder, tokenizer, loss)
     print("all agree" if agree else f"they differ by more than {TOLERANCE:.0e}")
     return 0 if agree else 1
 
@@ -162,7 +163,7 @@ def main(folder: Path, resume: bool) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, help="keeps the runs")
-    parser.add_argument("--resume", action="store_true", help="also take up each run under every strategy")
+    parser.add_argument("--resume", action="store_true", help="also resume each run under every strategy")
     arguments = parser.parse_args()
     if arguments.folder:
         raise SystemExit(main(arguments.folder.resolve(), arguments.resume))

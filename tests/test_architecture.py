@@ -145,3 +145,22 @@ def test_public_things_are_documented(file: Path):
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{file.name}: {node.name} has no docstring"
+
+
+def test_modules_do_not_import_each_other_in_circles():
+    """Imports for type checking and inside functions count: a circle is one room in two files."""
+    names = {
+        ".".join(("unif2ace", *f.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__"): f for f in FILES
+    }
+    uses = {name: {used for used in _imports(file) if used in names and used != name} for name, file in names.items()}
+    done: set[str] = set()
+
+    def follow(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, f"imports in a circle: {' -> '.join((*path[path.index(name) :], name))}"
+        if name not in done:
+            for used in sorted(uses[name]):
+                follow(used, (*path, name))
+            done.add(name)
+
+    for name in sorted(names):
+        follow(name, ())

@@ -1,4 +1,4 @@
-"""Errors that a person can mend: each message names the value, the place and the mend."""
+"""Errors that a user can fix: each message names the value, the place and the remedy."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class Unif2aceError(Exception):
 
 
 class ConfigError(Unif2aceError, ValueError):
-    """A configuration value that cannot work."""
+    """An invalid configuration value."""
 
 
 class DataError(Unif2aceError, ValueError):
-    """Data on disk, or handed in, that cannot be used."""
+    """Data on disk, or passed in, that cannot be used."""
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """A hint such as ``"; did you mean 'beard'?"``, or an empty string if nothing known is near `name`."""
+    """A hint such as ``"; did you mean 'beard'?"``, or an empty string if no known name is close to `name`."""
     found = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"; did you mean {found[0]!r}?" if found else ""

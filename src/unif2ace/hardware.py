@@ -1,4 +1,4 @@
-"""What the machine computes fast."""
+"""Capabilities of the machine."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import torch
 def fast_bfloat16(device: str) -> bool:
     """Whether matrix products in bfloat16 are fast on a type of device.
 
-    A GPU has units for them or has not, and so has a CPU: without (AVX2 alone, or AVX-512 without BF16) they are ten
-    times slower than in float32. The answer goes by what the machine says of itself, not by a clock, so that all
-    processes of a run agree.
+    Some GPUs and CPUs have units for them; others (CPUs with AVX2 alone, or AVX-512 without BF16) are ten times slower
+    than in float32. The result depends on reported capabilities, not on timing, so that all processes of a run agree.
 
     Args:
-        device: Such as ``cpu`` or ``cuda``; of any other type nothing is known, which counts as slow.
+        device: Device type such as ``cpu`` or ``cuda``; other types count as slow.
     """
     if device == "cuda":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)

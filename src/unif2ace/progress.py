@@ -1,4 +1,4 @@
-"""Progress that a person can read: a bar with rate and time left in a terminal, a line now and then in a log."""
+"""Progress of commands: a bar with rate and time left on a terminal, periodic lines in a log."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def progress(what: str, console: Console | None = None) -> Iterator[Advance]:
     """Shows the progress of some work.
 
     Args:
-        what: What is being done, until the work says more.
-        console: Where to show it; by default the terminal's error stream.
+        what: Description of the work, until the work reports another.
+        console: Output console; by default the terminal's error stream.
 
     Yields:
         A function to call with (done, total, what).

@@ -1,7 +1,7 @@
-"""What rooms hand to each other: dataclasses of tensors. Imports nothing of ours.
+"""Dataclasses of tensors that packages exchange. Imports no other module of this project.
 
-Letters in shapes: B rows, H and W pixels, N image tokens, T text tokens (padded to the longest row), A attributes,
-L columns of a sequence, K codes, D width of the network, G rows that generate, E experts of a group.
+Shapes: B samples, H and W pixels, N image tokens, T text tokens (padded to the longest sample), A attributes, L
+sequence positions, K codes, D width of the network, G samples of text-to-image, E experts of a group.
 """
 
 from __future__ import annotations
@@ -17,38 +17,39 @@ from torch import Tensor
 
 
 class Task(IntEnum):
-    """What a row of a batch trains."""
+    """The task that a sample trains."""
 
     IMAGE = 0
-    """The picture alone (tokenizer), with its attributes where they are known (classifier)."""
+    """The image alone (tokenizer), with its attributes where they are known (classifier)."""
     TEXT_TO_IMAGE = 1
-    """A caption, and the picture to generate from it (T2I; group Gen)."""
+    """A caption and the image to generate from it (T2I; expert group Gen)."""
     UNDERSTANDING = 2
-    """A picture and a question, or none, and the text to answer with (MMU; group Und)."""
+    """An image, a question (or none) and the text to answer with (MMU; expert group Und)."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Rows of one training step on one rank; rows of a task stand together, in the order of `Task`.
+    """Samples of one training step on one rank, grouped by task in the order of `Task`.
 
-    Nobody writes to it. It is not frozen only because Lightning's true-precision plugins refuse frozen dataclasses.
+    Treat it as immutable. It is not frozen because Lightning's true-precision plugins refuse frozen dataclasses.
 
     Attributes:
         task: int8 (B,), values of `Task`.
-        index: int64 (B,), place of each row in the run's global order: the key of its randomness, whatever the ranks.
-        valid: bool (B,); False marks rows that only fill up a rank in evaluation, or the place of a faulty sample:
-            losses and metrics leave them out.
-        image: uint8 (B, 3, H, W), or None if only tokens are read.
-        image_ids: int64 (B, N) codes of the tokenizer in [0, codebook), or None if not pre-tokenised.
+        index: int64 (B,), index of each sample in the run's global order. It keys the sample's randomness, so results
+            do not depend on the number of ranks.
+        valid: bool (B,); False marks samples that only pad an evaluation batch, or replace a faulty sample. Losses and
+            metrics ignore them.
+        image: uint8 (B, 3, H, W) in [0, 255], or None if only tokens are read.
+        image_ids: int64 (B, N) codes of the image tokenizer in [0, K), or None if not pre-tokenised.
         attributes: int8 (B, A), 1 true, 0 false, -1 not visible or not labelled; the taxonomy's labels, then its
             details.
-        text: int64 (B, T) text ids, padded at the end: the caption of a T2I sample without special ids; the
-            conversation of an MMU sample with them, see `unif2ace.sequence.conversation`.
-        text_length: int64 (B,) number of ids of `text`; 0 for none.
-        text_segment: int64 (B, T), number of the question that each id of a conversation belongs to, from 0; None if no
-            sample has more than one.
-        text_loss: bool (B, T), which ids of a conversation must be predicted.
-        keys: The samples' names.
+        text: int64 (B, T) text ids, padded at the end. A T2I sample holds the caption without special ids; an MMU
+            sample holds the conversation with them, see `unif2ace.sequence.conversation`.
+        text_length: int64 (B,), number of ids in `text`; 0 for no text.
+        text_segment: int64 (B, T), index from 0 of the question that each id of a conversation belongs to; None if no
+            sample has more than one question.
+        text_loss: bool (B, T), True for the ids of a conversation that must be predicted.
+        keys: Names of the samples.
     """
 
     task: Tensor
@@ -67,7 +68,7 @@ class Batch:
         return len(self.task)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Batch:
-        """The batch with `function` applied to every tensor."""
+        """The batch with `function` applied to every tensor, from (B,) to (B, 3, H, W)."""
         moved: dict[str, Any] = {
             f.name: function(value) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)
         }
@@ -84,13 +85,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class LossTerm:
-    """One loss of one forward pass: a sum and what to divide it by, never a mean.
+    """One loss of one forward pass, as a sum and a divisor: never a mean.
 
     Attributes:
-        total: float (), sum over what contributed; carries the gradient.
-        count: float (), number of what contributed; without gradient. Over ranks the sums are divided by the sum of the
-            counts.
-        parts: Detached values to log beside the loss, by name.
+        total: float (), sum over all contributions, such as per-sample (B,) or per-token (P,) losses; with gradient.
+        count: float (), number of contributions, without gradient. Across ranks the summed totals are divided by the
+            summed counts.
+        parts: Detached values to log with the loss, by name.
         also: Further terms with counts of their own, which are added to this one.
     """
 
@@ -101,22 +102,21 @@ class LossTerm:
 
     @property
     def mean(self) -> Tensor:
-        """Float (), `total` over `count`, and the means of `also`; 0, tied to the graph, where nothing counted."""
+        """Float (), `total` over `count`, plus the means of `also`; 0, attached to the graph, if the count is 0."""
         return self.total / self.count.where(self.count > 0, 1) + sum(term.mean for term in self.also)
 
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """What a quantizer makes of an encoder's output; C channels on a grid of h x w cells.
+    """Output of a quantizer: C channels on a grid of h x w cells.
 
     Attributes:
         z: float (B, C, h, w), the vectors that were compared with the codes (normalised where the quantizer does so).
         codes: float (B, C, h, w), the chosen codes; a gradient reaches only a codebook that is trained by gradient.
-        straight_through: float (B, C, h, w), equal to `codes`, with the gradient of `z`: what the decoder reads.
+        straight_through: float (B, C, h, w), equal to `codes` with the gradient of `z`; the decoder's input.
         ids: int64 (B, h, w), values in [0, num_codes).
-        logits: float (B, h, w, G, K), scores of the K choices of each of G independent factors of a code, or None if no
-            loss reads them. Their softmax is the soft assignment whose entropy is regularised; choices that a factor
-            lacks are -inf.
+        logits: float (B, h, w, G, K), logits over the K choices of each of G independent factors of a code; None if no
+            loss reads them. Entropy losses regularise their softmax. Choices that a factor lacks are -inf.
         num_codes: Size of the codebook.
     """
 
@@ -130,14 +130,14 @@ class Quantized:
 
 @dataclass(frozen=True, slots=True)
 class Discrimination:
-    """What the discriminator says in one step; P patches.
+    """Outputs of the discriminator in one step; P x P patches.
 
     Attributes:
-        generator_logits: float (B, 1, P, P) of the reconstruction; the gradient goes to the reconstruction only.
-        real_image: float (B, 3, H, W), the pictures that `real_logits` judges; requires a gradient if a loss reads
+        generator_logits: float (B, 1, P, P) for the reconstruction; the gradient goes to the reconstruction only.
+        real_image: float (B, 3, H, W), the images behind `real_logits`; requires a gradient if a loss reads
             ``image_gradient``.
-        real_logits: float (B, 1, P, P) of the real pictures; the gradient goes to the discriminator.
-        fake_logits: float (B, 1, P, P) of the detached reconstruction; the gradient goes to the discriminator.
+        real_logits: float (B, 1, P, P) for the real images; the gradient goes to the discriminator.
+        fake_logits: float (B, 1, P, P) for the detached reconstruction; the gradient goes to the discriminator.
         adaptive_weight: float (), factor of the generator's term; 1 unless a loss reads ``adaptive_weight``.
     """
 
@@ -149,35 +149,36 @@ class Discrimination:
 
 
 class Role(IntEnum):
-    """What a column of a row holds."""
+    """The kind of token at a position of a sequence."""
 
     PAD = 0
     TASK = 1
-    """The token that names the task."""
+    """The special token of the task."""
     PROMPT = 2
     """Caption, question or instruction, with the tokens that start and end it."""
     SOI = 3
     IMAGE = 4
     EOI = 5
     ANSWER = 6
-    """What an MMU row must say, with the token that ends it."""
+    """The answer of an MMU sequence, with the eos that ends it."""
 
 
 @dataclass(frozen=True)
 class TokenSequence:
-    """Rows of tokens as the transformer takes them: whole, or, with a cache, only the columns that are new.
+    """Input of the transformer: whole sequences, or, with a cache, only their new positions.
 
     Attributes:
-        ids: int64 (B, L), input ids of the whole vocabulary.
+        ids: int64 (B, L), input ids over the whole vocabulary.
         role: int8 (B, L), values of `Role`.
-        task: int8 (B,), values of `Task`; it chooses the group of experts (T2I: Gen, MMU: Und).
-        position: int64 (B, L), for the rotary embedding.
-        attention: bool (B, 1, L, P + L), True where a column (third axis) may look at another (last axis); P columns
-            of the cache come first. None: every column looks at all before it and itself.
-        image_start: int64 (B,), column of the first image token, or None if no image token is among these columns.
+        task: int8 (B,), values of `Task`; selects the expert group (T2I: Gen, MMU: Und).
+        position: int64 (B, L), position index for the rotary embedding.
+        attention: bool (B, 1, L, P + L), True where a query position (third axis) may attend to a key position (last
+            axis); the P cached positions come first. None means causal attention.
+        image_start: int64 (B,), position of the first image token, or None if these positions hold no image token.
         num_image_tokens: N; 0 if there is none.
-        target: int64 (B, L), id that a column must predict, -100 for none: an image column of a T2I row its own clean
-            token, soi and eoi there themselves, a text column of an MMU row the next token. None when decoding.
+        target: int64 (B, L), id to predict at each position, -100 for none. Image positions of a T2I sequence predict
+            their own clean token, and soi and eoi themselves; text positions of an MMU sequence predict the next token.
+            None when decoding.
         visible: float32 (B,), share of the image tokens that are not masked, in [0, 1].
     """
 
@@ -198,21 +199,21 @@ class TokenSequence:
 
     @cached_property
     def understanding_rows(self) -> int:
-        """How many rows are answered; a device is waited for once, not in every layer."""
+        """Number of MMU sequences; cached, so the device is synchronised once and not in every layer."""
         return int((self.task == Task.UNDERSTANDING).sum())
 
     @property
     def image_token_positions(self) -> Tensor:
-        """int64 (B, N), columns of the image tokens."""
+        """int64 (B, N), positions of the image tokens."""
         assert self.image_start is not None
         return self.image_start[:, None] + torch.arange(self.num_image_tokens, device=self.ids.device)
 
 
 class LogitsSpec(NamedTuple):
-    """Logits that a loss reads: at which positions, over which slice of the vocabulary. They are computed once.
+    """Where a loss reads logits: the positions and the slice of the vocabulary. Equal specs are computed once.
 
     Attributes:
-        positions: A function of `unif2ace.sequence.positions`, or one like them: from a sequence to bool (B, L).
+        positions: A function from a sequence to bool (B, L), such as those of `unif2ace.sequence.positions`.
         vocabulary: ``codebook``, ``text`` or ``full``.
     """
 
@@ -222,16 +223,16 @@ class LogitsSpec(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Logits:
-    """Logits at P positions over V ids.
+    """Logits at P positions over a slice of V ids.
 
     Attributes:
         sample: int64 (P,), index of the sample in the batch, in [0, B), ascending.
         position: int64 (P,), position in its sequence, in [0, L).
         values: float32 (P, V).
         target: int64 (P,), index of the target in the slice, in [0, V), or -100.
-        generation: int64 (P,), index of the sample among those that generate, in [0, G): the first axis of
-            `CorruptedTokens`. Anything for other samples.
-        image_token: int64 (P,), index of the image token in its picture; outside [0, N) for other tokens.
+        generation: int64 (P,), index of the sample among the T2I samples, in [0, G): the first axis of
+            `CorruptedTokens`. Undefined for other samples.
+        image_token: int64 (P,), index of the image token in its image; outside [0, N) for other tokens.
     """
 
     sample: Tensor
@@ -244,16 +245,16 @@ class Logits:
 
 @dataclass(frozen=True, slots=True)
 class CorruptedTokens:
-    """Image codes of the G samples that generate, and what the forward process made of them; codes, not ids.
+    """Image codes of the G T2I samples before and after the forward process; codes, not vocabulary ids.
 
     Attributes:
-        sample: int64 (G,), their indices in the batch.
+        sample: int64 (G,), indices of these samples in the batch.
         x0: int64 (G, N), clean codes in [0, K).
-        xt: int64 (G, N), corrupted codes in [0, K], K for masked.
+        xt: int64 (G, N), corrupted codes in [0, K], where K is the mask.
         t: float32 (G,), time in [0, 1]: 0 clean, 1 all noise.
-        alpha: float32 (G,), probability that a token is not corrupted, alpha_t.
+        alpha: float32 (G,), probability alpha_t that a token is not corrupted.
         weight: float32 (G,), weight of the likelihood bound, w(t) = -alpha'_t / (1 - alpha_t).
-        sigma: float32 (G,), rate of the noise, sigma(t) = -alpha'_t / alpha_t.
+        sigma: float32 (G,), noise rate, sigma(t) = -alpha'_t / alpha_t.
     """
 
     sample: Tensor
@@ -267,10 +268,10 @@ class CorruptedTokens:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is known of a picture from outside the token sequence; B rows, M vectors a row, F numbers each.
+    """Conditioning from outside the token sequence, such as visual features: M vectors of F values per sequence.
 
     Attributes:
-        values: float (B, M, F); anything where it is not present.
+        values: float (B, M, F); undefined where not present.
         present: bool (B,).
     """
 
@@ -280,12 +281,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Contrasts:
-    """Pairs of texts, the first of which fits a face better than the second; P pairs.
+    """P pairs of texts about a face, of which the first describes the face better.
 
     Attributes:
-        place: int64 (P,), number of the face.
-        fits: int64 (P, T), ids of the first, padded at the end with -1.
-        misfits: int64 (P, T), ids of the second, likewise; one of both may have none.
+        place: int64 (P,), index of the face.
+        fits: int64 (P, T), ids of the better text, padded at the end with -1.
+        misfits: int64 (P, T), ids of the worse text, padded likewise. One text of a pair may be empty.
     """
 
     place: Tensor
@@ -295,14 +296,14 @@ class Contrasts:
 
 @dataclass(frozen=True, slots=True)
 class RouterStats:
-    """What the routers of one layer did; sums, so that ranks and micro-batches add up. Group 0 is Gen, 1 is Und.
+    """Routing statistics of one layer, as sums that add over ranks and micro-batches. Group 0 is Gen, 1 is Und.
 
     Attributes:
         level: ``token`` or ``sequence``.
-        assigned: float32 (2, E), how often each expert was chosen; padding is left out; without gradient.
-        probability: float32 (2, E), sum of the routers' probabilities, with gradient.
-        count: float32 (2,), tokens (or rows) that were routed.
-        z: float32 (2,), sum of the squared logsumexp of the routers' logits, with gradient.
+        assigned: float32 (2, E), number of times each expert was chosen, without padding; no gradient.
+        probability: float32 (2, E), sum of the routing probabilities, with gradient.
+        count: float32 (2,), number of tokens (or sequences) that were routed.
+        z: float32 (2,), sum of the squared logsumexp of the router logits, with gradient.
     """
 
     level: Literal["token", "sequence"]
@@ -314,15 +315,15 @@ class RouterStats:
 
 @dataclass(frozen=True, slots=True)
 class UnifiedStep:
-    """What the unified model computed.
+    """Outputs of the unified model in one step.
 
     Attributes:
-        sequence: What went into the transformer.
-        corrupted: Image codes of the samples that generate, or None if there is none.
-        logits: What the losses read.
-        routers: Of each layer and level, the lowest layer first; empty for a dense network.
-        nelbo: float32 (G,), upper bound of the negative log-likelihood of a picture's tokens given its caption, nats
-            per token, one sample of time and masks; or None in training.
+        sequence: Input of the transformer.
+        corrupted: Image codes of the T2I samples, or None if there is none.
+        logits: Logits that the losses read.
+        routers: Statistics of each layer and level, the lowest layer first; empty for a dense network.
+        nelbo: float32 (G,), estimated upper bound on the negative log-likelihood of the image tokens given the caption,
+            in nats per token, from one sample of time and masks; None in training.
     """
 
     sequence: TokenSequence
@@ -334,17 +335,17 @@ class UnifiedStep:
 
 @dataclass(frozen=True, slots=True)
 class StepOutput:
-    """What one forward pass gives to the losses, the metrics and the observers. Nobody writes to it.
+    """Outputs of one forward pass, read by the losses, metrics and observers. Treat it as immutable.
 
     Attributes:
-        batch: What went in.
+        batch: The input.
         attribute_logits: float (B, A), logits of the first A attributes of the batch, or None.
-        image: float (B, 3, H, W) in [-1, 1], what the tokenizer must give back, or None.
-        reconstruction: float (B, 3, H, W), what it gives back, not clamped, or None.
-        quantized: What lies between, or None.
+        image: float (B, 3, H, W) in [-1, 1], the tokenizer's target, or None.
+        reconstruction: float (B, 3, H, W), the tokenizer's output, not clamped, or None.
+        quantized: The quantizer's output, or None.
         features: Frozen features of `image` and of `reconstruction`, finest first, or None if no loss reads them.
-        discrimination: What the discriminator says, or None if no loss reads it in this step.
-        unified: What the unified model computed, or None.
+        discrimination: The discriminator's outputs, or None if no loss reads them in this step.
+        unified: Outputs of the unified model, or None.
     """
 
     batch: Batch

@@ -42,7 +42,7 @@ def test_a_finished_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert _row(text, "steps") == ["3", "of", "3"]
     assert _row(text, "seen")[:2] == ["24", "images,"]
     tokens = sum(
-        int(b.prompt_length.sum() + b.answer_length.sum()) + 8 * observed_run.tiny.TOKENS
+        int((b.text != observed_run.Text.pad_id).sum()) + 8 * observed_run.tiny.TOKENS
         for b in map(observed_run.tiny.batch, range(3))
     )
     assert _row(text, "seen")[2:] == [f"{tokens:,}", "tokens"]

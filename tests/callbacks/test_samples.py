@@ -15,12 +15,13 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from unif2ace.callbacks.ema import EMA
-from unif2ace.callbacks.sample_sheets import SampleAnswer, Drawn, answers_sheet, as_markdown, faces_sheet
-from unif2ace.callbacks.samples import Samples
+from unif2ace.callbacks.sample_sheets import Drawn, SampleAnswer, answers_sheet, as_markdown, faces_sheet
+from unif2ace.callbacks.samples import Samples, _Rows
 from unif2ace.errors import ConfigError
 from unif2ace.nets.unified.decoding_text import GeneratedText
 from unif2ace.nets.unified.face_decoder import FaceDecoder
-from unif2ace.types import Task
+from unif2ace.sequence.conversation import join_turns
+from unif2ace.types import Batch, Task
 
 
 def _samples(tmp_path: Path, **options: Any) -> Samples:
@@ -67,7 +68,7 @@ def test_the_first_valid_rows_of_validation_are_drawn_from_and_no_others(tmp_pat
     ((rows, drawn),) = notes.drawn
     first = [observed_run.tiny.batch(100 + step) for step in range(2)]
     expected = [
-        batch.prompt[row, : batch.prompt_length[row]].tolist()
+        batch.text[row, : batch.text_length[row]].tolist()
         for batch in first
         for row in range(8)
         if batch.task[row] == Task.TEXT_TO_IMAGE and batch.valid[row]
@@ -77,6 +78,22 @@ def test_the_first_valid_rows_of_validation_are_drawn_from_and_no_others(tmp_pat
     codes = first[0].image_ids[0] * 20
     np.testing.assert_array_equal(drawn[0].true[::4, ::4, 0].flatten(), codes)
     assert all(d.faces.shape == (2, 8, 8, 3) for d in drawn)
+
+
+def test_what_is_asked_is_the_first_question_with_its_answer():
+    ids, _, loss = join_turns([([5, 6], [7]), ([8], [9, 10]), ([11], [])], 1, 99)
+    rows = torch.full((2, 20), 0), torch.zeros(2, 20, dtype=torch.bool)
+    length = torch.tensor([len(ids), 6])  # the second asks nothing else
+    for n, end in enumerate(length.tolist()):
+        rows[0][n, :end], rows[1][n, :end] = torch.tensor(ids[:end]), torch.tensor(loss[:end])
+    task = torch.full((2,), int(Task.UNDERSTANDING))
+    batch = Batch(
+        task, torch.arange(2), torch.ones(2, dtype=torch.bool), text=rows[0], text_length=length, text_loss=rows[1]
+    )
+    kept = _Rows()
+    kept.keep(batch, Task.UNDERSTANDING, 2)
+    assert kept.prompts == [[5, 6]] * 2
+    assert kept.answers == [[7]] * 2
 
 
 def test_it_draws_with_averaged_weights_whatever_the_order_of_callbacks(tmp_path: Path):

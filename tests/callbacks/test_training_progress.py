@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from unif2ace.callbacks import counting
 from unif2ace.callbacks import progress as progress_file
 from unif2ace.callbacks.counting import Seen
-from unif2ace.callbacks.progress import LogitsSpec, TrainingProgress, clock, number
+from unif2ace.callbacks.progress import ProgressReading, TrainingProgress, clock, number
 from unif2ace.types import Batch
 
 
@@ -117,7 +117,7 @@ def test_text_and_image_tokens_without_padding():
     net.num_image_tokens = observed_run.tiny.TOKENS
     seen.add(trainer, net, whole)
     seen.add(trainer, net, whole)
-    once = int(whole.prompt_length.sum() + whole.answer_length.sum()) + 8 * observed_run.tiny.TOKENS
+    once = int((whole.text != observed_run.Text.pad_id).sum()) + 8 * observed_run.tiny.TOKENS
     assert (seen.images, seen.tokens) == (16, 2 * once)
     again = Seen()
     again.load_state_dict(seen.state_dict())
@@ -133,8 +133,8 @@ def test_a_unified_run_shows_its_losses_and_tokens(caplog: pytest.LogCaptureFixt
         observed_run.fit([TrainingProgress(seconds=0.0)], enable_progress_bar=True)
     last = _lines(caplog)[-1]
     assert re.fullmatch(
-        r"step 3 of 3 \(100%\), \S+ steps/s, \S+ images/s, \S+ tokens/s, loss \S+, d3diff \S+, ar \S+, balance \S+, "
-        r"\S+ GiB, 0:00:00 left",
+        r"step 3 of 3 \(100%\), \S+ steps/s, \S+ images/s, \S+ tokens/s, loss \S+, d3diff \S+, ar \S+, "
+        r"load_balance \S+, \S+ GiB, 0:00:00 left",
         last,
     )
 
@@ -191,9 +191,9 @@ def test_an_exception_gives_the_terminal_back():
 
 
 def test_the_panel_is_aligned():
-    reading = LogitsSpec(
+    reading = ProgressReading(
         1240, 12000, {"steps": 3.2, "images": 204.8, "tokens": 19210.0},
-        {"loss": 5.2131, "d3diff": 4.1, "balance": 1.0}, 3.21, 5400.0,
+        {"loss": 5.2131, "d3diff": 4.1, "load_balance": 1.0}, 3.21, 5400.0,
     )  # fmt: skip
     console = Console(width=100, file=io.StringIO())
     console.print(reading.panel())

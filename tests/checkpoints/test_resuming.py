@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from unif2ace.checkpoints.finding import STATE, step_name
 from unif2ace.checkpoints.single import save_single
 from unif2ace.engine import compose
-from unif2ace.engine.checkpoint_reading import CONFIG, RECORD
+from unif2ace.engine.checkpoint_reading import CONFIG, FORMAT, RECORD
 from unif2ace.engine.resuming import Start, changes, changes_that_matter, check_sources, find_start
 from unif2ace.errors import ConfigError, DataError
 
@@ -25,7 +25,7 @@ def _config(run: Path, *words: str) -> DictConfig:
 def _save(run: Path, *steps: int, config: DictConfig | None = None) -> None:
     plain = OmegaConf.to_container(_config(run) if config is None else config, resolve=True)
     for step in steps:
-        tree = {"global_step": step, "state_dict": {"net.a": torch.zeros(2)}, RECORD: {CONFIG: plain}}
+        tree = {"global_step": step, "state_dict": {"net.a": torch.zeros(2)}, RECORD: {"format": FORMAT, CONFIG: plain}}
         save_single(tree, run / "checkpoints" / step_name(step))
 
 

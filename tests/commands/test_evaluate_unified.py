@@ -13,10 +13,11 @@ import torch
 from omegaconf import OmegaConf
 
 from unif2ace.commands.evaluate import arguments, evaluate
-from unif2ace.engine import compose, face_model, instantiate
+from unif2ace.engine import compose, instantiate
 from unif2ace.engine.resolvers import attribute_groups
 from unif2ace.engine.weights import save_weights
 from unif2ace.errors import ConfigError
+from unif2ace.inference import pipeline
 
 _spec = importlib.util.spec_from_file_location("scored", Path(__file__).parents[1] / "evaluation" / "scored_models.py")
 assert _spec is not None
@@ -57,33 +58,33 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (run / "config.yaml").write_text(OmegaConf.to_yaml({"dataset": dataset}))
     model = _Model(tmp_path / "faces" / "val")
     model.release = SimpleNamespace(unified=weights, components={"attributes": used})
-    monkeypatch.setattr(face_model, "load", lambda *_, **__: model)
+    monkeypatch.setattr(pipeline, "load", lambda *_, **__: model)
     monkeypatch.setenv("UNIF2ACE_ROOT", str(tmp_path))
     run.joinpath("model.txt").write_text("")
     return run
 
 
 def _evaluate(run: Path, *words: str) -> dict[str, float | None]:
-    small = ["scores.samples=40", "scores.questions=100", "scores.diverse=4", "scores.seeds=2", "scores.at_least=2"]
+    small = ["scores.samples=40", "scores.num_questions=100", "scores.diverse=4", "scores.seeds=2", "scores.at_least=2"]
     return evaluate(compose("evaluate", arguments([str(run), "device=cpu", *small, *words])))
 
 
-def test_scores_are_printed_and_written_with_judge_split_and_intervals(run: Path, capsys: pytest.CaptureFixture[str]):
+def test_scores_are_printed_and_written_with_evaluator_split_and_intervals(run: Path, capsys: pytest.CaptureFixture[str]):
     evaluator = run.parent / "evaluator.safetensors"
     values = _evaluate(
-        run, f"evaluator={evaluator}", "sampler=ancestral", "guidance=3", "best_of=2", "drop_encoders=[attributes]"
+        run, f"evaluator={evaluator}", "sampler=ancestral", "guidance=3", "best_of=2", "drop_encoders=[classifier]"
     )
     assert values["answers"] == pytest.approx(1)
     assert values["captions"] == pytest.approx(1)
-    assert face_model.load("").used == ("AncestralSampler", 3, 2)
-    assert face_model.load("").dropped == ["attributes"]
+    assert pipeline.load("").used == ("AncestralSampler", 3, 2)
+    assert pipeline.load("").dropped == ["classifier"]
     out = run / "evaluation"
     assert {"evaluation.json", "generated.png", "understood.png", "scores.png"} <= {p.name for p in out.iterdir()}
     written = json.loads((out / "evaluation.json").read_text())
     assert written["values"] == values
     assert (written["split"], written["pictures"], written["weights"]["kind"]) == ("val", 40, "unified")
     assert len(written["evaluator"]["fingerprint"]) == 64
-    assert written["drop_encoders"] == ["attributes"]
+    assert written["drop_encoders"] == ["classifier"]
     assert written["sampler"]["steps"] == 128
     assert (written["guidance"], written["best_of"]) == (3, 2)
     assert written["options"]["samples"] == 40
@@ -97,7 +98,7 @@ def test_scores_are_printed_and_written_with_judge_split_and_intervals(run: Path
         assert text in said
 
 
-def test_the_judge_must_be_given_and_not_be_part_of_the_model(run: Path):
+def test_the_evaluator_must_be_given_and_not_be_part_of_the_model(run: Path):
     with pytest.raises(ConfigError, match=r"evaluator=\.\.\. must be given"):
         _evaluate(run)
     used = run.parent / "used.safetensors"

@@ -79,7 +79,7 @@ def test_a_folder_with_other_files_stays_as_it_is(run: Path, tmp_path: Path):
         release.release(compose("release", []))
 
 
-def test_the_classifier_that_taught_the_tokenizer_is_no_judge(tmp_path: Path):
+def test_the_classifier_that_taught_the_tokenizer_is_no_evaluator(tmp_path: Path):
     run = make_run(tmp_path)
     used = load(run, device="cpu").release.components
     tokenizer, classifier = used["tokenizer"], used["attributes"]

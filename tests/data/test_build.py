@@ -21,7 +21,7 @@ from unif2ace.data.sources.synthetic import SyntheticSource
 from unif2ace.data.text_tokenizer import TextTokenizer
 from unif2ace.errors import ConfigError, DataError
 
-OPTIONS = BuildOptions(validation=0.2, samples_per_shard=16, vocab_size=400, questions=8)
+OPTIONS = BuildOptions(validation=0.2, samples_per_shard=16, vocab_size=400, num_questions=8)
 SOURCE = {"num_samples": 120, "size": 32, "seed": 3}
 
 
@@ -98,7 +98,7 @@ def test_an_empty_split_is_an_error_that_names_the_mend(tmp_path: Path):
         build_shards(SyntheticSource(num_samples=1, size=32), tmp_path, OPTIONS)
 
 
-@pytest.mark.parametrize("wrong", [{"validation": 0.7}, {"captions": ("long",)}, {"questions": -1}])
+@pytest.mark.parametrize("wrong", [{"validation": 0.7}, {"captions": ("long",)}, {"num_questions": -1}])
 def test_wrong_options_are_errors(wrong: dict):
     with pytest.raises(ConfigError):
         BuildOptions(**wrong)
@@ -108,7 +108,7 @@ def test_samples_hold_captions_questions_and_where_they_come_from(built: Path):
     sample = ShardReader(built / "train")[0]
     assert sample.metadata.caption
     assert len(sample.metadata.captions) == 1
-    assert len(sample.metadata.qa) == OPTIONS.questions
+    assert len(sample.metadata.qa) == OPTIONS.num_questions
     assert sample.metadata.license == "CC0-1.0"
     assert sample.metadata.provenance["seed"] == SOURCE["seed"]
     assert sample.metadata.provenance["steps"] == ["collect", "caption", "ask"]
@@ -138,7 +138,7 @@ def test_captions_that_came_with_the_pictures_are_kept_and_train_the_tokenizer(t
         def items(self, indices):
             return [dataclasses.replace(item, captions=("A zebra crossing.",)) for item in super().items(indices)]
 
-    options = dataclasses.replace(OPTIONS, captions=(), questions=0, validation=0)
+    options = dataclasses.replace(OPTIONS, captions=(), num_questions=0, validation=0)
     build_shards(Told(num_samples=6, size=32), tmp_path, options)
     sample = ShardReader(tmp_path / "train")[0]
     assert (sample.metadata.caption, sample.metadata.captions, sample.metadata.qa) == ("A zebra crossing.", (), ())

@@ -24,7 +24,7 @@ from unif2ace.data.shards import DecodedSample, Metadata, Sample, ShardWriter, e
 from unif2ace.data.tasks.image import ImageTask
 from unif2ace.data.tasks.text_to_image import TextToImageTask
 from unif2ace.data.tasks.understanding import INSTRUCTIONS, UnderstandingTask
-from unif2ace.data.text_tokenizer import train_text_tokenizer
+from unif2ace.data.text_tokenizer import TextTokenizer, train_text_tokenizer
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.language import ask_questions, write_caption
 from unif2ace.language.question import Question
@@ -68,7 +68,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _data(folder: Path, **kwargs) -> FaceDataModule:
-    tasks = kwargs.pop("views", None) or {"t2i": TextToImageTask(batch_size=4), "mmu": UnderstandingTask(batch_size=6)}
+    tasks = kwargs.pop("tasks", None) or {"t2i": TextToImageTask(batch_size=4), "mmu": UnderstandingTask(batch_size=6)}
     return FaceDataModule({"a": ShardDataset(folder)}, tasks, **kwargs)
 
 
@@ -86,12 +86,31 @@ def test_a_batch_holds_each_tasks_rows_with_their_text(folder: Path):
     assert batch.attributes.shape == (10, len(TAXONOMY.labels) + len(TAXONOMY.details))
     assert set(batch.attributes.unique().tolist()) <= {-1, 0, 1}
     tokenizer = data.text_tokenizer
+    assert batch.text_segment is None  # one question each
     for row in range(10):
-        prompt = tokenizer.decode(batch.prompt[row, : batch.prompt_length[row]].tolist())
-        answer = tokenizer.decode(batch.answer[row, : batch.answer_length[row]].tolist())
-        assert prompt
-        assert bool(answer) == (batch.task[row] == Task.UNDERSTANDING)
-        assert (batch.prompt[row, batch.prompt_length[row] :] == tokenizer.pad_id).all()
+        length = int(batch.text_length[row])
+        text, loss = batch.text[row], batch.text_loss[row]
+        if batch.task[row] == Task.UNDERSTANDING:
+            ((question, answer),) = _turns(batch, row, tokenizer)
+            assert question
+            assert answer
+            assert loss[:length].tolist() == [False] * (len(question) + 2) + [True] * (len(answer) + 1)
+        else:
+            assert tokenizer.decode(text[:length].tolist())
+            assert not (text[:length] == tokenizer.eos_id).any()
+            assert not loss[:length].any()
+        assert (text[length:] == tokenizer.pad_id).all()
+        assert not loss[length:].any()
+
+
+def _turns(batch: Batch, row: int, tokenizer: TextTokenizer) -> list[tuple[list[int], list[int]]]:
+    """Ids of each question and of its answer; eos stands before, between and behind all of them."""
+    ids = batch.text[row, : batch.text_length[row]].tolist()
+    assert ids[0] == ids[-1] == tokenizer.eos_id
+    parts = [[]]
+    for i in ids[1:-1]:
+        parts[-1].append(i) if i != tokenizer.eos_id else parts.append([])
+    return [*zip(parts[::2], parts[1::2], strict=True)]
 
 
 def test_a_row_may_ask_several_questions(folder: Path):
@@ -99,23 +118,19 @@ def test_a_row_may_ask_several_questions(folder: Path):
     batch, tokenizer = next(iter(data.train_dataloader())), data.text_tokenizer
     for row, key in enumerate(batch.keys):
         known = {q.question: q.answer for q in _sample(int(key.split("-")[1]), "a").metadata.qa}
-        parts, said = [[]], [[]]
-        length = int(batch.answer_length[row])
-        for i, s in zip(batch.answer[row, :length].tolist(), batch.answer_said[row, :length].tolist(), strict=True):
-            if i == tokenizer.eos_id:
-                assert s == (len(parts) % 2 == 1)  # what ends an answer is said, what ends a question is not
-                parts.append([])
-                said.append([])
-            else:
-                parts[-1].append(i)
-                said[-1].append(s)
-        texts = [tokenizer.decode(part) for part in parts]
-        assert len(texts) == 2 * min(3, len(known)) - 1
-        assert all(all(s) if number % 2 == 0 else not any(s) for number, s in enumerate(said))
-        asked = [tokenizer.decode(batch.prompt[row, : batch.prompt_length[row]].tolist()), *texts[1::2]]
+        turns = _turns(batch, row, tokenizer)
+        asked, said = ([tokenizer.decode(part) for part in parts] for parts in zip(*turns, strict=True))
+        assert len(asked) == min(3, len(known))
         assert len(set(asked)) == len(asked)
-        assert [known[q] for q in asked] == texts[::2]
-        assert not batch.answer_said[row, length:].any()
+        assert [known[q] for q in asked] == said
+        # what ends an answer must be predicted, what ends a question need not; it begins the next segment
+        loss, segment = [False], [0]
+        for number, (question, answer) in enumerate(turns):
+            loss += [*[False] * (len(question) + 1), *[True] * (len(answer) + 1)]
+            segment += [*[number] * (len(question) + 1 + len(answer)), min(number + 1, len(turns) - 1)]
+        length = int(batch.text_length[row])
+        assert batch.text_loss[row].tolist() == loss + [False] * (batch.text.shape[1] - length)
+        assert batch.text_segment[row, :length].tolist() == segment
 
 
 def test_captions_are_turns_beside_questions_and_none_is_cut(folder: Path):
@@ -128,27 +143,20 @@ def test_captions_are_turns_beside_questions_and_none_is_cut(folder: Path):
     kinds, numbers = set(), set()
     for row, key in enumerate(batch.keys):
         known = _sample(int(key.split("-")[1]), "a").metadata
-        parts = [[]]
-        for i in batch.answer[row, : batch.answer_length[row]].tolist():
-            parts[-1].append(i) if i != tokenizer.eos_id else parts.append([])
-        texts = [
-            tokenizer.decode(batch.prompt[row, : batch.prompt_length[row]].tolist()),
-            *map(tokenizer.decode, parts),
-        ]
-        said = dict(zip(texts[::2], texts[1::2], strict=True))
+        said = [tuple(map(tokenizer.decode, turn)) for turn in _turns(batch, row, tokenizer)]
         answers = {q.question: q.answer for q in known.qa}
-        assert all(answer == answers[q] if q in answers else q in asks for q, answer in said.items())
-        assert all(c in (known.caption, *known.captions) for q, c in said.items() if q in asks)
-        assert batch.prompt_length[row] + batch.answer_length[row] + 3 <= 96
-        order = [q in asks for q in said]
+        assert all(answer == answers[q] if q in answers else q in asks for q, answer in said)
+        assert all(c in (known.caption, *known.captions) for q, c in said if q in asks)
+        assert batch.text_length[row] <= 96
+        order = [q in asks for q, _ in said]
         assert order == sorted(order, reverse=True)  # behind questions there is hardly ever room for a long caption
-        kinds.add(len(said.keys() & asks))
+        kinds.add(sum(order))
         numbers.add(len(said))
     assert {0, 1} <= kinds
     assert max(numbers) > 2
 
 
-def test_captions_come_in_order_with_their_pictures_whatever_the_views(folder: Path):
+def test_captions_come_in_order_with_their_pictures_whatever_the_tasks(folder: Path):
     data = FaceDataModule({"a": ShardDataset(folder)}, {"u": UnderstandingTask(4)}, inputs="pixels")
     batches = list(data.captions(9))
     assert [key for batch in batches for key in batch.keys] == [f"a-{n:04d}" for n in range(9)]
@@ -156,8 +164,8 @@ def test_captions_come_in_order_with_their_pictures_whatever_the_views(folder: P
         assert batch.image is not None
         assert batch.image.shape[1:] == (3, SIZE, SIZE)
         assert (batch.task == Task.TEXT_TO_IMAGE).all()
-        assert batch.prompt_length is not None
-        assert (batch.prompt_length > 5).all()
+        assert batch.text_length is not None
+        assert (batch.text_length > 5).all()
     assert sum(len(batch) for batch in data.captions(10**6)) == NUM_TRAIN
 
 
@@ -215,8 +223,8 @@ def test_evaluation_gives_every_sample_once_and_marks_what_fills_up():
         schedules = [EvaluationOrder([7, 4], {"a": 4, "b": 2}, rank, world_size) for rank in range(world_size)]
         assert len({len(s) for s in schedules}) == 1
         rows = [row for s in schedules for step in range(len(s)) for row in s.batch(0, step)]
-        for view in (0, 1):
-            seen = Counter((r.dataset, r.sample) for r in rows if r.valid and r.view == view)
+        for task in (0, 1):
+            seen = Counter((r.dataset, r.sample) for r in rows if r.valid and r.task == task)
             assert seen == {(d, i): 1 for d, n in enumerate((7, 4)) for i in range(n)}
 
 

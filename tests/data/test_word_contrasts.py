@@ -43,7 +43,7 @@ def test_answers_stand_against_those_of_other_faces_to_the_same_question():
 def test_faces_are_numbered_as_captions_are(folder: Path, tmp_path: Path):
     other = write_folder(tmp_path / "other", "b", train=20)
     sets = {"a": ShardDataset(folder), "b": ShardDataset(other)}
-    data = FaceDataModule(sets, {"u": UnderstandingTask(4)}, read="pictures")
+    data = FaceDataModule(sets, {"u": UnderstandingTask(4)}, inputs="pixels")
     keys = [key for batch in data.captions(9) for key in batch.keys]
     readers = [ShardReader(f / "train") for f in (folder, other)]
     known = {sample.key: sample.metadata.qa for reader in readers for sample in reader}

@@ -173,7 +173,9 @@ def _law(table: Table, sampler: MaskgitSampler) -> Tensor:
     return torch.tensor([law[tuple(x)] for x in table.x0.tolist()], dtype=torch.float64)
 
 
-@pytest.mark.parametrize(("temperature", "schedule"), [(1.0, "linear"), (4.0, "linear"), (4.0, "showo"), (0.0, "linear")])
+@pytest.mark.parametrize(
+    ("temperature", "schedule"), [(1.0, "linear"), (4.0, "linear"), (4.0, "showo"), (0.0, "linear")]
+)
 def test_the_law_is_the_enumerated_one(temperature: float, schedule: str):
     table = Table(seed=3, scale=0.8)
     sampler = MaskgitSampler(steps=3, temperature=temperature, temperature_schedule=schedule)

@@ -100,7 +100,7 @@ def test_a_value_of_what_is_not_selected_names_both_mends():
             compose("train", [*words, "loss=[mdlm,ar]"])
 
 
-@pytest.mark.parametrize("group", ["dataset", "task", "condition", "metric", "loss", "callbacks", "logger"])
+@pytest.mark.parametrize("group", ["dataset", "task", "visual_encoder", "metric", "loss", "callbacks", "logger"])
 def test_a_group_of_several_may_be_empty(group: str):
     config = compose("train", ["experiment=unified/synthetic", f"{group}=[]"])
     assert config[group] == {}

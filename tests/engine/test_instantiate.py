@@ -87,6 +87,6 @@ def test_a_slot_without_target_names_the_override():
 
 @pytest.mark.parametrize("value", ["many", True, 2.5, None])
 def test_a_value_of_the_wrong_type_names_the_key_and_the_type(value):
-    config = {"_target_": "unif2ace.data.tasks.image.ImageTask", "rows": value}
-    with pytest.raises(ConfigError, match=r"config\.rows is .*takes int"):
+    config = {"_target_": "unif2ace.data.tasks.image.ImageTask", "batch_size": value}
+    with pytest.raises(ConfigError, match=r"config\.batch_size is .*takes int"):
         instantiate(config)

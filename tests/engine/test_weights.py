@@ -35,7 +35,7 @@ def _checkpoint(net: nn.Module, **more: object) -> dict[str, object]:
     return {"state_dict": state, "global_step": 7, **more}
 
 
-RECORD = {"kind": "attributes", "net": CONFIG, "seed": 3}
+RECORD = {"format": 2, "kind": "attributes", "net": CONFIG, "seed": 3}
 
 
 @pytest.mark.parametrize("partial", [True, False])
@@ -144,8 +144,9 @@ def test_a_changed_configuration_is_refused(file: Path):
         ({"unif2ace": "3"}, "was not written by unif2ace-train"),
         ({"unif2ace": "{"}, "damaged header"),
         ({"unif2ace": json.dumps({"kind": "x"})}, "damaged header"),
-        ({"unif2ace": json.dumps({"format": 9})}, "format 9, this version reads 1"),
+        ({"unif2ace": json.dumps({"format": 9})}, "format 9, this version reads 2"),
         ({"unif2ace": json.dumps({"format": 1, "kind": 3, "net": {}, "fingerprint": ""})}, "damaged header"),
+        ({"unif2ace": json.dumps({"format": 2, "kind": 3, "net": {}, "fingerprint": ""})}, "damaged header"),
     ],
 )
 def test_a_file_of_another_program_is_refused(metadata: dict[str, str] | None, message: str, tmp_path: Path):
@@ -184,15 +185,15 @@ def test_a_checkpoint_gives_the_network_alone(net: nn.Linear, tmp_path: Path):
     assert read_header(tmp_path / "last.ckpt")["kind"] == "attributes"
 
 
-def test_a_checkpoint_without_a_record_reads_the_runs_configuration(net: nn.Linear, tmp_path: Path):
+def test_a_checkpoint_without_a_record_is_refused_even_beside_the_runs_configuration(net: nn.Linear, tmp_path: Path):
     path = tmp_path / "checkpoints" / "last.ckpt"
     path.parent.mkdir()
     torch.save(_checkpoint(net), path)
-    with pytest.raises(DataError, match="does not say what network it holds"):
-        read_weights(path)
     module = {"_target_": "unif2ace.modules.attributes.AttributesModule", "net": CONFIG}
     (tmp_path / "config.yaml").write_text(json.dumps({"module": module}))
-    assert read_weights(path).kind == "attributes"
+    for read in (read_weights, read_header):
+        with pytest.raises(DataError, match="does not say what network it holds: it was not written by unif2ace-train"):
+            read(path)
 
 
 def test_a_run_folder_gives_the_newest_of_weights_and_checkpoints(net: nn.Linear, file: Path):

@@ -1,4 +1,4 @@
-"""A data set whose pictures carry their labels, a evaluator that reads them, and models that know all, some or nothing."""
+"""A data set whose pictures carry their labels, an evaluator of them, and models that know all, some or nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_faces(folder: Path, count: int) -> Path:
     return folder
 
 
-class ReadingJudge:
+class ReadingClassifier:
     """Reads a picture's labels, and errs in one of ten."""
 
     def probabilities(self, images: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class ReadingJudge:
         return images.flatten(1)[:, ::7].float()
 
 
-JUDGE = Evaluator(ReadingJudge(), "f" * 64)
+EVALUATOR = Evaluator(ReadingClassifier(), "f" * 64)
 
 
 class Knower:

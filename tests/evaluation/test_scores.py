@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from scored_models import JUDGE, Constant, Knower, write_faces
+from scored_models import EVALUATOR, Constant, Knower, write_faces
 
 from unif2ace.data.shards import ShardReader
 from unif2ace.engine.instantiate import instantiate
@@ -17,12 +17,13 @@ from unif2ace.engine.weights import read_weights, save_weights
 from unif2ace.errors import ConfigError
 from unif2ace.evaluation.eval_set import gather, others
 from unif2ace.evaluation.evaluator import load_evaluator
-from unif2ace.evaluation.scores import ScoreOptions, UnifiedScores, score
+from unif2ace.evaluation.scores import score
 from unif2ace.evaluation.sheets import draw_sheets
+from unif2ace.evaluation.unified_scores import ScoreOptions, UnifiedScores
 from unif2ace.evaluation.values import attribute_rows, tables
 
 FACES = 150
-HOW = ScoreOptions(samples=FACES, questions=700, diverse=8, seeds=3, resamples=200)
+HOW = ScoreOptions(samples=FACES, num_questions=700, diverse=8, seeds=3, resamples=200)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def perfect(folder: Path) -> UnifiedScores:
-    return score(Knower(folder / "val"), JUDGE, folder, HOW)
+    return score(Knower(folder / "val"), EVALUATOR, folder, HOW)
 
 
 def test_who_knows_all_scores_one(perfect: UnifiedScores):
@@ -57,7 +58,7 @@ def test_who_knows_all_scores_one(perfect: UnifiedScores):
 
 
 def test_who_knows_half_scores_half_and_who_knows_nothing_scores_about_zero(folder: Path):
-    half, none = (score(Knower(folder / "val", knows), JUDGE, folder, HOW).values for knows in (0.5, 0.0))
+    half, none = (score(Knower(folder / "val", knows), EVALUATOR, folder, HOW).values for knows in (0.5, 0.0))
     for name in ("agreement", "answers", "captions"):
         assert half[name] == pytest.approx(0.5, abs=0.13), name
         assert none[name] == pytest.approx(0, abs=0.13), name
@@ -68,7 +69,7 @@ def test_who_knows_half_scores_half_and_who_knows_nothing_scores_about_zero(fold
 
 def test_the_average_face_and_constant_words_score_zero_or_less(folder: Path):
     for answer in ("Yes.", "No.", "Brown.", "Two."):
-        found = score(Constant(folder / "val", answer), JUDGE, folder, HOW)
+        found = score(Constant(folder / "val", answer), EVALUATOR, folder, HOW)
         assert found.values["agreement"] == pytest.approx(0, abs=1e-9)
         assert found.values["answers"] <= 1e-9
         if answer in ("Yes.", "No."):
@@ -79,21 +80,21 @@ def test_the_average_face_and_constant_words_score_zero_or_less(folder: Path):
     assert found.values["caption_distinct_1"] < 0.02
 
 
-def test_the_same_seed_gives_the_same_scores_and_another_one_other_material(folder: Path):
-    how = replace(HOW, samples=40, questions=60)
-    first, again = (score(Knower(folder / "val", 0.7), JUDGE, folder, how) for _ in range(2))
+def test_the_same_seed_gives_the_same_scores_and_another_one_another_eval_set(folder: Path):
+    how = replace(HOW, samples=40, num_questions=60)
+    first, again = (score(Knower(folder / "val", 0.7), EVALUATOR, folder, how) for _ in range(2))
     assert first.values == again.values
     assert first.rows == again.rows
-    other = score(Knower(folder / "val", 0.7), JUDGE, folder, replace(how, seed=1))
+    other = score(Knower(folder / "val", 0.7), EVALUATOR, folder, replace(how, seed=1))
     assert other.eval_set.keys != first.eval_set.keys
-    batched = score(Knower(folder / "val"), JUDGE, folder, replace(how, batch_size=7))
-    assert batched.values == score(Knower(folder / "val"), JUDGE, folder, how).values
+    batched = score(Knower(folder / "val"), EVALUATOR, folder, replace(how, batch_size=7))
+    assert batched.values == score(Knower(folder / "val"), EVALUATOR, folder, how).values
 
 
 def test_every_value_says_what_it_was_measured_with(perfect: UnifiedScores):
     beside = {name: text for texts in perfect.described.values() for name, text in texts.items()}
     assert beside.keys() <= perfect.values.keys()
-    assert JUDGE.fingerprint[:12] in beside["agreement"]
+    assert EVALUATOR.fingerprint[:12] in beside["agreement"]
     assert f"{FACES} captions of val" in beside["agreement"]
     assert f"questions on {FACES} faces of val" in beside["answers"]
     assert f"{FACES} faces of val" in beside["captions"]
@@ -105,13 +106,13 @@ def test_every_value_says_what_it_was_measured_with(perfect: UnifiedScores):
 
 def test_sheets_show_faces_text_and_bars(perfect: UnifiedScores, folder: Path, tmp_path: Path):
     files = draw_sheets(
-        score(Constant(folder / "val"), JUDGE, folder, replace(HOW, samples=30, questions=40)), tmp_path
+        score(Constant(folder / "val"), EVALUATOR, folder, replace(HOW, samples=30, num_questions=40)), tmp_path
     )
     assert [file.name for file in files] == ["generated.png", "understood.png", "scores.png", "prompts.txt"]
     assert all(min(Image.open(file).size) > 300 for file in files[:3])
     assert len(files[3].read_text(encoding="utf-8").splitlines()) == 8  # prompts of several seeds
-    alone = replace(perfect.options, samples=30, questions=0, diverse=2, seeds=1, at_least=1000)
-    nothing = score(Knower(folder / "val"), JUDGE, folder, alone)  # nothing can be measured, and nothing fails
+    alone = replace(perfect.options, samples=30, num_questions=0, diverse=2, seeds=1, at_least=1000)
+    nothing = score(Knower(folder / "val"), EVALUATOR, folder, alone)  # nothing can be measured, and nothing fails
     assert math.isnan(nothing.values["agreement"])
     assert "answers" not in nothing.values
     draw_sheets(nothing, tmp_path / "nothing")
@@ -143,7 +144,7 @@ def test_everybody_gets_another_ones_face(count: int):
     assert others(count, 0) == found
 
 
-def test_a_judge_that_the_model_uses_is_refused_in_any_precision(tmp_path: Path):
+def test_an_evaluator_that_the_model_uses_is_refused_in_any_precision(tmp_path: Path):
     config = {"_target_": "unif2ace.nets.attributes.AttributesNet", "_partial_": True, "groups": ["a"] * 46}
     torch.manual_seed(0)
     net, other = instantiate(config)(), instantiate(config)()

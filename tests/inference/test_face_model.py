@@ -67,7 +67,7 @@ def test_the_likelihood_of_a_text_is_that_of_a_plain_pass_over_it(model, picture
         said = rows.target[0] >= 0
         said[rows.image_token_positions[0]] = False
         with torch.no_grad():
-            hidden = model.net(rows, {name: encoder(picture) for name, encoder in model.conditions.items()}).values
+            hidden = model.net(rows, {name: encoder(picture) for name, encoder in model.visual_encoders.items()}).values
             log_p = model.net.logits(hidden[0, said], "text").log_softmax(-1)
         assert float(found[row]) == pytest.approx(float(log_p.gather(1, rows.target[0, said, None]).sum()), abs=1e-3)
 
@@ -103,20 +103,20 @@ def test_choices_come_with_probabilities(model, pictures):
 
 def test_what_the_classifier_sees_matters(model, pictures):
     prefix, said = model.asked(pictures, ["Is he wearing glasses?"] * 3)
-    assert said["attributes"].present.all()
+    assert said["classifier"].present.all()
     with torch.inference_mode():
         known = model.net(prefix, said).values[:, -1]
         unknown = model.net(prefix, {}).values[:, -1]
     assert not torch.allclose(known, unknown)
 
 
-def test_a_condition_that_is_withheld_says_nothing(run: Path, model, pictures):
+def test_a_visual_encoder_that_is_dropped_says_nothing(run: Path, model, pictures):
     blind = unif2ace.load(run, device="cpu")
-    with pytest.raises(ConfigError, match="'identity' cannot be dropped: this model has attributes"):
+    with pytest.raises(ConfigError, match="'identity' cannot be dropped: this model has classifier"):
         blind.drop_encoders(["identity"])
     text, number = "Yes.", len(pictures)
     assert torch.equal(blind.likelihood(pictures, [text] * number), model.likelihood(pictures, [text] * number))
-    blind.drop_encoders(["attributes"])
+    blind.drop_encoders(["classifier"])
     _, said = blind.asked(pictures, ["Is he wearing glasses?"] * number)
     assert not said
     assert not torch.equal(blind.likelihood(pictures, [text] * number), model.likelihood(pictures, [text] * number))

@@ -52,19 +52,19 @@ def make_run(folder: Path) -> Path:
         "dim": 32,
         "depth": 2,
         "heads": 2,
-        "conditions": {"attributes": 96},
+        "visual_dims": {"classifier": 96},
         "text_size": text.vocab_size,
         "bos_id": text.eos_id,
         "eos_id": text.eos_id,
         "codebook_size": 16,
         "num_image_tokens": 16,
     }
-    condition = {
+    encoder = {
         "_target_": "unif2ace.nets.visual_encoders.classifier.ClassifierEncoder",
         "net": loader(classifier.path, "attributes"),
         "dim": 96,
     }
     found = {w.kind: {"path": str(w.path), "fingerprint": w.fingerprint} for w in (tokenizer, classifier)}
-    module = {"conditions": {"attributes": condition | {"_partial_": True}}, "image_size": 32, "max_text": 32}
+    module = {"visual_encoders": {"classifier": encoder | {"_partial_": True}}, "image_size": 32, "max_text": 32}
     saved(run / "weights.safetensors", "unified", net, {"components": found, "module": module})
     return run

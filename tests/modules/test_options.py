@@ -34,7 +34,7 @@ class Run:
         self.weight = torch.nn.Parameter(torch.eye(3))
         self.optimizer = OPTIMIZERS[optimizer]([self.weight], lr, decay)
         make = SCHEDULES[schedule]
-        self.noise_schedule = make(self.optimizer, lr) if make else None
+        self.lr_scheduler = make(self.optimizer, lr) if make else None
         self.configured = options_of(self.optimizer)
 
     def train(self, steps: int) -> list[float]:
@@ -44,16 +44,16 @@ class Run:
             rates.append(self.optimizer.param_groups[0]["lr"])
             self.weight.grad = torch.ones(3, 3)
             self.optimizer.step()
-            if self.noise_schedule:
-                self.noise_schedule.step()
+            if self.lr_scheduler:
+                self.lr_scheduler.step()
         return rates
 
     def take_up(self, other: Run) -> None:
         """Goes on where another run is."""
         self.optimizer.load_state_dict(copy.deepcopy(other.optimizer.state_dict()))
-        if self.noise_schedule:
-            self.noise_schedule.load_state_dict(other.noise_schedule.state_dict())
-        restore_options(self.optimizer, self.configured, [self.noise_schedule] if self.noise_schedule else [])
+        if self.lr_scheduler:
+            self.lr_scheduler.load_state_dict(other.lr_scheduler.state_dict())
+        restore_options(self.optimizer, self.configured, [self.lr_scheduler] if self.lr_scheduler else [])
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import lightning.pytorch as pl
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -171,46 +170,52 @@ def test_training_validation_and_the_bound_draw_noise_of_their_own(monkeypatch: 
 
     drawn, corrupted = [], []
     draw, corrupt = SampleNoise.draw, AbsorbingProcess.corrupt
-    monkeypatch.setattr(SampleNoise, "draw", lambda *inputs: (drawn.append((inputs, draw(*inputs))), drawn[-1][1])[1])
-    monkeypatch.setattr(
-        AbsorbingProcess, "corrupt", lambda *inputs: (corrupted.append(corrupt(*inputs)), corrupted[-1])[1]
-    )
+
+    def noting(*inputs):
+        drawn.append((inputs, draw(*inputs)))
+        return drawn[-1][1]
+
+    def corrupting(*inputs):
+        corrupted.append(corrupt(*inputs))
+        return corrupted[-1]
+
+    monkeypatch.setattr(SampleNoise, "draw", noting)
+    monkeypatch.setattr(AbsorbingProcess, "corrupt", corrupting)
     run = trainer([D3DiffLoss(), ARLoss()], limit_train_batches=1, limit_val_batches=1, max_epochs=1)
     run.fit(module(seed=7), datamodule=Same())
-    assert [(inputs[0], inputs[1]) for inputs, _ in drawn] == [
-        (7, Stream.TRAIN), (7, Stream.VALIDATION), (7, Stream.NELBO)
-    ]  # fmt: skip
+    streams = [Stream.TRAIN, Stream.VALIDATION, Stream.NELBO]
+    assert [(seed, stream) for (seed, stream, *_), _ in drawn] == [(7, stream) for stream in streams]
+    assert len({seed + stream for (seed, stream, *_), _ in drawn}) == 3  # keys of the random numbers
     generate = torch.arange(GENERATE)
     for (one, first), (other, second) in itertools.combinations(drawn, 2):
-        assert torch.equal(one[2][:GENERATE], other[2][:GENERATE])  # the same samples
+        assert torch.equal(one[2][:GENERATE], other[2][:GENERATE])  # of the same samples
         for field in dataclasses.fields(SampleNoise):
-            values = (getattr(noise[generate], field.name) for noise in (first, second))
+            values = [getattr(noise[generate], field.name) for noise in (first, second)]
             assert not torch.isclose(*values).any(), field.name
-    trained, validated = (one for one in corrupted if len(one.sample) == GENERATE)
-    assert torch.equal(trained.x0, validated.x0)
-    assert not torch.equal(trained.xt == CODES, validated.xt == CODES)
+    assert len(corrupted) == 3
+    for first, second in itertools.combinations(corrupted, 2):
+        assert torch.equal(first.x0, second.x0)
+        assert not torch.equal(first.xt == CODES, second.xt == CODES)
 
 
 def test_a_class_of_ones_own_says_what_kind_of_network_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Neither the file that it stands in nor its base class does."""
     (tmp_path / "face.py").write_text(
-        "from unif2ace.modules.unified import UnifiedModule\n\n\n"
-        "class Face(UnifiedModule):\n"
-        '    kind = "portrait"\n'
+        'from unif2ace.modules.unified import UnifiedModule\n\n\nclass Face(UnifiedModule):\n    kind = "portrait"\n'
     )
     monkeypatch.syspath_prepend(tmp_path)
     made = module(importlib.import_module("face").Face)
     config = OmegaConf.create({"module": {"net": {"dim": 16}}, "seed": 3, "run_dir": str(tmp_path / "run")})
     record = RunMetadata(config, SimpleNamespace(datasets={}), made.kind)
-    saves = pl.callbacks.ModelCheckpoint(tmp_path / "run", save_last=True)
-    run = trainer([ARLoss(), record.callback(), saves], enable_checkpointing=True)
+    run = trainer([ARLoss(), record.callback()])
     run.fit(made, datamodule=Data())
+    run.save_checkpoint(tmp_path / "last.ckpt")
     record.finish(run, made)
     weights = read_weights(tmp_path / "run")
     assert weights.path.name == "weights.safetensors"
     assert weights.kind == weights.header["kind"] == "portrait"
     assert weights.config["text_size"] == TEXT
-    assert read_weights(tmp_path / "run" / "last.ckpt").kind == "portrait"
+    assert read_weights(tmp_path / "last.ckpt").kind == "portrait"
     assert UnifiedModule.kind == "unified"
 
 

@@ -120,7 +120,9 @@ class Data(pl.LightningDataModule):
 
 
 def module(kind: type[UnifiedModule] = UnifiedModule, **options) -> UnifiedModule:
-    moe = GroupedMoE(num_experts=4, top_k=2, expert_ffn_dim=8, shared_ffn_dim=16, und_experts=("colour", "colour", "copy", "copy"))
+    moe = GroupedMoE(
+        num_experts=4, top_k=2, expert_ffn_dim=8, shared_ffn_dim=16, und_experts=("colour", "colour", "copy", "copy")
+    )
     sizes = {
         "block": SequentialBlock,
         "moe": moe,

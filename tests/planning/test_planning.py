@@ -40,14 +40,14 @@ TINY = [
     "net.grounding_dim=4",
     "moe.expert_ffn_dim=16",
     "moe.shared_ffn_dim=64",
-    "moe.backend._target_=unif2ace.nets.moe.backends.cpu.CPUBackend",
+    "moe.backend=cpu",
     "data.max_text_tokens=12",
     "task.text_to_image.batch_size=16",
     "task.understanding.batch_size=8",
 ]
 HALF = [*TINY, "trainer.precision=bf16-mixed"]
 ADAMW = [
-    *(word for word in TINY if "experts" not in word),
+    *(word for word in TINY if "backend" not in word),
     "optimizer=adamw",
     "~optimizer.adam_lr",
 ]
@@ -110,7 +110,7 @@ def test_a_token_uses_its_experts_and_its_row(tiny: Subject):
     active: dict[str, int] = {}
     for weight in weights_of(tiny.module):
         active[weight.part] = active.get(weight.part, 0) + weight.active
-    moe, depth, dim = tiny.module.net.blocks[0].token, 2, 32
+    moe, depth, dim = tiny.module.net.blocks[0].token_moe, 2, 32
     assert active["routed experts"] == depth * moe.routed.router.top_k * 3 * 16 * dim
     assert active["shared experts"] == depth * sum(p.numel() for p in moe.shared[0].parameters())
     assert active["routers"] == depth * moe.routed.router.num_experts * dim
@@ -154,7 +154,7 @@ def test_the_peak_is_what_the_allocator_saw(checkpoint: bool):
 
 
 def test_work_of_a_dense_network_is_what_one_computes_by_hand():
-    left_out = [f"~moe.{key}" for key in ("num_experts", "top_k", "expert_ffn_dim", "und")]
+    left_out = [f"~moe.{key}" for key in ("num_experts", "top_k", "expert_ffn_dim", "und_experts")]
     plain = [word for word in TINY if not word.startswith("moe.")]
     bare = [
         "moe.shared_ffn_dim=64",
@@ -273,9 +273,9 @@ def test_frozen_networks_that_are_there_are_counted_apart(tmp_path: Path):
     width = f"visual_encoder.classifier.dim={nets['attributes'].num_features}"
     without, made = (make_plan(compose("train", [*TINY, width, *words])) for words in ([], paths))
     sizes = {kind: sum(p.numel() for p in net.parameters()) for kind, net in nets.items()}
-    assert made.frozen["tokenizer"] == sizes["tokenizer"]
+    assert made.frozen["image_tokenizer"] == sizes["tokenizer"]
     heads = sum(p.numel() for p in nets["attributes"].heads.parameters())
-    assert made.frozen["attributes"] in (sizes["attributes"], sizes["attributes"] - heads)
+    assert made.frozen["classifier"] in (sizes["attributes"], sizes["attributes"] - heads)
     assert made.frozen_work > 0
     assert made.ranks[0].frozen >= 4 * sum(made.frozen.values())
     assert not any("no image tokenizer" in note for note in made.notes)
@@ -283,7 +283,7 @@ def test_frozen_networks_that_are_there_are_counted_apart(tmp_path: Path):
 
 
 def test_rows_that_cannot_be_dealt_are_an_error_where_they_are_configured_and_a_dash_elsewhere():
-    with pytest.raises(ConfigError, match="rows=16 cannot be dealt evenly to 3"):
+    with pytest.raises(ConfigError, match="batch_size=16 cannot be dealt evenly to 3"):
         make_plan(compose("train", [*TINY, "trainer.devices=3"]))
     elsewhere = make_plan(compose("train", TINY), [3]).ranks[1]
     assert elsewhere.rows is None

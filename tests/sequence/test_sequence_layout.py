@@ -176,8 +176,7 @@ def _conversations(layout, codes, *samples):
     joined = [join_turns(turns, layout.vocabulary.eos_id, layout.max_text) for turns in samples]
     longest = max(len(c.ids) for c in joined)
     ids, segment, loss = (
-        torch.tensor([[*values, *[0] * (longest - len(values))] for values in of])
-        for of in zip(*joined, strict=True)
+        torch.tensor([[*values, *[0] * (longest - len(values))] for values in of]) for of in zip(*joined, strict=True)
     )
     return layout.conversation(codes, ids, torch.tensor([len(c.ids) for c in joined]), loss.bool(), segment)
 

@@ -93,7 +93,9 @@ class Watched(UnifiedModule):
 
 
 def module(optimizer: str, gradient_checkpointing: bool) -> UnifiedModule:
-    moe = GroupedMoE(num_experts=4, top_k=2, expert_ffn_dim=8, shared_ffn_dim=16, und_experts=("colour", "colour", "copy", "copy"))
+    moe = GroupedMoE(
+        num_experts=4, top_k=2, expert_ffn_dim=8, shared_ffn_dim=16, und_experts=("colour", "colour", "copy", "copy")
+    )
     sizes = {"block": SequentialBlock, "moe": moe, "dim": 16, "depth": 2, "heads": 2, "visual_dims": {"colour": 3}}
 
     def net(**found: Any) -> UnifiedNet:

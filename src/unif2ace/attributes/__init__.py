@@ -1,4 +1,4 @@
-"""The attributes of a face: taxonomy (data), typed record, and the names that public data sets use."""
+"""Attributes of a face: the taxonomy, the typed record, and the attribute names of public data sets."""
 
 from unif2ace.attributes.mapping import AttributeMapping
 from unif2ace.attributes.record import AttributeRecord

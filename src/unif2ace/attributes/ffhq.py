@@ -1,8 +1,8 @@
-"""What the FFHQ features say about a face: one record from the scores of one picture.
+"""Converts the FFHQ features of one image into a record.
 
-FFHQ (Karras et al., CVPR 2019) has no labels. The *FFHQ features* add, per aligned picture, the attributes that
-Microsoft's Face service gave it: scores, classes and angles that a machine estimated, not a person. So every score has
-two thresholds, and what lies between them stays null.
+FFHQ (Karras et al., CVPR 2019) has no labels. The *FFHQ features* add, for each aligned image, attributes that
+Microsoft's Face service estimated: scores, classes and angles. Each score therefore has two thresholds; scores between
+them become null.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from unif2ace.errors import DataError
 
 
 class Band(NamedTuple):
-    """Two thresholds of a score in 0..1: false up to `low`, true from `high` on, unknown between."""
+    """Two thresholds of a score in [0, 1]: false up to `low`, true from `high`, unknown between."""
 
     low: float
     high: float
 
     def decide(self, score: float | None) -> bool | None:
-        """What the score says; None for no score or one between the thresholds."""
+        """The decision for a score; None for no score or one between the thresholds."""
         if score is None or self.low < score < self.high:
             return None
         return score >= self.high
 
 
-SMILE = Band(0.2, 0.8)  # the service's own measure of how much smile there is: the faint ones lie between
-FACIAL_HAIR = Band(0.1, 0.6)  # it comes in the steps 0, 0.1, 0.4, 0.6, 0.9; 0.4 is what stubble and thin beards get
+SMILE = Band(0.2, 0.8)  # the service's intensity of a smile; faint smiles lie between
+FACIAL_HAIR = Band(0.1, 0.6)  # values are 0, 0.1, 0.4, 0.6, 0.9; stubble and thin beards get 0.4
 BALD = Band(0.2, 0.9)  # thin or cropped hair lies between
-ACCESSORY = Band(0.0, 0.9)  # one that is not listed has no score at all, which is 0
+ACCESSORY = Band(0.0, 0.9)  # an accessory that is not listed counts as 0
 EMOTION = Band(0.05, 0.8)  # the eight scores sum to 1, so at most one reaches the upper threshold
 HAIR_COLOUR = Band(0.1, 0.9)
-HAIR_COLOUR_LEAD = 0.2  # the colours are scored apart: dark brown hair gets 1.0 brown and 0.9 black, and is null
-ADULT_AGE = 18.0  # a child is neither woman nor man
-# Years; the gaps are there because an estimate that is 5 years off is usual.
+HAIR_COLOUR_LEAD = 0.2  # colours are scored independently: dark brown hair gets 1.0 brown and 0.9 black, and is null
+ADULT_AGE = 18.0  # the gender of a child is null
+# Years; the gaps allow for estimates that are usually off by 5 years.
 AGE_BANDS = (("young", 0.0, 32.0), ("middle-aged", 42.0, 57.0), ("elderly", 68.0, 200.0))
 FRONT_YAW, TURNED_YAW = 10.0, 25.0  # degrees; negative turns the nose to the viewer's left
 UPRIGHT_ROLL = 5.0  # degrees; which sign leans to which side is not documented, so a lean stays null
@@ -48,7 +48,7 @@ _MOUTH = ("smile", "laugh", "mouth_open", "lipstick", "moustache", "goatee")
 
 
 def record_of_ffhq(features: Mapping[str, Any]) -> AttributeRecord:
-    """The record that one face's features say, with null for what is missing, uncertain or covered.
+    """The record of one face's features; null for what is missing, uncertain or covered.
 
     Args:
         features: ``faceAttributes`` of one face of the features JSON.
@@ -107,7 +107,7 @@ def _pose(pose: Mapping[str, Any]) -> dict[str, Value]:
 def _emotion(scores: Mapping[str, Any]) -> dict[str, Value]:
     names = ("neutral", "happiness", "sadness", "anger", "surprise", "fear")
     decided = {name: EMOTION.decide(_number(scores, name)) for name in names}
-    # A face of contempt or disgust has none of the six, each of which is then stated false.
+    # For contempt or disgust, each of the six is false.
     return {name: said for name, said in decided.items() if said is not None}
 
 
@@ -128,7 +128,7 @@ def _hair(hair: Mapping[str, Any]) -> dict[str, Value]:
 
 def _makeup(makeup: Mapping[str, Any]) -> dict[str, Value]:
     lips, eyes = makeup.get("lipMakeup"), makeup.get("eyeMakeup")
-    # Both together say that there is make-up, not that it is heavy.
+    # Lip and eye make-up together do not imply heavy make-up.
     none = lips is False and eyes is False
     return {"lipstick": lips if isinstance(lips, bool) else None, "heavy_makeup": False if none else None}
 

@@ -1,4 +1,4 @@
-"""How a public data set's attribute names become the taxonomy's: one yaml per data set in `mappings/`."""
+"""Maps the attribute names of public data sets to the taxonomy: one yaml file per data set in `mappings/`."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from unif2ace.errors import DataError, nearest
 
 
 class AttributeMapping:
-    """Turns a data set's yes/no labels into a record, stating no more than they say.
+    """Converts the yes/no labels of a data set into a record.
 
-    A mapping file gives each name what it means when `present` and when `absent`, as values of the
-    taxonomy's fields and labels; an empty entry is a label left out on purpose. Where two labels disagree about one
-    value, that value is null: a contradiction is not knowledge. Names are found in any case, because copies of a data
-    set spell them differently (``Male``, ``male``).
+    A mapping file gives the meaning of each label when `present` and when `absent`, as values of the taxonomy's fields
+    and labels. An empty entry is a label that is ignored on purpose. Where two labels contradict each other about a
+    value, the value is null. Names are matched case-insensitively, because copies of a data set spell them differently
+    (``Male``, ``male``).
 
     Args:
-        name: Stem of a file in `mappings/`: ``celeba`` or ``celebv_hq``. (FFHQ's features are scores, not yes/no
-            labels; `ffhq.record_of_ffhq` reads them.)
+        name: Stem of a file in `mappings/`: ``celeba`` or ``celebv_hq``. FFHQ's features are scores, not yes/no labels;
+            use `ffhq.record_of_ffhq` for them.
 
     Raises:
-        DataError: If there is no such mapping, or its file says what the taxonomy does not know.
+        DataError: If there is no such mapping, or its file contains something unknown to the taxonomy.
     """
 
     def __init__(self, name: str) -> None:
@@ -41,17 +41,17 @@ class AttributeMapping:
         self._spelling = {source.casefold(): source for source in self.meanings}
 
     def find(self, label: str) -> str | None:
-        """The mapping's own spelling of a data set's label, or None if it is not one."""
+        """The mapping's own spelling of a label; None if the data set has no such label."""
         return self._spelling.get(label.casefold())
 
     def __call__(self, labels: Mapping[str, bool | None]) -> AttributeRecord:
-        """The record that the given labels say.
+        """The record of a set of labels.
 
         Args:
-            labels: The data set's names, each true, false or None (not labelled).
+            labels: The data set's labels, each true, false or None (not labelled).
 
         Raises:
-            DataError: If a name is not the data set's.
+            DataError: If a name is not one of the data set's labels.
         """
         said: dict[str, set[Value]] = {}
         for label, present in labels.items():
@@ -63,10 +63,10 @@ class AttributeMapping:
         return AttributeRecord(_consistent({n: next(iter(v)) for n, v in said.items() if len(v) == 1}))
 
     def of_positive(self, positive: Iterable[str]) -> AttributeRecord:
-        """The record for a list of the labels that hold, every other one being false.
+        """The record of a list of true labels; all other labels are false.
 
         Raises:
-            DataError: If a name is not the data set's.
+            DataError: If a name is not one of the data set's labels.
         """
         return self({**dict.fromkeys(self.meanings, False), **dict.fromkeys(map(self._known, positive), True)})
 
@@ -78,7 +78,7 @@ class AttributeMapping:
 
 
 def _meaning(place: str, entry: Mapping[str, Any] | None) -> dict[str, dict[str, Value]]:
-    """One entry of a mapping file with both its sides, checked."""
+    """One checked entry of a mapping file, with both sides."""
     sides: dict[str, dict[str, Value]] = {"present": {}, "absent": {}}
     for side, values in (entry or {}).items():
         if side not in sides:
@@ -92,7 +92,7 @@ def _meaning(place: str, entry: Mapping[str, Any] | None) -> dict[str, dict[str,
 
 
 def _consistent(values: dict[str, Value]) -> dict[str, Value]:
-    """Drops a stated label and its field where they contradict each other, and what lacks the field it requires."""
+    """Drops a label and its field where they contradict each other, and fields whose required field is not true."""
     for name, label in TAXONOMY.labels.items():
         if name in TAXONOMY.fields or values.get(name) is None or values.get(label.field) is None:
             continue

@@ -1,4 +1,4 @@
-"""The typed record of one face: what is known about it, with null for what is not visible or not labelled."""
+"""The typed record of one face; null for attributes that are not visible or not labelled."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ Value = str | bool | None
 
 
 class AttributeRecord(Mapping[str, Value]):
-    """An immutable mapping from every field of the taxonomy to its value, null where nothing is known.
+    """An immutable mapping from every field of the taxonomy to its value; null for unknown values.
 
-    A derived label may be stated outright where its field is null (``{"black_hair": False}``): that is how a data
-    set's "not black" is kept without guessing a colour. A label stated true is its field's value, and is kept as that.
+    A derived label may be stated directly where its field is null (``{"black_hair": False}``). This keeps a data set's
+    "not black" without guessing a colour. A label that is stated true is stored as the value of its field.
 
     Args:
-        values: Known fields and labels; a missing one is null.
+        values: Known fields and labels; missing ones are null.
 
     Raises:
-        DataError: If a name is unknown, a value is not one of its field's, a field that requires another has a value
-            without it, or a stated label contradicts its field.
+        DataError: If a name is unknown, a value does not belong to its field, a field has a value although the field it
+            requires is not true, or a stated label contradicts its field.
     """
 
     __slots__ = ("_fields", "_stated")
@@ -74,7 +74,7 @@ class AttributeRecord(Mapping[str, Value]):
 
     @property
     def labels(self) -> dict[str, bool | None]:
-        """The 46 labels, in the taxonomy's order; null where the record does not say."""
+        """The 46 labels, in the taxonomy's order; null where unknown."""
         out: dict[str, bool | None] = {}
         for name, label in TAXONOMY.labels.items():
             value = self._fields[label.field]
@@ -82,14 +82,14 @@ class AttributeRecord(Mapping[str, Value]):
         return out
 
     def to_json(self) -> dict[str, Value]:
-        """Every field, then the labels that were stated outright; ``AttributeRecord(r.to_json()) == r``."""
+        """Every field, then the directly stated labels; ``AttributeRecord(r.to_json()) == r``."""
         return {**self._fields, **self._stated}
 
     def hide(self, *names: str) -> AttributeRecord:
-        """The same record with the named fields set to null, with all labels of them and with what requires them.
+        """The same record with the named fields, their labels, and fields that require them set to null.
 
         Raises:
-            DataError: If a name is no field of the taxonomy.
+            DataError: If a name is not a field of the taxonomy.
         """
         if not names:
             return self
@@ -100,11 +100,11 @@ class AttributeRecord(Mapping[str, Value]):
         return AttributeRecord({n: v for n, v in self.to_json().items() if _field(n) not in gone})
 
     def replace(self, **values: Value) -> AttributeRecord:
-        """The same record with some values changed; labels that were stated of a changed field are forgotten."""
+        """The same record with some values changed; stated labels of a changed field are dropped."""
         kept = {n: v for n, v in self.to_json().items() if _field(n) == n or _field(n) not in values}
         return AttributeRecord({**kept, **values})
 
 
 def _field(name: str) -> str:
-    """The field that a name of a record is about."""
+    """The field that a name of a record belongs to."""
     return name if name in TAXONOMY.fields else TAXONOMY.labels[name].field

@@ -1,7 +1,7 @@
-"""The taxonomy that `taxonomy.yaml` holds: fields of the typed record and the 46 labels derived from it.
+"""The taxonomy in `taxonomy.yaml`: fields of the typed record and the 46 labels derived from them.
 
-The paper (UniF²ace, arXiv 2503.08120, section 3) counts 46 attributes in the families appearance, action and emotion
-and does not list them; the list here is a reconstruction from its figures and from CelebV-HQ, its labelled source.
+The paper (UniF²ace, arXiv 2503.08120, section 3) counts 46 attributes in the families appearance, action and emotion,
+but does not list them. The list here is a reconstruction from its figures and from CelebV-HQ, its labelled source.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from unif2ace.errors import DataError, nearest
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One entry of the typed record.
+    """One field of the typed record.
 
     Attributes:
-        name: The key in a record.
-        group: What it belongs with, such as ``hair``; a classifier has one head per group.
-        choices: Its values; empty for a boolean field.
-        identity: Whether it stays with a person from one picture to the next.
-        requires: Name of the boolean field that must be true for this one to have a value, or None.
+        name: Key in a record.
+        group: Group of related fields, such as ``hair``; a classifier has one head per group.
+        choices: Possible values; empty for a boolean field.
+        identity: Whether the value stays the same across images of a person.
+        requires: Name of a boolean field that must be true for this field to have a value, or None.
     """
 
     name: str
@@ -37,13 +37,13 @@ class Field:
 
     @property
     def values(self) -> tuple[str | bool, ...]:
-        """The values that a record may hold, besides null."""
+        """Possible values, besides null."""
         return self.choices or (True, False)
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A yes/no attribute, one of the 46 or a detail: it holds where field `field` has the value `value`."""
+    """A yes/no attribute, one of the 46 or a detail: true where field `field` has the value `value`."""
 
     name: str
     family: str
@@ -60,7 +60,7 @@ class Taxonomy:
 
     @classmethod
     def parse(cls, tree: Mapping[str, Any]) -> Taxonomy:
-        """Reads the tree of a taxonomy file.
+        """Parses the tree of a taxonomy file.
 
         Raises:
             DataError: If a label or `requires` names no field of the right type, or a name is used twice.
@@ -89,7 +89,7 @@ class Taxonomy:
 
     @cached_property
     def details(self) -> dict[str, Label]:
-        """What a record says that no label asks: a label for each further value, such as ``head_turn_left``."""
+        """Labels for all field values that are not among the 46, such as ``head_turn_left``."""
         told = {(label.field, label.value) for label in self.labels.values()}
         every = [(f, value) for f in self.fields.values() for value in f.choices or (True,)]
         rest = [(f, value) for f, value in every if (f.name, value) not in told]

@@ -1,1 +1,1 @@
-"""Observers of a run: they look and write, and change nothing."""
+"""Callbacks that observe a run."""

@@ -1,4 +1,4 @@
-"""Makes a classifier's probabilities mean what they say."""
+"""Calibrates a classifier's probabilities. Shapes: B samples, A attributes, N samples of all ranks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from unif2ace.types import Batch
 class Calibrate(pl.Callback):
     """Fits scale and shift of each attribute's logits on the first share of the validation split, at every validation.
 
-    The weights and checkpoints that are written afterwards hold them. Measure on the rest of the split
+    Weights and checkpoints that are written afterwards contain them. Measure on the rest of the split
     (``metric.attributes.skip``).
 
     Args:
-        share: Of the split's rows, above 0, at most 1.
+        share: Share of the split's samples, above 0, at most 1.
 
     Raises:
-        ConfigError: If the share is out of its range.
+        ConfigError: If the share is out of range.
     """
 
     def __init__(self, share: float = 0.5) -> None:
@@ -34,7 +34,7 @@ class Calibrate(pl.Callback):
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Forgets the last validation."""
+        """Clears the previous validation."""
         self._seen = []
 
     def on_validation_batch_end(
@@ -46,7 +46,7 @@ class Calibrate(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keeps logits, labels and places of the valid rows."""
+        """Stores logits, labels and indices of the valid samples."""
         step = outputs["step"]
         if step.attribute_logits is not None and batch.attributes is not None:
             valid, logits_BA = batch.valid, step.attribute_logits.detach().float()
@@ -54,7 +54,7 @@ class Calibrate(pl.Callback):
             self._seen.append(kept)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Fits, alike on every rank, and sets the network's buffers."""
+        """Fits identically on every rank and sets the network's buffers."""
         net: Any = pl_module.net
         if not isinstance(net, AttributesNet) or not self._seen or trainer.sanity_checking:
             return
@@ -62,14 +62,14 @@ class Calibrate(pl.Callback):
         order = gathered[2].argsort()
         first = order[: max(1, round(self.share * len(order)))]
         logits_NA, labels_NA = gathered[0][first].cpu(), gathered[1][first].cpu()
-        raw_NA = (logits_NA - net.shift.cpu()) / net.scale.cpu()  # the logits were calibrated by the last validation
+        raw_NA = (logits_NA - net.shift.cpu()) / net.scale.cpu()  # undo the calibration of the previous validation
         for place in range(raw_NA.shape[1]):
             known = labels_NA[:, place] >= 0
             net.scale[place], net.shift[place] = fit_platt(raw_NA[known, place], labels_NA[known, place])
 
 
 def _gathered(trainer: pl.Trainer, rows: Tensor) -> Tensor:
-    """Rows of all ranks; each may have another number of them."""
+    """Tensors (B, ...) of all ranks, concatenated to (N, ...); B may differ between ranks."""
     if trainer.world_size == 1:
         return rows
     counts: Any = trainer.strategy.all_gather(torch.tensor(len(rows), device=rows.device))

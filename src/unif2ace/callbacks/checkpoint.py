@@ -1,4 +1,4 @@
-"""Checkpoints at steps that a run can go on from exactly."""
+"""Checkpoints at optimiser steps, from which a run resumes exactly."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ log = logging.getLogger(__name__)
 
 
 class Checkpoint(pl.callbacks.Checkpoint):
-    """Writes a directory every so many steps, in the last step, and when one process is interrupted.
+    """Writes a checkpoint directory every `every_n_train_steps` steps, at the last step, and on interruption.
 
-    What fails or is interrupted between two steps is saved as it stands. Inside a step the batch is lost for the run
-    that goes on; inside the optimiser's step, in a validation (where averaged weights may be in the place of the
-    trained ones) and in one of several processes nothing is saved, and the newest checkpoint is named.
+    A run of one process that fails or is interrupted between two steps is saved in its current state. If it stops
+    inside a step, the resumed run skips the batch. Nothing is saved inside the optimiser's step, in a validation (where
+    averages may replace the weights), or if one of several processes fails. The newest checkpoint is named.
 
     Args:
-        folder: Of the run's checkpoints.
-        every_n_train_steps: Optimiser steps between two.
-        keep: How many stay; older ones go after a new one is complete.
+        folder: Folder of the run's checkpoints.
+        every_n_train_steps: Optimiser steps between checkpoints.
+        keep: Number of checkpoints to keep; older ones are deleted after a new one is complete.
         on_exception: Whether an interrupted or failed run saves.
 
     Raises:
-        ConfigError: If a number is less than 1.
+        ConfigError: If `every_n_train_steps` or `keep` is less than 1.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class Checkpoint(pl.callbacks.Checkpoint):
         self._failed = self._stepping = False
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Takes over how checkpoints are written and read, and removes what a killed run left.
+        """Installs `FolderIO` as the strategy's checkpoint IO and removes leftovers of a killed run.
 
         Raises:
-            ConfigError: If the strategy writes them in a form of its own.
+            ConfigError: If the strategy writes checkpoints in its own format.
         """
         if isinstance(trainer.strategy, DeepSpeedStrategy):
             raise ConfigError(
@@ -66,38 +66,38 @@ class Checkpoint(pl.callbacks.Checkpoint):
             remove_leftovers(self.folder)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begins to count; the step that the run goes on from is saved already."""
+        """Resets the state; the step that the run resumes from is already saved."""
         self._last, self._failed, self._stepping = trainer.global_step, False, False
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
-        """Notes that weights begin to change."""
+        """Records that weights begin to change."""
         self._stepping = True
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves after every n-th optimiser step and the last one; not again amid the next accumulation."""
+        """Saves after every n-th optimiser step and the last one; not again within the next accumulation."""
         self._stepping = False
         step = trainer.global_step
         if step != self._last and (step % self.every == 0 or step == trainer.max_steps):
             self.save(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Saves where the run ends by epochs, by time or because it was told to stop."""
+        """Saves if the run ends by epochs, by time or on request."""
         ends = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
         if ends and trainer.global_step != self._last:
             self.save(trainer)
 
     def save(self, trainer: pl.Trainer) -> Path:
-        """Writes a checkpoint; all ranks call it at the end of a step. One that is there for this step stays.
+        """Writes a checkpoint; all ranks call it at the end of a step. An existing checkpoint of this step is kept.
 
         Returns:
             Its directory.
 
         Raises:
-            DataError: On all ranks, if it could not be written. The checkpoints before it are untouched.
+            DataError: On all ranks, if it could not be written. Earlier checkpoints are unchanged.
         """
         step = trainer.global_step
         path = Path(trainer.strategy.broadcast(str(self.folder / step_name(step))))
@@ -106,7 +106,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
         failure: Exception | None = None
         try:
             trainer.save_checkpoint(path, weights_only=False)
-        except Exception as error:  # of the first rank alone, while the others wait at the end of saving
+        except Exception as error:  # on the first rank only, while the others wait at the barrier of `save_checkpoint`
             failure = error
             trainer.strategy.barrier("Trainer.save_checkpoint")
         if not trainer.strategy.reduce_boolean_decision(failure is None, all=True):
@@ -120,7 +120,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Adds the parameters' names in the optimiser's order, and refuses weights that are not finite.
+        """Adds the parameters' names in the optimiser's order, and rejects weights that are not finite.
 
         Raises:
             DataError: On all ranks, if a weight is not finite.
@@ -135,7 +135,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
             )
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Saves what can be gone on from."""
+        """Saves the state if the run can resume from it."""
         if not self.saves_on_exception or self._failed or trainer.global_step == self._last or _trial(trainer):
             return
         reason = self._unfit(trainer)
@@ -145,11 +145,11 @@ class Checkpoint(pl.callbacks.Checkpoint):
             return
         try:
             log.info("stopped: %s", self.save(trainer))
-        except Exception as error:  # the exception that ended the run is the one to be seen
+        except Exception as error:  # keep the exception that ended the run
             log.warning("step %d is not saved: %s", trainer.global_step, error)
 
     def _unfit(self, trainer: pl.Trainer) -> str:
-        """Why the state after an exception cannot be gone on from; empty if it can."""
+        """Why the run cannot resume from the state after an exception; empty if it can."""
         if trainer.world_size > 1:
             return "one process cannot save for all"
         if not trainer.training:
@@ -160,10 +160,10 @@ class Checkpoint(pl.callbacks.Checkpoint):
 
 
 def not_finite(state: Mapping[str, Any]) -> list[str]:
-    """Names of the floating tensors that hold an infinity or no number; of sharded ones this rank's part is looked at.
+    """Names of floating-point tensors that contain Inf or NaN; of sharded tensors only this rank's shard is checked.
 
     Args:
-        state: A module's state by names.
+        state: State of a module by name.
     """
     found = []
     for name, value in state.items():

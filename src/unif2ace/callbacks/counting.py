@@ -1,4 +1,4 @@
-"""What a run has seen and how much memory it takes, read without making the device wait."""
+"""Images, tokens and memory of a run, counted without synchronising the device."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ GIB = 2**30
 
 
 class Seen:
-    """Pictures and tokens of all ranks: text of prompts and answers, and image tokens; no padding, no task markers.
+    """Images and tokens of all ranks: ids of `Batch.text`, and image tokens; no padding, no task tokens.
 
-    Ranks that see other rows are taken to see as many tokens as this one, so nothing is sent between them.
+    Ranks with other samples are assumed to process as many tokens as this one, so no communication is needed.
 
     Attributes:
-        images: Pictures.
+        images: Number of images.
     """
 
     def __init__(self) -> None:
         self.images = 0
-        self._tokens: Tensor | int = 0  # stays on the device until it is asked for
+        self._tokens: Tensor | int = 0  # stays on the device until it is read
         self._before = 0
 
     def add(self, trainer: pl.Trainer, net: nn.Module | None, batch: Any) -> None:
-        """Counts a batch of this rank; anything but a `Batch` counts as rows without tokens."""
+        """Counts a batch of this rank; anything but a `Batch` counts as samples without tokens."""
         ranks = data_ranks(trainer)
         self.images += ranks * len(batch)
         number = getattr(net, "num_image_tokens", 0)
@@ -41,26 +41,26 @@ class Seen:
 
     @property
     def tokens(self) -> int:
-        """Tokens; asking waits for the device."""
+        """Number of tokens; reading it waits for the device."""
         return self._before + int(self._tokens)
 
     def state_dict(self) -> dict[str, int]:
-        """Both numbers."""
+        """Numbers of images and tokens."""
         return {"images": self.images, "tokens": self.tokens}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Counts on from there."""
+        """Restores the numbers."""
         self.images, self._before, self._tokens = state["images"], state["tokens"], 0
 
 
 def data_ranks(trainer: pl.Trainer) -> int:
-    """How many ranks see different rows."""
+    """Number of ranks that process different samples."""
     kwargs = getattr(trainer.strategy, "distributed_sampler_kwargs", None) or {}
     return int(kwargs.get("num_replicas", 1))
 
 
 def memory_in_use(device: torch.device) -> int:
-    """Bytes that tensors take on a GPU; elsewhere those of the process."""
+    """Bytes of tensors on a GPU; on other devices, bytes of the process."""
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
     statm = Path("/proc/self/statm")
@@ -68,7 +68,7 @@ def memory_in_use(device: torch.device) -> int:
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most bytes that tensors took on a GPU; elsewhere the process; 0 if the system does not say."""
+    """Peak bytes of tensors on a GPU; on other devices, of the process; 0 if unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     try:

@@ -1,4 +1,4 @@
-"""Averages of the weights over steps, which give better pictures and answers than the last weights."""
+"""Exponential moving average of the weights, which improves samples and answers."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from unif2ace.errors import ConfigError
 from unif2ace.nets.sharding import local
 
 CURRENT, COUNT = "current_model_state", "averaging_state"
-"""Entries of a checkpoint: the weights themselves, where ``state_dict`` has averages, and of how many these are."""
+"""Entries of a checkpoint whose ``state_dict`` has averages: the current weights, and the number of averaged steps."""
 
 
 class EMA(pl.Callback):
     r"""Exponential moving average of weights and buffers, used in validation, checkpoints and at the end.
 
     Formula, after n updates: :math:`\bar w \leftarrow d_n \bar w + (1 - d_n) w` with
-    :math:`d_n = \min(d, (1 + n) / (10 + n))`: in a short run the random weights of the start would else stay in it.
-    Integers are copied. Under a strategy that cuts weights, each process averages its parts. Averages of weights in
-    half precision are held and saved in float32: their small steps would else be lost to rounding.
+    :math:`d_n = \min(d, (1 + n) / (10 + n))`, so that the random initial weights do not dominate a short run. Integers
+    are copied. Under a strategy that shards weights, each process averages its shards. Averages of half-precision
+    weights are kept and saved in float32, because rounding would lose their small updates.
 
     Args:
         decay: d, at least 0 and below 1.
 
     Raises:
-        ConfigError: If the decay is out of its range.
+        ConfigError: If the decay is out of range.
     """
 
     def __init__(self, decay: float = 0.998) -> None:
@@ -36,13 +36,13 @@ class EMA(pl.Callback):
             raise ConfigError(f"callbacks.ema.decay={decay}: at least 0 and below 1")
         self.decay = decay
         self._averages: dict[str, Tensor] = {}
-        self._exact: dict[str, Tensor] = {}  # while they are used as weights, averages that those cannot hold
+        self._exact: dict[str, Tensor] = {}  # float32 averages, while half-precision weights hold them
         self._updates = 0
         self._last_step = 0
         self._swapped = self._loaded = False
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begins with the weights, unless a checkpoint was read before; a strategy that cuts reads it after this."""
+        """Starts from the weights, unless a checkpoint was loaded; sharding strategies load it after this hook."""
         state = _state(pl_module)
         if not self._loaded:
             self._averages, self._updates, self._last_step = state, 0, trainer.global_step
@@ -53,7 +53,7 @@ class EMA(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Takes in the weights after an optimiser step."""
+        """Updates the averages after an optimiser step."""
         if trainer.global_step > self._last_step:
             self._last_step = trainer.global_step
             if not getattr(getattr(pl_module, "guard", None), "skipping", False):
@@ -72,11 +72,11 @@ class EMA(pl.Callback):
         self._updates += 1
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Puts the averages into the place of the weights."""
+        """Replaces the weights by the averages."""
         self._swap(pl_module)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Puts the weights back."""
+        """Restores the weights."""
         self._swap(pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -102,7 +102,7 @@ class EMA(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Puts the averages into ``state_dict``, where those who read weights look."""
+        """Stores the averages in ``state_dict``, where readers of weights expect them."""
         if self._averages:
             held = {name: value.detach().clone() for name, value in self._averages.items()}
             averaged, current = (checkpoint["state_dict"], held) if self._swapped else (held, checkpoint["state_dict"])
@@ -113,21 +113,21 @@ class EMA(pl.Callback):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Goes on from the averages and the weights; from a checkpoint without, averaging begins there."""
+        """Restores averages and weights; from a checkpoint without averages, averaging starts there."""
         self._averages = {name: _wide(value, value.device) for name, value in checkpoint["state_dict"].items()}
         self._last_step, self._loaded = int(checkpoint["global_step"]), True
-        self._updates = 1  # the weights that it begins with count as the first
+        self._updates = 1  # the loaded weights count as the first update
         if CURRENT in checkpoint:
             pl_module.load_state_dict(checkpoint[CURRENT])
             self._updates = int(checkpoint[COUNT]["n_averaged"])
 
 
 def _state(module: pl.LightningModule) -> dict[str, Tensor]:
-    """Weights and saved buffers by name; writing to them writes to the module."""
+    """Weights and saved buffers (...) by name; writing to them writes to the module."""
     return {name: value.detach() for name, value in module.state_dict(keep_vars=True).items()}
 
 
 def _wide(value: Tensor, device: torch.device) -> Tensor:
-    """A copy on a device, of half precision in float32."""
+    """A copy (...) on a device, in float32 if it is half precision."""
     narrow = value.is_floating_point() and value.dtype.itemsize < 4
     return value.detach().to(device=device, dtype=torch.float32 if narrow else value.dtype, copy=True)

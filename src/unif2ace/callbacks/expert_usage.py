@@ -1,4 +1,7 @@
-"""How often experts are chosen, after each validation. E experts of a group, G groups (0 Gen, 1 Und), R routers."""
+"""How often experts are chosen, after each validation.
+
+Shapes: R routers, G groups (0 Gen, 1 Und), E experts of a group.
+"""
 
 from __future__ import annotations
 
@@ -21,25 +24,25 @@ TITLES = {"gen": "generation", "und": "understanding"}
 
 
 class ExpertUsage(pl.Callback):
-    r"""Logs how evenly experts are used, and draws how often each is chosen (after figure 5 of arXiv 2503.08120).
+    """Logs how evenly experts are used, and plots how often each is chosen (after figure 5 of arXiv 2503.08120).
 
-    The *frequency* of an expert is the share of its group's tokens (rows, at the sequence level) that chose it; those
-    of a layer sum to K. Of each level and group are logged
+    The *frequency* of an expert is the share of its group's tokens (samples, at the sequence level) that chose it. The
+    frequencies of a layer sum to K, the number of experts chosen per token. For each level and group it logs
 
-    - ``val/evenness``, the mean over layers of the entropy of all choices over that of an even use: 1 if all experts
-      are used alike, 0 if always the same one is;
-    - ``val/busiest``, the largest over layers of the load of the busiest expert over the mean load: 1 to E / K, and how
-      much longer than needed the others wait where each expert has a device of its own;
-    - ``val/dead``, how many experts of all layers nobody chose in the whole split.
+    - ``val/evenness``, the mean over layers of the entropy of all choices over the entropy of uniform use: 1 if all
+      experts are used equally, 0 if only one is;
+    - ``val/busiest``, the maximum over layers of the largest load over the mean load: 1 to E / K. With one device per
+      expert it is the slowdown from imbalance;
+    - ``val/dead``, the number of experts of all layers that were never chosen in the split.
 
-    The same of each layer goes to the TensorBoard logger alone, as ``experts/VALUE/LEVEL/GROUP/LAYER``.
+    The values of each layer go to the TensorBoard logger alone, as ``experts/VALUE/LEVEL/GROUP/LAYER``.
 
-    The map has a panel for each level and group, a row for each layer, lowest first, and a column for each expert. It
+    The plot has a panel for each level and group, a row for each layer, lowest first, and a column for each expert. It
     goes to a PNG file and, if there is one, to the TensorBoard logger. A dense network has none.
 
     Args:
-        folder: Of the PNG files; made when the first is written.
-        name: Of the files; ``{step}`` stands for the step.
+        folder: Folder of the PNG files; created with the first file.
+        name: File name; ``{step}`` is replaced by the step.
     """
 
     def __init__(self, folder: str | Path, name: str = "step-{step:07d}.png") -> None:
@@ -47,7 +50,7 @@ class ExpertUsage(pl.Callback):
         self._sums: dict[str, list[Tensor]] = {}
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Forgets the last validation."""
+        """Clears the previous validation."""
         self._sums = {}
 
     def on_validation_batch_end(
@@ -59,7 +62,7 @@ class ExpertUsage(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Adds what the routers chose."""
+        """Adds the routers' choices."""
         step: StepOutput = outputs["step"]
         levels: dict[str, list[Tensor]] = {}
         for stats in step.unified.routers if step.unified is not None else ():
@@ -69,7 +72,7 @@ class ExpertUsage(pl.Callback):
             self._sums[level] = sums if before is None else [a + b for a, b in zip(before, sums, strict=True)]
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Logs the evenness, draws the map."""
+        """Logs the values and plots the frequencies."""
         if not self._sums or trainer.sanity_checking:
             return
         panels: dict[str, NDArray[np.float32]] = {}
@@ -99,7 +102,7 @@ class ExpertUsage(pl.Callback):
 
 
 def loads(frequency_RE: Tensor) -> dict[str, tuple[Tensor, Callable[[Tensor], Tensor]]]:
-    """``evenness``, ``busiest`` and ``dead`` of each layer, float (R,), and what is said of all layers."""
+    """``evenness``, ``busiest`` and ``dead`` of each layer, float (R,), and the reduction of each over layers."""
     return {
         "evenness": (evenness(frequency_RE), torch.mean),
         "busiest": (frequency_RE.amax(1) / frequency_RE.mean(1), torch.amax),
@@ -108,7 +111,7 @@ def loads(frequency_RE: Tensor) -> dict[str, tuple[Tensor, Callable[[Tensor], Te
 
 
 def evenness(frequency_RE: Tensor) -> Tensor:
-    """Entropy of the choices over its largest value log E, float (R,), in [0, 1]; 1 for a single expert."""
+    """Entropy of the choices over its maximum log E, float (R,), in [0, 1]; 1 for a single expert."""
     share_RE = frequency_RE / frequency_RE.sum(1, keepdim=True)
     if share_RE.shape[1] == 1:
         return torch.ones_like(share_RE[:, 0])
@@ -117,10 +120,10 @@ def evenness(frequency_RE: Tensor) -> Tensor:
 
 
 def draw(panels: dict[str, NDArray[np.float32]]) -> Figure:
-    """Heat maps one under the other.
+    """Heat maps, one below the other.
 
     Args:
-        panels: Frequencies (R, E) by title.
+        panels: Frequencies float32 (R, E) by title.
     """
     heights = [1.0 + 0.25 * len(panel) for panel in panels.values()]
     figure = Figure(figsize=(7, sum(heights)), dpi=100, layout="constrained")

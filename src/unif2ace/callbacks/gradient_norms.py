@@ -1,4 +1,4 @@
-"""How large the gradients of each part of the network are, before they are clipped."""
+"""Gradient norms of each part of the network, before clipping."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ PARTS = {
     "norms": r"^net\.(blocks\..*_)?norm\.",
     "conditioning": r"^net\.conditioning\.",
 }
-"""Parts of the unified network by the names of their parameters; the first that fits counts. Any other parameter is of
-the part that its network's child is: ``encoder``, ``quantizer`` and ``decoder`` of a tokenizer, ``discriminator``."""
+"""Parts of the unified network and patterns of their parameters' names; the first match counts. Other parameters belong
+to their network's child module: ``encoder``, ``quantizer`` and ``decoder`` of a tokenizer, or ``discriminator``."""
 
 
 class GradientNorms(pl.Callback):
-    """Logs the Euclidean norm of the gradients: of everything, and by part, as ``gradient/PART``.
+    """Logs the Euclidean norm of all gradients, and of each part, as ``gradient/PART``.
 
-    They are those that the optimiser would get without clipping, accumulated, averaged over ranks, unscaled. Sharded
-    gradients are summed over their shards: every rank takes part.
+    They are the gradients that the optimiser would receive without clipping: accumulated, averaged over ranks,
+    unscaled. Sharded gradients are summed over their shards, so every rank takes part.
 
     Args:
         every_n_steps: Steps between two measurements.
 
     Raises:
-        ConfigError: If that is below 1.
+        ConfigError: If `every_n_steps` is below 1.
     """
 
     def __init__(self, every_n_steps: int = 50) -> None:
@@ -49,7 +49,7 @@ class GradientNorms(pl.Callback):
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Measures, if it is time."""
+        """Logs the norms every `every_n_steps` steps."""
         if (trainer.global_step + 1) % self.every_n_steps:
             return
         norms = norms_by_part(pl_module.named_parameters())
@@ -60,10 +60,10 @@ class GradientNorms(pl.Callback):
 
 
 def norms_by_part(parameters: Iterable[tuple[str, nn.Parameter]]) -> dict[str, Tensor]:
-    """Norms by part, and ``total`` first, float () each; equal on all ranks, which must all call it.
+    """Norms by part, ``total`` first, float () each; equal on all ranks, which must all call it.
 
     Args:
-        parameters: By name; those without a gradient count as 0.
+        parameters: Parameters by name, of any shape (...); those without a gradient count as 0.
     """
     parts: dict[str, list[nn.Parameter]] = {}
     for name, parameter in parameters:
@@ -78,7 +78,7 @@ def part_of(name: str, parts: Mapping[str, str] = PARTS) -> str:
     """The part that a parameter belongs to.
 
     Args:
-        name: In the module, such as ``net.blocks.0.attention.qkv.weight``.
+        name: Name in the module, such as ``net.blocks.0.attention.qkv.weight``.
         parts: Patterns by part.
     """
     for part, pattern in parts.items():

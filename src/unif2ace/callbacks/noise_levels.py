@@ -1,4 +1,7 @@
-"""Losses of image tokens by how much of a picture is masked. G rows generate, N tokens, P masked ones, S shares."""
+"""Losses of image tokens by the masked share of an image.
+
+Shapes: B samples, G samples that generate, N image tokens, P masked tokens, S levels.
+"""
 
 from __future__ import annotations
 
@@ -25,24 +28,24 @@ COLOURS, NAMES = {"train": "#c77f2b", "val": "#30507f"}, {"train": "training", "
 
 
 class NoiseLevels(StepObserver):
-    r"""Logs mask loss, score loss and their ratio at several levels of noise, and draws them.
+    r"""Logs and plots mask loss, score loss and their ratio at several noise levels.
 
-    The *level* of a row is :math:`1 - \alpha_t`, the probability of its tokens to be masked; [0, 1] is cut into equal
-    parts. *mask* is the mean cross-entropy of the masked tokens, *score* the mean over rows of
-    :math:`\sum w(t)\,l`, as in `D3DiffLoss` before its factors (``scale=exact``).
+    The *level* of a sample is :math:`1 - \alpha_t`, the probability that a token is masked; [0, 1] is divided into
+    equal bins. *mask* is the mean cross-entropy of the masked tokens, *score* the mean over samples of
+    :math:`\sum w(t)\,l`, as in `D3DiffLoss` before its factors (``score_scale=exact``).
 
-    Validation is taken whole, with the same noise every time; of training every few steps since the last validation.
-    Values go to TensorBoard as ``noise_val/mask/0.35`` (the middle of the level), the figure there and to a PNG file.
-    A run whose losses read no masked image tokens has none.
+    Validation is read completely, with the same noise every time. Training is read every `every_n_steps` steps since
+    the last validation. Values go to TensorBoard as ``noise_val/mask/0.35`` (the middle of the bin), the figure to
+    TensorBoard and a PNG file. A run whose losses read no masked image tokens has none.
 
     Args:
-        folder: Of the PNG files; made when the first is written.
-        levels: How many.
-        every_n_steps: Training steps of which one is read.
-        name: Of the files; ``{step}`` stands for the step.
+        folder: Folder of the PNG files; created with the first file.
+        levels: Number of bins.
+        every_n_steps: Training steps between two readings.
+        name: File name; ``{step}`` is replaced by the step.
 
     Raises:
-        ConfigError: If there is no level or no step.
+        ConfigError: If `levels` or `every_n_steps` is below 1.
     """
 
     def __init__(
@@ -56,12 +59,12 @@ class NoiseLevels(StepObserver):
         self._sums: dict[str, Tensor] = {}
 
     def observe(self, trainer: pl.Trainer, step: StepOutput) -> None:
-        """Adds a training step, if it is its turn."""
+        """Adds every `every_n_steps`-th training step."""
         if trainer.global_step % self.every_n_steps == 0:
             self._add("train", step)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Forgets the last validation."""
+        """Clears the previous validation."""
         self._sums.pop("val", None)
 
     def on_validation_batch_end(
@@ -77,7 +80,7 @@ class NoiseLevels(StepObserver):
         self._add("val", outputs["step"])
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Logs and draws; begins to count training anew."""
+        """Logs, plots and restarts the training sums."""
         if trainer.sanity_checking:
             return
         curves: dict[str, dict[str, NDArray[np.float64]]] = {}
@@ -118,19 +121,19 @@ class NoiseLevels(StepObserver):
 
 
 def masked_logits(step: UnifiedStep) -> Logits | None:
-    """Logits that hold those of the masked image tokens, over codes alone if any loss reads these, or None."""
+    """Logits of the masked image tokens, over codes alone if a loss reads such logits; None if there are none."""
     found = [(r, logits) for r, logits in step.logits.items() if r.vocabulary != "text" and r.positions is not answer]
     return min(found, key=lambda item: item[0].vocabulary != "codebook")[1] if found else None
 
 
 @torch.no_grad()
 def sums_of(logits: Logits, corrupted: CorruptedTokens, valid: Tensor, levels: int) -> Tensor:
-    """Sums by level, float32 (4, S): nats of masked tokens, their number, weighted nats, rows.
+    """Sums by level, float32 (4, S): nats of masked tokens, their number, weighted nats, samples.
 
     Args:
-        logits: Of masked image tokens, and maybe of others, which are left out.
-        corrupted: The rows that generate.
-        valid: bool (B,), rows that count.
+        logits: Logits of masked image tokens; those of other tokens are ignored.
+        corrupted: Codes of the G samples that generate.
+        valid: bool (B,), samples that count.
         levels: S.
     """
     number = corrupted.x0.shape[1]
@@ -148,10 +151,10 @@ def sums_of(logits: Logits, corrupted: CorruptedTokens, valid: Tensor, levels: i
 
 
 def curves_of(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Values by level (S,), NaN where there is nothing: ``mask``, ``score``, ``ratio``, and ``rows``.
+    """Values by level (S,), NaN without data: ``mask``, ``score``, ``ratio``, and ``rows``, the number of samples.
 
     Args:
-        sums: As `sums_of` gives them.
+        sums: float64 (4, S), as `sums_of` returns them.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         mask, score = sums[0] / sums[1], sums[2] / sums[3]
@@ -159,10 +162,10 @@ def curves_of(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
 
 
 def draw(curves: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> Figure:
-    """Each value over the level, and how many rows it is a mean of.
+    """Plots each value over the level, and the number of samples behind it.
 
     Args:
-        curves: Of ``train`` and ``val``, see `curves_of`.
+        curves: Curves (S,) of ``train`` and ``val``, see `curves_of`.
     """
     figure = Figure(figsize=(10, 6), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)

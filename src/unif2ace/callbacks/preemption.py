@@ -1,4 +1,4 @@
-"""A run that is told to go saves at the end of its step and leaves; one owner of the signals."""
+"""A preempted run saves at the end of its step and exits; one owner of the signals."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from unif2ace.errors import ConfigError
 log = logging.getLogger(__name__)
 
 STATUS = 128 + signal.SIGTERM
-"""Exit status of a run that was told to go: not 0, so that schedulers and torchrun start it again."""
+"""Exit status of a preempted run: not 0, so that schedulers and torchrun restart it."""
 
 
 @runtime_checkable
 class Saver(Protocol):
-    """What the checkpoint callback offers."""
+    """Interface of the checkpoint callback."""
 
     def save(self, trainer: pl.Trainer) -> Path:
         """Writes a checkpoint at a step boundary; all ranks call it."""
@@ -34,22 +34,22 @@ class Saver(Protocol):
 class Preemption(pl.Callback):
     """Saves and ends the run when a signal reaches any of its processes.
 
-    The handler notes the signal and does nothing else: communication inside a handler would meet the gradients' and
-    hang. After an optimiser step the ranks agree by one all-reduced number whether one of them was told to go; then all
-    of them save one checkpoint and leave with status 143. Further signals meanwhile change nothing. A signal during a
-    validation is obeyed after the step that follows it, one in the very last step by finishing. Before training begins
-    and after it ends, signals do what they did before.
+    The handler only records the signal, because communication inside a handler could deadlock with the gradients'.
+    After an optimiser step the ranks all-reduce one value to agree whether one of them was preempted. Then all save one
+    checkpoint and exit with status 143. Further signals in the meantime have no effect. A signal during a validation
+    takes effect after the next step; in the very last step, the run finishes. Before and after training, signals have
+    their usual handlers.
 
-    `torchrun` restarts a run that left so, and ``resume=auto`` finds the checkpoint. Slurm sends SIGTERM when time is
-    up, or an early signal to all tasks with ``--signal=USR1@120``.
+    `torchrun` restarts a run that exits in this way, and ``resume=auto`` finds the checkpoint. Slurm sends SIGTERM when
+    time is up, or an early signal to all tasks with ``--signal=USR1@120``.
 
     Args:
-        signals: Names of the signals that mean so.
-        every: Steps between two agreements. Each waits for the device and sends one number.
-        requeue: Whether a Slurm job puts itself back into the queue.
+        signals: Names of the signals that mean preemption.
+        every: Steps between two agreements. Each waits for the device and sends one value.
+        requeue: Whether a Slurm job requeues itself.
 
     Raises:
-        ConfigError: If there is no such signal, or `every` is less than 1.
+        ConfigError: If a signal does not exist, or `every` is less than 1.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class Preemption(pl.Callback):
         self._step = 0
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Takes the place of Lightning's handlers: set and given back when those would be, on every way out."""
+        """Replaces Lightning's signal handlers; ours are set and removed at the same points as Lightning's."""
         if stage != "fit":
             return
-        # after all that change what is saved at the end of a step, such as averages of the weights
+        # after all callbacks that change what is saved, such as averages of the weights
         trainer.callbacks = [c for c in trainer.callbacks if c is not self] + [self]  # type: ignore[attr-defined]
         connector = trainer._signal_connector
         connector.register_signal_handlers = self._take  # type: ignore[method-assign]
@@ -78,7 +78,7 @@ class Preemption(pl.Callback):
 
     def _take(self) -> None:
         self._received = None
-        if threading.current_thread() is threading.main_thread():  # no other thread can
+        if threading.current_thread() is threading.main_thread():  # other threads cannot set handlers
             self._before = {number: signal.signal(number, self._note) for number in self.signals}
 
     def _note(self, number: int, frame: Any) -> None:
@@ -91,13 +91,13 @@ class Preemption(pl.Callback):
             signal.signal(*self._before.popitem())
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begins to count steps."""
+        """Stores the first step."""
         self._step = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Leaves if any rank was told to; not amid an accumulation, nor when the run is at its end anyway."""
+        """Exits if any rank was preempted; not within an accumulation, nor at the last step."""
         if trainer.global_step in (self._step, trainer.max_steps):
             return
         self._step = trainer.global_step
@@ -132,7 +132,7 @@ class Preemption(pl.Callback):
 
 
 def _spare_the_first(launcher: Any) -> None:
-    """Lightning's observer kills its own process if one that it watches ends by such a status: it watches none now."""
+    """Clears the processes that Lightning's observer watches: it kills its own process when one of them exits."""
     watched = getattr(launcher, "procs", [])
     if watched:
         launcher.procs = list(watched)
@@ -140,7 +140,7 @@ def _spare_the_first(launcher: Any) -> None:
 
 
 def requeue() -> None:
-    """Puts this Slurm job, of an array this task alone, back into the queue; outside a job it does nothing."""
+    """Requeues this Slurm job, of an array this task alone; does nothing outside a job."""
     job, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     job = f"{job}_{task}" if job and task else os.environ.get("SLURM_JOB_ID")
     if not job:

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a line now and then elsewhere."""
+"""Training progress: a bar on a terminal, log lines elsewhere."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from unif2ace.losses.base import LossCallback
 log = logging.getLogger(__name__)
 
 _WINDOW = 20
-"""Readings that a speed is taken over."""
+"""Number of readings that a speed is averaged over."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressReading:
-    """What is shown.
+    """One state of the display.
 
     Attributes:
         step: Steps done.
-        total: Steps to do; infinite if nobody said.
-        speeds: By unit, each per second; empty until two steps are done.
+        total: Steps to do; infinite if unknown.
+        speeds: Units per second, by unit; empty until two steps are done.
         terms: Losses of the last batch.
-        memory: GiB.
-        left: Seconds; None if not known.
+        memory: Memory in GiB.
+        left: Remaining seconds; None if unknown.
     """
 
     step: int
@@ -46,7 +46,7 @@ class ProgressReading:
     left: float | None
 
     def line(self) -> str:
-        """All of it as one line."""
+        """The state as one line."""
         done = f" of {self.total:,.0f} ({self.step / self.total:.0%})" if self.total < float("inf") else ""
         parts = [f"step {self.step:,}{done}"]
         parts += [f"{number(speed)} {unit}/s" for unit, speed in self.speeds.items()]
@@ -55,10 +55,10 @@ class ProgressReading:
         return ", ".join(parts)
 
     def panel(self, note: str = "") -> Group:
-        """All of it as a bar over two aligned rows.
+        """The state as a bar above a table.
 
         Args:
-            note: What is going on beside training.
+            note: Activity other than training, such as validation.
         """
         bar = Table.grid(padding=(0, 1))
         if self.total < float("inf"):
@@ -83,16 +83,16 @@ class ProgressReading:
 
 
 class TrainingProgress(pl.callbacks.ProgressBar):
-    """Step, speed, losses, memory and time left: a bar where a person looks, a line in a log file or a pipe.
+    """Step, speed, losses, memory and time left: a bar on a terminal, a line in a log file or a pipe.
 
-    Values are read from the device only when they are shown, so steps follow each other without waiting. Speeds leave
-    validation out, the time left counts it in.
+    Values are read from the device only when they are displayed, so that steps do not wait. Speeds exclude validation;
+    the time left includes it.
 
     Args:
-        seconds: Between two lines.
-        leave: Whether the bar stays on the terminal in the end.
-        refresh: Seconds between two drawings of the bar.
-        terms: At most so many losses beside their sum.
+        seconds: Seconds between two lines.
+        leave: Whether the bar remains on the terminal at the end.
+        refresh: Seconds between two updates of the bar.
+        terms: Maximum number of losses beside their sum.
     """
 
     def __init__(self, seconds: float = 30.0, leave: bool = True, refresh: float = 0.5, terms: int = 5) -> None:
@@ -107,22 +107,22 @@ class TrainingProgress(pl.callbacks.ProgressBar):
 
     def _begin(self) -> None:
         self._seen = Seen()
-        self._marks: deque[tuple[float, int, int, int]] = deque(maxlen=_WINDOW)  # seconds, steps, pictures, tokens
+        self._marks: deque[tuple[float, int, int, int]] = deque(maxlen=_WINDOW)  # seconds, steps, images, tokens
         self._first: tuple[float, int] | None = None
         self._validated, self._validation_began, self._note = 0.0, 0.0, ""
         self._shown_at, self._shown_step = time.monotonic(), -1
         self._last: ProgressReading | None = None
 
     def enable(self) -> None:
-        """Shows it."""
+        """Shows the progress."""
         self._enabled = True
 
     def disable(self) -> None:
-        """Hides it."""
+        """Hides the progress."""
         self._enabled = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begins to count."""
+        """Resets the counters and starts the bar."""
         self._begin()
         if self._enabled and not self._plain:
             self._live = Live(console=self._console, auto_refresh=False, transient=not self.leave)
@@ -132,7 +132,7 @@ class TrainingProgress(pl.callbacks.ProgressBar):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Counts, and shows if it is time."""
+        """Counts a batch and updates the display if it is due."""
         self._seen.add(trainer, pl_module.net if hasattr(pl_module, "net") else None, batch)  # type: ignore[arg-type]
         if self._first is None:  # the first step may compile
             self._first = time.monotonic(), trainer.global_step
@@ -153,7 +153,7 @@ class TrainingProgress(pl.callbacks.ProgressBar):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Says how far it is."""
+        """Shows the progress of the validation."""
         now = time.monotonic()
         if self._live is not None and self._last is not None and now - self._shown_at >= self.refresh:
             self._shown_at = now
@@ -161,7 +161,7 @@ class TrainingProgress(pl.callbacks.ProgressBar):
             self._live.update(self._last.panel(self._note), refresh=True)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Lets the clock go on."""
+        """Restarts the clock of the speeds."""
         self._validated += time.monotonic() - self._validation_began
         self._note = ""
 
@@ -172,7 +172,7 @@ class TrainingProgress(pl.callbacks.ProgressBar):
         self._stop()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Gives the terminal back."""
+        """Releases the terminal."""
         self._stop()
 
     def _show(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -184,7 +184,7 @@ class TrainingProgress(pl.callbacks.ProgressBar):
             log.info(self._last.line())
 
     def _read(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> ProgressReading:
-        """Waits for the device."""
+        """Reads the values; waits for the device."""
         names = [c.name for c in trainer.callbacks if isinstance(c, LossCallback)]  # type: ignore[attr-defined]
         values = trainer.callback_metrics
         found = [name for name in ("loss", *names[: self.terms]) if f"train/{name}" in values]
@@ -197,7 +197,7 @@ class TrainingProgress(pl.callbacks.ProgressBar):
         return ProgressReading(step, total, self._speeds(), terms, memory_in_use(pl_module.device) / GIB, left)
 
     def _mark(self, trainer: pl.Trainer) -> None:
-        tokens = self._seen.tokens  # waits, so the time after it is that of the work
+        tokens = self._seen.tokens  # waits for the device, so the time is read after the work is done
         self._marks.append((time.monotonic() - self._validated, trainer.global_step, self._seen.images, tokens))
 
     def _speeds(self) -> dict[str, float]:
@@ -209,7 +209,7 @@ class TrainingProgress(pl.callbacks.ProgressBar):
         return found if found["tokens"] else {unit: found[unit] for unit in ("steps", "images")}
 
     def _redirect_logs(self) -> None:
-        """Log lines to the terminal go above the bar, and not through it."""
+        """Prints log lines above the bar instead of through it."""
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.__stdout__, sys.__stderr__):
                 self._streams.append((handler, handler.setStream(sys.stderr)))

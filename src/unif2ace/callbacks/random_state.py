@@ -1,4 +1,4 @@
-"""Random numbers that go on where they stopped, for dropout and packages that draw by themselves."""
+"""Random state of dropout and of packages with their own generators, which continues after resuming."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KEY = "random_state"
 
 
 class RandomState(pl.Callback):
-    """Gives training a random stream of its own, kept from batch to batch and in checkpoints, for each rank.
+    """Gives the training steps of each rank their own random stream, kept between batches and in checkpoints.
 
-    The state (PyTorch, its current GPU, NumPy, Python) is taken after each batch and put back before the next. What
-    draws in between, such as validations, new epochs' loaders and pictures for a logger, thus moves nothing, and a
-    resumed run draws what the uninterrupted one does, wherever it stopped. With another number of processes than
-    before, ranks without a state of their own take that of another one.
+    The state (PyTorch, its current GPU, NumPy, Python) is captured after each batch and restored before the next.
+    Random numbers used in between, by validations, new loaders or sample sheets, therefore do not affect training. A
+    resumed run uses the same random numbers as an uninterrupted one. If the number of processes changes, ranks without
+    their own state use another rank's.
     """
 
     def __init__(self) -> None:
@@ -31,20 +31,20 @@ class RandomState(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Goes on with the stream."""
+        """Restores the stream."""
         if self._state is not None:
             restore(self._state)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Keeps the stream's place."""
+        """Captures the stream."""
         self._state = capture()
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Puts all ranks' states into the checkpoint; all ranks take part."""
+        """Stores all ranks' states in the checkpoint; all ranks take part."""
         own = self._state or capture()
         states: list[Any] = [own] * trainer.world_size
         if trainer.world_size > 1:
@@ -54,7 +54,7 @@ class RandomState(pl.Callback):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Takes this rank's state out of the checkpoint."""
+        """Reads this rank's state from the checkpoint."""
         states = checkpoint.get(KEY)
         if not states:
             return
@@ -66,7 +66,7 @@ class RandomState(pl.Callback):
 
 
 def capture() -> dict[str, Any]:
-    """The generators' states in containers that load without executing anything."""
+    """The generators' states in containers that load without executing code."""
     legacy: Any = np.random.get_state(legacy=True)
     _, numbers, place, has_gauss, gauss = legacy
     version, internal, spare = random.getstate()
@@ -79,7 +79,7 @@ def capture() -> dict[str, Any]:
 
 
 def restore(state: dict[str, Any]) -> None:
-    """Sets the generators to what `capture` gave; that of a GPU only where both had one."""
+    """Sets the generators to the state of `capture`; a GPU's generator only if both have one."""
     torch.set_rng_state(state["torch"])
     if state["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])

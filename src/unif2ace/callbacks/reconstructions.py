@@ -1,4 +1,4 @@
-"""Pictures over their reconstructions, after each validation."""
+"""Images above their reconstructions, after each validation. Shapes: B images of H x W pixels."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from unif2ace.types import Batch, StepOutput
 
 
 class ReconstructionGrid(pl.Callback):
-    """Writes the first pictures of the validation split, always the same, each over its reconstruction.
+    """Writes the first images of the validation split, always the same ones, each above its reconstruction.
 
     They go to PNG files and, if there is one, to the TensorBoard logger.
 
     Args:
-        folder: Of the PNG files; made when the first is written.
-        count: Pictures.
-        columns: Pictures beside each other.
-        scale: Each pixel is shown as a square of so many.
-        name: Of the files; ``{step}`` stands for the step.
+        folder: Folder of the PNG files; created with the first file.
+        count: Number of images.
+        columns: Images per row.
+        scale: Side of the square that shows one pixel.
+        name: File name; ``{step}`` is replaced by the step.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ReconstructionGrid(pl.Callback):
         self._reconstructions: list[Tensor] = []
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Forgets the pictures of the last validation."""
+        """Clears the images of the previous validation."""
         self._images, self._reconstructions = [], []
 
     def on_validation_batch_end(
@@ -53,7 +53,7 @@ class ReconstructionGrid(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keeps the first pictures; rows that only fill up a rank are left out."""
+        """Stores the first images; padding samples are left out."""
         missing = self.count - sum(map(len, self._images))
         step: StepOutput = outputs["step"]
         if not trainer.is_global_zero or missing <= 0 or step.reconstruction is None or batch.image is None:
@@ -77,13 +77,13 @@ class ReconstructionGrid(pl.Callback):
 
 
 def arrange(images: Tensor, reconstructions: Tensor, columns: int, scale: int = 1) -> Tensor:
-    """One sheet: a row of pictures, under it the row of their reconstructions, and so on.
+    """One sheet of alternating rows: images, then their reconstructions.
 
     Args:
         images: uint8 (B, 3, H, W).
         reconstructions: uint8 (B, 3, H, W).
-        columns: Pictures beside each other.
-        scale: Each pixel becomes a square of so many.
+        columns: Images per row.
+        scale: Side of the square that shows one pixel.
 
     Returns:
         uint8 (3, height, width).

@@ -1,4 +1,4 @@
-"""Sheets of what a model draws and says, to look at."""
+"""Sheets of generated faces and answers. Shapes: H x W pixels, S seeds."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Line = tuple[str, tuple[int, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Faces of one caption.
+    """Generated faces of one caption.
 
     Attributes:
         caption: The caption.
         true: uint8 (H, W, 3), the face that it describes.
-        faces: uint8 (S, H, W, 3), what the model drew, seed 0 first.
+        faces: uint8 (S, H, W, 3), the generated faces, seed 0 first.
     """
 
     caption: str
@@ -32,15 +32,15 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class SampleAnswer:
-    """What was said about one face.
+    """Questions and answers about one face.
 
     Attributes:
         image: uint8 (H, W, 3), the face.
-        question: What was asked.
-        answer: What the model said.
-        truth: What it should have said.
-        instruction: What else was asked; nothing if empty.
-        said: What the model said to that.
+        question: The question.
+        answer: The model's answer.
+        truth: The true answer.
+        instruction: A second question; empty for none.
+        said: The model's answer to `instruction`.
     """
 
     image: NDArray[np.uint8]
@@ -52,11 +52,11 @@ class SampleAnswer:
 
 
 def faces_sheet(drawn: Sequence[Drawn], scale: int = 2) -> Image.Image:
-    """Captions at the left, then the true face, then those that were drawn.
+    """Captions at the left, then the true face, then the generated faces.
 
     Args:
-        drawn: As many faces of each.
-        scale: Pixels of the sheet for one of a face.
+        drawn: Captions with the same number of faces each.
+        scale: Pixels of the sheet per pixel of a face.
     """
     rows = [([(d.caption, INK)], [d.true, *d.faces]) for d in drawn]
     names = ["truth, as tokens", *(f"seed {seed}" for seed in range(len(drawn[0].faces)))]
@@ -64,11 +64,11 @@ def faces_sheet(drawn: Sequence[Drawn], scale: int = 2) -> Image.Image:
 
 
 def answers_sheet(answered: Sequence[SampleAnswer], scale: int = 2) -> Image.Image:
-    """Faces at the left, what was asked and said beside them.
+    """Faces at the left, questions and answers beside them.
 
     Args:
-        answered: What was said about each.
-        scale: Pixels of the sheet for one of a face.
+        answered: Questions and answers of each face.
+        scale: Pixels of the sheet per pixel of a face.
     """
     return _sheet([(_lines(a), [a.image]) for a in answered], [], scale, text=640, text_first=False)
 
@@ -99,7 +99,7 @@ def _sheet(
     text: int = _TEXT,
     text_first: bool = True,
 ) -> Image.Image:
-    """Rows of text and pictures; the first `apart` pictures stand a little away from the others."""
+    """Rows of text and images uint8 (H, W, 3); a gap separates the first `apart` images from the others."""
     font = ImageFont.load_default(14)
     side = rows[0][1][0].shape[0] * scale
     wrapped = [[(part, ink) for line, ink in lines for part in _wrapped(line, font, text)] for lines, _ in rows]

@@ -1,4 +1,7 @@
-"""What the model draws and says, after each validation. B rows, N image tokens, T text ids, H and W pixels."""
+"""Generated faces and answers after each validation.
+
+Shapes: B samples, N image tokens, T text tokens, H x W pixels.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +26,21 @@ from unif2ace.nets.unified.face_decoder import FaceDecoder
 from unif2ace.types import Batch, Task
 
 CUT = " ..."
-"""Follows what had not ended when there were enough words."""
+"""Suffix of an answer that was cut off at `max_new` ids."""
 
 
 @runtime_checkable
 class DrawsFaces(Protocol):
-    """A module whose network draws faces and answers about them."""
+    """A module whose network generates faces and answers questions about them."""
 
     @property
     def faces(self) -> FaceDecoder:
-        """The network as it is now, with all that stands around it."""
+        """The current network with the components for generating faces and answering questions."""
 
 
 @dataclass(slots=True)
 class _Rows:
-    """Rows of one task, as a batch holds them but for the padding."""
+    """Samples of one task without padding: images uint8 (3, H, W) and codes int64 (N,)."""
 
     prompts: list[list[int]] = field(default_factory=list)
     answers: list[list[int]] = field(default_factory=list)
@@ -45,7 +48,7 @@ class _Rows:
     codes: list[Tensor] = field(default_factory=list)
 
     def keep(self, batch: Batch, task: Task, most: int) -> None:
-        """Takes valid rows of the task until there are enough."""
+        """Stores valid samples of the task until there are `most`."""
         missing = most - len(self.prompts)
         if missing <= 0:
             return
@@ -59,34 +62,34 @@ class _Rows:
                 self.codes.append(batch.image_ids[row].cpu())
 
     def of_pictures(self, faces: FaceDecoder, device: torch.device) -> Tensor:
-        """Codes of the pictures, int64 (rows, N)."""
+        """Codes of the stored images, int64 (B, N)."""
         if self.codes:
             return torch.stack(self.codes).to(device)
         return faces.tokenizer.encode(torch.stack(self.images).to(device))
 
 
 class Samples(pl.Callback):
-    """Draws faces of the first captions of the validation split, and answers its first questions: always the same ones.
+    """Generates faces for the first captions of the validation split and answers its first questions.
 
-    It does so with the weights that validation uses (averaged, if the run averages them), and disturbs no random
-    numbers. Sheets go to PNG files and, if there is one, to the TensorBoard logger, answers there also as text. Beside
-    each caption stands its true face as the tokenizer gives it back: no model can draw it better. All ranks draw the
-    same: they may hold parts of one network.
+    It uses the weights that validation uses (averaged, if the run averages them), and does not affect random state.
+    Sheets go to PNG files and, if there is one, to the TensorBoard logger, which also gets the answers as text. The
+    true face of each caption is shown as the tokenizer reconstructs it, the best that a model can generate. All ranks
+    generate the same samples, because they may hold shards of one network.
 
     Args:
-        folder: Of the files; made when the first is written.
-        prompts: Captions to draw; 0 for none.
-        seeds: Faces of each.
-        questions: Pictures to ask about; 0 for none.
-        instruction: What is asked about each of them beside its own question; None for nothing.
-        max_new: Most text ids of an answer; one that has not ended by then is followed by dots.
-        guidance: Weight of classifier-free guidance.
-        sampler: How codes are drawn; by default MaskGIT in 16 steps.
-        scale: Each pixel of a face is shown as a square of so many.
-        name: Of the files; ``{step}`` stands for the step, ``{what}`` for ``faces`` or ``answers``.
+        folder: Folder of the files; created with the first file.
+        prompts: Number of captions to generate faces for; 0 for none.
+        seeds: Faces per caption.
+        questions: Number of images to ask about; 0 for none.
+        instruction: Second question about each image; None for none.
+        max_new: Maximum text ids of an answer; a longer answer is cut and followed by dots.
+        guidance: Scale of classifier-free guidance.
+        sampler: Sampler of image codes; MaskGIT in 16 steps by default.
+        scale: Side of the square that shows one pixel of a face.
+        name: File name; ``{step}`` is replaced by the step, ``{what}`` by ``faces`` or ``answers``.
 
     Raises:
-        ConfigError: If a number is negative, or no face of a caption or no id of an answer is asked for.
+        ConfigError: If `prompts` or `questions` is negative, or `seeds`, `max_new` or `scale` is below 1.
     """
 
     def __init__(
@@ -114,7 +117,7 @@ class Samples(pl.Callback):
         self._rows: dict[Task, _Rows] = {}
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Forgets the last validation."""
+        """Clears the previous validation."""
         self._rows = {Task.TEXT_TO_IMAGE: _Rows(), Task.UNDERSTANDING: _Rows()}
 
     def on_validation_batch_end(
@@ -126,7 +129,7 @@ class Samples(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keeps the first rows of both tasks; after the last batch, while the averaged weights are in, draws."""
+        """Stores the first samples of both tasks; generates after the last batch, while averaged weights are in use."""
         if trainer.sanity_checking or not isinstance(pl_module, DrawsFaces):
             return
         for task, most in ((Task.TEXT_TO_IMAGE, self.prompts), (Task.UNDERSTANDING, self.questions)):
@@ -193,13 +196,13 @@ class Samples(pl.Callback):
 
 
 def _autocast(trainer: pl.Trainer) -> AbstractContextManager[Any]:
-    """The validation step's; hooks run outside it. Where weights have a precision of their own, it is enough."""
+    """The autocast context of validation steps, because hooks run outside it. Other precisions need none."""
     plugin = trainer.precision_plugin
     return plugin.autocast_context_manager() if isinstance(plugin, MixedPrecision) else nullcontext()
 
 
 def _first_turn(batch: Batch, row: int) -> tuple[list[int], list[int]]:
-    """Ids of a caption, or of the first question; and of its answer without eos."""
+    """Ids of a caption, or of the first question; and ids of its answer without eos."""
     assert batch.text is not None
     assert batch.text_length is not None
     assert batch.text_loss is not None
@@ -214,7 +217,7 @@ def _first_turn(batch: Batch, row: int) -> tuple[list[int], list[int]]:
 
 
 def _padded(ids: Sequence[Sequence[int]], pad_id: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ids, int64 (B, T) padded at the end, and their numbers, int64 (B,)."""
+    """Ids, int64 (B, T) padded at the end, and their lengths, int64 (B,)."""
     padded = torch.full((len(ids), max(1, *map(len, ids))), pad_id)
     for row, found in enumerate(ids):
         padded[row, : len(found)] = torch.tensor(found, dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""What came of a run, in one page of text: on the terminal, and in its folder."""
+"""A one-page text summary of a run, on the terminal and in its folder."""
 
 from __future__ import annotations
 
@@ -31,20 +31,19 @@ NEXT = {
         "unif2ace-train experiment=unified/synthetic classifier={run} image_tokenizer=TOKENIZER_RUN",
     ),
 }
-"""What to type after a run, by the name of the file of its module."""
+"""Next commands after a run, by the file name of its module."""
 SHEETS = ("samples", "pictures", "noise_levels", "experts")
 
 
 class RunSummary(pl.Callback):
-    """Says in the end, also of a run that was stopped, where everything is, what was spent, and what came of it.
+    """Reports at the end of a run, also if it was stopped, the paths, time, memory and results.
 
-    Of every loss and validation metric it tells the last, the least and the greatest value with their steps: of losses
-    as they were when a validation began, of metrics after every one. Time, pictures and tokens count on in a run that
-    is resumed.
+    For every loss and validation metric it lists the last, smallest and largest value with their steps. Losses are read
+    when a validation begins, metrics after every validation. Time, images and tokens continue in a resumed run.
 
     Args:
         folder: The run's folder: ``summary.txt`` is written there.
-        show: Whether it is also written to the terminal.
+        show: Whether the summary is also printed to the terminal.
     """
 
     def __init__(self, folder: str | Path, show: bool = True) -> None:
@@ -54,11 +53,11 @@ class RunSummary(pl.Callback):
         self._before, self._began, self._peak = 0.0, time.monotonic(), 0
 
     def state_dict(self) -> dict[str, Any]:
-        """What was spent and what came of it so far."""
+        """Time, memory, counts and values so far."""
         return {"seen": self._seen.state_dict(), "values": self._values, "seconds": self._seconds, "peak": self._peak}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Counts on from there."""
+        """Restores the counts and values."""
         self._seen.load_state_dict(state_dict["seen"])
         self._values, self._before, self._peak = state_dict["values"], state_dict["seconds"], state_dict["peak"]
 
@@ -67,34 +66,34 @@ class RunSummary(pl.Callback):
         return self._before + time.monotonic() - self._began
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begins to count."""
+        """Starts the clock."""
         self._began = time.monotonic()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Counts, without waiting for the device."""
+        """Counts a batch without synchronising the device."""
         self._seen.add(trainer, getattr(pl_module, "net", None), batch)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Notes the training losses, which validation puts aside."""
+        """Stores the training losses before validation replaces them."""
         self._note(trainer, "train/")
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Notes what validation found."""
+        """Stores the validation metrics."""
         self._note(trainer, "val/")
         self._peak = max(self._peak, peak_memory(pl_module.device))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Notes the last losses."""
+        """Stores the last losses."""
         self._note(trainer, "train/")
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Writes it."""
+        """Writes the summary."""
         self._write(trainer, pl_module, "finished")
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Writes it of a run that was stopped or failed."""
+        """Writes the summary of a run that was stopped or failed."""
         stopped = isinstance(exception, KeyboardInterrupt | SystemExit)
         self._write(trainer, pl_module, "stopped" if stopped else f"failed: {type(exception).__name__}: {exception}")
 
@@ -143,7 +142,7 @@ class RunSummary(pl.Callback):
     def _places(self, trainer: pl.Trainer) -> list[str]:
         rows = [("folder", str(self.folder)), ("weights", f"{self.folder / 'weights.safetensors'}")]
         places = [getattr(c, "folder", None) or getattr(c, "dirpath", None) for c in trainer.checkpoint_callbacks]
-        rows += [("checkpoints", str(place)) for place in places if place]  # written after this, if a run is stopped
+        rows += [("checkpoints", str(place)) for place in places if place]  # may be written after the summary
         if any(isinstance(logger, pl.loggers.TensorBoardLogger) for logger in trainer.loggers):
             rows.append(("curves", f"tensorboard --logdir {self.folder}"))
         rows += [(name.replace("_", " "), str(self.folder / name)) for name in SHEETS if (self.folder / name).is_dir()]
@@ -154,7 +153,7 @@ def table(values: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:
     """Lines of a table.
 
     Args:
-        values: By name: last, least and greatest, each a value and its step.
+        values: By name: last, smallest and largest, each a value and its step.
     """
     if not values:
         return ["nothing was measured"]

@@ -1,4 +1,4 @@
-"""Sharded checkpoints to single ones and back, without a process group."""
+"""Converts sharded checkpoints to single ones and back, without a process group."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from unif2ace.errors import DataError
 
 
 def convert(source: str | Path, target: str | Path) -> Kind:
-    """Writes a sharded checkpoint as a single one, or a single one as a sharded one; tensors stay as they are.
+    """Writes a sharded checkpoint as a single one, or a single one as a sharded one; tensors are unchanged.
 
     Args:
         source: The directory of a step, or an old file ``*.ckpt``.
-        target: The directory to be.
+        target: The directory to create.
 
     Returns:
-        What was written.
+        The kind of checkpoint that was written.
 
     Raises:
-        DataError: If the source is damaged, there is something at the target, or a single checkpoint does not say the
-            names of the optimiser's parameters.
+        DataError: If the source is damaged, the target exists, or a single checkpoint lacks the names of the
+            optimiser's parameters.
     """
     from unif2ace.checkpoints.naming import NAMES, named
     from unif2ace.checkpoints.reading import read

@@ -1,4 +1,4 @@
-"""Which checkpoints a run has, and whether they are whole."""
+"""Finds a run's checkpoints and verifies that they are complete."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from unif2ace.errors import DataError
 log = logging.getLogger(__name__)
 
 COMPLETE: Final = "complete.json"
-"""Written last: names, sizes and hashes of the others. A directory without it is no checkpoint."""
+"""Written last: names, sizes and hashes of the other files. A directory without it is no checkpoint."""
 STATE: Final = "state.ckpt"
-"""The one file of a single checkpoint."""
+"""The state file of a single checkpoint."""
 REST: Final = "meta.pt"
-"""What is not sharded in a sharded checkpoint."""
+"""The file of unsharded entries in a sharded checkpoint."""
 FORMAT: Final = 1
 FOLDER: Final = "checkpoints"
 Kind = Literal["single", "sharded"]
@@ -31,7 +31,7 @@ _checked: dict[Path, object] = {}
 
 @dataclass(frozen=True, slots=True)
 class SavedCheckpoint:
-    """What `complete.json` says.
+    """Contents of `complete.json`.
 
     Attributes:
         path: The directory.
@@ -57,21 +57,21 @@ def step_name(step: int) -> str:
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Whether a path is the directory of one step, whole or not."""
+    """Whether a path is the directory of one step, complete or not."""
     return path.is_dir() and (_NAME.fullmatch(path.name) is not None or (path / COMPLETE).is_file())
 
 
 def home(folder: str | Path) -> Path:
-    """The directory that holds a run's checkpoints: itself, or the one in the run's folder."""
+    """The directory of a run's checkpoints: the folder itself, or its sub-folder ``checkpoints``."""
     folder = Path(folder)
     return folder / FOLDER if (folder / FOLDER).is_dir() else folder
 
 
 def listed(folder: str | Path) -> list[Path]:
-    """Directories of steps, whole or not, the newest last.
+    """Directories of steps, complete or not, the newest last.
 
     Args:
-        folder: Of a run, or of its checkpoints.
+        folder: Folder of a run, or of its checkpoints.
     """
     place = home(folder)
     found = [p for p in place.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()] if place.is_dir() else []
@@ -79,10 +79,10 @@ def listed(folder: str | Path) -> list[Path]:
 
 
 def describe(path: Path) -> SavedCheckpoint:
-    """What a checkpoint says of itself; its files are there with the right sizes, their contents are not read.
+    """Description of a checkpoint; existence and sizes of its files are checked, contents are not.
 
     Raises:
-        DataError: If it is not whole.
+        DataError: If it is not complete.
     """
     try:
         tree = json.loads((path / COMPLETE).read_text(encoding="utf-8"))
@@ -108,10 +108,10 @@ def describe(path: Path) -> SavedCheckpoint:
 
 
 def verify(path: Path) -> SavedCheckpoint:
-    """As `describe`, and every file is read and its hash compared; once for each state of the files in a process.
+    """As `describe`, but also checks the hash of every file; done once per process while the files do not change.
 
     Raises:
-        DataError: If it is not whole, or a file is not what was written.
+        DataError: If it is not complete, or a file was changed.
     """
     found = describe(path)
     stats = [(path / name).stat() for name in (COMPLETE, *found.files)]
@@ -126,16 +126,16 @@ def verify(path: Path) -> SavedCheckpoint:
 
 
 def sha256(file: Path) -> str:
-    """Hash of a file's contents, 64 hexadecimal characters."""
+    """SHA-256 of a file's contents, 64 hexadecimal characters."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def newest(folder: str | Path) -> Path | None:
-    """The newest checkpoint that is whole and undamaged; each newer one that is not is told in a line.
+    """The newest checkpoint that is complete and undamaged; newer ones that are not are logged.
 
     Args:
-        folder: Of a run, or of its checkpoints.
+        folder: Folder of a run, or of its checkpoints.
 
     Returns:
         Its directory; None if there is none.

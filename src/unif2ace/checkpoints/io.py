@@ -1,4 +1,4 @@
-"""How Lightning's strategies of whole copies (one process, DDP) write and read checkpoints."""
+"""Checkpoint IO of Lightning's strategies without sharding (one process, DDP)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from unif2ace.checkpoints.writing import remove
 
 
 class FolderIO(CheckpointIO):
-    """One directory for each step; reads also sharded ones and old single files, never anything that could run."""
+    """One directory for each step; also reads sharded checkpoints and old single files, never anything executable."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
@@ -25,7 +25,7 @@ class FolderIO(CheckpointIO):
     def load_checkpoint(
         self, path: str | os.PathLike[str], map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Reads plain values and tensors onto the CPU, whatever `weights_only` says."""
+        """Reads plain values and tensors onto the CPU; `weights_only` is ignored."""
         return read(Path(path))
 
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:

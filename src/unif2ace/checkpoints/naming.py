@@ -1,6 +1,6 @@
-"""An optimiser's state by the numbers of its parameters, as one process saves it, and by their names.
+"""Converts an optimiser's state between parameter indices, as one process saves it, and parameter names.
 
-Numbers follow the optimiser's parameter groups, which is not the order of the module's parameters.
+Indices follow the optimiser's parameter groups, which is not the order of the module's parameters.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 from unif2ace.errors import DataError
 
 NAMES = "parameter_names"
-"""Entry of a checkpoint: for each optimiser the names of its parameters in the order of their numbers."""
+"""Entry of a checkpoint: for each optimiser the names of its parameters in index order."""
 
 
 def names_of(module: nn.Module, optimizer: Optimizer) -> list[str]:
-    """Names of an optimiser's parameters in the order of their numbers."""
+    """Names of an optimiser's parameters in index order."""
     known = {id(parameter): name for name, parameter in module.named_parameters()}
     for wrapper in ("_orig_mod.", "_checkpoint_wrapped_module."):
         known = {place: name.replace(wrapper, "") for place, name in known.items()}
@@ -26,14 +26,14 @@ def names_of(module: nn.Module, optimizer: Optimizer) -> list[str]:
 
 
 def named(state: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """An optimiser's state by names.
+    """An optimiser's state by parameter names.
 
     Args:
-        state: By numbers.
-        names: Of the parameters, by number.
+        state: State by indices.
+        names: Names of the parameters, by index.
 
     Raises:
-        DataError: If it has another number of parameters.
+        DataError: If the number of parameters differs.
     """
     groups = state["param_groups"]
     if sum(len(group["params"]) for group in groups) != len(names):
@@ -45,10 +45,10 @@ def named(state: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def numbered(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """An optimiser's state by numbers, and the names that they stand for.
+    """An optimiser's state by indices, and the parameter names in index order.
 
     Args:
-        state: By names.
+        state: State by names.
     """
     names = [name for group in state["param_groups"] for name in group["params"]]
     number = {name: place for place, name in enumerate(names)}

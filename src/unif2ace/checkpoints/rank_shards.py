@@ -1,9 +1,9 @@
-"""Reading the files of `torch.distributed.checkpoint` without executing what is in them.
+"""Reads the files of `torch.distributed.checkpoint` without executing their contents.
 
-Its table of contents, ``.metadata``, is a pickle, and so are the values that are not tensors; torch opens both without
-any restriction. Here the pickle may name only the classes that such a table is made of, and values are read as
-``weights_only``. Still, take sharded checkpoints only from where you would take a program: release folders and
-``weights.safetensors`` are what is meant to be passed on.
+Its table of contents, ``.metadata``, is a pickle, and so are values that are not tensors; torch opens both without
+restrictions. Here the pickle may only contain the classes of such a table, and values are read with ``weights_only``.
+Still, load sharded checkpoints only from sources that you would run a program from. To share weights, use release
+folders and ``weights.safetensors``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _OWN = ("torch.distributed.checkpoint.metadata", "torch.distributed.checkpoint.f
 
 
 class _Contents(pickle.Unpickler):
-    """Admits the classes of a table of contents, and no function."""
+    """Allows the classes of a table of contents, and no function."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _PLAIN:
@@ -50,7 +50,7 @@ class _Contents(pickle.Unpickler):
 
 
 class RankShardReader(FileSystemReader):
-    """Torch's reader with a careful `read_metadata`."""
+    """Torch's reader with a restricted `read_metadata`."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
         """The table of contents.
@@ -72,7 +72,7 @@ class RankShardReader(FileSystemReader):
 
 
 def _place(planner: DefaultLoadPlanner, item: ReadItem, value: io.BytesIO) -> None:
-    """Reads a value that is no tensor, and hands it to torch's planner in a form that it may open."""
+    """Reads a value that is not a tensor, and passes it to torch's planner in a safe form."""
     plain = torch.load(value, weights_only=True)
     again = io.BytesIO()
     torch.save(plain, again)
@@ -81,33 +81,33 @@ def _place(planner: DefaultLoadPlanner, item: ReadItem, value: io.BytesIO) -> No
 
 
 class CarefulPlanner(DefaultLoadPlanner):
-    """Torch's planner for a state that is there, reading plain values alone."""
+    """Torch's planner for an existing state, restricted to plain values."""
 
     def load_bytes(self, read_item: ReadItem, value: io.BytesIO) -> None:
-        """Takes a value that is no tensor."""
+        """Loads a value that is not a tensor."""
         _place(self, read_item, value)
 
 
 class CarefulEmptyPlanner(_EmptyStateDictLoadPlanner):
-    """Torch's planner for a state that is made from the table of contents, reading plain values alone."""
+    """Torch's planner for a state built from the table of contents, restricted to plain values."""
 
     def load_bytes(self, read_item: ReadItem, value: io.BytesIO) -> None:
-        """Takes a value that is no tensor."""
+        """Loads a value that is not a tensor."""
         _place(self, read_item, value)
 
 
 def entries(folder: Path) -> set[str]:
-    """The outermost names in a sharded checkpoint, such as ``state_dict`` and ``optimizer_0``."""
+    """The top-level names in a sharded checkpoint, such as ``state_dict`` and ``optimizer_0``."""
     planned = RankShardReader(folder).read_metadata().planner_data or {}
     return {str(path[0]) for path in planned.values()}
 
 
 def read_shards(folder: Path, only: set[str] | None = None) -> dict[str, Any]:
-    """Whole tensors and values out of shards, in one process without a process group.
+    """Unsharded tensors and values of a sharded checkpoint, in one process without a process group.
 
     Args:
-        folder: Of the checkpoint.
-        only: Outermost names to read; None for all.
+        folder: Folder of the checkpoint.
+        only: Top-level names to read; None for all.
 
     Raises:
         DataError: If a shard is damaged, or would execute code.

@@ -1,4 +1,4 @@
-"""Whole checkpoints in one process, whatever form they were written in."""
+"""Reads whole checkpoints in one process, whatever their format."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from unif2ace.errors import DataError
 
 
 def read(path: str | Path, *, only: set[str] | None = None, lazily: bool = False) -> dict[str, Any]:
-    """A checkpoint as Lightning knows it.
+    """A checkpoint in Lightning's format.
 
     Args:
         path: The directory of a step, or a single file ``*.ckpt``.
-        only: Of the entries with tensors of the network and the optimiser, those to read; None for all. What is not
-            sharded comes along in any case.
-        lazily: Whether tensors of a single file stay in it until they are used.
+        only: Entries with network or optimiser tensors to read; None for all. Unsharded entries are always read.
+        lazily: Whether tensors of a single file stay on disk until they are used.
 
     Raises:
         DataError: If it is damaged, or could execute code.
@@ -55,7 +54,7 @@ def _whole(path: Path, only: set[str] | None) -> dict[str, Any]:
 
 
 def read_rest(path: str | Path) -> dict[str, Any]:
-    """What a checkpoint holds beside tensors, without reading them and without comparing hashes.
+    """A checkpoint's entries without tensors; tensors are not read and hashes are not checked.
 
     Raises:
         DataError: If it is damaged, or could execute code.

@@ -1,4 +1,4 @@
-"""Checkpoints that several processes write together, each its part, and read in any other number of them."""
+"""Checkpoints that several processes write together, each its shards, and that any number of processes can read."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from unif2ace.checkpoints.writing import CheckpointFolder, explained
 from unif2ace.errors import DataError
 
 MODEL = ("state_dict", "current_model_state")
-"""Entries of a checkpoint that hold the network's tensors by name: what it predicts with, and under averaging also
-what is being trained."""
+"""Entries of a checkpoint with the network's tensors by name: the weights for prediction and, with averaging, the
+weights in training."""
 OPTIMIZER = "optimizer_"
 
 
@@ -38,9 +38,9 @@ def save_sharded(checkpoint: Mapping[str, Any], path: Path) -> Path:
     """Writes a checkpoint; all processes call it.
 
     Args:
-        checkpoint: As Lightning makes it, ``optimizer_states`` by names of parameters; what holds sharded tensors, and
-            the entries of `MODEL`, is written by all, the rest by the first.
-        path: The directory to be, on a file system that all share.
+        checkpoint: As Lightning makes it, ``optimizer_states`` by parameter names. All processes write entries with
+            sharded tensors and the entries of `MODEL`; the first writes the rest.
+        path: The directory to create, on a file system that all processes share.
 
     Returns:
         The directory.
@@ -115,17 +115,17 @@ def load_sharded(
 
     Args:
         path: The directory, or an old single file ``*.ckpt``.
-        module: Sharded already.
-        optimizers: Of its parameters; none to load the module alone.
+        module: A module that is already sharded.
+        optimizers: Optimisers of its parameters; none to load the module alone.
         strict: Whether the module must have the same names.
 
     Returns:
         The rest of the checkpoint, and the entries of `MODEL`, sharded like the module.
 
     Raises:
-        DataError: On all processes, if it is damaged or not of this module.
+        DataError: On all processes, if it is damaged or does not fit the module.
     """
-    kind = gathered(together(lambda: _kind(path) if rank() == 0 else ""))[0]  # the first compares the hashes for all
+    kind = gathered(together(lambda: _kind(path) if rank() == 0 else ""))[0]  # the first rank checks the hashes
     if kind == "sharded":
         return _load_shards(path, module, optimizers, strict)
     return _load_whole(path if path.is_file() else path / STATE, module, optimizers, strict)
@@ -186,7 +186,7 @@ def _load_whole(
 
 
 def shard_like(full: Tensor, like: Any) -> Any:
-    """This process's part of a whole tensor; every process has the whole, so nothing is sent."""
+    """This process's shard of a full tensor (...); every process has the full tensor, so nothing is communicated."""
     if not isinstance(like, DTensor):
         return full.to(like.device) if isinstance(like, Tensor) else full
     if full.shape != like.shape:

@@ -16,17 +16,17 @@ from unif2ace.errors import DataError
 
 
 def save_single(checkpoint: Mapping[str, Any], path: Path) -> Path:
-    """Writes a checkpoint in one file, and makes sure that it can be read again.
+    """Writes a checkpoint in one file, and checks that it can be read again.
 
     Args:
-        checkpoint: Plain containers, numbers, texts and tensors; ``global_step`` says the step.
-        path: The directory to be.
+        checkpoint: Plain containers, numbers, strings and tensors; ``global_step`` gives the step.
+        path: The directory to create.
 
     Returns:
         The directory.
 
     Raises:
-        DataError: If it holds other things, or the disk is full. Nothing is left in either case.
+        DataError: If it holds other values, or the disk is full. Nothing is left in either case.
     """
     needed = sum(t.untyped_storage().nbytes() for t in unique_storages(checkpoint))
     with CheckpointFolder(path, step=int(checkpoint.get("global_step", 0)), needed=needed) as folder:
@@ -40,7 +40,7 @@ def save_plain(tree: Any, file: Any) -> None:
     """`torch.save`, in the format that loads lazily.
 
     Raises:
-        DataError: If something cannot be written.
+        DataError: If a value cannot be written.
     """
     try:
         torch.save(tree, file)
@@ -49,11 +49,11 @@ def save_plain(tree: Any, file: Any) -> None:
 
 
 def load_plain(file: Path, *, lazily: bool = False) -> Any:
-    """Reads what `torch.save` wrote, tensors and plain values alone, onto the CPU.
+    """Reads a file of `torch.save`, tensors and plain values only, onto the CPU.
 
     Args:
-        file: Written by `torch.save`.
-        lazily: Whether tensors stay in the file until they are used.
+        file: File written by `torch.save`.
+        lazily: Whether tensors stay on disk until they are used.
 
     Raises:
         DataError: If it is damaged, or could execute code.
@@ -70,13 +70,13 @@ def load_plain(file: Path, *, lazily: bool = False) -> Any:
 
 
 def _what(error: Exception) -> str:
-    """The name of the class that torch refused, if it says so."""
+    """The name of the class that torch refused, if the error contains it."""
     words = str(error).replace("\n", " ").split("GLOBAL ")
     return words[1].split(" was")[0].strip() if len(words) > 1 else "an unknown class"
 
 
 def unique_storages(tree: Any) -> Iterator[Tensor]:
-    """One tensor for each piece of memory in nested containers."""
+    """One tensor (...) per storage in nested containers."""
     seen: set[int] = set()
     for tensor in tensors(tree):
         place = tensor.untyped_storage().data_ptr()
@@ -86,7 +86,7 @@ def unique_storages(tree: Any) -> Iterator[Tensor]:
 
 
 def tensors(tree: Any) -> Iterator[Tensor]:
-    """The tensors in nested containers; of one that is sharded, this process's part."""
+    """The tensors (...) in nested containers; of sharded ones, this process's shard."""
     if isinstance(tree, Tensor):
         yield tree.to_local() if hasattr(tree, "to_local") else tree
     children = tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, list | tuple) else ()

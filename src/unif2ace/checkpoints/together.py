@@ -1,4 +1,4 @@
-"""Work of several processes that fails on all of them if it fails on one: nobody is left waiting."""
+"""Work of several processes that fails on all if it fails on one, so that no process waits forever."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ T = TypeVar("T")
 
 
 def rank() -> int:
-    """This process among those that save together; 0 without a process group."""
+    """Rank of this process among those that save together; 0 without a process group."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def together(work: Callable[[], T]) -> T:
-    """Every process works.
+    """Runs the work on every process.
 
     Returns:
-        Its own result.
+        This process's result.
 
     Raises:
-        DataError: On all of them, if the work of one failed.
+        DataError: On all processes, if the work of one failed.
     """
     result: T | None = None
     failure: DataError | None = None
@@ -51,7 +51,7 @@ def gathered(value: T) -> list[T]:
 
 
 def _told(error: BaseException) -> DataError:
-    """What can be sent to other processes of an error."""
+    """An error in a form that can be sent to other processes."""
     if isinstance(error, DataError):
         return type(error)(str(error))
     return DataError(f"process {rank()}: {type(error).__name__}: {error}")
@@ -59,10 +59,10 @@ def _told(error: BaseException) -> DataError:
 
 @contextmanager
 def one_cause() -> Iterator[None]:
-    """Turns torch's collection of what failed on each process into one of the errors, a full disk before others."""
+    """Turns torch's collection of errors per process into one of them, preferring a full disk."""
     try:
         yield
-    except CheckpointException as error:  # it is no Exception
+    except CheckpointException as error:  # not a subclass of Exception
         causes = [pair[0] for pair in error.failures.values()]
         first = next((cause for cause in causes if is_full(cause)), causes[0])
         raise (first if isinstance(first, Exception) else RuntimeError(str(first))) from error

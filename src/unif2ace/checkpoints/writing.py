@@ -1,8 +1,8 @@
-"""Writing a checkpoint beside its place, so that it appears whole or not at all.
+"""Writes a checkpoint atomically: it appears complete or not at all.
 
-Everything goes into ``NAME.tmp`` on the same file system; each file is synced to the disk and hashed while it is
-written; ``complete.json`` comes last; then the directory is renamed. Whenever the process or the machine stops, the
-checkpoints that were there stay as they were.
+All files go into ``NAME.tmp`` on the same file system. Each is synced to disk and hashed while it is written;
+``complete.json`` is last; then the directory is renamed. If the process or the machine stops, earlier checkpoints are
+unchanged.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 class DiskFullError(DataError):
-    """There is no room for a checkpoint; those that were there are untouched."""
+    """There is no space for a checkpoint; earlier checkpoints are unchanged."""
 
 
 class HashedFile:
-    """A file that is only appended to, which knows size and hash of what was written."""
+    """An append-only file that records size and hash of its content."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._hash, self.size = file, hashlib.sha256(), 0
@@ -45,25 +45,25 @@ class HashedFile:
         return written
 
     def flush(self) -> None:
-        """Hands what was written to the system."""
+        """Flushes buffered bytes to the system."""
         self._file.flush()
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what was written."""
+        """SHA-256 of the written bytes."""
         return self._hash.hexdigest()
 
 
 class CheckpointFolder:
-    """A checkpoint that is being written; a context that publishes it at its end, or removes it after an error.
+    """A checkpoint that is being written; as a context it is published at the end, or removed after an error.
 
-    In a context of one process; where several write into it, the first calls `open`, `publish` and `discard`.
+    Use the context in a single process. If several processes write, the first calls `open`, `publish` and `discard`.
 
     Args:
-        path: The directory to be.
+        path: The directory to create.
         step: Optimiser steps taken.
         kind: One file, or shards.
-        needed: Bytes that it will take, for the message if the disk is full; 0 if they are not known.
+        needed: Required bytes, for the message if the disk is full; 0 if unknown.
     """
 
     def __init__(self, path: str | Path, *, step: int, kind: Kind = "single", needed: int = 0) -> None:
@@ -72,14 +72,14 @@ class CheckpointFolder:
         self._files: dict[str, tuple[int, str]] = {}
 
     def open(self) -> None:
-        """Makes the directory beside the place; what a killed writer left there is removed."""
+        """Creates the temporary directory; leftovers of a killed writer are removed."""
         shutil.rmtree(self.partial, ignore_errors=True)
         with explained(self.path, self.needed):
             self.partial.mkdir(parents=True)
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[HashedFile]:
-        """A file to write, synced to the disk at the end of the block."""
+        """A file to write, synced to disk at the end of the block."""
         with explained(self.path, self.needed), (self.partial / name).open("wb", buffering=1 << 20) as opened:
             hashed = HashedFile(opened)
             yield hashed
@@ -88,14 +88,14 @@ class CheckpointFolder:
         self._files[name] = (hashed.size, hashed.digest)
 
     def add(self, name: str, size: int, digest: str) -> None:
-        """Counts a file that was written, synced and hashed elsewhere."""
+        """Registers a file that was written, synced and hashed elsewhere."""
         self._files[name] = (size, digest)
 
     def publish(self) -> Path:
-        """Writes ``complete.json`` and renames; a valid checkpoint that is there already is kept instead.
+        """Writes ``complete.json`` and renames the directory; an existing valid checkpoint is kept instead.
 
         Raises:
-            DataError: If there is a file in the place.
+            DataError: If a file exists at the path.
         """
         for file in sorted(self.partial.iterdir()):
             if file.name not in self._files:
@@ -115,7 +115,7 @@ class CheckpointFolder:
         return self.path
 
     def _makes_room(self) -> bool:
-        """Removes what stands in the place, unless it is a whole checkpoint."""
+        """Removes what exists at the path, unless it is a complete checkpoint."""
         if not self.path.is_dir():
             raise DataError(f"{self.path} is a file: remove it, or save elsewhere")
         try:
@@ -126,7 +126,7 @@ class CheckpointFolder:
         return False
 
     def discard(self) -> None:
-        """Removes what was written so far."""
+        """Removes the files written so far."""
         shutil.rmtree(self.partial, ignore_errors=True)
 
     def __enter__(self) -> CheckpointFolder:
@@ -146,13 +146,13 @@ class CheckpointFolder:
 def prune(folder: str | Path, keep: int, latest: Path) -> None:
     """Removes all but the newest checkpoints, after a new one is complete.
 
-    Newer directories than `latest` are left alone: the run has not come so far again, so they are damaged ones. Where
-    the newest is no whole checkpoint of this kind, another writer's may be there, and nothing is removed.
+    Directories newer than `latest` are kept: the run has not reached their steps again, so they are damaged. If
+    `latest` is no complete checkpoint of this format, another writer may own the folder, and nothing is removed.
 
     Args:
-        folder: Of the checkpoints.
-        keep: How many stay, at least 1.
-        latest: The one just written.
+        folder: Folder of the checkpoints.
+        keep: Number of checkpoints to keep, at least 1.
+        latest: The checkpoint just written.
     """
     if not _looks_whole(latest):
         return
@@ -172,7 +172,7 @@ def _looks_whole(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Removes a checkpoint: first it is no checkpoint any more, then its files go."""
+    """Removes a checkpoint: it is renamed first, so that it is no longer a checkpoint, then deleted."""
     away = path.with_name(f"{path.name}.old{PARTIAL}")
     shutil.rmtree(away, ignore_errors=True)
     os.replace(path, away)
@@ -180,7 +180,7 @@ def remove(path: Path) -> None:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Removes what killed writers left beside a run's checkpoints; call it when nothing is being written there."""
+    """Removes leftovers of killed writers from a run's checkpoints. Call it only while nothing is being written."""
     place = home(folder)
     for path in place.iterdir() if place.is_dir() else ():
         if _LEFT.fullmatch(path.name):
@@ -188,7 +188,7 @@ def remove_leftovers(folder: str | Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Makes a directory's entries durable."""
+    """Syncs a directory's entries to disk."""
     opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)
@@ -198,14 +198,14 @@ def sync_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def explained(path: Path, needed: int = 0) -> Iterator[None]:
-    """Turns the system's "no space left" into an error that says how much is needed and how much there is.
+    """Turns the system's "no space left" into an error with the required and the free space.
 
     Raises:
         DiskFullError: If the disk is full.
     """
     try:
         yield
-    except (OSError, RuntimeError) as error:  # torch.save tells a failed write as RuntimeError
+    except (OSError, RuntimeError) as error:  # torch.save reports a failed write as RuntimeError
         if not is_full(error):
             raise
         there = next((p for p in path.parents if p.is_dir()), Path("/"))
@@ -218,7 +218,7 @@ def explained(path: Path, needed: int = 0) -> Iterator[None]:
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether an error, or one that it came from, is a full disk or quota."""
+    """Whether an error or one of its causes is a full disk or quota."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True

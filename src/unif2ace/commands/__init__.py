@@ -1,1 +1,1 @@
-"""The console commands: each reads a configuration, calls the engine, and says where its results are."""
+"""The console commands: each composes a configuration, runs the engine, and prints where the results are."""

@@ -1,4 +1,4 @@
-"""`unif2ace-ask`: answers about pictures of one's own."""
+"""`unif2ace-ask`: answers questions about images."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ APP = "unif2ace-ask"
 
 
 def ask(config: DictConfig) -> list[str]:
-    """Prints an answer for each picture, or the probabilities of given answers.
+    """Prints an answer for each image, or the probabilities of candidate answers.
 
     Returns:
         The answers.
 
     Raises:
-        ConfigError: If the picture or the question is not given.
-        DataError: If the checkpoint or a picture cannot be read.
+        ConfigError: If the image or the question is missing.
+        DataError: If the checkpoint or an image cannot be read.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""`unif2ace-caption`: descriptions of pictures of one's own."""
+"""`unif2ace-caption`: describes images."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ APP = "unif2ace-caption"
 
 
 def caption(config: DictConfig) -> list[str]:
-    """Prints a description of each picture.
+    """Prints a caption of each image.
 
     Returns:
-        The descriptions.
+        The captions.
 
     Raises:
-        ConfigError: If no picture is given.
-        DataError: If the checkpoint or a picture cannot be read.
+        ConfigError: If no image is given.
+        DataError: If the checkpoint or an image cannot be read.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""`unif2ace-checkpoint`: lists, checks and converts the checkpoints of a run."""
+"""`unif2ace-checkpoint`: lists, verifies and converts the checkpoints of a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def show(config: DictConfig) -> list[Path]:
     """Prints the checkpoints of a run, the newest last, without reading their contents.
 
     Returns:
-        Those that look whole.
+        The complete ones.
 
     Raises:
         DataError: If there is none.
@@ -35,7 +35,7 @@ def show(config: DictConfig) -> list[Path]:
 
 
 def verify_all(config: DictConfig) -> bool:
-    """Reads every file of a run's checkpoints and compares hashes; the command's status is 1 if one is damaged.
+    """Reads every file of a run's checkpoints and compares hashes; the exit status is 1 if one is damaged.
 
     Returns:
         Whether all are undamaged.
@@ -55,13 +55,13 @@ def verify_all(config: DictConfig) -> bool:
 
 
 def convert(config: DictConfig) -> str:
-    """Writes a sharded checkpoint as a single one, or a single one as a sharded one.
+    """Converts a sharded checkpoint to a single file, or a single file to a sharded checkpoint.
 
     Returns:
         What was written: ``single`` or ``sharded``.
 
     Raises:
-        DataError: If the source is damaged, or there is something at the target.
+        DataError: If the source is damaged, or the target exists.
     """
     from unif2ace.checkpoints.converting import convert as work
 

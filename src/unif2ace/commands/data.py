@@ -1,4 +1,4 @@
-"""`unif2ace-data`: builds, imports, indexes, checks, counts, shows and tokenises shards of faces."""
+"""`unif2ace-data`: builds, imports, indexes, validates, summarises, previews and tokenizes shards of faces."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from unif2ace.progress import progress
 
 
 def build(config: DictConfig) -> dict[str, int]:
-    """Builds shards from `source`; a build that was stopped goes on.
+    """Builds shards from `source`; a stopped build is resumed.
 
     Returns:
-        Samples of each split.
+        Number of samples in each split.
     """
     from unif2ace.data.build import BuildOptions, build_shards
 
@@ -44,7 +44,7 @@ def build(config: DictConfig) -> dict[str, int]:
 
 
 def index(config: DictConfig) -> int:
-    """Makes the index of plain WebDataset shards.
+    """Writes the index of plain WebDataset shards.
 
     Returns:
         Number of samples.
@@ -59,10 +59,10 @@ def index(config: DictConfig) -> int:
 
 
 def validate(config: DictConfig) -> bool:
-    """Checks a shard folder and prints every fault; the command's status is 1 if there is one.
+    """Checks a shard folder and prints every fault; the exit status is 1 if there is one.
 
     Returns:
-        Whether there is none.
+        Whether there is no fault.
     """
     from unif2ace.data.shards.validate import validate as check
 
@@ -75,10 +75,10 @@ def validate(config: DictConfig) -> bool:
 
 
 def stats(config: DictConfig) -> Path:
-    """Counts what is in a shard folder; prints it, and writes it as JSON and as a picture.
+    """Computes the statistics of a shard folder, prints them, and writes them as JSON and as an image.
 
     Returns:
-        The picture.
+        The image file.
     """
     from unif2ace.data.shards.plot import plot_statistics
     from unif2ace.data.shards.statistics import collect_statistics
@@ -96,10 +96,10 @@ def stats(config: DictConfig) -> Path:
 
 
 def preview(config: DictConfig) -> list[Path]:
-    """Draws contact sheets.
+    """Writes contact sheets.
 
     Returns:
-        The pictures.
+        The image files.
     """
     from unif2ace.data.preview import preview_shards, preview_source
 
@@ -115,14 +115,14 @@ def preview(config: DictConfig) -> list[Path]:
 
 
 def tokenize(config: DictConfig) -> list[Path]:
-    """Encodes the pictures of a shard folder, or of a data set's splits, into shards of tokens beside them.
+    """Encodes the images of a shard folder, or of a data set's splits, into shards of tokens.
 
     Returns:
         The shard folders of tokens.
 
     Raises:
-        ConfigError: If `ckpt` is not given.
-        DataError: If the folder holds no shards, or its pictures do not fit the tokenizer.
+        ConfigError: If `ckpt` is missing.
+        DataError: If the folder holds no shards, or its images do not fit the tokenizer.
     """
     _check_ckpt(config, "unif2ace-data tokenize FOLDER ckpt=...")
     from unif2ace.data.tokenize import TokenizeOptions, tokenize_shards
@@ -149,7 +149,7 @@ def tokenize(config: DictConfig) -> list[Path]:
 
 
 def token_splits(folder: Path) -> list[str]:
-    """Sub-folders of a data set that hold shards; an empty name for a folder that holds shards itself.
+    """Sub-folders of a data set that hold shards; an empty name if the folder itself holds shards.
 
     Raises:
         DataError: If there are none.
@@ -161,19 +161,19 @@ def token_splits(folder: Path) -> list[str]:
         return [""]
     found = [split for split in ("train", "val") if has_index(folder / split)]
     if not found:
-        ShardDataset(folder).open("train", Rules())  # says what is wrong
+        ShardDataset(folder).open("train", Rules())  # raises an error that explains the cause
     return found
 
 
 def roundtrip(config: DictConfig) -> Path:
-    """Draws pictures of one's own, their tokens and what comes back of them on one sheet.
+    """Writes a sheet with images, their tokens and their reconstructions.
 
     Returns:
         The sheet.
 
     Raises:
-        ConfigError: If `ckpt` is not given, or neither it nor `size` says how large pictures must be.
-        DataError: If there is no such picture.
+        ConfigError: If `ckpt` is missing, or neither it nor `size` gives the image size.
+        DataError: If an image does not exist.
     """
     _check_ckpt(config, "unif2ace-data roundtrip PICTURE ckpt=...")
     from unif2ace.data import roundtrip as trips

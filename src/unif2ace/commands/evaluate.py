@@ -1,4 +1,4 @@
-"""`unif2ace-evaluate`: measures a trained network on a validation split."""
+"""`unif2ace-evaluate`: evaluates a trained network on a validation split."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ APP = "unif2ace-evaluate"
 
 
 def evaluate(config: DictConfig) -> dict[str, float | None]:
-    """Measures what the configuration describes, prints a table, and writes ``evaluation.json`` and pictures.
+    """Evaluates a network, prints a table, and writes ``evaluation.json`` and images.
 
     Args:
-        config: As composed from ``evaluate.yaml`` with the kind of the weights.
+        config: Composed from ``evaluate.yaml`` with the kind of the weights.
 
     Returns:
-        The values by name; None for what is not finite.
+        The values by name; None for values that are not finite.
 
     Raises:
-        ConfigError: If the weights are of another kind, there is no data to measure on, or nothing to measure.
+        ConfigError: If the weights are of another kind, or there is no data or no metric.
         DataError: If the weights or the data cannot be read.
     """
     if config.get("scores"):
@@ -67,15 +67,16 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
 
 
 def _score(config: DictConfig) -> dict[str, float | None]:
-    """Scores a unified model, whose measures are no passes over a split but what it makes and says."""
+    """Scores a unified model by what it generates and answers, rather than by metrics of a validation pass."""
     from rich.console import Console
 
     from unif2ace.data.shards import Rules
     from unif2ace.engine.provenance import data_provenance
     from unif2ace.evaluation.evaluator import load_evaluator
-    from unif2ace.evaluation.scores import ScoreOptions, score
+    from unif2ace.evaluation.scores import score
     from unif2ace.evaluation.sheets import draw_sheets
     from unif2ace.evaluation.unified import Sampled, evaluation_of, provenance_of
+    from unif2ace.evaluation.unified_scores import ScoreOptions
     from unif2ace.inference.pipeline import load
 
     hush()
@@ -110,12 +111,12 @@ def _score(config: DictConfig) -> dict[str, float | None]:
 
 
 def run_folder(weights: Path) -> Path:
-    """Folder of the run that weights belong to."""
+    """The run folder that weights belong to."""
     return weights.parent.parent if weights.parent.name == "checkpoints" else weights.parent
 
 
 def _trained_on(weights: Path) -> Any:
-    """The data sets that the run of some weights was configured with."""
+    """The data sets in the configuration of the run that wrote some weights."""
     path = run_folder(weights) / "config.yaml"
     config: Any = OmegaConf.load(path) if path.is_file() else {}
     node = config.get("dataset")
@@ -132,10 +133,10 @@ def _no_training(*_: Any) -> NoReturn:
 
 
 def arguments(words: list[str]) -> list[str]:
-    """The command line with the checkpoint as ``ckpt=...`` and its kind as ``kind=...``, unless they are there.
+    """The command line with the checkpoint as ``ckpt=...`` and its kind as ``kind=...``, unless given.
 
     Args:
-        words: As typed after the command's name.
+        words: Words after the command's name.
 
     Raises:
         ConfigError: If no checkpoint is given.

@@ -1,4 +1,4 @@
-"""`unif2ace-generate`: faces from descriptions."""
+"""`unif2ace-generate`: generates faces from captions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _OVERRIDE = re.compile(r"[~+]{0,2}[A-Za-z_][\w.@/]*=")
 
 
 def generate(config: DictConfig) -> Path:
-    """Draws faces, and writes each as a PNG that says how it was made, and a sheet of all.
+    """Generates faces, and writes each as a PNG with its settings, and a sheet of all.
 
     Returns:
         The sheet.
 
     Raises:
-        ConfigError: If there is nothing to draw.
+        ConfigError: If there is no prompt and no image.
         DataError: If the checkpoint or a file cannot be read.
     """
     from unif2ace.inference.generated import Generated, draw_sheet, save_faces
@@ -39,7 +39,7 @@ def generate(config: DictConfig) -> Path:
     model = load(config.ckpt, device=config.device, allow=config.engine.allow)
     sampler = instantiate(config.sampler, allow=config.engine.allow)
     each = [p for p in prompts for _ in range(config.n)]
-    best_of = config.best_of if any(prompts) else 1  # variations of a picture without words have nothing to fit
+    best_of = config.best_of if any(prompts) else 1  # without a prompt there is no caption likelihood
     seeds = [config.seed + place for place in range(len(each))]
     start = None if config.picture is None else _start(model, config, seeds)
     with progress("faces") as advance:
@@ -77,7 +77,7 @@ def _prompts(config: DictConfig) -> list[str]:
 
 
 def _start(model: Any, config: DictConfig, seeds: Sequence[int]) -> Any:
-    """Codes of the given picture, with those to be drawn anew taken out; one row for each seed."""
+    """Codes of the given image, masked where they are to be sampled again, int64 (B, N) with one sample per seed."""
     import torch
 
     from unif2ace.data.roundtrip import read_picture
@@ -103,8 +103,8 @@ def arguments(words: Sequence[str], read: Callable[[], str] | None = None) -> li
     """The command line with plain words as the value of ``prompt``.
 
     Args:
-        words: As typed after the command's name; ``-`` stands for the lines of standard input.
-        read: Reads those; None for `sys.stdin.read`.
+        words: Words after the command's name; ``-`` stands for the lines of standard input.
+        read: Reads standard input; None for `sys.stdin.read`.
     """
     options = [w for w in words if (w.startswith("-") and w != "-") or _OVERRIDE.match(w)]
     read = read or sys.stdin.read
@@ -113,7 +113,7 @@ def arguments(words: Sequence[str], read: Callable[[], str] | None = None) -> li
 
 
 def _string(text: str) -> str:
-    """A text as a quoted value, even where it is one plain word such as ``null``."""
+    """A text as a quoted value, even if it is one plain word such as ``null``."""
     value = quoted(text)
     return value if value.startswith("'") else f"'{value}'"
 

@@ -1,4 +1,4 @@
-"""`unif2ace-train ... --plan`: what the run would need, without running it."""
+"""`unif2ace-train ... --plan`: the resources a run would need, without running it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ FLAG = "--plan"
 
 
 def plan(config: DictConfig, ranks: Sequence[int] = (), as_json: bool = False) -> None:
-    """Prints parameters, memory of each rank and work of each step; nothing is trained, read or written.
+    """Prints parameters, memory per rank and compute per step; nothing is trained or written.
 
     Args:
-        config: As composed from ``train.yaml``.
+        config: Composed from ``train.yaml``.
         ranks: Further numbers of ranks to plan for, with the same global batch.
-        as_json: Whether one JSON object is printed instead of tables.
+        as_json: Whether to print one JSON object instead of tables.
 
     Raises:
-        ConfigError: If the configuration cannot be built, or its rows cannot be dealt to its ranks.
+        ConfigError: If the configuration cannot be built, or its batch cannot be divided among the ranks.
     """
     logging.getLogger("torch").setLevel(logging.ERROR)
     made = make_plan(config, ranks)
@@ -42,16 +42,16 @@ def plan(config: DictConfig, ranks: Sequence[int] = (), as_json: bool = False) -
 
 
 def take_plan(argv: list[str]) -> Callable[[DictConfig], None] | None:
-    """Takes ``--plan[=json][=8,64]`` out of a command line, which Hydra would not know, and says what to do then.
+    """Removes ``--plan[=json][=8,64]`` from a command line, because Hydra does not know it.
 
     Args:
-        argv: Is changed: a plan leaves no folder of a run behind.
+        argv: Changed in place, so that a plan leaves no run folder behind.
 
     Returns:
-        The work to do instead of training; None if no plan is asked for.
+        The work to do instead of training; None if no plan is requested.
 
     Raises:
-        SystemExit: If the flag has another word than numbers and ``json``.
+        SystemExit: If the flag has a word other than numbers and ``json``.
     """
     found = [word for word in argv if word == FLAG or word.startswith(f"{FLAG}=")]
     if not found:

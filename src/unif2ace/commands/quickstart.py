@@ -1,4 +1,4 @@
-"""`unif2ace-quickstart`: the main job in stages, from nothing to one page that shows what came of it."""
+"""`unif2ace-quickstart`: data, training and evaluation in stages, and one page with the results."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ unif2ace-train experiment=unified/synthetic  # over two hours: the model itself"
 
 
 def train_once(config: DictConfig) -> None:
-    """Trains, or goes on from where the same run was stopped, or does nothing if it is finished.
+    """Trains, resumes a stopped run with the same settings, or does nothing if it is finished.
 
     Args:
-        config: As composed from ``train.yaml``.
+        config: Composed from ``train.yaml``.
 
     Raises:
         ConfigError: If the folder holds a run with other settings.
@@ -48,7 +48,7 @@ def train_once(config: DictConfig) -> None:
             raise ConfigError(
                 f"{folder} holds a run with another {changed}: remove the folder, or give another one with out=..."
             )
-        weights = folder / "weights.safetensors"  # a run that was stopped has them too, of fewer steps
+        weights = folder / "weights.safetensors"  # a stopped run has them too, with fewer steps
         if weights.is_file() and read_header(weights)["steps"] >= config.trainer.max_steps:
             logging.getLogger(__name__).info("done before: %s", folder)
             return
@@ -57,7 +57,7 @@ def train_once(config: DictConfig) -> None:
 
 
 def _changed(before: Any, now: DictConfig) -> str:
-    """The first key whose value differs, but for the checkpoint that a run goes on from."""
+    """The first key whose value differs, except for `resume`."""
     found = changes(*(OmegaConf.to_container(c, resolve=True) for c in (before, now)))
     return next((key for key in found if key != "resume"), "")
 
@@ -71,7 +71,7 @@ COMMANDS: dict[str, Work] = {
 
 
 def quickstart(config: DictConfig) -> Path:
-    """Runs the stages in order and writes the page, and ``scores.json`` beside it.
+    """Runs the stages in order and writes the page, with ``scores.json`` beside it.
 
     Returns:
         The page.

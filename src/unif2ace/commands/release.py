@@ -1,4 +1,4 @@
-"""`unif2ace-release`: a trained model with all that belongs to it, as one folder to pass on."""
+"""`unif2ace-release`: writes a trained model with all its parts into one folder."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MEGABYTE = 1e6
 
 
 def release(config: DictConfig) -> Path:
-    """Writes a release folder, and says what each file weighs.
+    """Writes a release folder, and prints the size of each file.
 
     Returns:
         The folder.
 
     Raises:
-        ConfigError: If no run is given, or the folder holds something else.
+        ConfigError: If no run is given, or the folder holds other files.
         DataError: If a part is missing or damaged.
     """
     from unif2ace.inference.card import model_card

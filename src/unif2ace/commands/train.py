@@ -1,4 +1,4 @@
-"""`unif2ace-train`: trains one module on the shared data."""
+"""`unif2ace-train`: trains one module."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig) -> dict[str, float]:
-    """Trains what the configuration describes.
+    """Trains the configured module.
 
     Args:
-        config: As composed from ``train.yaml``.
+        config: Composed from ``train.yaml``.
 
     Returns:
-        The last value of everything that was logged. The run's folder then holds ``weights.safetensors``.
+        The last value of every logged quantity. The run folder then holds ``weights.safetensors``.
 
     Raises:
         ConfigError: If the configuration cannot be built.
@@ -56,17 +56,18 @@ def train(config: DictConfig) -> dict[str, float]:
     observers = [*losses.values(), *callbacks.values(), record.callback()]
     if first:
         built: Any = OmegaConf.to_container(config.module.net, resolve=True)
-        observers.insert(0, start_from(first, record.components, built))  # before averages are begun
-    trainer = instantiate(config.trainer, allow=allow, callbacks=observers, logger=[*loggers.values()])
+        observers.insert(0, start_from(first, record.components, built))  # before moving averages start
+    plugins = [*(instantiate(node, allow=allow) for node in config.trainer.plugins or ()), FolderIO()]
+    made: dict[str, Any] = {"callbacks": observers, "logger": [*loggers.values()], "plugins": plugins}
+    trainer = instantiate(config.trainer, allow=allow, **made)
     if trainer.is_global_zero:
         write_snapshot(config, config.run_dir)
     if start.finished:
         log.info("the run is finished: %s", record.recover())
         return {}
-    trainer.strategy.checkpoint_io = FolderIO()
     try:
         trainer.fit(module, datamodule=data, ckpt_path=start.path, weights_only=True)
-    except (KeyboardInterrupt, SystemExit):  # the Trainer has saved a checkpoint; it ends the process when interrupted
+    except (KeyboardInterrupt, SystemExit):  # the Trainer has saved a checkpoint and ends the process
         record.rescue(trainer)
         raise
     record.finish(trainer, module)

@@ -1,7 +1,7 @@
-"""The rows of each step on each rank, as a pure function of epoch and step: any step can be resumed at once.
+"""The samples of each step on each rank, as a pure function of epoch and step: any step can be resumed at once.
 
-A training step takes the next `batch_sizes` places of each view's stream and deals them to the ranks in order: within
-a pass through the data nothing is dropped or seen twice, and the global steps are the same under any number of ranks.
+A training step takes the next `batch_sizes` positions of each task's stream and splits them among the ranks in order.
+A pass through the data visits every sample exactly once. The global steps are the same for any number of ranks.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from unif2ace.errors import ConfigError
 
 
 class TrainOrder:
-    """Rows of every training step on one rank.
+    """Samples of every training step on one rank.
 
     Args:
-        mixture: What the rows are drawn from.
-        rows: Global rows per step of each view.
-        rank: This process among those that see different data.
+        mixture: Mixture of data sets that the samples come from.
+        batch_sizes: Global batch size of each task.
+        rank: Index of this process among those that read different data.
         world_size: Number of those processes.
         steps_per_epoch: Steps between two validations; by default one pass through the data.
 
     Raises:
-        ConfigError: If a view's rows cannot be dealt evenly to the ranks.
+        ConfigError: If a task's batch size is not a multiple of the number of processes.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class TrainOrder:
         return self.steps_per_epoch
 
     def batch(self, epoch: int, step: int) -> list[SampleRef]:
-        """Rows of a step of an epoch on this rank."""
+        """Samples of a step of an epoch on this rank."""
         out = []
         for task, batch_sizes in enumerate(self.batch_sizes):
             share = batch_sizes // self.world_size
@@ -64,14 +64,14 @@ class TrainOrder:
 
 
 class EvaluationOrder:
-    """Every sample once for each view, in order; ranks take turns, and short ranks are filled up with invalid rows.
+    """Every sample once for each task, in order; ranks take turns, and short ranks are padded with invalid samples.
 
     Args:
         lengths: Samples of each data set.
-        rows: Global rows per step of each view.
-        rank: This process among those that see different data.
+        batch_sizes: Global batch size of each task.
+        rank: Index of this process among those that read different data.
         world_size: Number of those processes.
-        limit: At most so many samples of each data set, or None for all.
+        limit: Maximum number of samples of each data set; None for all.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class EvaluationOrder:
         return len(self._batches)
 
     def batch(self, epoch: int, step: int) -> list[SampleRef]:
-        """Rows of a step on this rank; the epoch changes nothing."""
+        """Samples of a step on this rank; the epoch has no effect."""
         task, first, last = self._batches[step]
         return [self._place(task, local * self.world_size + self.rank) for local in range(first, last)]
 

@@ -1,7 +1,7 @@
-"""From a source to shards: pictures encoded, captions and questions written, split by identity, tokenizer trained.
+"""Builds shards from a source: encodes images, writes captions and questions, splits by identity, trains the tokenizer.
 
-The work is dealt to processes in chunks and written in order by one, so the bytes depend on the settings alone. A
-build that was stopped goes on where its last whole shard ends.
+Processes work on chunks, and one process writes them in order, so the bytes depend on the settings alone. A build that
+was stopped resumes after its last complete shard.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ from unif2ace.language import Style, ask_questions, measure_rates, write_caption
 log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val")
-_CHUNK = 32  # pictures that a process makes at a time
-_RATES_FROM = 4000  # records that are enough to know how often an attribute is true
+_CHUNK = 32  # images per work item of a process
+_RATES_FROM = 4000  # records to estimate attribute frequencies from
 
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """How samples are made from pictures.
+    """Options for building samples from images.
 
     Attributes:
         validation: Share of the identities in ``val/``, from 0 up to 0.5.
         samples_per_shard: Samples in a shard.
-        quality: Of JPEG, 1 to 100, where the source gives pixels.
-        captions: Styles that the grammar writes where the source has no caption, ``dense`` or ``short``; one that is
-            listed several times gives as many captions.
-        num_questions: Questions per picture; 0 for none.
-        vocab_size: Asked of the text tokenizer.
-        seed: Of captions, questions and the split.
+        quality: JPEG quality, 1 to 100, for sources that give pixels.
+        captions: Styles of generated captions, ``dense`` or ``short``, for images without captions; a style listed
+            several times gives as many captions.
+        num_questions: Questions per image; 0 for none.
+        vocab_size: Requested vocabulary size of the text tokenizer.
+        seed: Seed of captions, questions and the split.
     """
 
     validation: float = 0.05
@@ -79,20 +79,20 @@ class BuildOptions:
 def build_shards(
     source: Source, folder: str | Path, options: BuildOptions, workers: int = 1, progress: Progress | None = None
 ) -> dict[str, int]:
-    """Writes ``train/``, ``val/`` and the text tokenizer of a data set. Runs that build the same one take turns.
+    """Writes ``train/``, ``val/`` and the text tokenizer of a data set. Concurrent builds of one folder take turns.
 
     Args:
-        source: Where the pictures come from.
-        folder: Where to; what is finished there is kept, and must come from the same source and options.
-        options: How samples are made.
-        workers: Processes.
-        progress: Told of every few pictures.
+        source: Source of the images.
+        folder: Output folder; finished parts are kept, and must come from the same source and options.
+        options: Options for building samples.
+        workers: Number of processes.
+        progress: Called every few images.
 
     Returns:
         Number of samples in each split.
 
     Raises:
-        DataError: If a picture cannot be read, or the folder holds a build from another source or options.
+        DataError: If an image cannot be read, or the folder holds a build from another source or options.
         ConfigError: If a split would be empty.
     """
     folder = Path(folder)
@@ -109,7 +109,7 @@ def build_shards(
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Waits for any other process that builds here; a finished folder may be one that nobody can write to."""
+    """Waits for any other process that builds here; a finished folder may be read-only, so it is not locked."""
     if (folder / FILE_NAME).is_file():
         yield
         return
@@ -127,10 +127,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def split_by_identity(source: Source, options: BuildOptions) -> dict[str, list[int]]:
-    """Places of each split; all pictures of an identity fall into one, whatever else the source holds.
+    """Indices of each split. All images of an identity are in one split, whatever else the source holds.
 
     Raises:
-        ConfigError: If a split that is wanted would be empty.
+        ConfigError: If a requested split would be empty.
     """
     places: dict[str, list[int]] = {split: [] for split in SPLITS if split == "train" or options.validation > 0}
     for index in range(len(source)):
@@ -148,7 +148,7 @@ def split_by_identity(source: Source, options: BuildOptions) -> dict[str, list[i
 
 
 class _Maker:
-    """Makes the samples at some places of a source; sent to the processes once."""
+    """Makes the samples at some indices of a source; sent to each process once."""
 
     def __init__(self, source: Source, options: BuildOptions, rates: Mapping[str, float]) -> None:
         self.source, self.options, self.rates = source, options, rates
@@ -216,7 +216,7 @@ _worker_maker: _Maker | None = None
 
 
 def _set_maker(maker: _Maker) -> None:
-    global _worker_maker  # noqa: PLW0603 - one per process: a source may be large and is not to travel with every chunk
+    global _worker_maker  # noqa: PLW0603 - one per process: a source may be too large to send with every chunk
     _worker_maker = maker
 
 
@@ -240,7 +240,7 @@ def _rates(source: Source, indices: Sequence[int]) -> dict[str, float]:
 
 
 def _write_captions(record: AttributeRecord, seed: int, styles: Sequence[Style]) -> tuple[str, ...]:
-    """One of each style; a style that is listed again is written anew."""
+    """One caption of each style; repeated styles use different seeds."""
     again = [styles[:place].count(style) for place, style in enumerate(styles)]
     return tuple(write_caption(record, seed + (n << 64), style) for n, style in zip(again, styles, strict=True))
 

@@ -1,4 +1,4 @@
-"""From samples to rows to a `Batch`: runs in the loader's worker processes."""
+"""Collates samples into a `Batch` in the loader's workers. Shapes: B samples, N image tokens, T text tokens."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from unif2ace.types import Batch, Task
 
 
 class OrderedSample(NamedTuple):
-    """A row and where it came from."""
+    """A sample and its reference."""
 
     ref: SampleRef
     row: TaskSample
 
 
 class TaskDataset(torch.utils.data.Dataset[OrderedSample]):
-    """Rows by their reference. The randomness of a row depends on its reference and the seed alone.
+    """Samples by reference. The randomness of a sample depends on its reference and the seed alone.
 
     Args:
         readers: The data sets.
-        views: What is taken from a sample.
-        seed: Key of the rows' randomness.
+        tasks: The tasks that turn stored samples into training samples.
+        seed: Seed of the samples' randomness.
     """
 
     def __init__(self, readers: Sequence[TolerantReader], tasks: Sequence[TrainingTask], seed: int) -> None:
         self.readers, self.tasks, self.seed = tuple(readers), tuple(tasks), seed
 
     def __getitem__(self, ref: SampleRef) -> OrderedSample:
-        """The row that a reference names; in the place of a faulty sample stands the next sound one, not valid."""
+        """The sample of a reference; a faulty sample is replaced by the next sound one, marked invalid."""
         sample = self.readers[ref.dataset].decoded(ref.sample)
         draw = random.Random(f"{self.seed}/{ref.task}/{ref.dataset}/{ref.cycle}/{sample.index}")
         row = self.tasks[ref.task](sample, draw)
@@ -51,21 +51,21 @@ class TaskDataset(torch.utils.data.Dataset[OrderedSample]):
 
 
 class Collate:
-    """Puts rows together into a `Batch`.
+    """Collates samples into a `Batch`.
 
     Args:
-        tokenizer: Turns text into ids; None where no view has text.
-        max_text_tokens: Longer prompts and answers are cut to this many ids.
+        tokenizer: Turns text into ids; None if no task has text.
+        max_text_tokens: Longer captions are truncated to this many ids; turns that do not fit are dropped.
     """
 
     def __init__(self, tokenizer: TextTokenizer | None, max_text_tokens: int) -> None:
         self.tokenizer, self.max_text_tokens = tokenizer, max_text_tokens
 
     def __call__(self, placed: Sequence[OrderedSample]) -> Batch:
-        """The batch of some rows.
+        """The batch of some samples.
 
         Raises:
-            DataError: If pictures of different sizes, or with different numbers of tokens, meet.
+            DataError: If images differ in size or in their number of tokens.
         """
         refs, rows = [p.ref for p in placed], [p.row for p in placed]
         sizes = {row.image.shape[:2]: row.key for row in rows}
@@ -118,7 +118,7 @@ def _padded(rows: Sequence[Sequence[int]], width: int, value: int) -> Tensor:
 
 
 def _image_ids(rows: Sequence[TaskSample]) -> Tensor | None:
-    """Tokens int64 (B, N), or None if no row has them."""
+    """Tokens int64 (B, N), or None if no sample has them."""
     ids = {row.key: row.image_ids for row in rows if row.image_ids is not None}
     numbers = {len(i): key for key, i in ids.items()}
     if len(numbers) > 1:

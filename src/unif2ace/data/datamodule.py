@@ -1,24 +1,23 @@
-"""The data that all modules share: any mixture of data sets, seen through the views that a module trains on."""
+"""The data that all modules share: a mixture of data sets, prepared for the tasks that a module trains on."""
 
 from __future__ import annotations
 
 import logging
 import random
 import signal
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 import lightning.pytorch as pl
-from torchdata.stateful_dataloader import StatefulDataLoader
 
 from unif2ace.data.batch_order import EvaluationOrder, TrainOrder
 from unif2ace.data.batch_sampler import ResumableBatchSampler
 from unif2ace.data.collate import Collate, TaskDataset
 from unif2ace.data.dataset_mixture import DatasetMixture
 from unif2ace.data.datasets.shards import ShardDataset, Split
+from unif2ace.data.loader import ResumableLoader
 from unif2ace.data.shards import DropLog, Rules, ShardReader, TolerantReader
 from unif2ace.data.tasks.base import TrainingTask
 from unif2ace.data.tasks.text_to_image import TextToImageTask
@@ -34,29 +33,29 @@ log = logging.getLogger(__name__)
 class FaceDataModule(pl.LightningDataModule):
     """Faces, captions and questions as `Batch`, with exact resume in the middle of an epoch.
 
-    The global batch is the tasks' `batch_size` together, whatever the number of processes; each rank gets an equal
-    part of every view. Set ``use_distributed_sampler: false`` in the Trainer: the rows are dealt here.
+    The global batch is the sum of the tasks' `batch_size`, whatever the number of processes; each rank gets an equal
+    part of every task. Set ``use_distributed_sampler: false`` in the Trainer, because samples are distributed here.
 
     Args:
-        datasets: What to read, by name.
-        views: What to take from a sample, by name.
+        datasets: Data sets by name.
+        tasks: Tasks by name.
         text_tokenizer: File or folder of the text tokenizer; by default the one beside the first data set.
-        max_text_tokens: Longer prompts and answers are cut to this many ids.
-        num_workers: Processes that read and decode; 0 reads in the training process. The rows are the same.
-        seed: Key of the order and of the rows' randomness.
+        max_text_tokens: Longer captions are truncated to this many ids; turns that do not fit are dropped.
+        num_workers: Processes that read and decode; 0 reads in the training process. The samples are the same.
+        seed: Seed of the order and of the samples' randomness.
         steps_per_epoch: Training steps between two validations; by default one pass through the data.
-        max_eval_samples: At most so many samples of each data set in validation; None for all.
-        max_drop_fraction: Share of faulty samples above which reading fails; the others are replaced and counted.
-        read: Whether pictures, their tokens or both are read; by default tokens where all data sets have them. Pictures
-            are not decoded for tokens alone.
-        prepare_per_node: Whether each machine builds what is missing, for folders on disks of its own; else one process
-            builds for all, which is what a shared file system needs.
+        max_eval_samples: Maximum number of samples of each data set in validation; None for all.
+        max_drop_fraction: Share of faulty samples above which reading fails; others are replaced and counted.
+        inputs: ``pixels``, ``tokens`` or ``both``; by default tokens if all data sets have them. With ``tokens``
+            images are not decoded.
+        prepare_per_node: Whether each machine builds missing data, for machines with their own disks. Otherwise one
+            process builds for all, which suits a shared file system.
 
     Raises:
-        ConfigError: If no data set or no view is given, or there are no such things to read.
+        ConfigError: If no data set or no task is given, or `inputs` is unknown.
     """
 
-    def __init__(  # noqa: PLR0913 - one argument a knob
+    def __init__(  # noqa: PLR0913 - one argument per option
         self,
         datasets: Mapping[str, ShardDataset],
         tasks: Mapping[str, TrainingTask],
@@ -77,7 +76,7 @@ class FaceDataModule(pl.LightningDataModule):
         if not tasks:
             raise ConfigError("no view: select what to train on, such as task=[text_to_image,understanding]")
         self.datasets = dict(datasets)
-        self.tasks = dict(sorted(tasks.items(), key=lambda item: item[1].task))  # rows stand in the order of tasks
+        self.tasks = dict(sorted(tasks.items(), key=lambda item: item[1].task))  # samples are in the order of `Task`
         self.text_tokenizer_path = text_tokenizer
         self.max_text_tokens, self.num_workers, self.seed = max_text_tokens, num_workers, seed
         self.steps_per_epoch, self.max_eval_samples = steps_per_epoch, max_eval_samples
@@ -89,15 +88,15 @@ class FaceDataModule(pl.LightningDataModule):
         self.inputs: Read = inputs or ("tokens" if tokenised else "pixels")
 
     def prepare_data(self) -> None:
-        """Builds what a data set can build by itself; Lightning calls it once for the run, or once per machine."""
+        """Builds data sets that can be built; Lightning calls it once for the run, or once per machine."""
         for dataset in self.datasets.values():
             dataset.prepare()
 
     def setup(self, stage: str) -> None:
-        """Makes sure that this machine sees what another may have built.
+        """Checks that this machine can read data that another may have built.
 
         Raises:
-            ConfigError: If it does not.
+            ConfigError: If a folder does not exist on this machine.
         """
         several = self.trainer is not None and self.trainer.num_nodes > 1
         for name, dataset in self.datasets.items():
@@ -109,17 +108,17 @@ class FaceDataModule(pl.LightningDataModule):
 
     @cached_property
     def text_tokenizer(self) -> TextTokenizer | None:
-        """The text tokenizer, or None where no view has text."""
+        """The text tokenizer, or None if no task has text."""
         if not any(task.needs_text for task in self.tasks.values()):
             return None
         return TextTokenizer(self.text_tokenizer_path or next(iter(self.datasets.values())).folder)
 
     @cached_property
     def tokenizer_fingerprint(self) -> str | None:
-        """Of the image tokenizer whose tokens are read; None if none are, or their index does not say.
+        """Fingerprint of the image tokenizer whose tokens are read; None without tokens, or if their index has none.
 
         Raises:
-            ConfigError: If the data sets were tokenised by different ones.
+            ConfigError: If the data sets were tokenised by different tokenizers.
         """
         if self.inputs == "pixels":
             return None
@@ -130,13 +129,13 @@ class FaceDataModule(pl.LightningDataModule):
         return next(iter(found.values()))
 
     def expect_tokenizer(self, fingerprint: str) -> None:
-        """Makes sure that the tokens read are of one image tokenizer; pictures go with any.
+        """Checks that the tokens come from one image tokenizer; pixels work with any.
 
         Args:
-            fingerprint: Of its weights.
+            fingerprint: Fingerprint of its weights.
 
         Raises:
-            ConfigError: If they are of another.
+            ConfigError: If the tokens come from another tokenizer.
         """
         found = self.tokenizer_fingerprint
         if self.inputs != "pixels" and found != fingerprint:
@@ -147,42 +146,42 @@ class FaceDataModule(pl.LightningDataModule):
 
     @property
     def batch_sizes(self) -> dict[str, int]:
-        """Global rows per step of each view."""
+        """Global batch size of each task."""
         return {name: task.batch_size for name, task in self.tasks.items()}
 
-    def train_dataloader(self) -> StatefulDataLoader:
-        """An endless, shuffled mixture, cut into epochs."""
+    def train_dataloader(self) -> ResumableLoader:
+        """An endless, shuffled mixture, divided into epochs."""
         readers = [reader for _, reader in self._open("train")]
         mixture = DatasetMixture([len(r) for r in readers], [d.weight for d in self.datasets.values()], self.seed)
         rank, world_size = self._place()
-        schedule = TrainOrder(mixture, self.batch_sizes, rank, world_size, self.steps_per_epoch)
-        return self._loader(readers, schedule)
+        order = TrainOrder(mixture, self.batch_sizes, rank, world_size, self.steps_per_epoch)
+        return self._loader(readers, order)
 
-    def val_dataloader(self) -> StatefulDataLoader:
-        """Every sample of the validation split once for each view, in order."""
+    def val_dataloader(self) -> ResumableLoader:
+        """Every sample of the validation split once for each task, in order."""
         readers = [reader for _, reader in self._open("val")]
         rank, world_size = self._place()
-        schedule = EvaluationOrder([len(r) for r in readers], self.batch_sizes, rank, world_size, self.max_eval_samples)
-        return self._loader(readers, schedule)
+        order = EvaluationOrder([len(r) for r in readers], self.batch_sizes, rank, world_size, self.max_eval_samples)
+        return self._loader(readers, order)
 
     test_dataloader = val_dataloader
 
-    def captions(self, number: int) -> StatefulDataLoader:
-        """Pictures of the training split, each with one of its captions, in order.
+    def captions(self, number: int) -> ResumableLoader:
+        """Images of the training split, each with one of its captions, in order.
 
         Args:
-            number: At most so many of each data set.
+            number: Maximum number of images of each data set.
         """
         readers = [reader for _, reader in self._open("train")]
         task = TextToImageTask(batch_size=64)
-        schedule = EvaluationOrder([len(r) for r in readers], {"captions": task.batch_size}, 0, 1, number)
-        return self._loader(readers, schedule, [task])
+        order = EvaluationOrder([len(r) for r in readers], {"captions": task.batch_size}, 0, 1, number)
+        return self._loader(readers, order, [task])
 
     def contrasts(self, number: int) -> Contrasts:
-        """What questions tell of the same faces, numbered as the rows of `captions`.
+        """Contrasting texts from questions about the same faces, indexed as the samples of `captions`.
 
         Args:
-            number: At most so many faces of each data set.
+            number: Maximum number of faces of each data set.
         """
         assert self.text_tokenizer is not None
         asked = read_questions([reader for _, reader in self._open("train")], number)
@@ -211,20 +210,17 @@ class FaceDataModule(pl.LightningDataModule):
     def _loader(
         self,
         readers: list[ShardReader],
-        schedule: TrainOrder | EvaluationOrder,
+        order: TrainOrder | EvaluationOrder,
         tasks: Sequence[TrainingTask] | None = None,
-    ) -> StatefulDataLoader:
+    ) -> ResumableLoader:
         drops = DropLog(self.max_drop_fraction)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*set_vital.*")  # torchdata calls what torch deprecates
-            return StatefulDataLoader(
-                TaskDataset([TolerantReader(r, drops) for r in readers], tasks or [*self.tasks.values()], self.seed),
-                batch_sampler=ResumableBatchSampler(schedule),
-                collate_fn=Collate(self.text_tokenizer, self.max_text_tokens),
-                num_workers=self.num_workers,
-                persistent_workers=self.num_workers > 0,
-                worker_init_fn=_leave_signals,
-            )
+        return ResumableLoader(
+            TaskDataset([TolerantReader(r, drops) for r in readers], tasks or [*self.tasks.values()], self.seed),
+            ResumableBatchSampler(order),
+            Collate(self.text_tokenizer, self.max_text_tokens),
+            self.num_workers,
+            _leave_signals,
+        )
 
     def transfer_batch_to_device(self, batch: Batch, device: Any, dataloader_idx: int) -> Batch:
         """Moves a batch to the device."""
@@ -232,7 +228,7 @@ class FaceDataModule(pl.LightningDataModule):
 
 
 def _leave_signals(worker: int) -> None:
-    """Signals to a whole job are the main process's to answer: a worker that dies of one ends the run unsaved."""
+    """Ignores signals to the whole job in workers: a worker that exits on one ends the run before it is saved."""
     for name in ("SIGTERM", "SIGUSR1", "SIGUSR2"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -1,7 +1,7 @@
-"""Which sample stands at which place of an endless stream over several data sets, as a pure function.
+"""Which sample is at which position of an endless stream over several data sets, as a pure function.
 
-Place g of the stream is given to one data set by a fixed interleaving in proportion to the weights; each data set is
-passed through again and again, every pass a new permutation keyed by (seed, view, data set, pass).
+A fixed interleaving in proportion to the weights assigns position g of the stream to one data set. Each data set is
+passed through repeatedly, and every pass is a new permutation keyed by (seed, task, data set, pass).
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 from unif2ace.data.permutation import permutation
 from unif2ace.errors import ConfigError
 
-_PATTERN = 1000  # places after which the interleaving of data sets repeats: weights are exact to a tenth of a percent
+_PATTERN = 1000  # period of the interleaving of data sets: weights are exact to 0.1 %
 _permutation = lru_cache(maxsize=16)(permutation)
 
 
 class SampleRef(NamedTuple):
-    """Where a row comes from.
+    """Reference to a sample.
 
     Attributes:
-        view: Number of the view, in the order of the configuration.
-        dataset: Number of the data set, likewise.
-        sample: Place in the data set.
-        cycle: How often the data set was passed through before.
-        position: Place in the view's stream; the key of the row's randomness.
-        valid: False if the row only fills up a rank.
+        task: Index of the task, in the order of the configuration.
+        dataset: Index of the data set, likewise.
+        sample: Index in the data set.
+        cycle: Number of earlier passes through the data set.
+        position: Position in the task's stream; the key of the sample's randomness.
+        valid: False for padding samples.
     """
 
     task: int
@@ -41,12 +41,12 @@ class SampleRef(NamedTuple):
 
 
 class DatasetMixture:
-    """Deals an endless stream of places to data sets in proportion to their weights.
+    """Assigns the positions of an endless stream to data sets in proportion to their weights.
 
     Args:
         lengths: Samples of each data set, at least 1.
         weights: Shares; they need not sum to 1.
-        seed: Key of the permutations, together with the view and the pass.
+        seed: Seed of the permutations, together with the task and the pass.
 
     Raises:
         ConfigError: If there is no data set, one is empty, or a weight is not positive.
@@ -67,7 +67,7 @@ class DatasetMixture:
         self._before = np.vstack([np.zeros((1, len(lengths)), int), np.cumsum(hits, axis=0)])
 
     def place(self, task: int, index: int) -> SampleRef:
-        """The row at a place of a view's stream."""
+        """The sample at a position of a task's stream."""
         block, offset = divmod(index, len(self.pattern))
         dataset = int(self.pattern[offset])
         local = block * int(self._before[-1, dataset]) + int(self._before[offset, dataset])
@@ -77,7 +77,7 @@ class DatasetMixture:
 
     @property
     def epoch(self) -> int:
-        """Places after which every data set was passed through at least once."""
+        """Number of positions that cover every data set at least once."""
         if len(self.lengths) == 1:
             return self.lengths[0]
         shares = self._before[-1] / len(self.pattern)
@@ -85,7 +85,7 @@ class DatasetMixture:
 
 
 def _interleave(shares: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Data set of each place of one pattern: always the one furthest behind its share."""
+    """Data set of each position of one period, int64 (P,): always the one furthest behind its share."""
     if len(shares) == 1:
         return np.zeros(1, np.int64)
     given = np.zeros(len(shares))

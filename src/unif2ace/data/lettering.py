@@ -1,4 +1,4 @@
-"""Text on sheets of pictures."""
+"""Text on sheets of images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def wrapped(text: str, font: Font, room: float) -> list[str]:
-    """The text in lines of at most `room` pixels; a word that is longer stands alone.
+    """The text in lines of at most `room` pixels; a longer word gets its own line.
 
     Characters that the built-in font may lack become question marks.
     """

@@ -1,6 +1,6 @@
-"""Permutations that depend on a key alone: no library's version can change the order of a run.
+"""Permutations that depend on a key alone: no library version can change the order of a run.
 
-SplitMix64 (Steele, Lea and Flood, 2014) turns the key and each number into random bits; their order is the permutation.
+SplitMix64 (Steele, Lea and Flood, 2014) hashes the key and each index; sorting the hashes gives the permutation.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 
 def permutation(length: int, *key: int) -> NDArray[np.int64]:
-    """A permutation of ``range(length)``, as good as drawn at random for each key.
+    """A pseudo-random permutation of ``range(N)``, int64 (N,).
 
     Args:
-        length: How many numbers.
-        key: What it depends on, such as a seed and an epoch.
+        length: N.
+        key: Integers that it depends on, such as a seed and an epoch.
     """
     state = np.zeros(1, np.uint64)
     for part in key:
@@ -23,7 +23,7 @@ def permutation(length: int, *key: int) -> NDArray[np.int64]:
 
 
 def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's output function; arithmetic is modulo 2**64."""
+    """SplitMix64's output function of uint64 (N,); arithmetic is modulo 2**64."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

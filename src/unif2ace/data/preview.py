@@ -1,4 +1,4 @@
-"""Contact sheets: faces in a grid, faces beside their text, and each attribute with and without, as PNG."""
+"""Contact sheets as PNG: faces in a grid, faces beside their text, and faces with and without each attribute."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Shown:
 
 
 def preview_shards(folder: str | Path, out: str | Path, count: int = 40, columns: int = 8, seed: int = 0) -> list[Path]:
-    """Writes ``faces.png`` and ``text.png`` of a shard folder, from samples drawn at random.
+    """Writes ``faces.png`` and ``text.png`` of a shard folder, from samples chosen at random.
 
     Returns:
         The files.
@@ -62,16 +62,16 @@ def preview_source(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Writes ``faces.png`` and ``text.png`` of a source; of the drawn faces also ``attributes/NAME.png``.
+    """Writes ``faces.png`` and ``text.png`` of a source; of synthetic faces also ``attributes/NAME.png``.
 
     Args:
-        source: What to show.
-        out: Folder to write to.
+        source: The source.
+        out: Output folder.
         count: Faces in the grid.
-        columns: Faces in a row.
+        columns: Faces per row.
         pairs: Persons on the sheet of each attribute; 0 for no such sheets.
-        seed: Which are drawn.
-        progress: Told of every sheet.
+        seed: Seed of the choice of faces.
+        progress: Called for every sheet.
 
     Returns:
         The files.
@@ -99,10 +99,10 @@ def _write(shown: Sequence[Shown], out: Path, columns: int) -> list[Path]:
 
 
 def face_grid(images: Sequence[Pixels], columns: int) -> Image.Image:
-    """Faces side by side, `columns` in a row, each in a cell of the largest one's size.
+    """Faces uint8 (H, W, 3) in a grid of `columns` per row; each cell has the size of the largest face.
 
     Raises:
-        DataError: If there is none.
+        DataError: If there is no face.
     """
     if not images:
         raise DataError("no face to show")
@@ -116,7 +116,7 @@ def face_grid(images: Sequence[Pixels], columns: int) -> Image.Image:
 
 
 def text_sheet(shown: Sequence[Shown], side: int = 192, width: int = 1100) -> Image.Image:
-    """Each face beside its caption and its first questions, as a person would read them."""
+    """Each face beside its caption and its first questions."""
     font, room = ImageFont.load_default(15), width - side - 48
     blocks: list[tuple[Image.Image, list[tuple[str, tuple[int, int, int]]]]] = []
     for one in shown:
@@ -150,7 +150,7 @@ def _attribute_sheets(source: SyntheticSource, out: Path, pairs: int, progress: 
 
 
 def _comparisons(source: SyntheticSource, field: Field, pairs: int) -> list[list[Face]]:
-    """The same person with each value of a field, for persons on whom every value can be seen."""
+    """The same person with each value of a field, for persons on whom every value is visible."""
     given: dict[str, str | bool] = {name: False for name in _IN_THE_WAY if name != field.name}
     if field.requires:
         given[field.requires] = True

@@ -1,6 +1,6 @@
-"""Pictures of one's own through a tokenizer: picture, tokens, reconstruction and difference on one sheet.
+"""User images through a tokenizer: image, tokens, reconstruction and difference on one sheet.
 
-N = h w tokens of a picture of S x S pixels.
+Shapes: S x S pixels, N = h w image tokens.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from unif2ace.nets.tokenizer.base import TokenizerNet
 PAPER, INK, FAINT = (255, 255, 255), (32, 32, 36), (110, 110, 120)
 TITLES = ("picture", "tokens", "reconstruction", "difference x4")
 _GAP, _HEAD, _FOOT = 12, 28, 30
-_PANEL = 320  # pixels of a panel's side, at least
-_GOLDEN = 0.6180339887  # hues a golden share of the circle apart are never close for near ids
+_PANEL = 320  # minimum side of a panel in pixels
+_GOLDEN = 0.6180339887  # golden-ratio steps give neighbouring ids distant hues
 
 Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that was read.
+    """An image that was read.
 
     Attributes:
-        name: Of its file.
+        name: File name.
         pixels: uint8 (S, S, 3).
-        note: What was done to it.
+        note: How the image was cropped and resized.
     """
 
     name: str
@@ -45,13 +45,13 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """A picture and what came back.
+    """An image and its reconstruction.
 
     Attributes:
-        picture: What went in.
+        picture: The input.
         ids: int64 (h, w).
         reconstruction: uint8 (S, S, 3).
-        bits: Bits that the tokens can carry, N log2(codes).
+        bits: Capacity of the tokens in bits, N log2(codes).
     """
 
     picture: Picture
@@ -61,21 +61,21 @@ class RoundTrip:
 
     @property
     def psnr(self) -> float:
-        """Peak signal-to-noise ratio in dB, 10 log10(255^2 / mean squared difference); infinite if nothing differs."""
+        """Peak signal-to-noise ratio in dB, 10 log10(255^2 / mean squared difference); infinite for equal images."""
         difference = self.picture.pixels.astype(np.float64) - self.reconstruction
         error = float(np.mean(difference**2))
         return 10 * math.log10(255**2 / error) if error else math.inf
 
 
 def find_pictures(place: str | Sequence[str], count: int) -> list[Path]:
-    """The files that a word stands for.
+    """The image files of a path or list of paths.
 
     Args:
-        place: A file, several with commas between or as a list, or a folder.
-        count: At most so many of a folder, by name.
+        place: A file, several files as a list or separated by commas, or a folder.
+        count: Maximum number of files of a folder, sorted by name.
 
     Raises:
-        DataError: If one does not exist, or a folder holds no picture.
+        DataError: If a file does not exist, or a folder holds no image.
     """
     if isinstance(place, str):
         place = [place] if Path(place).exists() else place.split(",")
@@ -97,14 +97,14 @@ def find_pictures(place: str | Sequence[str], count: int) -> list[Path]:
 
 
 def read_picture(path: Path, size: int) -> Picture:
-    """Reads a picture of any format that Pillow knows: turned upright, its middle square, resized.
+    """Reads an image of any format that Pillow supports: EXIF-rotated, cropped to its central square, resized.
 
     Args:
         path: The file.
         size: S, side in pixels.
 
     Raises:
-        DataError: If it is no picture.
+        DataError: If the file is no image.
     """
     try:
         with Image.open(path) as opened:
@@ -117,7 +117,7 @@ def read_picture(path: Path, size: int) -> Picture:
     note += "" if side == size else f", resized to {size}x{size}"
     left, top = (width - side) // 2, (height - side) // 2
     square = image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.LANCZOS)
-    return Picture(path.name, np.array(square), note)  # a copy: torch wants to own it
+    return Picture(path.name, np.array(square), note)  # a copy: torch needs a writable array
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -130,11 +130,11 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def roundtrip(net: TokenizerNet, pictures: Sequence[Picture]) -> list[RoundTrip]:
-    """Encodes and decodes pictures.
+    """Encodes and decodes images.
 
     Args:
         net: The tokenizer, in evaluation mode.
-        pictures: Of one size.
+        pictures: Images of one size, uint8 (S, S, 3) each.
 
     Raises:
         ConfigError: If a side is no multiple of the tokenizer's factor.
@@ -154,7 +154,7 @@ def roundtrip(net: TokenizerNet, pictures: Sequence[Picture]) -> list[RoundTrip]
 
 
 def draw_sheet(trips: Sequence[RoundTrip]) -> Image.Image:
-    """One row a picture: picture, tokens, reconstruction, difference."""
+    """One row per image: image, tokens, reconstruction, difference."""
     digits = max(len(str(int(trip.ids.max()))) for trip in trips)
     cells = trips[0].ids.shape[1]
     cell = max(7 * digits + 8, -(-_PANEL // cells))
@@ -174,7 +174,7 @@ def draw_sheet(trips: Sequence[RoundTrip]) -> Image.Image:
 
 
 def summary(trip: RoundTrip) -> str:
-    """One line about a picture: name, PSNR, tokens, bits, what was done to it."""
+    """One line about an image: name, PSNR, tokens, bits, crop and size."""
     height, width = trip.ids.shape
     used = len(np.unique(trip.ids))
     tokens = f"{height}x{width} tokens ({used} different), {trip.bits:,.0f} bits"
@@ -194,10 +194,10 @@ def _grown(pixels: Pixels, panel: int) -> Image.Image:
 
 
 def token_grid(ids: NDArray[np.int64], cell: int) -> Image.Image:
-    """Tokens as coloured cells with their numbers; equal tokens have equal colours.
+    """Tokens as coloured cells with their ids; equal tokens have equal colours.
 
     Args:
-        ids: (h, w).
+        ids: int64 (h, w).
         cell: Side of a cell in pixels.
     """
     height, width = ids.shape
@@ -213,7 +213,7 @@ def token_grid(ids: NDArray[np.int64], cell: int) -> Image.Image:
 
 
 def _colour(token: int) -> tuple[int, int, int]:
-    """A light colour of its own for a token."""
+    """A light colour for a token."""
     hue, depth = (token * _GOLDEN) % 1, (token * _GOLDEN**2) % 1
     red, green, blue = colorsys.hls_to_rgb(hue, 0.72 + 0.14 * depth, 0.45 + 0.35 * depth)
     return round(255 * red), round(255 * green), round(255 * blue)

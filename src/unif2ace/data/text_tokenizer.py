@@ -1,6 +1,6 @@
 """Byte-level BPE over the data's own text, trained by the `tokenizers` library and saved beside the shards.
 
-Byte-level, so any text round-trips exactly. Ids: the special tokens come first, in the order of `SPECIAL`.
+Byte-level, so any text round-trips exactly. The special tokens have the first ids, in the order of `SPECIAL`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ SPECIAL = (PAD, EOS)
 
 
 class TextTokenizer:
-    """Text to ids and back.
+    """Converts text to ids and back.
 
     Args:
-        path: A file of the `tokenizers` library, or a folder that holds one under `tokenizer.json`.
+        path: A file of the `tokenizers` library, or a folder that contains `tokenizer.json`.
 
     Raises:
         DataError: If there is no such file, it is no tokenizer, or it lacks a padding or end-of-text token.
@@ -61,11 +61,11 @@ class TextTokenizer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits of a SHA-256 of what it does: equal for equal tokenizers, however the file is laid out."""
+        """First 16 hex digits of a SHA-256 of the tokenizer; independent of the layout of its file."""
         return hashlib.sha256(self._tokenizer.to_str().encode()).hexdigest()[:16]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text, without special tokens; special tokens written in a text are read as plain characters."""
+        """Ids of each text without special tokens; special tokens written in a text are encoded as plain characters."""
         return [list(e.ids) for e in self._plain.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     @cached_property
@@ -75,7 +75,7 @@ class TextTokenizer:
         return tokenizer
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Text of ids; special tokens are left out."""
+        """Text of ids; special tokens are skipped."""
         return str(self._tokenizer.decode([int(i) for i in ids], skip_special_tokens=True))
 
 
@@ -83,9 +83,9 @@ def train_text_tokenizer(texts: Iterable[str], path: str | Path, vocab_size: int
     """Trains a tokenizer and writes it.
 
     Args:
-        texts: The text to learn from; equal text gives an equal tokenizer.
+        texts: Training text; equal text gives an equal tokenizer.
         path: The folder to write `tokenizer.json` to.
-        vocab_size: Ids asked for. A small corpus saturates below it: read `vocab_size` of the result.
+        vocab_size: Requested vocabulary size. A small corpus gives fewer ids: read `vocab_size` of the result.
 
     Raises:
         DataError: If `vocab_size` leaves no room for the 256 bytes and the special tokens.

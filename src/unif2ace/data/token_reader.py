@@ -1,4 +1,4 @@
-"""Samples with their tokens, which lie in a shard folder of their own beside the pictures."""
+"""Samples with their image tokens, which are stored in a separate shard folder. Shapes: N image tokens."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from unif2ace.errors import DataError
 TOKENS = "tokens.npy"
 TOKENS_FORMAT = 1
 Read = Literal["pixels", "tokens", "both"]
-"""What is taken of a picture: its pixels, its tokens, or both."""
+"""What is read of an image: its pixels, its tokens, or both."""
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenisedSample(DecodedSample):
-    """A sample with tokens; its `image` has no pixels, (0, 0, 3), where only tokens are read.
+    """A sample with tokens; its `image` has no pixels, (0, 0, 3), if only tokens are read.
 
     Attributes:
         image_ids: int64 (N,), values in [0, codebook).
@@ -36,14 +36,14 @@ class TokenReader(ShardReader):
     """A shard folder read together with its tokens.
 
     Args:
-        folder: The pictures, with an index.
-        tokens: Their tokens, as `unif2ace-data tokenize` writes them.
-        rules: What each sample's metadata must keep to.
-        strict: Whether a bad shard of pictures is an error; tokens must be whole.
-        pictures: Whether pictures are decoded too.
+        folder: Shard folder of the images, with an index.
+        tokens: Shard folder of their tokens, written by `unif2ace-data tokenize`.
+        rules: Requirements on each sample's metadata.
+        strict: Whether a bad shard of images is an error; tokens must be complete.
+        pictures: Whether images are decoded too.
 
     Raises:
-        DataError: If there are no tokens, they are of other pictures, or their keys differ.
+        DataError: If there are no tokens, they belong to other images, or their keys differ.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TokenReader(ShardReader):
         self._align()
 
     def _align(self) -> None:
-        """Which sample of the sidecar belongs to each of ours: skipped shards shift them."""
+        """Maps our samples to those of the sidecar, which skipped shards shift."""
         bad = [n for n, name in enumerate(self._names) if name in self.skipped_shards]
         self._rows = np.flatnonzero(~np.isin(self.index.places["shard"], bad))
         self._codes = int(self._sidecar.index.recipe.get("codebook", np.iinfo(np.int64).max))
@@ -78,11 +78,11 @@ class TokenReader(ShardReader):
 
     @property
     def tokenizer_fingerprint(self) -> str | None:
-        """Of the weights that made the tokens; None if their index does not say."""
+        """Fingerprint of the weights that made the tokens; None if their index has none."""
         return self._sidecar.index.recipe.get("tokenizer")
 
     def decoded(self, index: int) -> TokenisedSample:
-        """The sample at a place.
+        """The sample at an index.
 
         Raises:
             SampleFault: If it or its tokens are faulty.
@@ -115,7 +115,7 @@ class TokenReader(ShardReader):
 
 
 def _reopen(folder: Path, tokens: Path, rules: Rules, skipped: tuple[str, ...], pictures: bool) -> TokenReader:
-    reader = TokenReader.__new__(TokenReader)  # skips the same shards without looking at them again
+    reader = TokenReader.__new__(TokenReader)  # skips the same shards without checking them again
     reader._set_up(folder, rules)
     if skipped:
         reader._skip(skipped)
@@ -125,10 +125,10 @@ def _reopen(folder: Path, tokens: Path, rules: Rules, skipped: tuple[str, ...], 
 
 
 def open_tokens(folder: str | Path) -> ShardReader:
-    """The tokens of a shard folder.
+    """The token reader of a shard folder.
 
     Raises:
-        DataError: If there are none.
+        DataError: If there are no tokens.
     """
     if not has_index(folder):
         unfinished = "is not finished" if Path(folder).is_dir() else "does not exist"

@@ -1,8 +1,8 @@
-"""Shards of pictures to shards of tokens beside them: the same keys in the same order, an index of their own.
+"""Tokenises shards of images into shards of tokens beside them: the same keys in the same order, with their own index.
 
-The pictures are never rewritten. The recipe in the index names the tokenizer and the pictures, so that tokens are not
-read with another network or beside other data. Batches end where shards end: a build that was stopped and goes on sees
-the same batches, and ends in the same bytes. N = h w tokens of a picture of H x W pixels.
+The images are never rewritten. The recipe in the index names the tokenizer and the images, so that tokens are not
+read with another network or for other data. Batches end at shard boundaries: a resumed build has the same batches and
+writes the same bytes. Shapes: B images of H x W pixels, N = h w image tokens.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ SHOWN = 12  # characters of a fingerprint in messages
 
 @dataclass(frozen=True, slots=True)
 class TokenizeOptions:
-    """How pictures are encoded.
+    """Options for encoding images.
 
     Attributes:
-        batch_size: Pictures at a time.
+        batch_size: Images per batch.
         samples_per_shard: Samples in a shard of tokens.
-        device: Where the network runs; ``auto`` takes a GPU if there is one.
-        precision: Of the encoder; ids can differ where two codes are about as near.
+        device: Device of the network; ``auto`` takes a GPU if there is one.
+        precision: Precision of the encoder; ids may differ if two codes are about equally near.
     """
 
     batch_size: int = 64
@@ -53,15 +53,15 @@ class TokenizeOptions:
 
 @dataclass(frozen=True, slots=True)
 class Tokenised:
-    """What came of it.
+    """Result of tokenising a shard folder.
 
     Attributes:
         folder: The shards of tokens.
         samples: Number of samples.
-        encoded: How many of them were encoded now; the others were there.
-        faulty: Pictures that cannot be read; in their place stand no tokens.
+        encoded: Number of samples encoded in this run; the others existed already.
+        faulty: Number of unreadable images, which have no tokens.
         grid: h and w.
-        bits: Bits that the tokens of a picture can carry, N log2(codes).
+        bits: Capacity of an image's tokens in bits, N log2(codes).
     """
 
     folder: Path
@@ -80,18 +80,18 @@ def tokenize_shards(
     options: TokenizeOptions | None = None,
     progress: Progress | None = None,
 ) -> Tokenised:
-    """Encodes every picture of a shard folder.
+    """Encodes every image of a shard folder.
 
     Args:
         source: The shard folder.
-        out: Where the tokens go; what is finished there is kept, and must be of the same tokenizer and pictures.
+        out: Folder of the tokens; finished parts are kept, and must come from the same tokenizer and images.
         net: The tokenizer, in evaluation mode.
-        fingerprint: Of its weights.
-        options: How pictures are encoded.
-        progress: Told of every batch.
+        fingerprint: Fingerprint of its weights.
+        options: Options for encoding images.
+        progress: Called for every batch.
 
     Raises:
-        DataError: If the pictures differ in size or are no multiple of the tokenizer's factor, too many are faulty,
+        DataError: If the images differ in size or are no multiple of the tokenizer's factor, too many are faulty,
             or `out` holds other tokens.
     """
     options = options or TokenizeOptions()
@@ -118,7 +118,7 @@ def tokenize_shards(
 
 
 def _first_size(reader: ShardReader) -> tuple[int, int]:
-    """Height and width of the first picture that can be read."""
+    """Height and width of the first readable image."""
     for index in range(len(reader)):
         try:
             height, width = reader.image(index).shape[:2]
@@ -167,14 +167,14 @@ def _check_finished(out: Path, recipe: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Pictures uint8 (H, W, 3) at places of the reader; None where one cannot be read."""
+    """Images uint8 (H, W, 3) at indices of the reader; None for unreadable ones."""
 
     indices: range
     pictures: list[NDArray[np.uint8] | None]
 
 
 class _Pictures:
-    """Reads batches and checks their pictures."""
+    """Reads batches and checks their images."""
 
     def __init__(self, reader: ShardReader, size: tuple[int, int], factor: int) -> None:
         self.reader, self.size, self.factor, self.log = reader, size, factor, DropLog()
@@ -199,7 +199,7 @@ class _Pictures:
 
 
 def _batches(first: int, total: int, options: TokenizeOptions) -> Iterator[range]:
-    """Places from `first`, the start of a shard, to the end; no batch lies across two shards."""
+    """Index ranges from `first`, the start of a shard, to the end; no batch crosses a shard boundary."""
     for start in range(first, total, options.samples_per_shard):
         end = min(start + options.samples_per_shard, total)
         for at in range(start, end, options.batch_size):
@@ -207,7 +207,7 @@ def _batches(first: int, total: int, options: TokenizeOptions) -> Iterator[range
 
 
 def _ahead(pictures: _Pictures, batches: Iterator[range]) -> Iterator[_Batch]:
-    """The batches in order, the next one being decoded while one is encoded."""
+    """The batches in order; the next one is decoded while one is encoded."""
     with ThreadPoolExecutor(1) as pool:
         waiting = None
         for indices in batches:
@@ -220,7 +220,7 @@ def _ahead(pictures: _Pictures, batches: Iterator[range]) -> Iterator[_Batch]:
 
 
 class _Encoder:
-    """Pictures to tokens."""
+    """Encodes images to tokens."""
 
     def __init__(self, net: TokenizerNet, options: TokenizeOptions, dtype: np.dtype[Any]) -> None:
         gpu = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
@@ -229,7 +229,7 @@ class _Encoder:
         self.half, self.dtype = options.precision == "bfloat16", dtype
 
     def __call__(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[Any]:
-        """Ids (B, N) of pictures uint8 (H, W, 3) each."""
+        """Ids (B, N) of images uint8 (H, W, 3) each."""
         if not pictures:
             return np.zeros((0, 0), self.dtype)
         image = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).to(self.device)

@@ -1,4 +1,4 @@
-"""What questions about many faces tell of words: texts that fit a face, each beside one that fits it less."""
+"""Contrasting texts from questions: a text that fits a face, paired with one that fits it less."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Contrast(NamedTuple):
     """Two texts, the first of which fits a face better; one of them may be empty.
 
     Attributes:
-        place: Number of the face.
+        place: Index of the face.
         fits: A question that is answered with yes, or an answer.
-        misfits: A question that is answered with no, or an answer that another face has to the same question.
+        misfits: A question that is answered with no, or another face's answer to the same question.
     """
 
     place: int
@@ -31,11 +31,11 @@ class Contrast(NamedTuple):
 
 
 def contrasts(asked: Iterable[tuple[int, Question]], draw: random.Random) -> Iterator[Contrast]:
-    """Of each question of yes or no, itself against nothing; of any other, its answer against another face's.
+    """Contrasts of questions: a yes/no question against an empty text; any other answer against another face's.
 
     Args:
-        asked: Numbers of faces, and questions about them.
-        draw: Chooses the other face; where its answer is the same nothing is told.
+        asked: Indices of faces, and questions about them.
+        draw: Random generator that chooses the other face; equal answers give no contrast.
     """
     answers: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for place, one in asked:
@@ -52,11 +52,11 @@ def contrasts(asked: Iterable[tuple[int, Question]], draw: random.Random) -> Ite
 
 
 def read_questions(readers: Iterable[ShardReader], number: int) -> Iterator[tuple[int, Question]]:
-    """Questions about the first faces of some data sets, which are numbered one data set after the other.
+    """Questions about the first faces of some data sets, which are numbered consecutively across data sets.
 
     Args:
         readers: The data sets.
-        number: At most so many faces of each; faulty ones are passed over.
+        number: Maximum number of faces of each; faulty ones are skipped.
     """
     first = 0
     for reader in readers:
@@ -71,10 +71,10 @@ def read_questions(readers: Iterable[ShardReader], number: int) -> Iterator[tupl
 
 
 def as_ids(found: Iterable[Contrast], tokenizer: TextTokenizer) -> Contrasts:
-    """Contrasts as tensors.
+    """Contrasts as tensors int64 (P, T).
 
     Args:
-        found: As texts.
+        found: Contrasts as texts.
         tokenizer: Turns them into ids.
     """
     found = list(found)

@@ -1,4 +1,6 @@
-"""Discrete diffusion over image codes: schedules, corruption, score formulas, samplers. Tensors only, no networks.
+"""Discrete diffusion over image codes: noise schedules, forward processes, score formulas, samplers. No networks.
 
-Time t runs from 0 (clean) to 1 (all noise). Letters: G rows, N image tokens, K codes.
+Time t runs from 0 (clean) to 1 (all noise).
+
+Shapes: G samples, N image tokens, K codes.
 """

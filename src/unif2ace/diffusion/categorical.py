@@ -1,4 +1,4 @@
-"""Draws from categorical distributions by inverting the cumulative one. P distributions over K codes."""
+"""Sampling from categorical distributions by inversion. Shapes: P distributions over K codes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from unif2ace.errors import DataError
 
 
 def weights(logits_PK: Tensor) -> Tensor:
-    """exp(logit - largest), (P, K): unnormalised probabilities, each with its own relative precision, however small.
+    """Unnormalised probabilities exp(logit - max), (P, K): each is exact to its own relative precision, however small.
 
-    Float32, or float64 if the logits are; autocast is off.
+    Float32, or float64 for float64 logits; autocast is off.
     """
     with torch.autocast(logits_PK.device.type, enabled=False):
         shifted_PK = logits_PK.to(torch.promote_types(logits_PK.dtype, torch.float32))
@@ -19,21 +19,21 @@ def weights(logits_PK: Tensor) -> Tensor:
 
 
 def invert(weight_PK: Tensor, uniform_P: Tensor) -> Tensor:
-    """The code at which each cumulative distribution passes u.
+    """Inverse-transform sampling: the code at which each cumulative distribution exceeds u.
 
-    The weights are added up in blocks of about sqrt(K), the blocks and then the codes of the chosen block cumulated in
-    float64: rare codes are not lost behind common ones, as they are in a float32 cumulative sum over all K, and only
-    1 of sqrt(K) codes is ever converted. A code of weight 0 is never drawn.
+    Weights are summed in blocks of about sqrt(K) codes. The blocks, and then the codes of the chosen block, are
+    cumulated in float64. Rare codes are therefore not lost to rounding, as in a float32 cumulative sum over K codes,
+    and only 1 in sqrt(K) weights is converted. A code of weight 0 is never sampled.
 
     Args:
-        weight_PK: float, 0 or more; need not add up to 1.
-        uniform_P: float64 in [0, 1).
+        weight_PK: float (P, K), non-negative; need not sum to 1.
+        uniform_P: float64 (P,) in [0, 1).
 
     Returns:
         int64 (P,), codes in [0, K).
 
     Raises:
-        DataError: If the weights of a distribution add up to 0, or are not finite.
+        DataError: If the weights of a distribution sum to 0 or are not finite.
     """
     codes = weight_PK.shape[-1]
     size = 1 << (codes.bit_length() // 2)
@@ -46,7 +46,7 @@ def invert(weight_PK: Tensor, uniform_P: Tensor) -> Tensor:
 
 
 def _block_sums(weight_PK: Tensor, size: int) -> Tensor:
-    """float64 (P, J), sums of blocks; the last block may be shorter."""
+    """float64 (P, J), sums of J blocks; the last block may be shorter."""
     whole = weight_PK.shape[-1] // size * size
     sums_PJ = weight_PK[:, :whole].view(len(weight_PK), whole // size, size).sum(-1)
     if whole < weight_PK.shape[-1]:
@@ -62,7 +62,7 @@ def _block_sums(weight_PK: Tensor, size: int) -> Tensor:
 
 
 def _passes(weight_PS: Tensor, share_P1: Tensor) -> tuple[Tensor, Tensor]:
-    """int64 (P, 1), where the cumulative sum first passes a share in [0, 1) of the total, and how far into it."""
+    """int64 (P, 1), where the cumulative sum exceeds a share in [0, 1) of the total, and how far into that weight."""
     cumulative_PS = weight_PS.cumsum(-1)
     total_P1 = cumulative_PS[:, -1:]
     aim_P1 = torch.minimum(share_P1 * total_P1, total_P1.nextafter(torch.zeros_like(total_P1)))

@@ -1,4 +1,4 @@
-"""Sharper distributions: temperature, the k likeliest codes, the likeliest codes of share p. P places, K codes."""
+"""Temperature, top-k and top-p filtering of logits. Shapes: P positions, K codes, B samples, N image tokens."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ Denoise = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What makes logits sharper, in this order.
+    """Temperature, then top-k, then top-p filtering of logits (P, K).
 
     Attributes:
         temperature: Divides the logits; above 0.
-        top_k: Only this many likeliest codes, and those that tie with the last of them; 0 for all.
-        top_p: Only the likeliest codes that together reach this share, with the one that crosses it; 1 for all.
+        top_k: Keep only this many of the most likely codes, plus ties with the last; 0 keeps all.
+        top_p: Keep only the most likely codes that together reach this probability, including the code that crosses it;
+            1 keeps all.
 
     Raises:
-        ConfigError: If a number is out of its range.
+        ConfigError: If a value is out of range.
     """
 
     temperature: float = 1.0
@@ -41,7 +42,7 @@ class Filter:
             raise ConfigError(f"top_p={self.top_p}: give a share above 0, up to 1 for all codes")
 
     def __call__(self, logits_PK: Tensor) -> Tensor:
-        """The logits, -inf for codes that are left out; float32 or wider, (P, K)."""
+        """The filtered logits, float32 or wider (P, K); -inf for codes that are left out."""
         wide_PK = logits_PK.to(torch.promote_types(logits_PK.dtype, torch.float32))
         wide_PK = wide_PK if self.temperature == 1 else wide_PK / self.temperature
         keep = min(self.top_k or wide_PK.shape[-1], wide_PK.shape[-1])
@@ -56,9 +57,9 @@ class Filter:
 
 
 def filtered(denoise: Denoise, filter: Filter) -> Denoise:
-    """A denoiser whose logits are filtered where codes are masked; elsewhere, where nobody draws, they are left alone.
+    """A denoiser whose logits (B, N, K) are filtered at masked positions and unchanged elsewhere.
 
-    Guidance comes before it: ``filtered(guided(...), Filter(top_p=0.9))``.
+    Apply guidance first: ``filtered(guided(...), Filter(top_p=0.9))``.
     """
     if filter == Filter():
         return denoise
@@ -77,7 +78,7 @@ def filtered(denoise: Denoise, filter: Filter) -> Denoise:
 
 
 def _falling(values_PK: Tensor) -> Tensor:
-    """The values from large to small; on the CPU by numpy, which sorts floats many times faster than torch."""
+    """The values (P, K) in descending order; on the CPU by numpy, which sorts floats many times faster than torch."""
     if values_PK.device.type != "cpu":
         return values_PK.sort(-1, descending=True).values
     array = values_PK.detach().neg().numpy()

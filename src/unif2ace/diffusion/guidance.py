@@ -1,4 +1,4 @@
-"""Classifier-free guidance: away from what the network says without a prompt. B rows, N image tokens, K codes."""
+"""Classifier-free guidance on logits. Shapes: B samples, N image tokens, K codes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Denoise = Callable[[Tensor, Tensor], Tensor]
 
 
 def guide(conditional: Tensor, unconditional: Tensor, weight: float, convention: Convention = "showo") -> Tensor:
-    """Guided logits, float32 or wider, any shape (classifier-free guidance, arXiv 2207.12598, on logits).
+    """Guided logits, float32 or wider (...) (classifier-free guidance, arXiv 2207.12598, applied to logits).
 
     Args:
-        conditional: Logits c with the prompt.
-        unconditional: Logits u without it, in the same shape.
-        weight: How strong, w.
-        convention: ``showo``: (1 + w) c - w u, where 0 is off (arXiv 2408.12528 and its code). ``classic``:
-            u + w (c - u), where 1 is off; its w is Show-o's plus 1.
+        conditional: float (...), logits c with the prompt.
+        unconditional: float (...), logits u without the prompt, in the same shape.
+        weight: Guidance weight, w.
+        convention: ``showo``: (1 + w) c - w u, where 0 is off (arXiv 2408.12528 and its code). ``classic``: u + w (c -
+            u), where 1 is off; its w is Show-o's plus 1.
 
     Raises:
         ConfigError: If the convention is unknown.
@@ -33,7 +33,7 @@ def guide(conditional: Tensor, unconditional: Tensor, weight: float, convention:
 
 
 def towards(weight: float, convention: Convention = "showo") -> float:
-    """How far from u to c, and beyond, the guided logits lie: 1 is c itself, for which u need not be computed.
+    """Factor f of the guided logits u + f (c - u); at 1 they are c, and u need not be computed.
 
     Raises:
         ConfigError: If the convention is unknown.
@@ -46,7 +46,7 @@ def towards(weight: float, convention: Convention = "showo") -> float:
 
 
 def guided(conditional: Denoise, unconditional: Denoise, weight: float, convention: Convention = "showo") -> Denoise:
-    """A denoiser that guides one with its prompt by one without; the latter is not called if guidance is off.
+    """A denoiser with guided logits (B, N, K); `unconditional` is not called if guidance is off.
 
     Raises:
         ConfigError: If the convention is unknown.
@@ -61,7 +61,7 @@ def guided(conditional: Denoise, unconditional: Denoise, weight: float, conventi
 
 
 def guided_pairs(pairs: Denoise, weight: float, convention: Convention = "showo") -> Denoise:
-    """A denoiser of B rows from one of 2 B: the same codes with the prompts, then without, in one network call.
+    """A denoiser of (B, N) codes from one of (2 B, N), which takes the codes with and without prompts in one call.
 
     Raises:
         ConfigError: If the convention is unknown.

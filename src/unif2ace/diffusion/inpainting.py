@@ -1,4 +1,4 @@
-"""What to keep of a picture's codes, and what to draw anew. B rows, N = h w image tokens, K codes, K for masked."""
+"""Masks for inpainting and variations. Shapes: B samples, N = h w image tokens, K codes, where code K is the mask."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from unif2ace.errors import ConfigError, DataError
 
 
 def keep_tokens(keep_BHW: Tensor, height: int, width: int, share: float = 1.0) -> Tensor:
-    """Which tokens to keep, from which pixels to keep.
+    """Converts a mask of pixels to a mask of tokens.
 
     Args:
-        keep_BHW: bool, pixels to keep.
+        keep_BHW: bool (B, H, W), pixels to keep.
         height: h, rows of tokens; must divide H.
         width: w, columns of tokens; must divide W.
-        share: A token is kept if at least this share of its pixels is; 1: if nothing of it changes.
+        share: A token is kept if at least this share of its pixels is kept; 1 keeps only tokens without a changed
+            pixel.
 
     Returns:
-        bool (B, N), row by row.
+        bool (B, N), in raster order.
 
     Raises:
         DataError: If the tokens do not tile the pixels.
@@ -33,10 +34,10 @@ def keep_tokens(keep_BHW: Tensor, height: int, width: int, share: float = 1.0) -
 
 
 def inpaint(codes_BN: Tensor, keep: Tensor, num_codes: int) -> Tensor:
-    """Codes to start a sampler from: those to keep, the rest masked.
+    """Initial codes for a sampler: the kept codes, all others masked.
 
     Args:
-        codes_BN: int64, codes of the picture in [0, K).
+        codes_BN: int64 (B, N), codes of the image in [0, K).
         keep: bool (B, N), (B, h, w) or (h, w), tokens to keep.
         num_codes: K.
 
@@ -55,13 +56,13 @@ def inpaint(codes_BN: Tensor, keep: Tensor, num_codes: int) -> Tensor:
 
 
 def mask_tokens(codes_BN: Tensor, share: float, num_codes: int, rng: RandomSource) -> Tensor:
-    """Codes to start a variation of a picture from: a random choice of them is masked.
+    """Initial codes for a variation of an image: a random subset is masked.
 
     Args:
-        codes_BN: int64, codes of the picture in [0, K).
-        share: Of the N tokens, in [0, 1]; round(share N) are masked.
+        codes_BN: int64 (B, N), codes of the image in [0, K).
+        share: Share of the N tokens to mask, in [0, 1]; round(share N) are masked.
         num_codes: K.
-        rng: Chooses which, in each row by itself; the sampler may start from the same seeds.
+        rng: Chooses the tokens, independently for each sample; the sampler may use the same seeds.
 
     Returns:
         int64 (B, N) in [0, K].
@@ -71,7 +72,7 @@ def mask_tokens(codes_BN: Tensor, share: float, num_codes: int, rng: RandomSourc
     """
     if not 0 <= share <= 1:
         raise ConfigError(f"a share of {share} of the tokens to draw anew: give a number from 0 to 1")
-    # by their low bits: a sampler that starts from the same seeds takes the same numbers, and reads the high ones
+    # low bits only: a sampler with the same seeds gets the same values and uses their high bits
     low_BN = (rng.uniform(codes_BN.shape[1]) * 2**26 % 1).to(codes_BN.device)
     rank_BN = low_BN.argsort(dim=1, stable=True).argsort(1)
     return codes_BN.masked_fill(rank_BN < round(share * codes_BN.shape[1]), num_codes)

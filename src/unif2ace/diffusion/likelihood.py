@@ -1,9 +1,10 @@
-r"""Upper bounds of the negative log-likelihood of image tokens.
+r"""Upper bounds on the negative log-likelihood of image tokens.
 
-For any network that predicts the clean codes of masked tokens by distributions over the codes, and carries the others
-over: :math:`-\log p(x_0) \le \int_0^1 w(t)\, E_{x_t} \sum_{i\ masked} -\log p(x_{0,i} | x_t) dt` (MDLM, arXiv
-2406.07524, eq. 10). The value does not depend on the schedule as long as it starts clean and ends all masked.
-Letters: G rows, N image tokens, P of them whose logits were computed, K codes.
+For a network that predicts a distribution over the clean code of each masked token and copies the others:
+:math:`-\log p(x_0) \le \int_0^1 w(t)\, E_{x_t} \sum_{i\ masked} -\log p(x_{0,i} | x_t) dt` (MDLM, arXiv 2406.07524, eq.
+10). The value does not depend on the noise schedule if it starts clean and ends fully masked.
+
+Shapes: G samples, N image tokens, P tokens whose logits were computed, K codes, V ids of a slice.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from unif2ace.types import CorruptedTokens, Logits
 
 
 def nelbo_corruption(sample_G: Tensor, x0_GN: Tensor, noise: SampleNoise, num_codes: int) -> CorruptedTokens:
-    """The corruption under which `nelbo_per_sample` is unbiased: Bernoulli masks, alpha = 1 - t, times in [0, 1].
+    """The corruption that makes `nelbo_per_sample` unbiased: Bernoulli masks, alpha = 1 - t, times in [0, 1].
 
     Args:
-        sample_G: int64, indices in the batch.
-        x0_GN: int64, clean codes.
-        noise: Of these G samples.
+        sample_G: int64 (G,), indices in the batch.
+        x0_GN: int64 (G, N), clean codes.
+        noise: Noise of these G samples.
         num_codes: K.
     """
     return AbsorbingProcess(LinearSchedule(), "bernoulli", t_min=0.0).corrupt(sample_G, x0_GN, noise, num_codes)
@@ -33,12 +34,12 @@ def nelbo_corruption(sample_G: Tensor, x0_GN: Tensor, noise: SampleNoise, num_co
 def nelbo_per_sample(logits: Logits, corrupted: CorruptedTokens) -> Tensor:
     r"""An unbiased estimate of each sample's bound, float32 (G,), in nats per image token.
 
-    Formula: :math:`\frac{w(t)}N \sum_{i\ masked} -\log p(x_{0,i} | x_t)`; a sample without masks has 0.
+    Formula: :math:`\frac{w(t)}N \sum_{i\ masked} -\log p(x_{0,i} | x_t)`; 0 for a sample without masks.
 
     Args:
-        logits: Of the masked tokens, over the codebook.
-        corrupted: Of `nelbo_corruption`, or of any absorbing process with Bernoulli masks that starts clean and ends
-            masked.
+        logits: Logits (P, K) of the masked tokens, over the codebook.
+        corrupted: Output of `nelbo_corruption`, or of any absorbing process with Bernoulli masks that starts clean and
+            ends fully masked.
     """
     values_P = corrupted.weight[logits.generation] * token_nats(logits)
     sums_G = values_P.new_zeros(len(corrupted.sample)).index_add(0, logits.generation, values_P)
@@ -46,15 +47,15 @@ def nelbo_per_sample(logits: Logits, corrupted: CorruptedTokens) -> Tensor:
 
 
 def token_nats(logits: Logits) -> Tensor:
-    """Cross-entropy of the targets, nats, (P,): float32, or float64 as the logits; 0 where there is no target."""
+    """Cross-entropy of the targets in nats, float32 or float64 (P,), as the logits; 0 where there is no target."""
     return cross_entropy(_wide(logits.values), logits.target, ignore_index=-100, reduction="none")
 
 
 def token_log_p(logits: Logits) -> Tensor:
-    """Log-probabilities (P, V): float32, or float64 as the logits."""
+    """Log-probabilities, float32 or float64 (P, V), as the logits."""
     return _wide(logits.values).log_softmax(-1)
 
 
 def _wide(values: Tensor) -> Tensor:
-    # autocast leaves these operations alone once they are float32
+    # autocast does not change these operations on float32
     return values if values.dtype == torch.float64 else values.float()

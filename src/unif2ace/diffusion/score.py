@@ -1,8 +1,9 @@
-r"""Score entropy: how far the ratios of probabilities that a network implies are from those of the data's noise.
+"""Denoising score entropy (SEDD, arXiv 2310.16834) for absorbing and mixed noise.
 
-The concrete score of a corrupted token z is the ratio :math:`s_y = q_t(y) / q_t(z)` for every other y (SEDD, arXiv
-2310.16834). A network predicts the clean code by p; its score is that of q_t with p in the place of the clean code.
-Letters: P tokens, K codes, G rows; r is the ratio alpha / (1 - alpha) of a masked token.
+The concrete score of a corrupted token z is the ratio :math:`s_y = q_t(y) / q_t(z)` for every other y. A network
+predicts a distribution p over the clean code; its score is that ratio with p in place of the clean code.
+
+Shapes: P tokens, K codes, G samples; r is the ratio alpha / (1 - alpha) of a masked token.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class NoiseMixture:
-    r"""q(x_t | x_0) = alpha delta_x0 + mask delta_mask + uniform / K over the codes, and how its noise flows in.
+    r"""q(x_t | x_0) = alpha delta_x0 + mask delta_mask + uniform / K over the codes, with the rates of its noise.
 
-    Of a noise of share b, the rate is :math:`(b' - b \alpha' / \alpha) / b`: the probability per time that any token
-    is replaced by it, over b.
+    The rate of a noise with share b is :math:`(b' - b \alpha' / \alpha) / b`: the rate at which any token is replaced
+    by this noise, divided by b.
 
     Attributes:
         alpha: float (G,), share of the clean code.
         mask: float (G,), share of the mask.
-        uniform: float (G,), share of random codes, all together.
-        mask_rate: float (G,); anything if `mask` is 0.
+        uniform: float (G,), total share of random codes.
+        mask_rate: float (G,); undefined if `mask` is 0.
         uniform_rate: float (G,).
         sigma: float (G,), rate of all noise, -alpha' / alpha.
     """
@@ -37,59 +38,59 @@ class NoiseMixture:
     sigma: Tensor
 
     def at(self, place: Tensor) -> NoiseMixture:
-        """The mixtures of some rows, int64 (P,), one for each of P tokens."""
+        """The mixture of each of P tokens, by sample indices int64 (P,)."""
         return NoiseMixture(*(getattr(self, f.name)[place] for f in fields(self)))
 
 
 def log_expm1(x: Tensor) -> Tensor:
-    """log(e^x - 1) for x > 0, without overflow or cancellation; minus the log of r where x is the total noise."""
+    """log(e^x - 1) for x > 0, float (...), without overflow or cancellation; equals -log r if x is the total noise."""
     large = x > 0.69
     small_x = torch.where(large, 1.0, x)
     return torch.where(large, x + torch.log1p(-torch.exp(-x)), torch.expm1(small_x).log())
 
 
 def absorbing_entropy(relative_PK: Tensor, target_P: Tensor) -> Tensor:
-    r"""Denoising score entropy of masked tokens, divided by r; float (P,), 0 or more.
+    r"""Denoising score entropy of masked tokens, divided by r; float (P,), non-negative.
 
     Formula (SEDD, arXiv 2310.16834, section 3.2, for the absorbing process): with :math:`l_v = \log(s_v / r)`,
     :math:`\frac1r \bigl[\sum_v s_v - r \log s_{x_0} + r (\log r - 1)\bigr] = \sum_v e^{l_v} - 1 - l_{x_0}`. It is the
-    cross-entropy wherever the scores are r times a distribution; sigma r, its factor in the bound, is the weight w.
+    cross-entropy if the scores are r times a distribution. Its factor in the bound is sigma r, which is the weight w.
 
     Args:
-        relative_PK: float, log score less log r.
-        target_P: int64, clean codes.
+        relative_PK: float (P, K), log score minus log r.
+        target_P: int64 (P,), clean codes.
     """
     return torch.expm1(relative_PK.logsumexp(1)) - relative_PK.gather(1, target_P[:, None])[:, 0]
 
 
 def paper_offset(weight: Tensor, alpha: Tensor) -> Tensor:
-    r"""What UniF2ace's score p / q, q = 1 - alpha, adds to sigma times the entropy of a masked token: no gradient.
+    r"""The gradient-free term that UniF2ace's score p / q, q = 1 - alpha, adds to sigma times the entropy; float (...).
 
-    Formula: :math:`\sigma (1 + r \log \alpha) = w (1 / \alpha - 1 + \log \alpha)`. Its integral over time and masks
-    grows without bound as alpha at t = 1 goes to 0.
+    Formula, per masked token: :math:`\sigma (1 + r \log \alpha) = w (1 / \alpha - 1 + \log \alpha)`. Its integral over
+    time and masks diverges as alpha at t = 1 goes to 0.
 
     Args:
-        weight: w, of the likelihood bound; float of any shape.
-        alpha: Probability to be untouched, above 0.
+        weight: float (...), weight w of the likelihood bound.
+        alpha: float (...), probability that a token is not corrupted, above 0.
     """
     return weight * (1 / alpha - 1 + alpha.log())
 
 
 def mixture_entropy(log_p_PK: Tensor, x0_P: Tensor, xt_P: Tensor, mixture: NoiseMixture) -> Tensor:
-    r"""Denoising score entropy times q(x_t | x_0), for noise that has random codes; float (P,), 0 or more.
+    r"""Denoising score entropy times q(x_t | x_0), for noise with random codes; float (P,), non-negative.
 
     Formula: with q and :math:`q_\theta` the mixtures around :math:`x_0` and around p,
     :math:`KL(q \| q_\theta) + \frac{q(z)}{q_\theta(z)} - \log\frac{q(z)}{q_\theta(z)} - 1` at :math:`z = x_t` (GIDD,
     arXiv 2503.04482), which is :math:`q(z) \sum_{y \ne z} D(s_{\theta,y}, s_y)` with
-    :math:`D = s_\theta - s \log s_\theta + s (\log s - 1)` (SEDD). It is summed as
+    :math:`D = s_\theta - s \log s_\theta + s (\log s - 1)` (SEDD). It is computed as
     :math:`\sum_{y \ne z} q(y) \varphi(e_y - e_z)`, where :math:`e = \log(q_\theta / q)` and
-    :math:`\varphi(d) = e^d - 1 - d`: no term cancels another where little is left of the clean code.
+    :math:`\varphi(d) = e^d - 1 - d`, which avoids cancellation where alpha is small.
 
     Args:
-        log_p_PK: float, log of the distribution of the clean code.
-        x0_P: int64, clean codes.
-        xt_P: int64, corrupted ones, K for masked.
-        mixture: Of each token.
+        log_p_PK: float (P, K), log-probabilities of the clean code.
+        x0_P: int64 (P,), clean codes.
+        xt_P: int64 (P,), corrupted codes, where K is the mask.
+        mixture: Mixture of each token, (P,).
     """
     num_codes = log_p_PK.shape[1]
     odds_P1 = (mixture.alpha * num_codes / mixture.uniform)[:, None]
@@ -105,12 +106,12 @@ def mixture_entropy(log_p_PK: Tensor, x0_P: Tensor, xt_P: Tensor, mixture: Noise
 
 
 def mixture_weight(x0_P: Tensor, xt_P: Tensor, mixture: NoiseMixture, num_codes: int) -> Tensor:
-    r"""Factor of `mixture_entropy` in the likelihood bound: rate of noise into x_t, over q(x_t | x_0); float (P,).
+    """Factor of `mixture_entropy` in the likelihood bound: the rate of noise into x_t over q(x_t | x_0); float (P,).
 
     Args:
-        x0_P: int64, clean codes.
-        xt_P: int64, corrupted ones, K for masked.
-        mixture: Of each token.
+        x0_P: int64 (P,), clean codes.
+        xt_P: int64 (P,), corrupted codes, where K is the mask.
+        mixture: Mixture of each token, (P,).
         num_codes: K.
     """
     odds_P = mixture.alpha * num_codes / mixture.uniform
@@ -119,7 +120,7 @@ def mixture_weight(x0_P: Tensor, xt_P: Tensor, mixture: NoiseMixture, num_codes:
 
 
 def _bregman(d: Tensor) -> Tensor:
-    """e^d - 1 - d, by its series where that would cancel."""
+    """e^d - 1 - d; by its series near 0, to avoid cancellation."""
     small = d.abs() < 0.02
     near = torch.where(small, d, 0)
     series = near.square() / 2 * (1 + near / 3 * (1 + near / 4 * (1 + near / 5 * (1 + near / 6))))

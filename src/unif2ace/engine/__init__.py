@@ -1,4 +1,4 @@
-"""From configuration to objects, safely, and the frame in which commands run. The only room that knows Hydra."""
+"""Safe instantiation of configurations, and the base of the commands. Only this package uses Hydra."""
 
 from unif2ace.engine.compose import compose
 from unif2ace.engine.instantiate import instantiate, instantiate_slots

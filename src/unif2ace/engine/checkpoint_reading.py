@@ -1,4 +1,4 @@
-"""Weights out of a training checkpoint, without executing anything in it."""
+"""Reads weights from a training checkpoint, without executing anything in it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,29 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 2
-"""Of weights files and of records in checkpoints: it changes with names of tensors and keys."""
+"""Format version of weights files and of records in checkpoints: it changes with names of tensors and keys."""
 RECORD = "unif2ace"
-"""Entry that `unif2ace-train` puts into every checkpoint: kind, net and provenance."""
+"""Entry that `unif2ace-train` writes into every checkpoint: kind, net and provenance."""
 CONFIG = "config"
-"""Entry of that record: the configuration of the run, resolved. It names folders, so it stays out of weights files."""
+"""Entry of that record: the resolved configuration of the run. It names folders, so it is not copied to weights
+files.
+"""
 PREFIX = "net."
 
 
 def read_checkpoint(file: Path) -> tuple[str, dict[str, Any], dict[str, Tensor], dict[str, Any]]:
     """Kind, configuration, state and header of the network in a checkpoint.
 
-    Of a run that averages its weights it gives the averaged ones, which Lightning keeps under ``state_dict``.
+    If the run averages its weights, the averaged ones are returned, which Lightning keeps under ``state_dict``.
 
     Args:
         file: The directory of a step, or a file ``*.ckpt``, written by `unif2ace-train`.
 
+    Returns:
+        Kind, configuration, tensors of any shape (...) by name, and header.
+
     Raises:
-        DataError: If it is damaged, not of such a run, or could execute code.
+        DataError: If it is damaged, was not written by `unif2ace-train`, or could execute code.
     """
     from unif2ace.checkpoints.reading import read
 
@@ -48,7 +53,7 @@ def read_checkpoint(file: Path) -> tuple[str, dict[str, Any], dict[str, Tensor],
 
 
 def config_of(path: Path) -> dict[str, Any] | None:
-    """The configuration, resolved, of the run that wrote a checkpoint; None if it is not known.
+    """The resolved configuration of the run that wrote a checkpoint; None if unknown.
 
     Args:
         path: The directory of a step, or an old file ``*.ckpt``.
@@ -76,11 +81,11 @@ def _config_beside(path: Path) -> dict[str, Any] | None:
 
 
 def record(module: Mapping[str, Any], kind: str, provenance: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What a checkpoint says about its network.
+    """The record of a network in a checkpoint.
 
     Args:
         module: The configuration's `module` node, resolved.
-        kind: Of the network, as its module says.
+        kind: Kind of the network.
         provenance: Further entries.
     """
     return {**(provenance or {}), "format": FORMAT, "kind": kind, "net": module["net"]}

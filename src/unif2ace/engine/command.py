@@ -1,4 +1,4 @@
-"""Running a command: Hydra reads the configuration, faults are told in one message that names the mend."""
+"""Runs a command: composes the configuration with Hydra, and prints errors as one message with a remedy."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Verb:
     Attributes:
         work: Called with the composed configuration.
         config: Name of its primary configuration.
-        help: One line.
-        positional: Key that a first word without ``=`` is the value of; None if there is none.
+        help: One line of help.
+        positional: Key whose value is a first word without ``=``; None if there is none.
         required: Whether that word must be given.
     """
 
@@ -42,18 +42,18 @@ class Verb:
 
 
 def run(config: str, work: Work) -> None:
-    """Composes a primary configuration from the command line and does the work.
+    """Composes a primary configuration from the command line and runs the work.
 
     Args:
         config: Name of the configuration, such as ``train``.
-        work: Called with what was composed.
+        work: Called with the composed configuration.
 
     Raises:
-        SystemExit: With status 1 after a fault that the message explains.
+        SystemExit: With status 1 after an error that the message explains.
     """
     register()
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing: the message is ours to write
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing, so that we write the message
 
     def checked(cfg: DictConfig) -> Any:
         with_hydra = OmegaConf.create({"hydra": HydraConfig.get()})
@@ -84,10 +84,10 @@ def run_verb(app: str, verbs: Mapping[str, Verb]) -> None:
 
     Args:
         app: Name of the console command.
-        verbs: What it can do, by name.
+        verbs: Its verbs, by name.
 
     Raises:
-        SystemExit: If there is no such verb or its word is missing, or after a fault.
+        SystemExit: If there is no such verb or its word is missing, or after an error.
     """
     words = sys.argv[1:]
     if not words or words[0] in ("-h", "--help", "help"):
@@ -119,16 +119,16 @@ def is_word(argument: str) -> bool:
 
 
 def quoted(word: str) -> str:
-    """A word as the value of ``key=value``, whatever characters it has."""
+    """A word, quoted as the value of ``key=value``."""
     if all(c.isalnum() or c in "_-./~" for c in word):
         return word
     word = word.replace("${", "\\${")  # no interpolation
-    # in Hydra's strings a backslash is one, unless a quote follows the run of them
+    # in Hydra's strings a backslash is literal, unless a quote follows
     word = re.sub(r"(\\*)'", lambda run: run[1] * 2 + r"\'", word)
     return "'" + re.sub(r"(\\+)$", r"\1\1", word) + "'"
 
 
 def fail(message: str) -> NoReturn:
-    """Ends the command with status 1 and a message."""
+    """Exits with status 1 and a message."""
     sys.stderr.write(f"error: {message}\n")
     raise SystemExit(1)

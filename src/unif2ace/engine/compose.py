@@ -1,10 +1,10 @@
-"""Composing a configuration, on the command line and in notebooks, with errors that name the mend.
+"""Composes configurations, for commands and notebooks, with errors that name the remedy.
 
-A mistyped key on the command line fails in Hydra; one inside an experiment file composes silently. So the composed
-tree is compared with the same choices composed without the experiment: a key that only the experiment knows must be
-a component of its own (it has a `_target_`) or an argument that the component around it takes. Where a group is
-chosen on the command line, what the experiment says of another choice is left out, and told: `moe=dense` takes no
-number of experts.
+Hydra reports a mistyped key on the command line, but not one in an experiment file. The composed tree is therefore
+compared with the same choices composed without the experiment. A key that exists only in the experiment must be a
+component of its own (it has a `_target_`) or an argument of the component around it. If a group is chosen on the
+command line, the experiment's values for another choice are dropped with a warning: `moe=dense` has no number of
+experts.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def compose(command: str, overrides: Sequence[str] = (), config_dir: str | Path 
 
     Args:
         command: Name of a primary configuration, such as ``train``.
-        overrides: As typed on the command line, such as ``data.batch_size=8``.
-        config_dir: A folder of your own whose groups are searched too.
+        overrides: Overrides as on the command line, such as ``trainer.max_steps=8``.
+        config_dir: A further folder of configuration groups.
 
     Raises:
         ConfigError: If a key, a group's choice or a value is wrong; the message names the nearest one.
@@ -66,7 +66,7 @@ def _without_hydra(full: DictConfig) -> DictConfig:
 
 
 def is_config_fault(error: BaseException) -> bool:
-    """Whether an error came from composing, rather than from the work itself."""
+    """Whether an error comes from composing rather than from the work."""
     return type(error).__module__.split(".")[0] in ("hydra", "omegaconf", "antlr4", "yaml")
 
 
@@ -100,7 +100,7 @@ def explain(error: BaseException) -> str:
 
 
 def _renamed(text: str) -> str:
-    """The message about a key, group or choice that has another name now; empty for any other fault."""
+    """The message about a renamed key, group or choice; empty for any other error."""
     typed = re.search(r"Could not override '([^']+)'", text)
     path = re.search(r"full_key: (\S+)", text)
     for key in (found[1].partition("@")[0] for found in (typed, path) if found):
@@ -119,7 +119,7 @@ def _not_selected(group: str, name: str) -> str:
 
 
 def _choices(group: str) -> list[str]:
-    """The project's own files of a group: Hydra does not list them where a choice in a list is wrong."""
+    """The project's own files of a group; Hydra does not list them if a choice in a list is wrong."""
     spec = importlib.util.find_spec(CONFIG_MODULE)
     folders = (spec.submodule_search_locations or ()) if spec else ()
     return sorted(path.stem for folder in folders for path in Path(folder, group).glob("*.yaml"))
@@ -136,11 +136,11 @@ def _nearest_key(error: BaseException, key: str) -> str:
 
 
 def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[list[str]], DictConfig]) -> None:
-    """Refuses keys that only an experiment file knows, or leaves them out of `config`; see the module's text.
+    """Rejects keys that only an experiment file knows, or removes them from `config`; see the module docstring.
 
     Args:
         full: Holds the `hydra` node of the composition.
-        config: What was composed, without it.
+        config: The composed configuration, without that node.
         recompose: Composes the same command from a list of overrides.
 
     Raises:
@@ -151,7 +151,7 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
     if not choices.get("experiment"):
         return
     keys = {str(o): str(o).split("=")[0] for o in full.hydra.overrides.task}
-    # values typed below the top level were checked by Hydra, and may be of a slot that only the experiment selects
+    # Hydra has checked nested values, which may belong to a slot that only the experiment selects
     known_names = [o for o, key in keys.items() if key.lstrip("+") != "experiment" and "." not in key]
     typed = {key.lstrip("+~") for key in keys.values()}
     for group, choice in choices.items():
@@ -196,7 +196,7 @@ def _remove(config: DictConfig, path: str) -> None:
 
 
 def _unknown(node: Any, known: Any, path: str, allow: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
-    """Keys that only the experiment knows and that are neither components nor taken by the component around them."""
+    """Keys that only the experiment has and that are neither components nor arguments of the component around them."""
     if not isinstance(node, DictConfig) or not isinstance(known, DictConfig) or known._is_none() or node._is_none():
         return
     for key in node:

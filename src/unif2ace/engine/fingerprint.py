@@ -1,4 +1,4 @@
-"""The identity of a network: a hash of its weights and of what it is built from."""
+"""Fingerprint of a network: a hash of its weights and of its configuration."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SHOWN = 12
-"""Characters that messages and folder names show of a fingerprint."""
+"""Number of characters of a fingerprint in messages and folder names."""
 
 
 def fingerprint(net: nn.Module | Mapping[str, Tensor], config: Mapping[str, Any]) -> str:
     """Hash of names, shapes and values of all weights, and of the configuration.
 
-    Values of half precision are widened to float32 first, so that a file and the network loaded from it agree.
+    Half-precision values are converted to float32 first, so that a file and the network loaded from it agree.
 
     Args:
-        net: A network, or its state by name.
-        config: What it is built from, as plain JSON values.
+        net: A network, or its state: tensors of any shape (...) by name.
+        config: Configuration of the network, as plain JSON values.
 
     Returns:
         64 hexadecimal characters.

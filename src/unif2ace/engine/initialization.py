@@ -1,4 +1,4 @@
-"""Fine-tuning: a new run that starts from trained weights instead of random ones."""
+"""Fine-tuning: a new run that starts from trained weights."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-AT_FIRST = re.compile(r"attention|checkpoint|text_init_std|moe\.(scale|experts\..*)|pretrained|drop_rate")
-"""Of a network's configuration, what trained weights do not depend on."""
+AT_FIRST = re.compile(
+    r"attention|gradient_checkpointing|text_init_std|moe\.(residual_scale_init|backend(\..*)?)|pretrained|drop_rate"
+)
+"""Keys of a network's configuration that do not affect which trained weights fit."""
 
 
 def open_first(path: str | Path, kind: str) -> Weights:
     """The weights that a run starts from.
 
     Args:
-        path: ``builtin``, a release folder, a run's folder, a weights file or a checkpoint.
-        kind: Of the network that is to be trained.
+        path: ``builtin``, a release folder, a run folder, a weights file or a checkpoint.
+        kind: Kind of the network that is trained.
 
     Raises:
         DataError: If there are none, or they are damaged.
@@ -44,17 +46,18 @@ def open_first(path: str | Path, kind: str) -> Weights:
 def start_from(
     weights: Weights, components: Mapping[str, Mapping[str, str]], built: Mapping[str, Any] | None = None
 ) -> pl.Callback:
-    """Puts weights into a run's network before the first step; optimiser, schedule and steps are those of a new run.
+    """A callback that loads weights into a run's network before the first step; the optimizer starts fresh.
 
-    Each process reads the whole and keeps its part, whatever the strategy.
+    Every process reads the whole file and keeps its part, under any strategy.
 
     Args:
-        weights: As `open_first` gives them.
-        components: The trained networks that the run uses; another one than the weights were trained with is told.
-        built: What the run's network is built of; where the weights' own was built otherwise, that is told.
+        weights: Result of `open_first`.
+        components: The trained networks that the run uses; a warning is logged if they differ from those of the
+            weights.
+        built: Configuration of the run's network; a warning is logged if it differs from that of the weights.
 
     Raises:
-        ConfigError: From the callback, if the run's network has other tensors, or its text tokenizer is another.
+        ConfigError: From the callback, if the run's network has other tensors, or another text tokenizer.
     """
     import lightning.pytorch as pl
 
@@ -84,7 +87,7 @@ def start_from(
 
 
 def _with_added(net: Any, given: Mapping[str, Any], state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Given tensors, with the network's own of parts that it may have without changing what it computes at first."""
+    """The given tensors, and the network's own tensors of missing optional parts, which are set to have no effect."""
     missing = state.keys() - given.keys()
     parts = {name.split(".")[0] for name in missing}
     if not missing or not parts <= set(getattr(net, "optional_parts", ())):

@@ -1,8 +1,9 @@
-"""From configuration to objects, safely: only what two lists admit is ever built.
+"""Safe instantiation: only classes that two lists admit are built.
 
-Hydra calls whatever a `_target_` names. A configuration may come from a colleague's folder or a checkpoint, so the
-name written must start with an admitted prefix, and so must the module in which the resolved object really lives
-(an alias of `os.system` inside an admitted package is refused). A mistyped argument is named with its nearest match.
+Hydra calls whatever a `_target_` names. A configuration may come from another person's folder or a checkpoint. The
+written name must therefore start with an admitted prefix, and so must the module in which the resolved object is
+defined (an alias of `os.system` in an admitted package is rejected). The message about a mistyped argument names the
+nearest match.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ LIVING = (
     "torchmetrics.",
     "timm.",
 )
-"""Prefixes of the modules in which the object that a `_target_` resolves to may be defined."""
+"""Prefixes of the modules in which the resolved object of a `_target_` may be defined."""
 
 HYDRA_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
 
 
 def instantiate(config: Any, *, allow: Iterable[str] = (), **kwargs: Any) -> Any:
-    """Builds what `config` describes, after checking every `_target_` in it.
+    """Builds the object of a configuration, after checking every `_target_` in it.
 
     Args:
         config: A node with `_target_`, possibly nested.
@@ -53,11 +54,11 @@ def instantiate(config: Any, *, allow: Iterable[str] = (), **kwargs: Any) -> Any
         kwargs: Further arguments of the outermost target.
 
     Returns:
-        The object, or a `functools.partial` for a node with `_partial_: true`. Lists and mappings arrive as plain
+        The object, or a `functools.partial` for a node with `_partial_: true`. Lists and mappings are passed as plain
         Python containers.
 
     Raises:
-        ConfigError: If a target is not admitted, does not exist, has no such argument or lacks one.
+        ConfigError: If a target is not admitted, does not exist, has an unknown argument or lacks one.
     """
     node = config if OmegaConf.is_config(config) else OmegaConf.create(config)
     plain = _plain(node)
@@ -142,7 +143,7 @@ def _resolve(path: str, target: str) -> Any:
 
 
 def takes(target: str, name: str, allow: Iterable[str] = ()) -> bool:
-    """Whether a class or function that a configuration names takes an argument; true of what cannot be told."""
+    """Whether a class or function of a configuration takes an argument; true if unknown."""
     if name in HYDRA_KEYS or not target.startswith(WRITTEN + tuple(allow)):
         return True
     try:
@@ -177,7 +178,7 @@ _PLAIN = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
 def _check_types(path: str, node: dict[str, Any], found: Any) -> None:
-    """Values whose annotation is a plain type must be of it; whatever else a class takes, it checks itself."""
+    """Checks values whose annotation is a plain type; classes check all other values themselves."""
     try:
         hints = get_type_hints(found.__init__ if inspect.isclass(found) else found)
     except Exception:

@@ -1,4 +1,4 @@
-"""Where a network came from: the data it saw, the code and versions it was trained with."""
+"""Provenance of a network: its data, code and versions."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SPLITS: tuple[Split, ...] = ("train", "val")
 
 
 def data_provenance(data: FaceDataModule) -> dict[str, Any]:
-    """Names and fingerprints of the data sets, and the side of their pictures.
+    """Names and fingerprints of the data sets, and the size of their images.
 
     Args:
-        data: Whose data sets are there already.
+        data: Data module whose data sets exist already.
 
     Returns:
-        ``data``: for each data set the folder's name and, for each split, samples and fingerprint;
-        ``image_size``: height and width of the first picture, in pixels.
+        ``data``: for each data set the folder's name and, for each split, number of samples and fingerprint;
+        ``image_size``: height and width of the first image, in pixels.
     """
     described: dict[str, Any] = {}
     size: list[int] = []
@@ -41,11 +41,11 @@ def data_provenance(data: FaceDataModule) -> dict[str, Any]:
 
 
 def code_provenance() -> dict[str, Any]:
-    """Commit and versions, without anything about the machine."""
+    """Commit and versions, without information about the machine."""
     return {name: value for name, value in environment().items() if name not in ("argv", "platform")}
 
 
 def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float | None]:
-    """Logged values as numbers that JSON has; None for what is not finite."""
+    """Logged values as numbers that JSON supports; None for values that are not finite."""
     values = {name: float(value) for name, value in metrics.items()}
     return {name: value if math.isfinite(value) else None for name, value in sorted(values.items())}

@@ -1,4 +1,4 @@
-"""Less noise on the terminal."""
+"""Filters uninformative messages of other packages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 
 
 def hush() -> None:
-    """Leaves out what other packages print at every start and nobody can act on."""
+    """Suppresses messages that other packages print at every start and that need no action."""
     for message in (
         ".*set_vital.*",
         ".*LeafSpec.*",

@@ -1,4 +1,4 @@
-"""Keys, groups and choices that have another name since 0.2, so that an old one is answered with the new one."""
+"""Keys, groups and choices renamed in 0.2, so that errors about an old name give the new one."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ PATTERNS = (
 
 
 def new_key(key: str) -> str | None:
-    """Today's name of a dotted key; None if it was not renamed."""
+    """The current name of a dotted key; None if it was not renamed."""
     for pattern, new in PATTERNS:
         if found := re.fullmatch(pattern, key):
             return found.expand(new).removesuffix("None")
@@ -106,7 +106,7 @@ def new_key(key: str) -> str | None:
 
 
 def new_choice(group: str, choice: str = "") -> str | None:
-    """Today's ``group=choice``; None if neither was renamed."""
+    """The current ``group=choice``; None if neither was renamed."""
     name = CHOICES.get(f"{group}/{choice}")
     if name is None and group not in GROUPS:
         return None
@@ -114,6 +114,8 @@ def new_choice(group: str, choice: str = "") -> str | None:
 
 
 def hint(key: str) -> str:
-    """The end of a message about an unknown key: its new name, or nothing."""
-    new = new_key(key)
+    """The end of a message about an unknown key: its new name, or an empty string."""
+    parts = key.split(".")
+    ends = [key, *(".".join(parts[first:]) for first in range(1, len(parts) - 1))]  # module.net.moe.gen: moe.gen
+    new = next(filter(None, map(new_key, ends)), None)
     return f": it is {new} since 0.2" if new else ""

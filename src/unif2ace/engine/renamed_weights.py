@@ -1,7 +1,7 @@
-"""Names of November 2026 in the weights of the package, as they are today.
+"""Converts old names in the package's weights of November 2026 to the current ones.
 
-The table goes when these weights are next replaced. It is applied after the fingerprint is checked, so a file stays
-what it was. Checkpoints of training with the old names are refused, see `refuse_old_names`.
+Remove this table when these weights are replaced. It is applied after the fingerprint is checked. Training checkpoints
+with old names are rejected, see `refuse_old_names`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TENSORS = (
     (r"^blocks\.(\d+)\.token\.", r"blocks.\1.token_moe."),
     (r"^blocks\.(\d+)\.sequence\.", r"blocks.\1.sequence_moe."),
 )
-"""Patterns of a tensor's old name, with what takes their place; the first that fits counts."""
+"""Patterns of old tensor names with their replacements; the first match is used."""
 
 KEYS = {
     "companions": "components",
@@ -65,7 +65,7 @@ TARGETS = (
 
 
 def renamed_tensor(name: str) -> str:
-    """Today's name of a tensor."""
+    """The current name of a tensor."""
     for pattern, new in TENSORS:
         if re.search(pattern, name):
             return re.sub(pattern, new, name)
@@ -73,12 +73,12 @@ def renamed_tensor(name: str) -> str:
 
 
 def renamed_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors by today's names."""
+    """Tensors of any shape (...) by their current names."""
     return {renamed_tensor(name): value for name, value in state.items()}
 
 
 def renamed_header(header: Mapping[str, Any]) -> dict[str, Any]:
-    """A header with today's keys and classes; what it tells of fingerprints, data and metrics is untouched."""
+    """A header with current keys and classes; fingerprints, data and metrics in it are unchanged."""
     kept = {k: v for k, v in header.items() if k not in ("companions", "net", "module")}
     net, module = _renamed(header["net"]), _renamed(header.get("module") or {})
     if header["kind"] == "unified":
@@ -89,7 +89,7 @@ def renamed_header(header: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def refuse_old_names(record: Mapping[str, Any], file: Path) -> None:
-    """Refuses the record of a training checkpoint that was written with old names.
+    """Rejects the record of a training checkpoint that was written with old names.
 
     Raises:
         DataError: If it was.

@@ -1,4 +1,4 @@
-"""The few functions that configuration files may call, such as ``${cwd:}`` and ``${world_size:1,2}``."""
+"""The OmegaConf resolvers of configuration files, such as ``${cwd:}`` and ``${world_size:1,2}``."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def world_size(num_nodes: int, devices: int | str | list[int]) -> int:
     """Number of training processes: nodes times devices per node.
 
     Args:
-        num_nodes: Nodes of the job.
-        devices: Per node: a count, a list of ids, or ``auto`` / ``-1`` for every GPU (one process without any).
+        num_nodes: Number of nodes.
+        devices: Devices per node: a count, a list of ids, or ``auto`` / ``-1`` for every GPU (one process without a
+            GPU).
 
     Returns:
         At least 1.
@@ -38,14 +39,14 @@ def world_size(num_nodes: int, devices: int | str | list[int]) -> int:
 
 
 def output_dir(default: str) -> str:
-    """The folder that Hydra made for this run; `default` where none was made, as in a notebook."""
+    """The run folder that Hydra created; `default` if there is none, as in a notebook."""
     if not HydraConfig.initialized() or OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir"):
         return default
     return str(HydraConfig.get().runtime.output_dir)
 
 
 def given_run_dir(default: str, *, _root_: DictConfig) -> str:
-    """The folder that was asked for with `run_dir`, so that Hydra's log and record lie there too; else `default`."""
+    """The value of `run_dir` if it was given, so that Hydra's files are written there too; else `default`."""
     given = _root_._get_node("run_dir")
     asked = given is not None and "${output_dir:" not in str(given._value())
     return str(_root_.run_dir) if asked else default
@@ -59,11 +60,11 @@ FSQ_LEVELS = {
     16384: (8, 8, 8, 6, 5),
     65536: (8, 8, 8, 5, 5, 5),
 }
-"""Levels whose product is near a codebook's size (FSQ, arXiv 2309.15505, table 1; that for 8192 is ours)."""
+"""Levels whose product is near a codebook size (FSQ, arXiv 2309.15505, table 1; those for 8192 are our choice)."""
 
 
 def fsq_levels(codebook_size: int) -> list[int]:
-    """Levels of finite scalar quantization with about as many codes.
+    """Levels of finite scalar quantization for a codebook size.
 
     Args:
         codebook_size: One of the sizes of `FSQ_LEVELS`.
@@ -78,13 +79,13 @@ def fsq_levels(codebook_size: int) -> list[int]:
 
 
 def num_bits(codebook_size: int) -> int:
-    """Bits of a code.
+    """Number of bits of a code.
 
     Args:
         codebook_size: A power of two.
 
     Raises:
-        ConfigError: If it is none.
+        ConfigError: If it is not a power of two.
     """
     bits = int(codebook_size).bit_length() - 1
     if codebook_size != 2**bits:
@@ -93,17 +94,17 @@ def num_bits(codebook_size: int) -> int:
 
 
 def attribute_labels(which: str = "labels") -> list[str]:
-    """Names of the 46 attributes, in the taxonomy's order; with ``all`` its details too, after them."""
+    """Names of the 46 attributes, in the taxonomy's order; with ``all`` also its details, after them."""
     return [label.name for label in _attributes(which)]
 
 
 def attribute_families(which: str = "labels") -> list[str]:
-    """Of each attribute its family: appearance, action or emotion; detail."""
+    """Family of each attribute: appearance, action, emotion or detail."""
     return [label.family for label in _attributes(which)]
 
 
 def attribute_groups(which: str = "labels") -> list[str]:
-    """Of each attribute the group of the field that it is derived from, such as hair."""
+    """Group of each attribute: the group of its field, such as hair."""
     from unif2ace.attributes import TAXONOMY
 
     return [TAXONOMY.fields[label.field].group for label in _attributes(which)]
@@ -117,20 +118,20 @@ def _attributes(which: str) -> list[Label]:
     return [*TAXONOMY.labels.values(), *(TAXONOMY.details.values() if which == "all" else ())]
 
 
-def visual_dims(conditions: Any) -> dict[str, int]:
-    """Of each selected condition the numbers of its vectors, as its file says.
+def visual_dims(encoders: Any) -> dict[str, int]:
+    """Feature dimension of each selected visual encoder, from its `dim`.
 
     Args:
-        conditions: The configuration's `condition` node.
+        encoders: The configuration's `visual_encoder` node.
     """
-    return {str(name): int(node["dim"]) for name, node in (conditions or {}).items()}
+    return {str(name): int(node["dim"]) for name, node in (encoders or {}).items()}
 
 
 def fast_precision(accelerator: str) -> str:
-    """Precision of training that is fast on this machine: ``bf16-mixed`` where it computes that fast, else ``32-true``.
+    """``bf16-mixed`` if this machine is fast at bfloat16, else ``32-true``.
 
     Args:
-        accelerator: As the Trainer takes it; ``auto`` for a GPU if there is one.
+        accelerator: The Trainer's accelerator; ``auto`` for a GPU if there is one.
     """
     import torch
 
@@ -141,7 +142,7 @@ def fast_precision(accelerator: str) -> str:
 
 
 def register() -> None:
-    """Makes the resolvers known to OmegaConf; calling it again changes nothing."""
+    """Registers the resolvers with OmegaConf; calling it again has no effect."""
     OmegaConf.register_new_resolver("cwd", lambda: str(Path.cwd()), replace=True)
     OmegaConf.register_new_resolver("cpu_count", lambda: os.cpu_count() or 1, replace=True)
     OmegaConf.register_new_resolver("output_dir", output_dir, replace=True)
@@ -153,7 +154,7 @@ def register() -> None:
 
 
 def _contained(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with lists and mappings as OmegaConf's own: ``--cfg job --resolve`` takes no others."""
+    """The function with lists and mappings as OmegaConf containers, which ``--cfg job --resolve`` requires."""
 
     def resolver(*given: Any) -> Any:
         value = function(*given)

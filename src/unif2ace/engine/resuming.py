@@ -1,4 +1,4 @@
-"""Where a run goes on from, and whether it is still the same run."""
+"""Finds the checkpoint to resume from, and checks that the configuration still matches."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from unif2ace.errors import ConfigError, DataError, nearest
 
 log = logging.getLogger(__name__)
 
-SILENT = r"run_dir|name|paths\..*|tokenizer|classifier|ckpt|weights|resume(_changes)?|.*\.(path|folder|dirpath|.*_dir)"
-"""Keys that say where things are, or how to go on; what is there is compared by fingerprints."""
+SILENT = r"run_dir|name|paths\..*|image_tokenizer|classifier|ckpt|init_from|resume(_changes)?|.*\.(path|folder|dirpath|.*_dir)"
+"""Keys that are paths or resume options; the files at these paths are compared by fingerprints."""
 HARMLESS = re.compile(
     rf"({SILENT}|.*\.compile|(engine|logger|metric|module\.metrics|strategy|launcher)(\..*)?"
     r"|callbacks(\.(?!ema\b|calibrate\b).*)?"
     r"|data\.(num_workers|prepare_per_node|max_eval_samples|max_drop_fraction)|(data\.datasets|dataset)\.\w+\.workers"
     r"|trainer\.(?!precision|accumulate_grad_batches|gradient_clip|overfit_batches|limit_train).*)"
 )
-"""Keys that change neither shapes nor what is learned from which rows."""
+"""Keys that affect neither shapes nor what is learned from which samples."""
 LENGTH = ("trainer.max_steps", "trainer.max_epochs")
-"""Keys over which a learning-rate schedule is stretched, harmless without one."""
+"""Keys of the run's length, which a learning-rate schedule depends on; harmless without a schedule."""
 SHOWN = 8
 
 
@@ -37,8 +37,8 @@ class Start:
     """Where a run starts.
 
     Attributes:
-        path: The checkpoint; None for the beginning.
-        finished: Whether that checkpoint is of the last step already, so that there is nothing to train.
+        path: The checkpoint; None to start from the beginning.
+        finished: Whether that checkpoint is of the last step already, so that nothing is left to train.
     """
 
     path: Path | None = None
@@ -46,15 +46,15 @@ class Start:
 
 
 def find_start(config: DictConfig) -> Start:
-    """Finds the checkpoint that ``resume`` means, and makes sure that the configuration goes with it.
+    """Finds the checkpoint of ``resume``, and checks that it fits the configuration.
 
     Args:
-        config: Of the run, as composed from ``train.yaml``.
+        config: Configuration of the run, composed from ``train.yaml``.
 
     Raises:
-        ConfigError: If ``resume`` is a path with no checkpoint, the configuration has changed in what matters, or the
-            folder has checkpoints that would be overwritten.
-        DataError: If the checkpoint that was named is damaged.
+        ConfigError: If ``resume`` is a path without a checkpoint, a relevant part of the configuration has changed, or
+            the folder has checkpoints that would be overwritten.
+        DataError: If the named checkpoint is damaged.
     """
     run = Path(config.run_dir)
     path = newest(run / FOLDER) if config.resume == "auto" else named(config.resume)
@@ -70,7 +70,7 @@ def find_start(config: DictConfig) -> Start:
 
 
 def named(value: str | Path | None) -> Path | None:
-    """The checkpoint that a path stands for: a directory of a step, a file ``*.ckpt``, or the newest of a run's.
+    """The checkpoint at a path: a directory of a step, a file ``*.ckpt``, or the newest checkpoint of a run folder.
 
     Raises:
         ConfigError: If there is none.
@@ -93,8 +93,8 @@ def named(value: str | Path | None) -> Path | None:
 
 
 def _check_later(run: Path, start: Path | None, resume: str | None) -> None:
-    """A run's checkpoints lie on one line of steps: none may be later than the one that it starts from."""
-    if resume == "auto":  # what is later was found damaged
+    """Rejects a run folder with checkpoints later than the one to start from."""
+    if resume == "auto":  # later checkpoints were found damaged
         return
     steps = listed(run / FOLDER)
     if steps and (start is None or start.resolve() != steps[-1].resolve()):
@@ -127,15 +127,15 @@ def _check_config(path: Path, config: DictConfig) -> None:
 
 
 def _changes_of_curve(path: Path, changed: Mapping[str, str], before: Any, config: DictConfig) -> dict[str, str]:
-    """Changes of the run's length, where the learning rate follows it.
+    """Changes of the run's length, if the learning rate depends on it.
 
     Raises:
-        ConfigError: If the schedule could not go on beyond its old end.
+        ConfigError: If the schedule cannot continue beyond its old end.
     """
     found = {key: changed[key] for key in LENGTH if key in changed}
     if not found or not config.get("lr_scheduler"):  # lr_scheduler=none is an empty mapping
         return {}
-    fixed = str(config.lr_scheduler.get("_target_")).endswith(".OneCycleLR")  # its state holds the curve's end
+    fixed = str(config.lr_scheduler.get("_target_")).endswith(".OneCycleLR")  # its state holds the end of the curve
     old, new = _flat(before), _flat(OmegaConf.to_container(config, resolve=True))
     if fixed and any(_bound(new[key]) > _bound(old.get(key)) for key in found):
         raise ConfigError(
@@ -149,16 +149,16 @@ def _changes_of_curve(path: Path, changed: Mapping[str, str], before: Any, confi
 
 
 def _bound(number: int | None) -> float:
-    """Steps or epochs as Lightning reads them: below 0 and None are no bound."""
+    """Steps or epochs as Lightning reads them: negative values and None mean no limit."""
     return math.inf if number is None or number < 0 else number
 
 
 def changes(before: Any, now: Any) -> dict[str, str]:
-    """What differs between two configurations, as ``key: old -> new``, by key.
+    """Differences between two configurations, as ``key: old -> new``, by key.
 
     Args:
-        before: Plain containers.
-        now: Likewise.
+        before: Old configuration, as plain containers.
+        now: New configuration, as plain containers.
     """
     old, new = _flat(before), _flat(now)
     keys = [k for k in sorted(old.keys() | new.keys()) if old.get(k, _NOTHING) != new.get(k, _NOTHING)]
@@ -169,7 +169,7 @@ _NOTHING = "(not there)"
 
 
 def changes_that_matter(changed: Mapping[str, str], matter: bool = True) -> dict[str, str]:
-    """Of some changes those that make it another run; or the others."""
+    """The changes that make it a different run, or the others."""
     return {key: text for key, text in changed.items() if (HARMLESS.fullmatch(key) is None) == matter}
 
 
@@ -189,9 +189,9 @@ def check_sources(before: Mapping[str, Any], now: Mapping[str, Any], allowed: bo
     """Compares fingerprints of data and of trained networks in two records of a run.
 
     Args:
-        before: Of the checkpoint.
-        now: Of this run.
-        allowed: Whether they may differ; then it is told only.
+        before: Record of the checkpoint.
+        now: Record of this run.
+        allowed: Whether they may differ; then only a warning is logged.
 
     Raises:
         DataError: If they differ.

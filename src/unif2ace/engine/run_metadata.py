@@ -1,4 +1,4 @@
-"""What a training run leaves besides its checkpoints: a record in each of them, and a weights file at the end."""
+"""Metadata of a training run: a record in every checkpoint, and a weights file at the end."""
 
 from __future__ import annotations
 
@@ -29,15 +29,14 @@ class RunMetadata:
     """Kind, network, data and code of a run.
 
     Args:
-        config: Of the run.
-        data: What it trains on.
-        kind: Of the network that it trains, `TrainingModule.kind`.
+        config: Configuration of the run.
+        data: Data module of the run.
+        kind: Kind of the trained network, `TrainingModule.kind`.
 
     Attributes:
-        components: The trained networks that it uses, see `components`.
-        kind: Of the network that it trains.
-        started_from: Fingerprint, as messages show it, of the weights that it began with; empty if random. A resumed
-            run keeps it.
+        components: The trained networks that the run uses, see `components`.
+        kind: Kind of the trained network.
+        started_from: Short fingerprint of the initial weights; empty for random ones. A resumed run keeps it.
     """
 
     def __init__(self, config: DictConfig, data: FaceDataModule, kind: str) -> None:
@@ -51,21 +50,21 @@ class RunMetadata:
 
     @cached_property
     def tree(self) -> dict[str, Any]:
-        """The record as plain values; made when it is first needed, because data sets may be built at the start."""
+        """The record as plain values. It is created lazily, because data sets may be built at the start."""
         provenance = {**data_provenance(self._data), "seed": self._seed, "code": code_provenance()}
         if self.components:
             provenance["components"] = self.components
         return record(self._module, self.kind, provenance)
 
     def _complete(self, module: Any) -> dict[str, Any]:
-        """The record with what the data added to the network's configuration."""
+        """The record, with arguments of the network that depend on the data."""
         further = {k: v for k, v in self._module.items() if k not in ("net", "optimizer", "lr_scheduler", "metrics")}
         net = {**self.tree["net"], **getattr(module, "net_arguments", {})}
         started = {"started_from": self.started_from} if self.started_from else {}
         return {**self.tree, "net": net, "module": further, **started}
 
     def callback(self) -> pl.Callback:
-        """Puts the record into every checkpoint; compares it with that of a checkpoint that a run goes on from."""
+        """A callback that adds the record to every checkpoint, and compares it with that of a resumed checkpoint."""
         import lightning.pytorch as pl
 
         def add(trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -77,14 +76,14 @@ class RunMetadata:
             self.started_from = before.get("started_from", "")
 
         def keep_text(trainer: pl.Trainer, module: pl.LightningModule) -> None:
-            text = getattr(self._data, "text_tokenizer", None)  # a checkpoint of a stopped run is of no use without
+            text = getattr(self._data, "text_tokenizer", None)  # a checkpoint of a stopped run needs it
             if text is not None and trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
                 shutil.copyfile(text.path, self.folder / text.path.name)
 
         return pl.callbacks.LambdaCallback(on_fit_start=keep_text, on_save_checkpoint=add, on_load_checkpoint=compare)
 
     def finish(self, trainer: pl.Trainer, module: pl.LightningModule) -> Path | None:
-        """Writes the weights file after training; under weight averaging the module holds the averaged ones by then.
+        """Writes the weights file after training; with weight averaging the module then holds the averaged weights.
 
         Returns:
             The file; None in a trial run, which writes nothing.
@@ -103,7 +102,7 @@ class RunMetadata:
         return self._write(state, self._complete(module), {"steps": steps, "metrics": metrics})
 
     def rescue(self, trainer: pl.Trainer) -> None:
-        """After an interrupt: writes the weights file from the newest checkpoint, and says how to go on."""
+        """After an interrupt: writes the weights file from the newest checkpoint, and logs how to resume."""
         if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
             return
         try:
@@ -114,7 +113,7 @@ class RunMetadata:
         log.info("stopped; go on with: run_dir=%s resume=auto", self.folder)
 
     def recover(self) -> Path:
-        """Writes the weights file from the newest checkpoint, unless there is a newer one.
+        """Writes the weights file from the newest checkpoint, unless the existing file is newer.
 
         Returns:
             The file.
@@ -138,7 +137,7 @@ class RunMetadata:
 
 
 def components(node: Any) -> dict[str, dict[str, str]]:
-    """The trained networks that a module's configuration loads, by kind: where they lie, and their fingerprints.
+    """Path and fingerprint of the trained networks that a module's configuration loads, by kind.
 
     Args:
         node: The configuration's `module` node, resolved.

@@ -1,4 +1,4 @@
-"""What a run ran under, written into its folder before it starts: configuration, command line, code and versions."""
+"""Writes the configuration, command line, code state and versions of a run into its folder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ PACKAGES = ("unif2ace", "torch", "torchvision", "lightning", "hydra-core", "timm
 
 
 def write_snapshot(config: DictConfig, folder: str | Path) -> None:
-    """Writes ``config.yaml`` (resolved) and ``environment.json`` into a run's folder.
+    """Writes ``config.yaml`` (resolved) and ``environment.json`` into a run folder.
 
     Args:
-        config: What the run was composed of.
-        folder: The run's folder; made if it is missing.
+        config: Configuration of the run.
+        folder: The run folder; created if it is missing.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def environment() -> dict[str, Any]:
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the package's checkout and whether it was changed since; None outside a checkout."""
+    """Commit of the package's checkout and whether it has uncommitted changes; None outside a checkout."""
     here = Path(__file__).parent
     try:
         commit = _git("rev-parse", "HEAD", at=here)

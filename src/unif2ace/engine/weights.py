@@ -1,7 +1,7 @@
-"""Weights files: a network's tensors, what it is built from, and where it came from, in one file.
+"""Weights files: a network's tensors, configuration and provenance in one safetensors file.
 
-The file is a safetensors file: nothing in it can execute. Its header holds one JSON tree under ``unif2ace``: kind,
-configuration of the network, fingerprint, data, code and versions.
+Nothing in the file can execute. Its header holds one JSON tree under ``unif2ace``: kind, configuration of the network,
+fingerprint, data, code and versions.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 HEADER = "unif2ace"
 FILE_NAME = "weights.safetensors"
 TEXT_FILE = "tokenizer.json"
-"""Name of the text tokenizer's file in the folder of a run or a release."""
+"""Name of the text tokenizer's file in a run folder or a release folder."""
 BUILTIN = Path(__file__).parents[1] / "builtin"
-"""The release that comes with the package."""
+"""The release that is included in the package."""
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a weights file or a checkpoint holds.
+    """Contents of a weights file or a checkpoint.
 
     Attributes:
         path: The file.
-        kind: What the network does: ``tokenizer``, ``attributes``; the name of the module that trained it.
-        config: What the network is built from: a plain tree with `_target_`.
-        state: Its tensors by name, on the CPU.
-        header: All that is known about it.
+        kind: Kind of the network: ``tokenizer``, ``attributes`` or ``unified``.
+        config: Configuration of the network: a plain tree with `_target_`.
+        state: Tensors of any shape (...) by name, on the CPU.
+        header: All metadata.
         fingerprint: 64 hexadecimal characters; see `engine.fingerprint`.
     """
 
@@ -55,7 +55,7 @@ class Weights:
 
     @property
     def short(self) -> str:
-        """The fingerprint as messages and folder names show it."""
+        """The short fingerprint for messages and folder names."""
         return self.fingerprint[:SHOWN]
 
 
@@ -68,18 +68,18 @@ def save_weights(
     provenance: Mapping[str, Any] | None = None,
     dtype: Precision | None = None,
 ) -> Weights:
-    """Writes a weights file; it is there whole or not at all.
+    """Writes a weights file atomically.
 
     Args:
-        path: The file; its folder is made.
-        net: The network, or its state by name.
+        path: The file; its folder is created.
+        net: The network, or its state: tensors of any shape (...) by name.
         kind: See `Weights`.
-        config: What the network is built from, resolved.
+        config: Configuration of the network, resolved.
         provenance: Further entries of the header, plain JSON values.
-        dtype: Precision to store floating-point tensors in; None keeps theirs.
+        dtype: Precision of the stored floating-point tensors; None keeps theirs.
 
     Returns:
-        What was written.
+        The written weights.
 
     Raises:
         DataError: If the disk is full.
@@ -107,10 +107,10 @@ def save_weights(
 
 
 def _stored(value: Tensor, dtype: Precision | None) -> Tensor:
-    """A tensor of its own, in plain memory order: safetensors refuses views and shared memory."""
+    """A contiguous CPU copy of a tensor of any shape (...): safetensors rejects views and shared memory."""
     import torch
 
-    whole = value.full_tensor() if hasattr(value, "full_tensor") else value  # sharded over processes
+    whole = value.full_tensor() if hasattr(value, "full_tensor") else value  # sharded over ranks
     whole = whole.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
     return whole.to(getattr(torch, dtype)) if dtype and whole.is_floating_point() else whole
 
@@ -125,12 +125,13 @@ def read_weights(path: str | Path, kind: str = "") -> Weights:
 
     Args:
         path: A ``.safetensors`` file, a training checkpoint (a directory ``step-*``, formerly a file ``*.ckpt``), or a
-            run folder: of its weights file and its checkpoints, which a stopped run leaves, the newest.
-        kind: If given, a release folder stands for the file of that kind in it, and ``builtin`` for that of the release
-            that comes with the package.
+            run folder. In a run folder the newest of its weights file and its checkpoints is read; a stopped run leaves
+            only checkpoints.
+        kind: If given, `path` may be a release folder, of which the file of that kind is read, or ``builtin`` for the
+            release included in the package.
 
     Raises:
-        DataError: If there is no such file, or it is damaged or of another program.
+        DataError: If there is no such file, it is damaged, or another program wrote it.
     """
     file = find_weights(path, kind)
     if file.suffix != ".safetensors":
@@ -155,11 +156,11 @@ def read_header(path: str | Path, kind: str = "") -> dict[str, Any]:
     """The header of weights, without their tensors.
 
     Args:
-        path: As `read_weights` takes it.
-        kind: Likewise.
+        path: As in `read_weights`.
+        kind: As in `read_weights`.
 
     Raises:
-        DataError: If there is no such file, or it is damaged or of another program.
+        DataError: If there is no such file, it is damaged, or another program wrote it.
     """
     file = find_weights(path, kind)
     if file.suffix != ".safetensors":
@@ -169,7 +170,7 @@ def read_header(path: str | Path, kind: str = "") -> dict[str, Any]:
 
 
 def _read_header(file: Path) -> dict[str, Any]:
-    """The header as it is written."""
+    """The header as written."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -191,7 +192,7 @@ def _read_header(file: Path) -> dict[str, Any]:
 
 
 def find_weights(path: str | Path, kind: str = "") -> Path:
-    """The file or checkpoint that a path stands for; see `read_weights`.
+    """The file or checkpoint at a path; see `read_weights`.
 
     Raises:
         DataError: If there is none.
@@ -221,15 +222,15 @@ def _written(path: Path) -> int:
 
 
 def load_net(path: str | Path | Weights, kind: str, allow: Iterable[str] = ()) -> nn.Module:
-    """The network of some weights, in evaluation mode on the CPU, in float32.
+    """Loads a trained network, in evaluation mode on the CPU, in float32.
 
     Args:
-        path: As `read_weights` takes it, or what it gave.
-        kind: What the network must be.
+        path: As in `read_weights`, or its result.
+        kind: Required kind of the network.
         allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
 
     Raises:
-        DataError: If the file is damaged, or its tensors are not those of its network.
+        DataError: If the file is damaged, or its tensors do not fit its network.
         ConfigError: If it holds another kind of network, or one that is not admitted.
     """
     weights = path if isinstance(path, Weights) else read_weights(path, kind)
@@ -243,7 +244,7 @@ def load_net(path: str | Path | Weights, kind: str, allow: Iterable[str] = ()) -
 
 
 def _without_downloads(node: Any) -> Any:
-    """The configuration with every `pretrained: true` taken back: all weights come from the file."""
+    """The configuration with every `pretrained: true` set to false: all weights come from the file."""
     if isinstance(node, Mapping):
         return {k: False if k == "pretrained" and v is True else _without_downloads(v) for k, v in node.items()}
     return [_without_downloads(v) for v in node] if isinstance(node, list) else node
@@ -253,8 +254,8 @@ def check_names(weights: Weights, wanted: Mapping[str, Tensor]) -> None:
     """Compares names and shapes of weights with those of a network.
 
     Args:
-        weights: What was read.
-        wanted: State of the network.
+        weights: Weights that were read.
+        wanted: State of the network: tensors of any shape (...) by name.
 
     Raises:
         DataError: If they differ.

@@ -1,1 +1,1 @@
-"""What a trained model is worth: scores on faces that it never saw, the evaluator of its pictures, tables, a page."""
+"""Evaluation of trained models on a validation split: scores, the evaluator classifier, tables and pages."""

@@ -1,4 +1,4 @@
-"""What a unified model is tested with: faces of a split that it never saw, with captions, questions and truth."""
+"""The evaluation set of a unified model: faces of a split, with captions, questions and true labels."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 Which = Literal["any", "long", "short"]
 SCORED = ("yes_no", "which", "what", "count")
-"""Kinds of questions whose answers can be told right from wrong by reading them."""
+"""Kinds of questions whose answers can be scored automatically."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvalSet:
-    """Faces and what is known of them; S samples, A labels.
+    """S faces with captions, questions and A labels each.
 
     Attributes:
         images: uint8 (S, 3, H, W).
-        captions: One of each.
-        records: Their attributes.
+        captions: One caption per face.
+        records: Attributes of the faces.
         true: int8 (S, A), the labels: 1 true, 0 false, -1 not visible or not labelled.
-        questions: Pairs of a sample's number and a question, at random.
-        unscored: How many questions were passed over because of their kind.
-        keys: The samples' names.
+        questions: Random pairs of a face's index and a question about the face.
+        unscored: Number of questions that were skipped because of their kind.
+        keys: Sample keys of the faces.
     """
 
     images: Tensor
@@ -48,10 +48,10 @@ class EvalSet:
 
 
 def open_split(folder: str | Path, split: str = "val") -> list[ShardReader]:
-    """The reader of a data set's split; of a folder of shards without splits, all of it.
+    """The reader of a data set's split, or of the whole folder if it has no splits.
 
     Raises:
-        DataError: If there is none.
+        DataError: If there are no shards.
     """
     folder = Path(folder)
     return [ShardReader(folder / split if has_index(folder / split) else folder)]
@@ -60,17 +60,17 @@ def open_split(folder: str | Path, split: str = "val") -> list[ShardReader]:
 def gather(
     readers: Sequence[ShardReader], samples: int, questions: int, caption: Which = "long", seed: int = 0
 ) -> EvalSet:
-    """Faces at random, with at most so many questions about them.
+    """Chooses random faces and random questions about them.
 
     Args:
-        readers: Of the split.
-        samples: Most faces.
-        questions: Most questions.
+        readers: Readers of the split.
+        samples: Maximum number of faces.
+        questions: Maximum number of questions.
         caption: Which caption of a face is its prompt.
-        seed: Of the choice.
+        seed: Seed of the choice.
 
     Raises:
-        ConfigError: If fewer than two faces are asked for.
+        ConfigError: If fewer than two faces are requested.
         DataError: If the split has fewer, or a face has no caption.
     """
     import numpy as np
@@ -101,11 +101,11 @@ def gather(
 
 
 def others(count: int, seed: int) -> list[int]:
-    """For each of some things another one, none twice: one random cycle through all of them.
+    """For each index a different index, each used once: one random cycle.
 
     Args:
-        count: At least 2.
-        seed: Of the cycle.
+        count: Number of indices, at least 2.
+        seed: Seed of the cycle.
     """
     order = list(range(count))
     random.Random(f"others/{seed}").shuffle(order)

@@ -1,4 +1,4 @@
-"""What a validation pass measured: gathered while it runs, printed as a table, written as JSON and pictures."""
+"""Collects the results of a validation pass, prints them as tables, and writes them as JSON and images."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ FILE_NAME = "evaluation.json"
 
 @dataclass
 class Evaluation:
-    """Values of a network on a split.
+    """Results of a network on a split.
 
     Attributes:
-        weights: Of the network.
-        out: Folder for results.
-        pictures: Number of pictures that counted.
-        values: By name.
-        described: For each metric what belongs beside its values.
-        tables: For each metric that has one, a finer table to show.
-        files: Pictures that metrics drew.
+        weights: Weights of the network.
+        out: Output folder.
+        pictures: Number of valid images.
+        values: Values by name; None for values that are not finite.
+        described: For each metric, a description of each value.
+        tables: For each metric that has one, a detailed table.
+        files: Images that metrics wrote.
     """
 
     weights: Weights
@@ -45,7 +45,9 @@ class Evaluation:
     files: list[Path] = field(default_factory=list)
 
     def callback(self) -> pl.Callback:
-        """Counts pictures, and asks the metrics at the end of the pass, before the module resets them."""
+        """A callback that counts images, and reads the metrics at the end of the pass, before the module resets
+        them.
+        """
         import lightning.pytorch as pl
 
         def count(trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, *_: int) -> None:
@@ -72,11 +74,11 @@ class Evaluation:
             self.files.append(path)
 
     def show(self, console: Console, data: str) -> None:
-        """Prints the values and the finer tables.
+        """Prints the values and the detailed tables.
 
         Args:
-            console: Where to.
-            data: Names what it was measured on.
+            console: Console to print to.
+            data: Name of the data set.
         """
         beside = {value: text for texts in self.described.values() for value, text in texts.items()}
         table = Table("value", Column(justify="right"), "measured with")
@@ -96,7 +98,7 @@ class Evaluation:
         """Writes ``evaluation.json``.
 
         Args:
-            provenance: Of the data.
+            provenance: Provenance of the data.
 
         Returns:
             The file.

@@ -1,4 +1,4 @@
-"""The evaluator of generated faces: an attribute classifier that had no part in making them."""
+"""The evaluator of generated faces: an attribute classifier that the evaluated model does not use."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ KIND = "attributes"
 
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """A classifier, and which one it is.
+    """A classifier and its identity.
 
     Attributes:
         net: An `AttributesNet` with calibrated probabilities, in evaluation mode.
-        fingerprint: Of its weights.
-        device: Where it computes.
+        fingerprint: Fingerprint of its weights.
+        device: Torch device.
     """
 
     net: Any
@@ -31,14 +31,14 @@ class Evaluator:
     device: str = "cpu"
 
     def sees(self, images: Tensor, batch_size: int = 64) -> tuple[Tensor, Tensor]:
-        """What pictures show.
+        """Predicts labels and features of images.
 
         Args:
             images: uint8 (B, 3, H, W).
-            batch_size: Pictures at once.
+            batch_size: Images per batch.
 
         Returns:
-            bool (B, A), where the probability of a label is above one half; float (B, D), the features beneath.
+            bool (B, A), labels with a probability above 0.5; float (B, D), pooled features.
         """
         import torch
 
@@ -62,17 +62,17 @@ def load_evaluator(
     device: str | None = None,
     allow: Iterable[str] = (),
 ) -> Evaluator:
-    """Reads a evaluator, and makes sure that the model under test neither uses it nor learned from it.
+    """Loads an evaluator, and checks that the evaluated model neither uses it nor was trained with it.
 
     Args:
         path: A classifier's run folder or weights.
-        used: The networks that the model under test uses, by kind.
-        same: Whether it may be one of them all the same; its scores are then no evidence.
-        device: Where it computes; None for a GPU if there is one.
+        used: The networks that the evaluated model uses, by kind.
+        same: Whether to allow one of them; its scores are then no evidence.
+        device: Torch device; None for a GPU if there is one.
         allow: Further admitted prefixes of classes.
 
     Raises:
-        ConfigError: If the model uses it or learned from it, or it is no classifier.
+        ConfigError: If the model uses it or was trained with it, or it is no classifier.
         DataError: If it cannot be read.
     """
     import torch
@@ -93,7 +93,7 @@ def load_evaluator(
 
 
 def _alike(one: Weights, other: Weights) -> bool:
-    """Whether two files hold the same network, be it in another precision."""
+    """Whether two files hold the same network, possibly in different precision."""
     import torch
 
     if one.fingerprint == other.fingerprint:

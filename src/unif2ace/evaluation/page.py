@@ -1,4 +1,4 @@
-"""One page that shows what came of a run: plain HTML beside its pictures, readable without a server."""
+"""An HTML page with the results of a run, beside its images; it needs no server."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ pre { background: #f4f4f6; padding: 1rem; border-radius: 4px; overflow-x: auto }
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a page.
+    """A section of a page.
 
     Attributes:
-        title: Its heading.
-        text: Plain text under it.
-        picture: File name of a picture beside the page.
+        title: Heading.
+        text: Plain text under the heading.
+        picture: File name of an image beside the page.
         code: Commands to show.
     """
 
@@ -36,9 +36,9 @@ def write_page(file: Path, title: str, sections: Sequence[Section]) -> Path:
     """Writes a page.
 
     Args:
-        file: Where to; its folder is made.
-        title: Of the page.
-        sections: Its parts, in order.
+        file: File to write; its folder is created.
+        title: Title of the page.
+        sections: Its sections, in order.
 
     Returns:
         The file.

@@ -1,15 +1,15 @@
-"""Scores of a unified model on a split it never saw: faces from captions, answers, captions of faces."""
+"""Scores of a unified model on a validation split: faces from captions, answers, and captions of faces."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from unif2ace.engine.fingerprint import SHOWN
-from unif2ace.errors import ConfigError
-from unif2ace.evaluation.eval_set import EvalSet, Which, gather, open_split, others
+from unif2ace.evaluation.eval_set import EvalSet, gather, open_split, others
+from unif2ace.evaluation.unified_scores import ScoredAnswer, ScoreOptions, UnifiedScores
+from unif2ace.evaluation.values import describe, name_values
 from unif2ace.language.reading import ParsedCaption, holds, read_text
 from unif2ace.language.replies import Reply, options, read_answer
 from unif2ace.progress import progress
@@ -19,154 +19,44 @@ if TYPE_CHECKING:
 
     from unif2ace.data.shards import ShardReader
     from unif2ace.evaluation.evaluator import Evaluator
-    from unif2ace.metrics.scores import Agreement, AnswerScore, CaptionScore, Diversity
 
 Made = TypeVar("Made")
 
 
 class Scored(Protocol):
-    """What can be scored; pictures are uint8 (B, 3, H, W)."""
+    """Interface of a model that can be scored; images are uint8 (B, 3, H, W)."""
 
     def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
-        """A face from each description; the same prompt and seed give the same face."""
+        """Faces from captions, uint8 (B, 3, H, W); the same prompt and seed give the same face."""
 
     def caption(self, images: Tensor) -> list[str]:
-        """A description of each picture."""
+        """A caption for each image, uint8 (B, 3, H, W)."""
 
     def ask(self, images: Tensor, questions: Sequence[str]) -> list[str]:
-        """An answer to a question about each picture."""
+        """An answer to a question about each image, uint8 (B, 3, H, W)."""
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """What comes back of each picture through the tokenizer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreOptions:
-    """How much is measured.
-
-    Attributes:
-        samples: Faces of the split, at most; one face is generated from a caption of each, and each is captioned.
-        questions: Questions about them, at most; each is asked twice, the second time about another face.
-        caption: Which caption is the prompt: ``long``, ``short`` or ``any``.
-        diverse: Prompts that further faces are generated from.
-        seeds: Faces of each of these.
-        at_least: Captions that must state an attribute, and deny it, for it to count.
-        resamples: Of the intervals.
-        batch_size: Rows given to the model at once.
-        seed: Of the choice of samples and of the generated faces.
-
-    Raises:
-        ConfigError: If ``diverse``, ``seeds`` or ``batch_size`` is below 1.
-    """
-
-    samples: int = 256
-    questions: int = 1000
-    caption: Which = "long"
-    diverse: int = 16
-    seeds: int = 4
-    at_least: int = 5
-    resamples: int = 1000
-    batch_size: int = 32
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("diverse", "seeds", "batch_size"):
-            if (value := getattr(self, name)) < 1:
-                raise ConfigError(f"scores.{name}={value}: give 1 or more")
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredAnswer:
-    """A question that was put to the model.
-
-    Attributes:
-        sample: Number of the face.
-        question: With its true answer.
-        said: What the model said.
-        right: Whether that is right.
-    """
-
-    sample: int
-    question: Any
-    said: str
-    right: bool
-
-
-@dataclass(slots=True)
-class UnifiedScores:
-    """What was measured, and what was made for it.
-
-    Attributes:
-        material: What the model was tested with.
-        options: How much was measured.
-        evaluator: Fingerprint of the evaluator.
-        generated: uint8 (S, 3, H, W), a face from each caption.
-        diverse: uint8 (P, K, 3, H, W), faces of the first prompts.
-        stated: int8 (S, A), what the prompts say of the labels.
-        seen: bool (S, A), what the evaluator sees in the generated faces.
-        agreement: Of faces with captions.
-        pixels: Diversity of the faces of a prompt, by pixels.
-        features: The same by the evaluator's features.
-        answered: The questions, with the model's answers.
-        answers: Score of each kind of questions, and of all; empty if the split has none.
-        captions: What the model said of the true faces.
-        readings: These captions, read.
-        false: For each caption its false statements.
-        captioning: Score of the captions.
-        values: All numbers by name; nan for what cannot be measured.
-        described: Beside which value what belongs, by part.
-    """
-
-    eval_set: EvalSet
-    options: ScoreOptions
-    evaluator: str
-    generated: Tensor
-    diverse: Tensor
-    stated: Tensor
-    seen: Tensor
-    agreement: Agreement
-    pixels: Diversity
-    features: Diversity
-    answered: tuple[ScoredAnswer, ...] = ()
-    answers: dict[str, AnswerScore] = field(default_factory=dict)
-    captions: tuple[str, ...] = ()
-    readings: tuple[ParsedCaption, ...] = ()
-    false: tuple[tuple[tuple[str, Any], ...], ...] = ()
-    captioning: CaptionScore | None = None
-    values: dict[str, float] = field(default_factory=dict)
-    described: dict[str, dict[str, str]] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> list[tuple[str, str, str]]:
-        """The main scores for a page: what, its value with the interval, and what it was measured with."""
-        main = [("faces show what their captions say", self.agreement.normalised, "agreement")]
-        if "all" in self.answers:
-            main.append(("answers are right", self.answers["all"].normalised, "answers"))
-        if self.captioning:
-            main.append(("captions name what is there", self.captioning.normalised, "captions"))
-        return [(what, str(score), self.described[part][part]) for what, score, part in main]
+        """The tokenizer's reconstruction of each image, uint8 (B, 3, H, W)."""
 
 
 def score(
     model: Scored, evaluator: Evaluator, data: str | Path | Sequence[ShardReader], how: ScoreOptions | None = None
 ) -> UnifiedScores:
-    """Measures a model.
+    """Scores a model.
 
     Args:
-        model: What to measure; the same model and options give the same values.
-        evaluator: Tells what generated faces show.
-        data: A data set's folder, whose ``val`` is read, or readers of a split.
-        how: How much is measured.
+        model: The model; the same model and options give the same values.
+        evaluator: Predicts the labels of generated faces.
+        data: A data set's folder, whose ``val`` split is read, or readers of a split.
+        how: Size of the evaluation.
 
     Raises:
-        ConfigError: If the options cannot be.
+        ConfigError: If an option is out of range.
         DataError: If the split cannot be read or has no captions.
     """
-    from unif2ace.evaluation.values import describe, name_values
-
     how = how or ScoreOptions()
     readers = open_split(data) if isinstance(data, str | Path) else list(data)
-    eval_set = gather(readers, how.samples, how.questions, how.caption, how.seed)
+    eval_set = gather(readers, how.samples, how.num_questions, how.caption, how.seed)
     found = _generate(model, evaluator, eval_set, how)
     _ask(model, found)
     _caption(model, found)
@@ -176,14 +66,14 @@ def score(
 
 
 def _generate(model: Scored, evaluator: Evaluator, eval_set: EvalSet, how: ScoreOptions) -> UnifiedScores:
-    """Generates faces and lets the evaluator look at them."""
+    """Generates faces, and scores their labels with the evaluator."""
     import torch
 
     from unif2ace.metrics.scores import attribute_agreement, diversity
 
     count = len(eval_set)
     diverse, seeds = min(how.diverse, count), how.seeds
-    first = how.seed * seeds * count  # no two faces have the same seed
+    first = how.seed * seeds * count  # all faces have different seeds
     again = [(number, first + number + k * count) for number in range(diverse) for k in range(1, seeds)]
     todo = [*((number, first + number) for number in range(count)), *again]
 
@@ -221,7 +111,7 @@ def _generate(model: Scored, evaluator: Evaluator, eval_set: EvalSet, how: Score
 
 
 def _ask(model: Scored, found: UnifiedScores) -> None:
-    """Asks the questions, each about its own face and about another one."""
+    """Asks each question about its own face and about another face."""
     from unif2ace.metrics.scores import answer_scores
     from unif2ace.metrics.scores.answers import Asked
 
@@ -244,7 +134,7 @@ def _ask(model: Scored, found: UnifiedScores) -> None:
     for (number, question), said, unseen in zip(asked, own, elsewhere, strict=True):
         truth: Reply = read_answer(question, question.answer)
         if truth.value is None:
-            continue  # nobody could say what is right
+            continue  # the true answer cannot be parsed
         right = read_answer(question, said).agrees(truth)
         blind = read_answer(question, unseen).agrees(truth)
         chance = 1 / len(offered) if (offered := options(question)) else 0.0
@@ -255,7 +145,7 @@ def _ask(model: Scored, found: UnifiedScores) -> None:
 
 
 def _caption(model: Scored, found: UnifiedScores) -> None:
-    """Asks for captions of the true faces, and evaluators what they state."""
+    """Captions the true faces, and scores the statements."""
     from unif2ace.metrics.scores import caption_scores
 
     eval_set, how = found.eval_set, found.options
@@ -272,7 +162,7 @@ def _caption(model: Scored, found: UnifiedScores) -> None:
 
 
 def _labels(readings: Sequence[ParsedCaption]) -> Tensor:
-    """The labels that texts state or deny, int8 (S, A); of one that contradicts itself, what it says first."""
+    """The labels that captions state or deny, int8 (S, A); for a contradiction, the first statement counts."""
     import numpy as np
     import torch
 
@@ -282,7 +172,7 @@ def _labels(readings: Sequence[ParsedCaption]) -> Tensor:
 
 
 def _batched(what: str, count: int, size: int, work: Callable[[slice], Made]) -> list[Made]:
-    """The work on each batch of rows, with its progress shown."""
+    """Runs the work on each batch of samples, and shows progress."""
     made: list[Made] = []
     with progress(what) as advance:
         for start in range(0, count, size):

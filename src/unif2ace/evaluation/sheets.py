@@ -1,4 +1,4 @@
-"""What a unified model made, as pictures to look at: faces beside prompts, faces beside text, scores as bars."""
+"""Result sheets of a unified model: faces beside prompts, faces beside text, and scores as bars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from unif2ace.evaluation.scores import UnifiedScores
+    from unif2ace.evaluation.unified_scores import UnifiedScores
 
 Colour = tuple[int, int, int]
 Line = tuple[str, Colour]
@@ -29,12 +29,12 @@ _NO, _YES, _CEILING = "#c9d6ea", "#30507f", "#222222"
 
 
 def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[Path]:
-    """Writes ``generated.png``, ``understood.png`` and ``scores.png``, and the first's prompts as ``prompts.txt``.
+    """Writes ``generated.png``, ``understood.png`` and ``scores.png``, and the prompts of the first as ``prompts.txt``.
 
     Args:
-        found: What was measured.
-        out: Folder to write to; it is made.
-        faces: Most rows of a sheet.
+        found: Scores of a model.
+        out: Output folder; it is created.
+        faces: Maximum number of faces per sheet.
 
     Returns:
         The files.
@@ -50,7 +50,9 @@ def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[
 
 
 def generated_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
-    """Of the first prompts the generated faces, the true face, the prompt, and where the evaluator disagrees."""
+    """For each of the first prompts: the generated faces, the true face, the prompt, and labels the evaluator
+    disagrees with.
+    """
     rows = []
     for number, several in enumerate(found.diverse[:faces]):
         stated, seen = found.stated[number].tolist(), found.seen[number].tolist()
@@ -72,7 +74,7 @@ def generated_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
 
 
 def understood_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
-    """True faces with the model's captions and answers: what is false is red."""
+    """True faces with the model's captions and answers; false statements are red."""
     rows = []
     asked = [[one for one in found.answered if one.sample == n] for n in range(len(found.captions))]
     chosen = sorted(range(len(found.captions)), key=lambda n: not asked[n])[:faces]
@@ -91,13 +93,13 @@ def understood_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
 
 
 def _negated(name: str, value: object) -> str:
-    """A statement as a reader would put it: "no hat", "hair colour red"."""
+    """A statement in words: "no hat", "hair colour red"."""
     words = name.replace("_", " ")
     return words if value is True else f"no {words}" if value is False else f"{words} {value}"
 
 
 def _sheet(heads: Sequence[str], rows: Sequence[tuple[Sequence[Tensor], Sequence[Line]]]) -> Image.Image:
-    """Rows of pictures, each uint8 (3, H, W), with wrapped text at the right."""
+    """Rows of images, each uint8 (3, H, W), with wrapped text at the right."""
     font = ImageFont.load_default(14)
     texts = [[(line, colour) for text, colour in lines for line in wrapped(text, font, _TEXT)] for _, lines in rows]
     heights = [max(_SIDE, _LINE * len(lines)) + 2 * _GAP for lines in texts]
@@ -117,7 +119,7 @@ def _sheet(heads: Sequence[str], rows: Sequence[tuple[Sequence[Tensor], Sequence
 
 
 def draw_bars(found: UnifiedScores, path: Path) -> None:
-    """Draws each attribute from its floor to what was reached, with its ceiling, and the kinds of questions."""
+    """Draws each attribute's floor, score and ceiling as bars, and the same for the kinds of questions."""
     from matplotlib.figure import Figure
 
     rows = sorted(attribute_rows(found), key=lambda row: row[1][1] - row[1][2])
@@ -145,7 +147,7 @@ def draw_bars(found: UnifiedScores, path: Path) -> None:
 
 
 def _bars(axes: Axes, names: Sequence[str], values: Sequence[tuple[float, float, float]]) -> None:
-    """A grey bar to each floor, a dark one on to what was reached, and a mark at what can be reached."""
+    """A light bar to each floor, a dark bar on to the score, and a mark at the ceiling."""
     places = range(len(names))
     floor, raw, ceiling = zip(*values, strict=True) if values else ((), (), ())
     thick = min(0.8, 0.1 * max(len(names), 1))

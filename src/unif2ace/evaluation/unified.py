@@ -1,4 +1,4 @@
-"""The scores of a unified model as an evaluation: what is printed, and what is written down beside it."""
+"""The scores of a unified model as an `Evaluation`: what is printed and written."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ if TYPE_CHECKING:
 
     from unif2ace.engine.weights import Weights
     from unif2ace.evaluation.evaluator import Evaluator
-    from unif2ace.evaluation.scores import UnifiedScores
+    from unif2ace.evaluation.unified_scores import UnifiedScores
     from unif2ace.inference.pipeline import FacePipeline
 
 
 class Sampled:
-    """A model with the way in which its faces are drawn.
+    """A model with its sampling options, as `Scored`.
 
     Args:
-        model: What is scored.
-        how: How faces are drawn: ``sampler``, ``guidance``, ``best_of``, as `FacePipeline.generate` takes them.
+        model: The model to score.
+        how: ``sampler``, ``guidance`` and ``best_of``, as in `FacePipeline.generate`.
     """
 
     def __init__(self, model: FacePipeline, **how: Any) -> None:
         self._model, self._how = model, how
 
     def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
-        """A face from each description, uint8 (B, 3, H, W)."""
+        """Faces from captions, uint8 (B, 3, H, W)."""
         return self._model.generate(prompts, seeds, **self._how)
 
     def caption(self, images: Tensor) -> list[str]:
-        """A description of each picture."""
+        """A caption for each image, uint8 (B, 3, H, W)."""
         return self._model.caption(images)
 
     def ask(self, images: Tensor, questions: Sequence[str]) -> list[str]:
-        """An answer to a question about each picture."""
+        """An answer to a question about each image, uint8 (B, 3, H, W)."""
         return self._model.ask(images, questions)
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """What comes back of each picture through the tokenizer."""
+        """The tokenizer's reconstruction of each image, uint8 (B, 3, H, W)."""
         return self._model.reconstruct(images)
 
 
 def evaluation_of(found: UnifiedScores, weights: Weights, out: Path) -> Evaluation:
-    """The values and tables to show and to write.
+    """The values and tables to print and to write.
 
     Args:
-        found: What was measured.
-        weights: Of the transformer.
-        out: Folder for results.
+        found: Scores of the model.
+        weights: Weights of the transformer.
+        out: Output folder.
     """
     values = {name: value if math.isfinite(value) else None for name, value in found.values.items()}
     count = len(found.eval_set)
@@ -62,11 +62,11 @@ def evaluation_of(found: UnifiedScores, weights: Weights, out: Path) -> Evaluati
 
 
 def provenance_of(found: UnifiedScores, evaluator: Evaluator) -> dict[str, Any]:
-    """What the scores were made with, and their intervals, as plain values.
+    """Options, confidence intervals and detailed scores as plain values.
 
     Args:
-        found: What was measured.
-        evaluator: Whole fingerprint and all.
+        found: Scores of the model.
+        evaluator: The evaluator that was used.
     """
     scores = {
         "agreement": found.agreement.normalised,

@@ -1,4 +1,4 @@
-"""The scores of a unified model as named numbers, with what belongs beside them, and as tables."""
+"""The scores of a unified model as named values with descriptions, and as tables."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from unif2ace.language.reading import holds
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from unif2ace.evaluation.scores import UnifiedScores
+    from unif2ace.evaluation.unified_scores import UnifiedScores
     from unif2ace.metrics.scores import AnswerScore
 
 KINDS = {"yes_no": "yes or no", "which": "which", "what": "what", "count": "how many", "all": "all kinds"}
 
 
 def name_values(found: UnifiedScores) -> dict[str, float]:
-    """All numbers by name."""
+    """All values by name."""
     agreement = found.agreement
     values = {
         "agreement": agreement.normalised.value,
@@ -68,7 +68,7 @@ def _truths(statements: Any, record: AttributeRecord) -> list[bool | None]:
 
 
 def describe(found: UnifiedScores) -> dict[str, dict[str, str]]:
-    """What belongs beside the values, so that nobody compares them with others made otherwise."""
+    """A description of each value with its settings, so that only comparable values are compared."""
     from unif2ace.metrics.scores import distinct, mean_words
 
     eval_set, one = found.eval_set, found.captioning
@@ -118,7 +118,7 @@ def _range(score: Any) -> str:
 
 
 def tables(found: UnifiedScores) -> dict[str, Table]:
-    """Finer tables: each attribute, and each kind of questions."""
+    """Detailed tables: by attribute, and by kind of question."""
     from rich.table import Column, Table
 
     names = ("score", "raw", "ceiling", "tokenizer", "stated", "denied")
@@ -134,7 +134,9 @@ def tables(found: UnifiedScores) -> dict[str, Table]:
 
 
 def attribute_rows(found: UnifiedScores) -> list[tuple[str, tuple[float, ...], tuple[int, int]]]:
-    """Of each attribute that counts: its name; score, raw, floor, ceiling, reconstructed; captions for and against."""
+    """For each scored attribute: its name; score, raw, floor, ceiling, reconstructed; captions that state and deny
+    it.
+    """
     rows: list[tuple[str, tuple[float, ...], tuple[int, int]]] = []
     by_label, stated = found.agreement.by_label.T.tolist(), found.agreement.stated.T.tolist()
     for name, (raw, floor, ceiling, back), (yes, no) in zip(TAXONOMY.labels, by_label, stated, strict=True):

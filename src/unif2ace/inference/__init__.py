@@ -1,1 +1,1 @@
-"""A trained model to use: its release folder, loading it, the pipeline that generates faces and answers about them."""
+"""Inference with a trained model: its release folder, and a pipeline that generates faces and answers questions."""

@@ -1,4 +1,4 @@
-"""The card of a released model: what it is, how it was made, what it reaches, and what it is not for."""
+"""The model card of a release."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ SCORES = {
 
 
 def model_card(release: Release, title: str, license: str, notes: str = "") -> str:
-    """Markdown about a model, from what its weights, its runs and its evaluation say.
+    """Markdown about a model, from its weights' headers, its runs and its evaluation.
 
     Args:
-        release: The parts, where they were trained: scores are read from ``evaluation/evaluation.json`` there.
-        title: First line.
-        license: Of the weights.
-        notes: Added at the end: what a reader must know besides.
+        release: The parts, in their run folders: scores are read from ``evaluation/evaluation.json`` there.
+        title: Title of the card.
+        license: License of the weights.
+        notes: Further text, added at the end.
     """
     named = {**release.components, "unified": release.unified}
     parts = dict(sorted(named.items(), key=lambda kind: len(kind[1].header.get("components", {}))))  # as trained
@@ -71,7 +71,7 @@ def _steps(header: Mapping[str, Any]) -> str:
 
 
 def _command(weights: Weights) -> str:
-    """The command line of a run; paths as names, because they mean nothing elsewhere."""
+    """The command line of a run; absolute paths are shortened to names."""
     path = weights.path.parent / ENVIRONMENT
     if not path.is_file():
         return ""

@@ -1,4 +1,4 @@
-"""Generated faces as files that say how they were made, and on a sheet beside their descriptions."""
+"""Generated faces as image files with metadata, and as a sheet with their prompts."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _GAP, _TEXT_WIDTH, _LINE = 8, 340, 21
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A face that a model drew.
+    """A generated face.
 
     Attributes:
         pixels: uint8 (H, W, 3).
-        prompt: What was asked for.
-        seed: Of its randomness.
+        prompt: The prompt.
+        seed: Seed of the face.
     """
 
     pixels: NDArray[np.uint8]
@@ -35,13 +35,13 @@ class Generated:
 def save_faces(
     faces: Sequence[Generated], folder: Path, checkpoint: str, how: Mapping[str, str] | None = None
 ) -> list[Path]:
-    """Writes each face as a PNG whose text entries say that and how it was generated.
+    """Writes each face as a PNG whose text entries record how it was generated.
 
     Args:
         faces: The faces.
-        folder: Where to.
+        folder: Output folder.
         checkpoint: Fingerprint of the model's weights.
-        how: What else it takes to draw them again, by name.
+        how: Further settings needed to generate them again, by name.
 
     Returns:
         The files.
@@ -60,12 +60,12 @@ def save_faces(
 
 
 def draw_sheet(faces: Sequence[Generated], per_prompt: int, scale: int = 4) -> Image.Image:
-    """Descriptions at the left, their faces at the right.
+    """A sheet with prompts at the left and their faces at the right.
 
     Args:
-        faces: Those of a description stand together.
-        per_prompt: Faces of each description.
-        scale: Pixels of the sheet for one of a face.
+        faces: The faces; those of one prompt are consecutive.
+        per_prompt: Faces per prompt.
+        scale: Sheet pixels per image pixel along each side.
     """
     font = ImageFont.load_default(15)
     side = faces[0].pixels.shape[0] * scale

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceAnswer:
-    """An answer out of given ones.
+    """An answer chosen from candidates.
 
     Attributes:
-        answer: The likeliest.
-        probabilities: Of each given answer, if it must be one of them.
+        answer: The most likely candidate.
+        probabilities: Probability of each candidate; they sum to 1.
     """
 
     answer: str
@@ -36,35 +36,35 @@ class ChoiceAnswer:
 def load(
     path: str | Path = "builtin", *, device: str | None = None, allow: Iterable[str] = (), **components: str
 ) -> Any:
-    """A trained model, ready to use.
+    """Loads a trained model.
 
     Args:
-        path: ``builtin``, a release folder, or a run's folder.
-        device: Where it computes; None for a GPU if there is one.
+        path: ``builtin``, a release folder, or a run folder.
+        device: Torch device; None for a GPU if there is one.
         allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
-        components: Where the networks that it uses lie now, if they were moved: ``tokenizer=...``, ``attributes=...``.
+        components: New paths of the networks it uses, if they were moved: ``tokenizer=...``, ``attributes=...``.
 
     Returns:
         A `FacePipeline`.
 
     Raises:
-        DataError: If a part is missing, damaged, or another than it was trained with.
+        DataError: If a part is missing, damaged, or not the one it was trained with.
         ConfigError: If the weights are of another kind.
     """
     return FacePipeline(open_release(path, components), device, allow)
 
 
 class FacePipeline:
-    """Generates faces from text, and captions and answers questions about pictures.
+    """Generates faces from text, captions images, and answers questions about images.
 
     Args:
-        release: Its parts.
-        device: Where it computes; None for a GPU if there is one.
+        release: The model's parts.
+        device: Torch device; None for a GPU if there is one.
         allow: Further admitted prefixes of classes.
 
     Attributes:
-        image_size: Side of its pictures in pixels.
-        fingerprint: Of the transformer.
+        image_size: Side of its images in pixels.
+        fingerprint: Fingerprint of the transformer.
     """
 
     def __init__(self, release: Release, device: str | None = None, allow: Iterable[str] = ()) -> None:
@@ -94,18 +94,18 @@ class FacePipeline:
         self._decoder = FaceDecoder(cast(Any, self.net), self.layout, cast(Any, self.tokenizer), self.visual_encoders)
 
     def drop_encoders(self, names: Iterable[str]) -> None:
-        """Does without some conditions from now on: what it says is read off the image tokens and the other ones.
+        """Removes visual encoders. The model then reads only the image tokens and the remaining encoders.
 
         Args:
-            names: Of `visual_encoders`, the networks that tell it more of a picture.
+            names: Names of the encoders to remove, keys of `visual_encoders`.
 
         Raises:
-            ConfigError: If it has no such condition.
+            ConfigError: If the model has no such encoder.
         """
         for name in names:
             if name not in self.visual_encoders:
                 known = ", ".join(self.visual_encoders) or "none"
-                raise ConfigError(f"condition {name!r} cannot be dropped: this model has {known}")
+                raise ConfigError(f"visual encoder {name!r} cannot be dropped: this model has {known}")
             del self.visual_encoders[name]
 
     def generate(
@@ -120,24 +120,24 @@ class FacePipeline:
         batch_size: int = 32,
         progress: Callable[[int, int], None] | None = None,
     ) -> Tensor:
-        """Faces from descriptions.
+        """Generates faces from captions.
 
         Args:
-            prompts: A description each.
-            seeds: One of each face; 0, 1, 2, ... by default. A face does not depend on what else is generated.
-            sampler: How tokens are drawn; by default MaskGIT in 16 steps.
+            prompts: One caption per face.
+            seeds: One seed per face; 0, 1, 2, ... by default. A face does not depend on the rest of the batch.
+            sampler: Sampler of image codes; by default MaskGIT with 16 steps.
             guidance: Weight w of classifier-free guidance, (1 + w) conditional - w unconditional; 0 for none.
-            start: int64 (B, N) codes to keep, K (the codebook's size) where one is to be drawn; None draws all.
-            best_of: So many faces are drawn for each, and that is kept of which the model itself would rather say the
-                description (`likelihood`). The first is the one that `best_of=1` gives.
-            batch_size: Faces at once.
-            progress: Is told how many of how many are done.
+            start: int64 (B, N), codes to keep, K (the codebook size) where one is to be sampled; None samples all.
+            best_of: Samples per face; the one with the highest caption likelihood (`likelihood`) is kept. The first
+                sample is the result of `best_of=1`.
+            batch_size: Faces per batch.
+            progress: Called with the number of finished faces and the total.
 
         Returns:
             uint8 (B, 3, H, W) on the CPU.
 
         Raises:
-            ConfigError: If prompts and seeds differ in number, or there is nothing by which to tell the best.
+            ConfigError: If the numbers of prompts and seeds differ, or `best_of` is above 1 with an empty prompt.
         """
         import torch
 
@@ -164,23 +164,23 @@ class FacePipeline:
         return torch.cat(made)
 
     def _likeliest(self, images_KBCHW: Tensor, texts: Sequence[str]) -> Tensor:
-        """Of K pictures for each text the one that it describes best, (B, C, H, W)."""
+        """The image with the highest caption likelihood among K images per text, (B, C, H, W)."""
         import torch
 
         log_p_KB = torch.stack([self.likelihood(images, texts) for images in images_KBCHW])
         return images_KBCHW[log_p_KB.argmax(0).to(images_KBCHW.device), torch.arange(len(texts))]
 
     def likelihood(self, images: Tensor, texts: Sequence[str], *, batch_size: int = 32) -> Tensor:
-        """How likely the model is to describe pictures with given texts: which picture fits a text, or which text it.
+        """Log-likelihood of captions given images. It ranks images for a caption, or captions for an image.
 
         Args:
             images: uint8 (B, 3, H, W).
-            texts: A description of each.
-            batch_size: Rows at once.
+            texts: One caption per image.
+            batch_size: Images per batch.
 
         Returns:
-            float32 (B,) on the CPU, log-likelihood in nats of the text as the answer to the first instruction that asks
-            for its length; a longer text has less.
+            float32 (B,) on the CPU, log-likelihood in nats of the caption as the answer to the first instruction for
+            its length; longer captions have lower values.
 
         Raises:
             DataError: If a text is empty.
@@ -209,14 +209,14 @@ class FacePipeline:
         max_new: int = 200,
         **options: Any,
     ) -> list[str]:
-        """Descriptions of pictures.
+        """Captions images.
 
         Args:
-            images: uint8 (B, 3, H, W), faces in the middle.
-            length: About a dozen words, or a hundred.
-            instruction: What the model is told instead; None for the first of those it learns that length from.
-            max_new: Most text tokens of a description.
-            options: As of `ask`.
+            images: uint8 (B, 3, H, W), with a centred face.
+            length: ``short`` for about a dozen words, ``long`` for about a hundred.
+            instruction: Prompt to use instead; None for the first training instruction for that length.
+            max_new: Maximum number of text tokens per caption.
+            options: Further arguments of `ask`.
         """
         from unif2ace.data.tasks.understanding import INSTRUCTIONS
 
@@ -232,15 +232,15 @@ class FacePipeline:
         seeds: Sequence[int] | None = None,
         batch_size: int = 32,
     ) -> list[str]:
-        """Answers to questions about pictures.
+        """Answers questions about images.
 
         Args:
             images: uint8 (B, 3, H, W).
-            questions: One of each picture.
-            max_new: Most text tokens of an answer.
-            choice: How a token is chosen; by default the likeliest.
-            seeds: One of each row; needed unless the likeliest is chosen.
-            batch_size: Rows at once.
+            questions: One question per image.
+            max_new: Maximum number of text tokens per answer.
+            choice: How a token is chosen; by default the most likely one.
+            seeds: One seed per image; needed unless the most likely token is chosen.
+            batch_size: Images per batch.
         """
         answers: list[str] = []
         for rows in _batches(len(questions), batch_size):
@@ -252,13 +252,13 @@ class FacePipeline:
         return answers
 
     def choose(self, images: Tensor, questions: Sequence[str], choices: Sequence[str]) -> list[ChoiceAnswer]:
-        """The likeliest of given answers.
+        """The most likely of several candidate answers.
 
         Args:
             images: uint8 (B, 3, H, W).
-            questions: One of each picture.
-            choices: The answers; each is taken as the beginning of what the model says, so ``Yes`` stands for all that
-                begins so.
+            questions: One question per image.
+            choices: Candidate answers. Each is scored as the beginning of an answer, so ``Yes`` covers all answers that
+                begin with it.
         """
         import torch
 
@@ -280,11 +280,11 @@ class FacePipeline:
         return found
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """What comes back of pictures through the tokenizer, uint8 (B, 3, H, W) on the CPU."""
+        """The tokenizer's reconstruction of images, uint8 (B, 3, H, W) on the CPU."""
         return self._decode(self.encode(images))
 
     def encode(self, images: Tensor) -> Tensor:
-        """Image codes, int64 (B, N), of uint8 (B, 3, H, W)."""
+        """Image codes, int64 (B, N), of images uint8 (B, 3, H, W)."""
         if images.shape[-2:] != (self.image_size, self.image_size):
             height, width = images.shape[-2:]
             raise ConfigError(
@@ -298,16 +298,16 @@ class FacePipeline:
         return picture.cpu()
 
     def asked(self, images: Tensor, questions: Sequence[str]) -> tuple[TokenSequence, dict[str, Condition]]:
-        """MMU rows that stop where the answer begins, and what the encoders say of the pictures, by name.
+        """Sequences that end where the answer begins, and the visual features of the images by encoder.
 
         Args:
             images: uint8 (B, 3, H, W).
-            questions: One of each picture.
+            questions: One question per image.
         """
         return self._decoder.prefix(self.encode(images), images.to(self.device), *self.ids(questions))
 
     def ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Text ids, int64 (B, T) padded at the end, and their numbers, int64 (B,)."""
+        """Text ids, int64 (B, T) padded at the end, and their lengths, int64 (B,)."""
         import torch
 
         ids = self.text.encode(texts)

@@ -1,8 +1,8 @@
-"""The parts of a trained model that belong together, and the folder in which they travel.
+"""The parts of a trained model, and the release folder that contains them.
 
-A release folder holds ``unified.safetensors``, ``tokenizer.safetensors``, ``attributes.safetensors`` where the model
-reads the classifier's features, ``tokenizer.json`` of the text tokenizer, and ``card.md``. A run's folder holds only
-the unified weights and the text tokenizer, and says where the others lie.
+A release folder holds ``unified.safetensors``, ``tokenizer.safetensors``, ``attributes.safetensors`` if the model reads
+the classifier's features, ``tokenizer.json`` of the text tokenizer, and ``card.md``. A run folder holds only the
+unified weights and the text tokenizer, and records the paths of the others.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ CARD = "card.md"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Weights that belong together.
+    """The parts of a trained model.
 
     Attributes:
-        unified: Of the transformer.
-        components: Of the networks it uses, by kind: ``tokenizer`` and, if it reads its features, ``attributes``.
+        unified: Weights of the transformer.
+        components: Weights of the networks it uses, by kind: ``tokenizer`` and, if it reads its features,
+            ``attributes``.
         text: File of the text tokenizer.
     """
 
@@ -37,19 +38,19 @@ class Release:
 
     @property
     def module(self) -> dict[str, Any]:
-        """What the transformer was trained with besides its network: conditions, picture size, longest text."""
+        """Training settings besides the network: visual encoders, image size, maximum text length."""
         return dict(self.unified.header["module"])
 
 
 def open_release(path: str | Path, components: Mapping[str, str | Path] | None = None) -> Release:
-    """Reads a release folder, or a run's folder with what it says it belongs to.
+    """Reads a release folder, or a run folder with the networks it refers to.
 
     Args:
-        path: ``builtin``, a release folder, a run's folder, or a weights file in one of them.
-        components: Where the other networks lie now, by kind, if they were moved.
+        path: ``builtin``, a release folder, a run folder, or a weights file in one of them.
+        components: New paths of the other networks, by kind, if they were moved.
 
     Raises:
-        DataError: If a part is missing or damaged, or is another than the one it was trained with.
+        DataError: If a part is missing or damaged, or is not the one it was trained with.
         ConfigError: If the weights are of another kind.
     """
     path = BUILTIN if str(path) == "builtin" else Path(path)
@@ -90,9 +91,9 @@ def write_release(release: Release, folder: str | Path, card: str, dtype: Precis
 
     Args:
         release: The parts.
-        folder: Where to.
+        folder: Folder to write.
         card: Text of ``card.md``.
-        dtype: Precision that weights are stored in.
+        dtype: Precision of the stored weights.
 
     Returns:
         The folder.
@@ -119,11 +120,11 @@ def write_release(release: Release, folder: str | Path, card: str, dtype: Precis
 
 
 def moved(node: Any, paths: Mapping[str, str]) -> Any:
-    """A configuration with the paths at which the trained networks that it loads lie now.
+    """A configuration with new paths of the trained networks that it loads.
 
     Args:
         node: A resolved configuration.
-        paths: Of those networks, by kind.
+        paths: New paths of those networks, by kind.
     """
     if isinstance(node, Mapping):
         found = {k: moved(v, paths) for k, v in node.items()}

@@ -1,4 +1,4 @@
-"""Language of faces: captions and questions that a grammar writes from an attribute record."""
+"""Language of faces: captions and questions that a grammar generates from an attribute record."""
 
 from unif2ace.language.balance import measure_rates
 from unif2ace.language.captions import Caption, Style, compose_caption, write_caption

@@ -1,4 +1,4 @@
-"""The questions that a record answers, kind by kind, and how they are worded."""
+"""Finds and words the questions that a record can answer, by kind."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from unif2ace.language.phrases import CHOICES, COUNTED, REASONS, WORDS, YES_NO
 from unif2ace.language.question import Question
 
 _STRANGER: Final = {"they": "the person", "them": "the person", "their": "the person's", "person": "person"}
-_COUNT_NONE: Final = 0.35  # share of those kept whose answer must be "none"
+_COUNT_NONE: Final = 0.35  # share of questions with the answer "none" that are kept
 _NUMBERS: Final = ("none", "one", "two", "three", "four", "five", "six")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A question that may be asked: those of lower rank first, and no two on one topic."""
+    """A question that may be asked. Lower ranks are asked first, and at most one question per topic."""
 
     rank: float
     topic: str
@@ -34,9 +34,9 @@ class Asker:
     """Finds and words the questions about one face.
 
     Args:
-        record: What is known.
+        record: Known attributes.
         rng: Chooses questions and phrasings.
-        rates: How often each answer is right over the data set (see `balance`).
+        rates: Rate of each answer over the data set (see `balance`).
     """
 
     def __init__(self, record: AttributeRecord, rng: random.Random, rates: Mapping[str, float]) -> None:
@@ -46,7 +46,7 @@ class Asker:
         self._pronoun = Voice(self._known, WORDS, rng, plural=self._known.get("gender") is None)
 
     def yes_no(self) -> Iterator[Candidate]:
-        """Labels that pass the balance; the rank of those that do is uniform in [0, 1), whatever the answer."""
+        """Labels that pass the balancing; their rank is uniform in [0, 1), whatever the answer."""
         for name, holds in answerable(self._record).items():
             draw, weight = self._rng.random(), yes_no_weight(self._rates, name, holds)
             if draw < weight:
@@ -54,7 +54,7 @@ class Asker:
                 yield Candidate(draw / weight, field, partial(self._ask_yes_no, name, field, holds))
 
     def what(self) -> Iterator[Candidate]:
-        """Open questions about fields with several values, common values less readily."""
+        """Open questions about fields with several values; common values have lower priority."""
         for field, weight in self._choices():
             yield Candidate(self._rng.random() / weight, field, partial(self._ask_what, field))
 
@@ -64,7 +64,7 @@ class Asker:
             yield Candidate(self._rng.random() / weight, field, partial(self._ask_which, field))
 
     def count(self) -> Iterator[Candidate]:
-        """Counts of things of which at least two are known to be there or not."""
+        """Counting questions, for groups with at least two known items."""
         for group, entry in COUNTED.items():
             holds = {item: _any_holds(self._known, fields) for item, fields in entry.items.items()}
             known = {item: value for item, value in holds.items() if value is not None}
@@ -73,7 +73,7 @@ class Asker:
                 yield Candidate(self._rng.random(), f"count {group}", partial(self._ask_count, group, known))
 
     def reason(self) -> Iterator[Candidate]:
-        """Questions why, where there is visible evidence to answer with."""
+        """Questions why, where visible evidence can answer them."""
         for entry in REASONS:
             if all(self._known.get(name) == value for name, value in entry.when.items()):
                 strong = [clause for (name, value), clause in entry.evidence if self._known.get(name) == value]
@@ -88,7 +88,7 @@ class Asker:
                 yield field, weight
 
     def _question(self, phrasings: Sequence[str], *, neutral: bool, **slots: str) -> str:
-        """A question with its mark; a neutral one does not hint at the gender."""
+        """A question with its question mark; a neutral one does not reveal the gender."""
         voice = self._stranger if neutral or self._rng.random() < 0.4 else self._pronoun
         return sentence(self._fill(phrasings, voice, slots)).removesuffix(".") + "?"
 
@@ -124,7 +124,7 @@ class Asker:
         return Question(question, self._answer(entry.answers, value=entry.names[true]), "which", field)
 
     def _ask_count(self, group: str, known: Mapping[str, bool]) -> Question:
-        """Asks about all things of a group if all are known, or about some, with any number of them present alike."""
+        """Asks about all items of a group if all are known, or about some; every count is equally likely."""
         entry, rng = COUNTED[group], self._rng
         if entry.every and len(known) == len(entry.items) and rng.random() < 0.4:
             items = list(entry.items)
@@ -146,13 +146,13 @@ class Asker:
 
 
 def _any_holds(known: Mapping[str, Value], fields: Sequence[str]) -> bool | None:
-    """Whether one of the fields is true; None if that is not known."""
+    """Whether one of the fields is true; None if unknown."""
     values = [known.get(field) for field in fields]
     return True if True in values else None if None in values else False
 
 
 def _some(known: Mapping[str, bool], rng: random.Random) -> list[str]:
-    """Three or four things (or all), any number of them that can be present being as likely."""
+    """Three or four items (or all); every possible number of present ones is equally likely."""
     true, false = ([item for item, holds in known.items() if holds is value] for value in (True, False))
     size = min(len(known), pick(rng, (3, 4)))
     low, high = max(0, size - len(false)), min(size, len(true))

@@ -1,8 +1,8 @@
-"""How often each answer is right over a data set, and how that decides what is asked.
+"""Balances questions by how often each answer is right over a data set.
 
-If "no" were right four times in five, a constant "no" would score 80 %. So a label that holds for a share p of the
-faces on which it is visible is asked about with probability min(1, (1 - p)/p) where it holds and min(1, p/(1 - p))
-where it does not: both answers then come equally often, whatever else is asked about the same face.
+If "no" were right four times in five, a constant "no" would score 80 %. A label that is true for a share p of the faces
+on which it is visible is therefore asked about with probability min(1, (1 - p)/p) where it is true and min(1, p/(1 -
+p)) where it is false. Both answers are then equally frequent, whatever else is asked about the same face.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from unif2ace.language.phrases import CHOICES, YES_NO
 YES_NO_SHARE: Final = 0.3
 """Mean share of yes/no questions where the other kinds can fill the rest."""
 UNLABELLED: Final = tuple(name for name in YES_NO if name not in TAXONOMY.labels)
-"""Boolean fields that are asked about and are not among the 46 labels."""
+"""Boolean fields that questions ask about but that are not among the 46 labels."""
 
 
 def answerable(record: AttributeRecord) -> dict[str, bool]:
@@ -28,14 +28,14 @@ def answerable(record: AttributeRecord) -> dict[str, bool]:
 
 
 def measure_rates(records: Iterable[AttributeRecord]) -> dict[str, float]:
-    """The shares that `ask_questions` balances with.
+    """The rates that `ask_questions` balances with.
 
     Args:
-        records: The faces of a data set, or a fair sample of them.
+        records: The faces of a data set, or a representative sample of them.
 
     Returns:
-        For each label or boolean field the share of faces on which it holds among those on which it is known; and
-        under ``field=value`` the same for each value of a field with several. What is never known has no entry.
+        For each label or boolean field, the share of faces with the value true among those where it is known; and under
+        ``field=value`` the same for each value of a field with several values. Unknown fields have no entry.
     """
     known: Counter[str] = Counter()
     true: Counter[str] = Counter()
@@ -53,7 +53,7 @@ def measure_rates(records: Iterable[AttributeRecord]) -> dict[str, float]:
 
 
 def yes_no_weight(rates: Mapping[str, float], name: str, holds: bool) -> float:
-    """The probability of asking about a label that makes "yes" and "no" equally frequent; 0 if one never comes."""
+    """The probability of asking about a label that makes "yes" and "no" equally frequent; 0 if one never occurs."""
     rate = rates.get(name, 0.0)
     if not 0.0 < rate < 1.0:
         return 0.0
@@ -62,10 +62,10 @@ def yes_no_weight(rates: Mapping[str, float], name: str, holds: bool) -> float:
 
 
 def yes_no_threshold(rates: Mapping[str, float], count: int) -> float:
-    """The share of the admitted yes/no questions to ask before any other kind.
+    """The share of the admitted yes/no questions that is asked before any other kind.
 
-    It looks at the data set, never at the face, for what a face shows says which answers are right. On average it
-    gives `YES_NO_SHARE` of the questions, and more where few fields with several values can be asked about instead.
+    It depends on the data set and never on the face, because the attributes of a face determine the right answers. On
+    average it gives `YES_NO_SHARE` of the questions, or more where there are few fields with several values.
     """
     admitted = sum(2 * min(rates[name], 1 - rates[name]) for name in YES_NO if name in rates)
     varied = len({name.split("=")[0] for name, share in rates.items() if "=" in name and 0.0 < share < 1.0})
@@ -74,7 +74,7 @@ def yes_no_threshold(rates: Mapping[str, float], count: int) -> float:
 
 
 def choice_weight(rates: Mapping[str, float], field: str, value: Value) -> float:
-    """How readily to ask for the value of a field: common values less, and 0 if the data set has no other."""
+    """Priority of asking for the value of a field: lower for common values, 0 if the data set has no other value."""
     share = rates.get(f"{field}={value}")
     if share is None:
         return 1.0

@@ -1,4 +1,4 @@
-"""Captions from an attribute record: only what is known and visible is said, and what is said is known exactly."""
+"""Captions from an attribute record. They state only known and visible attributes, and list what they state."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from unif2ace.language.writer import Writer
 Style = Literal["dense", "short"]
 
 VERSION: Final = 1
-"""Part of every seed: raise it when captions or questions of the same record should change."""
+"""Part of every seed: increase it when captions or questions of the same record should change."""
 _ATTEMPTS: Final = 8
 _PARTS: Final = ("hair", "face", "eyes", "facial_hair", "makeup", "wear", "person", "action", "emotion", "setting")
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A caption and what it states.
+    """A caption and its statements.
 
     Attributes:
         text: The sentences.
-        stated: The (name, value) pairs it states, fields and stated labels, absences included.
+        stated: The stated (name, value) pairs of fields and labels, including absences.
     """
 
     text: str
@@ -38,13 +38,13 @@ class Caption:
 
 
 class _Target(NamedTuple):
-    """The lengths that a style allows, in words and in stated values."""
+    """Allowed lengths of a style, in words and in stated values."""
 
     words: tuple[int, int]
     stated: tuple[int, int]
 
     def missed(self, caption: Caption) -> int:
-        """By how much a caption is too long or too short; 0 if it is neither."""
+        """How much a caption is too long or too short; 0 if it fits."""
         lengths = (caption.text.count(" ") + 1, len(caption.stated))
         return sum(max(low - n, n - high, 0) for n, (low, high) in zip(lengths, self, strict=True))
 
@@ -62,10 +62,10 @@ def compose_caption(record: AttributeRecord, seed: int, style: Style = "dense") 
     """Writes a caption that is true of the record.
 
     Args:
-        record: What is known and visible. Null fields are never mentioned.
+        record: Known and visible attributes. Null fields are never mentioned.
         seed: Chooses facts and phrasings; the same record and seed give the same caption on any machine.
-        style: ``dense``: 40 to 180 words; ``short``: one or two sentences of 8 to 30 words. A record that knows
-            little gives fewer.
+        style: ``dense``: 40 to 180 words; ``short``: one or two sentences of 8 to 30 words. Records with few attributes
+            give fewer words.
     """
     known = known_values(record)
     rng = random.Random(f"unif2ace/{VERSION}/{style}/{seed}")
@@ -108,7 +108,7 @@ def _caption(known: dict[str, Value], texts: list[str], facts: Sequence[Fact]) -
 
 
 def _choose(facts: Sequence[Fact], rng: random.Random, target: int) -> list[Fact]:
-    """Facts that state about `target` values, drawn by weight, in the order they came."""
+    """Facts that state about `target` values, sampled by weight, in their original order."""
     drawn = sorted(range(len(facts)), key=lambda i: -(rng.random() ** (1 / facts[i].phrase.weight)))
     chosen, count = [], 0
     for i in drawn:
@@ -120,13 +120,13 @@ def _choose(facts: Sequence[Fact], rng: random.Random, target: int) -> list[Fact
 
 
 def _arrange(facts: Sequence[Fact], rng: random.Random) -> list[Fact]:
-    """The facts by theme, in a natural order that is shuffled a little; within a theme, absences come last."""
+    """The facts by theme, in a natural order with small random changes; within a theme, absences come last."""
     place = {theme: i + rng.triangular(-1.8, 1.8, 0) for i, theme in enumerate(_PARTS)}
     return sorted(facts, key=lambda f: (place[f.theme], f.fits("absent"), rng.random()))
 
 
 def _chunk(facts: Sequence[Fact], rng: random.Random) -> Sequence[Fact]:
-    """How many of the next facts to try in one sentence: neighbors of one family."""
+    """The next facts to try in one sentence: neighbours of one family."""
     family = FAMILIES[facts[0].theme]
     n = pick(rng, (1, 2, 2, 3))
     same = [f for f in facts[:n] if FAMILIES[f.theme] == family]
@@ -134,7 +134,7 @@ def _chunk(facts: Sequence[Fact], rng: random.Random) -> Sequence[Fact]:
 
 
 def _sentences(w: Writer, queue: list[Fact]) -> tuple[list[str], list[Fact]]:
-    """The facts as sentences of one to four facts each, and those that found a sentence."""
+    """The facts as sentences of one to four facts each, and the facts that found a sentence."""
     texts: list[str] = []
     said: list[Fact] = []
     recent: list[Skeleton] = []

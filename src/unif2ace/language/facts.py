@@ -1,4 +1,4 @@
-"""What can be said of a face: phrases (data, in `phrases/`) and the facts they turn a record into."""
+"""Phrases (data, in `phrases/`) and the facts that they turn a record into."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ ANY: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Ways to say one thing, by the place in a sentence that they fit.
+    """Ways to state something, by the slot of a sentence that they fit.
 
-    A slot lists alternatives; an empty one means that the phrase cannot stand there. In the text ``{hair_colour}`` is
-    a word for that field's value, and pronouns and verbs agree with the person (see `grammar.Voice`).
+    A slot lists alternatives; an empty slot means that the phrase does not fit it. In the text, ``{hair_colour}`` is a
+    word for that field's value, and pronouns and verbs agree with the person (see `grammar.Voice`).
 
     Attributes:
         when: The fields (or stated labels) it states, each with its value or `ANY`.
-        given: Further fields and the values they may have, None for null; not stated.
-        chance: Share of captions in which a phrase that joins several fields is tried at all.
-        weight: How readily it is chosen; 1 for an ordinary fact.
-        noun: What one "has": "high cheekbones", "her mouth open".
-        worn: What one wears: "a cap".
-        absent: What one does not have or wear: "a cap".
+        given: Further conditions: fields and their allowed values, None for null; not stated.
+        chance: For a phrase that joins several fields: the share of captions that try it.
+        weight: Sampling weight; 1 for an ordinary fact.
+        noun: After "has": "high cheekbones", "her mouth open".
+        worn: After "wears": "a cap".
+        absent: After "has no" or "wears no": "a cap".
         does: A finite verb phrase: "{looks} down".
         doing: The same as a participle: "looking down".
-        state: What one "is": "clean-shaven".
+        state: After "is": "clean-shaven".
         clause: A whole clause with its own subject: "{their} cheekbones are high".
-        adjective: What goes before "woman": "freckled".
+        adjective: Before "woman": "freckled".
         place: An adverbial of place: "against a plain background".
         slots: The slots that are not empty.
     """
@@ -61,12 +61,12 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fact:
-    """One thing that is true of a face and can be seen.
+    """A true and visible property of a face.
 
     Attributes:
-        stated: The (field, value) pairs that saying it states.
-        theme: What it belongs with: ``hair``, ``face``, ``eyes``, ...
-        phrase: The ways to say it.
+        stated: The (field, value) pairs that the fact states.
+        theme: ``hair``, ``face``, ``eyes``, ...
+        phrase: The ways to state it.
     """
 
     stated: tuple[tuple[str, Value], ...]
@@ -74,16 +74,16 @@ class Fact:
     phrase: Phrase
 
     def fits(self, slot: Slot) -> bool:
-        """Whether it can be said in that place of a sentence."""
+        """Whether the fact can fill that slot of a sentence."""
         return slot in self.phrase.slots
 
 
 class Lexicon:
-    """The phrases of all themes, found by the values they need.
+    """The phrases of all themes, indexed by the values they need.
 
     Args:
-        themes: Phrases by theme. Of two that state the same field, the earlier one wins, so what joins several fields
-            stands before what states one.
+        themes: Phrases by theme. Of two phrases that state the same field the earlier one is used, so phrases that join
+            several fields come first.
     """
 
     def __init__(self, themes: Mapping[str, tuple[Phrase, ...]]) -> None:
@@ -95,11 +95,11 @@ class Lexicon:
                 order += 1
 
     def facts(self, known: Mapping[str, Value], rng: random.Random) -> list[Fact]:
-        """The facts that hold, no field in two of them, in the order of the themes.
+        """The true facts, in the order of the themes; no field occurs in two of them.
 
         Args:
             known: The fields and stated labels that are not null.
-            rng: Decides whether fields that can be said together are.
+            rng: Decides whether fields that can be joined are joined.
         """
         found: list[tuple[int, str, Phrase]] = []
         for name, value in known.items():
@@ -116,7 +116,7 @@ class Lexicon:
 
 
 def known_values(record: AttributeRecord) -> dict[str, Value]:
-    """The fields of a record that have a value, and the labels stated outright."""
+    """The fields of a record that have a value, and the directly stated labels."""
     return {name: value for name, value in record.to_json().items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""English in the small: pronouns, verb agreement, articles, lists and the shape of a sentence."""
+"""Basic English grammar: pronouns, verb agreement, articles, lists and sentences."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _AN = re.compile(r"\b([Aa]) (?=[aeiou])(?!one|uni[^mn])")
 
 
 class Voice(dict[str, str]):
-    """How one person is spoken of: the mapping that fills the slots of a phrase through `str.format_map`.
+    """Fills the slots of a phrase for one person, through `str.format_map`.
 
     A slot is a pronoun (``{they} {them} {their} {person}``), the name of a field, which becomes a word for its value,
-    or else a verb in the third person singular (``{looks}``), which agrees with the subject.
+    or a verb in the third person singular (``{looks}``), which agrees with the subject.
 
     Args:
         known: The fields with a value.
@@ -55,18 +55,18 @@ class Voice(dict[str, str]):
 
 
 def pick(rng: random.Random, options: Sequence[Option]) -> Option:
-    """One of the options, each as likely; several times faster than `random.choice`."""
+    """One of the options, uniformly at random; several times faster than `random.choice`."""
     return options[int(rng.random() * len(options))]
 
 
 def listing(items: Sequence[str], word: str = "and", *, oxford: bool = True) -> str:
-    """The items as one list: "a hat, a tie, and earrings"."""
+    """The items as a list: "a hat, a tie, and earrings"."""
     if len(items) < 3:
         return f" {word} ".join(items)
     return f"{', '.join(items[:-1])}{',' if oxford else ''} {word} {items[-1]}"
 
 
 def sentence(text: str) -> str:
-    """The text as a sentence: a capital, a full stop, and "an" wherever phrases write "a" before a vowel."""
+    """The text as a sentence: capitalised, with a full stop, and "an" instead of "a" before a vowel."""
     text = _AN.sub(r"\1n ", text)
     return f"{text[0].upper()}{text[1:]}."

@@ -1,4 +1,4 @@
-"""The kinds of questions, as data that theme files fill in."""
+"""Data classes for the kinds of questions; the theme files contain the data."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class YesNo:
 
     Attributes:
         ask: Questions, without the question mark.
-        yes: Answers where it holds, after "Yes, ".
-        no: Answers where it does not, after "No, ".
-        instead: Further such answers that name the value of the label's field, if that is known.
-        neutral: Whether to ask about "the person", since "he" or "she" would hint at the answer.
+        yes: Answers if it is true, after "Yes, ".
+        no: Answers if it is false, after "No, ".
+        instead: Further such answers that name the value of the label's field, if it is known.
+        neutral: Whether to ask about "the person", because "he" or "she" would reveal the answer.
     """
 
     ask: tuple[str, ...]
@@ -48,12 +48,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Things of one group that can be counted.
+    """Items of one group that can be counted.
 
     Attributes:
-        items: What is counted, each with the fields of which one must be true.
+        items: The items, each with the fields of which one must be true.
         some: Questions about a given list, ``{items}``.
-        every: Questions about all of them at once; empty if the words for that would be vague.
+        every: Questions about all items at once; empty if no clear wording exists.
     """
 
     items: Mapping[str, tuple[str, ...]]
@@ -66,12 +66,12 @@ class Reason:
     """A question that asks why, and the visible evidence that may answer it.
 
     Attributes:
-        attribute: What it is about.
-        when: The values it needs, None for null.
+        attribute: The attribute it asks about.
+        when: Required values, None for null.
         ask: Questions.
         answers: Answers; ``{evidence}`` is a list of clauses.
-        evidence: Pairs of a (field, value) and the clause that it allows; at least one of them must hold.
-        support: The same, for evidence that is too weak to stand alone.
+        evidence: Pairs of a (field, value) and the clause it allows; at least one must be true.
+        support: The same, for evidence that is too weak on its own.
     """
 
     attribute: str

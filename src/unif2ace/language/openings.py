@@ -1,4 +1,4 @@
-"""The opening of a caption: who it is, with some of what stands out."""
+"""The first sentence of a caption: the person, with some attributes."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def write_opening(w: Writer, facts: Sequence[Fact], style: str, budget: int) -> 
 
     Args:
         w: The caption's writer.
-        facts: What it may say.
-        style: Whose frames to use.
-        budget: The number of facts that it may state beside the person's age.
+        facts: Facts that it may state.
+        style: Style of the frames to use.
+        budget: Maximum number of facts stated besides the person's age.
     """
     for _ in range(4 if facts else 0):
         frame, slots = pick(w.rng, _FRAMES[style])
@@ -75,7 +75,7 @@ def _word(
 
 
 def _describe(w: Writer, facts: Sequence[Fact], budget: int, *, post: bool, last: bool) -> tuple[str, list[Fact]]:
-    """The person as a noun phrase without its article ("smiling young woman with long hair"), and what it states."""
+    """The person as a noun phrase without article ("smiling young woman with long hair"), and the facts it states."""
     used: list[Fact] = []
     before: list[str] = []
     age = next((f for f in facts if f.theme == "person"), None)

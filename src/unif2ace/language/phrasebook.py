@@ -1,7 +1,6 @@
-"""Every phrase that the grammar can write, as sequences of words with what they state: what `reading` looks up.
+"""Every phrase that the grammar can write, as word sequences with their statements; `reading` looks them up.
 
-It is made from the same tables that captions and answers are written from, so a phrasing that is added there can be
-read at once.
+It is generated from the same tables as captions and answers, so new phrasings can be parsed at once.
 """
 
 from __future__ import annotations
@@ -40,18 +39,18 @@ _PRONOUNS: Final = frozenset({"they", "them", "their", "person"})
 
 @dataclass
 class Node:
-    """A place in the tree of known word sequences.
+    """A node in the tree of known word sequences.
 
     Attributes:
-        next: By the following word.
-        states: What the sequence that ends here states; None where none ends.
+        next: Child nodes, by the following word.
+        states: Statements of the sequence that ends here; None if none ends here.
     """
 
     next: dict[str, Node] = field(default_factory=dict)
     states: tuple[Statement, ...] | None = None
 
     def add(self, words: Iterable[str], states: Iterable[Statement]) -> None:
-        """Takes in a sequence; of two meanings the first stays."""
+        """Adds a sequence; of two meanings the first one is kept."""
         node = self
         for word in words:
             node = node.next.setdefault(word, Node())
@@ -59,7 +58,7 @@ class Node:
             node.states = tuple(states)
 
     def found(self, words: list[str], at: int) -> Iterator[tuple[int, tuple[Statement, ...]]]:
-        """The known sequences that start at a word, short ones first: where each ends, and what it states."""
+        """The known sequences that start at a word, short ones first: the end and the statements of each."""
         node = self
         for place in range(at, len(words)):
             following = node.next.get(words[place])
@@ -70,19 +69,19 @@ class Node:
                 yield place + 1, node.states
 
     def longest(self, words: list[str], at: int) -> tuple[int, tuple[Statement, ...]] | None:
-        """The longest of them."""
+        """The longest known sequence that starts at a word."""
         return max(self.found(words, at), key=lambda one: one[0], default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Phrasebook:
-    """What can be looked up.
+    """The tables to look up.
 
     Attributes:
-        said: Sequences that state something, or nothing (openings and what leads over).
+        said: Sequences that state something, or nothing (openings and transitions).
         denied: Sequences that state an absence after "no", "not" or "without".
         names: For each field with several values, the words for each value.
-        items: Of each group of things that are counted, the words for them.
+        items: For each group of countable items, the words for them.
     """
 
     said: Node
@@ -92,7 +91,9 @@ class Phrasebook:
 
 
 def words_of(text: str) -> list[str]:
-    """The words and marks of a text, spelt in one way; pronouns lose the gender, "the eyes" become theirs."""
+    """The words and punctuation marks of a text in one spelling; pronouns lose the gender, "the eyes" becomes "their
+    eyes".
+    """
     plain = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("n't", " not")
     words = [_SPELLINGS.get(word, word) for word in _TOKEN.findall(plain)]
     return ["their" if word == "the" and after in _PARTS else word for word, after in pairwise((*words, ""))]
@@ -100,7 +101,7 @@ def words_of(text: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def phrasebook() -> Phrasebook:
-    """The book of the grammar's tables."""
+    """The phrasebook of the grammar's tables."""
     said, denied = Node(), Node()
     for phrase in (p for phrases in THEMES.values() for p in phrases):
         for slot in get_args(Slot):
@@ -114,7 +115,7 @@ def phrasebook() -> Phrasebook:
 
 
 def canonical(name: str, value: Value) -> Statement:
-    """A statement of a field; only a denied label of a field with several values stays a label."""
+    """A statement in terms of a field; only a denied label of a field with several values remains a label."""
     label = TAXONOMY.labels.get(name)
     return (label.field, label.value) if label and value is True else (name, value)
 
@@ -138,7 +139,7 @@ def _expand(template: str, when: Mapping[str, Value]) -> Iterator[tuple[list[str
         chosen = {name: value for name, (value, _) in zip(fields, values, strict=True)}
         states = tuple(canonical(n, chosen.get(n, v)) for n, v in ({**when, **chosen}).items())
         if any(value == ANY for _, value in states):
-            continue  # a value that the words do not show
+            continue  # a value that the words do not express
         spoken = {name: word for name, (_, word) in zip(fields, values, strict=True)}
         for plural in (False, True):
             verbs = {n: _verb(n, plural) for n in slots if n not in spoken}
@@ -176,12 +177,12 @@ def _choices() -> Iterator[tuple[list[str], tuple[Statement, ...]]]:
 def _evidence() -> Iterator[tuple[list[str], tuple[Statement, ...]]]:
     for entry in REASONS:
         for (name, value), clause in (*entry.evidence, *entry.support):
-            if "no beard," not in clause:  # a list of absences, which is read as one
+            if "no beard," not in clause:  # a list of absences, which is parsed as a list
                 yield from _expand(clause.replace("{they} ", "", 1), {name: value})
 
 
 def _frames() -> Iterator[str]:
-    """The fixed pieces of openings and leads, which state nothing."""
+    """The fixed parts of openings and transitions, which state nothing."""
     for lead in (lead for some in (*frames.LEADS.values(), frames.AGAIN) for lead in some):
         yield lead.replace("{their}", "their")
     for template in (*frames.DENSE, *frames.SHORT):
@@ -190,7 +191,7 @@ def _frames() -> Iterator[str]:
 
 
 def _names(name: str) -> Node:
-    """Words that name a value, as an answer of few words does: "brown", "the left"."""
+    """Words that name a value, as a short answer does: "brown", "the left"."""
     node = Node()
     for value, word in CHOICES[name].names.items():
         words = words_of(word)

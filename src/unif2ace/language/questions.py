@@ -1,4 +1,4 @@
-"""Questions and answers from an attribute record, of five kinds, balanced over their answers."""
+"""Generates questions and answers of five kinds from an attribute record, balanced over their answers."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def ask_questions(
 ) -> list[Question]:
     """Questions that the record answers.
 
-    Whether a yes/no question is asked depends on nothing but its own label, so "yes" and "no" stay balanced for each
-    label over a data set. The other kinds share the rest evenly; where they are too few, further yes/no questions come
-    in, balanced up to what is left over from a fixed count.
+    Whether a yes/no question is asked depends only on its own label, so "yes" and "no" stay balanced for each label
+    over a data set. The other kinds share the rest evenly. If they are too few, further yes/no questions are added,
+    which are not balanced exactly.
 
     Args:
-        record: What is known and visible; nothing else is asked about.
+        record: Known and visible attributes; nothing else is asked about.
         seed: Chooses questions and phrasings; the same record, seed and rates give the same questions on any machine.
-        count: How many. A record that knows too little for balanced questions gives fewer.
-        rates: What `measure_rates` says of the data set; by default that of synthetic faces. Labels without a rate,
-            or with one answer only, are not asked about.
+        count: Number of questions. Records with few attributes give fewer.
+        rates: Result of `measure_rates` on the data set; by default the rates of synthetic faces. Labels without a
+            rate, or with only one answer, are not asked about.
     """
     rates = SYNTHETIC_RATES if rates is None else rates
     rng = random.Random(f"unif2ace/{VERSION}/questions/{seed}")
@@ -49,7 +49,7 @@ def ask_questions(
 
 
 def _in_turn(kinds: list[list[Candidate]], count: int, topics: set[str]) -> list[Candidate]:
-    """Candidates of each kind in turn, none on a topic that has been taken; `topics` takes theirs too."""
+    """Candidates of each kind in turn, with new topics only; their topics are added to `topics`."""
     turns = [iter(found) for found in kinds]
     chosen: list[Candidate] = []
     while turns and len(chosen) < count:

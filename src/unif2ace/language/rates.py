@@ -1,4 +1,4 @@
-"""The shares of synthetic faces on which each attribute holds, as `measure_rates` gives them for 20,000 seeds."""
+"""The share of synthetic faces with each attribute: `measure_rates` on 20,000 seeds."""
 
 from __future__ import annotations
 

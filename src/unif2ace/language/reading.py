@@ -1,7 +1,7 @@
-"""Reading captions back into what they state, word by word: made for text that a network wrote, right or wrong.
+"""Parses captions back into statements, word by word. Made for generated text, right or wrong.
 
-A text is cut into the longest phrases that the grammar knows. What is no known phrase is counted and passed over, so
-a text with slips still says what it can. "No", "not" and "without" deny what follows them.
+A text is split into the longest phrases that the grammar knows. Unknown words are counted and skipped, so a text with
+errors still gives its statements. "No", "not" and "without" deny what follows them.
 """
 
 from __future__ import annotations
@@ -55,16 +55,16 @@ _WORD: Final = re.compile(r"[a-z]+(?:'s)?")
 
 @dataclass(frozen=True, slots=True)
 class ParsedCaption:
-    """What a text states.
+    """The statements of a text.
 
     Attributes:
-        statements: Each once, in order: a field and its value, or a label that is denied, such as ``black_hair``.
-            A text that contradicts itself has two values of one field.
-        words: How many words there are.
+        statements: Unique, in order: a field and its value, or a denied label such as ``black_hair``. A text that
+            contradicts itself has two values of one field.
+        words: Number of words.
         unread: Words that belong to no known phrase.
-        left: Words that stand in no phrase that states something, marks left out.
-        sentences: How many sentences there are.
-        unparsed: Sentences with unread words.
+        left: Words outside of phrases that state something, without punctuation.
+        sentences: Number of sentences.
+        unparsed: Number of sentences with unread words.
     """
 
     statements: tuple[Statement, ...]
@@ -76,7 +76,7 @@ class ParsedCaption:
 
     @property
     def values(self) -> dict[str, Value]:
-        """What is stated, by name; what is said first where the text contradicts itself."""
+        """The stated values by name; the first one where the text contradicts itself."""
         return dict(reversed(self.statements))
 
 
@@ -84,13 +84,13 @@ def read_caption(text: str) -> dict[str, Value]:
     """The values that a caption states, by field, or by label where only a label is denied.
 
     Args:
-        text: Anything; of a text that contradicts itself the first value counts.
+        text: Any text; if it contradicts itself, the first value counts.
     """
     return read_text(text).values
 
 
 def read_text(text: str) -> ParsedCaption:
-    """Everything that can be read in a text, and what cannot."""
+    """All statements of a text, and the words that cannot be parsed."""
     statements: dict[Statement, None] = {}
     unread: list[str] = []
     left: list[str] = []
@@ -111,7 +111,7 @@ def read_text(text: str) -> ParsedCaption:
 
 
 def holds(statement: Statement, record: AttributeRecord) -> bool | None:
-    """Whether a statement is true of a record; None where the record does not say."""
+    """Whether a statement is true of a record; None where the record is null."""
     name, value = statement
     if name in TAXONOMY.fields:
         known = record[name]
@@ -124,7 +124,7 @@ def holds(statement: Statement, record: AttributeRecord) -> bool | None:
 
 
 def _who(sentence: str) -> list[Statement]:
-    """What nouns and pronouns say of the gender."""
+    """The gender that nouns and pronouns state."""
     found = (_GENDERS.get(word) for word in _WORD.findall(sentence.lower()))
     return [("gender", gender) for gender in dict.fromkeys(found) if gender]
 
@@ -145,7 +145,7 @@ def _without_people(words: list[str]) -> list[str]:
 
 
 class _Piece(NamedTuple):
-    """Some words of a sentence that are read as one, and the best reading of all words from there on."""
+    """Words of a sentence that are parsed together, and the cost of the best parse from there on."""
 
     cost: tuple[int, int]
     end: int
@@ -154,7 +154,7 @@ class _Piece(NamedTuple):
 
 
 class _Sentence:
-    """The reading of a sentence that leaves the fewest words unread, in as few pieces as can be."""
+    """The parse of a sentence with the fewest unread words, in as few pieces as possible."""
 
     def __init__(self, words: list[str]) -> None:
         self._words, self._book = words, phrasebook()
@@ -178,7 +178,7 @@ class _Sentence:
         return piece._replace(cost=(piece.cost[0] + after[0], piece.cost[1] + after[1]))
 
     def _pieces(self, at: int) -> Iterator[_Piece]:
-        """What may be read as one from a word on."""
+        """The possible pieces that start at a word."""
         for end, states in self._book.said.found(self._words, at):
             yield _Piece((0, 1), end, states)
         if self._words[at] in _NO and (absences := self._absences(at + 1)):
@@ -187,7 +187,7 @@ class _Sentence:
         yield _Piece((not known, 1), at + 1, (), known)
 
     def _absences(self, at: int) -> tuple[int, tuple[Statement, ...]] | None:
-        """Reads "hat, tie, or earrings" after a word that denies it: where that ends, and what it states."""
+        """Parses "hat, tie, or earrings" after a negation: the end of the list, and its statements."""
         while at < len(self._words) and self._words[at] in _AFTER_NO and not self._absence(at):
             at += 1
         one = self._absence(at)
@@ -197,18 +197,18 @@ class _Sentence:
             if {"or", "nor"} & {*self._words[listed[-2][0] : place]}:
                 break
         else:
-            listed = listed[:1]  # commas without "or": the next clause has begun
+            listed = listed[:1]  # commas without "or": the next clause has started
         return (listed[-1][0], tuple(state for _, states in listed for state in states)) if listed else None
 
     def _next(self, at: int) -> int:
-        """The place after a comma, "or" or both; 0 if there is none."""
+        """The index after a comma, "or" or both; 0 if there is none."""
         start = at
         while at < len(self._words) and self._words[at] in (",", "or", "nor"):
             at += 1
         return at if at > start else 0
 
     def _absence(self, at: int) -> tuple[int, tuple[Statement, ...]] | None:
-        """What is denied at a place, as a statement."""
+        """The denied phrase at a word, as statements."""
         known = self._book.denied.longest(self._words, at)
         if known:
             return known
@@ -219,7 +219,7 @@ class _Sentence:
 
 
 def _contrary(states: tuple[Statement, ...]) -> tuple[Statement, ...]:
-    """What denying some statements states: of one choice its label; of a kind of hat nothing."""
+    """The statements that denying some statements implies: the denied label for a value; nothing for a kind of hat."""
     if all(value is True for _, value in states):
         return tuple((name, False) for name, _ in states)
     if len(states) == 1 and states[0] in _LABEL_OF:

@@ -1,4 +1,4 @@
-"""Reading answers: what an answer says to its question, so that one that is worded differently still counts."""
+"""Parses answers to questions, so that differently worded answers are recognised."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ _ARTICLES: Final = frozenset({"a", "the", ",", ".", ";", ":", "!", "?"})
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an answer says.
+    """The content of an answer.
 
     Attributes:
-        value: ``yes``, ``no``, the value of a field, a number, or the words where it is not known what is asked about;
+        value: ``yes``, ``no``, the value of a field, a number, or the plain words if the question is of another kind;
             None if the answer does not say, or contradicts itself.
-        items: Of a count, what is named.
+        items: The items named by the answer to a counting question.
     """
 
     value: str | None
     items: frozenset[str] = frozenset()
 
     def agrees(self, truth: Reply) -> bool:
-        """Whether it says the same; a count need not name things, but must not name others."""
+        """Whether two replies agree; a count need not name items, but must not name others."""
         return self.value is not None and self.value == truth.value and (not self.items or self.items == truth.items)
 
 
 def read_answer(question: Question, answer: str) -> Reply:
-    """What an answer says to a question.
+    """Parses an answer to a question.
 
     Args:
-        question: Its kind and attribute say what is asked about; its own answer is not looked at.
-        answer: Anything.
+        question: Its kind and attribute determine how the answer is parsed; its own answer is not used.
+        answer: Any text.
     """
     if question.kind == "yes_no":
         return Reply(_yes_no(question.attribute, answer))
@@ -54,7 +54,7 @@ def read_answer(question: Question, answer: str) -> Reply:
 
 
 def options(question: Question) -> tuple[str, ...]:
-    """The values that a closed question offers; empty if it is no such question."""
+    """The values that a closed question offers; empty for other questions."""
     if question.kind != "which" or question.attribute not in CHOICES:
         return ()
     named = _named(phrasebook().names[question.attribute], words_of(question.question))
@@ -62,7 +62,7 @@ def options(question: Question) -> tuple[str, ...]:
 
 
 def _yes_no(attribute: str | None, answer: str) -> str | None:
-    """The word it begins with, unless what follows contradicts it; without such a word, what is stated."""
+    """The leading "yes" or "no", unless the rest contradicts it; otherwise what the answer states."""
     first = next(iter(words_of(answer)), "")
     said = {"yes": True, "no": False}.get(first)
     stated = {} if attribute is None else _about(attribute, answer, after=first if said is not None else "")
@@ -71,7 +71,9 @@ def _yes_no(attribute: str | None, answer: str) -> str | None:
 
 
 def _about(attribute: str, answer: str, after: str) -> dict[Statement, bool]:
-    """For each statement of the answer about a label or boolean field, whether it holds then."""
+    """For each statement of the answer about a label or boolean field, whether it implies that the attribute is
+    true.
+    """
     label = TAXONOMY.labels.get(attribute)
     field, true = (label.field, label.value) if label else (attribute, True)
     text = answer.lower().strip().removeprefix(after)
@@ -103,7 +105,7 @@ def _count(group: str | None, answer: str) -> Reply:
 
 
 def _named(names: Node, words: list[str]) -> list[Statement]:
-    """What is named, the longest names first to be seen."""
+    """The named values or items; the longest names are matched first."""
     found: list[Statement] = []
     at = 0
     while at < len(words):

@@ -1,4 +1,4 @@
-"""The choice of a sentence for some facts."""
+"""Chooses a sentence for a group of facts."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _MAY_REPEAT: Final = frozenset(
 
 
 def write_sentence(w: Writer, facts: Sequence[Fact], recent: list[Skeleton]) -> str | None:
-    """One sentence that states all the facts, or None if they do not go together well.
+    """One sentence that states all the facts, or None if they do not combine well.
 
     Args:
         w: The caption's writer.
-        facts: What to say, in order.
-        recent: The kinds of the sentences so far; the kind that is used is appended.
+        facts: Facts to state, in order.
+        recent: Kinds of the sentences so far; the used kind is appended.
     """
     options = [s for s in SKELETONS if s.fits(facts) and s not in recent[-2:]]
     if not options and len(facts) == 1:
@@ -67,6 +67,6 @@ def write_sentence(w: Writer, facts: Sequence[Fact], recent: list[Skeleton]) -> 
 
 
 def repeats_itself(text: str) -> bool:
-    """Whether a content word stands in the sentence twice."""
+    """Whether a content word occurs twice in the sentence."""
     words = [word for word in _WORD.findall(text.lower()) if word not in _MAY_REPEAT]
     return len(set(words)) < len(words)

@@ -15,7 +15,7 @@ FAMILIES: Final = {
     **dict.fromkeys(FEATURES, "features"), "makeup": "wear", "wear": "wear", "action": "action", "emotion": "action",
     "person": "person", "setting": "setting",
 }  # fmt: skip
-"""Themes whose facts may share a sentence have the same family."""
+"""The family of each theme; facts of one family may share a sentence."""
 _DETAILS: Final = frozenset(
     {"bangs", "receding_hairline", "freckles", "rosy_cheeks", "high_cheekbones", "double_chin", "big_nose", "full_lips"}
 )
@@ -23,7 +23,7 @@ _DETAILS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Skeleton:
-    """A kind of sentence: how readily it is used, which facts it can join, and how it says them."""
+    """A kind of sentence: its sampling weight, which facts it can join, and how it states them."""
 
     weight: float
     fits: Callable[[Sequence[Fact]], bool]
@@ -37,7 +37,7 @@ def _all(slot: Slot, *themes: str) -> Callable[[Sequence[Fact]], bool]:
 
 
 def _then(first: Callable[[Sequence[Fact]], bool], last: Slot) -> Callable[[Sequence[Fact]], bool]:
-    """Facts of one kind, and an action or emotion that fits a slot."""
+    """Facts of one kind, followed by an action or emotion that fits a slot."""
 
     def fits(facts: Sequence[Fact]) -> bool:
         acts = len(facts) > 1 and FAMILIES[facts[-1].theme] == "action" and facts[-1].fits(last)
@@ -47,7 +47,7 @@ def _then(first: Callable[[Sequence[Fact]], bool], last: Slot) -> Callable[[Sequ
 
 
 def _but_no(slot: Slot) -> Callable[[Sequence[Fact]], bool]:
-    """Facts that fit a slot, then some absences of what is likewise worn, or likewise had."""
+    """Facts that fit a slot, followed by absences of the same kind (worn, or had)."""
     worn = slot == "worn"
 
     def fits(facts: Sequence[Fact]) -> bool:
@@ -201,7 +201,7 @@ def _mixed(facts: Sequence[Fact]) -> bool:
 
 
 def _kind(fact: Fact) -> str | None:
-    """The verb that a fact takes as a predicate."""
+    """The verb of a fact as a predicate."""
     if fact.fits("does"):
         return "does"
     if fact.fits("state"):
@@ -212,7 +212,7 @@ def _kind(fact: Fact) -> str | None:
 
 
 def _does_and_holds(facts: Sequence[Fact]) -> bool:
-    """An action or emotion, then what the mouth, eyes or head are like meanwhile."""
+    """An action or emotion, followed by the state of the mouth, eyes or head."""
     first, *rest = facts
     return FAMILIES[first.theme] == "action" and first.fits("does") and bool(rest) and _all("noun", "action")(rest)
 

@@ -1,4 +1,4 @@
-"""How one person is spoken of through a caption."""
+"""How a caption refers to its person."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from unif2ace.language.phrases.frames import AGAIN, LEADS
 
 
 class Writer:
-    """Says facts of one person, and varies how the person is referred to.
+    """States facts about one person, and varies how the person is referred to.
 
     Attributes:
-        age: The word for the person's age, once it has been said.
-        themes: The themes that sentences have begun with.
-        led: Whether the last sentence began with words that lead over.
+        age: The word for the person's age, once it was stated.
+        themes: The themes that sentences have started with.
+        led: Whether the last sentence started with a transition.
 
     Args:
         known: The values of the record that are not null.
         rng: Chooses among phrasings.
-        wordiness: How often the longer of two phrasings is taken rather than the first.
+        wordiness: Probability of taking the longer of several phrasings.
     """
 
     def __init__(self, known: Mapping[str, Value], rng: random.Random, wordiness: float = 0.0) -> None:
@@ -38,7 +38,7 @@ class Writer:
         self._pronouns = 0
 
     def say(self, fact: Fact, slot: Slot, voice: Voice | None = None) -> str:
-        """One of the fact's phrasings for a place in a sentence."""
+        """One of the fact's phrasings for a slot of a sentence."""
         options: tuple[str, ...] = getattr(fact.phrase, slot)
         phrase = pick(self.rng, options)
         if self.rng.random() < self._wordiness:
@@ -46,15 +46,15 @@ class Writer:
         return phrase.format_map(voice or self.noun)
 
     def join(self, facts: Sequence[Fact], slot: Slot, word: str = "and") -> str:
-        """A list of facts that stand in the same place."""
+        """A list of facts in the same slot."""
         return self.list([self.say(fact, slot) for fact in facts], word)
 
     def list(self, items: Sequence[str], word: str = "and") -> str:
-        """A list in this caption's manner of punctuation."""
+        """A list in this caption's style of punctuation."""
         return listing(items, word, oxford=self._oxford)
 
     def lead(self, facts: Sequence[Fact]) -> str:
-        """Now and then, words that lead over to the facts' theme or go on with it: "as for clothing, "."""
+        """Sometimes, a transition to the facts' theme, or one that continues it: "as for clothing, "."""
         theme = facts[0].theme
         again = theme in self.themes
         leads = self._again if again else LEADS[theme]
@@ -64,7 +64,7 @@ class Writer:
         return f"{self._again.pop() if again else pick(self.rng, leads).format_map(self.noun)}, "
 
     def subject(self) -> tuple[str, Voice]:
-        """What to call the person next ("she", "the woman"), and the voice that agrees with it."""
+        """The next subject ("she", "the woman"), and the voice that agrees with it."""
         if self._pronouns < 2 and (not self._pronouns or self.rng.random() < 0.6):
             self._pronouns += 1
             return self.pronoun["they"], self.pronoun

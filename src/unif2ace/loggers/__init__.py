@@ -1,1 +1,1 @@
-"""Loggers of a run's numbers."""
+"""Loggers of a run's values."""

@@ -1,4 +1,4 @@
-"""Logged values as a table that a resumed run goes on with."""
+"""A CSV logger whose table continues in a resumed run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from lightning.pytorch.utilities import rank_zero_only
 
 
 class CSVLogger(LightningCSVLogger):
-    """Lightning's ``metrics.csv``, which starts anew in every process, kept up to the step that this one starts at.
+    """Lightning's ``metrics.csv``, kept up to the first step of this process instead of starting anew.
 
-    A run that goes on from a checkpoint thus has one table, without the rows of steps that are done again; a run that
-    starts at the beginning has its own alone.
+    A resumed run has one table, without the rows of steps that are repeated. A run that starts at the beginning has
+    only its own rows.
     """
 
     @property
@@ -27,7 +27,7 @@ class CSVLogger(LightningCSVLogger):
         if self._experiment is None:
             table, aside = self._table, self._table.with_suffix(".csv.before")
             if table.is_file():
-                os.replace(table, aside)  # else Lightning removes it
+                os.replace(table, aside)  # otherwise Lightning removes it
             made = LightningCSVLogger.experiment.fget(self)  # type: ignore[attr-defined]
             if aside.is_file():
                 os.replace(aside, table)
@@ -36,7 +36,7 @@ class CSVLogger(LightningCSVLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Takes the values of a step; at the first, rows of it and of later steps go out of the table."""
+        """Logs the values of a step; the first call removes rows of this and later steps."""
         writer = self.experiment
         if step is not None and not getattr(writer, "is_cut", False):
             writer.is_cut = True
@@ -55,7 +55,7 @@ def _read(table: Path) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def _cut(table: Path, step: int) -> None:
-    """Keeps the rows before a step; a last row that was cut off by the end of a process goes too."""
+    """Keeps the rows before a step; an incomplete last row of a killed process is removed too."""
     if not table.is_file():
         return
     names, rows = _read(table)

@@ -1,4 +1,4 @@
-"""Generator and discriminator against each other, one row at a time. B rows, P x P patches."""
+"""Adversarial loss of generator and discriminator. Shapes: B samples, P x P patches."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from unif2ace.types import Discrimination, LossTerm, StepOutput
 
 KINDS = ("hinge", "non_saturating")
 DECAY = 0.99
-"""Of LeCam's moving averages, a training batch."""
+"""Decay of LeCam's moving averages, per training batch."""
 
 
 class AdversarialLoss(LossCallback):
-    r"""Both players' terms at once: their gradients go to different parameters.
+    r"""Generator and discriminator terms in one loss; each reaches only its own parameters.
 
-    With logits r of real pictures, f of detached reconstructions, g of the reconstruction, and means over patches:
-    generator term + discriminator term + penalties. Only the generator's is multiplied by `generator` and, if
-    `adaptive`, by :math:`\lambda` of arXiv 2012.09841, eq. 7.
+    With logits (B, 1, P, P) r of real images, f of detached reconstructions, g of the reconstruction, and means over
+    patches: generator term + discriminator term + penalties. Only the generator term is multiplied by `generator` and,
+    if `adaptive`, by :math:`\lambda` of arXiv 2012.09841, eq. 7.
 
     - hinge (arXiv 1705.02894): :math:`-g` and :math:`\frac12 (\max(0, 1 - r) + \max(0, 1 + f))`;
     - non_saturating (arXiv 1406.2661): :math:`\ln(1 + e^{-g})` and
       :math:`\frac12 (\ln(1 + e^{-r}) + \ln(1 + e^{f}))`;
-    - R1 (arXiv 1801.04406): :math:`\frac\gamma2 \lVert \nabla_x D(x) \rVert^2` at real pictures x, where D is the
-      mean logit; in training only;
+    - R1 (arXiv 1801.04406): :math:`\frac\gamma2 \lVert \nabla_x D(x) \rVert^2` at real images x, where D is the mean
+      logit; in training only;
     - LeCam (arXiv 2104.03310): :math:`\max(0, r - \alpha_f)^2 + \max(0, \alpha_r - f)^2`, where :math:`\alpha` are
-      moving averages of the mean logits over batches of all ranks; it starts with the second batch. The rectifier is
-      in the authors' code.
+      moving averages of the mean logits over batches of all ranks. It starts with the second batch. The rectifier
+      follows the authors' code.
 
     Args:
-        weight: Factor of the whole; with 0 the discriminator does not learn.
-        start: Optimiser step at which it begins; the discriminator is at rest until then.
+        weight: Factor of the whole loss; with 0 the discriminator does not learn.
+        start: First optimiser step of the loss. The discriminator is not trained before it.
         kind: ``hinge`` or ``non_saturating``.
-        generator: Factor of the generator's term alone.
-        adaptive: Whether the generator's term is balanced against the other losses at the decoder's last layer.
+        generator: Factor of the generator term alone.
+        adaptive: Whether the generator term is balanced against the other losses at the decoder's last layer.
         r1: gamma; 0 for none.
         lecam: Factor of the LeCam penalty; 0 for none.
 
     Raises:
-        ConfigError: If the kind is unknown or a number is negative.
+        ConfigError: If the kind is unknown or a factor or `start` is negative.
     """
 
     name = "adversarial"
@@ -80,11 +80,11 @@ class AdversarialLoss(LossCallback):
 
     @property
     def active(self) -> bool:
-        """Whether training has come to `start`."""
+        """Whether training has reached `start`."""
         return self._step >= self.start
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """Sum over rows, with the mean of each part over valid rows; `LossCallback.compute`."""
+        """The sum over samples; `parts` holds the mean of each part over valid samples. See `LossCallback.compute`."""
         assert step.discrimination is not None
         d = _widened(step.discrimination)
         real_B, fake_B = _mean(d.real_logits), _mean(d.fake_logits)
@@ -120,15 +120,15 @@ class AdversarialLoss(LossCallback):
         return _mean(above.square()) + _mean(below.square())
 
     def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
-        """Notes the step, which a resumed run goes on counting."""
+        """Stores the step, so that a resumed run continues counting."""
         self._step = trainer.global_step
 
     def on_validation_start(self, trainer: pl.Trainer, *args: Any) -> None:
-        """Notes the step, so that validation measures what training does next."""
+        """Stores the step, so that validation measures what training does next."""
         self._step = trainer.global_step
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
-        """Moves LeCam's averages, alike on all ranks."""
+        """Updates LeCam's averages, identically on all ranks."""
         if self._seen is None:
             return
         seen = trainer.strategy.reduce(self._seen, reduce_op="mean")
@@ -137,17 +137,17 @@ class AdversarialLoss(LossCallback):
         self._anchors, self._seen = anchors + (1 - DECAY) * (seen - anchors), None
 
     def state_dict(self) -> dict[str, Any]:
-        """LeCam's moving averages, two numbers, or None."""
+        """LeCam's moving averages (real, fake), or None."""
         return {"anchors": None if self._anchors is None else self._anchors.tolist()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the averages up again."""
+        """Restores the averages."""
         anchors = state_dict["anchors"]
         self._anchors = None if anchors is None else torch.tensor(anchors, dtype=torch.float32)
 
 
 def _widened(d: Discrimination) -> Discrimination:
-    # logits of half precision in float32, so that means and small gradients keep their digits
+    # half-precision logits are cast to float32: means and small gradients keep their precision
     logits = {"generator_logits": d.generator_logits, "real_logits": d.real_logits, "fake_logits": d.fake_logits}
     return replace(d, **{k: v if v.dtype == torch.float64 else v.float() for k, v in logits.items()})
 

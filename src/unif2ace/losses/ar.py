@@ -14,20 +14,20 @@ from unif2ace.types import LogitsSpec, LossTerm, StepOutput
 
 
 class ARLoss(LossCallback):
-    r"""Cross-entropy of each token of an answer, and of the one that ends it, given all before; nats per such token.
+    r"""Cross-entropy of each answer token and the end token given all tokens before, nats per such token.
 
     Formula: :math:`-\sum_i \log p(y_i | y_{<i}, prompt, image)`, divided by the number of targets, so that a long
-    answer counts more than a short one. Under accumulation each micro-batch divides by its own number.
-    With w for the first token of every answer and 1 for all others it is a weighted mean: where answers begin with what
-    decides them, as "yes" or "no", that is otherwise one token of many.
+    answer counts more than a short one. Under accumulation each micro-batch divides by its own number of targets.
+    With w for the first token of every answer and 1 for all others it is a weighted mean. A larger w helps where the
+    first token decides the answer, such as "yes" or "no".
 
     Args:
         weight: Factor of the term.
-        first_token_weight: w; with any but 1 the value is no likelihood bound.
-        vocabulary: ``text``, or ``full`` for a softmax over image codes and special tokens too, as Show-o's.
+        first_token_weight: w; with any value but 1 the loss is no likelihood bound.
+        vocabulary: ``text``, or ``full`` for a softmax over image codes and special tokens too, as in Show-o.
 
     Raises:
-        ConfigError: If the vocabulary is unknown, or w not above 0.
+        ConfigError: If the vocabulary is unknown, or w is not above 0.
     """
 
     name = "ar"
@@ -48,7 +48,7 @@ class ARLoss(LossCallback):
         self.reads = frozenset({self.logits_spec})
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """Sum over the targets of valid rows; `LossCallback.compute`."""
+        """The sum over the targets of valid samples; see `LossCallback.compute`."""
         assert step.unified is not None
         logits = step.unified.logits[self.logits_spec]
         counts_P = step.batch.valid[logits.sample] & (logits.target >= 0)
@@ -56,5 +56,5 @@ class ARLoss(LossCallback):
         assert target_BL is not None
         first_P = target_BL[logits.sample, logits.position - 1] < 0
         weight_P = torch.where(counts_P, torch.where(first_P, self.first_token_weight, 1.0), 0.0)
-        nats_P = torch.where(counts_P, token_nats(logits), 0)  # what does not count may be infinite
+        nats_P = torch.where(counts_P, token_nats(logits), 0)  # values that do not count may be infinite
         return LossTerm((weight_P.to(nats_P.dtype) * nats_P).sum(), weight_P.sum().float())

@@ -1,4 +1,4 @@
-"""Binary cross-entropy over the labels that are known; a label that is not visible teaches nothing. A attributes."""
+"""Binary cross-entropy over the known attribute labels; unknown labels are ignored. Shapes: B samples, A attributes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from unif2ace.types import LossTerm, StepOutput
 
 
 class AttributesLoss(LossCallback):
-    r"""Masked binary cross-entropy of attribute labels, in nats per known label.
+    r"""Masked binary cross-entropy of attribute logits (B, A), in nats per known label.
 
-    Formula, over the labels y of the batch on this rank that are known:
+    Formula, over the known labels y of the batch on this rank:
     :math:`\sum_{b,a: y_{ba} \ge 0} -w_a y_{ba} \log \sigma(z_{ba}) - v_a (1 - y_{ba}) \log (1 - \sigma(z_{ba}))`,
-    divided by their number. With n_a and m_a the positives and negatives seen so far in training, w_a and v_a are
-    :math:`(2 n_a / (n_a + m_a))^{-\beta}` and :math:`(2 m_a / (n_a + m_a))^{-\beta}`, at most `cap`: 1 for an attribute
-    that half of the faces show, and for beta = 1 both answers weigh alike in sum.
+    divided by their number. With n_a and m_a the counts of positives and negatives so far in training, w_a and v_a are
+    :math:`(2 n_a / (n_a + m_a))^{-\beta}` and :math:`(2 m_a / (n_a + m_a))^{-\beta}`, at most `cap`. They are 1 for an
+    attribute that half of the faces show. For beta = 1 positives and negatives have equal total weight.
 
     Args:
         weight: Factor of the term.
         balance: :math:`\beta`, 0 for none, 1 for full balance.
-        cap: Largest weight of an answer.
+        cap: Largest class weight.
 
     Raises:
         ConfigError: If `balance` is not in [0, 1] or `cap` is below 1.
@@ -42,7 +42,7 @@ class AttributesLoss(LossCallback):
         self._counts_2A: Tensor | None = None
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """Sum over the known labels (labels of -1 and rows that only fill up a rank are left out)."""
+        """The sum over the known labels; labels of -1 and padding samples are left out."""
         logits_BA, labels_BA = step.attribute_logits, step.batch.attributes
         assert logits_BA is not None
         assert labels_BA is not None
@@ -65,10 +65,10 @@ class AttributesLoss(LossCallback):
         return torch.where(yes_BA, weight_2A[1], weight_2A[0])
 
     def state_dict(self) -> dict[str, Any]:
-        """The counts so far, as plain numbers."""
+        """The label counts (2, A) so far, as nested lists."""
         return {"counts": None if self._counts_2A is None else self._counts_2A.tolist()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from counts."""
+        """Restores the label counts."""
         counts = state_dict["counts"]
         self._counts_2A = None if counts is None else torch.tensor(counts, dtype=torch.float64)

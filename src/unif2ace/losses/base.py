@@ -1,6 +1,6 @@
-"""What every loss is: a Lightning callback with one pure function of a forward pass.
+"""The base class of losses: a Lightning callback with one pure function of a forward pass.
 
-Lightning has no hook that returns a loss, so the module asks: it sums `weight * compute(step).mean` over the Trainer's
+Lightning has no hook that returns a loss. The module therefore sums `weight * compute(step).mean` over the Trainer's
 callbacks that are losses. A loss may use every hook of a callback (schedules, its own checkpoint state), works in
 validation, and is testable without a Trainer. It holds no parameters and no modules.
 """
@@ -18,7 +18,7 @@ from unif2ace.errors import ConfigError
 from unif2ace.types import LogitsSpec, LossTerm, StepOutput
 
 Part = Literal["code_logits", "bit_logits", "features", "discriminator", "adaptive_weight", "image_gradient"]
-"""What a module computes only if a loss reads it."""
+"""Parts of a `StepOutput` that a module computes only if a loss reads them."""
 
 
 class LossCallback(pl.Callback, ABC):
@@ -32,17 +32,17 @@ class LossCallback(pl.Callback, ABC):
     """
 
     name: str
-    """Under which the term is logged and configured."""
+    """Name under which the term is logged and configured."""
     reads: frozenset[Part | LogitsSpec] = frozenset()
-    """Costly parts of a `StepOutput` that it needs; what none needs is neither built nor computed."""
+    """Costly parts of a `StepOutput` that it needs; parts that no loss needs are neither built nor computed."""
     needs: str = ""
-    """Field of a `StepOutput` without which it has no meaning: a module that leaves it None cannot train it."""
+    """Field of a `StepOutput` that the loss requires; a module that leaves it None cannot use the loss."""
     forward_processes: frozenset[str] = frozenset()
     """Forward processes that the loss supports (`forward_process=...`); empty if it reads no image tokens."""
     maskings: frozenset[str] = frozenset({"bernoulli", "fixed_count"})
     """Values of `forward_process.masking` that the loss supports."""
     is_bound: bool = False
-    """Whether its value is an upper bound of a negative log-likelihood, nats per token, or that itself."""
+    """Whether its value is a negative log-likelihood or an upper bound, in nats per token."""
 
     def __init__(self, weight: float = 1.0) -> None:
         if weight < 0:
@@ -51,12 +51,12 @@ class LossCallback(pl.Callback, ABC):
 
     @property
     def state_key(self) -> str:
-        """Key of its state in a checkpoint, by name, so that losses can be swapped between runs."""
+        """Key of its state in a checkpoint. It depends on the name only, so that losses can be swapped between runs."""
         return self._generate_state_key(name=self.name)
 
     @property
     def active(self) -> bool:
-        """Whether it needs what it reads in this step; while it does not, `compute` is not called."""
+        """Whether the loss is computed in this step; if not, nothing that it reads is computed either."""
         return True
 
     @abstractmethod
@@ -64,19 +64,19 @@ class LossCallback(pl.Callback, ABC):
         """The term of one forward pass.
 
         Args:
-            step: What the module computed.
+            step: Output of the module's forward pass.
 
         Returns:
-            Sum and count; a zero tied to the graph where no row is concerned.
+            Sum and count, float () each; a zero with gradient if the loss applies to no sample.
         """
 
 
 def over_rows(values: Tensor, step: StepOutput) -> LossTerm:
-    """A term whose denominator is the number of rows, valid or not: fixed, so that accumulation and ranks are exact.
+    """A term whose denominator is the number of samples, valid or not. It is fixed: accumulation and ranks are exact.
 
     Args:
-        values: float (B,), one value a row.
-        step: Says which rows are valid; the others add nothing.
+        values: float (B,), one value per sample.
+        step: `step.batch.valid` selects which samples are valid; the others add nothing.
     """
     valid = step.batch.valid
     return LossTerm(torch.where(valid, values, 0).sum(), torch.full((), len(valid), device=values.device))
@@ -86,7 +86,7 @@ def losses_of(trainer: pl.Trainer) -> list[LossCallback]:
     """The Trainer's losses.
 
     Raises:
-        ConfigError: If there is none, or two have one name.
+        ConfigError: If there is none, or two have the same name.
     """
     losses = [c for c in trainer.callbacks if isinstance(c, LossCallback)]  # type: ignore[attr-defined]
     names = [loss.name for loss in losses]

@@ -1,4 +1,4 @@
-"""Certain choices, evenly spread. B rows, h x w cells, G factors of a code with K choices each."""
+"""Entropy regularisation of codes. Shapes: B samples, h x w cells, G factors of a code with K choices each."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from unif2ace.types import LossTerm, StepOutput
 
 
 class CodebookEntropyLoss(LossCallback):
-    r"""Makes each choice of a code certain and the use of all codes even (arXiv 2310.05737, section 3.1).
+    r"""Makes the choice of each code confident and the use of all codes uniform (arXiv 2310.05737, section 3.1).
 
-    Formula, with p the softmax of `Quantized.logits` and H its entropy in nats:
-    :math:`E[H(p)] - \gamma\,H(E[p])`, means over cells and valid rows, then a mean over factors. G times the first part
-    is the entropy of whole codes; G times the second is at least that of their mean, and equal where the batch uses the
-    factors independently.
+    Formula, with p the softmax of `Quantized.logits` (B, h, w, G, K) and H its entropy in nats:
+    :math:`E[H(p)] - \gamma\,H(E[p])`, means over cells and valid samples, then a mean over factors. G times the first
+    part is the entropy of whole codes. G times the second is at least the entropy of their mean, and equal if the batch
+    uses the factors independently.
 
-    E[p] is that of a batch, so the term is not additive: under accumulation it is the mean of the micro-batches' terms,
-    whose second part is smaller than that of the whole batch. Over ranks E[p] is the whole batch's if `across_ranks`,
+    E[p] is a batch mean, so the term is not additive. Under accumulation it is the mean of the micro-batches' terms,
+    whose second part is smaller than for the whole batch. Over ranks, E[p] is the whole batch's mean if `across_ranks`,
     and so is the gradient once it is averaged over ranks.
 
     Args:
         weight: Factor of the term.
         diversity: Gamma.
         across_ranks: Whether E[p] is taken over all ranks; then every rank must compute the term.
-        only_bits: Whether it acts only where every channel is a bit (``lfq``), which uses few of its codes without it;
-            the other quantizers spread theirs by themselves.
+        only_bits: Whether it acts only on quantizers whose channels are bits (``lfq``). They use few of their codes
+            without it; the other quantizers use theirs evenly by themselves.
     """
 
     name = "codebook_entropy"
@@ -42,7 +42,7 @@ class CodebookEntropyLoss(LossCallback):
         self.reads = frozenset({"bit_logits" if only_bits else "code_logits"})
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """A mean of valid rows' first parts over all rows, less the second part, which is not a sum over rows."""
+        """The mean of the first part over samples, minus the second part, which is no sum over samples."""
         assert step.quantized is not None
         if step.quantized.logits is None:  # no bits
             return LossTerm(

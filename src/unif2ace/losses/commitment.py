@@ -1,4 +1,4 @@
-"""How far vectors and their codes are apart. B rows, C channels, h x w cells."""
+"""Distance between encoder vectors and their codes. Shapes: B samples, C channels, h x w cells."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from unif2ace.types import LossTerm, StepOutput
 
 
 class CommitmentLoss(LossCallback):
-    r"""Pulls the encoder's vectors to their codes, and codes to their vectors (VQ-VAE, arXiv 1711.00937, eq. 3).
+    r"""Pulls the encoder's vectors (B, C, h, w) to their codes, and codes to vectors (VQ-VAE, arXiv 1711.00937, eq. 3).
 
     Formula, with sg for a stopped gradient, z the vector and e its code:
-    :math:`\beta\,\lVert z - sg[e] \rVert^2 + c\,\lVert sg[z] - e \rVert^2`, each a mean over channels and cells, so C
-    times smaller than the sum over channels that the equation writes. :math:`\beta` is on the term whose gradient goes
-    to the encoder. The second term has a value but no gradient where codes are not trained by gradient (``update=ema``,
-    `LFQ`, `FSQ`).
+    :math:`\beta\,\lVert z - sg[e] \rVert^2 + c\,\lVert sg[z] - e \rVert^2`. Each is a mean over channels and cells: C
+    times smaller than the equation's sum over channels. :math:`\beta` is on the term whose gradient goes to the
+    encoder. The second term has no gradient if codes are not trained by gradient (``update=ema``, `LFQ`, `FSQ`).
 
     Args:
         weight: Factor of the term.
-        beta: Of the encoder's part, 0 or more.
-        codebook: c, of the codes' part, 0 or more.
+        beta: Factor of the encoder's part, 0 or more.
+        codebook: c, factor of the codes' part, 0 or more.
     """
 
     name = "commitment"
@@ -29,7 +28,7 @@ class CommitmentLoss(LossCallback):
         self.beta, self.codebook = beta, codebook
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """A sum of one value per row; exact under accumulation and ranks."""
+        """The sum of one value per sample; exact under accumulation and ranks."""
         assert step.quantized is not None
         z_BCHW, codes_BCHW = step.quantized.z, step.quantized.codes
         of_encoder_B = (z_BCHW - codes_BCHW.detach()).square().flatten(1).mean(1)

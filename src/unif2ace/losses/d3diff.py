@@ -1,4 +1,7 @@
-"""D3Diff: masked prediction plus score entropy. P tokens are read, G rows generate, N image tokens, K codes, V ids."""
+"""D3Diff: masked prediction plus score entropy.
+
+Shapes: B samples, L positions, P predicted tokens, G samples that generate, N image tokens, K codes, V ids.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,9 @@ CHOICES = {
     "reduction": ("observed", "fixed"),
 }
 PAPER_TOKENS = 256
-"""Image tokens of the model that `score_weight` is meant for."""
+"""Number of image tokens of the model that `score_weight` was chosen for."""
 LEAST_ALPHA = 1e-3
-"""Below it the paper's score 1 / (1 - alpha) p is scaled as at it: its entropy would be infinite at alpha = 0."""
+"""Lower bound of alpha in the paper's score, whose entropy would be infinite at alpha = 0."""
 
 
 class D3DiffLoss(LossCallback):
@@ -36,32 +39,33 @@ class D3DiffLoss(LossCallback):
 
     With l the cross-entropy of a masked token, w the weight of the likelihood bound, and sums over the masked tokens:
 
-    - mask :math:`= \sum l / M`, M the number of masked tokens (``reduction=observed``, in each micro-batch) or N a row
-      (``fixed``): MaskGIT's and Show-o's loss;
-    - score :math:`= \sum w(t)\,l` of each row, a mean over rows: sigma times SEDD's score entropy of the score
-      :math:`s = p\,\alpha_t / (1 - \alpha_t)`, which is the likelihood bound of the row in nats.
+    - mask :math:`= \sum l / M`, with M the number of masked tokens (``reduction=observed``, in each micro-batch) or N
+      per sample (``fixed``): the loss of MaskGIT and Show-o;
+    - score :math:`= \sum w(t)\,l` of each sample, a mean over samples: sigma times SEDD's score entropy of the score
+      :math:`s = p\,\alpha_t / (1 - \alpha_t)`, which is the likelihood bound of the sample in nats.
 
     ``score_scale=paper`` takes the paper's score p / q, :math:`q = 1 - \alpha_t`. Over the codebook it has the same
-    gradient; what it adds is logged as ``offset``, nats a row, and left out of the value. With ``vocabulary=full`` the
-    softmax has a mass Z on the codes and the entropy a further term :math:`w (Z - 1)` (exact) or :math:`w (Z - 1) /
-    \alpha_t` (paper): the latter is least at :math:`Z = \alpha_t`, so it teaches to predict other ids than codes.
+    gradient. The difference is logged as ``offset``, nats per sample, and left out of the value. With
+    ``vocabulary=full`` the softmax has a mass Z on the codes, and the entropy has a further term :math:`w (Z - 1)`
+    (exact) or :math:`w (Z - 1) / \alpha_t` (paper). The latter is least at :math:`Z = \alpha_t`, so it trains the
+    network to predict ids that are not codes.
 
-    The value is no likelihood bound; `mask_weight=0` leaves the score alone, which is alpha times one.
+    The value is no likelihood bound; `mask_weight=0` leaves alpha times the score, and the score is a bound.
 
     Args:
         weight: Factor of the term.
         mask_weight: Factor of the mask term, 0 or more.
         score_weight: alpha, 0 or more.
         score_scale: ``exact`` or ``paper``.
-        vocabulary: What the softmax is over: ``codebook``, or ``full``.
-        positions: Where the mask term predicts: ``masked`` tokens, or ``image_span``, these with soi and eoi, which
-            with ``vocabulary=full`` is Show-o's loss.
+        vocabulary: Support of the softmax: ``codebook`` or ``full``.
+        positions: Positions that the mask term predicts: ``masked`` tokens, or ``image_span``, which adds soi and eoi.
+            The latter with ``vocabulary=full`` is Show-o's loss.
         alpha_scale: ``tokens`` multiplies alpha by 256 / N, since the score sums over tokens; ``none`` does not.
         reduction: ``observed`` or ``fixed``.
         codebook_size: K; needed for ``vocabulary=full``.
 
     Raises:
-        ConfigError: If a choice is unknown, a factor negative, or ``vocabulary=full`` lacks what it needs.
+        ConfigError: If a choice is unknown, a factor is negative, or ``vocabulary=full`` lacks `codebook_size`.
     """
 
     name = "d3diff"
@@ -99,16 +103,16 @@ class D3DiffLoss(LossCallback):
         )
         self.logits_spec = LogitsSpec(masked_span if positions == "image_span" else masked_image, vocabulary)
         self.reads = frozenset({self.logits_spec})
-        self._first: tuple[Tensor, float] | None = None  # ratio, and alpha over mask_weight, until they are shown
+        self._first: tuple[Tensor, float] | None = None  # score / mask ratio and alpha, until they are logged
         self._shown = False
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """Sums over valid rows: the mask term over its tokens, and in `also` the score over rows."""
+        """Sums over valid samples: the mask term over its tokens, and in `also` the score over samples."""
         assert step.unified is not None
         logits, corrupted = step.unified.logits[self.logits_spec], step.unified.corrupted
         if corrupted is None:
             nothing = LossTerm(logits.values.sum() * 0, logits.values.new_zeros(()))
-            return replace(nothing, also=(nothing,))  # as many counts as other ranks have
+            return replace(nothing, also=(nothing,))  # the same number of counts as on other ranks
         valid = step.batch.valid
         counts_P = valid[logits.sample]
         nats_P = token_nats(logits)
@@ -125,7 +129,7 @@ class D3DiffLoss(LossCallback):
         return LossTerm(self.mask_weight * mask, mask_count, parts, (LossTerm(alpha * score, rows),))
 
     def _entropy(self, logits: Logits, nats_P: Tensor, corrupted: CorruptedTokens) -> Tensor:
-        """Score entropy times its weight, less the offset, float (P,); of tokens that are no codes, anything."""
+        """Weighted score entropy without the offset, float (P,); undefined for tokens that are not codes."""
         weight_P = corrupted.weight[logits.generation]
         if not self.full:
             return weight_P * nats_P
@@ -138,7 +142,7 @@ class D3DiffLoss(LossCallback):
         return weight_P * (nats_P + excess_P)
 
     def _is_code(self, logits: Logits) -> Tensor:
-        """Which targets are image codes and not soi or eoi, bool (P,)."""
+        """Which targets are image codes, not soi or eoi, bool (P,)."""
         if not self.full:
             return logits.target >= 0
         assert self.codebook_size is not None
@@ -152,7 +156,7 @@ class D3DiffLoss(LossCallback):
         return parts
 
     def on_train_batch_end(self, *args: Any) -> None:
-        """Says once, after the first batch, how large the score is beside the mask term."""
+        """Logs once, after the first batch, how large the score is relative to the mask term."""
         if self._first is None or self._shown:
             return
         ratio, alpha = float(self._first[0]), self._first[1]
@@ -162,12 +166,12 @@ class D3DiffLoss(LossCallback):
             rank_zero_info(f"d3diff: score / mask = {ratio:.4g}; weighted, the score is {share:.3g} of the mask term")
 
     def on_train_start(self, trainer: pl.Trainer, *args: Any) -> None:
-        """A run that goes on has said it."""
+        """A resumed run does not log the ratio again."""
         self._shown = trainer.global_step > 0
 
 
 def masked_span(sequence: TokenSequence) -> Tensor:
-    """Masked image tokens of the rows that generate, and soi and eoi there: columns of a `LogitsSpec`, bool (B, L)."""
+    """Masked image tokens, soi and eoi of samples that generate, bool (B, L); positions of a `LogitsSpec`."""
     return masked_image(sequence) | (image_span(sequence) & ~image(sequence))
 
 

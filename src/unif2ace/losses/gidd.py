@@ -1,4 +1,4 @@
-"""The bound of diffusion whose noise mixes masks and random codes."""
+"""The likelihood bound of diffusion whose noise mixes masks and random codes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from unif2ace.types import CorruptedTokens, Logits, LogitsSpec
 
 
 class GIDDLoss(NELBOLoss):
-    r"""GIDD's bound (arXiv 2503.04482), nats per image token; all tokens count, also those that are visible.
+    r"""GIDD's bound (arXiv 2503.04482), nats per image token; all tokens count, including uncorrupted ones.
 
-    Formula: :math:`\frac1N \sum_i \omega\,\bigl[KL(q \| q_\theta) + IS(q(z) \| q_\theta(z))\bigr]`, IS the
-    Itakura-Saito divergence, z the corrupted token, q and :math:`q_\theta` its distribution given the clean code and
-    given the prediction; :math:`\omega` is the rate of noise into z over q(z). It is very large for a visible token
-    that is right, at early times; `max_weight` bounds it, and then the value is no likelihood bound.
+    Formula: :math:`\frac1N \sum_i \omega\,\bigl[KL(q \| q_\theta) + IS(q(z) \| q_\theta(z))\bigr]`, with IS the
+    Itakura-Saito divergence and z the corrupted token; q and :math:`q_\theta` are its distributions given the clean
+    code and given the prediction. :math:`\omega` is the rate of noise into z over q(z). It is very large for a correct
+    visible token at early times. `max_weight` bounds it, and then the value is no likelihood bound.
 
     Args:
         forward_process: ``forward_process=hybrid``; ``${forward_process}`` in a configuration.
@@ -44,7 +44,7 @@ class GIDDLoss(NELBOLoss):
         self.is_bound = max_weight is None
 
     def of_tokens(self, logits: Logits, corrupted: CorruptedTokens) -> Tensor:
-        """``omega`` times the divergences."""
+        """``omega`` times the divergences, float (P,)."""
         assert isinstance(self.forward_process, HybridProcess)
         log_p_PK = token_log_p(logits)
         xt_P = xt_of_tokens(corrupted, logits)

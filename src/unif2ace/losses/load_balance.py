@@ -1,4 +1,4 @@
-"""Even use of experts. E experts of a group, G groups (0 Gen, 1 Und)."""
+"""Uniform use of experts. Shapes: G groups (0 Gen, 1 Und), E experts of a group."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ GROUPS = ("gen", "und")
 
 
 class LoadBalanceLoss(LossCallback):
-    r"""Keeps routers from sending everything to a few experts (arXiv 2101.03961, eq. 4; the paper's has one per group).
+    r"""Keeps routers from overloading a few experts (arXiv 2101.03961, eq. 4; the paper has one such loss per group).
 
-    Formula, for each layer and group: :math:`E \sum_i f_i P_i`, with f_i the share of all choices that fell on expert i
-    (they sum to 1, however many experts a token takes) and P_i its mean probability. It is 1 where either is even. The
-    term is the sum over groups of its mean over layers; a group without tokens adds 0.
+    Formula, for each layer and group: :math:`E \sum_i f_i P_i`, with f_i the share of all choices that selected expert
+    i (they sum to 1, whatever the number of experts per token) and P_i its mean probability. It is 1 if either is
+    uniform. The term is the sum over groups of its mean over layers; a group without tokens adds 0.
 
-    f and P are those of a batch, so the term is not additive: under accumulation it is the mean of the micro-batches'
+    f and P are batch statistics, so the term is not additive: under accumulation it is the mean of the micro-batches'
     terms. Over ranks they are the whole batch's if `across_ranks`, and so is the gradient once it is averaged over
-    ranks. Rows that only fill up a rank are routed, and counted, like others.
+    ranks. Padding samples are routed and counted like others.
 
     Args:
         weight: Factor of the term.
-        token: Factor of the token level in it.
-        sequence: Factor of the sequence level; its value is logged in any case.
+        token: Factor of the token-level part.
+        sequence: Factor of the sequence-level part; its value is logged in any case.
         across_ranks: Whether f and P are taken over all ranks; then every rank must compute the term.
 
     Raises:
@@ -49,7 +49,7 @@ class LoadBalanceLoss(LossCallback):
         self.factors, self.across_ranks = {"token": token, "sequence": sequence}, across_ranks
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """The term, counted once; 0 for a dense network."""
+        """The term, with a count of 1 per group that has tokens; 0 for a dense network."""
         routers = step.unified.routers if step.unified is not None else ()
         device = step.batch.task.device
         total_G, count_G = torch.zeros(len(GROUPS), device=device), torch.zeros(len(GROUPS), device=device)
@@ -65,7 +65,7 @@ class LoadBalanceLoss(LossCallback):
         return LossTerm(total_G[0], count_G[0], parts, (LossTerm(total_G[1], count_G[1]),))
 
     def _over_ranks(self, routers: Sequence[RouterStats]) -> list[Tensor]:
-        """Of each router, float (G, E + 1): choices of each expert, and tokens, the mean of all ranks."""
+        """Per router, float (G, E + 1): choices of each expert, then tokens; the mean over ranks."""
         sums = [torch.cat([s.assigned, s.count[:, None]], 1).detach() for s in routers]
         if not (sums and self.across_ranks and dist.is_available() and dist.is_initialized()):
             return sums
@@ -76,7 +76,7 @@ class LoadBalanceLoss(LossCallback):
 
 
 def _value(stats: RouterStats, sums_GX: Tensor) -> Tensor:
-    """Of each group, float (G,), with the probabilities of this rank over the mean count of all ranks."""
+    """The value per group, float (G,), from this rank's probabilities and the mean count over ranks."""
     assigned_GE, count_G = sums_GX[:, :-1], sums_GX[:, -1]
     present_G = count_G > 0
     f_GE = assigned_GE / torch.where(present_G, assigned_GE.sum(1), 1)[:, None]

@@ -14,8 +14,9 @@ class MDLMLoss(NELBOLoss):
     r"""MDLM's bound (arXiv 2406.07524, eq. 10), nats per image token.
 
     Formula: :math:`\frac1N \sum_{i\ masked} w(t) (-\log p(x_{0,i} | x_t))`, :math:`w = -\alpha' / (1 - \alpha)`. The
-    softmax is over the codebook alone, and visible tokens are carried over. Over t it is an upper bound of the negative
-    log-likelihood, but for times below `forward_process.t_min` and what the schedule leaves clean at t = 1.
+    softmax is over the codebook alone, and visible tokens are carried over. In expectation over t it is an upper bound
+    of the negative log-likelihood, except for times below `forward_process.t_min` and tokens that the noise schedule
+    leaves clean at t = 1.
 
     Args:
         weight: Factor of the term.
@@ -27,5 +28,5 @@ class MDLMLoss(NELBOLoss):
     reads = frozenset({logits_spec})
 
     def of_tokens(self, logits: Logits, corrupted: CorruptedTokens) -> Tensor:
-        """``w(t)`` times the cross-entropy."""
+        """``w(t)`` times the cross-entropy, float (P,)."""
         return corrupted.weight[logits.generation] * token_nats(logits)

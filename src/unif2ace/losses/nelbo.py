@@ -1,4 +1,7 @@
-"""What the losses share whose value is a likelihood bound of image tokens. G rows, N tokens, P of them are read."""
+"""Base class of losses that bound the likelihood of image tokens.
+
+Shapes: G samples that generate, N image tokens, P predicted tokens, K codes.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +15,29 @@ from unif2ace.types import CorruptedTokens, Logits, LogitsSpec, LossTerm, StepOu
 
 
 class NELBOLoss(LossCallback, ABC):
-    """A sum over image tokens, divided by all image tokens of the rows that generate: nats per image token.
+    """A sum over image tokens, divided by all image tokens of the samples that generate: nats per image token.
 
-    Corrupted or not, a row counts N, so the value is that of any other bound, and accumulation and ranks are exact.
+    Each sample counts N tokens, corrupted or not. The value is therefore comparable with other bounds, and exact under
+    accumulation and ranks.
     """
 
     needs = "unified"
     maskings = frozenset({"bernoulli"})
     is_bound = True
     logits_spec: LogitsSpec
-    """The only one it has."""
+    """The only `LogitsSpec` that it reads."""
 
     @abstractmethod
     def of_tokens(self, logits: Logits, corrupted: CorruptedTokens) -> Tensor:
-        """What each token adds, float (P,), in nats.
+        """Contribution of each token, float (P,), in nats.
 
         Args:
-            logits: Of `logits_spec`.
-            corrupted: The samples that generate.
+            logits: Logits of `logits_spec`, over P tokens.
+            corrupted: Codes of the G samples that generate.
         """
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """The sum over tokens of valid samples, and their number, N a sample; see `LossCallback.compute`."""
+        """The sum over tokens of valid samples, divided by N per sample; see `LossCallback.compute`."""
         assert step.unified is not None
         logits, corrupted = step.unified.logits[self.logits_spec], step.unified.corrupted
         if corrupted is None:
@@ -45,5 +49,5 @@ class NELBOLoss(LossCallback, ABC):
 
 
 def xt_of_tokens(corrupted: CorruptedTokens, logits: Logits) -> Tensor:
-    """The corrupted codes of the tokens that some logits predict, int64 (P,)."""
+    """The corrupted codes of the tokens that `logits` predict, int64 (P,)."""
     return corrupted.xt[logits.generation, logits.image_token]

@@ -1,4 +1,4 @@
-"""Callbacks that read forward passes of training and add nothing to the objective."""
+"""Callbacks that read training forward passes and add nothing to the objective."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from unif2ace.types import StepOutput
 
 
 class StepObserver(pl.Callback, ABC):
-    """Reads what a module computed, before the backward pass; in validation `on_validation_batch_end` gives the same.
+    """Reads a module's forward pass before the backward pass.
 
-    Lightning shows callbacks no more of a training step than its loss, so the module does.
+    Lightning passes callbacks only the loss of a training step, so the module calls `observe`. In validation
+    `on_validation_batch_end` receives the same `StepOutput`.
     """
 
     @abstractmethod
     def observe(self, trainer: pl.Trainer, step: StepOutput) -> None:
-        """Looks at one forward pass; keeps numbers, never tensors that carry a gradient."""
+        """Reads one forward pass; keeps values, never tensors that carry a gradient."""
 
 
 def show(trainer: pl.Trainer, step: StepOutput) -> None:
-    """Shows a forward pass to all observers of a Trainer."""
+    """Passes a forward pass to all observers of a Trainer."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, StepObserver):
             callback.observe(trainer, step)

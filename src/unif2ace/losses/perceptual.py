@@ -1,4 +1,4 @@
-"""How far a reconstruction's features are from its picture's: L layers of C x H x W features."""
+"""Distance between the features of a reconstruction and its image. Shapes: B samples, C x H x W features per layer."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from unif2ace.losses.base import LossCallback, over_rows
 from unif2ace.types import LossTerm, StepOutput
 
 EPSILON = 1e-6
-"""Added to squared norms: where all features of a place are 0, the gradient stays finite."""
+"""Added to squared norms: where all features of a position are 0, the gradient stays finite."""
 
 
 class PerceptualLoss(LossCallback):
-    r"""Distance between frozen features, as LPIPS (arXiv 1801.03924, eq. 1) without its learned weights.
+    r"""Distance between frozen features (B, C, H, W), as LPIPS (arXiv 1801.03924, eq. 1) without its learned weights.
 
     Formula: :math:`\sum_l \frac{w_l}{H_l W_l} \sum_{h,w} \lVert \hat y^l_{hw} - \hat x^l_{hw} \rVert_2^2`, where the
-    hat divides a place's feature vector by its length, so that each layer adds between 0 and :math:`4 w_l`. LPIPS
-    weighs channels; here layers are weighed.
+    hat divides the feature vector of a position by its norm. Each layer therefore adds between 0 and :math:`4 w_l`.
+    LPIPS weights channels; here layers are weighted.
 
     Args:
         weight: Factor of the term.
@@ -41,16 +41,16 @@ class PerceptualLoss(LossCallback):
         self.layers = None if layers is None else tuple(layers)
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """A sum of one value per row; exact under accumulation and ranks.
+        """The sum of one value per sample; exact under accumulation and ranks.
 
         Args:
-            step: With features; the gradient goes to those of the reconstruction.
+            step: Must hold `features`, (B, C, H, W) per layer; only those of the reconstruction receive a gradient.
 
         Returns:
-            Sum and number of rows.
+            Sum and number of samples.
 
         Raises:
-            ConfigError: If there are not as many layers as weights.
+            ConfigError: If the numbers of layers and weights differ.
         """
         assert step.features is not None
         of_image, of_reconstruction = step.features

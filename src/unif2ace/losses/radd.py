@@ -1,4 +1,4 @@
-"""RADD's estimators of the bound of masked diffusion: by time, by masked share, by number of masks."""
+"""RADD's estimators of the likelihood bound of masked diffusion: by time, masked share or number of masks."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ class RADDLoss(NELBOLoss):
     r"""Three estimators of one bound (RADD, arXiv 2406.03736), nats per image token; CE is summed over masked tokens.
 
     - t: :math:`w(t)\,CE / N`, as `MDLMLoss`;
-    - lambda: :math:`CE / (\lambda N)` for the masked share :math:`\lambda = 1 - \alpha_t`, were it uniform;
+    - lambda: :math:`CE / (\lambda N)` for the masked share :math:`\lambda = 1 - \alpha_t`, if it were uniform;
     - k: :math:`\frac{N + 1}k CE / N` for k masks. Bernoulli masks at a uniform share give every k from 0 to N the same
-      probability; RADD leaves out 0 and has N in the place of N + 1.
+      probability; RADD excludes 0 and has N in place of N + 1.
 
-    Where the share is not uniform in time (any schedule but ``linear``), lambda and k are multiplied by its density,
-    :math:`w \lambda`: lambda is then t, and all three have one expectation. The estimate of k varies least with t.
+    If the share is not uniform in time (any noise schedule but ``linear``), lambda and k are multiplied by its density,
+    :math:`w \lambda`. Then lambda equals t, and all three have the same expectation. The k estimator varies least with
+    t.
 
     Args:
         weight: Factor of the term.
@@ -48,7 +49,7 @@ class RADDLoss(NELBOLoss):
         self.variant = variant
 
     def of_tokens(self, logits: Logits, corrupted: CorruptedTokens) -> Tensor:
-        """The variant's factor times the cross-entropy."""
+        """The variant's factor times the cross-entropy, float (P,)."""
         return self._factor(corrupted)[logits.generation] * token_nats(logits)
 
     def _factor(self, corrupted: CorruptedTokens) -> Tensor:

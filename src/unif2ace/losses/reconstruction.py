@@ -1,4 +1,4 @@
-"""How far a reconstruction is from its picture: absolute, squared and gradient differences."""
+"""Absolute, squared and gradient differences between a reconstruction and its image."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from unif2ace.types import LossTerm, StepOutput
 
 
 class ReconstructionLoss(LossCallback):
-    r"""Weighted L1, L2 and image-gradient distance, a mean over pixels and channels; pixel values in [-1, 1].
+    r"""Weighted L1, L2 and image-gradient distance between images (B, 3, H, W), values in [-1, 1].
 
-    Formula, for a picture x and its reconstruction y:
-    :math:`a\,|y - x| + b\,(y - x)^2 + c\,(|\partial_h (y - x)| + |\partial_w (y - x)|)`, each a mean.
-    The last part compares neighbouring differences, which keeps edges sharp at small sizes.
+    Formula, for an image x and its reconstruction y:
+    :math:`a\,|y - x| + b\,(y - x)^2 + c\,(|\partial_h (y - x)| + |\partial_w (y - x)|)`, each a mean over pixels and
+    channels. The last part compares neighbouring differences, which keeps edges sharp at small sizes.
 
     Args:
         weight: Factor of the term.
@@ -30,7 +30,7 @@ class ReconstructionLoss(LossCallback):
         self.l1, self.l2, self.gradient = l1, l2, gradient
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """A sum of one value per row; exact under accumulation and ranks."""
+        """The sum of one value per sample; exact under accumulation and ranks."""
         assert step.image is not None
         assert step.reconstruction is not None
         d_BCHW = step.reconstruction - step.image

@@ -1,4 +1,4 @@
-"""Small router logits."""
+"""Penalty on large router logits."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from unif2ace.types import LossTerm, StepOutput
 
 
 class RouterZLoss(LossCallback):
-    r"""Keeps router logits small, where a softmax is exact and has a gradient (router z-loss, arXiv 2202.08906).
+    r"""Keeps router logits small, where a softmax is precise and has a gradient (router z-loss, arXiv 2202.08906).
 
-    Formula: the mean over tokens and layers of :math:`(\log \sum_i e^{l_i})^2`, with l the logits of a token's group. A
-    sum over a count, so that accumulation and ranks are exact.
+    Formula: the mean over tokens and layers of :math:`(\log \sum_i e^{l_i})^2`, with l the logits of a token's group.
+    It is a sum over a count, so that accumulation and ranks are exact.
 
     Args:
         weight: Factor of the term.
-        token: Factor of the token level in it.
-        sequence: Factor of the sequence level, whose mean is over rows and layers.
+        token: Factor of the token-level part.
+        sequence: Factor of the sequence-level part, whose mean is over samples and layers.
 
     Raises:
         ConfigError: If a factor is negative.
@@ -35,7 +35,7 @@ class RouterZLoss(LossCallback):
         self.token, self.sequence = token, sequence
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """The token level's term, and beside it the sequence level's; 0 for a dense network."""
+        """The token-level term, with the sequence-level term in `also`; 0 for a dense network."""
         token, sequence = self._level(step, "token", self.token), self._level(step, "sequence", self.sequence)
         return LossTerm(token.total, token.count, also=(sequence,))
 

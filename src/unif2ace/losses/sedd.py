@@ -17,14 +17,14 @@ class SEDDLoss(NELBOLoss):
     r"""Score entropy (SEDD, arXiv 2310.16834) of the scores that the predicted clean codes imply, nats per image token.
 
     Formula: :math:`\frac1N \sum_i \sigma(t) \sum_{y \ne z} Q(y, z) (s_y - R_y \log s_y + R_y (\log R_y - 1))` with z
-    the corrupted token, :math:`R_y = q_t(y|x_0) / q_t(z|x_0)`, s the same ratio with the prediction in the place of
+    the corrupted token, :math:`R_y = q_t(y|x_0) / q_t(z|x_0)`, s the same ratio with the prediction in place of
     :math:`x_0`, and Q the rate from y to z: 1 to the mask, or 1 / K to each code.
 
-    - absorbing: only masked tokens add something, and because the prediction sums to 1, it is `MDLMLoss`;
-    - uniform: every token does, corrupted or not. Equal to UDLM's bound (arXiv 2412.10193).
+    - absorbing: only masked tokens contribute. Because the prediction sums to 1, it equals `MDLMLoss`;
+    - uniform: every token contributes, corrupted or not. It equals UDLM's bound (arXiv 2412.10193).
 
     Args:
-        forward_process: Which of the two; ``${forward_process}`` in a configuration.
+        forward_process: Absorbing or uniform; ``${forward_process}`` in a configuration.
         weight: Factor of the term.
     """
 
@@ -38,7 +38,7 @@ class SEDDLoss(NELBOLoss):
         self.reads = frozenset({self.logits_spec})
 
     def of_tokens(self, logits: Logits, corrupted: CorruptedTokens) -> Tensor:
-        """The rate of the noise times the score entropy."""
+        """The rate of the noise times the score entropy, float (P,)."""
         log_p_PK = token_log_p(logits)
         if self.uniform is None:
             return corrupted.weight[logits.generation] * absorbing_entropy(log_p_PK, logits.target)

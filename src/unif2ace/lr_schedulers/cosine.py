@@ -1,4 +1,4 @@
-"""Linear warm-up, then half a cosine."""
+"""Linear warm-up, then cosine decay."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from unif2ace.errors import ConfigError
 
 
 class CosineScheduler(LambdaLR):
-    r"""Every group's rate rises from near 0 to its own maximum and falls to a share of it.
+    r"""Raises each group's learning rate linearly to its maximum, then decays it along half a cosine.
 
-    Formula, for step s of S after W steps of warm-up:
-    :math:`f + (1 - f) \tfrac12 (1 + \cos(\pi (s - W) / (S - W)))` times the group's rate.
+    Formula, for step s of S after W steps of warm-up: :math:`f + (1 - f) \tfrac12 (1 + \cos(\pi (s - W) / (S - W)))`
+    times the group's rate.
 
     Args:
-        optimizer: Whose rates are set.
-        total_steps: S, steps of the run.
-        warmup: W, steps; below 1 a share of S.
-        final: f, the share of the rate at the end.
+        optimizer: The optimiser whose learning rates are set.
+        total_steps: S, number of steps of the run.
+        warmup: W, number of steps; a value below 1 is a share of S.
+        final: f, final rate as a share of the maximum.
 
     Raises:
         ConfigError: If the warm-up is longer than the run or negative.

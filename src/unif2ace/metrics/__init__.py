@@ -1,1 +1,1 @@
-"""What is measured on a validation split: one metric a file, chosen with `metric=[...]`."""
+"""Validation metrics: one metric a file, chosen with `metric=[...]`."""

@@ -1,4 +1,4 @@
-"""How well attributes are recognised, one by one and on average. N pictures, A attributes."""
+"""Attribute recognition, per attribute and on average. Shapes: N images, A attributes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from unif2ace.types import StepOutput
 
 @dataclass(frozen=True, slots=True)
 class AttributeScore:
-    """Of one attribute, over the pictures in which it is known.
+    """Scores of one attribute over the images in which it is known.
 
     Attributes:
-        average_precision: Area under precision over recall, 0 to 1.
-        f1: Harmonic mean of precision and recall of "probability above one half".
-        accuracy: Share of right answers.
-        positives: Pictures that show it.
-        known: Pictures in which it is known.
+        average_precision: Area under the precision-recall curve, 0 to 1.
+        f1: Harmonic mean of precision and recall at a probability threshold of 0.5.
+        accuracy: Share of correct predictions.
+        positives: Number of images that show the attribute.
+        known: Number of images in which the attribute is known.
     """
 
     average_precision: float
@@ -37,20 +37,21 @@ class AttributeScore:
 
 
 class AttributesMetric(StepMetric):
-    """Average precision, F1 and accuracy of each attribute, their means, and the calibration error of them all.
+    """Average precision, F1 and accuracy of each attribute, their means, and the overall calibration error.
 
-    An attribute that no picture shows, or that none lacks, has no precision to measure: it is left out of the means
-    and listed. Labels of -1 (not visible, not labelled) and rows that are not valid are left out.
+    Reads logits float (B, A) and labels int8 (B, A). An attribute without positives or without negatives cannot be
+    measured: it is left out of the means and listed. Labels of -1 (not visible, not labelled) and padding samples are
+    ignored.
 
     Args:
-        labels: Names of the A attributes, the first of those that are recognised.
-        families: Of each attribute the family that it is shown under; None for no breakdown.
-        skip: Share of the split, its first rows, that is left out: where probabilities were calibrated on them.
-        by: Labels by which pictures are divided: means of those that show it and of those that lack it are told too,
-            as ``f1/LABEL`` and ``f1/no_LABEL``, so that one sees for whom recognition is worse.
+        labels: Names of the A attributes, the first of those that the classifier recognises.
+        families: Family of each attribute in the table; None for no breakdown.
+        skip: Share of the split, its first samples, that is left out because probabilities were calibrated on it.
+        subgroups: Labels that divide the images: mean F1 over the images with and without each label is also reported,
+            as ``f1/LABEL`` and ``f1/no_LABEL``.
 
     Raises:
-        ConfigError: If the share is not in [0, 1), families and labels differ in number, or there is no such label.
+        ConfigError: If `skip` is not in [0, 1), families and labels differ in number, or a subgroup is no label.
     """
 
     probabilities: list[Tensor]
@@ -78,10 +79,10 @@ class AttributesMetric(StepMetric):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
     def update(self, step: StepOutput) -> None:
-        """Keeps a batch's probabilities and labels.
+        """Stores a batch's probabilities and labels.
 
         Raises:
-            ConfigError: If fewer attributes are recognised than there are labels.
+            ConfigError: If the classifier recognises fewer attributes than there are labels.
         """
         logits, labels = step.attribute_logits, step.batch.attributes
         assert logits is not None
@@ -97,7 +98,7 @@ class AttributesMetric(StepMetric):
         self.places.append(step.batch.index[valid])
 
     def compute(self) -> Mapping[str, Tensor]:
-        """Means over the attributes that can be measured, and the calibration error over all answers."""
+        """Means over measurable attributes and the calibration error over known labels (N, A), float () each."""
         scores = self.scores().values()
         means = {
             name: torch.tensor([getattr(score, key) for score in scores], dtype=torch.float32).mean()
@@ -109,7 +110,7 @@ class AttributesMetric(StepMetric):
         return means | {"calibration_error": calibration_error(p_NA[known], y_NA[known])} | groups
 
     def groups(self) -> list[tuple[str, dict[str, AttributeScore]]]:
-        """Scores of the pictures with and without each label of `subgroups`, as ``LABEL`` and ``no_LABEL``."""
+        """Scores of the images with and without each label of `subgroups`, as ``LABEL`` and ``no_LABEL``."""
         p_NA, y_NA = self._kept()
         found = []
         for name in self.subgroups:
@@ -120,7 +121,7 @@ class AttributesMetric(StepMetric):
         return [(title, scores) for title, scores in found if scores]
 
     def scores(self) -> dict[str, AttributeScore]:
-        """Of each attribute that some pictures show and some lack, by name."""
+        """Scores by attribute name, for attributes that have both positives and negatives."""
         return self._scores(*self._kept())
 
     def _scores(self, p_NA: Tensor, y_NA: Tensor) -> dict[str, AttributeScore]:
@@ -140,14 +141,14 @@ class AttributesMetric(StepMetric):
         return found
 
     def describe(self) -> Mapping[str, str]:
-        """How many attributes count, and which do not."""
+        """The number of attributes in the means, and the names of those left out."""
         missing = [name for name in self.labels if name not in self.scores()]
         left_out = f"; not measurable here: {', '.join(missing)}" if missing else ""
         text = f"means over {len(self.labels) - len(missing)} attributes, {len(self._kept()[0]):,} pictures{left_out}"
         return {"average_precision": text, "f1": "decided at probability 0.5"}
 
     def table(self) -> Table:
-        """A row for each attribute, the hardest first, and one for each family."""
+        """A table with a row for each attribute, the hardest first, and for each family."""
         right = [Column(name, justify="right") for name in ("AP", "F1", "accuracy", "positives", "known")]
         table = Table("attribute", "family", *right)
         scores = self.scores()
@@ -167,14 +168,14 @@ class AttributesMetric(StepMetric):
         return table
 
     def plot(self, path: Path) -> None:
-        """Draws each attribute's average precision and F1, and the reliability of the probabilities."""
+        """Plots each attribute's average precision and F1, and the reliability of the probabilities."""
         p_NA, y_NA = self._kept()
         known = y_NA >= 0
         bars = {name: (s.average_precision, s.f1) for name, s in self.scores().items()}
         plot_reliability(path, bars, p_NA[known], y_NA[known])
 
     def _kept(self) -> tuple[Tensor, Tensor]:
-        """Probabilities float (N, A) and labels int8 (N, A), in the split's order, without its first share."""
+        """Probabilities float (N, A) and labels int8 (N, A), in the split's order, without its first share `skip`."""
         p_NA, y_NA, place_N = (_joined(x) for x in (self.probabilities, self.truths, self.places))
         order = place_N.argsort()[round(self.skip * len(place_N)) :]
         return p_NA[order], y_NA[order]

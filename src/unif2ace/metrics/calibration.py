@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say. M answers, each a probability and whether it was so."""
+"""Calibration of probabilities. Shapes: M binary answers, each with a probability and a truth."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 
 def reliability(p_M: Tensor, y_M: Tensor, bins: int = 15) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean probability and share of yes in bins of equal width.
+    """Mean probability and share of positives in bins of equal width.
 
     Args:
-        p_M: float (M,), 0 to 1.
+        p_M: float (M,), probabilities in [0, 1].
         y_M: (M,), 1 for yes, 0 for no.
-        bins: How many.
+        bins: Number of bins.
 
     Returns:
-        Mean probability, share of yes and number of answers of each bin, float (bins,) each; 0 where a bin is empty.
+        Mean probability, share of positives and number of answers of each bin, float (bins,) each; 0 for an empty bin.
     """
     place = (p_M * bins).long().clamp(max=bins - 1)
     count, said, was = (
@@ -30,14 +30,14 @@ def reliability(p_M: Tensor, y_M: Tensor, bins: int = 15) -> tuple[Tensor, Tenso
 
 
 def calibration_error(p_M: Tensor, y_M: Tensor, bins: int = 15) -> Tensor:
-    """Expected calibration error (Guo et al., arXiv 1706.04599, eq. 3), of the probability of yes.
+    """Expected calibration error (Guo et al., arXiv 1706.04599, eq. 3) of the probability of yes.
 
-    The mean over answers of how far its bin's mean probability is from its bin's share of yes.
+    The mean over answers of the absolute difference between their bin's mean probability and share of positives.
 
     Args:
-        p_M: float (M,), 0 to 1.
+        p_M: float (M,), probabilities in [0, 1].
         y_M: (M,), 1 for yes, 0 for no.
-        bins: How many.
+        bins: Number of bins.
 
     Returns:
         float (), 0 to 1.
@@ -47,12 +47,12 @@ def calibration_error(p_M: Tensor, y_M: Tensor, bins: int = 15) -> Tensor:
 
 
 def fit_platt(logits_M: Tensor, y_M: Tensor, prior: float = 1.0) -> tuple[float, float]:
-    """Scale and shift of logits that minimise the cross-entropy, by Newton's method in float64.
+    """Scale and shift of logits that minimise the cross-entropy, by L-BFGS in float64.
 
     Args:
         logits_M: float (M,).
         y_M: (M,), 1 for yes, 0 for no.
-        prior: Strength that holds them at 1 and 0 where answers are few or all alike.
+        prior: Strength of a penalty that keeps scale near 1 and shift near 0 for few or one-sided answers.
 
     Returns:
         Scale, above 0, and shift; calibrated logits are ``scale * logits + shift``.
@@ -60,7 +60,7 @@ def fit_platt(logits_M: Tensor, y_M: Tensor, prior: float = 1.0) -> tuple[float,
     x_M, y_M = logits_M.double(), y_M.double()
     if not len(x_M):
         return 1.0, 0.0
-    theta = torch.tensor([0.5413248546129181, 0.0], dtype=torch.float64)  # softplus of the first is 1
+    theta = torch.tensor([0.5413248546129181, 0.0], dtype=torch.float64)  # softplus of the first entry is 1
     theta.requires_grad_()
     solver = torch.optim.LBFGS([theta], max_iter=100, line_search_fn="strong_wolfe")
 
@@ -79,12 +79,12 @@ def fit_platt(logits_M: Tensor, y_M: Tensor, prior: float = 1.0) -> tuple[float,
 
 
 def plot_reliability(path: Path, bars: Mapping[str, tuple[float, float]], p_M: Tensor, y_M: Tensor) -> None:
-    """Draws scores by name beside the reliability curve of all answers.
+    """Plots scores by name beside the reliability curve of all answers.
 
     Args:
-        path: Of the PNG file.
+        path: Path of the PNG file.
         bars: Average precision and F1, each 0 to 1, by name.
-        p_M: float (M,), 0 to 1.
+        p_M: float (M,), probabilities in [0, 1].
         y_M: (M,), 1 for yes, 0 for no.
     """
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""How much of a tokenizer's codebook is used. K codes."""
+"""Codebook usage of a tokenizer. Shapes: K codes, h x w cells."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from unif2ace.types import StepOutput
 
 
 class CodebookMetric(StepMetric):
-    r"""Use of the codes over a split.
+    r"""Usage of the codes over a split; reads ids int64 (B, h, w).
 
     With the share :math:`p_k` of code k among all tokens of the split: the share of codes with :math:`p_k > 0`, their
-    perplexity :math:`\exp(-\sum_k p_k \ln p_k)`, from 1 (one code) to K (all alike), and the number of unused codes.
-    A split of fewer than K tokens cannot use them all. The perplexity is not a number if there was no picture.
+    perplexity :math:`\exp(-\sum_k p_k \ln p_k)`, from 1 (one code) to K (uniform), and the number of unused codes.
+    A split of fewer than K tokens cannot use all codes. The perplexity is NaN without images.
     """
 
     counts: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        # one zero, which broadcasts: the first update brings the codebook's size
+        # one zero, which broadcasts: the first update sets the codebook's size
         self.add_state("counts", torch.zeros(1, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, step: StepOutput) -> None:
-        """Counts the ids of the valid rows.
+        """Counts the ids of valid samples.
 
         Raises:
-            ConfigError: If the quantizer does not tell the codebook's size, or it has changed.
+            ConfigError: If the quantizer reports no codebook size, or the size has changed.
         """
         assert step.quantized is not None
         size = step.quantized.num_codes
@@ -39,7 +39,7 @@ class CodebookMetric(StepMetric):
         self.counts = self.counts + torch.bincount(ids, minlength=size)
 
     def compute(self) -> dict[str, Tensor]:
-        """``codebook_use`` in [0, 1], ``codebook_perplexity`` in [1, K] and ``codebook_dead``, a number of codes."""
+        """``codebook_use`` in [0, 1], ``codebook_perplexity`` in [1, K] and ``codebook_dead``, from counts (K,)."""
         share_K = self.counts.double() / self.counts.sum()
         used = (self.counts > 0).sum()
         return {

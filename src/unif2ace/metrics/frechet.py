@@ -1,4 +1,4 @@
-"""How far the distribution of reconstructions is from that of pictures. N pictures, D features."""
+"""Distance between the distributions of reconstructions and images. Shapes: N images, D features."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from unif2ace.types import StepOutput
 
 
 class FrechetMetric(StepMetric):
-    r"""Frechet and kernel distance between frozen features of pictures and of reconstructions; lower is better.
+    """Frechet and kernel distance between frozen features (N, D) of images and of reconstructions; lower is better.
 
-    Values can be compared only where `describe` says the same: the features are not those of the usual FID. With few
-    pictures the Frechet distance is too large (its covariances are estimated from N pictures), the kernel distance is
-    not. Both are not a number with fewer than 2 pictures.
+    Compare values only if `describe` returns the same text: the features are not those of the usual FID. With few
+    images the Frechet distance is biased upwards, because its covariances are estimated from N images; the kernel
+    distance is unbiased. Both are NaN with fewer than 2 images.
 
     Args:
-        features: Makes the frozen network; called at the first update, and kept out of the module tree, so that its
-            weights stay out of checkpoints.
-        kernel_pictures: How many pictures, the first of the split, the kernel distance compares: they are held in
-            memory. 0 leaves it out.
+        features: Makes the frozen network. Called at the first update; the network is kept out of the module tree and
+            thus out of checkpoints.
+        kernel_pictures: Number of images, the first of the split, in the kernel distance. Their features are held in
+            memory. 0 disables it.
 
     Raises:
-        ConfigError: If the number is negative.
+        ConfigError: If `kernel_pictures` is negative.
     """
 
     sums: Tensor
@@ -44,7 +44,7 @@ class FrechetMetric(StepMetric):
         self._make_features, self.kernel_pictures = features, kernel_pictures
         self._made: list[FrozenFeatures] = []
         self._described = 0
-        # sums and products of real and made features: zeros that broadcast until the first update brings D
+        # sums and products of real and reconstructed features: zeros that broadcast until the first update sets D
         self.add_state("sums", torch.zeros(2, 1, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("products", torch.zeros(2, 1, 1, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
@@ -53,14 +53,14 @@ class FrechetMetric(StepMetric):
 
     @property
     def features(self) -> FrozenFeatures:
-        """The frozen network, made when first asked for."""
+        """The frozen network, built on first access."""
         if not self._made:
-            with torch.inference_mode(False):  # else its weights could never serve a gradient or a copy
+            with torch.inference_mode(False):  # inference tensors cannot be used in autograd
                 self._made = [self._make_features()]
         return self._made[0]
 
     def update(self, step: StepOutput) -> None:
-        """Adds the valid rows."""
+        """Adds the valid samples."""
         real, made = picture_pairs(step)
         network = self.features.to(real.device)
         x_2BD = torch.zeros(2, 0, network.num_features, device=real.device)
@@ -74,13 +74,13 @@ class FrechetMetric(StepMetric):
             self._keep(x_2BD.transpose(0, 1), step.batch.index[step.batch.valid])
 
     def _keep(self, x_B2D: Tensor, index_B: Tensor) -> None:
-        # those of smallest index: the first of the split, whatever the number of ranks
+        # keep the smallest indices: the first of the split, whatever the number of ranks
         rows, index = torch.cat([*self.rows, x_B2D]), torch.cat([*self.row_index, index_B])
         first = index.argsort(stable=True)[: self.kernel_pictures]
         self.rows, self.row_index = [rows[first]], [index[first]]
 
     def compute(self) -> dict[str, Tensor]:
-        """``frechet``, and ``kernel``, which is around 0 (it may be below) where the distributions are equal."""
+        """``frechet`` and ``kernel`` (around 0 for equal distributions) of features (N, D), float () each."""
         self._described = int(self.count)
         values = {"frechet": self._frechet()}
         if self.kernel_pictures:
@@ -88,7 +88,7 @@ class FrechetMetric(StepMetric):
         return {key: value.float().to(self.count.device) for key, value in values.items()}
 
     def describe(self) -> dict[str, str]:
-        """The features' name, and the number of pictures of the last `compute`."""
+        """The features' name and the number of images of the last `compute`."""
         name = self.features.name
         kernel = f"first {min(self._described, self.kernel_pictures)} pictures"
         return {"frechet": f"{name}, {self._described} pictures"} | (
@@ -106,7 +106,7 @@ class FrechetMetric(StepMetric):
     def _kernel(self) -> Tensor:
         if self.count < 2:
             return torch.tensor(float("nan"))
-        # after a reduction over ranks a state of lists is one tensor
+        # after a reduction over ranks a list state is one tensor
         rows, index = (torch.cat(list(s)) if isinstance(s, list) else s for s in (self.rows, self.row_index))
         first = index.argsort(stable=True)[: self.kernel_pictures]
         real_ND, made_ND = rows[first].double().unbind(1)
@@ -121,7 +121,7 @@ def frechet_distance(mean_D: Tensor, cov_DD: Tensor, other_mean_D: Tensor, other
 
     Args:
         mean_D: float64 (D,).
-        cov_DD: float64 (D, D), symmetric, no negative eigenvalue but by rounding.
+        cov_DD: float64 (D, D), symmetric, positive semidefinite up to rounding.
         other_mean_D: float64 (D,).
         other_cov_DD: float64 (D, D), likewise.
 
@@ -144,15 +144,15 @@ def kernel_distance(x_ND: Tensor, y_ND: Tensor) -> Tensor:
     r"""Unbiased squared maximum mean discrepancy with the kernel of KID (arXiv 1801.01401), of paired samples.
 
     Formula: :math:`\frac{1}{N(N-1)} \sum_{i \ne j} k(x_i, x_j) + k(y_i, y_j) - 2 k(x_i, y_j)` with
-    :math:`k(a, b) = (a \cdot b / D + 1)^3`. Pairs i = j are left out of the last part too: a reconstruction depends on
-    its own picture. It is 0 if every reconstruction is its picture.
+    :math:`k(a, b) = (a \cdot b / D + 1)^3`. Pairs i = j are left out of the last term too, because a reconstruction
+    depends on its own image. The distance is 0 if every reconstruction equals its image.
 
     Args:
         x_ND: float64 (N, D).
-        y_ND: float64 (N, D), each row the partner of x's.
+        y_ND: float64 (N, D); row i is paired with row i of `x_ND`.
 
     Returns:
-        float64 (); not a number for N < 2.
+        float64 (); NaN for N < 2.
     """
     n, d = x_ND.shape
     total = torch.zeros((), dtype=x_ND.dtype, device=x_ND.device)

@@ -1,4 +1,4 @@
-"""How likely the validation pictures' tokens are to the model: the likelihood bound. G rows generate."""
+"""The likelihood bound of the validation images' tokens. Shapes: G samples that generate."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from unif2ace.types import StepOutput
 
 
 class NELBOMetric(StepMetric):
-    """Mean over pictures of the upper bound of the negative log-likelihood, nats per image token; lower is better.
+    """Mean over images of the upper bound of the negative log-likelihood (G,), nats per image token; lower is better.
 
-    One draw of time and masks for each picture. Its expectation is the bound, whatever noise the model was trained
-    with, so objectives can be compared by it; tokenizers cannot. Not a number if no row generates.
+    Time and masks are sampled once per image. The expectation is the bound, whatever noise the model was trained with.
+    The metric therefore compares training objectives, but not tokenizers. NaN if no sample generates.
     """
 
     total: Tensor
@@ -25,7 +25,7 @@ class NELBOMetric(StepMetric):
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, step: StepOutput) -> None:
-        """Adds the valid rows that generate."""
+        """Adds the valid samples that generate."""
         unified = step.unified
         if unified is None or unified.nelbo is None or unified.corrupted is None:
             return
@@ -34,9 +34,9 @@ class NELBOMetric(StepMetric):
         self.count = self.count + valid_G.sum()
 
     def compute(self) -> dict[str, Tensor]:
-        """``nelbo`` in nats per image token."""
+        """``nelbo`` in nats per image token, float (): the mean of all values (G,)."""
         return {"nelbo": (self.total / self.count).float()}
 
     def describe(self) -> dict[str, str]:
-        """Unit and number of pictures."""
+        """Unit and number of images."""
         return {"nelbo": f"nats per image token, one draw of {int(self.count):,} pictures"}

@@ -1,4 +1,4 @@
-"""The pictures that metrics compare: B valid rows, H x W pixels."""
+"""The image pairs that metrics compare. Shapes: B valid samples, H x W pixels."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from unif2ace.types import StepOutput
 
 
 def picture_pairs(step: StepOutput) -> tuple[Tensor, Tensor]:
-    """The valid rows' pictures as stored, and their reconstructions, clamped and rounded as they would be stored.
+    """Images of the valid samples and their reconstructions, clamped and rounded to uint8.
 
     Args:
-        step: With pictures and a reconstruction.
+        step: Must hold images and reconstructions.
 
     Returns:
         uint8 (B, 3, H, W) each; B may be 0.

@@ -1,4 +1,4 @@
-"""Peak signal-to-noise ratio of reconstructions. B pictures of H x W pixels."""
+"""Peak signal-to-noise ratio of reconstructions. Shapes: B images of H x W pixels."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from unif2ace.types import StepOutput
 
 
 class PSNRMetric(StepMetric):
-    r"""Mean over pictures of each picture's ratio, in dB; higher is better.
+    r"""Mean PSNR over images uint8 (B, 3, H, W), in dB; higher is better.
 
-    Formula, with the mean squared difference m of the picture's 3 H W values in 0..255, as 8-bit pictures are stored:
-    :math:`10 \log_{10} (255^2 / m)`. A picture without any difference, whose ratio is infinite, counts as if one value
-    were off by one: :math:`m = 1 / (3 H W)`. Not a number if there was no picture.
+    Formula, with the mean squared difference m of the image's 3 H W values in 0..255:
+    :math:`10 \log_{10} (255^2 / m)`. For an exact reconstruction, whose ratio is infinite, one value is assumed to
+    differ by one: :math:`m = 1 / (3 H W)`. NaN without images.
     """
 
     total: Tensor
@@ -27,7 +27,7 @@ class PSNRMetric(StepMetric):
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, step: StepOutput) -> None:
-        """Adds the valid rows."""
+        """Adds the valid samples."""
         real, made = picture_pairs(step)
         squares_B = (made.double() - real.double()).square().flatten(1)
         mse_B = squares_B.sum(1).clamp(min=1) / squares_B.shape[1]
@@ -35,5 +35,5 @@ class PSNRMetric(StepMetric):
         self.count = self.count + len(real)
 
     def compute(self) -> dict[str, Tensor]:
-        """``psnr`` in dB."""
+        """``psnr`` in dB, float ()."""
         return {"psnr": (self.total / self.count).float()}

@@ -1,4 +1,4 @@
-"""Structural similarity of reconstructions. B pictures of H x W pixels."""
+"""Structural similarity of reconstructions. Shapes: B images of H x W pixels."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from unif2ace.types import StepOutput
 
 
 class SSIMMetric(StepMetric):
-    """Mean over pictures of the structural similarity index, at most 1; higher is better.
+    """Mean structural similarity index over images uint8 (B, 3, H, W), at most 1; higher is better.
 
     Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE TIP 2004: Gaussian
     windows of 1.5 pixels around every pixel (edges reflected), constants 0.01 and 0.03, values in 0..255, each colour
-    channel by itself, as torchmetrics does. Not a number if there was no picture.
+    channel by itself, as in torchmetrics. NaN without images.
     """
 
     total: Tensor
@@ -28,7 +28,7 @@ class SSIMMetric(StepMetric):
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, step: StepOutput) -> None:
-        """Adds the valid rows."""
+        """Adds the valid samples."""
         real, made = picture_pairs(step)
         if not len(real):
             return
@@ -41,5 +41,5 @@ class SSIMMetric(StepMetric):
         self.count = self.count + len(real)
 
     def compute(self) -> dict[str, Tensor]:
-        """``ssim``, between -1 and 1."""
+        """``ssim``, float (), between -1 and 1."""
         return {"ssim": (self.total / self.count).float()}

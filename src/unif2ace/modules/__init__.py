@@ -1,1 +1,1 @@
-"""The LightningModules: one forward pass that training, validation, losses, metrics and observers share."""
+"""LightningModules: one forward pass that training, validation, losses, metrics and observers share."""

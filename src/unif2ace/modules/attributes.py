@@ -8,7 +8,7 @@ from unif2ace.types import Batch, StepOutput
 
 
 class AttributesModule(TrainingModule):
-    """Trains a network uint8 (B, 3, H, W) -> logits (B, A); see `TrainingModule` for the arguments."""
+    """Trains a network from images uint8 (B, 3, H, W) to logits (B, A); see `TrainingModule` for the arguments."""
 
     kind = "attributes"
 
@@ -16,7 +16,7 @@ class AttributesModule(TrainingModule):
         """The forward pass that losses and metrics read.
 
         Raises:
-            ConfigError: If the batch has no pictures.
+            ConfigError: If the batch has no images.
         """
         if batch.image is None:
             raise ConfigError("the attribute classifier trains on pictures: select task=image and data.inputs=pixels")

@@ -1,4 +1,4 @@
-"""What the LightningModules share: a network built late, losses that are callbacks, metrics by name, one optimiser."""
+"""Base class of the LightningModules: a network built late, losses as callbacks, metrics by name, one optimiser."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from unif2ace.nets.sharding import Sharding
 from unif2ace.types import Batch, LossTerm, StepOutput
 
 MOST_TERMS = 4
-"""Sums that one loss may be made of, see `LossTerm.also`."""
+"""Maximum number of sums in one loss, see `LossTerm.also`."""
 
 
 class TrainingModule(pl.LightningModule, ABC):
     """Trains a network on the weighted sum of the Trainer's losses.
 
-    Optimisation is automatic: accumulation, precision and resuming are Lightning's, and one optimiser holds every
-    trained network, so `global_step` counts steps.
+    Optimisation is automatic: accumulation, precision and resuming are Lightning's. One optimiser holds every trained
+    network, so `global_step` counts steps.
 
     Args:
         net: Makes the network. Called when training starts.
         optimizer: Makes the optimiser from parameter groups.
         lr_scheduler: Makes the learning-rate schedule from the optimiser and ``total_steps``; stepped every step. None
             for a constant rate.
-        metrics: What validation measures, by name.
+        metrics: Validation metrics by name.
         max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
         compile: Whether the network is compiled (`torch.compile`).
     """
 
     kind: str
-    """What the trained network is: names its weights file in a release, and the slot that loads it."""
+    """Kind of the trained network: names its weights file in a release, and the component that loads it."""
     memory_format: torch.memory_format = torch.channels_last
-    """Order of the weights that have four axes: convolutions like their channels last."""
+    """Memory format of 4D weights: convolutions are faster with channels last."""
 
     def __init__(
         self,
@@ -60,23 +60,23 @@ class TrainingModule(pl.LightningModule, ABC):
         self._make_net, self._make_optimizer, self._make_scheduler = net, optimizer, lr_scheduler
         self._compile = compile
         self.net: nn.Module | None = None
-        self.net_arguments: dict[str, Any] = {}  # of the network, beside its configuration: what the data determines
+        self.net_arguments: dict[str, Any] = {}  # network arguments that the data determines
         self._provided: Collection[str] | None = ()
         self.metrics = nn.ModuleDict(metrics or {})
         self.guard = StepGuard(max_nonfinite_steps)
-        self._options: list[dict[str, Any]] = []  # of the optimiser's groups, as configured
-        self._validated: dict[str, Tensor] = {}  # of each loss, its sums and counts since validation began
+        self._options: list[dict[str, Any]] = []  # options of the optimiser's groups, as configured
+        self._validated: dict[str, Tensor] = {}  # sums and counts of each loss since validation began
 
     @property
     def sharding(self) -> Sharding | None:
-        """How the strategy cuts networks; None if each process has the whole."""
+        """How the strategy shards networks; None if each process holds the whole network."""
         return getattr(getattr(self._trainer, "strategy", None), "sharding", None)
 
     def expect_weights(self, names: Collection[str] | None) -> None:
-        """Says which tensors trained weights will replace, so that nobody initialises them at a cost.
+        """Sets which tensors trained weights will replace, so that costly initialisation can be skipped.
 
         Args:
-            names: Of the network's tensors; None for all of them.
+            names: Names of the network's tensors; None for all of them.
         """
         self._provided = names
 
@@ -85,12 +85,12 @@ class TrainingModule(pl.LightningModule, ABC):
         return self._provided is None or name in self._provided
 
     def configure_model(self) -> None:
-        """Makes the network once, inside the strategy's context, and cuts it if the strategy does.
+        """Makes the network once, inside the strategy's context, and shards it if the strategy does.
 
-        Every process draws the same values, those of a single process.
+        Every process samples the same values as a single process would.
         """
         if self.net is None:
-            reset_seed()  # to that of `seed_everything`, if it was called: strategies may have drawn
+            reset_seed()  # to the seed of `seed_everything`, if it was called: strategies may have used the generator
             self.net = self._make_net()
             if self.sharding is None:
                 self.net.to(memory_format=self.memory_format)
@@ -115,7 +115,7 @@ class TrainingModule(pl.LightningModule, ABC):
         return [(loss, loss.compute(step)) for loss in losses]
 
     def objective(self, step: StepOutput, stage: str) -> Tensor:
-        """The weighted sum of the losses, float (), which are logged one by one with their parts."""
+        """The weighted sum of the losses, float (). Each loss is logged with its parts."""
         total = torch.zeros((), device=self.device)
         values: dict[str, Tensor] = {}
         terms = self.terms(step)
@@ -134,16 +134,16 @@ class TrainingModule(pl.LightningModule, ABC):
         return total
 
     def _add_up(self, name: str, term: LossTerm) -> None:
-        """Keeps the sums of a whole validation: its batches have rows of one task each, or few, and count as such."""
+        """Accumulates sums over the validation: batches hold different tasks and numbers of samples."""
         sums = torch.stack([torch.stack([t.total.detach(), t.count]).double() for t in (term, *term.also)])
         before = self._validated.get(name, sums.new_zeros(MOST_TERMS, 2))
         self._validated[name] = before + nn.functional.pad(sums, (0, 0, 0, MOST_TERMS - len(sums)))
 
     def _over_ranks(self, terms: Sequence[LossTerm]) -> Sequence[LossTerm]:
-        """The terms with counts averaged over the ranks: averaged gradients are then those of sum over sum."""
+        """The terms with counts averaged over ranks, so that averaged gradients are those of sum over sum."""
         if self.trainer.world_size == 1 or not terms:
             return terms
-        # all in one exchange: each makes the ranks wait for one another
+        # all in one collective, because each one synchronises the ranks
         counts = torch.stack([t.count.float() for term in terms for t in (term, *term.also)])
         means = iter(self.trainer.strategy.reduce(counts, reduce_op="mean"))
         return [
@@ -156,7 +156,7 @@ class TrainingModule(pl.LightningModule, ABC):
         losses_of(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step of training."""
+        """One training step on images uint8 (B, 3, H, W) or image ids (B, N); returns the objective, float ()."""
         step = self.step_output(batch)
         show(self.trainer, step)
         loss = self.objective(step, "train")
@@ -164,7 +164,7 @@ class TrainingModule(pl.LightningModule, ABC):
         return loss
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Leaves the step out, on all ranks, if a loss or a gradient is not finite."""
+        """Skips the step, on all ranks, if a loss or a gradient is not finite."""
         self.guard.check(self, optimizer)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class TrainingModule(pl.LightningModule, ABC):
         return self.validate(self.step_output(batch))
 
     def validate(self, step: StepOutput) -> dict[str, Any]:
-        """What `validation_step` does with a forward pass."""
+        """Computes losses and metrics of a forward pass."""
         if any(isinstance(c, LossCallback) for c in self.trainer.callbacks):  # type: ignore[attr-defined]
             self.objective(step, "val")
         for metric in self._step_metrics():
@@ -192,7 +192,7 @@ class TrainingModule(pl.LightningModule, ABC):
             self.log("val/loss", total, prog_bar=True)
         self._validated = {}
         for metric in self._step_metrics():
-            values = metric.compute()  # equal on all ranks: it has gathered
+            values = metric.compute()  # equal on all ranks, because metrics gather
             self.log_dict({f"val/{name}": value.to(self.device) for name, value in values.items()}, prog_bar=True)
             metric.reset()
 
@@ -210,14 +210,14 @@ class TrainingModule(pl.LightningModule, ABC):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips the norm of all gradients, under any strategy; other algorithms are Lightning's."""
+        """Clips the global gradient norm, under any strategy; other algorithms are Lightning's."""
         if gradient_clip_val and gradient_clip_algorithm in (None, "norm"):
             clip_gradients_((p for group in optimizer.param_groups for p in group["params"]), gradient_clip_val)
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def configure_optimizers(self) -> Any:
-        """One optimiser over everything trained; norms, biases and embeddings do not decay."""
+        """One optimiser over all trained parameters; norms, biases and embeddings do not decay."""
         optimizer = self._make_optimizer(self.optimizer_groups())
         if not self._make_scheduler:  # lr_scheduler=none is an empty mapping
             self._options = options_of(optimizer)
@@ -227,17 +227,17 @@ class TrainingModule(pl.LightningModule, ABC):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_start(self) -> None:
-        """A checkpoint brought the optimiser's old options; those of the configuration count."""
+        """Restores the configured options, because a checkpoint brings the optimiser's old ones."""
         optimizer = self.optimizers(use_pl_optimizer=False)
-        if isinstance(optimizer, torch.optim.Optimizer):  # DeepSpeed's is its own, and resumes from no checkpoint
+        if isinstance(optimizer, torch.optim.Optimizer):  # DeepSpeed wraps its optimiser and does not resume
             restore_options(optimizer, self._options, [c.scheduler for c in self.trainer.lr_scheduler_configs])
 
 
 def parameter_groups(net: nn.Module) -> list[dict[str, Any]]:
-    """Parameters by how an optimiser should treat them.
+    """Parameters grouped by how an optimiser should treat them.
 
-    A module may say so of its own weights by an attribute ``weight_kind``: ``stack`` for matrices that are stacked
-    along leading axes, such as experts, ``table`` for rows that are looked up or scored, such as a router or a head.
+    A module may set an attribute ``weight_kind`` for its own weights: ``stack`` for matrices that are stacked along
+    leading axes, such as experts, or ``table`` for rows that are looked up or scored, such as a router or a head.
     Tables, embeddings, vectors and scalars neither decay nor are they made orthogonal.
     """
     kinds: dict[int, str] = {}

@@ -1,4 +1,4 @@
-"""Steps whose loss or gradient is not finite are left out, by all ranks together."""
+"""Skips optimiser steps whose loss or gradient is not finite, on all ranks together."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ log = logging.getLogger(__name__)
 
 
 class NotFiniteError(Unif2aceError, ArithmeticError):
-    """Too many steps in a row could not be taken."""
+    """Too many consecutive steps were skipped."""
 
 
 class StepGuard:
     """Decides before each optimiser step whether it is taken.
 
-    A loss of any micro-batch of the step, or a gradient, that is infinite or NaN on any rank makes all ranks drop their
-    gradients. An optimiser leaves a parameter without gradient alone, moments and weight decay included, which it would
-    not do for a gradient of 0. The step counts as one all the same: the data, the noise and the learning rate go on as
-    planned, and a schedule ends where it should. Gradients of a float16 run that overflow are its scaler's matter.
+    If a loss of any micro-batch, or a gradient, is Inf or NaN on any rank, all ranks drop their gradients. An optimiser
+    does not change a parameter without gradient, nor its moments, while a gradient of 0 would decay both. A skipped
+    step still counts: the data, the noise and the learning rate continue as planned. Under float16 the gradient scaler
+    handles overflowing gradients.
 
     Args:
-        max_nonfinite_steps: After so many steps left out in a row the run ends; at least 1.
+        max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf; at least 1.
 
     Attributes:
-        skipped: Steps left out so far in this process.
-        skipping: Whether the newest step was left out; averages of the weights then leave it out too.
+        skipped: Steps skipped so far in this process.
+        skipping: Whether the last step was skipped; weight averages then skip it too.
     """
 
     def __init__(self, max_nonfinite_steps: int = 10) -> None:
         self.max_nonfinite_steps = max_nonfinite_steps
         self.skipped = 0
         self.skipping = False
-        self._window: list[tuple[int, Tensor]] = []  # batches of the coming step, with their losses
-        self._row: list[str] = []  # what was wrong with the newest steps
+        self._window: list[tuple[int, Tensor]] = []  # batches of the next step, with their losses
+        self._row: list[str] = []  # descriptions of the consecutive skipped steps
 
     def see(self, loss: Tensor, batch_idx: int) -> None:
-        """Notes the loss of a micro-batch, without waiting for it."""
+        """Stores the loss of a micro-batch, float (), without synchronising the device."""
         self._window.append((batch_idx, loss.detach()))
 
     def check(self, module: pl.LightningModule, optimizer: torch.optim.Optimizer) -> None:
         """Keeps the gradients, or drops them on all ranks.
 
         Args:
-            module: Whose Trainer is about to step; it logs ``train/skipped_steps`` when one is left out.
-            optimizer: That is about to step.
+            module: Module whose Trainer is about to step; it logs ``train/skipped_steps`` if the step is skipped.
+            optimizer: Optimiser that is about to step.
 
         Raises:
-            NotFiniteError: If `max_nonfinite_steps` steps in a row were left out.
+            NotFiniteError: If `max_nonfinite_steps` consecutive steps were skipped.
         """
         trainer, window = module.trainer, self._window
         self._window = []
@@ -74,7 +74,7 @@ class StepGuard:
 
     def _tell(self, module: pl.LightningModule, batches: list[int], losses: Tensor) -> None:
         self.skipped += 1
-        gathered: Any = module.all_gather(losses)  # every rank has left the step out
+        gathered: Any = module.all_gather(losses)  # every rank skips the step
         by_rank = [[f"{loss:.4g}" for loss in part] for part in gathered.view(-1, len(losses)).tolist()]
         self._row.append(f"step {module.trainer.global_step}, batch {_listed(batches)}: loss {_listed(by_rank)}")
         module.log("train/skipped_steps", float(self.skipped))
@@ -89,7 +89,7 @@ class StepGuard:
 
 
 def _size(gradients: list[Tensor]) -> Tensor:
-    """A number that is finite if and only if all entries are, of what this rank holds."""
+    """A value, float (), that is finite if and only if all entries of this rank's gradients are."""
     norms = torch._foreach_norm([local(gradient) for gradient in gradients]) if gradients else ()
     return torch.stack([norm.float() for norm in norms]).sum() if norms else torch.zeros(())
 

@@ -1,4 +1,4 @@
-"""Options of an optimiser, such as its learning rate: those configured, where a checkpoint brought another run's."""
+"""Optimiser options, such as the learning rate: restores the configured ones after a checkpoint is loaded."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 from torch.optim import Optimizer
 
 CYCLED = ("momentum", "betas")
-"""Options that `OneCycleLR` sets in every step."""
+"""Options that `OneCycleLR` sets at every step."""
 
 
 def options_of(optimizer: Optimizer) -> list[dict[str, Any]]:
-    """Options of each group, all but its parameters; read when optimiser and schedule are new."""
+    """Options of each parameter group except its parameters; read when optimiser and learning-rate schedule are new."""
     return [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
 
 
 def restore_options(optimizer: Optimizer, configured: Sequence[dict[str, Any]], schedules: Iterable[Any]) -> None:
-    """Puts back what was configured: a loaded state has the options of the run that wrote it.
+    """Restores the configured options: a loaded state has the options of the run that wrote it.
 
-    The learning rate keeps its place on the schedule, and its multiples that a schedule has set keep their ratio. What
-    has not changed stays as it is, to the bit.
+    The learning rate keeps its position on the schedule, and its ratio to the configured rate. Options that did not
+    change keep their exact value.
 
     Args:
-        optimizer: With a loaded state.
-        configured: Of `options_of`.
+        optimizer: Optimiser with a loaded state.
+        configured: Result of `options_of`.
         schedules: Its learning-rate schedules, with loaded states.
     """
     for group, options in zip(optimizer.param_groups, configured, strict=True):

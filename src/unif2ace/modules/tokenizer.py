@@ -1,4 +1,4 @@
-"""The image tokenizer: pictures to tokens and back."""
+"""The image tokenizer: images to tokens and back. Shapes: B images of H x W pixels, P x P patches."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from unif2ace.types import Batch, Discrimination, LogitsSpec, StepOutput
 
 
 class TokenizerModule(TrainingModule):
-    r"""Trains an autoencoder with a quantizer between (VQGAN, arXiv 2012.09841).
+    r"""Trains an autoencoder with a quantizer between encoder and decoder (VQGAN, arXiv 2012.09841).
 
-    Generator and discriminator take their steps at once, both from the same reconstruction: two backward passes with a
-    step each would see the same gradients, because the generator's term is computed before either moves. One optimiser
-    with one backward pass therefore gives the same updates, and accumulation, every strategy and every precision work
-    as for any other module. Gradients are clipped for each network by itself.
+    Generator and discriminator step together, from the same reconstruction. Two backward passes with a step each would
+    see the same gradients, because the generator's term is computed before either is updated. One optimiser with one
+    backward pass therefore gives the same updates. Accumulation, every strategy and every precision work as for any
+    other module. Gradients are clipped separately for each network.
 
     The adversarial term is balanced at the decoder's last weight W (arXiv 2012.09841, eq. 7):
     :math:`\lambda = \lVert\nabla_W L_{rec}\rVert / (\lVert\nabla_W L_{gan}\rVert + 10^{-4})`, at most 10^4, where
-    L_rec are the other terms. Under accumulation it is computed for each micro-batch by itself, so it is not exactly
-    that of the whole batch; the other image terms are exact.
+    L_rec are the other terms. Under accumulation it is computed per micro-batch, which differs slightly from the whole
+    batch; the other image terms are exact.
 
     Args:
         net: Makes the autoencoder. Called when training starts.
         optimizer: Makes the optimiser from parameter groups.
         lr_scheduler: Makes the learning-rate schedule; it must keep each group's own rate if `discriminator_lr` is set.
-        metrics: What validation measures, by name.
+        metrics: Validation metrics by name.
         features: Makes the frozen network of the perceptual term; built only if a loss reads ``features``.
-        discriminator: Makes the discriminator, pictures (B, 3, H, W) to logits (B, 1, P, P); built only if a loss
+        discriminator: Makes the discriminator, images (B, 3, H, W) to logits (B, 1, P, P); built only if a loss
             reads ``discriminator``.
-        discriminator_lr: Its learning rate; None for the optimiser's.
+        discriminator_lr: Learning rate of the discriminator; None for the optimiser's.
         max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
         compile: Whether the autoencoder is compiled.
 
     Raises:
-        ConfigError: If a loss reads what there is no network for.
+        ConfigError: If a loss reads features or a discriminator that is not configured.
     """
 
     kind = "tokenizer"
@@ -71,11 +71,11 @@ class TokenizerModule(TrainingModule):
 
     @property
     def tokenizer(self) -> TokenizerNet:
-        """The network as what it is."""
+        """The network, typed as `TokenizerNet`."""
         return cast(TokenizerNet, self.net)
 
     def configure_model(self) -> None:
-        """Makes the autoencoder, and what the Trainer's losses need beside it."""
+        """Makes the autoencoder and the networks that the Trainer's losses need."""
         super().configure_model()
         if self.discriminator is None and "discriminator" in self._reads():
             self.discriminator = _made(self._make_discriminator, "discriminator")
@@ -87,7 +87,7 @@ class TokenizerModule(TrainingModule):
         return {part for loss in losses if loss.active or not active for part in loss.reads}
 
     def step_output(self, batch: Batch) -> StepOutput:
-        """Reconstruction, codes, and what losses read of features and discriminator."""
+        """Reconstruction, codes, and the features and discriminator logits that losses read."""
         if batch.image is None:
             raise ConfigError("the tokenizer trains on pictures: select task=image")
         reads = self._reads(active=True)
@@ -138,18 +138,18 @@ class TokenizerModule(TrainingModule):
         return weight.clamp(max=1e4).detach()
 
     def objective(self, step: StepOutput, stage: str) -> Tensor:
-        """The weighted sum of the losses; a discriminator that no active loss reads yet is tied to it with zero."""
+        """The weighted sum of the losses, float (). A discriminator without logits (B, 1, P, P) has factor 0."""
         total = super().objective(step, stage)
         if self.discriminator is not None and step.discrimination is None:
-            total = total + 0.0 * sum(p.sum() for p in self.discriminator.parameters())  # else DDP waits for it
+            total = total + 0.0 * sum(p.sum() for p in self.discriminator.parameters())  # otherwise DDP waits for it
         return total
 
     def trained_networks(self) -> dict[str, nn.Module]:
-        """Autoencoder and, if a loss reads it, discriminator; gradients are clipped for each by itself."""
+        """Autoencoder and, if a loss reads it, discriminator; gradients are clipped separately for each."""
         return {"net": self.tokenizer} | ({"discriminator": self.discriminator} if self.discriminator else {})
 
     def optimizer_groups(self) -> list[dict[str, Any]]:
-        """Parameter groups; the discriminator's have a learning rate of their own if one is set."""
+        """Parameter groups; the discriminator's have their own learning rate if `discriminator_lr` is set."""
         groups = parameter_groups(self.tokenizer)
         if self.discriminator is not None:
             own = {} if self._discriminator_lr is None else {"lr": self._discriminator_lr}
@@ -162,7 +162,7 @@ class TokenizerModule(TrainingModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips each network's gradient norm by itself; logs the norms."""
+        """Clips each network's gradient norm separately and logs the norms."""
         for name, net in self.trained_networks().items():
             norm = clip_gradients_(net.parameters(), gradient_clip_val)
             self.log(f"train/grad_norm/{name}", norm)

@@ -42,7 +42,7 @@ from unif2ace.types import (
 
 
 class TextIds(Protocol):
-    """What the network must know of the text tokenizer."""
+    """What the network needs to know about the text tokenizer."""
 
     vocab_size: int
     eos_id: int
@@ -51,28 +51,28 @@ class TextIds(Protocol):
 class UnifiedModule(TrainingModule):
     """Trains the transformer on samples of both tasks; either may be absent.
 
-    Image tokens come with the batch, or the frozen image tokenizer encodes its pictures. They are corrupted once, so
-    every loss reads the same noise. Logits are computed only where a loss reads them.
+    Image tokens (B, N) come with the batch, or the frozen image tokenizer encodes its images (B, 3, H, W). They are
+    corrupted once, so that every loss reads the same noise. Logits are computed only at positions that a loss reads.
 
     Args:
         net: Makes the transformer from the sizes of the vocabulary and the number of image tokens.
         optimizer: Makes the optimiser from parameter groups.
         lr_scheduler: Makes the learning-rate schedule.
-        metrics: What validation measures, by name.
+        metrics: Validation metrics by name.
         image_tokenizer: Loads the frozen image tokenizer.
         forward_process: Corrupts image tokens.
-        image_size: Pixels of the pictures' sides.
-        visual_encoders: Load the frozen networks that encode pictures for understanding, by name.
-        guidance_dropout: Share of captions that are left out, for classifier-free guidance.
-        visual_dropout: Share of samples whose visual features are left out, so that the model also works without.
+        image_size: Height and width of the images in pixels.
+        visual_encoders: Load the frozen networks that encode images for understanding, by name.
+        guidance_dropout: Probability of dropping a caption, for classifier-free guidance.
+        visual_dropout: Probability of dropping a sample's visual features, so that the model also works without them.
         max_text: Longest text part of a sequence in tokens, see `SequenceLayout`.
         code_features: Whether image codes are embedded from the tokenizer's vectors too, see `CodeEmbedding`.
-        seed: Key of noise and dropout, together with the index of each sample.
+        seed: Seed of noise and dropout, together with the index of each sample.
         max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
         compile: Whether the transformer is compiled.
 
     Raises:
-        ConfigError: If a share is not in [0, 1].
+        ConfigError: If a dropout probability is not in [0, 1].
     """
 
     kind = "unified"
@@ -109,7 +109,7 @@ class UnifiedModule(TrainingModule):
 
     @property
     def unified(self) -> UnifiedNet:
-        """The network with its own type."""
+        """The network, typed as `UnifiedNet`."""
         return cast(UnifiedNet, self.net)
 
     @property
@@ -119,7 +119,7 @@ class UnifiedModule(TrainingModule):
 
     @property
     def faces(self) -> FaceDecoder:
-        """The network as it is now, with all that generating faces and answering about them needs."""
+        """The current network with the components for generating faces and answering questions about them."""
         encoders = {n: cast(VisualEncoder, self._loaded(n, make)) for n, make in self._make_encoders.items()}
         return FaceDecoder(self.unified, self.layout, self.image_tokenizer, encoders)
 
@@ -129,7 +129,7 @@ class UnifiedModule(TrainingModule):
         return self._frozen[name].to(self.device)
 
     def configure_model(self) -> None:
-        """Makes the transformer for the sizes of both tokenizers, unless it was given whole."""
+        """Makes the transformer with the sizes of both tokenizers, unless the network already exists."""
         if self.net is None:
             make = self._make_net
             self.net_arguments = self._sizes()
@@ -190,7 +190,7 @@ class UnifiedModule(TrainingModule):
         unseen_B = (noise.visual_dropout < self.visual_dropout) & self.training
         sequence = self.build_sequence(batch, codes_BN, corrupted, uncaptioned_B)
         specs = self._logits_specs()
-        read = self._read_positions(sequence, specs, batch.valid)  # before the forward pass: a GPU is waited for here
+        read = self._read_positions(sequence, specs, batch.valid)  # before the forward pass: this waits for the GPU
         hidden = self.unified(sequence, self._visual_features(batch, unseen_B))
         logits = self._logits(hidden.values, sequence, specs, read)
         return StepOutput(batch, unified=UnifiedStep(sequence, corrupted, logits, hidden.routers))
@@ -199,7 +199,7 @@ class UnifiedModule(TrainingModule):
         """Image codes of a batch, int64 (B, N).
 
         Raises:
-            ConfigError: If it has neither codes nor pictures, or samples of no task of this module.
+            ConfigError: If the batch has neither codes nor images, no text, or samples of `Task.IMAGE`.
         """
         if bool((batch.task == Task.IMAGE).any()) or batch.text is None:
             raise ConfigError(
@@ -215,13 +215,13 @@ class UnifiedModule(TrainingModule):
     def build_sequence(
         self, batch: Batch, codes_BN: Tensor, corrupted: CorruptedTokens | None, uncaptioned_B: Tensor
     ) -> TokenSequence:
-        """The token sequences of a batch, those that generate first.
+        """The token sequences of a batch; those that generate come first.
 
         Args:
-            batch: Its text.
-            codes_BN: int64, clean codes of its pictures.
-            corrupted: The codes of the samples that generate, corrupted; None if there is none.
-            uncaptioned_B: bool, samples whose caption is left out.
+            batch: Batch with text ids int64 (B, T).
+            codes_BN: int64 (B, N), clean codes of its images.
+            corrupted: Corrupted codes of the samples that generate; None if there is none.
+            uncaptioned_B: bool (B,), samples whose caption is dropped.
         """
         assert batch.text is not None
         assert batch.text_length is not None
@@ -239,7 +239,7 @@ class UnifiedModule(TrainingModule):
         return parts[0] if len(parts) == 1 else stack(parts[0], parts[1], self.unified.vocabulary)
 
     def _visual_features(self, batch: Batch, unseen_B: Tensor) -> dict[str, Condition]:
-        """Features of the pictures that are answered about; none of those to generate."""
+        """Visual features (B, M, F) of the MMU samples by encoder; samples that generate receive none."""
         found: dict[str, Condition] = {}
         for name, make in self._make_encoders.items():
             encoder = self._loaded(name, make)
@@ -274,7 +274,7 @@ class UnifiedModule(TrainingModule):
         specs: Sequence[LogitsSpec],
         read: Sequence[tuple[Tensor, ...]],
     ) -> dict[LogitsSpec, Logits]:
-        """Logits of all specs, in one call of the head."""
+        """Logits of all specs in one call of the head, from hidden states (B, L, D)."""
         assert sequence.target is not None
         assert sequence.image_start is not None
         generation_B = (sequence.task == Task.TEXT_TO_IMAGE).cumsum(0) - 1
@@ -289,7 +289,7 @@ class UnifiedModule(TrainingModule):
         return found
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Losses and metrics; the likelihood bound has a pass of its own, whatever the training noise."""
+        """Losses and metrics; the likelihood bound has its own forward pass, independent of the training noise."""
         step = self.step_output(batch)
         if step.unified is not None and step.unified.corrupted is not None:
             nelbo_G = self._nelbo(batch, step.unified.corrupted)
@@ -297,7 +297,7 @@ class UnifiedModule(TrainingModule):
         return self.validate(step)
 
     def _nelbo(self, batch: Batch, corrupted: CorruptedTokens) -> Tensor:
-        """An unbiased estimate of the bound of each sample that generates, float32 (G,), nats per image token."""
+        """Unbiased estimate of the bound of each sample that generates, float32 (G,), nats per image token."""
         vocabulary, g = self.unified.vocabulary, corrupted.sample
         noise = SampleNoise.draw(self.seed, Stream.NELBO, batch.index[g], corrupted.x0.shape[1])
         masked = nelbo_corruption(g, corrupted.x0, noise, vocabulary.codebook_size)

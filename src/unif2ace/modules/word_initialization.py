@@ -10,23 +10,24 @@ import torch
 from unif2ace.errors import ConfigError
 from unif2ace.nets.unified.grounding import WordGrounding
 from unif2ace.nets.unified.net import UnifiedNet
-from unif2ace.nets.unified.word_fitting import CaptionedFaces, WordVectors, fit_word_vectors
+from unif2ace.nets.unified.word_fitting import CaptionedFaces, fit_word_vectors
+from unif2ace.nets.unified.word_vectors import WordVectors
 from unif2ace.nets.visual_encoders.base import VisualEncoder
 from unif2ace.types import Batch, Contrasts
 
 MAX_FACES = 8192
-"""Faces of each data set whose captions and questions are read."""
+"""Number of faces per data set whose captions and questions are read."""
 
 
 class CaptionedData(Protocol):
-    """Pictures in one order, with what captions and questions say of them."""
+    """Images in a fixed order with their captions and questions."""
 
     def captions(self, number: int) -> Iterable[Batch]:
-        """At most this number of pictures of each data set, each with a caption."""
+        """At most this number of images of each data set, each with a caption."""
         ...
 
     def contrasts(self, number: int) -> Contrasts:
-        """What questions say of the same pictures."""
+        """Contrasting texts from the questions about the same images."""
         ...
 
 
@@ -34,17 +35,17 @@ class CaptionedData(Protocol):
 def initialize_words(
     net: UnifiedNet, encoder: VisualEncoder, data: CaptionedData, strategy: Any, device: torch.device
 ) -> None:
-    """Fits word vectors on one process and gives them to all.
+    """Fits word vectors on one process and broadcasts them.
 
     Args:
-        net: Its `grounding` is a `WordGrounding`.
-        encoder: Encodes uint8 pictures (B, 3, H, W).
+        net: Network whose `grounding` is a `WordGrounding`.
+        encoder: Encodes images uint8 (B, 3, H, W).
         data: Captions and questions.
-        strategy: Of the Trainer.
-        device: Where the encoder computes.
+        strategy: The Trainer's strategy.
+        device: Device of the encoder.
 
     Raises:
-        ConfigError: If the data gives no pictures.
+        ConfigError: If the data has no images.
     """
     grounding = cast(WordGrounding, net.grounding)
     vectors: WordVectors | None = None

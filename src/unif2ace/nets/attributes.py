@@ -1,6 +1,6 @@
-"""The attribute classifier's network: a timm backbone and a linear head for each group of attributes.
+"""The attribute classifier: a timm backbone and one linear head per group of attributes.
 
-B pictures of H x W pixels, D features, A attributes.
+Shapes: B images of H x W pixels, D features, A attributes.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from unif2ace.errors import ConfigError, nearest
 from unif2ace.nets.features.efficientnet_lite0 import EfficientNetLite0Features
 
 PACKAGED = "tf_efficientnet_lite0"
-"""The backbone whose ImageNet weights come in a package."""
+"""The backbone whose ImageNet weights are available from a package."""
 
 
 class AttributesNet(nn.Module):
-    """Pixels to attribute logits.
+    """Maps images, uint8 (B, 3, H, W), to attribute logits (B, A).
 
-    Probabilities are calibrated after training: in evaluation mode the logits are ``scale * logits + shift``, one pair
-    per attribute (Platt, *Probabilistic outputs for support vector machines*, 1999); in training mode they are raw.
+    Logits are calibrated after training (Platt, *Probabilistic outputs for support vector machines*, 1999): in
+    evaluation mode they are ``scale * logits + shift`` with one pair per attribute; in training mode they are raw.
 
     Args:
-        groups: Of each of the A attributes, the group that it belongs with; a head per group.
+        groups: Group of each of the A attributes; each group has its own head.
         backbone: Name of a timm model.
-        pretrained: Whether it starts from published weights: for `PACKAGED` those of an installed package, for others
-            timm's, which are downloaded unless they are in its cache.
+        pretrained: Whether to start from published weights: for `PACKAGED` those of an installed package, otherwise
+            timm's, which are downloaded unless cached.
         drop_rate: Dropout before the heads, between 0 and 1.
-        input_size: Side in pixels to which pictures are resized; None for their own size.
+        input_size: Side in pixels to which images are resized; None keeps their size.
         options: Further arguments of the timm model, such as ``{"channels": [32, 64, 128, 256]}`` of a ResNet.
 
     Raises:
@@ -40,11 +40,11 @@ class AttributesNet(nn.Module):
     """
 
     scale: Tensor
-    """float (A,), of the calibration."""
+    """float (A,), calibration scale."""
     shift: Tensor
-    """float (A,), of the calibration."""
+    """float (A,), calibration shift."""
     order: Tensor
-    """int64 (A,), where each attribute stands in the heads' joined outputs."""
+    """int64 (A,), index of each attribute in the heads' concatenated outputs."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class AttributesNet(nn.Module):
         self.register_buffer("shift", torch.zeros(len(groups)))
 
     def features(self, image: Tensor) -> Tensor:
-        """What the heads read.
+        """Pooled features, the heads' input.
 
         Args:
             image: uint8 (B, 3, H, W), 0 to 255.
@@ -104,7 +104,7 @@ class AttributesNet(nn.Module):
         return logits_BA if self.training else logits_BA * self.scale + self.shift
 
     def probabilities(self, image: Tensor) -> Tensor:
-        """Calibrated probabilities of the attributes; in evaluation mode.
+        """Calibrated attribute probabilities; call it in evaluation mode.
 
         Args:
             image: uint8 (B, 3, H, W), 0 to 255.

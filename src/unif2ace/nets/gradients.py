@@ -1,4 +1,4 @@
-"""Norms of gradients, wherever their parts lie: FSDP and tensor parallelism cut parameters over different ranks."""
+"""Gradient norms of parameters that FSDP and tensor parallelism shard over different ranks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from unif2ace.nets.sharding import local
 
 
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """Euclidean norm of all gradients together, float (), equal on all ranks; every rank must call it.
+    """Euclidean norm over all gradients, float (), equal on all ranks; every rank must call it.
 
     Args:
-        parameters: Those without a gradient are left out.
+        parameters: The parameters; those without a gradient are ignored.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
     groups: dict[Any, list[Tensor]] = {}
@@ -31,7 +31,7 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
 
 
 def _cut(gradient: Tensor) -> tuple[Any, ...]:
-    """Where a gradient's parts lie: mesh and its axes along which it is cut."""
+    """The mesh of a gradient and the mesh axes along which it is sharded."""
     if not isinstance(gradient, DTensor):
         return ()
     axes = tuple(axis for axis, placement in enumerate(gradient.placements) if not placement.is_replicate())
@@ -51,11 +51,11 @@ def _norm(parts: list[Tensor], where: tuple[Any, ...]) -> Tensor:
 
 @torch.no_grad()
 def clip_gradients_(parameters: Iterable[nn.Parameter], max_norm: float | None) -> Tensor:
-    """Scales gradients so that their norm is at most `max_norm`; gives the norm before, float ().
+    """Scales gradients in place to a norm of at most `max_norm`; returns the norm before, float ().
 
     Args:
-        parameters: Whose gradients are one vector.
-        max_norm: None or 0 to measure only.
+        parameters: The parameters, treated as one vector.
+        max_norm: Maximum norm; None or 0 only measures.
     """
     parameters = list(parameters)
     norm = gradient_norm(parameters)

@@ -1,7 +1,7 @@
-"""How a network is laid over several processes: FSDP2 by units, and tensor parallelism within them.
+"""Sharding of networks over processes: FSDP2 by modules, and tensor parallelism within them.
 
-What is cut stands beside the code that is cut: a network names its units and entries (`Shardable`), and a layer that
-tensor parallelism divides can be cut (`Divisible`). Everything else is left whole within its unit.
+The network declares what is sharded: its FSDP modules and methods (`Shardable`), and the layers that tensor parallelism
+divides (`Divisible`). Everything else is replicated within its FSDP module.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from unif2ace.errors import ConfigError
 
 @runtime_checkable
 class Shardable(Protocol):
-    """A network that says how it is cut; any other is one unit, entered through `forward` alone."""
+    """A network that declares how it is sharded; any other is one FSDP module, entered through `forward` alone."""
 
     fsdp_methods: Sequence[str]
-    """Methods beside `forward` that read weights of the network itself."""
+    """Methods besides `forward` that read weights of the network itself."""
 
     def fsdp_modules(self) -> Iterable[nn.Module]:
-        """Modules that are gathered and let go one after the other, such as blocks."""
+        """Modules that are gathered and freed one after the other, such as blocks."""
 
 
 @runtime_checkable
@@ -36,19 +36,19 @@ class Divisible(Protocol):
     """A layer that tensor parallelism divides."""
 
     def shard_(self, mesh: DeviceMesh) -> None:
-        """Leaves each rank its part of the weights."""
+        """Keeps only this rank's shard of the weights."""
 
 
 @dataclass(frozen=True)
 class Sharding:
-    """Cuts networks: each unit's weights over the ranks that see other data, or other heads and hidden numbers.
+    """Shards networks: over data-parallel ranks by FSDP, over tensor-parallel ranks by heads and hidden dimensions.
 
     Args:
-        data: Ranks that see different rows.
-        tensor: Ranks that share the work on the same rows.
-        every: All ranks: the root's weights, such as an embedding, are cut over both kinds.
-        root_options: Of `fully_shard`, for what units have left.
-        unit_options: Likewise, for units.
+        data: Ranks that process different samples.
+        tensor: Ranks that share the work on the same samples.
+        every: All ranks: the root's weights, such as an embedding, are sharded over both kinds.
+        root_options: Options of `fully_shard` for the root.
+        unit_options: Options of `fully_shard` for the modules within it.
     """
 
     data: DeviceMesh
@@ -58,7 +58,7 @@ class Sharding:
     unit_options: dict[str, Any] = field(default_factory=dict)
 
     def unit(self, module: nn.Module) -> None:
-        """Cuts a part of a network as soon as it is made, so that the whole never exists in one place."""
+        """Shards a module as soon as it is built, so that the full network never exists on one device."""
         if isinstance(module, FSDPModule):
             return
         if self.tensor.size() > 1:
@@ -68,10 +68,10 @@ class Sharding:
         fully_shard(module, mesh=self.data, **self.unit_options)
 
     def root(self, net: nn.Module) -> None:
-        """Cuts what the units have left of a network.
+        """Shards what `unit` has left of a network.
 
         Raises:
-            ConfigError: If tensor parallelism is asked for, and no part of the network can be split so.
+            ConfigError: If tensor parallelism is requested and no layer of the network supports it.
         """
         if isinstance(net, FSDPModule):
             return
@@ -87,8 +87,8 @@ class Sharding:
             register_fsdp_forward_method(net, name)
 
     def even_out(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Averages gradients of weights that some ranks hold alike: over all ranks where they are not cut at all, over
-        the ranks that share rows where only those of other rows divide them. Calling it again changes nothing.
+        """Averages gradients of replicated weights: over all ranks if the weight is not sharded at all, over the
+        tensor-parallel ranks if it is sharded over data-parallel ranks only. Repeated calls change nothing.
         """
         whole, replicated = [], []
         for parameter in parameters:
@@ -113,17 +113,17 @@ def _average(gradients: list[Tensor], mesh: DeviceMesh) -> None:
 
 
 def shard_weight_(module: nn.Module, name: str, axis: int, mesh: DeviceMesh, what: str) -> None:
-    """Leaves each rank its part of a weight.
+    """Keeps only this rank's shard of a weight.
 
     Args:
-        module: Whose weight it is.
-        name: Of the weight.
-        axis: Along which it is cut.
+        module: The module with the weight.
+        name: Name of the weight.
+        axis: Axis along which it is sharded.
         mesh: The ranks.
-        what: What is counted along the axis, for the message.
+        what: Name of the axis's size, for the error message.
 
     Raises:
-        ConfigError: If the ranks cannot have equal parts.
+        ConfigError: If the shards would not be equal.
     """
     weight = getattr(module, name)
     if isinstance(weight, DTensor):
@@ -132,19 +132,19 @@ def shard_weight_(module: nn.Module, name: str, axis: int, mesh: DeviceMesh, wha
         raise ConfigError(
             f"strategy.tensor_parallel_size={mesh.size()} does not divide {what}, {weight.shape[axis]}: change either"
         )
-    # every rank has drawn the same values: nothing is sent
+    # all ranks have the same initial values: no communication
     part = distribute_tensor(weight.detach(), mesh, [Shard(axis)], src_data_rank=None)
     setattr(module, name, nn.Parameter(part, requires_grad=weight.requires_grad))
 
 
 def shared(x: Tensor, mesh: DeviceMesh) -> Tensor:
-    """A tensor that all ranks have alike and each uses for its part: its gradient is the sum over the ranks."""
+    """A replicated tensor (...) that each rank uses for its shard of the work: gradients are summed over the ranks."""
     whole: Tensor = DTensor.from_local(x, mesh, (Replicate(),), run_check=False).to_local(grad_placements=(Partial(),))
     return whole
 
 
 def summed(part: Tensor, mesh: DeviceMesh) -> Tensor:
-    """The sum of the ranks' tensors, alike on all of them."""
+    """The sum of the ranks' tensors (...), equal on all ranks."""
     whole: Tensor = (
         DTensor.from_local(part, mesh, (Partial(),), run_check=False).redistribute(mesh, (Replicate(),)).to_local()
     )
@@ -152,14 +152,14 @@ def summed(part: Tensor, mesh: DeviceMesh) -> Tensor:
 
 
 def local(x: Tensor) -> Tensor:
-    """This rank's part; the tensor itself if it is not cut. Writing to it writes to the whole."""
+    """This rank's shard (...), or the tensor itself if it is not sharded. In-place changes also change the tensor."""
     return x.to_local() if isinstance(x, DTensor) else x
 
 
 def whole(x: Tensor) -> Tensor:
-    """All of a tensor, gathered from the ranks, which must all call this; the tensor itself if it is not cut."""
+    """The full tensor (...), gathered from all ranks, which must all call this; the tensor itself if not sharded."""
     if not isinstance(x, DTensor):
         return x
-    on_mesh: Any = x.to(x.device_mesh.device_type)  # offloaded parts travel through the device
+    on_mesh: Any = x.to(x.device_mesh.device_type)  # offloaded shards are moved to the device first
     every: Tensor = on_mesh.full_tensor()
     return every

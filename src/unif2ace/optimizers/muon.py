@@ -1,4 +1,4 @@
-"""Muon: momentum whose every matrix is made orthogonal, so that all directions of a layer learn at one speed."""
+"""Muon: momentum with orthogonalised matrices, so that all directions of a layer are updated at the same rate."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ from unif2ace.optimizers.shards import of_whole, part
 
 
 class Muon(Optimizer):
-    r"""Matrices and convolution kernels by orthogonalised momentum, everything else by AdamW.
+    r"""Orthogonalised momentum for matrices and convolution kernels, AdamW for all other parameters.
 
-    For a matrix of m rows and n columns, or a kernel read as (out, in * height * width), with gradient g (K. Jordan et
-    al., *Muon: An optimizer for hidden layers in neural networks*, 2024):
+    For a matrix (m, n), or a kernel reshaped to (out, in * height * width), with gradient g (K. Jordan et al., *Muon:
+    An optimizer for hidden layers in neural networks*, 2024):
 
     .. math:: M \leftarrow \mu M + (1 - \mu) g, \quad U = \mathrm{orth}((1 - \mu) g + \mu M), \quad
               W \leftarrow (1 - \eta \lambda) W - \eta \sqrt{\max(1, m / n)}\, U
 
-    orth replaces the singular values by values near 1, by five Newton-Schulz steps. In groups with
-    ``stacked: True`` a parameter holds many matrices, in its last two axes. Groups with ``orthogonal: False``, and all
-    vectors and scalars, take AdamW's step with the group's `adam_lr`.
-    A matrix that lies on several processes is gathered for orth, and each keeps its part of the result; matrices of a
-    stack that lie whole on one are made orthogonal there.
-    A schedule scales both rates alike: `adam_lr` is applied as a fixed ratio to ``lr``.
+    orth replaces the singular values by values near 1 with five Newton-Schulz steps. In groups with ``stacked: True`` a
+    parameter is a stack of matrices in its last two axes. Groups with ``orthogonal: False``, and all vectors and
+    scalars, take AdamW's step with the group's `adam_lr`.
+
+    A matrix that is sharded over processes is gathered for orth, and each process keeps its shard of the result.
+    Matrices of a stack that lie on one process are orthogonalised there. A learning-rate schedule scales both rates:
+    `adam_lr` is applied as a fixed ratio to ``lr``.
 
     Args:
         params: Parameters or groups.
-        lr: :math:`\eta`.
-        momentum: :math:`\mu`, between 0 and 1.
-        weight_decay: :math:`\lambda`, of matrices.
-        adam_lr: Learning rate of the rest.
-        betas: AdamW's moving averages.
+        lr: Learning rate of matrices, :math:`\eta`.
+        momentum: :math:`\mu`, in [0, 1).
+        weight_decay: :math:`\lambda`, decoupled.
+        adam_lr: Learning rate of AdamW.
+        betas: AdamW's decay rates of the moving averages.
         eps: AdamW's term in the denominator.
 
     Raises:
-        ConfigError: If a rate is negative or the momentum is not in [0, 1).
+        ConfigError: If `lr` is not positive, `adam_lr` is negative or the momentum is not in [0, 1).
     """
 
     def __init__(
@@ -71,13 +72,13 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One update.
+        """Performs one optimisation step.
 
         Args:
-            closure: Computes the loss anew; Lightning passes the training step here.
+            closure: Recomputes the loss; Lightning passes the training step here.
 
         Returns:
-            What the closure returns.
+            The return value of the closure.
         """
         loss = None
         if closure is not None:
@@ -108,7 +109,7 @@ class Muon(Optimizer):
             return orthogonalise(matrices.reshape(shape)).reshape(matrices.shape)
 
         rows, columns = parameter.shape[-2:] if stacked else (len(parameter), parameter[0].numel())
-        # without a gradient, as of an expert that nobody chose, orth would follow the fading momentum at full speed
+        # with a zero gradient (an expert without tokens) orth would apply the decaying momentum at full step size
         axes = (-2, -1) if stacked else tuple(range(-parameter.ndim, 0))
         moves = own.ne(0).any(axes, keepdim=True)
         weight.mul_(1 - group["lr"] * group["weight_decay"])
@@ -134,22 +135,22 @@ class Muon(Optimizer):
 
 
 WIDE = 3
-"""From so many columns a row on, the Gram matrix saves work: 76 instead of 190 products of its size at 9, 52 of 70."""
+"""Minimum n / m for which the Gram matrix saves work: 76 instead of 190 products of its size at 9, 52 of 70."""
 
 
 def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
-    """A matrix with the same singular vectors and singular values near 1 (between about 0.7 and 1.2).
+    """A matrix with the same singular vectors, and singular values near 1 (between about 0.7 and 1.2).
 
-    Each step maps a singular value s to a s + b s^3 + c s^5, with coefficients that lift small values fast. All steps
-    of a matrix much wider than high are polynomials of its small Gram matrix, so they are multiplied out there first.
+    Each step maps a singular value s to a s + b s^3 + c s^5, with coefficients that raise small values quickly. For a
+    matrix much wider than high all steps are polynomials in its small Gram matrix, so they are first multiplied there.
 
     Args:
-        matrix: (..., m, n); float64 is computed in itself, any other type in bfloat16 where the machine computes that
-            fast, else in float32. An empty one stays 0.
-        steps: Of the iteration.
+        matrix: (..., m, n); float64 is computed in float64, any other dtype in bfloat16 where the hardware is fast at
+            it, otherwise in float32. A zero matrix stays 0.
+        steps: Number of Newton-Schulz steps.
 
     Returns:
-        (..., m, n), in the type of `matrix`.
+        (..., m, n), in the dtype of `matrix`.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrix
@@ -158,7 +159,7 @@ def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
     tall = x.shape[-2] > x.shape[-1]
     wide = x.mT if tall else x
     wide = wide / (wide.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    if x.dtype != torch.bfloat16 and wide.shape[-1] >= WIDE * wide.shape[-2]:  # Gram matrices need the digits
+    if x.dtype != torch.bfloat16 and wide.shape[-1] >= WIDE * wide.shape[-2]:  # the Gram matrix needs precision
         wide = _polynomial(wide @ wide.mT, steps, a, b, c) @ wide
     else:
         for _ in range(steps):
@@ -169,7 +170,7 @@ def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 def _polynomial(gram: Tensor, steps: int, a: float, b: float, c: float) -> Tensor:
-    """Of X with this Gram matrix X X', what the steps multiply it by."""
+    """The factor (..., m, m) by which the steps multiply a matrix X, from its Gram matrix X X'."""
     one = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     product = one.expand_as(gram)
     for _ in range(steps):

@@ -1,4 +1,4 @@
-"""Parameters of which each process has a part."""
+"""Sharded parameters: local shards, and functions of full matrices."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch.distributed.tensor import DTensor, Replicate, Shard
 
 
 def part(x: Tensor) -> Tensor:
-    """What this process has of a tensor; writing to it writes to the tensor."""
+    """The local shard of a tensor (...); in-place changes also change the tensor."""
     return x.to_local() if isinstance(x, DTensor) else x
 
 
 def of_whole(function: Callable[[Tensor], Tensor], own: Tensor, like: Tensor, matrix_axes: int) -> Tensor:
-    """This process's part of a function of whole matrices; what other processes have of them is gathered.
+    """The local shard of a function of full matrices; shards of a matrix are gathered first.
 
     Args:
-        function: Of a tensor of matrices, shape to same shape; each matrix by itself.
-        own: Part of its argument.
-        like: How the argument is cut: a tensor of its shape.
-        matrix_axes: The last so many axes make up a matrix; those before only count them.
+        function: Maps a stack of matrices (..., m, n) to the same shape, each matrix independently.
+        own: Local shard of the argument.
+        like: A tensor of the argument's full shape and sharding.
+        matrix_axes: Number of trailing axes that form one matrix; the axes before them are stacked.
     """
     if not isinstance(like, DTensor):
         return function(own)
@@ -34,4 +34,4 @@ def of_whole(function: Callable[[Tensor], Tensor], own: Tensor, like: Tensor, ma
         return own
     done = function(gathered.to_local())
     laid = DTensor.from_local(done, mesh, whole, run_check=False, shape=like.shape, stride=like.stride())
-    return laid.redistribute(mesh, cut).to_local().to(own.device)  # parts may wait in the machine's memory
+    return laid.redistribute(mesh, cut).to_local().to(own.device)  # shards may be offloaded to the CPU

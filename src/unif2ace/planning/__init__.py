@@ -1,4 +1,4 @@
-"""What a run needs, before it runs: parameters, memory of each rank, and work of each step.
+"""Plans a run without running it: parameters, memory per rank, and compute per step.
 
-The training step itself runs, on tensors that have shapes but no numbers, while somebody counts.
+The real training step is run on fake tensors, which have shapes but no values, and its operations are counted.
 """

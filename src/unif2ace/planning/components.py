@@ -1,4 +1,4 @@
-"""Frozen networks of a module that is planned: built without numbers where their files are, stood in for elsewhere."""
+"""Frozen networks of a planned module: built on fake tensors if their files exist, else replaced by stand-ins."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from torch import nn
 
 FACTOR = 16
-"""Pixels of an image token's side where there is no image tokenizer yet, as of MAGVIT-v2."""
+"""Pixels per image token along each side if there is no image tokenizer yet, as for MAGVIT-v2."""
 
 
 def image_tokenizer(path: str, quantizer: Any, allow: Iterable[str], mode: Any) -> tuple[nn.Module | None, Any]:
-    """The frozen image tokenizer without numbers, and a small module that offers what a network must know of it.
+    """The frozen image tokenizer on fake tensors, and a small module with the attributes that a network needs.
 
     Args:
-        path: Of its weights.
-        quantizer: The configuration's node, for where there are none.
+        path: Path of its weights.
+        quantizer: The configuration's quantizer node, used if there are no weights.
         allow: Further admitted prefixes of classes.
-        mode: Of fake tensors.
+        mode: The fake-tensor mode.
 
     Returns:
-        The tokenizer, or None if it is not there, and what stands in for it: `factor` and a real `quantizer`.
+        The tokenizer, or None if there are no weights; and a stand-in with `factor` and a real `quantizer`.
     """
     import torch
 
@@ -44,33 +44,33 @@ def image_tokenizer(path: str, quantizer: Any, allow: Iterable[str], mode: Any) 
     return whole, staying(lambda: known)()
 
 
-def condition(
+def visual_encoder(
     node: Mapping[str, Any], allow: Iterable[str], mode: Any, vectors: int
 ) -> tuple[nn.Module | None, nn.Module]:
-    """A frozen condition encoder without numbers, and what stands in for it.
+    """A frozen visual encoder on fake tensors, and its stand-in.
 
     Args:
-        node: Its configuration.
+        node: Configuration of the encoder.
         allow: Further admitted prefixes of classes.
-        mode: Of fake tensors.
-        vectors: That it gives for a picture, if that is not known.
+        mode: The fake-tensor mode.
+        vectors: Number of vectors per image to assume if unknown.
 
     Returns:
-        The encoder twice, or None and a module that gives as many vectors, if its weights are not there.
+        The encoder twice; or, if its weights do not exist, None and a module that returns that many vectors.
     """
     try:
         built = without_loading(node)
-        if built == node:  # its weights come from a package or a download
+        if built == node:  # the weights come from a package or a download
             raise DataError("unknown")
         with mode:
             encoder = staying(lambda: _made(built, allow))().eval().requires_grad_(False)
         return encoder, encoder
     except Unif2aceError:
-        return None, staying(lambda: _unknown_condition(vectors, int(node["dim"])))()
+        return None, staying(lambda: _unknown_encoder(vectors, int(node["dim"])))()
 
 
 def without_loading(node: Any) -> Any:
-    """The node with each network that is loaded replaced by what it is built from; nothing is downloaded.
+    """The node with each loaded network replaced by its configuration; nothing is downloaded.
 
     Args:
         node: A plain configuration.
@@ -88,7 +88,7 @@ def without_loading(node: Any) -> Any:
 
 
 def _config_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the network that a `load_net` loads is built from; a classifier that is not there is like any."""
+    """Configuration of the network that a `load_net` loads; a default one for a missing classifier."""
     try:
         config: Mapping[str, Any] = read_header(node["path"], node["kind"])["net"]
     except DataError:
@@ -99,12 +99,12 @@ def _config_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def features(node: Mapping[str, Any], allow: Iterable[str], mode: Any) -> nn.Module:
-    """The frozen network of a perceptual loss, without numbers.
+    """The frozen network of a perceptual loss, on fake tensors.
 
     Args:
-        node: Its configuration.
+        node: Configuration of the network.
         allow: Further admitted prefixes of classes.
-        mode: Of fake tensors.
+        mode: The fake-tensor mode.
     """
     import torch
 
@@ -120,10 +120,10 @@ def features(node: Mapping[str, Any], allow: Iterable[str], mode: Any) -> nn.Mod
 
 
 def staying(make: Callable[..., Any]) -> Callable[..., Any]:
-    """A maker of networks that stay where they are: fake weights cannot be moved.
+    """Wraps a factory so that `to` has no effect on its networks: fake weights cannot be moved.
 
     Args:
-        make: The maker.
+        make: The factory.
     """
 
     def made(*args: Any, **kwargs: Any) -> Any:
@@ -139,7 +139,7 @@ def _made(node: Any, allow: Iterable[str]) -> Any:
     return made if hasattr(made, "state_dict") else made()
 
 
-def _unknown_condition(vectors: int, dim: int) -> nn.Module:
+def _unknown_encoder(vectors: int, dim: int) -> nn.Module:
     import torch
 
     from unif2ace.types import Condition

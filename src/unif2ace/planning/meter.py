@@ -1,4 +1,4 @@
-"""Counts work and memory while a step runs, of real tensors or fake ones: by the storages that live, not by tensors."""
+"""Counts compute and memory of a step, on real or fake tensors. Memory is counted by live storages."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class Meter:
-    """Bytes that live beside a module's own, and those that are kept for the backward pass.
+    """Counts live bytes besides a module's own tensors, and bytes that are kept for the backward pass.
 
     Args:
-        module: Its weights, buffers and gradients are left out.
+        modules: Modules whose weights, buffers and gradients are not counted.
 
     Attributes:
-        work: Floating-point operations: two for each product and sum of matrix products and convolutions.
-        peak: The most that lived at one time.
-        part: Where what is kept now is counted.
+        work: Floating-point operations: two per multiply-add of matrix products and convolutions.
+        peak: Maximum number of live bytes.
+        part: Part to which tensors kept from now on are assigned.
     """
 
     def __init__(self, *modules: nn.Module) -> None:
@@ -35,7 +35,7 @@ class Meter:
 
     @contextmanager
     def counting(self) -> Iterator[None]:
-        """Counts what is made while it lasts."""
+        """Counts operations and allocations inside the context."""
         from torch.utils._python_dispatch import TorchDispatchMode
         from torch.utils._pytree import tree_iter
 
@@ -63,14 +63,14 @@ class Meter:
 
     @contextmanager
     def keeping(self) -> Iterator[None]:
-        """Counts what the graph keeps of the operations while it lasts."""
+        """Counts tensors that autograd saves inside the context."""
         import torch
 
         with torch.autograd.graph.saved_tensors_hooks(self._keep, lambda tensor: tensor):
             yield
 
     def kept(self) -> dict[str, int]:
-        """Bytes that the graph keeps now, by part: ``casts`` of weights, ``layers`` and ``logits``."""
+        """Bytes that autograd keeps now, by part: ``casts`` of weights, ``layers`` and ``logits``."""
         parts = {"casts": 0, "layers": 0, "logits": 0}
         for part, size in self._kept.values():
             parts[part] += size
@@ -94,7 +94,7 @@ class Meter:
         self._own.discard(key)
 
     def _gradient(self, parameter: Tensor) -> None:
-        """From here on it is a gradient, which is counted apart."""
+        """Stops counting the gradient of a parameter of any shape (...), which is planned separately."""
         assert parameter.grad is not None
         key = _key(parameter.grad)
         self._own.add(key)
@@ -108,7 +108,7 @@ class Meter:
 
 
 def _formulas() -> dict[Any, Any]:
-    """Work of each operation, with those that torch's own counter does not know."""
+    """Compute of each operation, including those that torch's own counter does not know."""
     import torch
     from torch.utils.flop_counter import flop_registry
 
@@ -119,7 +119,7 @@ def _formulas() -> dict[Any, Any]:
         return 2 * query[..., 0].numel() * key.shape[2] * (3 * query.shape[3] + 2 * value.shape[3])
 
     def grouped(a_SX: Tensor, b: Tensor, *_: Any, **__: Any) -> int:
-        return 2 * a_SX.numel() * b.shape[-1]  # each row by one matrix; or, both of rank 2, the weights' gradient
+        return 2 * a_SX.numel() * b.shape[-1]  # one matrix per row; if both are 2-D, the gradient of the weights
 
     def added(_: Any, a: Tensor, b: Tensor, *__: Any, **___: Any) -> int:
         return 2 * a.numel() * b.shape[-1]

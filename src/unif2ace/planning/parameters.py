@@ -1,4 +1,4 @@
-"""Every weight of a module: the part it is of, how much of it a token uses, what the optimiser holds for it."""
+"""The trained parameters of a module: part of the network, parameters used per token, and optimizer state."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ PARTS = (
     (".token_moe.shared.", "shared experts"),
     (".token_moe.routed.router.", "routers"),
     (".token_moe.routed.", "routed experts"),
-    (".sequence.", "sequence level"),
-    (".token.", "token level"),
+    (".sequence_moe.", "sequence level"),
+    (".token_moe.", "token level"),
     (".encoder.", "encoder"),
     (".quantizer.", "quantizer"),
     (".decoder.", "decoder"),
     (".backbone.", "backbone"),
     (".heads.", "heads"),
 )
-"""What is in a weight's name, the first that fits, and the part of the network that it is of."""
+"""Substrings of parameter names and the part of the network they belong to; the first match is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """One trained parameter, whole.
+    """One trained parameter tensor, unsharded.
 
     Attributes:
-        name: Within the module.
-        part: Of the network.
-        numel: Its numbers.
-        active: Those of them that one token uses; all of them in a network without experts.
-        itemsize: Bytes of a number.
-        state: Bytes that the optimiser holds for each of its numbers.
-        fixed: Bytes that it holds beside, such as a counter of steps.
+        name: Name in the module.
+        part: Part of the network.
+        numel: Number of elements.
+        active: Elements that one token uses; all of them in a network without experts.
+        itemsize: Bytes per element.
+        state: Bytes of optimizer state per element.
+        fixed: Bytes of further optimizer state, such as a step counter.
     """
 
     name: str
@@ -56,10 +56,10 @@ class Weight:
 
 
 def weights_of(module: Any) -> list[Weight]:
-    """The trained parameters of a module, after one step of its real optimiser.
+    """The trained parameters of a module, after one step of its real optimizer.
 
     Args:
-        module: With fake weights.
+        module: A module with fake weights.
     """
     optimizer = module._make_optimizer(module.optimizer_groups())
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -84,10 +84,10 @@ def weights_of(module: Any) -> list[Weight]:
 
 
 def part_of(name: str) -> str:
-    """The part of the network that a weight is of; its outermost module where that is not known.
+    """The part of the network that a parameter belongs to; the outermost module if unknown.
 
     Args:
-        name: Within the module, such as ``net.blocks.0.attention.qkv.weight``.
+        name: Name in the module, such as ``net.blocks.0.attention.qkv.weight``.
     """
     known = next((part for piece, part in PARTS if piece in name), None)
     pieces = name.split(".")
@@ -102,11 +102,11 @@ def _active(owner: nn.Module, name: str, parameter: Any) -> int:
 
     numel = int(parameter.numel())
     if isinstance(owner, nn.Embedding):
-        return numel // len(parameter)  # a row
+        return numel // len(parameter)  # one row
     if isinstance(owner, RoutedExperts):
         return numel * owner.router.top_k // (owner.router.groups * owner.router.num_experts)
     if isinstance(owner, Router):
         return numel // owner.groups
     if ".token_moe.shared.1." in name:
-        return 0  # each token has the expert of its group, and they are alike
+        return 0  # each token uses the expert of its group; both have the same size
     return numel

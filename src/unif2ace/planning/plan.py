@@ -1,4 +1,4 @@
-"""A plan: everything that was counted of a configuration, as plain values."""
+"""The plan of a configuration, as plain values."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from unif2ace.planning.tracing import Traced, trace
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Parameters of a part of the network.
+    """Parameter counts of a part of the network.
 
     Attributes:
-        total: All of them.
-        active: Those that one token uses; a picture, where there are no tokens.
+        total: All parameters.
+        active: Parameters that one token uses, or one image if there are no tokens.
     """
 
     total: int
@@ -29,20 +29,21 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """Memory of one rank in bytes, and what it does in a micro-batch.
+    """Memory of one rank in bytes, and its work in a micro-batch.
 
     Attributes:
-        ranks: Their number.
-        strategy: How they share.
-        rows: Of each rank in a micro-batch; None, and so what depends on it, if they cannot be dealt evenly.
-        weights: With buffers.
-        gradients: Of all weights.
-        optimizer: What the optimiser holds.
-        average: Of the moving average of weights, if there is one.
-        frozen: Networks that are not trained.
-        gathered: An estimate of what FSDP gathers for a time: the root's weights and gradients, weights of two blocks,
+        ranks: Number of ranks.
+        strategy: Parallelism.
+        rows: Samples per rank in a micro-batch; None if the batch cannot be divided evenly, and then `step` and `total`
+            too.
+        weights: Weights and buffers.
+        gradients: Gradients of all weights.
+        optimizer: Optimizer state.
+        average: Moving average of the weights, if there is one.
+        frozen: Frozen networks.
+        gathered: Estimate of what FSDP gathers temporarily: weights and gradients of the root, weights of two blocks,
             and gradients of one.
-        step: What a micro-batch keeps and computes.
+        step: Counts of a micro-batch.
         total: Sum of all this at the peak of a micro-batch.
     """
 
@@ -61,24 +62,24 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run needs.
+    """The resources of a run.
 
     Attributes:
-        name: Of the run.
-        precision: As the Trainer takes it.
+        name: Name of the run.
+        precision: The Trainer's precision.
         device: ``gpu`` or ``cpu``.
-        optimizer: Its class.
-        parameters: By part of the network.
-        frozen: Parameters of networks that are not trained, by name.
-        ranks: The configured number of ranks first, then those asked for.
-        variants: Of the configured ranks: blocks kept or computed again, and the worst routing.
-        accumulate: Micro-batches of a step.
-        steps: Of the run.
-        tokens: Of a step, with padding; 0 for pictures alone.
-        forward: Floating-point operations of a step on all ranks.
-        backward: Likewise.
-        frozen_work: Likewise, of frozen networks.
-        notes: What was supposed.
+        optimizer: Class name of the optimizer.
+        parameters: Parameter counts by part of the network.
+        frozen: Parameter counts of the frozen networks, by name.
+        ranks: The configured number of ranks first, then the requested ones.
+        variants: Variants for the configured ranks: with and without gradient checkpointing, and the worst routing.
+        accumulate: Micro-batches per step.
+        steps: Steps of the run.
+        tokens: Tokens per step, with padding; 0 for images only.
+        forward: Floating-point operations of the forward pass per step on all ranks.
+        backward: Floating-point operations of the backward pass per step on all ranks.
+        frozen_work: Floating-point operations of the frozen networks per step on all ranks.
+        notes: Assumptions.
     """
 
     name: str
@@ -99,19 +100,19 @@ class Plan:
 
     @property
     def total(self) -> Part:
-        """All parts."""
+        """Parameter counts of all parts."""
         return Part(sum(p.total for p in self.parameters.values()), sum(p.active for p in self.parameters.values()))
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, and the sums."""
+        """All values, with the sums."""
         return asdict(self) | {"total": asdict(self.total)}
 
 
 def make_plan(config: DictConfig, ranks: Sequence[int] = ()) -> Plan:
-    """Counts what a configuration asks for.
+    """Plans a configuration.
 
     Args:
-        config: As composed from ``train.yaml``.
+        config: Composed from ``train.yaml``.
         ranks: Further numbers of ranks, with the same global batch.
 
     Raises:
@@ -124,7 +125,7 @@ def make_plan(config: DictConfig, ranks: Sequence[int] = ()) -> Plan:
     first = _rank(found, weights, here, averaged)
     further = [_rank(found, weights, layout(config, n), averaged) for n in ranks if n != here.ranks]
     if first.step is None:
-        found.batch(here.data)  # raises, and says why
+        found.batch(here.data)  # raises the error that explains why
         raise AssertionError
     accumulate = int(config.trainer.accumulate_grad_batches)
     everywhere = accumulate * here.ranks
@@ -172,8 +173,10 @@ def _parts(weights: Sequence[Weight]) -> dict[str, Part]:
 
 
 def _variants(found: Subject, where: ParallelLayout, configured: Traced) -> dict[str, Traced]:
-    """Other ways to take the configured step, of those that the network knows."""
-    flags = {m.checkpoint for m in found.module.net.modules() if isinstance(getattr(m, "checkpoint", None), bool)}
+    """Counts of the configured step with and without gradient checkpointing, and with the worst routing, if
+    applicable.
+    """
+    flags = {m.gradient_checkpointing for m in found.module.net.modules() if hasattr(m, "gradient_checkpointing")}
     variants: dict[str, Traced] = {}
     for name, flag in (("activations kept", False), ("computed again", True)) if flags else ():
         variants[name] = configured if flags == {flag} else trace(found, where.data, where.tensor, flag)

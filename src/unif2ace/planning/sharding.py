@@ -1,4 +1,4 @@
-"""How a strategy divides a module among ranks: the strategy's own code cuts it, for processes that are not there."""
+"""How a strategy divides a module among ranks: runs the strategy's own sharding on a fake process group."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Kind = Literal["single", "ddp", "fsdp"]
 
 @dataclass(frozen=True, slots=True)
 class ParallelLayout:
-    """Ranks, and what they have.
+    """Ranks and parallelism.
 
     Attributes:
-        kind: ``single`` process; ``ddp``: each rank the whole; ``fsdp``: each its part.
-        data: Ranks that see different rows.
-        tensor: Ranks that share the work on the same rows.
+        kind: ``single`` process; ``ddp``: every rank holds the whole module; ``fsdp``: every rank holds a shard.
+        data: Number of data-parallel ranks.
+        tensor: Number of tensor-parallel ranks.
     """
 
     kind: Kind
@@ -32,7 +32,7 @@ class ParallelLayout:
 
     @property
     def ranks(self) -> int:
-        """All of them."""
+        """Total number of ranks."""
         return self.data * self.tensor
 
     def __str__(self) -> str:
@@ -40,14 +40,14 @@ class ParallelLayout:
 
 
 def layout(config: DictConfig, ranks: int | None = None) -> ParallelLayout:
-    """The layout of a configuration.
+    """The parallel layout of a configuration.
 
     Args:
-        config: As composed from ``train.yaml``.
-        ranks: Their number; None for that of the configuration.
+        config: Composed from ``train.yaml``.
+        ranks: Number of ranks; None for that of the configuration.
 
     Raises:
-        ConfigError: If the strategy is not known, or does not fit the ranks.
+        ConfigError: If the strategy is unknown, or does not fit the number of ranks.
     """
     ranks = ranks or world_size(config.trainer.num_nodes, config.trainer.devices)
     node = config.trainer.strategy
@@ -68,11 +68,11 @@ def layout(config: DictConfig, ranks: int | None = None) -> ParallelLayout:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """What one rank has.
+    """The share of one rank.
 
     Attributes:
-        numel: Of each parameter, by name, the numbers of the first rank, which never has fewer than another.
-        units: Bytes of each unit that is gathered by itself, those of the root last; empty if nothing is.
+        numel: Elements of each parameter on the first rank, by name; no rank holds more.
+        units: Bytes of each separately gathered FSDP unit, the root last; empty without FSDP.
     """
 
     numel: dict[str, int]
@@ -80,14 +80,14 @@ class Shares:
 
 
 def shares(subject: Subject, where: ParallelLayout) -> Shares:
-    """Divides the module's parameters.
+    """Divides the module's parameters among ranks.
 
     Args:
-        subject: What is planned.
-        where: The ranks.
+        subject: The planned module.
+        where: The parallel layout.
 
     Raises:
-        ConfigError: If they cannot be divided so.
+        ConfigError: If they cannot be divided.
     """
     module = subject.module
     if where.kind != "fsdp":
@@ -108,7 +108,7 @@ def shares(subject: Subject, where: ParallelLayout) -> Shares:
 
 
 def _gathered(parameter: Any) -> int:
-    """Bytes of a parameter once FSDP has gathered it: what tensor parallelism divides stays divided."""
+    """Bytes of a parameter once FSDP has gathered it; tensor-parallel parameters remain divided."""
     from torch.distributed.tensor import DTensor
 
     if not isinstance(parameter, DTensor):
@@ -121,7 +121,7 @@ def _gathered(parameter: Any) -> int:
 
 @contextlib.contextmanager
 def _sharding(where: ParallelLayout) -> Iterator[Any]:
-    """The strategies' way to cut, over processes that are only said to be there."""
+    """The strategy's `Sharding`, on a fake process group."""
     import torch.distributed as dist
     from torch.distributed.device_mesh import init_device_mesh
     from torch.testing._internal.distributed.fake_pg import FakeStore

@@ -1,4 +1,4 @@
-"""What a step on fake tensors cannot do by itself: choose experts, and run what only a GPU runs."""
+"""Replacements for what a step on fake tensors cannot do: choosing experts, and operations that only run on a GPU."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from torch import nn
 
 Load = Literal["balanced", "worst"]
-"""How tokens fall on the routed experts: evenly, or all of them on the same few."""
+"""Distribution of tokens over the routed experts: even, or all on the same few."""
 
 
 @contextmanager
 def routed(net: nn.Module, load: Load) -> Iterator[None]:
-    """Routers choose as told while it lasts, and what they choose are real numbers.
+    """Inside the context, routers choose a fixed distribution with real values.
 
     Args:
-        net: Its routers.
-        load: How they choose.
+        net: Network with the routers.
+        load: Distribution of the tokens.
     """
     import torch
 
@@ -46,7 +46,7 @@ def routed(net: nn.Module, load: Load) -> Iterator[None]:
 
 @contextmanager
 def as_on_gpu(net: nn.Module) -> Iterator[None]:
-    """Attention keeps what it keeps on a GPU while it lasts, in any network that has it.
+    """Inside the context, attention saves the tensors that it saves on a GPU.
 
     Args:
         net: The network.
@@ -68,13 +68,13 @@ def as_on_gpu(net: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def experts(net: nn.Module, gpu: bool, half: bool) -> Iterator[None]:
-    """Routed experts that are chosen by device are those of the device that is planned for, while it lasts.
+    """Inside the context, the backend of routed experts is the one of the planned device.
 
     Args:
-        net: A network with or without them.
-        gpu: Whether that is a GPU.
-        half: Whether products are in 16 bits: fake grouped products are in nothing else, and the other way keeps less
-            by the tokens' copies.
+        net: A network with or without routed experts.
+        gpu: Whether the planned device is a GPU.
+        half: Whether products are in 16 bits: fake grouped products support nothing else, and the alternative does not
+            save the copies of the tokens.
     """
     from unif2ace.nets.moe.backends.auto import AutoBackend
     from unif2ace.nets.moe.backends.cpu import CPUBackend
@@ -93,7 +93,7 @@ def experts(net: nn.Module, gpu: bool, half: bool) -> Iterator[None]:
 
 
 def _attend(q_BHLd: Any, k_BHPd: Any, v_BHPd: Any, mask: Any, kernel: str) -> Any:
-    """The fused kernel in the type of the heads; the mask of flex is one of blocks of columns, next to nothing."""
+    """The fused kernel in the dtype of the heads; flex attention's block mask has a negligible size."""
     import torch
 
     if kernel == "math":
@@ -106,10 +106,10 @@ def _attend(q_BHLd: Any, k_BHPd: Any, v_BHPd: Any, mask: Any, kernel: str) -> An
 
 
 def probed(precision: str) -> None:
-    """Lets the network find its way to compute attention on this processor before anything is counted.
+    """Lets the network choose its attention kernel on this processor before counting starts.
 
     Args:
-        precision: As the Trainer takes it.
+        precision: The Trainer's precision.
     """
     import torch
 
@@ -121,12 +121,12 @@ def probed(precision: str) -> None:
 
 @contextmanager
 def divided(net: nn.Module, ranks: int, mode: Any) -> Iterator[None]:
-    """Layers have the part of their weights that tensor parallelism leaves to one rank, while it lasts.
+    """Inside the context, layers hold the part of their weights that tensor parallelism leaves to one rank.
 
     Args:
-        net: With fake weights.
-        ranks: That share each layer; they divide heads and hidden numbers.
-        mode: Of the fake weights.
+        net: A network with fake weights.
+        ranks: Number of tensor-parallel ranks; it divides the heads and the hidden dimensions.
+        mode: The fake-tensor mode of the weights.
     """
     import torch
 
@@ -157,18 +157,18 @@ def divided(net: nn.Module, ranks: int, mode: Any) -> Iterator[None]:
 
 @contextmanager
 def checkpointing(net: nn.Module, flag: bool) -> Iterator[None]:
-    """Blocks are computed again in the backward pass, or not, while it lasts.
+    """Inside the context, gradient checkpointing is on or off.
 
     Args:
-        net: Whose modules may have a flag ``checkpoint``.
-        flag: Its value.
+        net: Network whose modules may have a flag ``gradient_checkpointing``.
+        flag: Value of the flag.
     """
-    modules: list[Any] = [m for m in net.modules() if isinstance(getattr(m, "checkpoint", None), bool)]
-    before = [m.checkpoint for m in modules]
+    modules: list[Any] = [m for m in net.modules() if hasattr(m, "gradient_checkpointing")]
+    before = [m.gradient_checkpointing for m in modules]
     for module in modules:
-        module.checkpoint = flag
+        module.gradient_checkpointing = flag
     try:
         yield
     finally:
         for module, value in zip(modules, before, strict=True):
-            module.checkpoint = value
+            module.gradient_checkpointing = value

@@ -1,7 +1,7 @@
-"""The module that a configuration trains, with weights that have shapes and no numbers, and rows for it to train on.
+"""The planned module with fake weights, and a batch to train on.
 
-Small whole numbers (ids, masks, roles) are real, so that everything whose shape depends on them is as in a run; all
-else is fake. B rows, T text ids, N image tokens.
+Small integers (ids, masks, roles) are real, so that all shapes that depend on them are those of a run. All other
+tensors are fake. Shapes: B samples, T text ids, N image tokens.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.errors import ConfigError, Unif2aceError
-from unif2ace.planning.components import FACTOR, condition, features, image_tokenizer, staying
+from unif2ace.planning.components import FACTOR, features, image_tokenizer, staying, visual_encoder
 from unif2ace.planning.meter import Meter
 
 if TYPE_CHECKING:
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     from unif2ace.types import Batch
 
 PHI_IDS, SYNTHETIC_IDS = 50295, 2048
-"""Ids of Phi-1.5's tokenizer, and those asked for with the synthetic faces: where there is no tokenizer yet."""
+"""Vocabulary sizes used if there is no text tokenizer yet: Phi-1.5's, and that of the synthetic faces."""
 
 
 @dataclass(slots=True)
 class Subject:
-    """What is planned.
+    """The planned module and its settings.
 
     Attributes:
-        module: With fake weights.
-        make: Makes the module again, not yet configured.
-        mode: The mode that they belong to.
-        rows: Global rows of each view in a micro-batch, with the view's task.
-        image_size: Pixels of a side.
-        max_text: Longest text part.
-        gpu: Whether it is planned for a GPU.
-        precision: As the Trainer takes it.
-        reads_pictures: Whether tokens are made of pictures in each step.
-        frozen: Networks that are used and not trained, by name.
-        notes: What was supposed.
+        module: The module, with fake weights.
+        make: Creates the module again, not yet configured.
+        mode: The fake-tensor mode.
+        rows: Global batch size and task id of each task in a micro-batch, by name.
+        image_size: Image side in pixels.
+        max_text: Maximum number of text tokens.
+        gpu: Whether the plan is for a GPU.
+        precision: The Trainer's precision.
+        reads_pictures: Whether images are encoded to tokens in each step.
+        frozen: Frozen networks, by name.
+        notes: Assumptions.
     """
 
     module: Any
@@ -60,10 +60,10 @@ class Subject:
     notes: list[str] = field(default_factory=list)
 
     def batch(self, ranks: int) -> Batch:
-        """Rows of one rank of those that see different data, every text as long as it may be.
+        """The batch of one data-parallel rank, with all texts at maximum length.
 
         Raises:
-            ConfigError: If rows cannot be dealt evenly.
+            ConfigError: If the batch cannot be divided evenly.
         """
         import torch
 
@@ -95,7 +95,7 @@ class Subject:
         )
 
     def cut(self, sharding: Any) -> nn.Module:
-        """The network once more, without storage, as a strategy cuts it.
+        """The network once more, without storage, sharded as a strategy does it.
 
         Args:
             sharding: A `unif2ace.nets.sharding.Sharding`.
@@ -120,7 +120,7 @@ class Subject:
         rows_U = (batch.task == Task.UNDERSTANDING).nonzero()[:, 0]
         for name, net in self.frozen.items():
             if name == "features" or (name == "image_tokenizer" and not self.reads_pictures):
-                continue  # these are part of the step; those are not run
+                continue  # features are part of the step; the tokenizer is not run
             meter = Meter(net)
             with torch.no_grad(), meter.counting():
                 cast(Any, net).encode(image) if name == "image_tokenizer" else net(image[rows_U])
@@ -129,11 +129,11 @@ class Subject:
 
 
 def subject(config: DictConfig, gpu: bool | None = None) -> Subject:
-    """The module of a configuration.
+    """The planned module of a configuration.
 
     Args:
-        config: As composed from ``train.yaml``.
-        gpu: Whether it is planned for a GPU; None: as the configuration says, or this machine has.
+        config: Composed from ``train.yaml``.
+        gpu: Whether the plan is for a GPU; None for the configured accelerator, or what this machine has.
 
     Raises:
         ConfigError: If it cannot be built.
@@ -182,7 +182,7 @@ def subject(config: DictConfig, gpu: bool | None = None) -> Subject:
 
 
 def _trainer(config: DictConfig, text: Any) -> Any:
-    """What a module asks of its Trainer; training is so far that every loss is active."""
+    """A stand-in for the module's Trainer, at a step at which every loss is active."""
     losses = list(instantiate_slots(config.get("loss"), "loss", allow=config.engine.allow).values())
     data = SimpleNamespace(text_tokenizer=text)
     trainer = SimpleNamespace(callbacks=losses, datamodule=data, world_size=1, global_step=sys.maxsize)
@@ -194,7 +194,7 @@ def _trainer(config: DictConfig, text: Any) -> Any:
 def _components(
     config: DictConfig, trainer: Any, mode: Any, notes: list[str]
 ) -> tuple[dict[str, Any], dict[str, nn.Module]]:
-    """Attributes that give a module its frozen networks, and those of them that can be counted, by name."""
+    """Attributes that give a module its frozen networks, and the networks that can be counted, by name."""
     allow, node = config.engine.allow, OmegaConf.to_container(config.module, resolve=True)
     assert isinstance(node, dict)
     if node.get("features") and any("features" in loss.reads for loss in trainer.callbacks):
@@ -212,20 +212,20 @@ def _components(
     used = {"image_tokenizer": known}
     for name, part in (node.get("visual_encoders") or {}).items():
         vectors = (config.image_size // known.factor) ** 2
-        encoder, used[name] = condition(part, allow, mode, vectors)
+        encoder, used[name] = visual_encoder(part, allow, mode, vectors)
         if encoder is None:
-            notes.append(f"condition {name}: its encoder is not counted, and gives {vectors} vectors a picture")
+            notes.append(f"visual encoder {name} is not counted, and gives {vectors} vectors a picture")
         else:
             frozen[name] = encoder
     module = instantiate(config.module, allow=allow)
     module._frozen = used
-    codes_KF = module._code_features()  # their number depends on the codes themselves
+    codes_KF = module._code_features()  # their number depends on the values of the codes
     return {"_frozen": used, "_code_features": lambda: codes_KF}, frozen
 
 
 @contextmanager
 def _weights_of(precision: str) -> Iterator[None]:
-    """Makes weights of the type that Lightning would make them of."""
+    """Inside the context, weights are created in the dtype that Lightning would use."""
     import torch
 
     types = {"64-true": torch.float64, "bf16-true": torch.bfloat16, "16-true": torch.float16}
@@ -238,7 +238,7 @@ def _weights_of(precision: str) -> Iterator[None]:
 
 
 def _text_tokenizer(config: DictConfig, notes: list[str]) -> Any:
-    """The text tokenizer, or what is known of it."""
+    """The text tokenizer, or a stand-in with a vocabulary size."""
     from unif2ace.data.text_tokenizer import TextTokenizer
 
     first: Any = next(iter(config.data.datasets.values()))
@@ -255,10 +255,10 @@ def _text_tokenizer(config: DictConfig, notes: list[str]) -> Any:
 
 
 def at_most(module: Any) -> None:
-    """Nothing is left out by chance, and every image token is masked: the most that a step can ask for.
+    """Disables dropout of conditions and masks every image token: an upper bound of the compute of a step.
 
     Args:
-        module: Is changed.
+        module: The module; changed in place.
     """
     import torch
 

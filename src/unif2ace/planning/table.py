@@ -1,4 +1,4 @@
-"""A plan as tables of at most 100 columns."""
+"""Prints a plan as tables of at most 100 characters width."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from unif2ace.planning.tracing import Traced
 
 
 def tables(plan: Plan) -> RenderableType:
-    """What a person reads.
+    """The tables of a plan.
 
     Args:
-        plan: Of a configuration.
+        plan: Plan of a configuration.
     """
     first = plan.ranks[0]
     head = f"{plan.name}: {first.ranks} x {plan.device}, {first.strategy}, {plan.precision}, {plan.optimizer}"
@@ -94,10 +94,10 @@ def _work(plan: Plan) -> Table:
 
 
 def size(count: int | None) -> str:
-    """Bytes for a person.
+    """Bytes as readable text.
 
     Args:
-        count: Bytes; None for unknown.
+        count: Number of bytes; None if unknown.
     """
     if count is None:
         return "-"
@@ -105,10 +105,10 @@ def size(count: int | None) -> str:
 
 
 def work(count: int) -> str:
-    """Floating-point operations for a person.
+    """Floating-point operations as readable text.
 
     Args:
-        count: Of them.
+        count: Number of operations.
     """
     for unit, name in ((1e18, "EFLOP"), (1e15, "PFLOP"), (1e12, "TFLOP")):
         if count >= unit:

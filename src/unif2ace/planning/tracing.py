@@ -1,4 +1,4 @@
-"""One training step on fake tensors, counted: what it computes, what it keeps, and what it needs at its peak."""
+"""Counts one training step on fake tensors: compute, saved tensors, and peak memory."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """One micro-batch of one rank. Memory in bytes.
+    """Counts of one micro-batch of one rank; memory in bytes.
 
     Attributes:
-        forward: Floating-point operations of the forward pass, frozen networks left out.
-        backward: Of the backward pass, with what it computes again.
-        frozen: Of the frozen networks.
-        casts: Copies of weights in a narrower type, which autocast keeps until the backward pass ends.
-        layers: What the network keeps for the backward pass, without weights and casts.
-        logits: What head and losses keep.
-        peak: The most that lives at one time beside weights, their gradients and what the optimiser holds.
-        columns: Tokens of all rows, with padding; 0 without text.
+        forward: Floating-point operations of the forward pass, without frozen networks.
+        backward: Floating-point operations of the backward pass, including recomputation.
+        frozen: Floating-point operations of the frozen networks.
+        casts: Weights cast to a narrower dtype, which autocast keeps until the backward pass ends.
+        layers: Tensors that the network saves for the backward pass, without weights and casts.
+        logits: Tensors that head and losses save.
+        peak: Maximum of live memory besides weights, gradients and optimizer state.
+        columns: Tokens of all sequences, with padding; 0 without text.
     """
 
     forward: int
@@ -45,14 +45,14 @@ def trace(
     """Counts one micro-batch.
 
     Args:
-        subject: What is planned; its batch is dealt to the ranks.
-        ranks: Those that see different data.
-        tensor: Those that share each layer.
-        checkpoint: Whether blocks are computed again in the backward pass; None: as configured.
-        load: How tokens fall on experts.
+        subject: The planned module; its batch is divided among the ranks.
+        ranks: Number of data-parallel ranks.
+        tensor: Number of tensor-parallel ranks.
+        checkpoint: Whether gradient checkpointing is on; None for the configured value.
+        load: Distribution of tokens over experts.
 
     Raises:
-        ConfigError: If rows cannot be dealt evenly.
+        ConfigError: If the batch cannot be divided evenly.
     """
     net, batch = subject.module.net, subject.batch(ranks)
     with ExitStack() as stack:
@@ -71,13 +71,13 @@ def trace(
 def measure(
     module: Any, batch: Batch, precision: AbstractContextManager[Any], frozen: dict[str, int] | None = None
 ) -> Traced:
-    """One forward and backward pass of a module, real or fake, counted.
+    """Counts one forward and backward pass of a module, real or fake.
 
     Args:
-        module: Has its network, and a Trainer with losses.
-        batch: To train on.
-        precision: Of the forward pass.
-        frozen: Work of networks that are not trained, by name; all but the image tokenizer's is part of the step.
+        module: A module with its network, and a Trainer with losses.
+        batch: Batch to train on.
+        precision: Context of the forward pass.
+        frozen: Compute of frozen networks, by name; all except the image tokenizer's is part of the step.
     """
     frozen, meter = frozen or {}, Meter(module, *getattr(module, "_frozen", {}).values())
     after = module.net.register_forward_hook(lambda *_: setattr(meter, "part", "logits"))
@@ -104,10 +104,10 @@ def measure(
 
 
 def autocast(precision: str) -> AbstractContextManager[Any]:
-    """What Lightning wraps a step in.
+    """The autocast context that Lightning uses for a step.
 
     Args:
-        precision: As the Trainer takes it.
+        precision: The Trainer's precision.
     """
     import torch
 

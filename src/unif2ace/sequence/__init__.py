@@ -1,1 +1,1 @@
-"""How a row of tokens is laid out: ids, columns, who attends to whom, and which columns losses read."""
+"""Token sequences: ids, layout, attention masks, and the positions at which losses read logits."""

@@ -1,4 +1,4 @@
-"""The text part of a sequence that answers: questions and answers about one picture, each as if asked alone."""
+"""The text part of an MMU sequence: questions and answers about one image, each as if asked alone."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 
 class Conversation(NamedTuple):
-    """Token ids of a conversation, with what training must know of each; T ids.
+    """Token ids of a conversation with their training targets; T ids.
 
     Attributes:
-        ids: Text ids, T of them: bos, question, bos, answer, eos; a further question follows on the eos.
-        segment: Number of the question that each id belongs to; the eos of an answer begins the next segment, since it
-            stands where the next question's bos would stand.
-        loss: Which ids must be predicted: the answers, each with the eos that ends it.
+        ids: T text ids: bos, question, bos, answer, eos; a further question follows the eos directly.
+        segment: Index of the question that each id belongs to. The eos of an answer already belongs to the next
+            question, whose bos it replaces.
+        loss: Whether each id must be predicted: True for answers and the eos that ends each.
     """
 
     ids: list[int]
@@ -22,15 +22,15 @@ class Conversation(NamedTuple):
 
 
 def join_turns(turns: Iterable[tuple[Sequence[int], Sequence[int]]], eos_id: int, max_length: int) -> Conversation:
-    """The conversation of some questions and answers.
+    """Joins questions and answers into one conversation.
 
-    A further turn that does not fit is left out: half an answer teaches to stop halfway. The first turn is kept whole;
-    `SequenceLayout` cuts what is too long.
+    A further turn that does not fit is left out, because a truncated answer teaches the model to stop early. The first
+    turn is kept whole; `SequenceLayout` truncates it if needed.
 
     Args:
-        turns: Ids of each question and of its answer.
-        eos_id: Id that ends an answer. It also stands for bos, as in Show-o.
-        max_length: Most ids, T.
+        turns: Ids of each question and its answer.
+        eos_id: Id that ends an answer. It also serves as bos, as in Show-o.
+        max_length: Maximum number of ids, T.
     """
     ids: list[int] = []
     segment: list[int] = []
@@ -38,7 +38,7 @@ def join_turns(turns: Iterable[tuple[Sequence[int], Sequence[int]]], eos_id: int
     number = 0
     for question, answer in turns:
         added = len(question) + len(answer) + 2
-        if ids and len(ids) + added + 1 > max_length:  # one id more: the eos at the end
+        if ids and len(ids) + added + 1 > max_length:  # plus one: the final eos
             continue
         ids += [eos_id, *question, eos_id, *answer]
         segment += [number] * added

@@ -1,4 +1,4 @@
-"""Columns at which losses read logits: functions of a sequence, to bool (B, L)."""
+"""Positions at which losses read logits: functions from a sequence to bool (B, L)."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from unif2ace.types import Role, Task, TokenSequence
 
 
 def image(sequence: TokenSequence) -> Tensor:
-    """Image tokens of the rows that generate."""
+    """Image tokens of T2I sequences, bool (B, L)."""
     return (sequence.role == Role.IMAGE) & (sequence.task == Task.TEXT_TO_IMAGE)[:, None]
 
 
 def masked_image(sequence: TokenSequence) -> Tensor:
-    """Those of them that differ from the clean token: the masked ones, of an absorbing process."""
+    """Corrupted image tokens of T2I sequences, bool (B, L): the masked ones, if the process is absorbing."""
     assert sequence.target is not None
     return image(sequence) & (sequence.ids != sequence.target)
 
 
 def image_span(sequence: TokenSequence) -> Tensor:
-    """Image tokens of the rows that generate, with soi and eoi."""
+    """Image tokens of T2I sequences with soi and eoi, bool (B, L)."""
     inside = (sequence.role >= Role.SOI) & (sequence.role <= Role.EOI)
     return inside & (sequence.task == Task.TEXT_TO_IMAGE)[:, None]
 
 
 def answer(sequence: TokenSequence) -> Tensor:
-    """Columns of MMU rows whose next token must be predicted."""
+    """Positions of MMU sequences that predict the next token, bool (B, L)."""
     assert sequence.target is not None
     return (sequence.target >= 0) & (sequence.task == Task.UNDERSTANDING)[:, None]

@@ -1,13 +1,13 @@
-"""Lays out rows of tokens as Show-o does (arXiv 2408.12528; its `training/prompting_utils.py`).
+"""Lays out token sequences as Show-o does (arXiv 2408.12528; its `training/prompting_utils.py`).
 
-    T2I   pad ... [t2i] [bos] caption [eos] [soi] image [eoi]           image tokens predicted in place
-    MMU   [mmu] [soi] image [eoi] [bos] question [bos] answer [eos] pad ...  answer and eos predicted by what precedes
+    T2I   pad ... [t2i] [bos] caption [eos] [soi] image [eoi]           image tokens are predicted in place
+    MMU   [mmu] [soi] image [eoi] [bos] question [bos] answer [eos] pad ...  answer and eos: next-token prediction
 
-The text of T2I rows is padded on its left and that of MMU rows on its right, so the image of a task starts at one
-column. Further questions of an MMU row follow its first answer, each where the first one would stand: at its positions,
-and seen by nothing but its own answer, as if it had been asked alone.
+T2I sequences are padded on the left and MMU sequences on the right, so the image of each task starts at one position.
+Further questions of an MMU sequence follow its first answer. They reuse the positions of the first question, and only
+their own answer attends to them, as if each had been asked alone.
 
-Letters: B rows, T text ids, N image tokens, L columns, W columns of the text part.
+Shapes: B sequences, T text ids, N image tokens, L positions, W positions of the text part.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ IGNORE = -100
 
 
 class SequenceLayout:
-    """Makes a `TokenSequence` of texts and image codes.
+    """Builds a `TokenSequence` with ids (B, L) from texts (B, T) and image codes (B, N).
 
     Args:
-        vocabulary: The ids.
-        max_text: Longest text part, M: a T2I row has M + 1 columns before soi, an MMU row M after eoi; longer ones are
-            cut and end with eos.
-        fixed: Whether every text part is padded to that, as Show-o does, and not to the longest of the batch. Logits of
-            real tokens are the same.
-        separator: Whether bos stands between question and answer. Show-o has none: its words "ASSISTANT:" are one.
-        prompt_targets: Whether an MMU row must also say its question, as Show-o's captioning stages do.
+        vocabulary: The vocabulary.
+        max_text: Longest text part, M: a T2I sequence has M + 1 positions before soi, an MMU sequence M after eoi.
+            Longer texts are truncated and end with eos.
+        fixed: Whether every text part is padded to `max_text`, as Show-o does, instead of to the longest in the batch.
+            The logits of real tokens are the same.
+        separator: Whether bos separates question and answer. Show-o has the words "ASSISTANT:" instead.
+        prompt_targets: Whether an MMU sequence also predicts its question, as in Show-o's captioning stages.
 
     Raises:
         ConfigError: If `max_text` leaves no room for text.
@@ -56,18 +56,18 @@ class SequenceLayout:
         self.separator, self.prompt_targets = separator, prompt_targets
 
     def text_to_image(self, prompt_BT: Tensor, length_B: Tensor, codes_BN: Tensor, x0_BN: Tensor) -> TokenSequence:
-        """Rows that generate.
+        """T2I sequences.
 
         Args:
-            prompt_BT: int64, captions.
-            length_B: int64, their numbers of ids; 0 for the unconditional prompt.
-            codes_BN: int64, image codes in [0, K], K for masked.
-            x0_BN: int64, the clean codes, in [0, K).
+            prompt_BT: int64 (B, T), captions.
+            length_B: int64 (B,), number of ids of each caption; 0 for the unconditional prompt.
+            codes_BN: int64 (B, N), image codes in [0, K], where K is the mask.
+            x0_BN: int64 (B, N), clean codes in [0, K).
         """
         v, device = self.vocabulary, codes_BN.device
         kept_B = length_B.clamp(max=self.max_text - 2)
         width = self.max_text + 1 if self.fixed else int(kept_B.max()) + 3
-        # columns counted from the first token of the row: task, bos, text, eos
+        # position relative to the first real token: task, bos, text, eos
         place = torch.arange(width, device=device) - (width - 3 - kept_B)[:, None]
         text = _gather(prompt_BT, place - 2)
         text = torch.where(place == 0, v.special("t2i"), torch.where(place == 1, v.bos_id, text))
@@ -89,14 +89,14 @@ class SequenceLayout:
         answer_BT: Tensor | None = None,
         answer_B: Tensor | None = None,
     ) -> TokenSequence:
-        """Sequences that answer one question.
+        """MMU sequences with one question each.
 
         Args:
-            codes_BN: int64, image codes in [0, K).
-            prompt_BT: int64, questions, padded at the end.
-            prompt_B: int64, their numbers of ids.
-            answer_BT: int64, answers; None to stop where the answer begins, with no eos.
-            answer_B: int64, their numbers of ids.
+            codes_BN: int64 (B, N), image codes in [0, K).
+            prompt_BT: int64 (B, T), questions, padded at the end.
+            prompt_B: int64 (B,), number of ids of each question.
+            answer_BT: int64 (B, T), answers; None to end before the answer, without eos.
+            answer_B: int64 (B,), number of ids of each answer.
         """
         v, open_end = self.vocabulary, answer_BT is None
         if answer_BT is None or answer_B is None:
@@ -122,15 +122,15 @@ class SequenceLayout:
         segment_BT: Tensor | None = None,
         open_end: bool = False,
     ) -> TokenSequence:
-        """Sequences that answer questions, of text that is laid out already.
+        """MMU sequences from text with its special ids already in place.
 
         Args:
-            codes_BN: int64, image codes in [0, K).
-            text_BT: int64, what follows on the picture, with bos and eos, see `unif2ace.sequence.conversation`.
-            length_B: int64, numbers of ids of the text.
-            loss_BT: bool, ids that must be predicted.
-            segment_BT: int64, number of the question that each id belongs to; None if there is one.
-            open_end: Whether the text stops where an answer begins. Otherwise a text that is cut ends with eos.
+            codes_BN: int64 (B, N), image codes in [0, K).
+            text_BT: int64 (B, T), the text after the image with bos and eos, see `unif2ace.sequence.conversation`.
+            length_B: int64 (B,), number of ids of each text.
+            loss_BT: bool (B, T), True for ids that must be predicted.
+            segment_BT: int64 (B, T), index of the question that each id belongs to; None if there is one question.
+            open_end: Whether the text ends before an answer. Otherwise a truncated text ends with eos.
         """
         v, limit = self.vocabulary, self.max_text
         width = limit if self.fixed and not open_end else min(limit, int(length_B.max()))
@@ -164,7 +164,7 @@ class SequenceLayout:
 
 
 def stack(above: TokenSequence, below: TokenSequence, vocabulary: Vocabulary) -> TokenSequence:
-    """Rows of two sequences in one: the shorter T2I rows are padded further on the left, MMU rows on the right."""
+    """Concatenates two sequences along the batch axis, (B, L); T2I is padded further on the left, MMU on the right."""
     length = max(above.ids.shape[1], below.ids.shape[1])
     a, b = (_padded(s, length, vocabulary.special("pad")) for s in (above, below))
     parts: dict[str, Any] = {
@@ -175,7 +175,7 @@ def stack(above: TokenSequence, below: TokenSequence, vocabulary: Vocabulary) ->
 
 
 def align_right(sequence: TokenSequence, vocabulary: Vocabulary) -> TokenSequence:
-    """The rows with their padding on the left, so that all end at one column and can be continued together."""
+    """Moves the padding to the left, (B, L), so that all sequences end at one position and can be continued."""
     length = sequence.ids.shape[1]
     empty_B = (~sequence.real).sum(1)
     place = torch.arange(length, device=sequence.ids.device) - empty_B[:, None]
@@ -188,12 +188,12 @@ def align_right(sequence: TokenSequence, vocabulary: Vocabulary) -> TokenSequenc
 
 
 def cut(sequence: TokenSequence, start: int, stop: int | None = None) -> TokenSequence:
-    """Some columns of a sequence, to be computed with a cache of all columns before them.
+    """Positions `start` to `stop` of sequences (B, L), to be computed with a cache of the positions before them.
 
     Args:
-        sequence: Whole rows.
-        start: First column, the same for all rows. No image may stand half in the part.
-        stop: The column after the last; None for the end.
+        sequence: Whole sequences.
+        start: First position, the same for all sequences. An image must lie wholly inside or outside the part.
+        stop: The position after the last; None for the end.
     """
     stop = sequence.ids.shape[1] if stop is None else stop
     attention = None if sequence.attention is None else sequence.attention[:, :, start:stop, :stop]
@@ -225,7 +225,7 @@ def _padded(sequence: TokenSequence, length: int, pad_id: int) -> TokenSequence:
     role = pad(sequence.role, sides, value=int(Role.PAD))
     attention = omni_attention(role, sequence.task)
     position = torch.arange(length, device=role.device).expand(len(role), length)
-    if not left:  # questions of one row stay apart
+    if not left:  # questions of one sequence stay isolated
         own = length - missing
         attention[:, :, :own, :own] = sequence.attention
         position = torch.cat([sequence.position, position[:, own:]], 1)
@@ -241,11 +241,11 @@ def _padded(sequence: TokenSequence, length: int, pad_id: int) -> TokenSequence:
 
 
 def _asked_apart(sequence: TokenSequence, segment_BW: Tensor) -> TokenSequence:
-    """MMU sequences whose questions do not see each other, all of them at the positions of the first.
+    """MMU sequences whose questions do not attend to each other and reuse the positions of the first.
 
     Args:
-        sequence: The sequences; their last W positions are text.
-        segment_BW: int64, number of the question that each position belongs to, ascending.
+        sequence: The sequences (B, L); their last W positions are text.
+        segment_BW: int64 (B, W), index of the question that each position belongs to, ascending.
     """
     assert sequence.attention is not None
     width = segment_BW.shape[1]
@@ -258,7 +258,7 @@ def _asked_apart(sequence: TokenSequence, segment_BW: Tensor) -> TokenSequence:
 
 
 def _gather(values_BT: Tensor, place: Tensor) -> Tensor:
-    """Values at places of their rows; any value where a place is outside."""
+    """Values (B, W) at indices of each row of (B, T); out-of-range indices give an arbitrary value."""
     if values_BT.shape[1] == 0:
         return torch.zeros_like(place, dtype=values_BT.dtype)
     place = place.clamp(0, values_BT.shape[1] - 1)

@@ -14,21 +14,21 @@ from typing import Literal
 from unif2ace.errors import ConfigError
 
 SPECIAL = ("pad", "soi", "eoi", "sov", "eov", "t2i", "mmu", "t2v", "v2v", "lvg")
-"""In the order of their ids, from `text_size` on. Those of videos are unused: Show-o's rows keep their place."""
+"""In the order of their ids, from `text_size` on. The video tokens are unused; they keep the ids of Show-o."""
 
 Slice = Literal["codebook", "text", "full"]
-"""Part of the vocabulary that logits are computed for."""
+"""Part of the vocabulary over which logits are computed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Sizes and places of the parts of the vocabulary.
+    """Sizes and offsets of the parts of the vocabulary.
 
     Attributes:
-        text_size: Ids of the text tokenizer.
-        codebook_size: Codes of the image tokenizer, K.
+        text_size: Number of ids of the text tokenizer.
+        codebook_size: Number of codes of the image tokenizer, K.
         bos_id: Text id that starts a text.
-        eos_id: Text id that ends it; Show-o uses one id for both.
+        eos_id: Text id that ends a text; Show-o uses one id for both.
     """
 
     text_size: int
@@ -59,7 +59,7 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """Number of all ids."""
+        """Number of ids in total."""
         return self.mask_id + 1
 
     def bounds(self, part: Slice) -> tuple[int, int]:

@@ -1,1 +1,1 @@
-"""How training is spread over processes."""
+"""Strategies of distributed training."""

@@ -1,4 +1,4 @@
-"""One process, or data-parallel training where several devices are asked for."""
+"""A single process, or data-parallel training on several devices."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from unif2ace.strategies.launching import end_former_run
 
 
 def auto_strategy(world_size: int, timeout: float = 600.0) -> str | Strategy:
-    """What suits the number of processes.
+    """The strategy for a number of processes.
 
     Args:
-        world_size: Of all machines together.
+        world_size: Number of processes on all machines.
         timeout: As in `DDPStrategy`.
 
     Raises:
-        ConfigError: If this is one of several processes, each of which would take itself for the whole run.
+        ConfigError: If several processes were started, but the run is configured for one.
     """
     end_former_run()
     starter, processes = _started_by()
@@ -33,9 +33,9 @@ def auto_strategy(world_size: int, timeout: float = 600.0) -> str | Strategy:
 
 
 def _started_by() -> tuple[str, int]:
-    """Which program started this process together with others, and how many they are.
+    """The program that started several processes, and their number.
 
-    A job's own shell, which has the variables of its allocation, is no step of srun; nor is what we start ourselves.
+    Inside a job's own shell, outside srun, and in processes that we start ourselves there is none.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return "torchrun", int(os.environ.get("WORLD_SIZE", "1"))

@@ -1,4 +1,4 @@
-"""Every process has the whole model; gradients are averaged."""
+"""Every process holds the whole model; gradients are averaged."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from unif2ace.strategies.launching import end_former_run, use_job_launcher
 
 
 class DDPStrategy(LightningDDPStrategy):
-    """Data-parallel training, on GPUs or CPU cores, one machine or many; also in a sweep of several runs.
+    """Data-parallel training on GPUs or CPU cores, one machine or many; also in a sweep of several runs.
 
     Args:
-        timeout: Seconds after which a process gives up on the others.
-        backend: ``nccl`` or ``gloo``; None for the one of the device.
-        bucket_view: Whether gradients are views of the buckets that are sent: less memory.
+        timeout: Seconds after which a process stops waiting for the others.
+        backend: ``nccl`` or ``gloo``; None for the device's default.
+        bucket_view: Whether gradients are views of the communication buckets, which saves memory.
     """
 
     def __init__(self, timeout: float = 600.0, backend: str | None = None, bucket_view: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""DeepSpeed's ZeRO, for those who know it; `fsdp` does the same without another package."""
+"""DeepSpeed's ZeRO; `fsdp` does the same without another package."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def deepspeed_strategy(stage: int = 2, cpu_offload: bool = False, timeout: float
     """ZeRO on GPUs.
 
     Args:
-        stage: 1 cuts the optimiser's state, 2 gradients too, 3 weights too.
-        cpu_offload: Whether the optimiser's state waits in the machine's memory.
-        timeout: Seconds after which a process gives up on the others.
+        stage: 1 shards the optimiser state, 2 also gradients, 3 also weights.
+        cpu_offload: Whether the optimiser state is kept in CPU memory.
+        timeout: Seconds after which a process stops waiting for the others.
 
     Raises:
         ConfigError: If it cannot run here.

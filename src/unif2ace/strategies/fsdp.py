@@ -1,4 +1,4 @@
-"""The model's weights, gradients and optimiser state lie on all processes together (FSDP2), on GPUs or CPU cores."""
+"""Weights, gradients and optimiser state are sharded over all processes (FSDP2), on GPUs or CPU cores."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from unif2ace.strategies.launching import end_former_run, use_job_launcher
 
 
 class FSDPStrategy(ModelParallelStrategy):
-    """Cuts the network unit by unit as it is made, see `unif2ace.nets.sharding`; frozen components stay whole.
+    """Shards the network unit by unit as it is built, see `unif2ace.nets.sharding`; frozen components are not sharded.
 
-    What a module trains beside its network, such as a discriminator, each process has whole, with averaged gradients.
+    Each process holds the whole of other trained networks, such as a discriminator, with averaged gradients.
 
     Args:
-        timeout: Seconds after which a process gives up on the others.
-        backend: ``nccl`` or ``gloo``; None for the one of the device.
-        reshard_after_forward: Whether a unit's gathered weights are let go after its forward pass and gathered again
-            for the backward pass: less memory, half as much traffic again.
-        param_dtype: Precision in which weights of blocks are gathered, such as ``bfloat16``: half the traffic. It
-            needs a GPU and precision=bf16-mixed or 16-mixed. None for that of the weights.
-        reduce_dtype: Precision in which gradients are averaged. None for that of the gradients.
-        cpu_offload: Whether weights and optimiser state wait in the machine's memory, for GPUs.
-        tensor_parallel_size: Processes that share each layer; see `FSDPTPStrategy`.
+        timeout: Seconds after which a process stops waiting for the others.
+        backend: ``nccl`` or ``gloo``; None for the device's default.
+        reshard_after_forward: Whether a unit's gathered weights are freed after its forward pass and gathered again for
+            the backward pass: less memory, 50 % more communication.
+        param_dtype: Precision in which weights of blocks are gathered, such as ``bfloat16``, which halves the
+            communication. It needs a GPU and precision=bf16-mixed or 16-mixed. None for the weights' precision.
+        reduce_dtype: Precision in which gradients are averaged. None for the gradients' precision.
+        cpu_offload: Whether weights and optimiser state are kept in CPU memory, for GPUs.
+        tensor_parallel_size: Number of processes that share each layer; see `FSDPTPStrategy`.
 
     Raises:
-        ConfigError: If a precision has no such name, or the device cannot do what is asked for.
+        ConfigError: If a precision is unknown, or the device does not support an option.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class FSDPStrategy(ModelParallelStrategy):
         use_job_launcher(self)
 
     def setup_environment(self) -> None:
-        """Joins the processes and divides them.
+        """Initialises the process group and the device mesh.
 
         Raises:
-            ConfigError: If they cannot be divided so.
+            ConfigError: If `tensor_parallel_size` does not divide the number of processes.
         """
         processes, tensor = self.num_processes * self.num_nodes, int(self._tensor_parallel_size)
         if tensor < 1 or processes % tensor:
@@ -99,15 +99,15 @@ class FSDPStrategy(ModelParallelStrategy):
         return Sharding(data, tensor, every, root, {**units, "reshard_after_forward": self.reshard_after_forward})
 
     def _precision(self, param_dtype: torch.dtype | None) -> MixedPrecisionPolicy:
-        # inputs keep their precision: autocast casts where it must, and the stream stays in float32
+        # inputs keep their precision: autocast casts where needed, and the residual stream stays in float32
         return MixedPrecisionPolicy(param_dtype=param_dtype, reduce_dtype=self.reduce_dtype, cast_forward_inputs=False)
 
     def tensor_init_context(self, empty_init: bool | None = None) -> Any:
-        """Weights are drawn on the device itself, as other strategies do: the same values come of it."""
+        """Initialises weights on the device itself, as other strategies do, so that the values are the same."""
         return super(ModelParallelStrategy, self).tensor_init_context(empty_init=False)
 
     def model_to_device(self) -> None:
-        """Moves all but weights that wait in the machine's memory."""
+        """Moves everything to the device except weights that are offloaded to CPU memory."""
         assert self.model is not None
         if not self.cpu_offload:
             super().model_to_device()
@@ -122,7 +122,7 @@ class FSDPStrategy(ModelParallelStrategy):
                 child.to(self.root_device)
 
     def backward(self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any) -> Tensor:
-        """Also averages the gradients of what ranks hold alike."""
+        """Also averages the gradients of replicated weights; returns the loss, float ()."""
         loss = super().backward(closure_loss, optimizer, *args, **kwargs)
         assert self.sharding is not None
         assert self.lightning_module is not None
@@ -130,7 +130,7 @@ class FSDPStrategy(ModelParallelStrategy):
         return loss
 
     def validation_step(self, *args: Any, **kwargs: Any) -> Any:
-        """Lets go of gathered weights afterwards, as a backward pass would: averages may take their place."""
+        """Frees gathered weights afterwards, as a backward pass would, because averages may replace them."""
         output = super().validation_step(*args, **kwargs)
         self.reshard()
         return output
@@ -142,7 +142,7 @@ class FSDPStrategy(ModelParallelStrategy):
         return output
 
     def reshard(self) -> None:
-        """Lets go of all gathered weights; `parameters` then gives the parts of this rank."""
+        """Frees all gathered weights; `parameters` then returns this rank's shards."""
         assert self.model is not None
         for module in self.model.modules():
             if isinstance(module, FSDPModule):
@@ -151,18 +151,18 @@ class FSDPStrategy(ModelParallelStrategy):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], filepath: str | Path, storage_options: Any | None = None
     ) -> None:
-        """Writes a folder, each process its part; all of them call this."""
+        """Writes a folder; each process writes its shards, and all of them call this."""
         save_sharded(checkpoint, Path(self.broadcast(filepath)))
 
     def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
-        """Reads a checkpoint, of any strategy, into model and optimisers.
+        """Reads a checkpoint of any strategy into model and optimisers.
 
         Args:
-            checkpoint_path: What any strategy wrote, on a file system that all processes share.
-            weights_only: Is taken for true: nothing in a checkpoint is ever executed.
+            checkpoint_path: Checkpoint on a file system that all processes share.
+            weights_only: Ignored: nothing in a checkpoint is ever executed.
 
         Returns:
-            The rest of it.
+            The rest of the checkpoint.
         """
         assert self.model is not None
         assert self.lightning_module is not None
@@ -171,9 +171,9 @@ class FSDPStrategy(ModelParallelStrategy):
 
 
 def _set_timeout(group: dist.ProcessGroup, timeout: timedelta | None) -> None:
-    """Groups within the whole start with torch's own time-out, not with that of the whole."""
+    """Sets the timeout of a subgroup, which would otherwise have torch's default."""
     inner = dist.distributed_c10d
-    set_timeout = getattr(dist, "set_timeout", None) or getattr(inner, "_set_pg_timeout", None)  # it changed its name
+    set_timeout = getattr(dist, "set_timeout", None) or getattr(inner, "_set_pg_timeout", None)  # it was renamed
     if set_timeout is not None and timeout is not None:
         set_timeout(timeout, group)
 

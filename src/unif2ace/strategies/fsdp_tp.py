@@ -1,4 +1,4 @@
-"""FSDP2, and within it tensor parallelism: some processes share every layer of the same rows."""
+"""FSDP2 with tensor parallelism inside: some processes share every layer for the same samples."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from unif2ace.strategies.fsdp import FSDPStrategy
 
 
 class FSDPTPStrategy(FSDPStrategy):
-    """Divides heads of the attention, hidden numbers of shared experts and of every routed expert among processes.
+    """Splits attention heads and hidden dimensions of shared and routed experts among processes.
 
-    It is for blocks too large for one device, and for more devices than rows; it sends activations in every layer, so
-    the processes that share should be on one machine. Routers, LayerNorms and sequence-level experts are computed by
-    each of them. Expert parallelism, whole experts on different processes, is not offered.
+    It suits blocks too large for one device, and more devices than samples. It communicates activations in every
+    layer, so the processes that share should be on one machine. Routers, LayerNorms and sequence-level experts are
+    replicated. Expert parallelism, whole experts on different processes, is not supported.
 
     Args:
-        tensor_parallel_size: Processes that share; it divides heads, hidden numbers and the number of processes.
+        tensor_parallel_size: Number of processes that share a layer; must divide the numbers of heads, hidden
+            dimensions and processes.
         options: As in `FSDPStrategy`.
     """
 

@@ -1,9 +1,9 @@
-"""Starting the other processes of a run, under Hydra too.
+"""Launches the other processes of a run, under Hydra too.
 
 Lightning starts them with the command line of the first process. Under ``--multirun`` that is the whole sweep, so each
-of them would begin it anew; and what the first job leaves in the environment makes the second wait for processes that
-nobody starts. Here a process gets the one job that its parent runs, in its parent's folder, and what a run leaves is
-cleared away before the next.
+of them would restart it. Environment variables of the first job would make the second wait for processes that do not
+exist. Here a process gets the one job that its parent runs, in its parent's folder, and each run is cleaned up before
+the next.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from lightning.pytorch.strategies.parallel import ParallelStrategy
 from unif2ace.errors import ConfigError
 
 PATIENCE = 60.0
-"""Seconds that the processes of a finished run have to end."""
+"""Seconds to wait for the processes of a finished run."""
 SETTLING = 0.25
-"""Seconds that threads which talk to other processes have to let go of their last tensors."""
+"""Seconds for communication threads to release their last tensors."""
 UNSET = ("HYDRA_FULL_ERROR", "PL_GLOBAL_SEED")
-"""What a command sets for itself: another process sets it anew."""
+"""Variables that each command sets for itself; they are not inherited."""
 
 
 class JobLauncher(SubprocessLauncher):
-    """Starts the processes of one run on this machine."""
+    """Launches the processes of one run on this machine."""
 
     _newest: JobLauncher | None = None
-    """Of the newest run of this process that started others."""
+    """Launcher of this process's latest run that started others."""
 
     def _call_children_scripts(self) -> None:
         self._check_can_spawn_children()
@@ -72,25 +72,25 @@ class JobLauncher(SubprocessLauncher):
 
 
 def leave_group() -> None:
-    """Leaves the other processes in order: the end of the interpreter would abort threads that still talk to them."""
+    """Destroys the process group, because threads that still communicate would abort at interpreter exit."""
     if dist.is_available() and dist.is_initialized():
-        # Caches of a device mesh keep its threads alive, and one that frees a tensor after the interpreter's end aborts
-        # the process; no call waits for it (github.com/pytorch/pytorch/pull/179291; torch 2.14).
+        # Caches of a device mesh keep its threads alive. A thread that frees a tensor after interpreter exit aborts the
+        # process, and no call waits for it (github.com/pytorch/pytorch/pull/179291; torch 2.14).
         time.sleep(SETTLING)
         dist.destroy_process_group()
 
 
 def end_former_run() -> None:
-    """Clears away what an earlier run of this process has left: its processes, their group and their environment."""
+    """Cleans up an earlier run of this process: its processes, their group and their environment."""
     if JobLauncher._newest is not None:
         JobLauncher._newest._end()
         JobLauncher._newest = None
 
 
 def use_job_launcher(strategy: ParallelStrategy) -> None:
-    """Gives a strategy its launcher; where a scheduler starts the processes, there is none.
+    """Sets a strategy's launcher, unless a scheduler starts the processes.
 
-    Slurm's signals are left to the callback that owns them: Lightning's handler would save in the midst of a step.
+    The preemption callback handles Slurm's signals, because Lightning's handler would save in the middle of a step.
     """
     environment: Any = strategy.cluster_environment
     assert environment is not None
@@ -105,11 +105,12 @@ def use_job_launcher(strategy: ParallelStrategy) -> None:
 
 
 def _refuse_shared_store() -> None:
-    """Processes that torchrun starts again look for each other in its store, where they find the addresses of those
-    that died: they fail, and at last wait forever (github.com/pytorch/pytorch/issues/135712; torch 2.14).
+    """Refuses torchrun's shared store: restarted processes would find the addresses of dead ones there.
+
+    They would fail, and finally wait forever (github.com/pytorch/pytorch/issues/135712; torch 2.14).
 
     Raises:
-        ConfigError: If torchrun may start processes again and shares its store.
+        ConfigError: If torchrun may restart processes and shares its store.
     """
     may_restart = os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0"
     if may_restart and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
@@ -121,10 +122,10 @@ def _refuse_shared_store() -> None:
 
 
 def command(local_rank: int) -> list[str]:
-    """What starts another process of this run: under Hydra, of the job that it is running.
+    """Command line of another process of this run; under Hydra, of the current job.
 
     Args:
-        local_rank: Of the process; its log file is named by it.
+        local_rank: Local rank of the process, part of the name of its log file.
     """
     if not HydraConfig.initialized():
         return [*_program(), *sys.argv[1:]]
@@ -144,7 +145,7 @@ def command(local_rank: int) -> list[str]:
 
 
 def _program(module: str = "") -> list[str]:
-    """What runs this program again. A sweep's launcher may run a job in a process that is another program."""
+    """Command that runs this program again. A sweep's launcher may run a job in a process of another program."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if module and importlib.util.find_spec(module):
         return [sys.executable, "-m", module]
@@ -152,5 +153,5 @@ def _program(module: str = "") -> list[str]:
 
 
 def _quoted(path: str) -> str:
-    """A path as Hydra's grammar reads it, whatever characters it has."""
+    """A path quoted for Hydra's grammar."""
     return "'" + path.replace("${", "\\${").replace("'", "\\'") + "'"

@@ -1,4 +1,4 @@
-"""The synthetic faces: drawn from a typed record and a seed, the same to the bit in any batch and process."""
+"""Synthetic faces: rendered from a typed record and a seed, bit-identical in any batch and process."""
 
 from unif2ace.synthetic.render import render
 from unif2ace.synthetic.sampling import RENDERER_VERSION, Face, sample_face

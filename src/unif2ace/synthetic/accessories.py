@@ -1,4 +1,4 @@
-"""What is worn on the face: glasses, a face mask, earrings."""
+"""Glasses, face masks and earrings."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def paint_glasses(canvas: Canvas, head: Head) -> None:
 
 
 def _rims(A: Array, Q: Array, dark: Array, round_: Array) -> Array:
-    """Signed distance to the lenses' outline."""
+    """Signed distance to the outline of the lenses, (B, h, w)."""
     u, v = A - np.float32(_EYE_X), Q - np.float32(_EYE_Y)
     circle = np.sqrt(u * u + v * v) - np.float32(0.123)
     half_w, half_h, corner = 0.134 + 0.012 * dark, 0.084 + 0.024 * dark, 0.040 + 0.035 * dark
@@ -99,7 +99,7 @@ def paint_mask(canvas: Canvas, head: Head) -> None:
 
 
 def paint_earrings(canvas: Canvas, head: Head) -> None:
-    """Paints studs and hoops on the lobes that can be seen."""
+    """Paints studs and hoops on the visible ear lobes."""
     which = np.flatnonzero([bool(f.drawn["earrings"]) and ears_visible(f.drawn, f.nuisance) for f in canvas.p.faces])
     if not len(which):
         return

@@ -1,4 +1,4 @@
-"""Numbers of one head that both drawing and visibility need; heights are in face coordinates, downwards."""
+"""Measures of a head that rendering and visibility share; heights are in face coordinates, downwards."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SHAPES: Final[dict[str, tuple[float, float, float, float]]] = {
     "heart": (0.468, 0.618, 1.42, 1.24),
     "long": (0.376, 0.690, 2.9, 2.10),
 }
-"""Half width, chin, roundness of the lower face and of its sides for each shape of face."""
+"""For each face shape: half width, chin height, roundness of the lower face, roundness of the sides."""
 
 
 def mouth_opening(drawn: AttributeRecord) -> float:
-    """How far the mouth opens; 0 under a mask."""
+    """Opening of the mouth; 0 under a mask."""
     if not drawn["mouth_open"] or drawn["mask"]:
         return 0.0
     if drawn["make_a_face"]:

@@ -1,4 +1,4 @@
-"""What is behind the person: a plain wall, a gradient, a studio backdrop, or blurred trees and sky."""
+"""The background: a plain wall, a gradient, a studio backdrop, or blurred trees and sky."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NUM_DOTS = 14
 
 
 def paint_background(canvas: Canvas) -> None:
-    """Fills the pictures."""
+    """Paints the background over the whole images."""
     p, X, Y = canvas.p, canvas.X, canvas.Y
     first = p.one_of(BACKDROPS, 2)
     second = p.one_of(BACKDROPS, 3)

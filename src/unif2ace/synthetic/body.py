@@ -1,4 +1,4 @@
-"""Neck, ears, shoulders, clothes, and what is worn around the neck."""
+"""Neck, ears, shoulders and clothes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,17 @@ def paint_body(canvas: Canvas, head: Head) -> None:
 
 
 def shoulder_line(A: Array, neck: Array, man: Array, build: Array) -> Array:
-    """Height of the shoulders over the distance from the middle: the trapezius, then the rounded shoulder."""
+    """Height of the shoulder line at a distance from the middle: the trapezius, then the rounded shoulder.
+
+    Args:
+        A: Distance from the middle of the neck, (B, h, w).
+        neck: Half width of the neck, (B, 1, 1).
+        man: 1 for a man, (B, 1, 1).
+        build: Standard normal value of the person's build, (B, 1, 1).
+
+    Returns:
+        (B, h, w).
+    """
     out = np.clip(A - neck * 0.8, 0, None)
     fall = (0.46 - 0.08 * man - 0.02 * build) * (0.75 + 0.45 * out)
     height: Array = 0.665 - 0.015 * man + fall * out + 0.06 * smoothstep(out, 0.0, 0.1)
@@ -52,7 +62,7 @@ def shoulder_line(A: Array, neck: Array, man: Array, build: Array) -> Array:
 
 
 def paint_ears(canvas: Canvas, head: Head) -> None:
-    """Paints the ears that are not under hair; the far ear of a turned head is hidden."""
+    """Paints ears that are not under hair; the far ear of a turned head is hidden."""
     shown = np.flatnonzero([ears_visible(f.drawn, f.nuisance) for f in canvas.p.faces])
     if not len(shown):
         return
@@ -63,7 +73,13 @@ def paint_ears(canvas: Canvas, head: Head) -> None:
 
 
 def ear_place(yaw: Array, a: Array, side: int) -> tuple[Array, Array]:
-    """U of the ear's middle, and how much of its width the turn leaves."""
+    """U of the middle of an ear, and the share of its width that the turned head leaves visible; (B, 1, 1) each.
+
+    Args:
+        yaw: Turn of the head, (B, 1, 1).
+        a: Half width of the face, (B, 1, 1).
+        side: -1 for the left ear, 1 for the right one.
+    """
     left = np.clip(1 - 0.75 * side * yaw, 0, 1.25)
     return side * (a + 0.014 - 0.05 * np.clip(1 - left, 0, 1)) + yaw * 0.004, left
 

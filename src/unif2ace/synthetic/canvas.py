@@ -1,8 +1,8 @@
-"""The picture being painted: pixels in linear light and the coordinates in which features are placed.
+"""The image being painted: pixels in linear light, and the coordinates in which features are positioned.
 
-Frame coordinates run from -1 to 1. The face's own (U, V) are moved, turned and scaled with the head; (P, Q) also follow
-the turn of its surface, so that features slide over it as it turns. In both the eyes lie near V = -0.06, the chin
-near 0.6, the crown near -0.64. Shapes: B faces, h and w pixels of a window, S pixels of a side.
+Frame coordinates run from -1 to 1. The face's coordinates (U, V) are moved, turned and scaled with the head. (P, Q)
+also follow the turn of the surface, so that features slide over the face as it turns. In both, the eyes lie near V =
+-0.06, the chin near 0.6, the crown near -0.64. Shapes: B faces, h and w pixels of a window, S pixels of a side.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from unif2ace.synthetic.nuisance import BOUNDS
 from unif2ace.synthetic.parameters import Parameters
 
 PIVOT = 0.25
-"""The V about which a tilted head turns."""
-_DEPTH_X, _DEPTH_Y = 0.2, 0.12  # how far features slide at full yaw and pitch
-_WIDTH, _HEIGHT = 0.55, 0.75  # half axes of the ellipsoid on which they slide
+"""The V about which the head tilts."""
+_DEPTH_X, _DEPTH_Y = 0.2, 0.12  # shift of features at full yaw and pitch
+_WIDTH, _HEIGHT = 0.55, 0.75  # half axes of the ellipsoid on which features slide
 
 Index = NDArray[np.intp]
 Box = tuple[float, float, float, float]
-"""A place of the face: centre to the right and downwards, half width, half height."""
+"""A box on the face: x and y of its centre, half width, half height."""
 
 
 @lru_cache(maxsize=256)
 def _reach(size: int, box: Box) -> tuple[int, int]:
-    """Height and width in pixels of a window that holds a box around its centre in every pose within the bounds."""
+    """Height and width in pixels of a window that holds a box in every pose within `BOUNDS`."""
     cx, cy, rx, ry = box
     x, y = 0.0, 0.0
     for scale, yaw, pitch, roll in product(*(BOUNDS[k] for k in ("scale", "yaw", "pitch", "roll"))):
@@ -44,25 +44,25 @@ def _reach(size: int, box: Box) -> tuple[int, int]:
 
 
 def _slide(x: float, y: float, yaw: float, pitch: float) -> tuple[float, float]:
-    """Where on the head a place of its surface lies."""
+    """Coordinates (U, V) of a point of the face's surface."""
     depth = max(0.0, 1 - (x / _WIDTH) ** 2 - (y / _HEIGHT) ** 2) ** 0.5
     return x + yaw * _DEPTH_X * depth, y + pitch * _DEPTH_Y * depth
 
 
 @dataclass
 class Patch:
-    """Some faces in a window: coordinates, parameters, and painting.
+    """Faces in a window of the image: coordinates, parameters and painting.
 
     Attributes:
         image: float32 (B, 3, h, w), linear light.
         p: Parameters of these faces.
         U: To the right on the head, (B, h, w).
-        V: Downwards on the head.
-        P: To the right on the face's surface.
-        Q: Downwards on the face's surface.
-        px: Size of a pixel on the face, (B, 1, 1).
-        index: Where in arrays (B, S, S) the window lies.
-        fine: Samples to a side of each of the picture's pixels.
+        V: Downwards on the head, (B, h, w).
+        P: To the right on the face's surface, (B, h, w).
+        Q: Downwards on the face's surface, (B, h, w).
+        px: Size of a pixel in face coordinates, (B, 1, 1).
+        index: Index of the window in arrays (B, S, S).
+        fine: Samples per image pixel along each side.
     """
 
     image: Array
@@ -76,42 +76,52 @@ class Patch:
     fine: int = 1
 
     def crop(self, field: Array) -> Array:
-        """The window's part of an array (B, S, S) of the canvas."""
+        """The window of a canvas array (B, S, S), as (B, h, w)."""
         return _finer(field[self.index], self.fine)
 
     def cover(self, distance: Array, blur: Array | float = 0.0) -> Array:
-        """Share of a pixel inside an edge, from the signed distance to it; `blur` is the width of a soft edge."""
+        """Share of each pixel inside an edge, (B, h, w).
+
+        Args:
+            distance: Signed distance to the edge, (B, h, w); negative inside.
+            blur: Width of a soft edge: a number, or an array that broadcasts.
+        """
         width = self.px if isinstance(blur, float) and not blur else np.sqrt(self.px * self.px + blur * blur)
         out = distance / -width
         out += np.float32(0.5)
         return np.clip(out, 0, 1, out=out)
 
     def strip(self, distance: Array, half: Array | float) -> Array:
-        """Share of a pixel covered by a line, from the distance to its middle: thin lines get paler, not wider."""
+        """Share of each pixel covered by a line, (B, h, w). Thin lines become paler, not wider.
+
+        Args:
+            distance: Distance to the middle of the line, (B, h, w).
+            half: Half width of the line: a number, or an array that broadcasts.
+        """
         near = np.abs(distance)
         inner = np.clip((half - near) / self.px + np.float32(0.5), 0, 1)
         return inner - np.clip(np.float32(0.5) - (half + near) / self.px, 0, 1)
 
     def paint(self, colour: Array, alpha: Array) -> None:
-        """Lays a colour over: `colour` (3,), (B, 3, 1, 1) or (B, 3, h, w), `alpha` (B, h, w)."""
+        """Blends a colour over the image: `colour` (3,), (B, 3, 1, 1) or (B, 3, h, w), `alpha` (B, h, w)."""
         change = (colour[:, None, None] if colour.ndim == 1 else colour) - self.image
         change *= alpha[:, None]
         self.image += change
 
     def tint(self, colour: tuple[float, float, float], alpha: Array) -> None:
-        """Multiplies by a colour where `alpha` is 1, and less where it is less."""
+        """Multiplies the image by a colour where `alpha` (B, h, w) is 1, and by less where it is smaller."""
         factor = alpha[:, None] * np.array([c - 1 for c in colour], np.float32)[:, None, None]
         factor += 1
         self.image *= factor
 
 
 def _finer(pixels: Array, fine: int) -> Array:
-    """Each pixel of (..., h, w) repeated to a square."""
+    """Repeats each pixel of (..., h, w) to a square of `fine` x `fine`."""
     return pixels if fine == 1 else pixels.repeat(fine, -1).repeat(fine, -2)
 
 
 def _pose(p: Parameters, x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
-    """U, V, P and Q of places relative to the body."""
+    """U, V, P and Q, (B, S, S) each, of body coordinates x (B, 1, S) and y (B, S, 1)."""
     roll = p.nuisance("roll")
     cos, sin = np.cos(roll), np.sin(roll)
     v = y - np.float32(PIVOT)
@@ -126,11 +136,11 @@ def _pose(p: Parameters, x: Array, y: Array) -> tuple[Array, Array, Array, Array
 
 
 class Canvas:
-    """A batch of pictures of one size.
+    """A batch of images of one size.
 
     Args:
-        p: The faces' parameters.
-        size: Side in pixels at which is painted.
+        p: Parameters of the faces.
+        size: Side in pixels.
     """
 
     def __init__(self, p: Parameters, size: int) -> None:
@@ -147,7 +157,7 @@ class Canvas:
         return (X - p.nuisance("dx")) / scale, (Y - p.nuisance("dy")) / scale
 
     def rows(self, low: float, high: float = 9.0) -> slice:
-        """Rows that hold everything between two heights of an upright body in every pose within the bounds."""
+        """Pixel rows that hold everything between two heights of an upright body, in every pose within `BOUNDS`."""
         (small, large), (up, down) = BOUNDS["scale"], BOUNDS["dy"]
         first = low * (small if low > 0 else large) + up
         last = high * (large if high > 0 else small) + down
@@ -155,7 +165,7 @@ class Canvas:
         return slice(max(0, int((first + 1) * half) - 1), min(self.size, int((last + 1) * half) + 2))
 
     def patch(self, rows: slice | None = None, which: Index | None = None) -> Patch:
-        """All faces in some rows, or copies of some of them: `put` brings those back."""
+        """All faces in some pixel rows, or copies of the faces `which` (R,); `put` writes copies back."""
         every = which is None or len(which) == len(self.p.faces)
         index: Any = (slice(None) if every else which, rows or slice(None))
         p, px = (self.p, self.px) if which is None or every else (self.p.take(which), self.px[which])
@@ -163,7 +173,7 @@ class Canvas:
         return Patch(image, p, self.U[index], self.V[index], self.P[index], self.Q[index], px, index)
 
     def window(self, box: Box, which: Index | None = None, fine: int = 1) -> Patch:
-        """Copies of some faces, or all, in a box of the face, with `fine` samples to a side of each pixel."""
+        """Copies of a box on all faces, or on the faces `which` (R,), with `fine` samples per pixel along each side."""
         chosen = np.arange(len(self.p.faces)) if which is None else which
         index = self._window(box, chosen)
         image = _finer(self.image[index[0], :, index[1], index[2]].transpose(0, 3, 1, 2), fine)
@@ -182,7 +192,7 @@ class Canvas:
         return Patch(image, p, *_pose(p, *self._body(p, columns[:, None, :], rows[:, :, None])), px, index, fine)
 
     def _window(self, box: Box, which: Index) -> tuple[Index, Index, Index]:
-        """Where each face has the box: indices (B, 1, 1), (B, h, 1), (B, 1, w)."""
+        """Indices of a box on each face: (B, 1, 1), (B, h, 1), (B, 1, w)."""
         height, width = _reach(self.size, box)
         top, left = [], []
         for face in (self.p.faces[i].nuisance for i in which):
@@ -197,7 +207,7 @@ class Canvas:
         return which[:, None, None], rows, columns
 
     def put(self, patch: Patch) -> None:
-        """Brings what was painted back to the canvas."""
+        """Writes a patch back to the canvas."""
         if len(patch.index) == 3:
             image, n = patch.image, patch.fine
             if n > 1:  # sums of slices are several times as fast as a mean over short axes

@@ -1,7 +1,7 @@
-"""Folds of the skin: where age, expression and build bend it, and the shadows that lie in them.
+"""Creases of the skin from age, expression and build, and the shadows in them.
 
-`fold` changes the height field, which the light then models; `deepen` adds shadow where light alone would leave a
-crease too faint in a small picture.
+`fold` changes the height field, which is lit afterwards. `deepen` adds shadow where light alone would leave a crease
+too faint in a small image.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from unif2ace.synthetic.canvas import Index, Patch
 from unif2ace.synthetic.head import Head
 from unif2ace.synthetic.noise import Array, band, bump, ridge, smoothstep
 
-_LINES = (-0.285, -0.350, -0.415)  # Q of the lines of the forehead
+_LINES = (-0.285, -0.350, -0.415)  # Q of the forehead's lines
 
 
 def fold(height: Array, patch: Patch, head: Head, A: Array) -> None:
-    """Bends the height field of the skin in place.
+    """Adds creases to the height field of the skin, in place.
 
     Args:
-        height: Of the skin, (B, h, w).
-        patch: The face's window.
-        head: Numbers of the same faces.
-        A: Distance from the middle of the face, |P|.
+        height: Height of the skin, (B, h, w).
+        patch: Window of the face.
+        head: Measures of the same faces.
+        A: Distance from the middle of the face, |P|, (B, h, w).
     """
     p, P, Q, px = patch.p, patch.P, patch.Q, patch.px
     depth = 0.008 + 0.020 * p.flag("smile") + 0.018 * _age(patch, head) + 0.022 * p.flag("make_a_face")
@@ -44,13 +44,13 @@ def fold(height: Array, patch: Patch, head: Head, A: Array) -> None:
 
 
 def deepen(hollow: Array, patch: Patch, head: Head, A: Array) -> None:
-    """Darkens creases in place.
+    """Darkens creases, in place.
 
     Args:
         hollow: Factor of the light, (B, h, w).
-        patch: The face's window.
-        head: Numbers of the same faces.
-        A: Distance from the middle of the face, |P|.
+        patch: Window of the face.
+        head: Measures of the same faces.
+        A: Distance from the middle of the face, |P|, (B, h, w).
     """
     painters: dict[tuple[str, str | bool], Callable[[Array, Patch, Head, Array, Index], Array]] = {
         ("age", "middle-aged"): _aged, ("age", "elderly"): _aged, ("bags_under_eyes", True): _baggy,
@@ -70,7 +70,7 @@ def _age(patch: Patch, head: Head) -> Array:
 
 
 def _nasolabial(A: Array, Q: Array, nose: Array, px: Array, width: float) -> Array:
-    """The fold from the wing of the nose to the corner of the mouth."""
+    """The fold from the wing of the nose to the corner of the mouth, (B, h, w)."""
     where = 0.085 * nose + 0.012 + 0.10 * np.clip((Q - 0.19) / np.float32(0.17), 0, 1.2)
     line: Array = ridge(A - where, width, px) * smoothstep(Q, 0.16, 0.22) * (1 - smoothstep(Q, 0.33, 0.43))
     return line
@@ -122,7 +122,7 @@ def _double(P: Array, patch: Patch, head: Head, A: Array, on: Index) -> Array:
 
 
 def _wrinkled(P: Array, patch: Patch, head: Head, A: Array, on: Index) -> Array:
-    """Lines across the bridge of a wrinkled nose."""
+    """Lines across the bridge of a wrinkled nose, (R, h, w) for the R faces `on`."""
     Q, px = patch.Q[on], patch.px[on]
     lines = ridge(np.abs(Q + 0.045) - 0.028, 0.011, px) + ridge(Q + 0.045, 0.011, px)
     return 0.34 * lines * (1 - smoothstep(A, 0.03, 0.07))

@@ -1,4 +1,4 @@
-"""Eyes and brows: lids, whites, irises with catch-lights, lashes; make-up around them."""
+"""Eyes and eyebrows: lids, whites, irises with highlights, lashes, and make-up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CENTRE_X, CENTRE_Y = 0.203, -0.062
 
 
 def paint_eyes(canvas: Canvas, head: Head) -> None:
-    """Paints both eyes of everyone without sunglasses."""
+    """Paints both eyes of faces without sunglasses."""
     which = np.flatnonzero([not f.drawn["sunglasses"] for f in canvas.p.faces])
     if not len(which):
         return
@@ -30,7 +30,7 @@ def paint_eyes(canvas: Canvas, head: Head) -> None:
 
 
 class _Eye:
-    """One eye; x runs from -1 at the inner corner to 1 at the outer, y downwards from its middle."""
+    """One eye. x runs from -1 at the inner corner to 1 at the outer one, y downwards from the middle."""
 
     def __init__(self, patch: Patch, head: Head, side: int) -> None:
         p = patch.p
@@ -56,7 +56,7 @@ class _Eye:
         lower = (opening * (0.55 + 0.16 * glare) * (1 - head.lower_lid * 0.6) * (1 - shut)) * (
             0.6 * self.round + 0.4 * root
         )
-        # A glare presses a straight lid onto a wide open eye.
+        # In a glare, a straight upper lid covers part of a wide open eye.
         upper = upper * (1 - glare) + glare * np.maximum(upper, -0.52 * opening * (1 - 0.10 * self.x))
         self.upper = upper + 0.020 * shut * self.round
         self.lower = lower * (1 + 0.18 * self.x) + 0.021 * shut * self.round
@@ -83,7 +83,7 @@ class _Eye:
         patch, p = self.patch, self.p
         dx = p.choice("gaze_direction", {k: v[0] for k, v in _LOOK.items()})
         dy = p.choice("gaze_direction", {k: v[1] for k, v in _LOOK.items()})
-        # Whoever looks at the camera with a turned head turns the eyes back to it.
+        # With a turned head, eyes that look at the camera turn back to it.
         dx = dx - p.nuisance("yaw") * p.choice("gaze_direction", {"camera": 0.018})
         u, v = patch.P - (self.cx + dx), self.y - (dy - 0.005)
         distance = np.sqrt(u * u + v * v)

@@ -1,4 +1,4 @@
-"""Beard, goatee, moustache, sideburns and stubble: where hair grows, and its strands."""
+"""Beard, goatee, moustache, sideburns and stubble: the region of growth, and the strands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OCTAVES = ((26.0, 0.45), (64.0, 0.5), (140.0, 0.5))
 
 
 def paint_facial_hair(canvas: Canvas, head: Head) -> None:
-    """Paints the facial hair of those who have some."""
+    """Paints facial hair."""
     which = np.flatnonzero([any(f.drawn[k] for k in _KINDS) and not f.drawn["mask"] for f in canvas.p.faces])
     if not len(which):
         return
@@ -29,7 +29,7 @@ def paint_facial_hair(canvas: Canvas, head: Head) -> None:
     across = np.where(n["mouth"] - 0.02 > Q, P + (Q - 0.2) * np.sign(P) * 0.8, P * (1 - 0.6 * (Q - 0.3)))
     across = across + 0.012 * line_noise(Q * 14, p.offset)
     tone = 0.5 + strands(across + 0.2 * Q, _OCTAVES, canvas.size, p.offset)
-    # The edge is feathered by the strands themselves, so that no outline shows.
+    # The strands feather the edge, so that no outline is visible.
     alpha = smoothstep(grown + (tone - 0.5) * 0.30, 0.20, 0.85) * inside
     light = np.clip(0.95 + 0.5 * p.light(0) * P / 0.4, 0.5, 1.4) * p.nuisance("key")
     hair = p.colour("hair_colour", HAIR) * np.float32(0.9)
@@ -47,7 +47,7 @@ def paint_facial_hair(canvas: Canvas, head: Head) -> None:
 
 
 def _jaw(n: dict[str, Array], A: Array, Q: Array) -> Array:
-    """Where a whole beard grows, 0 to 1."""
+    """Region of a full beard, 0 to 1, (B, h, w)."""
     lower = n["mouth"] + n["open"]
     cheeks = smoothstep(Q, 0.20, 0.40) * smoothstep(A + (Q - 0.2) * 0.9, 0.27, 0.42)
     chin = smoothstep(Q, lower + 0.045, lower + 0.105)
@@ -64,7 +64,7 @@ def _grown(p: Parameters, n: dict[str, Array], A: Array, P: Array, Q: Array, acr
     opened, middle = n["open"], n["mouth"]
     side = smoothstep(across, n["a"] - 0.115, n["a"] - 0.040) * smoothstep(Q, -0.24, -0.10)
     lip = np.clip(1.5 * bump(P, Q, 0, middle - 0.068, 0.118, 0.023), 0, 1) * (1 - smoothstep(A, 0.19, 0.25))
-    # A goatee is a tuft on the chin; with a moustache it closes to a ring around the mouth.
+    # A goatee is a tuft on the chin; with a moustache it forms a ring around the mouth.
     u, v = A / np.float32(0.130), (Q - middle - opened - 0.185) / np.float32(0.125)
     tuft = 1 - smoothstep(np.sqrt(u * u + v * v), 0.55, 1.15)
     u, v = A / (n["mouth_width"] + 0.030), (Q - middle - 0.5 * opened - 0.012) / (0.105 + 0.5 * opened)

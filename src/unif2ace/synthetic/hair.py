@@ -1,7 +1,7 @@
-"""Hair of the head: its silhouette, the hairline that frames the face, strands, and their light.
+"""Hair of the head: silhouette, hairline, strands, and their lighting.
 
-Hair is the region inside a silhouette and outside an opening for the face. Strands run along the level lines of a
-coordinate `s` that follows the combing; waves bend it and curls replace it by clumps.
+Hair is the region inside a silhouette and outside an opening for the face. Strands follow the level lines of a
+coordinate `s` along the combing direction. Waves bend it; curls replace the strands by clumps.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _FIBRES = ((10.0, 0.55), (26.0, 0.52), (60.0, 0.46), (140.0, 0.38))
 
 
 class Hair:
-    """The hair of those who have some.
+    """The hair of all faces that are not bald.
 
     Args:
-        canvas: What is painted.
-        head: Shapes of the heads.
+        canvas: The canvas to paint on.
+        head: Measures of the heads.
     """
 
     def __init__(self, canvas: Canvas, head: Head) -> None:
@@ -43,7 +43,7 @@ class Hair:
         self._silhouette()
 
     def _comb(self) -> None:
-        """Coordinate across the strands, bent by waves, and the strands' tone."""
+        """Computes the coordinate across the strands, bent by waves, and the tone of the strands."""
         p, U, V, st = self.p, self.U, self.V, self.style
         up = np.minimum(V + np.float32(0.12), 0)
         across = U - st.part
@@ -54,7 +54,7 @@ class Hair:
         back = np.arctan2(U - p.nuisance("yaw") * np.float32(0.1), np.float32(0.40) - V) * np.float32(0.62)
         s = np.where(st.swept > 0, back, np.where(st.bangs > 0, fan, fallen))
         along = V - 0.55 * np.minimum(np.abs(U), 0.6)
-        # Beside a parting both sides have like tones.
+        # Both sides of a parting have similar tones.
         like = np.where(st.swept + st.bangs > 0, s, np.abs(s) + 0.02 * np.sign(s))
         self.wave = np.sin(along * (17 + 7 * st.short) + 3 * p.jitter(22) + 4 * np.clip(like, -1, 1)) * st.wavy
         like = like + 0.055 * self.wave
@@ -67,7 +67,7 @@ class Hair:
             self._curl(curled)
 
     def _curl(self, which: Index) -> None:
-        """Curls instead of strands, averaged over each pixel where it is coarse."""
+        """Replaces the strands of the faces `which` (R,) by curls, averaged over each pixel in small images."""
         U, V, px, p = self.U[which], self.V[which], self.px[which], self.p.take(which)
         steps = (-0.25, 0.25) if self.canvas.size <= 160 else (0.0,)
         tones, heights = zip(*(_curls(U + dx * px, V + dy * px, px, p) for dx in steps for dy in steps), strict=True)
@@ -81,7 +81,7 @@ class Hair:
         u = U / outer
         dome = (np.sqrt(u * u + v * v) - 1) * np.float32(0.58)
         jag = (self.locks - 0.5) * (0.030 + 0.075 * st.curly) + (0.016 + 0.014 * st.short) * self.wave
-        # Short hair hugs the head above the ears; longer hair falls and widens.
+        # Short hair lies close to the head above the ears; longer hair falls and widens.
         flare = 0.05 + 0.09 * smoothstep(V, 0.1, 0.9) - 0.09 * st.medium * smoothstep(V, st.end - 0.20, st.end)
         width = (
             outer
@@ -93,13 +93,13 @@ class Hair:
         outside = np.where(V < -0.08, np.maximum(dome, np.abs(U) - width), falling) - jag
         self.width = width
         face = opening(self.patch, st, self.a, self.edge)
-        # Only coarse locks roughen the edge, so that small pictures have the same one.
+        # Only coarse locks roughen the edge, so that the edge is the same in small images.
         rough = (1.5 - 0.5 * st.curly) * (self.locks - 0.5)
         face += rough * (0.030 + 0.035 * st.bangs + 0.02 * st.curly)
         self.outside, self.open = (_as_distance(d, self.px) for d in (outside, face))
 
     def paint_back(self) -> None:
-        """Paints what falls behind the neck."""
+        """Paints the hair behind the neck."""
         if not len(self.which):
             return
         long = np.flatnonzero(self.style.fall[:, 0, 0])
@@ -112,7 +112,7 @@ class Hair:
             self.canvas.put(patch)
 
     def paint_front(self) -> None:
-        """Paints what frames the face, and its shadow on it."""
+        """Paints the hair around the face, and its shadow on the face."""
         if not len(self.which):
             return
         patch = self.canvas.patch(None, self.which)
@@ -127,7 +127,7 @@ class Hair:
         self.canvas.put(patch)
 
     def _parting(self, patch: Patch, alpha: Array) -> None:
-        """The scalp along the parting of uncovered hair."""
+        """Paints the scalp along the parting of uncovered hair; `alpha` (B, h, w)."""
         st, V = self.style, self.V
         bare = (
             (1 - st.swept)
@@ -161,24 +161,24 @@ class Hair:
         hair = p.colour("hair_colour", HAIR) * (1 + np.float32(0.10) * p.body(21)[:, None])
         out = np.empty((len(which), 3, *U.shape[1:]), np.float32)
         for c, (fall, shine) in enumerate(((1.0, 0.072), (0.86, 0.068), (0.74, 0.066))):
-            # Shadows of fair hair are warmer than its lights.
+            # In fair hair, shadows are warmer than lights.
             toned = light * (fall + (1 - fall) * np.minimum(light, 1.0))
             out[:, c] = hair[:, c] * (toned + 1.1 * gloss) + shine * gloss
         return out
 
 
 def _as_distance(field: Array, px: Array) -> Array:
-    """A field that is 0 on an edge, scaled to its distance in length near the edge."""
+    """Scales a field (B, S, S) that is 0 on an edge, so that it is a distance near the edge."""
     gx, gy = slopes(field, px)
     gx *= gx
     gy *= gy
     gx += gy
-    # At a kink differences see too small a slope: dividing by it would harden the edge.
+    # At a kink, finite differences underestimate the slope: dividing by it would harden the edge.
     return field / np.sqrt(np.maximum(gx, 0.9, out=gx), out=gx)
 
 
 def _curls(U: Array, V: Array, px: Array, p: Parameters) -> tuple[Array, Array]:
-    """Tone and height of two layers of jittered bulges, each with its spiral."""
+    """Tone and height of two layers of jittered bulges, each with a spiral, (B, S, S) each."""
     warp = plane_noise(U * 4, V * 4, p.offset) * np.float32(0.16)
     U, V = U + warp, V - np.float32(0.7) * warp
     height, turned, light = np.zeros_like(U), np.zeros_like(U), np.zeros_like(U)
@@ -207,5 +207,5 @@ def _curls(U: Array, V: Array, px: Array, p: Parameters) -> tuple[Array, Array]:
 
 
 def make_hair(canvas: Canvas, head: Head) -> Hair:
-    """The hair of the faces on a canvas, not yet painted."""
+    """Prepares the hair of the faces on a canvas; nothing is painted yet."""
     return Hair(canvas, head)

@@ -1,4 +1,4 @@
-"""The opening that hair leaves for the face: hairline, temples, fringe, and curtains at the sides."""
+"""The opening in the hair for the face: hairline, temples, fringe, and hair at the sides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from unif2ace.synthetic.parameters import Parameters
 
 
 def opening(patch: Patch, style: Style, a: Array, edge: Array) -> Array:
-    """Distance into the opening: positive where the face is free of hair, negative under hair, (B, h, w)."""
+    """Distance into the opening, (B, h, w): positive where the face is free of hair, negative under hair.
+
+    Args:
+        patch: Window of the face.
+        style: How the hair is worn.
+        a: Half width of the face, (B, 1, 1).
+        edge: Signed distance to the outline of the face, (B, h, w).
+    """
     p, P, U, V = patch.p, patch.P, patch.U, patch.V
     A = np.abs(P)
     below = patch.Q - _hairline(p, style, P, A, a)
@@ -19,14 +26,14 @@ def opening(patch: Patch, style: Style, a: Array, edge: Array) -> Array:
     fall = _curtain(style, A, V, a)
     side = np.where(style.fall > 0, fall, short)
     free: Array = np.minimum(below, side)
-    # Above the ears no skin shows between the face and its hair.
+    # Above the ears no skin is visible between the face and the hair.
     seam = np.maximum(-edge - 0.014, V - 0.04 + 0.10 * style.tucked)
     np.minimum(free, seam, out=free)
     return free
 
 
 def _hairline(p: Parameters, style: Style, P: Array, A: Array, a: Array) -> Array:
-    """Q of the hairline over the forehead."""
+    """Q of the hairline over the forehead, (B, h, w)."""
     receding = p.flag("receding_hairline")
     high = -0.425 - 0.085 * receding + 0.010 * p.body(22) - 0.012 * style.swept
     inner = a * (0.985 - 0.05 * style.fall)
@@ -47,14 +54,14 @@ def _hairline(p: Parameters, style: Style, P: Array, A: Array, a: Array) -> Arra
 
 
 def _short_side(p: Parameters, U: Array, V: Array, a: Array) -> Array:
-    """Short hair stops before the ear."""
+    """Distance inside the edge of short hair, which ends before the ear, (B, h, w)."""
     line = a - 0.050 + 0.050 * smoothstep(V, -0.30, 0.02)
     side: Array = line - np.abs(U) + 0.5 * np.clip(V + 0.02, 0, None)
     return side
 
 
 def _curtain(style: Style, A: Array, V: Array, a: Array) -> Array:
-    """Longer hair hangs beside the cheeks, or goes behind the ears."""
+    """Distance inside the edge of longer hair, which hangs beside the cheeks or goes behind the ears, (B, h, w)."""
     hanging = (
         a * 0.90
         + 0.035 * smoothstep(V, -0.1, 0.35)

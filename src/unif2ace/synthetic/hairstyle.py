@@ -1,4 +1,4 @@
-"""How hair is worn, as numbers per face: length, parting, volume, waves and curls."""
+"""Hair style as values per face: length, parting, volume, waves and curls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unif2ace.synthetic.visibility import ears_visible
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Numbers (B, 1, 1) of how hair is worn.
+    """Hair style of each face, values (B, 1, 1).
 
     Attributes:
         short: 1 for short hair.
@@ -25,7 +25,7 @@ class Style:
         wavy: 1 for waves.
         curly: 1 for curls.
         part: U of the parting.
-        volume: How far hair stands off the skull.
+        volume: Distance of the hair's surface from the skull.
         end: V at which falling hair ends.
     """
 
@@ -43,7 +43,7 @@ class Style:
 
 
 def hairstyle(p: Parameters) -> Style:
-    """How the hair of the faces is worn."""
+    """The hair style of each face."""
     short, medium = (p.choice("hair_length", {name: 1.0}) for name in ("short", "medium"))
     wavy, curly = (p.choice("hair_texture", {name: 1.0}) for name in ("wavy", "curly"))
     bangs, receding, hat = (p.flag(n) for n in ("bangs", "receding_hairline", "hat"))

@@ -15,7 +15,7 @@ _BADGE = linear("efe9dc")
 
 
 def paint_hat(canvas: Canvas, head: Head) -> None:
-    """Paints the hats of those who wear one."""
+    """Paints hats."""
     shapes: dict[str, Callable[[Patch, Array], tuple[Array, Array]]] = {
         "beanie": _beanie, "cap": _cap, "wide-brimmed hat": _brimmed,
     }  # fmt: skip
@@ -45,7 +45,7 @@ def _lay(patch: Patch, distance: Array, light: Array, face: Array) -> None:
 
 
 def _ellipse(x: Array, y: Array, rx: Array | float, ry: Array | float) -> Array:
-    """Signed distance to an ellipse about the origin, to first order."""
+    """First-order signed distance to an ellipse about the origin, (B, h, w)."""
     u, v = x / rx, y / ry
     r = np.sqrt(u * u + v * v)
     u /= rx

@@ -1,4 +1,4 @@
-"""The head's shape and expression as numbers per face, and the outline of the face as a signed distance."""
+"""Shape and expression of the head as values per face, and the outline of the face as a signed distance."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from unif2ace.synthetic.parameters import Parameters
 
 @dataclass(frozen=True)
 class Head:
-    """Numbers (B, 1, 1) that several layers share; lengths are in face coordinates.
+    """Measures (B, 1, 1) that several layers share; lengths are in face coordinates.
 
     Attributes:
         a: Half width of the face.
         chin: V of the chin.
-        open: How far the mouth opens.
+        open: Opening of the mouth.
         mouth: Q of the mouth.
         mouth_width: Half width of the mouth.
-        lift: How far the corners of the mouth rise.
+        lift: Height of the mouth's corners above rest.
         nose: Size of the nose.
-        tip: Q of its tip.
-        brow: How far the brows are raised.
-        inner: How far their inner ends are raised.
+        tip: Q of the tip of the nose.
+        brow: Height of the brows above rest.
+        inner: Height of the inner ends of the brows above rest.
         eye: Opening of the eyes, 1 at rest.
-        lower_lid: How far the lower lids are raised.
+        lower_lid: Height of the lower lids above rest.
         man: 1 for a man.
         edge: Signed distance to the outline of the face, (B, S, S).
-        depth: How far inside the outline: 0 at its edge, 1 in the middle, negative outside, (B, S, S).
+        depth: Depth inside the outline: 0 at the edge, 1 in the middle, negative outside, (B, S, S).
     """
 
     a: Array
@@ -51,7 +51,7 @@ class Head:
     depth: Array
 
     def take(self, patch: Patch, which: Index) -> Head:
-        """The numbers of some of the faces, and their maps in a patch."""
+        """The measures of the faces `which` (R,), with `edge` and `depth` cropped to a patch."""
         numbers = {f.name: getattr(self, f.name)[which] for f in fields(self) if f.name not in ("edge", "depth")}
         return Head(**numbers, edge=patch.crop(self.edge), depth=patch.crop(self.depth))
 

@@ -1,4 +1,7 @@
-"""Smooth value noise from one table, and the arithmetic that all layers share. Shapes: B faces, h and w pixels."""
+"""Smooth value noise from one table, and arithmetic that all layers share. Shapes: B faces, h and w pixels.
+
+Arrays are float32 (B, h, w) unless stated otherwise; (B, 1, 1) and other shapes that broadcast work too.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,17 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating[Any]]
 """Always float32; the type is wider because adding a Python number is typed as float64."""
 Offsets = NDArray[np.int32]
-"""Which part of a table each face uses, (B, 1, 1)."""
+"""Offset of each face into a table, int32 (B, 1, 1)."""
 
 _SIZE: Final = 1024
 _TABLE: Final = np.random.default_rng(7919).random(_SIZE).astype(np.float32)
 _ROW: Final = 57  # step in the table from one row of the plane to the next
-_FINE: Final = 2048  # samples of a strand table in a unit length
+_FINE: Final = 2048  # samples of a strand table per unit length
 _STRANDS: Final = 16384
 
 
 def smoothstep(x: Array, low: Array | float, high: Array | float) -> Array:
-    """0 below `low`, 1 above `high`, smooth between; `low` may be the larger one."""
+    """Smooth step of x (B, h, w): 0 below `low`, 1 above `high`; `low` may be the larger one."""
     t = (x - low) * (np.float32(1) / (high - low))
     np.clip(t, 0, 1, out=t)
     out = np.float32(3) - 2 * t
@@ -31,7 +34,7 @@ def smoothstep(x: Array, low: Array | float, high: Array | float) -> Array:
 
 
 def bump(x: Array, y: Array, cx: Array | float, cy: Array | float, sx: Array | float, sy: Array | float) -> Array:
-    """A Gaussian hill of height 1 at (cx, cy) with standard deviations sx and sy."""
+    """Gaussian bump (B, h, w) of height 1 at (cx, cy) with standard deviations sx and sy."""
     u, v = (x - cx) / sx, (y - cy) / sy
     u *= u
     v *= v
@@ -43,7 +46,9 @@ def bump(x: Array, y: Array, cx: Array | float, cy: Array | float, sx: Array | f
 
 
 def ridge(x: Array, width: Array | float, px: Array | None = None) -> Array:
-    """A Gaussian crest along x = 0; with the size of a pixel its mean over one, lower and wider where it is thin."""
+    """Gaussian ridge (B, h, w) along x = 0. Given the pixel size `px`, it is averaged over a pixel: lower and wider
+    if thin.
+    """
     height = None
     if px is not None:
         wide = np.sqrt(width * width + px * px / np.float32(6))
@@ -58,13 +63,13 @@ def ridge(x: Array, width: Array | float, px: Array | None = None) -> Array:
 
 
 def band(frequency: float, px: Array) -> Array:
-    """How much of a texture survives at a pixel size: 1 for coarse ones, exactly 0 where it would alias."""
+    """Strength of a texture at a pixel size (B, 1, 1): 1 for coarse textures, exactly 0 where they would alias."""
     left: Array = np.clip(np.float32(1.15) - np.float32(frequency) * px, 0, 1)
     return left
 
 
 def line_noise(x: Array, offset: Offsets) -> Array:
-    """Noise along a line, 0 to 1, with one random value at each integer of x."""
+    """Noise along a line, 0 to 1, (B, h, w), with one random value at each integer of x."""
     i = np.floor(x)
     f = x - i
     n = (i.astype(np.int32) + offset) & (_SIZE - 1)
@@ -75,7 +80,7 @@ def line_noise(x: Array, offset: Offsets) -> Array:
 
 
 def plane_noise(x: Array, y: Array, offset: Offsets) -> Array:
-    """Noise on a plane, 0 to 1, with one random value at each pair of integers."""
+    """Noise on a plane, 0 to 1, (B, h, w), with one random value at each pair of integers."""
     i, j = np.floor(x), np.floor(y)
     f, g = x - i, y - j
     n = i.astype(np.int32) + j.astype(np.int32) * _ROW + offset
@@ -91,14 +96,14 @@ def plane_noise(x: Array, y: Array, offset: Offsets) -> Array:
 
 
 def cell_values(n: Offsets) -> Array:
-    """The table's values at integers, for features scattered over cells."""
+    """Table values at integers, int32 (B, h, w) to float32 (B, h, w), for features scattered over cells."""
     values: Array = _TABLE[n & (_SIZE - 1)]
     return values
 
 
 @lru_cache(maxsize=64)
 def _strand_table(octaves: tuple[tuple[float, float], ...], pixel: float) -> Array:
-    """Sum of octaves (frequency, weight) of noise around 0, averaged over the width of a pixel."""
+    """Sum of noise octaves (frequency, weight) around 0, averaged over the width of a pixel."""
     x = np.arange(_STRANDS, dtype=np.float64) / _FINE
     out = np.zeros(_STRANDS)
     for frequency, weight in octaves:
@@ -116,12 +121,12 @@ def _strand_table(octaves: tuple[tuple[float, float], ...], pixel: float) -> Arr
 
 
 def strands(s: Array, octaves: tuple[tuple[float, float], ...], size: int, offset: Offsets) -> Array:
-    """Fibres across a coordinate: a sum of octaves (cells in a unit, weight) of noise around 0, free of aliasing.
+    """Fibres across a coordinate, (B, h, w): a sum of noise octaves around 0, free of aliasing.
 
     Args:
-        s: Across the fibres in face coordinates, within +-3.
-        octaves: Frequencies and weights.
-        size: Side of the picture in pixels, which sets how fine fibres can be.
+        s: Coordinate across the fibres, (B, h, w), within +-3 in face coordinates.
+        octaves: Frequency (cells per unit length) and weight of each octave.
+        size: Side of the image in pixels; it limits how fine fibres can be.
         offset: int32 (B, 1, 1).
     """
     table = _strand_table(octaves, 2 / size / 1.12)
@@ -132,7 +137,7 @@ def strands(s: Array, octaves: tuple[tuple[float, float], ...], size: int, offse
 
 
 def slopes(height: Array, px: Array) -> tuple[Array, Array]:
-    """Derivatives of a height field (B, h, w) to the right and downwards, by central differences."""
+    """Derivatives of a height field (B, h, w) to the right and downwards, (B, h, w) each, by central differences."""
     gx, gy = np.empty_like(height), np.empty_like(height)
     half = np.float32(0.5) / px
     np.subtract(height[:, :, 2:], height[:, :, :-2], out=gx[:, :, 1:-1])

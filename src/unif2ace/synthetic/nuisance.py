@@ -1,4 +1,4 @@
-"""What varies from picture to picture and no caption mentions: pose, light, shades, noise."""
+"""Variation between images that captions do not mention: pose, light, shades, noise."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ BOUNDS: Final = {
     "scale": (1.04, 1.20), "dx": (-0.04, 0.04), "dy": (-0.015, 0.065), "yaw": (-0.95, 0.95), "pitch": (-0.3, 0.3),
     "roll": (-0.24, 0.24),
 }  # fmt: skip
-"""Limits of the pose: the windows in which features are drawn hold whatever lies within them."""
+"""Limits of the pose: windows hold their features in every pose within these limits."""
 
 NUM_JITTER: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Nuisance:
-    """Continuous variation of one picture.
+    """Continuous variation of one image.
 
     Attributes:
         yaw: Turn of the head, -1 to 1; negative to the viewer's left.
         pitch: Nod, negative upwards.
-        roll: Tilt in radians; positive leans the crown to the viewer's right.
+        roll: Tilt in radians; positive tilts the crown to the viewer's right.
         scale: Size of the face in the frame.
         dx: Shift to the right, in half frames.
         dy: Shift downwards, in half frames.
         light: Direction of the key light, (x, y); negative y is from above.
         key: Strength of the key light.
-        ambient: Strength of the light from everywhere.
-        warmth: Red gain and blue loss.
-        noise: Standard deviation of the grain, of 1.
-        jitter: Standard normal numbers within +-2 for what differs between pictures.
-        body: Standard normal numbers within +-2 for what differs between persons.
-        seed: Of grain and texture.
+        ambient: Strength of the ambient light.
+        warmth: Gain of red and loss of blue.
+        noise: Standard deviation of the grain, relative to a range of 1.
+        jitter: Standard normal values within +-2 for properties of the image.
+        body: Standard normal values within +-2 for properties of the person.
+        seed: Seed of grain and texture.
     """
 
     yaw: float
@@ -54,14 +54,14 @@ class Nuisance:
 
 
 def draw_nuisance(draw: np.random.Generator, body: tuple[float, ...], turn: float, tilt: float, seed: int) -> Nuisance:
-    """Nuisances of a picture.
+    """Samples the nuisances of an image.
 
     Args:
-        draw: Source of randomness.
-        body: The person's own numbers.
-        turn: -1, 0 or 1: where the head is turned.
-        tilt: -1, 0 or 1: where the head is tilted.
-        seed: Kept for grain and texture.
+        draw: Random generator.
+        body: The person's own values.
+        turn: Direction of the head's turn: -1, 0 or 1.
+        tilt: Direction of the head's tilt: -1, 0 or 1.
+        seed: Stored for grain and texture.
     """
 
     def within(name: str, value: float) -> float:

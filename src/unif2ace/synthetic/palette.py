@@ -1,4 +1,4 @@
-"""Colours of the drawn faces, in linear light: shape (3,), red, green, blue, 0 to 1."""
+"""Colours of the synthetic faces, float32 (3,) in linear light: red, green and blue from 0 to 1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Colour = NDArray[np.float32]
 
 
 def linear(code: str) -> Colour:
-    """Linear light of a six-digit sRGB code, by the exponent 2.2."""
+    """Linear light, float32 (3,), of a six-digit sRGB code, with exponent 2.2."""
     srgb = np.array([int(code[i : i + 2], 16) for i in (0, 2, 4)], np.float32) / np.float32(255)
     return np.asarray(srgb ** np.float32(2.2), np.float32)
 

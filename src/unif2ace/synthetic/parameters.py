@@ -1,4 +1,4 @@
-"""Numbers of a batch of faces as arrays (B, 1, 1), from their records and nuisances."""
+"""Attributes and nuisances of a batch of faces as arrays (B, 1, 1)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from unif2ace.synthetic.sampling import Face
 
 
 class Parameters:
-    """Looks up attributes and nuisances of some faces.
+    """Looks up attributes and nuisances of a batch of faces.
 
     Args:
         faces: The faces, in the order of the batch.
@@ -26,53 +26,53 @@ class Parameters:
         self.offset: NDArray[np.int32] = np.array(seeds, np.int32)[:, None, None]
 
     def numbers(self, values: Sequence[float]) -> Array:
-        """One number per face, as (B, 1, 1)."""
+        """One value per face, float32 (B, 1, 1)."""
         return np.asarray(values, np.float32)[:, None, None]
 
     def choice(self, name: str, table: Mapping[Any, float], default: float = 0.0) -> Array:
-        """A number for each face by the value of a field."""
+        """A value per face, chosen from a table by the value of a field, float32 (B, 1, 1)."""
         return self.numbers([table.get(f.drawn[name], default) for f in self.faces])
 
     def flag(self, name: str) -> Array:
-        """1 where a boolean field is true, else 0."""
+        """1 where a boolean field is true, else 0; float32 (B, 1, 1)."""
         return self.numbers([1.0 if f.drawn[name] else 0.0 for f in self.faces])
 
     def where(self, name: str, *values: str | bool) -> NDArray[np.intp]:
-        """Which faces have one of these values."""
+        """Indices of the R faces whose field has one of these values, (R,)."""
         return np.flatnonzero([f.drawn[name] in values for f in self.faces])
 
     def nuisance(self, name: str) -> Array:
-        """A number of the nuisances."""
+        """A nuisance of each face by name, float32 (B, 1, 1)."""
         return self.numbers([getattr(f.nuisance, name) for f in self.faces])
 
     def light(self, axis: int) -> Array:
-        """Direction of the key light, to the right (0) or downwards (1)."""
+        """Direction of the key light, to the right (axis 0) or downwards (axis 1), float32 (B, 1, 1)."""
         return self.numbers([f.nuisance.light[axis] for f in self.faces])
 
     def jitter(self, place: int) -> Array:
-        """A standard normal number of the picture."""
+        """A standard normal value of the image, by index, float32 (B, 1, 1)."""
         return self.numbers([f.nuisance.jitter[place] for f in self.faces])
 
     def chance(self, place: int, above: float = 0.0) -> Array:
-        """1 where a random number of the picture lies above a limit, else 0."""
+        """1 where a standard normal value of the image is above a limit, else 0; float32 (B, 1, 1)."""
         return self.numbers([1.0 if f.nuisance.jitter[place] > above else 0.0 for f in self.faces])
 
     def body(self, place: int) -> Array:
-        """A standard normal number of the person."""
+        """A standard normal value of the person, by index, float32 (B, 1, 1)."""
         return self.numbers([f.nuisance.body[place] for f in self.faces])
 
     def colour(self, name: str, table: Mapping[str, Colour]) -> Array:
-        """Colours by the value of a field, (B, 3, 1, 1)."""
+        """Colours by the value of a field, float32 (B, 3, 1, 1)."""
         first = next(iter(table.values()))
         rows = [table.get(str(f.drawn[name]), first) for f in self.faces]
         return np.stack(rows)[:, :, None, None]
 
     def one_of(self, table: NDArray[np.float32], place: int, *, of_person: bool = False) -> Array:
-        """A colour of a table by a random number of the picture or the person, (B, 3, 1, 1)."""
+        """A random colour of a table (K, 3) for each image or person, float32 (B, 3, 1, 1)."""
         numbers = [f.nuisance.body[place] if of_person else f.nuisance.jitter[place] for f in self.faces]
         rows = [table[int(abs(n) * 1000) % len(table)] for n in numbers]
         return np.stack(rows)[:, :, None, None]
 
     def take(self, which: NDArray[np.intp]) -> Parameters:
-        """The parameters of some of the faces."""
+        """The parameters of the faces at indices (R,)."""
         return Parameters([self.faces[i] for i in which])

@@ -1,4 +1,4 @@
-"""What cannot be together on one face, and what follows from what: a sampled or changed face obeys these rules."""
+"""Rules for attributes that exclude or imply each other. Sampled and edited faces obey them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ EXCLUSIVE: Final = (
     ("bald", "bangs"),
     ("receding_hairline", "bangs"),
 )
-"""Of each pair at most one is true; the second goes, unless it was asked for and the first was not."""
+"""Of each pair at most one is true. The second is removed, unless it was requested and the first was not."""
 
 FORMAL: Final = ("collared shirt", "suit jacket")
-"""What a necktie is worn with."""
+"""Clothes that a necktie is worn with."""
 
-_SIGNS: Final[dict[str, dict[str, bool]]] = {  # what an emotion shows in, where it is asked for
+_SIGNS: Final[dict[str, dict[str, bool]]] = {  # signs of an emotion, set if the emotion was requested
     "neutral": {"smile": False, "laugh": False, "frown": False, "glare": False},
     "happiness": {"smile": True, "frown": False, "glare": False},
     "sadness": {"smile": False, "laugh": False, "frown": True, "glare": False},
@@ -41,8 +41,8 @@ def make_consistent(known: dict[str, Any], keep: frozenset[str] = frozenset()) -
     """Removes contradictions from the values of all fields.
 
     Args:
-        known: Every field's value; changed in place.
-        keep: Fields that were asked for: of two that contradict each other these win.
+        known: Value of every field; changed in place.
+        keep: Requested fields: of two contradicting fields the requested one is kept.
     """
     if keep:
         _follow_emotion(known, keep)
@@ -64,7 +64,7 @@ def make_consistent(known: dict[str, Any], keep: frozenset[str] = frozenset()) -
 
 
 def _follow_emotion(known: dict[str, Any], keep: frozenset[str]) -> None:
-    """An emotion that was asked for shows; signs that were asked for change an emotion that they deny."""
+    """A requested emotion sets its signs; requested signs change an emotion that contradicts them."""
     if "emotion" in keep and known["emotion"]:
         for name, shown in _SIGNS[known["emotion"]].items():
             if name not in keep:
@@ -85,7 +85,7 @@ def _follow_emotion(known: dict[str, Any], keep: frozenset[str]) -> None:
 
 
 def _follow_mouth(known: dict[str, Any], keep: frozenset[str]) -> None:
-    """Whoever laughs smiles with an open mouth; a tongue comes out of an open mouth that does not smile."""
+    """A laugh implies a smile and an open mouth; a tongue needs an open mouth without a smile."""
     if known["laugh"] and "smile" in keep and not known["smile"]:
         known["laugh"] = False
     if "mouth_open" in keep and not known["mouth_open"]:
@@ -100,7 +100,7 @@ def _follow_mouth(known: dict[str, Any], keep: frozenset[str]) -> None:
 
 
 def _follow_hair(known: dict[str, Any], keep: frozenset[str]) -> None:
-    """A bald head has no length of hair; hair that was asked for ends baldness."""
+    """A bald head has no hair length; requested hair removes baldness."""
     if keep & {"hair_length", "hair_texture"} and "bald" not in keep:
         known["bald"] = False
     if known["bald"] or known["hair_length"] is None:

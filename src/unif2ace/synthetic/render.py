@@ -1,4 +1,4 @@
-"""Draws batches of faces: the layers in order, then light to sRGB. Pure numpy; one batch is one array program."""
+"""Renders batches of faces: the layers in order, then linear light to sRGB. Pure numpy."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from unif2ace.synthetic.parameters import Parameters
 from unif2ace.synthetic.sampling import Face
 from unif2ace.synthetic.skin import paint_skin
 
-_CACHE_PIXELS = 64 * 64 * 12  # of one chunk: its arrays stay in the processor's cache
-_GRAIN = np.random.default_rng(4).standard_normal(1 << 18, dtype=np.float32)  # each face takes its own stretch
+_CACHE_PIXELS = 64 * 64 * 12  # per chunk, so that its arrays stay in the processor's cache
+_GRAIN = np.random.default_rng(4).standard_normal(1 << 18, dtype=np.float32)  # each face reads its own section
 
 
 def render(faces: Sequence[Face], size: int, *, supersample: int = 1, noise: bool = True) -> NDArray[np.uint8]:
-    """Pictures of faces.
+    """Renders faces.
 
     Args:
-        faces: What to draw.
+        faces: The faces to render.
         size: Side in pixels, 32 to 512.
-        supersample: Edges are smoothed analytically; this draws at so many times the size and averages besides.
+        supersample: Render at this multiple of the size and average; edges are antialiased analytically in any case.
         noise: Whether to add each face's grain.
 
     Returns:
-        uint8 (B, size, size, 3), sRGB. Each picture depends on its own face alone, to the bit.
+        uint8 (B, size, size, 3), sRGB. An image depends only on its own face and is bit-identical in any batch.
 
     Raises:
         DataError: If the size or the supersampling is out of range.
@@ -54,7 +54,7 @@ def render(faces: Sequence[Face], size: int, *, supersample: int = 1, noise: boo
 
 
 def _draw(faces: Sequence[Face], size: int) -> Array:
-    """Linear light, (B, 3, size, size)."""
+    """The painted layers in linear light, (B, 3, size, size)."""
     canvas = Canvas(Parameters(faces), size)
     head = make_head(canvas)
     hair = make_hair(canvas, head)
@@ -82,7 +82,7 @@ def _draw(faces: Sequence[Face], size: int) -> Array:
 
 
 def _finish(image: Array, faces: Sequence[Face], supersample: int, noise: bool) -> NDArray[np.uint8]:
-    """Averaging in linear light, film curve, sRGB, grain; to (B, size, size, 3)."""
+    """Averages in linear light, applies a film curve, sRGB and grain; returns uint8 (B, size, size, 3)."""
     if supersample > 1:
         batch, channels, side, _ = image.shape
         size = side // supersample

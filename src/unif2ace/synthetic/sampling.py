@@ -1,4 +1,4 @@
-"""Faces from seeds: a person's seed fixes who it is, the face's seed the rest. Plausible, and nothing too rare."""
+"""Samples plausible faces from seeds: the person's seed determines the identity, the image's seed the rest."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from unif2ace.synthetic.visibility import visible
 RENDERER_VERSION: Final = "unif2ace-faces-1"
 """Changes whenever the same seed would give other pixels or another record."""
 
-_PERSON, _PICTURE = 1, 2  # streams of randomness
+_PERSON, _PICTURE = 1, 2  # keys of the random streams
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A face to draw.
+    """A face to render.
 
     Attributes:
-        seed: It was drawn from.
-        person: Seed of who it is: equal for pictures of one person.
-        drawn: Everything that is drawn, also what something else then hides.
-        nuisance: What no caption mentions.
+        seed: Seed of the image.
+        person: Seed of the identity: equal for images of one person.
+        drawn: All rendered attributes, including those that are occluded.
+        nuisance: Variation that captions do not mention.
     """
 
     seed: int
@@ -39,11 +39,11 @@ class Face:
 
     @property
     def record(self) -> AttributeRecord:
-        """What can be seen in the picture; null elsewhere."""
+        """The visible attributes; null for the others."""
         return visible(self.drawn, self.nuisance)
 
     def replace(self, **attributes: Value) -> Face:
-        """The same person, pose and light with some attributes changed, and with what would contradict them.
+        """The same person, pose and light with some attributes changed; contradicting attributes are changed too.
 
         Raises:
             DataError: If an attribute or value is unknown.
@@ -64,7 +64,7 @@ class Face:
 
 
 class _Draw:
-    """Choices by probability from one stream of randomness."""
+    """Random choices from one random stream."""
 
     def __init__(self, *key: int) -> None:
         self.rng = np.random.default_rng(key)
@@ -85,14 +85,14 @@ class _Draw:
 
 
 def sample_face(seed: int, person: int | None = None) -> Face:
-    """A plausible face.
+    """Samples a plausible face; the same seeds give the same face on any machine.
 
     Args:
-        seed: Of the picture.
-        person: Of who it is; by default each picture shows another person.
+        seed: Seed of the image.
+        person: Seed of the identity; None for a different person in each image.
 
-    Returns:
-        The same face for the same seeds, on any machine.
+    Raises:
+        DataError: If a seed is negative.
     """
     if seed < 0 or (person is not None and person < 0):
         raise DataError(f"seed={seed}, person={person}: seeds are not negative")
@@ -113,7 +113,7 @@ def sample_face(seed: int, person: int | None = None) -> Face:
 
 
 def _person(person: int) -> tuple[Mapping[str, Value], tuple[float, ...]]:
-    """Identity fields and the numbers that shape the head."""
+    """Identity fields and the values that shape the head."""
     draw = _Draw(_PERSON, person)
     gender = draw.pick("gender")
     man = gender == "man"

@@ -1,6 +1,6 @@
-"""The face's skin: a height field lit by one soft key light, with blood under the cheeks, and what lies in the skin.
+"""The skin of the face: a height field lit by one soft key light, with blood under the cheeks, freckles and gloss.
 
-Light wraps around more for red than for blue, as it does under real skin.
+Light wraps around further for red than for blue, as in real skin.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from unif2ace.synthetic.palette import SKIN
 from unif2ace.synthetic.parameters import Parameters
 
 FACE = (-0.72, 0.82)
-"""V of the highest and lowest place that a face reaches, tilted or turned."""
+"""Smallest and largest V that a tilted or turned face reaches."""
 _WRAP = (0.44, 0.33, 0.27)
 _AMBIENT = (1.0, 0.97, 0.95)
 
 
 def lit_skin(p: Parameters, shade: Array) -> Array:
-    """Colour of skin (B, 3, h, w) under so much of the key light: shadows are redder than lit skin."""
+    """Colour of skin, (B, 3, h, w), at a strength `shade` (B, h, w) of the key light; shadows are redder."""
     base = p.colour("skin_tone", SKIN) * (1 + np.float32(0.06) * p.body(9)[:, None])
     key, ambient = p.nuisance("key"), p.nuisance("ambient")
     out = np.empty((len(p.faces), 3, *shade.shape[1:]), np.float32)
@@ -31,7 +31,7 @@ def lit_skin(p: Parameters, shade: Array) -> Array:
 
 
 def paint_skin(canvas: Canvas, head: Head) -> None:
-    """Paints the face without its features."""
+    """Paints the skin of the face, without eyes, brows and mouth."""
     patch = canvas.patch(canvas.rows(*FACE))
     A = np.abs(patch.P)
     height = _height(patch, head, A, np.sqrt(np.clip(patch.crop(head.depth), 0, None)))
@@ -117,9 +117,9 @@ def _light(patch: Patch, head: Head, A: Array, height: Array, colour: Array) -> 
     dark = p.choice("skin_tone", {"dark": 1.0, "brown": 0.5})
     squared = shine * shine
     squared *= squared
-    squared *= squared  # to the 8th
+    squared *= squared  # 8th power
     fourth = squared * squared
-    fourth *= fourth  # to the 32nd
+    fourth *= fourth  # 32nd power
     gloss = (0.085 * fourth * (1 - 0.4 * p.flag("heavy_makeup")) + (0.045 + 0.03 * dark) * squared) * key
     rim = (1 - inverse) * np.float32(0.05)
     base = p.colour("skin_tone", SKIN)
@@ -131,7 +131,7 @@ def _light(patch: Patch, head: Head, A: Array, height: Array, colour: Array) -> 
 
 
 def _direction(p: Parameters, halfway: float) -> tuple[Array, Array, Array]:
-    """The unit vector to the light, or halfway between it and the viewer."""
+    """Unit vector to the light, or halfway between light and viewer: x, y and z, (B, 1, 1) each."""
     x, y = p.light(0), p.light(1)
     z = np.full_like(x, 0.8)
     length = np.sqrt(x * x + y * y + z * z)

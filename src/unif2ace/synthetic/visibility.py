@@ -1,4 +1,4 @@
-"""What can be seen: null for what an occluder or the edge of the frame hides. No statement is made about the rest."""
+"""Visibility of attributes: an attribute hidden by an occluder or outside the frame becomes null."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOWER_FACE = (
     *("beard", "goatee", "moustache", "sideburns", "five_o_clock_shadow"),
     *("smile", "laugh", "mouth_open", "make_a_face", "emotion", "frown", "age"),
 )
-"""What a face mask covers, or leaves too little of to tell."""
+"""Fields that a face mask hides, fully or too much to recognise."""
 HAIR = ("hair_colour", "hair_length", "hair_texture")
 
 _NECK = {
@@ -24,21 +24,21 @@ _NECK = {
     "clothing": (0.800, 0.745),
     "clothing_colour": (0.765, 9.0),
 }
-"""Each is seen where the frame reaches so far down and the chin hangs no further, in heights of the body."""
+"""For each field, the height the frame must include and the largest height of the chin, in body coordinates."""
 
 
 def ears_visible(drawn: AttributeRecord, nuisance: Nuisance) -> bool:
-    """Whether an ear can be seen: short hair, or longer hair tucked behind the ears, and no hat pulled over them."""
+    """Whether an ear is visible: short hair, or longer hair behind the ears, and no beanie over them."""
     if drawn["hat"] and drawn["hat_kind"] == "beanie":
         return False
     return bool(drawn["bald"]) or drawn["hair_length"] == "short" or nuisance.jitter[24] > 0
 
 
 def visible(drawn: AttributeRecord, nuisance: Nuisance) -> AttributeRecord:
-    """The record of what the picture shows.
+    """The record of the visible attributes.
 
     Args:
-        drawn: Everything that is drawn.
+        drawn: All rendered attributes.
         nuisance: Pose and framing.
     """
     hidden = [*_behind_accessories(drawn), *_under_hair(drawn)]

@@ -30,7 +30,7 @@ def _balanced(stated: Tensor, seen: Tensor) -> float:
     return (sum(yes) / len(yes) + sum(no) / len(no)) / 2
 
 
-def test_true_faces_score_one_with_a_judge_that_errs():
+def test_true_faces_score_one_with_a_classifier_that_errs():
     true, stated = _world()
     seen = _evaluated(true, true)
     found = attribute_agreement(stated, seen, seen, seen)
@@ -99,7 +99,7 @@ def test_a_label_that_is_too_rarely_stated_or_denied_does_not_count():
     assert nothing.normalised.value != nothing.normalised.value  # nan: nothing to measure
 
 
-def test_a_judge_that_sees_nothing_gives_no_score():
+def test_a_classifier_that_sees_nothing_gives_no_score():
     true, stated = _world()
     blind = torch.zeros_like(true)
     assert torch.tensor(attribute_agreement(stated, true, blind, blind).normalised.value).isnan()

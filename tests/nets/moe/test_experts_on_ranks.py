@@ -28,13 +28,13 @@ class _Block(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         moe = GroupedMoE(num_experts=6, top_k=2, expert_ffn_dim=8, shared_ffn_dim=24)
-        self.token, self.sequence = moe.token_layer(D), moe.sequence_layer(D, ["noise", "clip"])
+        self.token_moe, self.sequence_moe = moe.token_layer(D), moe.sequence_layer(D, ["noise", "clip"])
         with torch.no_grad():
             self.token_moe.routed.router.weight[4:6] = -50
 
     def forward(self, x: Tensor, sequence: TokenSequence, conditions: dict[str, Condition]) -> Tensor:
-        x = x + self.token(x, sequence)[0]
-        return x + self.sequence(x, sequence, conditions)[0]
+        x = x + self.token_moe(x, sequence)[0]
+        return x + self.sequence_moe(x, sequence, conditions)[0]
 
 
 def _block() -> _Block:
@@ -43,7 +43,7 @@ def _block() -> _Block:
 
 
 def _inputs(rank: int | None) -> tuple[Tensor, TokenSequence, dict[str, Condition]]:
-    """Rows of generation on rank 0, of understanding on rank 1; both tasks for None."""
+    """Samples of generation on rank 0, of understanding on rank 1; both tasks for None."""
     sequence = sequence_of(2 * (rank != 1), 2 * (rank != 0))
     whole = sequence_of()
     x = torch.rand(*whole.ids.shape, D, generator=torch.Generator().manual_seed(1))
@@ -74,7 +74,7 @@ def _tensor_parallel(rank: int) -> nn.Module:
 
 def _fsdp(rank: int) -> nn.Module:
     block = _block()
-    fully_shard(block.token)
+    fully_shard(block.token_moe)
     fully_shard(block)
     _gradients(block, rank)
     return block
@@ -89,7 +89,7 @@ def _ddp(rank: int) -> nn.Module:
 WAYS = {"tensor parallel": (_tensor_parallel, 1.0), "fsdp": (_fsdp, 0.5), "ddp": (_ddp, 0.5)}
 
 
-def _wrong_cut() -> str:
+def _wrong_shards() -> str:
     block, mesh = _block(), init_device_mesh("cpu", (2,))
     routed = block.token_moe.routed
     routed.weight_in = nn.Parameter(distribute_tensor(routed.weight_in.detach(), mesh, [Shard(0)]))
@@ -107,7 +107,7 @@ def _rank(rank: int, folder: str) -> None:
         for name, parameter in run(rank).named_parameters():
             grad = parameter.grad
             grads[way, name] = grad.full_tensor() if isinstance(grad, DTensor) else grad
-    message = _wrong_cut()
+    message = _wrong_shards()
     torch.save((grads, message), f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
@@ -127,4 +127,4 @@ def test_gradients_are_those_of_one_process(tmp_path: Path):
                 grad, reference, rtol=0, atol=2e-6 * largest, msg=lambda m, w=way, n=name: f"{w} {n}: {m}"
             )
     assert {name for _, name in grads} == set(expected)
-    assert not expected["token.routed.weight_in"].grad[4:6].any()
+    assert not expected["token_moe.routed.weight_in"].grad[4:6].any()

@@ -50,7 +50,7 @@ def test_experts_alone_stand_for_themselves():
 
 
 @pytest.mark.parametrize(
-    ("und", "visual", "experts"),
+    ("und_experts", "encoders", "experts"),
     [
         (["visual", "copy", "copy"], ["clip"], ["clip", "copy", "copy"]),
         (["visual", "copy", "copy"], ["clip", "face"], ["clip", "face", "copy", "copy"]),
@@ -58,12 +58,12 @@ def test_experts_alone_stand_for_themselves():
         (["face", "face", "copy", "zero"], ["clip", "face"], ["face", "face", "copy", "zero"]),
     ],
 )
-def test_the_word_conditions_stands_for_each_selected_one(und, conditions, experts):
-    layer = SequenceMoE(und_experts=und).sequence_layer(16, ["noise", *conditions])
+def test_the_word_visual_stands_for_each_selected_encoder(und_experts, encoders, experts):
+    layer = SequenceMoE(und_experts=und_experts).sequence_layer(16, ["noise", *encoders])
     assert list(layer.names[1][: len(experts)]) == experts
 
 
-@pytest.mark.parametrize(("key", "name"), [("und", "clp"), ("gen", "zreo"), ("und", "face")])
+@pytest.mark.parametrize(("key", "name"), [("und_experts", "clp"), ("gen_experts", "zreo"), ("und_experts", "face")])
 def test_an_expert_of_no_selected_condition_is_an_error_that_lists_what_there_is(key: str, name: str):
     with pytest.raises(ConfigError, match=rf"moe\.{key} names the expert '{name}'.*copy, zero, noise, clip"):
         SequenceMoE(**{key: ["copy", "copy", name]}).sequence_layer(16, ["noise", "clip"])

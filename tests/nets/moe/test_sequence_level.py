@@ -19,7 +19,7 @@ D, N = 8, 4
 
 def _level(scale: float = 0.7, dtype: torch.dtype = torch.float64, **options) -> SequenceLevel:
     torch.manual_seed(0)
-    level = SequenceMoE(scale=scale, **options).sequence_layer(D, ["noise", "clip", "face"])
+    level = SequenceMoE(residual_scale_init=scale, **options).sequence_layer(D, ["noise", "clip", "face"])
     assert isinstance(level, SequenceLevel)
     torch.nn.init.normal_(level.blend)
     with torch.no_grad():
@@ -79,7 +79,7 @@ def _literal(level: SequenceLevel, x: Tensor, sequence: TokenSequence, condition
 def test_the_fused_form_is_the_literal_one():
     chosen: set[str] = set()
     for seed in range(6):
-        sequence, level = sequence_of(gen_experts=5, und_experts=6), _level()
+        sequence, level = sequence_of(gen=5, und=6), _level()
         torch.nn.init.normal_(level.router.weight, generator=torch.Generator().manual_seed(seed))
         x, conditions = _stream(sequence), _conditions(11)
         out, stats = level(x, sequence, conditions)
@@ -92,7 +92,7 @@ def test_the_fused_form_is_the_literal_one():
 
 
 def test_gradients_in_double_precision():
-    sequence, level = sequence_of(gen_experts=1, und_experts=1), _level()
+    sequence, level = sequence_of(gen=1, und=1), _level()
     conditions = _conditions(2)
     values = {name: torch.where(c.present[:, None, None], c.values, 0) for name, c in conditions.items()}
     names = [name for name, _ in level.named_parameters()]
@@ -127,7 +127,7 @@ def _only(level: SequenceLevel, group: int, experts: list[int]) -> SequenceLevel
 
 
 def test_copy_zero_and_blend():
-    sequence = sequence_of(gen_experts=2, und_experts=0)
+    sequence = sequence_of(gen=2, und=0)
     x, conditions = _stream(sequence).abs(), _conditions(2)
     span = sequence.image_token_positions[0, 0], sequence.image_token_positions[0, -1] + 1
     of = slice(*map(int, span))
@@ -165,7 +165,7 @@ def test_rows_without_an_image_are_left_alone():
 
 
 def test_columns_after_the_image_add_nothing():
-    sequence, level = sequence_of(gen_experts=0, und_experts=2), _level()
+    sequence, level = sequence_of(gen=0, und=2), _level()
     later = cut(sequence, int(sequence.image_token_positions.max()) + 2)
     x = _stream(later)
     out, stats = level(x, later, _conditions(2))

@@ -10,6 +10,7 @@ from moe_sequences import sequence_of
 from torch import Tensor
 
 from unif2ace.errors import ConfigError
+from unif2ace.nets.moe.backends import Backend
 from unif2ace.nets.moe.backends.loop import LoopBackend
 from unif2ace.nets.moe.dense import DenseMoE
 from unif2ace.nets.moe.token import TokenLevel, TokenMoE
@@ -20,7 +21,9 @@ D = 16
 
 def _layer(dtype: torch.dtype = torch.float64, **options) -> TokenLevel:
     torch.manual_seed(0)
-    layer = TokenMoE(**{"num_experts": 6, "top_k": 2, "expert_ffn_dim": 8, "hidden": 24, **options}).token_layer(D)
+    layer = TokenMoE(
+        **{"num_experts": 6, "top_k": 2, "expert_ffn_dim": 8, "shared_ffn_dim": 24, **options}
+    ).token_layer(D)
     assert isinstance(layer, TokenLevel)
     return layer.to(dtype)
 
@@ -61,7 +64,7 @@ def test_rows_of_both_tasks_in_any_order():
 
 
 def test_no_token_is_dropped_when_all_want_the_same_experts():
-    sequence, layer = sequence_of(gen_experts=3, und_experts=0), _layer()
+    sequence, layer = sequence_of(gen=3, und=0), _layer()
     with torch.no_grad():
         layer.routed.router.weight[:2] = 0
         layer.routed.router.weight[2:6] = -1e3
@@ -135,10 +138,13 @@ def test_autocast_computes_experts_in_bfloat16_and_gradients_in_float32():
     assert all(p.grad.dtype == torch.float32 for p in layer.parameters())
 
 
-def test_ways_to_compute_can_be_chosen():
+@pytest.mark.parametrize(
+    "backend", [LoopBackend(), "loop", "cpu", "grouped_mm"], ids=["itself", "loop", "cpu", "grouped_mm"]
+)
+def test_the_backend_can_be_chosen(backend: Backend):
     sequence = sequence_of()
     x = _stream(sequence)
-    torch.testing.assert_close(_layer()(x, sequence)[0], _layer(backend=LoopBackend())(x, sequence)[0])
+    torch.testing.assert_close(_layer()(x, sequence)[0], _layer(backend=backend)(x, sequence)[0])
 
 
 @pytest.mark.parametrize("shared", ["each", "tied"])
@@ -185,7 +191,12 @@ def test_a_dense_layer_takes_dense_weights():
 
 @pytest.mark.parametrize(
     ("options", "word"),
-    [({"shared": "eachh"}, "each"), ({"expert_ffn_dim": 0}, "expert_ffn_dim"), ({"hidden": 0}, "hidden")],
+    [
+        ({"shared": "eachh"}, "each"),
+        ({"expert_ffn_dim": 0}, "expert_ffn_dim"),
+        ({"shared_ffn_dim": 0}, "shared_ffn_dim"),
+        ({"backend": "lop"}, "loop"),
+    ],
 )
 def test_options_are_checked(options: dict, word: str):
     with pytest.raises(ConfigError, match=word):

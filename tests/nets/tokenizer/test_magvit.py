@@ -103,10 +103,11 @@ def official_loss(net: MagvitNet, image: Tensor) -> Tensor:
 
 
 @golden
-@pytest.mark.parametrize("checkpoint", [False, True])
-def test_gradients_are_the_published_ones(tiny: MagvitNet, tensors: dict[str, Tensor], facts: dict, checkpoint: bool):
+@pytest.mark.parametrize("again", [False, True], ids=["kept", "gradient checkpointing"])
+def test_gradients_are_the_published_ones(tiny: MagvitNet, tensors: dict[str, Tensor], facts: dict, again: bool):
     for level in (*tiny.encoder.down, *tiny.decoder.up):
-        level.checkpoint = checkpoint
+        assert isinstance(level.gradient_checkpointing, bool)
+        level.gradient_checkpointing = again
     image = tensors["case0.image"].clone().requires_grad_()
     loss = official_loss(tiny.train(), image)
     loss.backward()
@@ -288,15 +289,15 @@ def saved_bytes(net: MagvitNet, image: Tensor) -> int:
     return sum(t.untyped_storage().nbytes() for t in kept.values())
 
 
-def test_checkpointing_keeps_less():
+def test_gradient_checkpointing_keeps_less():
     image = torch.rand(1, 3, 64, 64)
-    sizes = [saved_bytes(small(checkpoint=checkpoint).train(), image) for checkpoint in (False, True)]
+    sizes = [saved_bytes(small(gradient_checkpointing=again).train(), image) for again in (False, True)]
     assert sizes[1] < 0.5 * sizes[0]
 
 
 def test_compiled_it_computes_the_same():
     levels = dict.fromkeys(("encoder_multipliers", "decoder_multipliers", "encoder_blocks", "decoder_blocks"), (1, 1))
-    net = small(checkpoint=True, **levels).to(memory_format=torch.channels_last).train()
+    net = small(gradient_checkpointing=True, **levels).to(memory_format=torch.channels_last).train()
     image = torch.rand(2, 3, 16, 16).contiguous(memory_format=torch.channels_last)
     gradients = []
     for forward in (net, torch.compile(net, backend="aot_eager")):

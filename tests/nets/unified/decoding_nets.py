@@ -72,7 +72,7 @@ def small_net(seed: int = 2, text_size: int = TEXT, dim: int = 16) -> UnifiedNet
             depth=2,
             heads=2,
             visual_dims={"face": FACE},
-            code_features=3,
+            code_feature_dim=3,
             image_pos_embed=True,
         )
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Image codes that share rows: what is known of them, and that a code learns from those that look like it."""
+"""Image codes that share parts of their embeddings: a code learns from those that look like it."""
 
 from __future__ import annotations
 
@@ -49,14 +49,16 @@ def test_what_one_code_learns_helps_those_that_look_like_it():
     assert net.logits(hidden, "full")[0, : len(text)].equal(text)
 
 
-def test_each_place_has_a_vector_of_its_own():
+def test_each_image_token_has_a_position_embedding_of_its_own():
     net = small("sequential", grounded_words=False)
     above, _, _ = rows(net)
     place, other = above.image_token_positions[2, :2].tolist()
     moved = net(above).values
     with torch.no_grad():
         net.image_pos_embed.weight[0].normal_()
-    changed = (net._embedded(above) - torch.nn.functional.embedding(above.ids, net.embedding.weight))[2]
+    changed = (
+        net.tables.embed(above, net.code_features) - torch.nn.functional.embedding(above.ids, net.embedding.weight)
+    )[2]
     assert changed[other].abs().sum() > 0
     assert not torch.allclose(net(above).values[2, place], moved[2, place])
     text = torch.ones(len(changed), dtype=torch.bool)

@@ -98,14 +98,14 @@ def test_a_row_does_not_depend_on_its_batch(net, captions, codes):
         assert torch.allclose(alone[0], together[row], atol=1e-5)
 
 
-def test_the_network_hears_how_much_is_visible(net, captions, codes):
-    heard = []
-    hook = net.conditioning.noise_level.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+def test_the_network_receives_how_much_is_visible(net, captions, codes):
+    received = []
+    hook = net.conditioning.noise_level.register_forward_pre_hook(lambda _, inputs: received.append(inputs[0]))
     ImageDenoiser(net, small_layout(net), *captions, guidance=1.0)(codes, T)
     hook.remove()
     share = (codes != CODES).float().mean(1)
     assert len(share.unique()) == 3
-    assert torch.equal(heard[-1], torch.cat([share, share]))
+    assert torch.equal(received[-1], torch.cat([share, share]))
 
 
 def test_the_classic_convention_counts_from_one(net, captions, codes):

@@ -1,4 +1,4 @@
-"""Words grounded in what is seen: closed forms, what a network does with them, and cached decoding."""
+"""Visually grounded words: closed forms, what a network does with them, and cached decoding."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import torch
 from torch.nn import functional
 from unified_nets import FACE, rows, small
 
+from unif2ace.nets.unified.cache import Cache
 from unif2ace.nets.unified.decoding_text import answer_log_likelihood, generate_text
-from unif2ace.nets.unified.grounding import FLOOR, Grounding, WordStatistics
+from unif2ace.nets.unified.grounding import NoGrounding, WordGrounding
+from unif2ace.nets.unified.word_fitting import FLOOR, WordStatistics
 from unif2ace.sequence.sequence_layout import align_right
+from unif2ace.types import Condition
 
 WORDS, FEATURES = 12, 6
 
@@ -24,6 +27,15 @@ def _captions(number=600, seed=0):
     always, never = torch.full_like(first, 5), torch.full_like(first, 6)
     ids = torch.stack([first, torch.where(chance, 4, 7), always, first, never], 1)
     return ids, torch.full((number,), 4), features  # the last id is padding
+
+
+def _grounding() -> WordGrounding:
+    return WordGrounding("face", FEATURES, WORDS, 8, FEATURES, tied=False)
+
+
+def _seen(features, present):
+    """Of pictures with one vector each, by an encoder of that name."""
+    return {"face": Condition(features[:, None], present)}
 
 
 def _statistics(*parts, size=50):
@@ -75,37 +87,37 @@ def test_more_directions_than_features_are_empty():
     assert not vectors.words[:, FEATURES:].any()
 
 
-def test_a_word_is_told_how_far_it_fits_and_nothing_else_is():
+def test_a_word_receives_how_well_it_fits_and_nothing_else_does():
     ids, length, features = _captions()
-    made = Grounding(WORDS, FEATURES, 8, FEATURES)
+    made = _grounding()
     made.start_(_statistics(ids, length, features).vectors(FEATURES), torch.zeros(WORDS, 8))
     with torch.no_grad():
         made.scale.weight.zero_()
         x = torch.zeros(600, 3, 8)
-        seen = made.seen(features[:, None], torch.arange(600) % 10 > 0)
-        said = made.heard(x, torch.tensor([2, 3, WORDS + 1]).expand(600, 3), seen)
-    fit = said[:, :2] @ made.match / made.match.square().sum()
+        picture = made.picture(_seen(features, torch.arange(600) % 10 > 0), 600, None)
+        words = made.modulate_embeddings(x, torch.tensor([2, 3, WORDS + 1]).expand(600, 3), picture)
+    fit = words[:, :2] @ made.match / made.match.square().sum()
     large, present = features[:, 0] > 0, torch.arange(600) % 10 > 0
     right = (fit[present, 0] > 0) == large[present]
     assert right.float().mean() > 0.8
     torch.testing.assert_close(fit[:, 0], -fit[:, 1])
-    assert not said[~present].any()
-    assert not said[:, 2].any()  # no text
+    assert not words[~present].any()
+    assert not words[:, 2].any()  # no text
 
 
-def test_how_far_a_word_fits_any_picture_is_told_as_how_far_it_fits_this_one():
+def test_how_well_a_word_fits_any_picture_counts_as_how_well_it_fits_this_one():
     ids, length, features = _captions()
     found = replace(_statistics(ids, length, features).vectors(FEATURES), bias=torch.arange(WORDS) / 3)
-    made, table = Grounding(WORDS, FEATURES, 8, FEATURES), torch.randn(WORDS + 5, 8)
+    made, table = _grounding(), torch.randn(WORDS + 5, 8)
     before = table.clone()
     made.start_(found, table)
     assert torch.equal(table[WORDS:], before[WORDS:])  # codes
     with torch.no_grad():
         made.scale.weight.zero_()
-        seen = made.seen(features[:1, None], torch.tensor([True]))
-        said = made.heard(table[None, :WORDS], torch.arange(WORDS)[None], seen)[0] - before[:WORDS]
-    fit = found.words @ seen[0] + found.bias
-    torch.testing.assert_close(said, fit[:, None] * made.match.detach())
+        picture = made.picture(_seen(features[:1], torch.tensor([True])), 1, None)
+        words = made.modulate_embeddings(table[None, :WORDS], torch.arange(WORDS)[None], picture)[0]
+    fit = found.words @ picture[0] + found.bias
+    torch.testing.assert_close(words - before[:WORDS], fit[:, None] * made.match.detach())
 
 
 def test_cached_text_equals_uncached_and_knows_the_picture():
@@ -114,10 +126,10 @@ def test_cached_text_equals_uncached_and_knows_the_picture():
     prefix = align_right(below, net.vocabulary)
     answers = torch.randint(0, 38, (4, 3, 4), generator=torch.Generator().manual_seed(1))
     length = torch.tensor([[4, 2, 1]] * 4)
-    said = [answer_log_likelihood(net, prefix, answers, length, conditions, cache=cache) for cache in (True, False)]
-    torch.testing.assert_close(*said, atol=1e-6, rtol=0)
+    scores = [answer_log_likelihood(net, prefix, answers, length, conditions, cache=cache) for cache in (True, False)]
+    torch.testing.assert_close(*scores, atol=1e-6, rtol=0)
     blind = answer_log_likelihood(net, prefix, answers, length)
-    assert not torch.allclose(said[0], blind)
+    assert not torch.allclose(scores[0], blind)
     texts = [generate_text(net, prefix, conditions, max_new=9, cache=cache).ids for cache in (True, False)]
     assert torch.equal(*texts)
 
@@ -150,7 +162,7 @@ def test_all_of_it_learns_and_a_step_without_pictures_leaves_no_gradient_out():
             assert all(grad.any() for grad in ours.values())
 
 
-def test_silenced_it_is_the_network_without_and_still_learns():
+def test_after_zero_init_it_is_the_network_without_and_still_learns():
     net, bare = small("sequential"), small("sequential", grounded_words=False)
     bare.load_state_dict({n: v for n, v in net.state_dict().items() if n.split(".")[0] not in net.optional_parts})
     net.zero_init_()
@@ -165,9 +177,40 @@ def test_silenced_it_is_the_network_without_and_still_learns():
     )
 
 
-def test_without_a_condition_there_is_nothing_to_see():
-    assert small("sequential", grounded_words=True, visual_dims={}).grounding is None
-    assert small("sequential", grounded_words=False).grounding is None
-    seen = small("sequential").grounding.seen(torch.ones(2, 1, FACE, dtype=torch.float64), torch.tensor([True, False]))
-    assert seen.shape == (2, 3)
-    assert not seen[1].any()
+def test_without_features_there_is_nothing_to_see():
+    for bare in (small("sequential", grounded_words=True, visual_dims={}), small("sequential", grounded_words=False)):
+        assert type(bare.grounding) is NoGrounding
+        assert not [*bare.grounding.parameters(), *bare.grounding.buffers()]
+    features, present = torch.arange(2.0 * FACE).view(2, FACE).double(), torch.tensor([True, False])
+    grounding = small("sequential").grounding
+    picture = grounding.picture(_seen(features, present), 2, None)
+    assert picture.shape == (2, 3)
+    assert picture[0].any()
+    assert not picture[1].any()
+    for conditions in ({}, {"iris": Condition(features[:, None], present)}):
+        nothing = grounding.picture(conditions, 2, None)  # a tensor: its gradients are waited for
+        assert nothing.shape == (2, 3)
+        assert not nothing.any()
+        with torch.no_grad():
+            assert grounding.picture(conditions, 2, None) is None
+
+
+def test_a_cache_keeps_the_picture():
+    grounding, cache = small("sequential").grounding, Cache()
+    picture = grounding.picture(_seen(torch.randn(2, FACE).double(), torch.tensor([True, True])), 2, cache)
+    assert cache.picture is picture
+    assert grounding.picture({}, 2, cache) is picture
+
+
+def test_no_grounding_returns_its_inputs():
+    slot, cache = NoGrounding(), Cache()
+    assert slot.picture(_seen(torch.randn(2, FACE), torch.tensor([True, True])), 2, cache) is None
+    assert cache.picture is None
+    ids, x, table = torch.tensor([[0, 3, 1]] * 2), torch.randn(2, 3, 8), torch.randn(5, 8)
+    assert slot.table("head", table) is table
+    assert slot.embed(ids, x) is x
+    assert slot.score(x[0], table) is table
+    for picture in (None, torch.randn(2, 3)):
+        assert slot.modulate_embeddings(x, ids, picture) is x
+        assert slot.modulate_hidden(x, picture) is x
+    slot.zero_init_()

@@ -24,12 +24,12 @@ def _close(a, b):
     torch.testing.assert_close(a, b, atol=1e-11, rtol=1e-9)
 
 
-def _both(net, condition):
+def _both(net, features=True):
     above, below, found = rows(net)
     nothing = Condition(torch.zeros_like(found["face"].values), torch.zeros(3, dtype=torch.bool))
     values = torch.cat([nothing.values, found["face"].values])
     present = torch.cat([nothing.present, found["face"].present])
-    both = {"face": Condition(values, present)} if condition else None
+    both = {"face": Condition(values, present)} if features else None
     return stack(above, below, net.vocabulary), both
 
 
@@ -47,9 +47,9 @@ def test_padding_changes_nothing(block, moe):
 
 
 @every
-def test_rows_do_not_hear_each_other(block, moe):
+def test_samples_do_not_affect_each_other(block, moe):
     net = small(block, moe)
-    sequence, conditions = _both(net, visual_encoder=True)
+    sequence, conditions = _both(net)
     whole = net(sequence, conditions).values
     for row in range(6):
         own = slice(row, row + 1)
@@ -152,11 +152,11 @@ def _loss(net, sequence, conditions):
 
 
 @every
-@pytest.mark.parametrize("absent", ["neither", "understanding", "generation", "conditions"])
+@pytest.mark.parametrize("absent", ["neither", "understanding", "generation", "features"])
 def test_every_parameter_gets_a_finite_gradient(block, moe, absent):
     net = small(block, moe)
     above, below, conditions = rows(net)
-    sequence, both = _both(net, visual_encoder=absent != "conditions")
+    sequence, both = _both(net, features=absent != "features")
     if absent == "understanding":
         sequence, both = above, None
     if absent == "generation":
@@ -168,9 +168,9 @@ def test_every_parameter_gets_a_finite_gradient(block, moe, absent):
 
 
 @every
-def test_checkpointing_changes_nothing(block, moe):
+def test_gradient_checkpointing_changes_nothing(block, moe):
     net = small(block, moe)
-    sequence, conditions = _both(net, visual_encoder=True)
+    sequence, conditions = _both(net)
     wanted = torch.autograd.grad(_loss(net, sequence, conditions), tuple(net.parameters()))
     net.gradient_checkpointing = True
     found = torch.autograd.grad(_loss(net, sequence, conditions), tuple(net.parameters()))
@@ -179,7 +179,7 @@ def test_checkpointing_changes_nothing(block, moe):
 
 def test_16_bits_under_autocast_are_near_and_checkpoints_too():
     net = small().float()
-    sequence, conditions = _both(net, visual_encoder=True)
+    sequence, conditions = _both(net)
     conditions = {"face": Condition(conditions["face"].values.float(), conditions["face"].present)}
     wanted = net(sequence, conditions).values[sequence.real]
     for net.gradient_checkpointing in (False, True):
@@ -191,7 +191,7 @@ def test_16_bits_under_autocast_are_near_and_checkpoints_too():
     assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
 
 
-def test_conditions_and_the_noise_level_matter_where_they_should():
+def test_visual_features_and_the_noise_level_matter_where_they_should():
     net = small()
     above, below, conditions = rows(net)
     with_face, without = net(below, conditions).values, net(below).values
@@ -205,7 +205,7 @@ def test_conditions_and_the_noise_level_matter_where_they_should():
         net(below, {"iris": conditions["face"]})
 
 
-def test_conditions_can_enter_before_the_first_block():
+def test_visual_features_can_enter_before_the_first_block():
     """They then matter where no expert reads them, to text too, and rows without them are left alone."""
     net = small(moe="dense", early_fusion=True)
     _, below, conditions = rows(net)
@@ -231,7 +231,7 @@ def test_slices_are_parts_of_the_whole():
 
 def test_a_tied_head_is_the_embedding():
     net = small(tie_embeddings=True)
-    sequence, conditions = _both(net, visual_encoder=True)
+    sequence, conditions = _both(net)
     assert net.head.weight is net.embedding.weight
     _loss(net, sequence, conditions).backward()
     read = torch.autograd.grad(net.logits(torch.ones(1, 32, dtype=torch.float64), "full").sum(), net.head.weight)[0]
@@ -241,7 +241,7 @@ def test_a_tied_head_is_the_embedding():
 
 def test_a_network_can_be_copied_after_a_step():
     net = small()
-    sequence, conditions = _both(net, visual_encoder=True)
+    sequence, conditions = _both(net)
     _loss(net, sequence, conditions).backward()
     twin = copy.deepcopy(net)
     _close(twin(sequence, conditions).values, net(sequence, conditions).values)
@@ -249,7 +249,7 @@ def test_a_network_can_be_copied_after_a_step():
 
 def test_a_dense_network_has_no_idle_parameters():
     assert not [n for n, _ in small(moe="dense").named_parameters() if "noise" in n or "resampler" in n]
-    assert [n for n, _ in small(moe="sequence").named_parameters() if n.startswith("resamplers.face")]
+    assert [n for n, _ in small(moe="sequence").named_parameters() if n.startswith("conditioning.resamplers.face")]
     assert small().conditioning.resamplers["face"].in_norm.normalized_shape == (FACE,)
 
 

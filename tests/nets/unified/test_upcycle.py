@@ -30,7 +30,8 @@ def test_logits_stay_those_of_the_dense_network(moe):
 def test_a_showo_becomes_a_mixture_and_each_new_branch_learns():
     weights, notes = official_weights()
     dense, sizes = tiny_showo(), sizes_of(weights, notes["vocab"]["codebook_size"])
-    moe = GroupedMoE(num_experts=4, top_k=2, expert_ffn_dim=16, shared_ffn_dim=sizes.hidden, shared="tied", residual_scale_init=0)
+    widths = {"expert_ffn_dim": 16, "shared_ffn_dim": sizes.hidden}
+    moe = GroupedMoE(num_experts=4, top_k=2, **widths, shared="tied", residual_scale_init=0)
     numbers = {"dim": sizes.dim, "depth": sizes.depth, "heads": sizes.heads}
     net = UnifiedNet(sizes.text_size, sizes.codebook_size, 110, 110, 16, ParallelBlock, moe, **numbers)
     upcycle_(net, from_showo(weights))
@@ -43,7 +44,7 @@ def test_a_showo_becomes_a_mixture_and_each_new_branch_learns():
     logits[real].sin().sum().backward()
     for block in net.blocks:
         assert block.token_moe.routed.weight_out.grad.abs().max() > 0
-        assert block.sequence.scale.grad.abs().max() > 0
+        assert block.sequence_moe.scale.grad.abs().max() > 0
 
 
 def test_other_blocks_and_sizes_are_refused():

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import torch
 from torch.nn import functional
-from unif2ace.nets.unified.fitting import CaptionedFaces, fit_word_vectors, fit_words
 
-from unif2ace.nets.unified.grounding import WordStatistics, WordVectors
+from unif2ace.nets.unified.word_fitting import CaptionedFaces, WordStatistics, fit_word_vectors, fit_words
+from unif2ace.nets.unified.word_vectors import WordVectors
 from unif2ace.types import Contrasts
 
 WORDS, FEATURES, FACES = 12, 6, 4000
@@ -105,7 +105,7 @@ def test_captions_come_first_and_questions_follow():
     statistics = WordStatistics(WORDS, FEATURES)
     statistics.add(ids[known], length[known], features[known])
     captions = statistics.vectors(4)
-    found = fit_word_vectors(faces, told, text_size=WORDS, features=FEATURES, grounding_dim=4)
+    found = fit_word_vectors(faces, told, text_size=WORDS, features=FEATURES, directions=4)
     torch.testing.assert_close(found.words[[8, 9]], captions.words[[8, 9]], atol=1e-4, rtol=0)
     assert captions.words[8].norm() > 0.5
     assert found.words[3].norm() > 0.1 > captions.words[3].norm()

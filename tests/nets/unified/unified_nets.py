@@ -1,4 +1,4 @@
-"""Small networks of every kind of block and experts, and rows for them."""
+"""Small networks of every kind of block and experts, and sequences for them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from unif2ace.nets.moe.sequence import SequenceMoE
 from unif2ace.nets.moe.token import TokenMoE
 from unif2ace.nets.unified.blocks.parallel import ParallelBlock
 from unif2ace.nets.unified.blocks.sequential import SequentialBlock
+from unif2ace.nets.unified.grounding import WordGrounding
 from unif2ace.nets.unified.net import UnifiedNet
 from unif2ace.sequence.sequence_layout import SequenceLayout
 from unif2ace.types import Condition
@@ -25,16 +26,17 @@ TEXT, CODES, IMAGE, FACE = 40, 13, 9, 5
 
 
 def small(block="parallel", moe="grouped", seed=0, **options):
-    """A float64 network whose parts all matter: nothing is near 0. The paper's block has our parts too."""
+    """A float64 network whose parts all matter: nothing is near 0. With sequential blocks it has our parts too."""
     torch.manual_seed(seed)
     sizes = {"dim": 32, "depth": 2, "heads": 4, "visual_dims": {"face": FACE}} | options
-    ours = {"code_feature_dim": 3, "image_pos_embed": True, "early_fusion": True, "grounded_words": True, "grounding_dim": 3}
+    ours = {"code_feature_dim": 3, "image_pos_embed": True, "early_fusion": True}
+    ours |= {"grounded_words": True, "grounding_dim": 3}
     ours = ours if block == "sequential" else {}
     net = UnifiedNet(TEXT, CODES, 38, 39, IMAGE, BLOCKS[block], MOES[moe](), **(ours | sizes))
     with torch.no_grad():
         if net.code_embedding:
             net.code_features.normal_()
-        if net.grounded_words is not None:
+        if isinstance(net.grounding, WordGrounding):
             net.grounding.axes.normal_()
         for parameter in net.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.2)
@@ -42,7 +44,7 @@ def small(block="parallel", moe="grouped", seed=0, **options):
 
 
 def rows(net, count=3, seed=0, **options):
-    """Rows of both tasks, their conditions, and the layout: T2I, MMU, {name: Condition}."""
+    """Sequences of both tasks, and features of their pictures: T2I, MMU, {name: Condition}."""
     g = torch.Generator().manual_seed(seed)
 
     def draw(high, *shape):

@@ -1,4 +1,4 @@
-"""Encoders of conditions: what they give, that they are frozen, and what they say when something is missing."""
+"""Visual encoders: what they give, that they are frozen, and what they say when something is missing."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def test_attributes_are_what_the_heads_read(image):
     _frozen(encoder, image)
 
 
-def test_attributes_of_another_length_are_refused():
-    with pytest.raises(ConfigError, match=r"attributes\.dim=100: the classifier has 512"):
+def test_classifier_features_of_another_length_are_refused():
+    with pytest.raises(ConfigError, match=r"classifier\.dim=100: the classifier gives 512"):
         ClassifierEncoder(lambda: AttributesNet(["a"]), dim=100)
 
 

@@ -1,4 +1,4 @@
-"""Any folder of shards: what `unif2ace-data build` and `import` write, or plain WebDataset shards with an index."""
+"""Any folder of shards: written by `unif2ace-data build` or `import`, or plain WebDataset shards with an index."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class ShardDataset:
 
     Args:
         folder: The folder.
-        weight: Its share of the training rows, relative to the other data sets'.
-        strict: Whether a bad shard is an error; otherwise it is left out and counted.
-        tokens: Folder of the pictures' tokens, laid out in the same way, as `unif2ace-data tokenize` writes it.
+        weight: Share of the training samples, relative to the other data sets.
+        strict: Whether a bad shard is an error; otherwise it is skipped and counted.
+        tokens: Folder of the images' tokens with the same layout, written by `unif2ace-data tokenize`.
     """
 
     def __init__(
@@ -29,14 +29,14 @@ class ShardDataset:
         self.tokens = Path(tokens) if tokens else None
 
     def prepare(self) -> None:
-        """Makes what is missing; called once per machine before `open`."""
+        """Builds missing data; called once per machine before `open`."""
 
     @property
     def tokenizer_fingerprint(self) -> str | None:
-        """Of the tokenizer that made the tokens; None without tokens, or if their index does not say.
+        """Fingerprint of the tokenizer that made the tokens; None without tokens, or if their index has none.
 
         Raises:
-            DataError: If there are no tokens where they should be.
+            DataError: If the folder of tokens has none.
         """
         if self.tokens is None:
             return None
@@ -48,12 +48,12 @@ class ShardDataset:
         """The reader of a split; None if the data set has no such split.
 
         Args:
-            split: Which.
-            rules: What each sample's metadata must keep to; a sample that does not is dropped and counted.
-            read: Whether pictures, their tokens or both are read.
+            split: The split.
+            rules: Requirements on each sample's metadata; a sample that violates them is dropped and counted.
+            read: Whether pixels, tokens or both are read.
 
         Raises:
-            DataError: If the folder or its index is missing, or the tokens are missing or of other pictures.
+            DataError: If the folder or its index is missing, or the tokens are missing or belong to other images.
         """
         if has_index(self.folder / split):
             return self._reader(split, rules, read)

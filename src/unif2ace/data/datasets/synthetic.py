@@ -1,4 +1,4 @@
-"""The synthetic faces as a data set: built on first use, so that training needs no other command before it."""
+"""The synthetic faces as a data set, built on first use, so that training needs no earlier command."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class SyntheticDataset(ShardDataset):
     """Synthetic faces with exact attributes, captions and questions.
 
     Args:
-        folder: Where the shards are, or are built on first use.
-        num_samples: Number of faces, both splits together.
-        size: Side in pixels.
-        seed: Of the faces and their text.
-        weight: Its share of the training rows, relative to the other data sets'.
-        workers: Processes that build.
+        folder: Folder of the shards, which are built there on first use.
+        num_samples: Number of faces in both splits.
+        size: Image side in pixels.
+        seed: Seed of the faces and their text.
+        weight: Share of the training samples, relative to the other data sets.
+        workers: Number of processes that build.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class SyntheticDataset(ShardDataset):
         self.workers = workers
 
     def prepare(self) -> None:
-        """Builds the shards unless they are there; a build that was stopped goes on.
+        """Builds the shards unless they exist; a build that was stopped resumes.
 
         Raises:
             DataError: If the folder holds another build.

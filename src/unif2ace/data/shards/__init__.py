@@ -1,4 +1,4 @@
-"""Shards: webdataset tars of pictures with their metadata, an index for random access, and what keeps them sound."""
+"""Shards: WebDataset tars of images with metadata, an index for random access, and validation."""
 
 from unif2ace.data.shards.decode import decode, decode_image
 from unif2ace.data.shards.encode import encode_jpeg

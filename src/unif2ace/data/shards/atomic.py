@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever the process or the machine stops."""
+"""Atomic file writes: a file is complete or absent, whenever the process or the machine stops."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 def partial_path(path: Path) -> Path:
-    """Where a file is written before it is whole: a sibling, because only within one file system is a move atomic."""
+    """Temporary path of a file: a sibling, because a move is atomic only within one file system."""
     return path.with_name(f".{path.name}{PARTIAL}")
 
 
 def publish(file: BinaryIO, path: Path) -> None:
-    """Closes the written sibling and puts it in the place of `path`, durably."""
+    """Closes the temporary file and moves it to `path`, durably."""
     file.flush()
     os.fsync(file.fileno())
     file.close()
@@ -35,7 +35,7 @@ def publish(file: BinaryIO, path: Path) -> None:
 
 
 def discard(file: BinaryIO, path: Path) -> None:
-    """Removes the sibling after a failure."""
+    """Removes the temporary file after a failure."""
     with contextlib.suppress(OSError):
         file.close()
     partial_path(path).unlink(missing_ok=True)
@@ -43,7 +43,7 @@ def discard(file: BinaryIO, path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write; it takes the place of `path` when the block ends well, else `path` stays as it was.
+    """A file to write; it replaces `path` if the block succeeds, else `path` is unchanged.
 
     Raises:
         DataError: If the disk is full.
@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turns the system's "no space left" into an error that says how much there is and what to do."""
+    """Turns the system's "no space left" into an error with the free space and a remedy."""
     try:
         yield
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Files of a sample to values, by a fixed table of extensions.
+"""Decodes files of a sample by a fixed table of extensions. Shapes: H x W pixels.
 
-Nothing here can execute what it reads: there is no pickle, arrays are read without object entries, and whatever is not
-in the table is refused. Sizes are read from the header before anything is decoded.
+Nothing here executes what it reads: there is no pickle, object arrays are refused, and so is every extension outside
+the table. Sizes are read from the header before anything is decoded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ IMAGE_EXTENSIONS: Final = ("jpg", "jpeg", "png", "webp")
 
 
 def decode(data: bytes, extension: str) -> Any:
-    """The value of a file: RGB pixels, a JSON tree, text, or arrays.
+    """The value of a file: RGB pixels uint8 (H, W, 3), a JSON tree, text, or arrays.
 
     Args:
         data: The file's bytes.
@@ -49,17 +49,17 @@ def decode(data: bytes, extension: str) -> Any:
 
 
 def decode_image(data: bytes, extension: str) -> NDArray[np.uint8]:
-    """RGB pixels of an encoded picture, uint8, shape (H, W, 3).
+    """RGB pixels of an encoded image, uint8 (H, W, 3).
 
-    Grayscale, palette, CMYK and 16-bit pictures become 8-bit RGB; transparent parts become white. Orientation tags
-    are not applied.
+    Grayscale, palette, CMYK and 16-bit images become 8-bit RGB; transparent parts become white. Orientation tags are
+    not applied.
 
     Args:
         data: The file's bytes.
         extension: ``jpg``, ``jpeg``, ``png`` or ``webp``.
 
     Raises:
-        SampleFault: If it is not such a picture, is damaged, or has a side above 4096 or more than 16 million pixels.
+        SampleFault: If it is not such an image, is damaged, or has a side above 4096 or more than 16 million pixels.
     """
     if extension in ("jpg", "jpeg"):
         return _decode_jpeg(data)
@@ -69,14 +69,14 @@ def decode_image(data: bytes, extension: str) -> NDArray[np.uint8]:
 
 
 def image_size(data: bytes, extension: str) -> tuple[int, int]:
-    """Width and height that an encoded picture states, without decoding it.
+    """Width and height in the header of an encoded image, without decoding it.
 
     Args:
         data: The file's bytes.
         extension: ``jpg``, ``jpeg``, ``png`` or ``webp``.
 
     Raises:
-        SampleFault: If it states none.
+        SampleFault: If it has no readable header.
     """
     name = "JPEG" if extension in ("jpg", "jpeg") else extension.upper()
     try:
@@ -146,7 +146,7 @@ def decode_json(data: bytes) -> Any:
         SampleFault: If it is not UTF-8 or not JSON.
     """
     try:
-        return json.loads(data.decode())  # given bytes, json would accept UTF-16 and UTF-32 as well
+        return json.loads(data.decode())  # from bytes, json would accept UTF-16 and UTF-32 as well
     except (ValueError, RecursionError) as error:
         raise SampleFault("json", f"no valid JSON: {error}") from error
 
@@ -164,17 +164,17 @@ def decode_text(data: bytes) -> str:
 
 
 def decode_array(data: bytes) -> NDArray[Any]:
-    """The array of an npy file; object arrays are refused.
+    """The array of an npy file, of any shape (...); object arrays are refused.
 
     Raises:
-        SampleFault: If it is damaged, holds objects, or says another size than the file has.
+        SampleFault: If it is damaged, holds objects, or its header and file size differ.
     """
     stream = io.BytesIO(data)
     try:
         version = npy.read_magic(stream)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, _, dtype = read_header(stream)
-        # A header may promise far more than the file holds, and the memory would be taken before the lack is seen.
+        # A header may claim far more than the file holds, and the memory would be allocated first.
         if math.prod(shape) * dtype.itemsize != len(data) - stream.tell() or len(data) > MAX_ARRAY_BYTES:
             stated = f"the array's header says shape {shape} of {dtype}"
             raise SampleFault("size", f"{stated}, the file has {len(data):,} bytes")
@@ -186,7 +186,7 @@ def decode_array(data: bytes) -> NDArray[Any]:
 
 
 def decode_arrays(data: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of an npz file, by name.
+    """The arrays of an npz file by name, of any shape (...).
 
     Raises:
         SampleFault: If it is damaged, holds objects, or unpacks to more than 256 MiB.

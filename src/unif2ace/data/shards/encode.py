@@ -1,4 +1,4 @@
-"""Pixels to JPEG, always the same bytes for the same pixels."""
+"""Encodes pixels to JPEG, with equal bytes for equal pixels."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from unif2ace.errors import DataError
 def encode_jpeg(
     image: NDArray[np.uint8], quality: int = 95, subsampling: Literal["444", "422", "420"] = "444"
 ) -> bytes:
-    """JPEG file of a picture; equal pixels give equal bytes with one version of the encoder.
+    """JPEG file of an image; equal pixels give equal bytes with one version of the encoder.
 
     Args:
-        image: RGB pixels, uint8, shape (H, W, 3).
+        image: RGB pixels, uint8 (H, W, 3).
         quality: 1 to 100.
-        subsampling: Chroma resolution; ``444`` keeps it whole, which small pictures of coloured lips and eyes need.
+        subsampling: Chroma resolution; ``444`` keeps it, which small images of coloured lips and eyes need.
 
     Raises:
-        DataError: If the array is no such picture or the quality is out of range.
+        DataError: If the array is no such image or the quality is out of range.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise DataError(f"image of dtype {image.dtype} and shape {image.shape}: it must be uint8 (H, W, 3)")

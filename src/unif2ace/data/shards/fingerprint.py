@@ -1,4 +1,4 @@
-"""Which data it was: one value for the content of a shard folder, wherever it lies."""
+"""Fingerprint of the content of a shard folder, independent of its path."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from unif2ace.data.shards.index import Index
 
 
 def index_fingerprint(index: Index) -> str:
-    """Hash of what an index says about content: its samples' places, and size and hash of each shard.
+    """Hash of an index's content: its samples' places, and size and hash of each shard.
 
     Args:
-        index: Of the folder.
+        index: Index of the folder.
 
     Returns:
         64 hexadecimal characters; the same for a copy of the folder under any name.

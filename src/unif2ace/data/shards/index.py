@@ -1,7 +1,7 @@
-"""The index of a shard folder: ``index.json`` (shards, hashes, statistics) and ``index.npy`` (where each file is).
+"""The index of a shard folder: ``index.json`` (shards, hashes, statistics) and ``index.npy`` (location of each file).
 
-The places are an array because JSON would need seconds and hundreds of megabytes for a million samples; the array is
-mapped into memory, shared by all worker processes, and read without unpickling anything.
+The locations are an array because JSON would need seconds and hundreds of megabytes for a million samples. The array
+is memory-mapped, shared by all worker processes, and read without unpickling. Shapes: S samples.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from unif2ace.errors import DataError
 FORMAT: Final = 1
 HEADER: Final = "index.json"
 PLACES: Final = "index.npy"
-BUILD: Final = "build.json"  # there until a build is finished
+BUILD: Final = "build.json"  # exists until a build is finished
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 MEND: Final = "make it anew with: unif2ace-data index"
 
 
 @dataclass(frozen=True, slots=True)
 class ShardInfo:
-    """One shard as it was when the index was made."""
+    """One shard when the index was built."""
 
     name: str
     size: int
@@ -40,19 +40,19 @@ class ShardInfo:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What a shard folder holds.
+    """Contents of a shard folder.
 
     Attributes:
         folder: The folder.
         shards: Its shards, by name.
-        extensions: Types of file, in the order of the columns of `places`.
-        places: One row per sample: ``key``, ``shard``, then for each extension ``offset{n}`` and ``length{n}``, both 0
-            where the sample has no such file.
-        required: What each sample has; ``image`` is any picture.
+        extensions: File types, in the order of the columns of `places`.
+        places: Structured array (S,), one row per sample: ``key``, ``shard``, then for each extension ``offset{n}`` and
+            ``length{n}``, both 0 if the sample has no such file.
+        required: Extensions that each sample has; ``image`` is any image type.
         left_out: Number of samples that are not in the index, by cause.
-        conforming: Number of samples whose metadata keeps to the schema.
-        labels: For each of the 46 labels how many samples state true and false; the others state nothing.
-        recipe: What the folder was built from; empty if not built here.
+        conforming: Number of samples whose metadata conforms to the schema.
+        labels: For each of the 46 labels the number of samples that state true and false; the others state nothing.
+        recipe: Settings that the folder was built with; empty if not built here.
     """
 
     folder: Path
@@ -93,12 +93,12 @@ class Index:
 
 
 def has_index(folder: str | Path) -> bool:
-    """Whether a folder is finished: it has an index and no build is going on."""
+    """Whether a folder is finished: it has an index and no build is in progress."""
     return (Path(folder) / HEADER).is_file() and not (Path(folder) / BUILD).exists()
 
 
 def local_folder(folder: str | Path) -> Path:
-    """The folder as a path, if it is one on this machine.
+    """The folder as a path, if it is on this machine.
 
     Raises:
         DataError: If it is an address or a command (``pipe:``), which other readers would open or run.
@@ -109,7 +109,7 @@ def local_folder(folder: str | Path) -> Path:
 
 
 def load_index(folder: str | Path) -> Index:
-    """Reads a folder's index and checks that it is consistent in itself; the shards are not opened.
+    """Reads a folder's index and checks its consistency; the shards are not opened.
 
     Args:
         folder: The shard folder.
@@ -151,7 +151,7 @@ def _parse(folder: Path, tree: Mapping[str, Any]) -> Index:
 
 
 def _check(index: Index, sha256: str) -> None:
-    """The places decide what is read from where, so none may point outside its shard."""
+    """Checks that all locations are inside their shards."""
     where = index.folder / PLACES
     places = index.places
     wanted = places_dtype(len(index.extensions), places.dtype["key"].itemsize if places.dtype.names else 1)

@@ -1,4 +1,4 @@
-"""Making the index of a shard folder, ours or any plain webdataset folder."""
+"""Building the index of a shard folder, ours or any plain WebDataset folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from unif2ace.data.shards.shard_layout import FACES, arrange
 from unif2ace.data.shards.tar import scan_tar
 from unif2ace.errors import DataError
 
-LISTED: Final = 20  # faults in an error message; `validate` lists them all
+LISTED: Final = 20  # faults in an error message; `validate` lists all
 
 
 def build_index(
@@ -34,18 +34,18 @@ def build_index(
     recipe: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Index:
-    """Scans the headers of all ``*.tar`` in a folder, hashes them, and writes the index beside them.
+    """Scans the headers of all ``*.tar`` in a folder, hashes the files, and writes the index beside them.
 
     Files of unknown types are ignored. Metadata is read for the statistics only: a sample whose KEY.json is faulty
-    stays in the index, where reading drops and counts it.
+    stays in the index, and reading drops and counts it.
 
     Args:
         folder: The shard folder.
-        required: Extensions that every sample must have; ``image`` is any picture. A folder of pre-computed tokens
+        required: Extensions that every sample must have; ``image`` is any image type. A folder of pre-computed tokens
             has ``("tokens.npy",)``.
-        strict: Whether a damaged shard or a sample that breaks the rules is an error; else it is left out and counted.
-        recipe: What the folder was built from, kept in the index.
-        progress: Told of each shard.
+        strict: Whether a damaged shard or an invalid sample is an error; else it is left out and counted.
+        recipe: Settings that the folder was built with, stored in the index.
+        progress: Called for each shard.
 
     Raises:
         DataError: If there is no shard, no sample, or (when strict) a fault; the message lists them.
@@ -77,7 +77,7 @@ def build_index(
 
 
 class _Scan:
-    """What the shards hold, one after another."""
+    """Contents of the shards, scanned one after another."""
 
     def __init__(self, required: tuple[str, ...]) -> None:
         self.required = required
@@ -122,13 +122,13 @@ def list_shards(folder: Path) -> list[Path]:
 
 
 def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes."""
+    """SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_index(index: Index) -> None:
-    """Writes both files; the header goes last, so a folder with a header has its places."""
+    """Writes both files; the header is last, so a folder with a header has its places."""
     buffer = io.BytesIO()
     np.save(buffer, index.places, allow_pickle=False)
     with replacing(index.folder / PLACES) as file:
@@ -138,7 +138,7 @@ def write_index(index: Index) -> None:
 
 
 def _laid_out(tree: Mapping[str, Any]) -> str:
-    """JSON with one line per entry and per shard, so that two versions can be compared by eye."""
+    """JSON with one line per entry and per shard, so that versions can be compared with diff."""
     lines = [f" {json.dumps(name)}: {json.dumps(value)}" for name, value in tree.items() if name != "shards"]
     shards = ",\n".join(f"  {json.dumps(shard)}" for shard in tree["shards"])
     return "{\n" + ",\n".join([*lines, f' "shards": [\n{shards}\n ]']) + "\n}\n"

@@ -1,4 +1,4 @@
-"""How often each label is stated in a folder, counted while its index is made."""
+"""Label frequencies of a folder, counted while its index is built."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LabelCounts:
         self._stated: Counter[tuple[str, bool | str]] = Counter()
 
     def add_shard(self, path: Path, entries: Iterable[Entry]) -> None:
-        """Counts a shard's samples, leaving out those whose metadata cannot be read."""
+        """Counts a shard's samples, except those with unreadable metadata."""
         with path.open("rb") as file:
             for offset, length in (entry.files["json"] for entry in entries if "json" in entry.files):
                 try:
@@ -32,7 +32,7 @@ class LabelCounts:
                 self._stated.update((n, v) for n, v in metadata.attributes.items() if v is not None)
 
     def counts(self) -> dict[str, tuple[int, int]]:
-        """For each label how often it is true and false."""
+        """For each label, how often it is true and false."""
         totals = Counter[str]()
         for (name, _), number in self._stated.items():
             totals[name] += number
@@ -42,6 +42,6 @@ class LabelCounts:
         spec = TAXONOMY.labels[label]
         true = self._stated[spec.field, spec.value]
         false = totals[spec.field] - true
-        if label != spec.field:  # stated outright, where the field is null
+        if label != spec.field:  # stated directly, while the field is null
             true, false = true + self._stated[label, True], false + self._stated[label, False]
         return true, false

@@ -16,10 +16,10 @@ class OpenShard:
     """The shard being written, under its temporary name.
 
     Args:
-        path: The name it gets when it is whole.
+        path: Its final name.
 
     Raises:
-        DataError: Here and in the methods, if the disk is full; nothing of the shard stays then, nor can it be used.
+        DataError: Here and in the methods, if the disk is full; the shard is then removed and cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,7 +27,7 @@ class OpenShard:
         with explained(path):
             self._file: BinaryIO = partial_path(path).open("wb")
         self._sink = _Sink(self._file)
-        # Compression would cost random access; the fixed time, user and mode make equal samples equal bytes.
+        # Compression would prevent random access; with fixed time, user and mode, equal samples give equal bytes.
         self._tar = secured_webdataset().TarWriter(
             self._sink, user="unif2ace", group="unif2ace", mode=0o444, mtime=0, encoder=False, compress=False
         )
@@ -40,14 +40,14 @@ class OpenShard:
         self.samples += 1
 
     def finish(self) -> None:
-        """Makes the shard appear under its name."""
+        """Moves the shard to its final name."""
         self._check()
         with explained(self.path), self._abandoned_on_error():
             self._tar.close()
             publish(self._file, self.path)
 
     def abandon(self) -> None:
-        """Leaves no trace of the shard."""
+        """Removes the shard."""
         self._sink.closed = True
         discard(self._file, self.path)
         with contextlib.suppress(OSError):
@@ -67,7 +67,7 @@ class OpenShard:
 
 
 class _Sink:
-    """Where tarfile writes. Closed, it swallows what tarfile still holds, which is written when it is collected."""
+    """Output of tarfile. Once closed, it discards what tarfile still writes when it is garbage collected."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.closed = file, False

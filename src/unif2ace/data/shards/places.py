@@ -1,4 +1,4 @@
-"""Where the files of samples are, as an array with one row per sample."""
+"""Locations of samples' files, as a structured array with one row per sample. Shapes: S samples."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def places_dtype(num_extensions: int, key_length: int) -> np.dtype[np.void]:
 
 
 def shard_table(entries: Sequence[Entry], shard: int) -> NDArray[np.void]:
-    """Places of one shard's samples; its columns are named by extension, which differ from shard to shard."""
+    """Locations of one shard's samples, structured (S,). Columns are named by extension, which differs by shard."""
     extensions = tuple(dict.fromkeys(e for entry in entries for e in entry.files))
     columns = [(f"{what}.{e}", kind) for e in extensions for what, kind in (("offset", "<u8"), ("length", "<u4"))]
     width = max((len(entry.key) for entry in entries), default=1)
@@ -36,10 +36,10 @@ def shard_table(entries: Sequence[Entry], shard: int) -> NDArray[np.void]:
 
 
 def joined(tables: Sequence[NDArray[np.void]]) -> tuple[tuple[str, ...], NDArray[np.void]]:
-    """The extensions of all shards and the places of all samples.
+    """The extensions of all shards and the locations of all samples, structured (S,).
 
     Raises:
-        DataError: If there are too many types of file.
+        DataError: If there are too many file types.
     """
     named = dict.fromkeys(name for table in tables for name in table.dtype.names or ())
     extensions = tuple(name.removeprefix("offset.") for name in named if name.startswith("offset."))

@@ -1,4 +1,4 @@
-"""The picture of a shard folder's statistics: labels, captions, questions and their balance on one page."""
+"""Plot of a shard folder's statistics: labels, captions, questions and their balance on one page."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ STYLE: Final[Any] = {
 
 
 def plot_statistics(statistics: Statistics, path: str | Path) -> None:
-    """Draws the statistics into a picture file.
+    """Plots the statistics into an image file.
 
     Args:
-        statistics: What to show.
-        path: The file; its ending says the format, such as ``.png``.
+        statistics: Statistics to plot.
+        path: The file; its suffix gives the format, such as ``.png``.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -60,7 +60,7 @@ def plot_statistics(statistics: Statistics, path: str | Path) -> None:
 
 
 def _labels(axes: Axes, statistics: Statistics) -> None:
-    """One bar a label: the share that is true, false, and not known."""
+    """One bar per label: the shares that are true, false, and unknown."""
     place, ticks, names = 0.0, [], []
     for family in TAXONOMY.families:
         axes.text(0, place, family.capitalize(), fontweight="bold", color=COLOURS[family], va="center")
@@ -106,7 +106,7 @@ def _lengths(axes: Axes, counts: Mapping[int, int], title: str, colour: str) -> 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.axvline(mean(counts), color=INK, linewidth=1, linestyle=(0, (4, 3)))
     shown = f"mean {mean(counts):.1f}\n5 % {quantile(counts, 0.05)}\n95 % {quantile(counts, 0.95)}"
-    x, side = (0.01, "left") if 2 * mean(counts) > low + high else (0.99, "right")  # where the bars are low
+    x, side = (0.01, "left") if 2 * mean(counts) > low + high else (0.99, "right")  # beside the low bars
     axes.text(x, 0.96, shown, transform=axes.transAxes, ha=side, va="top", linespacing=1.4)
 
 
@@ -130,7 +130,7 @@ def _kinds(axes: Axes, statistics: Statistics) -> None:
 
 
 def _balance(axes: Axes, statistics: Statistics) -> None:
-    """Yes above the line, no below, for each attribute that is asked for."""
+    """Yes above the line, no below, for each attribute with questions."""
     axes.set_title("Yes and no by attribute")
     pairs = sorted(statistics.yes_no.items(), key=lambda item: -sum(item[1]))
     _only(axes)

@@ -1,4 +1,4 @@
-"""How long work reports itself: a function that the command layer turns into a progress bar."""
+"""Progress reports of long work: a function that the command layer turns into a progress bar."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import TypeVar
 
 T = TypeVar("T")
 Progress = Callable[[int, int, str], None]
-"""Called as ``progress(done, total, what)``: `done` counts from 0 to `total`, `what` names the step in a few words."""
+"""Called as ``progress(done, total, what)``: `done` counts from 0 to `total`, `what` names the step."""
 
 
 def tracked(items: Sequence[T], progress: Progress | None, what: str, every: int = 1) -> Iterator[T]:
     """The items, reporting how many are done.
 
     Args:
-        items: What is worked on.
-        progress: Told of it; None for silence.
-        what: Names the step.
-        every: How many items lie between two reports.
+        items: Items to process.
+        progress: Receives the reports; None for none.
+        what: Name of the step.
+        every: Items between two reports.
     """
     if progress is None:
         yield from items

@@ -1,7 +1,7 @@
 """Random access to the samples of an indexed shard folder: one `pread` per sample, no seeking, no unpacking.
 
-Reading here is exact: sample `i` is what the index says, or a `SampleFault`. What training and evaluation do about
-faults is in `tolerant.py`.
+Reading is exact: sample `i` is what the index lists, or a `SampleFault`. `tolerant.py` defines how training and
+evaluation handle faults.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from unif2ace.data.shards.schema import DEFAULT_RULES, Rules, parse_metadata
 from unif2ace.errors import DataError, nearest
 
 MAX_OPEN: Final = 256
-MAX_READ: Final = 1 << 28  # a picture with its text is never near this
+MAX_READ: Final = 1 << 28  # an image with its text is far smaller
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedSample:
-    """A sample ready for use.
+    """A decoded sample.
 
     Attributes:
-        index: Its place in the reader.
+        index: Its index in the reader.
         key: Its name.
-        image: RGB pixels, uint8, shape (H, W, 3).
-        metadata: What is known about it.
+        image: RGB pixels, uint8 (H, W, 3).
+        metadata: Its metadata.
     """
 
     index: int
@@ -47,12 +47,12 @@ class DecodedSample:
 
 
 class ShardReader:
-    """The samples of a shard folder by number. May be pickled, forked and used from many processes, not from threads.
+    """The samples of a shard folder by index. It can be pickled, forked and used from many processes, but not threads.
 
     Args:
         folder: A folder with an index.
-        rules: What each sample's metadata must keep to.
-        strict: Whether a shard that is missing or altered is an error; else its samples are skipped with a warning.
+        rules: Requirements on each sample's metadata.
+        strict: Whether a missing or altered shard is an error; else its samples are skipped with a warning.
         verify: Check each shard by its ``size`` or by the ``hash`` of its content, which reads everything.
 
     Raises:
@@ -99,7 +99,7 @@ class ShardReader:
         return len(self._places)
 
     def __getitem__(self, index: int) -> Sample:
-        """The sample at a place, its metadata checked, its picture not decoded.
+        """The sample at an index, with validated metadata and an encoded image.
 
         Raises:
             SampleFault: If it is faulty.
@@ -114,7 +114,7 @@ class ShardReader:
         return (self[index] for index in range(len(self)))
 
     def decoded(self, index: int) -> DecodedSample:
-        """The sample at a place with its picture decoded.
+        """The sample at an index with its image decoded.
 
         Raises:
             SampleFault: If it is faulty.
@@ -126,7 +126,7 @@ class ShardReader:
             raise fault.at(self.shard(index), key) from fault
 
     def image(self, index: int) -> NDArray[np.uint8]:
-        """Only the picture at a place: RGB, shape (H, W, 3).
+        """Only the image at an index: RGB, uint8 (H, W, 3).
 
         Raises:
             SampleFault: If it is faulty.
@@ -145,7 +145,7 @@ class ShardReader:
 
         Raises:
             DataError: If no sample of the folder has such a file.
-            SampleFault: If this one has none or it cannot be read.
+            SampleFault: If this sample has none or it cannot be read.
         """
         if extension not in self._columns:
             has = ", ".join(self._columns)
@@ -163,7 +163,7 @@ class ShardReader:
 
         Raises:
             DataError: If no sample of the folder has such a file.
-            SampleFault: If this one has none, or it cannot be read or decoded.
+            SampleFault: If this sample has none, or it cannot be read or decoded.
         """
         data = self.member(index, extension)
         try:
@@ -185,7 +185,7 @@ class ShardReader:
         return self._names[int(self._places["shard"][index])]
 
     def close(self) -> None:
-        """Closes the shards that are open; reading opens them again."""
+        """Closes the open shards; reading opens them again."""
         for file in self._files.values():
             os.close(file)
         self._files = {}
@@ -195,12 +195,12 @@ class ShardReader:
             self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A spawned worker maps the index itself: sending the array would copy it, and descriptors do not travel.
-        # It skips the same shards without looking at them again, so that all workers agree on the length.
+        # A spawned worker maps the index itself: pickling would copy the array, and file descriptors cannot be sent.
+        # It skips the same shards without checking them again, so that all workers agree on the length.
         return _reopen, (self.folder, self.rules, self.skipped_shards)
 
     def _read(self, index: int) -> tuple[str, str, bytes, bytes]:
-        """Key, type of picture, picture and metadata, by one read that covers both files."""
+        """Key, image extension, image and metadata, by one read that covers both files."""
         row: tuple[Any, ...] = self._places[index].item()
         extension, column = next((image for image in self._images if row[image[1]]), ("", 0))
         if not extension or self._json < 0 or not row[self._json]:
@@ -246,7 +246,7 @@ def _reopen(folder: Path, rules: Rules, skipped: tuple[str, ...]) -> ShardReader
 
 
 def _fault_of(folder: Path, shard: ShardInfo, verify: str) -> str:
-    """What is wrong with a shard, or an empty string."""
+    """The fault of a shard, or an empty string."""
     path = folder / shard.name
     try:
         size = path.stat().st_size

@@ -1,4 +1,4 @@
-"""One sample of a shard: a picture and what is known about it (``KEY.jpg|png|webp`` and ``KEY.json``)."""
+"""One sample of a shard: an image and its metadata (``KEY.jpg|png|webp`` and ``KEY.json``)."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from unif2ace.data.shards.decode import decode_image
 from unif2ace.language.question import Question
 
 SCHEMA_VERSION: Final = 1
-KEY_PATTERN: Final = re.compile(r"[a-z0-9_-]{1,80}", re.ASCII)  # tar holds 100 characters of a name, extension included
+KEY_PATTERN: Final = re.compile(r"[a-z0-9_-]{1,80}", re.ASCII)  # tar names have 100 characters, extension included
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What KEY.json says.
+    """Contents of KEY.json.
 
     Attributes:
-        source: Short name of where the picture came from.
-        license: Terms under which the picture may be used.
+        source: Short name of the image's source.
+        license: Terms under which the image may be used.
         caption: The main caption, or None if it has none yet.
-        captions: Further captions of the same picture.
-        attributes: Known fields and stated labels; null or absent where nothing is known. An `AttributeRecord` may be
-            given; one that was read is a plain mapping, already checked, because building a record takes about as
-            long as decoding a small picture.
+        captions: Further captions of the same image.
+        attributes: Known fields and stated labels; null or absent if unknown. May be an `AttributeRecord`. Metadata
+            that was read has a plain mapping, already validated, because building a record takes about as long as
+            decoding a small image.
         qa: Questions with answers.
-        provenance: Where it came from and what was done to it, as plain JSON values.
+        provenance: Origin and processing of the image, as plain JSON values.
         identity: One value per person, or None.
-        extra: Entries that the schema does not know, kept as they are.
+        extra: Entries outside the schema, unchanged.
     """
 
     source: str
@@ -75,13 +75,13 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture as its file's bytes, with its metadata.
+    """An encoded image with its metadata.
 
     Attributes:
-        key: Name of the sample, of the characters ``a-z0-9_-``.
-        image: The picture's file.
+        key: Name of the sample, with the characters ``a-z0-9_-``.
+        image: The image file.
         extension: ``jpg``, ``png`` or ``webp``.
-        metadata: What is known about it.
+        metadata: Its metadata.
         others: Further files by extension, such as ``tokens.npy``.
     """
 
@@ -92,7 +92,7 @@ class Sample:
     others: Mapping[str, bytes] = field(default_factory=dict)
 
     def pixels(self) -> NDArray[np.uint8]:
-        """The picture as RGB, shape (H, W, 3).
+        """The image as RGB, uint8 (H, W, 3).
 
         Raises:
             SampleFault: If it does not decode or is too large.

@@ -1,4 +1,4 @@
-"""The schema of KEY.json, checked entry by entry, fast enough to run on every sample that is read."""
+"""The schema of KEY.json, fast enough to validate every sample that is read."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from unif2ace.language.question import KINDS, Question
 KNOWN: Final = frozenset(
     ("schema", "source", "license", "licence", "caption", "captions", "attributes", "qa", "provenance", "identity")
 )
-# Whole sets are compared at once: a Python loop over 60 attributes would cost half as much as decoding the picture.
+# Sets are compared at once: a Python loop over 60 attributes would cost half as much as decoding the image.
 _ENTRIES: Final = frozenset(
     [(f.name, v) for f in TAXONOMY.fields.values() for v in (*f.values, None)]
     + [(name, v) for name in TAXONOMY.labels for v in (True, False, None)]
 )
 _FIELDS: Final = frozenset(TAXONOMY.fields)
-_ASKED_ABOUT: Final = frozenset((*TAXONOMY.fields, *TAXONOMY.labels, *TAXONOMY.groups, None))  # groups are counted
+_ASKED_ABOUT: Final = frozenset((*TAXONOMY.fields, *TAXONOMY.labels, *TAXONOMY.groups, None))  # groups: for counting
 _REQUIRES: Final = tuple((f.name, f.requires) for f in TAXONOMY.fields.values() if f.requires)
 _PLAIN: Final = frozenset((str, bool, type(None)))
 _question_row: Final = itemgetter(*Question._fields)
-_question: Final = partial(tuple.__new__, Question)  # what `Question._make` does, without its Python frame
+_question: Final = partial(tuple.__new__, Question)  # `Question._make` without its Python frame
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a sample's metadata must keep to.
+    """Requirements on a sample's metadata.
 
     Attributes:
         max_caption: Longest caption, in characters.
@@ -41,7 +41,7 @@ class Rules:
         max_questions: Largest number of questions.
         max_text: Longest question or answer, in characters.
         max_bytes: Largest KEY.json.
-        require: Entries that must not be empty, such as ``("caption", "qa")``; what a task does not read may be.
+        require: Entries that must not be empty, such as ``("caption", "qa")``; others may be.
     """
 
     max_caption: int = 4000
@@ -61,7 +61,7 @@ DEFAULT_RULES: Final = Rules()
 
 
 def parse_metadata(data: bytes, rules: Rules = DEFAULT_RULES) -> Metadata:
-    """Reads and checks KEY.json.
+    """Reads and validates KEY.json.
 
     Args:
         data: The file's bytes.
@@ -69,7 +69,7 @@ def parse_metadata(data: bytes, rules: Rules = DEFAULT_RULES) -> Metadata:
 
     Raises:
         SampleFault: If it is no JSON (cause ``json``), too large (``size``), lacks a required entry (``missing``) or
-            an entry is not what the schema says (``schema``); the message names the entry.
+            an entry violates the schema (``schema``); the message names the entry.
     """
     if len(data) > rules.max_bytes:
         raise SampleFault("size", f"the metadata has {len(data):,} bytes; {rules.max_bytes:,} are the limit")
@@ -84,7 +84,7 @@ def check_metadata(tree: Any, rules: Rules = DEFAULT_RULES) -> Metadata:
         rules: Limits and required entries.
 
     Raises:
-        SampleFault: If an entry is missing or is not what the schema says; the message names the entry.
+        SampleFault: If an entry is missing or violates the schema; the message names the entry.
     """
     if type(tree) is not dict:
         _refuse("the metadata", tree, "an object")
@@ -104,7 +104,7 @@ def check_metadata(tree: Any, rules: Rules = DEFAULT_RULES) -> Metadata:
     if type(provenance) is not dict:
         _refuse("provenance", provenance, "an object")
     _check_text("source", get("source"), rules.max_text)
-    license = get("license", get("licence"))  # data written before 0.2 says "licence"
+    license = get("license", get("licence"))  # data written before 0.2 has "licence"
     _check_text("license", license, rules.max_text)
     for name in rules.require:
         if not get(name):
@@ -125,17 +125,17 @@ def check_metadata(tree: Any, rules: Rules = DEFAULT_RULES) -> Metadata:
 def _check_attributes(values: Any) -> dict[str, str | bool | None]:
     if type(values) is not dict:
         _refuse("attributes", values, "an object")
-    # The types come first: 1 equals true, and a list cannot be looked up in a set.
+    # Types are checked first: 1 equals true, and a list cannot be looked up in a set.
     if not (_PLAIN.issuperset(map(type, values.values())) and _ENTRIES.issuperset(values.items()) and _agree(values)):
         try:
-            AttributeRecord(values)  # to say what is wrong
+            AttributeRecord(values)  # raises an error with the reason
         except (DataError, TypeError) as error:
             raise SampleFault("schema", f"entry 'attributes': {error}") from error
     return values
 
 
 def _agree(values: Mapping[str, str | bool | None]) -> bool:
-    """Whether fields have what they require and labels stated outright do not contradict their fields."""
+    """Whether fields have the fields they require, and labels do not contradict their fields."""
     for name, required in _REQUIRES:
         if values.get(name) is not None and values.get(required) is not True:
             return False

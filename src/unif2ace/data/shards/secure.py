@@ -1,7 +1,7 @@
-"""The webdataset library with its ways to run code closed.
+"""The webdataset library without its ways to run code.
 
 Its default decoder opens pickles and its URLs may be shell commands; `enforce_security` forbids both. The import is
-late because it brings torch with it, which commands that only read do not need.
+late because it imports torch, which commands that only read do not need.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from types import ModuleType
 
 
 def secured_webdataset() -> ModuleType:
-    """The `webdataset` module, made safe for this process and for worker processes that import it anew."""
+    """The `webdataset` module, secured for this process and for worker processes that import it."""
     os.environ["WDS_SECURE"] = "1"
     import webdataset
     import webdataset.utils

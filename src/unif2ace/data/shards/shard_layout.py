@@ -1,7 +1,7 @@
-"""From the files in a tar to samples: which belong together, and which keep to the rules.
+"""Groups the files of a tar into samples and checks them.
 
-The files of a sample share the name up to the first dot and stand next to each other. A name is a label and nothing
-else: no path is ever made from it.
+The files of a sample share the name up to the first dot and are adjacent. A name is only a label: no path is ever made
+from it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from unif2ace.data.shards.tar import Member
 
 IMAGE: Final = "image"
 FACES: Final = (IMAGE, "json")
-"""What a sample of faces needs; ``image`` stands for any type of picture."""
+"""Required extensions of a sample of faces; ``image`` is any image type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where the files of one sample are: extension to (offset, length)."""
+    """Locations of one sample's files: extension to (offset, length)."""
 
     key: str
     files: dict[str, tuple[int, int]]
@@ -30,12 +30,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ShardLayout:
-    """The samples of a shard and what is wrong with it.
+    """The samples of a shard and its faults.
 
     Attributes:
-        entries: Samples that have all they need, in the shard's order.
-        faults: What kept a sample out.
-        ignored: Files that are left alone because of their type, while their sample stays.
+        entries: Complete samples, in the shard's order.
+        faults: Reasons why samples were left out.
+        ignored: Files that are ignored because of their type, while their sample is kept.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -56,13 +56,13 @@ def arrange(members: Iterable[Member], shard: str, required: Sequence[str] = FAC
     Args:
         members: The shard's files in their order.
         shard: Its name, for the faults.
-        required: Extensions that a sample must have; ``image`` is any picture.
+        required: Extensions that a sample must have; ``image`` is any image type.
     """
     layout, seen, current = ShardLayout(), set[str](), None
     for member in members:
         key, extension = split_name(member.name)
         if member.length < 0:
-            if extension or not member.name:  # folders need no word
+            if extension or not member.name:  # folders are not reported
                 layout.ignored.append(SampleFault("refused", f"{member.name!r} is a link or device", shard, shown(key)))
             continue
         if extension.rpartition(".")[2] not in DECODERS:
@@ -87,12 +87,12 @@ def arrange(members: Iterable[Member], shard: str, required: Sequence[str] = FAC
 
 
 def shown(key: str) -> str:
-    """A key as it may be printed: control characters escaped and not too long."""
+    """A key for printing: control characters escaped, length limited."""
     return key if KEY_PATTERN.fullmatch(key) else repr(key[:80])
 
 
 def image_extension(files: Iterable[str]) -> str | None:
-    """The extension of the picture among a sample's files."""
+    """The extension of the image among a sample's files."""
     return next((e for e in files if e in IMAGE_EXTENSIONS), None)
 
 

@@ -1,4 +1,4 @@
-"""What a shard folder holds, in numbers: attributes, captions, questions, people, sizes."""
+"""Statistics of a shard folder: attributes, captions, questions, people, sizes."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Statistics:
         samples: Sound samples.
         shards: Tars.
         shard_bytes: Bytes of all tars.
-        image_bytes: Bytes of all pictures.
+        image_bytes: Bytes of all images.
         text_bytes: Bytes of all KEY.json.
-        faults: Faulty samples by cause; they count nowhere else.
+        faults: Faulty samples by cause; they are not counted elsewhere.
         sources: Samples by source.
         licenses: Samples by license.
-        identities: Number of different people, where samples say who it is.
-        image_sizes: Pictures by size, as ``"128x128"``.
-        labels: For each of the 46 labels how many samples say true, false and nothing.
-        values: For each field how many samples have each value; nulls are not counted.
+        identities: Number of different people, among samples with an identity.
+        image_sizes: Images by size, as ``"128x128"``.
+        labels: For each of the 46 labels the numbers of samples that are true, false and unknown.
+        values: For each field the number of samples with each value; nulls are not counted.
         stated: Samples by number of fields that have a value.
         caption_words: Main captions by number of words (separated by white space).
         further_words: Further captions by number of words.
@@ -61,11 +61,11 @@ class Statistics:
     yes_no: Mapping[str, tuple[int, int]]
 
     def to_json(self) -> str:
-        """All counts."""
+        """All counts as JSON."""
         return json.dumps(asdict(self), indent=1)
 
     def to_text(self) -> str:
-        """The counts for people, about one screen and a table of the labels."""
+        """The counts as text, about one screen and a table of the labels."""
         each = max(self.samples, 1)
         yes, no = (sum(pair[n] for pair in self.yes_no.values()) for n in (0, 1))
         lines = [
@@ -92,12 +92,12 @@ class Statistics:
 def collect_statistics(
     folder: str | Path, *, rules: Rules = DEFAULT_RULES, progress: Progress | None = None
 ) -> Statistics:
-    """Reads all metadata and the headers of all pictures of an indexed folder.
+    """Reads all metadata and the headers of all images of an indexed folder.
 
     Args:
         folder: A shard folder with an index.
-        rules: What metadata must keep to; samples that do not are counted as faulty.
-        progress: Told of the samples.
+        rules: Requirements on metadata; samples that violate them are counted as faulty.
+        progress: Called for the samples.
 
     Raises:
         DataError: If the folder has no valid index or its shards are not those of the index.
@@ -114,12 +114,12 @@ def collect_statistics(
 
 
 def mean(counts: Mapping[int, int]) -> float:
-    """Mean of the values that are counted, 0 if there are none."""
+    """Mean of the counted values, 0 if there are none."""
     return sum(value * number for value, number in counts.items()) / max(sum(counts.values()), 1)
 
 
 def quantile(counts: Mapping[int, int], share: float) -> int:
-    """The least value that at least `share` of the counted ones do not exceed, 0 if there are none."""
+    """The smallest value that at least `share` of the counted values do not exceed, 0 if there are none."""
     total, reached = sum(counts.values()), 0
     for value in sorted(counts):
         reached += counts[value]
@@ -142,7 +142,7 @@ class _Tally:
         self.yes_no: Counter[tuple[str, str]] = Counter()
 
     def add(self, sample: Sample) -> None:
-        """Counts one sample, or nothing of it if the picture's header is faulty."""
+        """Counts one sample; a sample with a faulty image header is not counted."""
         width, height = image_size(sample.image, sample.extension)
         metadata = sample.metadata
         self.samples += 1

@@ -1,7 +1,7 @@
-"""The headers of a tar, read quickly: names, offsets and lengths of its files, nothing unpacked.
+"""Fast reader of tar headers: names, offsets and lengths of the files, without unpacking.
 
-Python's tarfile costs about as much per member as decoding a small picture; the plain headers that shards have
-take a tenth of that. Long names and other extensions are left to tarfile.
+Python's tarfile takes about as long per member as decoding a small image; the plain headers of shards take a tenth of
+that. Long names and other extensions are left to tarfile.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _END: Final = bytes(BLOCK)
 
 
 class Member(NamedTuple):
-    """One file in a tar: its name as written there, and where its bytes are. A link or a device has length -1."""
+    """One file in a tar: its name as written there, and the location of its bytes. A link or a device has length -1."""
 
     name: str
     offset: int
@@ -34,7 +34,7 @@ def scan_tar(path: Path) -> list[Member]:
         path: The tar; it is read, never unpacked.
 
     Raises:
-        SampleFault: If it is missing, empty, no tar, or ends in the middle (cause ``shard``).
+        SampleFault: If it is missing, empty, no tar, or truncated (cause ``shard``).
     """
     try:
         size = os.path.getsize(path)
@@ -75,7 +75,7 @@ def _scan_plain(file: BinaryIO, size: int, name: str) -> list[Member] | None:
 
 
 def _checked_length(header: bytes) -> int | None:
-    """The length that a header states, or None if its checksum or a number is wrong."""
+    """The length in a header, or None if its checksum or a field is invalid."""
     try:
         stated = int(header[148:156].rstrip(b"\0 ") or b"0", 8)
         if stated != sum(header) - sum(header[148:156]) + 256:

@@ -1,10 +1,10 @@
-"""What to do about faulty samples: count them, go on, and stop when there are too many.
+"""Tolerates faulty samples: counts them, continues, and stops if there are too many.
 
-**How dropping keeps exact resume.** A loader that skips faulty samples shifts everything after them, so that a resumed
-run or another number of ranks sees another order. Here a faulty sample does not shorten anything: in its place stands
-the next sound one (`decoded`), which depends on the data on disk alone, not on what was read before, by whom, or
-in which process. Positions, lengths and equal counts over ranks stay as they are. Evaluation, which must not count
-a sample twice, gets None instead (`decoded_or_none`) and marks the row invalid.
+**How dropping keeps exact resume.** A loader that skips faulty samples shifts all later samples, so that a resumed run
+or another number of ranks has another order. Here a faulty sample is replaced by the next sound one (`decoded`). The
+replacement depends only on the data on disk, not on what was read before or in which process. Positions, lengths and
+equal counts over ranks do not change. Evaluation, which must not count a sample twice, gets None instead
+(`decoded_or_none`) and marks the sample invalid.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _log = logging.getLogger(__name__)
 
 
 class DropLog:
-    """Counts reads and drops of one process, and says when it is too many.
+    """Counts reads and drops of one process, and raises if there are too many drops.
 
-    Each drop is logged once per sample, with shard, key and cause. The share is of the reads of this process, so the
-    limit means the same with any number of workers.
+    Each dropped sample is logged once, with shard, key and cause. The share is of the reads of this process, so the
+    limit does not depend on the number of workers.
 
     Args:
         max_fraction: Largest share of dropped reads.
-        grace: This many drops are accepted in any case: one bad sample among the first ten is no sign.
+        grace: Number of drops that are always accepted: one bad sample among the first ten is not significant.
     """
 
     def __init__(self, max_fraction: float = 0.01, grace: int = 10) -> None:
@@ -40,7 +40,7 @@ class DropLog:
 
     @property
     def drops(self) -> int:
-        """Dropped reads so far; a sample counts each time it is met."""
+        """Dropped reads so far; a sample counts each time it is read."""
         return self.causes.total()
 
     def drop(self, fault: SampleFault) -> None:
@@ -65,11 +65,11 @@ class DropLog:
 
 
 class TolerantReader:
-    """A `ShardReader` that goes on over faulty samples.
+    """A `ShardReader` that continues after faulty samples.
 
     Args:
-        reader: What is read.
-        log: Counts the drops; it may be shared by several readers.
+        reader: The reader.
+        log: Counts the drops; several readers may share it.
     """
 
     def __init__(self, reader: ShardReader, log: DropLog | None = None) -> None:
@@ -80,9 +80,9 @@ class TolerantReader:
         return len(self.reader)
 
     def decoded(self, index: int) -> DecodedSample:
-        """The sample at a place or, if it is faulty, the next sound one (from the start again after the last).
+        """The sample at an index or, if it is faulty, the next sound one, wrapping around at the end.
 
-        Its `index` says which it is.
+        Its `index` identifies the sample.
 
         Raises:
             DataError: If too many are faulty.
@@ -94,7 +94,7 @@ class TolerantReader:
         raise DataError(f"{self.reader.folder}: every sample is faulty ({self.log}); see: unif2ace-data validate")
 
     def decoded_or_none(self, index: int) -> DecodedSample | None:
-        """The sample at a place, or None if it is faulty.
+        """The sample at an index, or None if it is faulty.
 
         Raises:
             DataError: If too many are faulty.

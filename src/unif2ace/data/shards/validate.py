@@ -1,4 +1,4 @@
-"""Checks everything about a shard folder and says which shard, which sample and why; it never stops at a fault."""
+"""Validates a shard folder and lists all faults with shard, sample and reason; it does not stop at a fault."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong, and where; `key` is empty if it is the whole shard."""
+    """One fault and its location; `key` is empty if it concerns the whole shard."""
 
     cause: Cause
     shard: str
@@ -36,13 +36,13 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a validation found.
+    """Result of a validation.
 
     Attributes:
-        folder: What was validated.
-        shards: Number of tars looked at.
+        folder: The validated folder.
+        shards: Number of tars checked.
         samples: Number of sound samples.
-        faults: All faults, by shard and place.
+        faults: All faults, by shard and position.
     """
 
     folder: str
@@ -52,7 +52,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no faults."""
         return not self.faults
 
     @property
@@ -61,7 +61,7 @@ class Report:
         return dict(Counter(fault.cause for fault in self.faults).most_common())
 
     def to_text(self) -> str:
-        """The report for people: counts, then the first faults."""
+        """The report as text: counts, then the first faults."""
         lines = [f"{self.folder}: {self.samples:,} sound samples in {self.shards:,} shards"]
         if self.ok:
             return f"{lines[0]}, no faults"
@@ -73,7 +73,7 @@ class Report:
         return "\n".join(lines)
 
     def to_json(self) -> str:
-        """The whole report."""
+        """The whole report as JSON."""
         return json.dumps({**asdict(self), "ok": self.ok, "causes": dict(self.causes)}, indent=1)
 
 
@@ -82,11 +82,11 @@ def validate(folder: str | Path, *, rules: Rules = DEFAULT_RULES, progress: Prog
 
     Args:
         folder: A shard folder, with or without an index.
-        rules: What metadata must keep to.
-        progress: Told of each shard.
+        rules: Requirements on metadata.
+        progress: Called for each shard.
 
     Returns:
-        The report. Whatever is wrong with the data is in it and raises nothing.
+        The report. Faults of the data are listed there and raise nothing.
 
     Raises:
         DataError: If there is no such folder.
@@ -144,7 +144,7 @@ def _index_faults(index: Index, paths: Sequence[Path]) -> Iterator[SampleFault]:
 def _shard_faults(
     path: Path, required: Sequence[str], rules: Rules, seen: dict[str, str]
 ) -> tuple[list[SampleFault], int]:
-    """The faults of one tar and its number of sound samples; `seen` is each key's shard so far."""
+    """The faults of one tar and its number of sound samples; `seen` maps earlier keys to their shards."""
     try:
         layout = arrange(scan_tar(path), path.name, required)
     except SampleFault as fault:

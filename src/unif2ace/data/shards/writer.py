@@ -1,4 +1,4 @@
-"""Writing a shard folder that survives being killed: finished shards stay, and the end result is the same bytes."""
+"""Writes a shard folder that survives being killed: finished shards are kept, and the result has the same bytes."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from unif2ace.errors import DataError
 class ShardWriter:
     """Writes samples into ``shard-000000.tar``, ``shard-000001.tar``, ... and at the end the index.
 
-    A shard appears under its name when it is whole and on disk. Opened on a folder whose build was interrupted, the
-    writer keeps the finished shards; the caller goes on with sample number `num_completed` of the same sequence.
-    Tars carry no time and no user, so an interrupted build ends in the same bytes as one that was not.
+    A shard appears under its name when it is complete and on disk. Opened on a folder whose build was interrupted, the
+    writer keeps the finished shards; the caller continues with sample number `num_completed` of the same sequence. Tars
+    contain no time and no user, so an interrupted build gives the same bytes as an uninterrupted one.
 
-    Use it as a context manager: leaving the block normally finishes the build, leaving it by an exception keeps what
-    is finished for the next start. One writer at a time works on a folder.
+    Use it as a context manager: leaving the block normally finishes the build, leaving it by an exception keeps the
+    finished shards for the next start. Only one writer may work on a folder.
 
     Args:
-        folder: Where to; made if missing.
+        folder: Output folder, created if missing.
         samples_per_shard: Samples in each shard but the last.
-        recipe: All that decides the samples, as plain JSON: going on with another recipe is refused.
-        required: Extensions that every sample must have; ``image`` is any picture.
-        rules: What metadata must keep to.
-        progress: Told while the index is made.
+        recipe: All settings that determine the samples, as plain JSON; a build cannot continue with another recipe.
+        required: Extensions that every sample must have; ``image`` is any image type.
+        rules: Requirements on metadata.
+        progress: Called while the index is built.
 
     Raises:
         DataError: If the folder holds a finished build, one of another recipe or shard size, or foreign tars.
@@ -68,15 +68,15 @@ class ShardWriter:
 
     @property
     def num_completed(self) -> int:
-        """Samples in finished shards: where the caller goes on."""
+        """Samples in finished shards, where the caller continues."""
         return len(self._keys) - (self._open.samples if self._open else 0)
 
     def write(self, sample: Sample) -> None:
         """Adds a sample.
 
         Raises:
-            DataError: If the key is no key or was written before, the metadata breaks the schema, the picture is of an
-                unknown type, or the disk is full. The writer can go on after a sample it refused.
+            DataError: If the key is invalid or was written before, the metadata violates the schema, the image type is
+                unknown, or the disk is full. The writer can continue after a refused sample.
         """
         if sample.extension not in IMAGE_EXTENSIONS:
             known = ", ".join(IMAGE_EXTENSIONS)
@@ -93,10 +93,10 @@ class ShardWriter:
         self.write_files(sample.key, {sample.extension: sample.image, "json": text, **sample.others})
 
     def write_files(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Adds a sample as files by extension, unchecked but for key and types: for pre-computed tokens and features.
+        """Adds a sample as files by extension, such as pre-computed tokens. Only key and file types are checked.
 
         Raises:
-            DataError: If the key is no key or was written before, a file is of an unknown type or a required one is
+            DataError: If the key is invalid or was written before, a file is of an unknown type or a required one is
                 missing, or the disk is full.
         """
         if not KEY_PATTERN.fullmatch(key):
@@ -145,7 +145,7 @@ class ShardWriter:
         self._shards += 1
 
     def _check_build(self) -> None:
-        """Begins a build, or makes sure that it is the same that goes on."""
+        """Begins a build, or checks that the settings of an unfinished build are the same."""
         build = {"samples_per_shard": self.samples_per_shard, "required": [*self._required], "recipe": self._recipe}
         path = self.folder / BUILD
         if has_index(self.folder):

@@ -1,1 +1,1 @@
-"""Where faces come from: one importer a file, each offering the `Source` protocol of `base.py`."""
+"""Sources of faces: one importer a file, each with the `Source` protocol of `base.py`."""

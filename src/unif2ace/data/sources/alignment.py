@@ -1,4 +1,4 @@
-"""The square that FFHQ cuts around a face (Karras et al., CVPR 2019, appendix A), from eyes and mouth."""
+"""FFHQ's square crop around a face (Karras et al., CVPR 2019, appendix A), from eyes and mouth."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Points = NDArray[np.float64]
-"""Points as (x, y) in pixels, from the picture's top left corner."""
+"""Points as (x, y) in pixels, from the image's top left corner."""
 
 
 def face_square(left_eye: Points, right_eye: Points, mouth: Points) -> Points:
-    """Corners of the square, turned so that the face in it is upright.
+    """Corners of the square, rotated so that the face in it is upright.
 
     Formula:
-        ``e`` from eye to eye, ``m`` from the eyes' middle to the mouth; the square's x axis is ``e - rot90(m)``, scaled
-        to half a side of ``max(2 |e|, 1.8 |m|)``; its centre lies ``0.1 m`` below the eyes.
+        ``e`` from eye to eye, ``m`` from the eyes' midpoint to the mouth; the square's x axis is ``e - rot90(m)``,
+        scaled to half a side of ``max(2 |e|, 1.8 |m|)``; its centre is ``0.1 m`` below the eyes.
 
     Args:
-        left_eye: Centre of the eye at the viewer's left.
-        right_eye: Centre of the other eye.
-        mouth: Middle of the mouth's corners.
+        left_eye: float64 (2,), centre of the eye at the viewer's left.
+        right_eye: float64 (2,), centre of the other eye.
+        mouth: float64 (2,), midpoint of the mouth's corners.
 
     Returns:
-        Corners (4, 2): top left, bottom left, bottom right, top right.
+        Corners float64 (4, 2): top left, bottom left, bottom right, top right.
     """
     middle = (left_eye + right_eye) / 2
     across, down = right_eye - left_eye, mouth - middle
@@ -39,21 +39,21 @@ def face_square(left_eye: Points, right_eye: Points, mouth: Points) -> Points:
 
 
 def cut_square(pixels: NDArray[np.uint8], corners: Points, size: int) -> NDArray[np.uint8]:
-    """The part of a picture within a square, mirrored where the square reaches over the picture's edge.
+    """Crops a square from an image; parts outside the image are filled by reflection.
 
     Args:
-        pixels: RGB, shape (H, W, 3).
-        corners: As `face_square` gives them.
+        pixels: RGB, uint8 (H, W, 3).
+        corners: float64 (4, 2), as `face_square` returns them.
         size: Side of the result in pixels.
 
     Returns:
-        RGB, shape (size, size, 3).
+        RGB, uint8 (size, size, 3).
     """
     height, width = pixels.shape[:2]
     over = [-corners.min(axis=0), corners.max(axis=0) - (width, height)]
-    margin = max(0, math.ceil(float(np.max(over)))) + 2  # 2: what the cubic filter reads beyond the last pixel
+    margin = max(0, math.ceil(float(np.max(over)))) + 2  # 2: support of the cubic filter
     padded = Image.fromarray(np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="reflect"))
-    # Sampled at least as finely as the picture is, then reduced: a square much larger than `size` would alias.
+    # Resampled at the image's resolution or more, then reduced: a square much larger than `size` would alias.
     side = float(np.hypot(*(corners[3] - corners[0])))
     fine = size * max(1, math.ceil(side / size))
     quad = tuple((corners + margin).ravel().tolist())

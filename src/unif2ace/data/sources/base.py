@@ -1,4 +1,4 @@
-"""What every source of faces offers: a known number of pictures, each with what is known about it."""
+"""Protocol of face sources: a known number of images, each with what is known about it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from unif2ace.attributes import AttributeRecord
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """A picture as its file's bytes, kept as they are.
+    """An image as the unchanged bytes of its file.
 
     Attributes:
         data: The file's bytes.
@@ -27,14 +27,14 @@ class EncodedImage:
 
 @dataclass(frozen=True, slots=True)
 class SourceItem:
-    """One picture and what its source says about it.
+    """One image with the data of its source.
 
     Attributes:
         image: uint8 pixels (H, W, 3), or the encoded file to store unchanged.
-        record: What is known about the face.
-        license: Under which terms the picture may be used.
-        captions: Captions that came with it; empty if the grammar is to write them.
-        provenance: Where it came from, as plain JSON values.
+        record: Known attributes of the face.
+        license: Terms under which the image may be used.
+        captions: Captions of the source; empty to generate them.
+        provenance: Origin of the image, as plain JSON values.
     """
 
     image: NDArray[np.uint8] | EncodedImage
@@ -45,10 +45,10 @@ class SourceItem:
 
 
 class Source(Protocol):
-    """A finite, ordered set of pictures. Equal arguments give equal items, in any process.
+    """A finite, ordered set of images. Equal arguments give equal items, in any process.
 
-    Everything but `items` must be cheap: keys, identities and records are read for all pictures before the first
-    picture is opened.
+    Everything but `items` must be cheap: keys, identities and records are read for all images before the first image
+    is opened.
 
     Attributes:
         name: Short name, written into every sample.
@@ -57,23 +57,23 @@ class Source(Protocol):
     name: str
 
     def __len__(self) -> int:
-        """Number of pictures."""
+        """Number of images."""
 
     def key(self, index: int) -> str:
-        """Unique name of a sample, of the characters ``a-z0-9_-``."""
+        """Unique name of a sample, with the characters ``a-z0-9_-``."""
 
     def identity(self, index: int) -> str:
-        """Who is in the picture: pictures of one identity never fall into different splits."""
+        """The person in the image: images of one identity are always in the same split."""
 
     def record(self, index: int) -> AttributeRecord:
-        """What is known about the face."""
+        """Known attributes of the face."""
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The pictures at these places.
+        """The images at these indices.
 
         Raises:
-            DataError: If a picture cannot be read; the message names the file.
+            DataError: If an image cannot be read; the message names the file.
         """
 
     def describe(self) -> dict[str, Any]:
-        """All that decides the items, as plain JSON: a build is resumed only where this is the same."""
+        """All settings that determine the items, as plain JSON: a build resumes only if they are equal."""

@@ -1,4 +1,4 @@
-"""CelebA: 202,599 photographs of 10,177 well-known people with 40 labels each (Liu et al., ICCV 2015)."""
+"""CelebA: 202,599 photographs of 10,177 celebrities with 40 labels each (Liu et al., ICCV 2015)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from unif2ace.errors import ConfigError, DataError, nearest
 LICENSE: Final = "CelebA agreement: non-commercial research only, no redistribution"
 OUTSIDE: Final = ("necklace", "necktie")
 SIZE_OF_ALIGNED: Final = (178, 218)  # width, height
-# The mean landmarks of the aligned pictures, whose eyes the release puts at one height: left eye, right eye, mouth.
+# Mean landmarks of the aligned images, whose eyes are at one height: left eye, right eye, mouth.
 MEAN_LANDMARKS: Final = np.array([[69.4, 111.2], [107.6, 111.2], [88.4, 151.6]])
 _POINTS: Final = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """One of CelebA's lists: pictures, column names, and integers (N, columns)."""
+    """One of CelebA's lists: files, column names, and integers (N, C) for N files and C columns."""
 
     files: tuple[str, ...]
     columns: tuple[str, ...]
@@ -39,27 +39,27 @@ class _List:
 
 
 class CelebASource:
-    """The aligned and cropped pictures of CelebA, cut like FFHQ's, with labels and identities.
+    """The aligned and cropped images of CelebA, cropped like FFHQ, with labels and identities.
 
-    From https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, under its agreement: non-commercial research only, and no
-    part of it may be passed on. Both copies are read: the release's (lists as txt, beside the pictures or in
-    ``Anno``) and Kaggle's (lists as csv). The release's files are looked for under the given names, in `path` and in
-    ``Anno``, as txt and as csv.
+    From https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, under its agreement: non-commercial research only, without
+    redistribution. Two layouts are supported: the release's (lists as txt, beside the images or in ``Anno``) and
+    Kaggle's (lists as csv). The release's files are searched under the given names, in `path` and in ``Anno``, as txt
+    and as csv.
 
-    The cut is FFHQ's square around each face where the landmarks are there, else around the mean face. It ends at the
-    neck, so necklaces and neckties, which the labels saw in the whole photograph, are null.
+    The crop is FFHQ's square around each face if landmarks exist, else around the mean face. It ends at the neck, so
+    necklaces and neckties, which were labelled on the whole photograph, are null.
 
     Args:
         path: Folder of the data set.
-        images: Folder of the aligned pictures.
+        images: Folder of the aligned images.
         attributes: List of the 40 labels.
-        identities: List of who is in each picture; without it each picture counts as another person.
+        identities: List of identities; without it each image is a separate person.
         landmarks: List of eyes, nose and mouth.
-        size: Side of the pictures in pixels; the square is about 156 pixels wide in the originals.
+        size: Image side in pixels; the square is about 156 pixels wide in the originals.
 
     Raises:
         ConfigError: If the size is out of range.
-        DataError: If the folder or the labels are missing, a list is broken, or no listed picture is there.
+        DataError: If the folder or the labels are missing, a list is malformed, or no listed image exists.
     """
 
     name = "celeba"
@@ -98,7 +98,7 @@ class CelebASource:
         self._digest = labels.digest
 
     def _aligned_rows(self, file: Path, columns: list[str]) -> NDArray[np.int32]:
-        """Rows of another list, in the order of the pictures."""
+        """Rows of another list in the order of the images, int32 (N, C)."""
         other = _read_list(file, columns)
         if len(other.columns) != len(columns):
             raise DataError(f"{file} has {len(other.columns)} columns after the file name; {len(columns)} are needed")
@@ -112,20 +112,20 @@ class CelebASource:
         return len(self._files)
 
     def key(self, index: int) -> str:
-        """``celeba-`` and the picture's number."""
+        """``celeba-`` and the image's number."""
         return self._keys[index]
 
     def identity(self, index: int) -> str:
-        """The number of the person, as ``celeba_2880``; the key if the list of identities is not there."""
+        """The person's number, as ``celeba_2880``; the key without a list of identities."""
         return self._keys[index] if self._people is None else f"celeba_{self._people[index, 0]}"
 
     def record(self, index: int) -> AttributeRecord:
-        """What the 40 labels say about what the cut shows."""
+        """The labels of attributes that the crop shows."""
         said = self._mapping({c: bool(v > 0) for c, v in zip(self._columns, self._labels[index], strict=True)})
         return said.hide(*OUTSIDE)
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The pictures at these places, as pixels (size, size, 3); an error names the file."""
+        """The images at these indices, as pixels uint8 (size, size, 3); an error names the file."""
         return [self._item(i) for i in indices]
 
     def _item(self, index: int) -> SourceItem:
@@ -143,14 +143,14 @@ class CelebASource:
         return SourceItem(image, self.record(index), LICENSE, provenance={"file": file.name})
 
     def _landmarks(self, index: int) -> NDArray[np.float64]:
-        """Left eye, right eye and the middle of the mouth, (3, 2) as (x, y)."""
+        """Left eye, right eye and the midpoint of the mouth, float64 (3, 2) as (x, y)."""
         if self._points is None:
             return MEAN_LANDMARKS
         left_eye, right_eye, _, left_mouth, right_mouth = self._points[index].reshape(5, 2).astype(np.float64)
         return np.stack([left_eye, right_eye, (left_mouth + right_mouth) / 2])
 
     def describe(self) -> dict[str, Any]:
-        """Size, kind of cut, and fingerprints of the lists and of which pictures are there."""
+        """Size, kind of crop, and fingerprints of the lists and of the existing files."""
         return {
             "name": self.name,
             "size": self.size,
@@ -162,7 +162,7 @@ class CelebASource:
 
 
 def _find_images(folder: Path, images: str) -> Path:
-    # The release unpacks to Img/img_align_celeba, Kaggle's archive to a folder within a folder of the same name.
+    # The release unpacks to Img/img_align_celeba, Kaggle's archive to a nested folder of the same name.
     places = [folder / images / Path(images).name, folder / images, folder / "Img" / images]
     found = next((p for p in places if p.is_dir()), None)
     if found is None:
@@ -186,7 +186,7 @@ def _needed(folder: Path, name: str) -> Path:
 
 
 def _read_list(file: Path, columns: list[str] | None = None) -> _List:
-    """Reads a list: txt has a count, then column names, then rows by blanks (identities: rows only); csv a header."""
+    """Reads a list: txt has a count, column names, then rows split by blanks (identities: rows only); csv a header."""
     data = file.read_bytes()
     lines = data.decode("utf-8-sig", "replace").replace(",", " ").split("\n")
     first = 0

@@ -1,4 +1,4 @@
-"""Your own pictures: a folder of them, with a table of what they show if there is one."""
+"""A folder of user images, optionally with a table of their attributes."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ TABLE_NAMES = ("metadata.csv", "metadata.jsonl")
 
 @dataclass(kw_only=True, eq=False)
 class FolderSource:
-    """All jpg, png and webp pictures below a folder, in the order of their paths.
+    """All jpg, png and webp images below a folder, in the order of their paths.
 
-    The terms are yours to state: whatever the pictures' owner and the people in them agreed to. A picture without a
-    row in the table has an empty record; `unlabelled` counts them. A file that is square and of the wished size is
-    kept to the byte, and with it what the camera wrote into it, such as the place.
+    You state the terms to which the images' owner and the people in them agreed. An image without a row in the table
+    has an empty record; `unlabelled` counts them. A square file of the requested size is stored byte for byte,
+    including its camera metadata, such as the location.
 
     Args:
         path: The folder.
-        license: Terms under which the pictures may be used, written into every sample.
+        license: Terms under which the images may be used, written into every sample.
         table: csv or jsonl file, relative to the folder; None takes its ``metadata.csv`` or ``metadata.jsonl`` if
             there is one. Columns are fields and labels of the taxonomy, or a data set's names with `mapping`.
         mapping: Name of an attribute mapping, such as ``celeba``, or None.
-        size: Side of the pictures in pixels; None keeps square files as they are and cuts others to a square.
-        image_column: Column with the picture's path, relative to the folder.
-        identity_column: Column that says who is in the picture; None takes each picture for another person.
+        size: Image side in pixels; None keeps square files unchanged and crops others to a square.
+        image_column: Column with the image's path, relative to the folder.
+        identity_column: Column with the person in the image; None treats each image as a separate person.
         caption_column: Column with a caption, or in jsonl a list of captions; None for no captions.
-        ignore: Columns that are not attributes and are passed over.
-        name: Short name; keys begin with it.
+        ignore: Columns that are not attributes.
+        name: Short name, prefix of the keys.
 
     Raises:
         ConfigError: If a setting is out of range.
-        DataError: If the folder, a picture or a column is missing, or a cell cannot be read.
+        DataError: If the folder, an image or a column is missing, or a cell cannot be parsed.
     """
 
     path: str
@@ -86,7 +86,7 @@ class FolderSource:
         return found[0] if found else None
 
     def _join(self, table: Table) -> None:
-        """Finds the picture of each row and reads its attributes."""
+        """Finds the image of each row and parses its attributes."""
         table.need(self.image_column, "source.image_column")
         for column, setting in ((self.identity_column, "identity_column"), (self.caption_column, "caption_column")):
             if column:
@@ -139,21 +139,21 @@ class FolderSource:
         return len(self._files)
 
     def key(self, index: int) -> str:
-        """The picture's path with other characters than ``a-z0-9_-`` replaced, after the source's name."""
+        """The source's name and the image's path, with characters other than ``a-z0-9_-`` replaced."""
         return self._keys[index]
 
     def identity(self, index: int) -> str:
-        """What the identity column says, or the key where it says nothing."""
+        """The identity column's value, or the key if it is empty."""
         row = self._rows.get(self._files[index])
         person = str(row.cells.get(self.identity_column) or "").strip() if row and self.identity_column else ""
         return f"{self.name}-person-{person}" if person else self._keys[index]
 
     def record(self, index: int) -> AttributeRecord:
-        """What the picture's row says; an empty record without a row."""
+        """Attributes of the image's row; an empty record without a row."""
         return self._record_of(self._values.get(self._files[index], {}))
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The pictures at these places; an error names the file."""
+        """The images at these indices; an error names the file."""
         return [self._item(i) for i in indices]
 
     def _item(self, index: int) -> SourceItem:
@@ -173,7 +173,7 @@ class FolderSource:
         return tuple(text for caption in captions if (text := str(caption).strip()))
 
     def describe(self) -> dict[str, Any]:
-        """The settings, with a fingerprint of the files' names and sizes and of the table instead of the path."""
+        """The settings, with a fingerprint of file names, file sizes and the table instead of the path."""
         settings = ("name", "license", "mapping", "size", "image_column", "identity_column", "caption_column")
         return {
             **{setting: getattr(self, setting) for setting in settings},

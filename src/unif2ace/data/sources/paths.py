@@ -1,4 +1,4 @@
-"""Folders of pictures: finding them, finding what is in them, and making keys of file names."""
+"""Folders of images: finding folders and files, and making keys of file names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def existing_folder(path: str | Path) -> Path:
     """The folder at a path.
 
     Raises:
-        DataError: If there is none; the message says where the path ends and what is there instead.
+        DataError: If there is none; the message names the last existing folder and its contents.
     """
     folder = Path(path).expanduser()
     if folder.is_dir():
@@ -37,7 +37,7 @@ def existing_folder(path: str | Path) -> Path:
 
 
 def find_pictures(folder: Path) -> list[str]:
-    """All pictures below a folder, as sorted paths relative to it with ``/``; hidden files and folders are left out.
+    """All images below a folder, as sorted relative paths with ``/``; hidden files and folders are skipped.
 
     Raises:
         DataError: If there is none.
@@ -55,25 +55,25 @@ def find_pictures(folder: Path) -> list[str]:
 
 
 def check_name(name: str) -> None:
-    """Checks the short name of a source, which begins its keys.
+    """Checks the short name of a source, which is the prefix of its keys.
 
     Raises:
-        ConfigError: If it has other characters than ``a-z0-9_-`` or more than 30.
+        ConfigError: If it has characters other than ``a-z0-9_-`` or more than 30.
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(f"source.name={name!r}: use 1 to 30 of the characters a-z, 0-9, _ and -")
 
 
 def unique_keys(names: Sequence[str], places: Sequence[str] | None = None, prefix: str = "") -> list[str]:
-    """Keys of the characters ``a-z0-9_-`` made from names, one each.
+    """One key with the characters ``a-z0-9_-`` for each name.
 
-    A name that is not unique once it is spelled with these characters, or is too long, gets a hash of its place, so
-    that a key does not depend on which other pictures there are.
+    A name that is too long, or equals another after replacing characters, gets a hash of its place. Keys therefore do
+    not depend on the other images.
 
     Args:
-        names: What the keys are made from.
-        places: What tells equal names apart; the names themselves if None.
-        prefix: What every key begins with.
+        names: Names to make keys from.
+        places: Strings that distinguish equal names; the names themselves if None.
+        prefix: Prefix of every key.
     """
     slugs = [prefix + re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-") for name in names]
     counts = Counter(slugs)

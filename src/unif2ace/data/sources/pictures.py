@@ -1,4 +1,4 @@
-"""Pictures as data sets store them, to the squares that a sample needs."""
+"""Converts image files to the squares that samples need. Shapes: S x S pixels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unif2ace.errors import ConfigError, DataError
 
 EXTENSIONS: Final = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 SMALLEST, LARGEST = 16, 1024
-_FORMATS: Final = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp"}  # MPO: a JPEG with a second one appended
+_FORMATS: Final = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp"}  # MPO: a JPEG followed by a second one
 _ORIENTATION_TAG: Final = 0x0112
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -29,7 +29,7 @@ _UPRIGHT: Final = {
 
 
 def check_size(size: int | None) -> None:
-    """Checks the side that pictures are to get.
+    """Checks the requested image side.
 
     Raises:
         ConfigError: If it is neither null nor between 16 and 1024 pixels.
@@ -39,17 +39,17 @@ def check_size(size: int | None) -> None:
 
 
 def square_picture(data: bytes, size: int | None, place: str) -> NDArray[np.uint8] | EncodedImage:
-    """A picture file as a square: the file itself where it is one already, else its centre.
+    """An image file as a square: the unchanged file if it is square already, else its central square.
 
-    A file that is kept, is kept to the byte, with whatever its camera wrote into it.
+    An unchanged file keeps all its bytes, including camera metadata.
 
     Args:
-        data: The file's bytes; what it is is read from them, not from its name.
-        size: Side in pixels; None keeps the shorter side as it is.
-        place: What to call the file in errors.
+        data: The file's bytes; the format is detected from them, not from the name.
+        size: S, side in pixels; None keeps the length of the shorter side.
+        place: Name of the file in errors.
 
     Returns:
-        The unchanged file, or RGB pixels (size, size, 3), upright as its orientation tag says.
+        The unchanged file, or RGB pixels uint8 (S, S, 3), upright according to the orientation tag.
 
     Raises:
         DataError: If it is no JPEG, PNG or WebP, is damaged, or too large.
@@ -71,7 +71,7 @@ def square_picture(data: bytes, size: int | None, place: str) -> NDArray[np.uint
 
 
 def picture_type(beginning: bytes) -> str | None:
-    """``jpg``, ``png`` or ``webp`` by the first 12 bytes of a file, or None if it is none of these."""
+    """``jpg``, ``png`` or ``webp`` by the first 12 bytes of a file; None for other formats."""
     if beginning.startswith(b"\xff\xd8\xff"):
         return "jpg"
     if beginning.startswith(b"\x89PNG\r\n\x1a\n"):

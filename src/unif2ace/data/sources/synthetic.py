@@ -1,4 +1,4 @@
-"""Synthetic faces whose attributes are known exactly: no download, no real person's face."""
+"""Synthetic faces with exact attributes: no download, no real person's face."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from unif2ace.synthetic import RENDERER_VERSION, Face, render, sample_face
 
 LICENSE = "CC0-1.0"
 STEM = "procedural"
-"""First word of keys and identities. The split hashes identities: another word would mix train and val of old data."""
+"""Prefix of keys and identities. The split hashes identities, so another prefix would change the split of old data."""
 
 
 class SyntheticSource:
-    """Faces drawn from a seed.
+    """Faces rendered from a seed.
 
     Args:
-        num_samples: Number of pictures.
-        size: Side of the square pictures in pixels; 64, 128 or 256 are tried and looked at.
-        seed: Two seeds share no face and no person.
-        pictures_per_person: How many pictures show the same person with other expressions, clothes and light.
+        num_samples: Number of images.
+        size: Side of the square images in pixels; 64, 128 and 256 are tested.
+        seed: Seed; two seeds share no face and no person.
+        pictures_per_person: Number of images of each person, with different expressions, clothes and light.
 
     Raises:
-        ConfigError: If a number is out of range.
+        ConfigError: If an argument is out of range.
     """
 
     name = "synthetic"
@@ -43,27 +43,27 @@ class SyntheticSource:
         self.num_samples, self.size, self.seed, self.pictures_per_person = num_samples, size, seed, pictures_per_person
 
     def __len__(self) -> int:
-        """Number of pictures."""
+        """Number of images."""
         return self.num_samples
 
     def key(self, index: int) -> str:
-        """Name of a sample, from the seed and its place."""
+        """Name of a sample, from the seed and its index."""
         return f"{STEM}-{self.seed}-{index:08d}"
 
     def identity(self, index: int) -> str:
-        """Who is drawn."""
+        """The person in the image."""
         return f"{STEM}-{self.seed}-{index // self.pictures_per_person}"
 
     def record(self, index: int) -> AttributeRecord:
-        """What is visible in a picture."""
+        """The visible attributes of an image."""
         return self.face(index).record
 
     def face(self, index: int) -> Face:
-        """The drawn face at a place."""
+        """The face at an index."""
         return _face(self.seed, index, self.pictures_per_person)
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The drawn pictures at these places."""
+        """The rendered images at these indices."""
         faces = [self.face(i) for i in indices]
         return [
             SourceItem(
@@ -73,7 +73,7 @@ class SyntheticSource:
         ]
 
     def describe(self) -> dict[str, Any]:
-        """Seed, size and numbers, and the version of the renderer."""
+        """The arguments and the version of the renderer."""
         return {**vars(self), "name": self.name, "renderer": RENDERER_VERSION}
 
 

@@ -1,4 +1,4 @@
-"""Tables that say what is in pictures: csv or jsonl, read row by row with the place of each."""
+"""Tables of image attributes: csv or jsonl, read row by row with line numbers."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its file's name, the columns that occur, and the rows."""
+    """A table: its file's name, all columns, and the rows."""
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[TableRow, ...]
 
     def need(self, column: str, setting: str) -> None:
-        """Checks that there is a column.
+        """Checks that a column exists.
 
         Args:
-            column: Its name.
-            setting: What asked for it.
+            column: Name of the column.
+            setting: Setting that requires it.
 
         Raises:
-            DataError: If not; the message names the setting that asked for it.
+            DataError: If the column is missing; the message names the setting.
         """
         if column not in self.columns:
             there = ", ".join(self.columns)
@@ -58,7 +58,7 @@ def read_table(path: Path) -> Table:
     """The table in a csv file with a header, or a jsonl file with an object per line; both in UTF-8.
 
     Raises:
-        DataError: If the file is missing, not of these types, or a line of it is broken.
+        DataError: If the file is missing, of another type, or a line is malformed.
     """
     readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
     if path.suffix.lower() not in readers:
@@ -110,11 +110,11 @@ def _jsonl_rows(path: Path) -> Iterator[TableRow]:
 
 
 def parse_value(cell: object, choices: tuple[str, ...] = ()) -> Value:
-    """The attribute value that a cell holds: true/false/yes/no/1/0/-1, one of the choices, or null for an empty one.
+    """The attribute value of a cell: true/false/yes/no/1/0/-1, one of the choices, or null for an empty one.
 
     Args:
-        cell: A text, or a value of JSON.
-        choices: The values of a field that is not boolean.
+        cell: A text or a JSON value.
+        choices: Values of a field that is not boolean.
 
     Raises:
         DataError: If it is none of these.

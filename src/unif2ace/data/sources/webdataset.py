@@ -1,4 +1,4 @@
-"""A folder of tar shards as webdataset writes them: pictures, each with a JSON file of the same name."""
+"""A folder of tar shards in WebDataset format: images, each with a JSON file of the same name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Place(NamedTuple):
-    """Where one sample is: number of its shard, and offset and length of its picture."""
+    """Location of one sample: index of its shard, and offset and length of its image."""
 
     key: str
     shard: int
@@ -36,7 +36,7 @@ class _Place(NamedTuple):
 
 
 class _Told(NamedTuple):
-    """What a sample's JSON says."""
+    """Contents of a sample's JSON."""
 
     record: AttributeRecord
     license: str
@@ -47,26 +47,25 @@ class _Told(NamedTuple):
 
 @dataclass(kw_only=True, eq=False)
 class WebDatasetSource:
-    """All samples of the ``*.tar`` in a folder that have a picture (jpg, png or webp) and a JSON file.
+    """All samples of the ``*.tar`` in a folder that have an image (jpg, png or webp) and a JSON file.
 
-    Nothing is unpacked: the headers of the tars are read once, pictures by their offsets. A faulty sample is left out
-    and counted in `skipped`, by cause; a shard that cannot be read at all counts as one of the cause ``shard``.
-    Samples of this project's own format (``"schema": 1``) are taken as they are, without their questions. The terms
-    are those that the samples state.
+    Nothing is unpacked: the headers of the tars are read once, images by their offsets. A faulty sample is skipped and
+    counted in `skipped` by cause; an unreadable shard counts once, with the cause ``shard``. Samples of this project's
+    own format (``"schema": 1``) are used as they are, without their questions. Each sample states its own license.
 
     Args:
         path: Folder of the shards.
         mapping: Attribute mapping of the samples' labels, such as ``celeba``; None if they are fields and labels of
             the taxonomy.
-        attributes_key: Entry of the JSON with the labels: an object of values, or a list of those that hold, with a
-            mapping every other one being false; None to take none.
-        identity_key: Entry that says who is in the picture; without it a picture counts as another person.
-        license_key: Entry with the terms.
-        license: Terms of samples that state none; None leaves such samples out.
-        caption_key: Entry with a caption or a list of captions; None to take none.
-        hide: Fields to set to null although they are labelled, because the pictures are cut so that they do not show
-            them: ``[necklace, necktie]`` where CelebA's are cut like FFHQ's.
-        size: Side of the pictures in pixels; None keeps square files as they are and cuts others to a square.
+        attributes_key: JSON entry with the labels: an object of values, or a list of the positive labels. With a
+            mapping, labels that are not in the list are false. None to read none.
+        identity_key: JSON entry with the person in the image; without it each image is a separate person.
+        license_key: JSON entry with the license.
+        license: License of samples that have none; None skips such samples.
+        caption_key: JSON entry with a caption or a list of captions; None to read none.
+        hide: Labelled fields to set to null because the crop does not show them, such as ``[necklace, necktie]`` for
+            CelebA images cropped like FFHQ.
+        size: Image side in pixels; None keeps square files unchanged and crops others to a square.
         name: Short name, written into every sample.
 
     Raises:
@@ -89,7 +88,7 @@ class WebDatasetSource:
     def __post_init__(self) -> None:
         check_name(self.name)
         check_size(self.size)
-        AttributeRecord().hide(*self.hide)  # an unknown field is an error before anything is read
+        AttributeRecord().hide(*self.hide)  # an unknown field fails before anything is read
         self._mapping = AttributeMapping(self.mapping) if self.mapping else None
         self._folder = existing_folder(self.path)
         self._shards = list_shards(self._folder)
@@ -117,7 +116,7 @@ class WebDatasetSource:
             raise DataError(f"{what} (source.attributes_key; there are {there})")
 
     def _samples(self) -> Iterator[tuple[_Place, bytes]]:
-        """Places of all samples that are whole, with their JSON."""
+        """Locations of all complete samples, with their JSON."""
         for number, members in self._renamed():
             shard = self._shards[number]
             layout = arrange(members, shard.name)
@@ -134,7 +133,7 @@ class WebDatasetSource:
                     yield _Place(entry.key, number, offset, length), os.pread(file.fileno(), json_length, json_offset)
 
     def _renamed(self) -> Iterator[tuple[int, list[Member]]]:
-        """Members of each shard, under keys that are unique in all of them and of the characters of keys."""
+        """Members of each shard under valid keys that are unique over all shards."""
         scanned: list[tuple[int, list[Member]]] = []
         for number, shard in enumerate(self._shards):
             try:
@@ -161,7 +160,7 @@ class WebDatasetSource:
             _log.warning("%s: left out %s", self._folder, line)
 
     def _told(self, tree: Any) -> _Told:
-        """What a JSON tree says, by our schema or by the configured entries."""
+        """Contents of a JSON tree, by our schema or by the configured entries."""
         if not isinstance(tree, dict):
             raise SampleFault("schema", f"its JSON is {str(tree)[:40]!r}, not an object")
         if tree.get("schema") == SCHEMA_VERSION and isinstance(tree.get("attributes"), dict):
@@ -203,19 +202,19 @@ class WebDatasetSource:
         return len(self._places)
 
     def key(self, index: int) -> str:
-        """The sample's own key, spelled with ``a-z0-9_-``; with a hash where two are spelled alike."""
+        """The sample's own key with the characters ``a-z0-9_-``; with a hash if two keys become equal."""
         return self._places[index].key
 
     def identity(self, index: int) -> str:
-        """Who is in the picture as the sample says it, else the source's name and the key."""
+        """The person in the image according to the sample, else the source's name and the key."""
         return self._people[index]
 
     def record(self, index: int) -> AttributeRecord:
-        """What the sample's labels say."""
+        """Attributes of the sample's labels."""
         return self._told(decode_json(self._trees[index])).record
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The pictures at these places; an error names shard and key."""
+        """The images at these indices; an error names shard and key."""
         return [self._item(i) for i in indices]
 
     def _item(self, index: int) -> SourceItem:
@@ -232,7 +231,7 @@ class WebDatasetSource:
         return SourceItem(square_picture(data, self.size, where), told.record, told.license, told.captions, provenance)
 
     def describe(self) -> dict[str, Any]:
-        """The settings, with a fingerprint of the samples' places and JSON instead of the path."""
+        """The settings, with a fingerprint of the samples' shards, keys and JSON instead of the path."""
         settings = (
             "name",
             "mapping",

@@ -1,1 +1,1 @@
-"""What a task takes from a sample: one view a file, each a callable from sample to `TaskSample`."""
+"""Tasks: one a file, each a callable from a stored sample to a `TaskSample`."""

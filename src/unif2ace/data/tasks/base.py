@@ -1,4 +1,4 @@
-"""The row that a view makes, and what a view offers."""
+"""Training sample and protocol of a task. Shapes: H x W pixels, A attributes, N image tokens."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from unif2ace.types import Task
 
 @dataclass(frozen=True, slots=True)
 class TaskSample:
-    """One row before it is collated.
+    """One training sample before it is collated.
 
     Attributes:
-        task: What it trains.
+        task: Task that it trains.
         key: The sample's name.
-        image: uint8 (H, W, 3), contiguous; (0, 0, 3) where only tokens are read.
+        image: uint8 (H, W, 3), contiguous; (0, 0, 3) if only tokens are read.
         attributes: int8 (A,), see `Batch.attributes`.
         prompt: Caption or question; empty for none.
-        answer: What to say; empty for none.
-        turns: Further questions, each with what to say, that follow on the first answer.
-        image_ids: int64 (N,), tokens of the picture, or None where they are not read; not the view's concern.
+        answer: Target answer; empty for none.
+        turns: Further (question, answer) pairs after the first.
+        image_ids: int64 (N,), tokens of the image, or None if they are not read; `TaskDataset` adds them.
     """
 
     task: Task
@@ -41,12 +41,12 @@ class TaskSample:
 
 
 class TrainingTask(Protocol):
-    """Takes from a sample what one task trains on.
+    """Makes a training sample of one task from a stored sample.
 
     Attributes:
-        task: What its rows train.
-        rows: Global rows per step.
-        needs_text: Whether samples without captions or questions are of no use to it.
+        task: Task of its samples.
+        batch_size: Global batch size.
+        needs_text: Whether it requires captions or questions.
     """
 
     task: Task
@@ -54,10 +54,12 @@ class TrainingTask(Protocol):
     needs_text: bool
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
-        """One row of a sample; `draw` is the row's own randomness, the same under any number of processes.
+        """The training sample of a stored sample.
+
+        `draw` is the sample's random generator, the same under any number of processes.
 
         Raises:
-            DataError: If the sample lacks what the view needs.
+            DataError: If the sample lacks data that the task needs.
         """
 
 
@@ -65,13 +67,13 @@ def attribute_labels(known: Mapping[str, str | bool | None]) -> NDArray[np.int8]
     """The 46 labels as int8 (A,): 1 true, 0 false, -1 not visible or not labelled.
 
     Args:
-        known: Fields and stated labels, already checked. (A record would say the same, at ten times the cost.)
+        known: Validated fields and labels. (An `AttributeRecord` gives the same result at ten times the cost.)
     """
     return np.array([_label(known, name, label) for name, label in TAXONOMY.labels.items()], np.int8)
 
 
 def attribute_values(known: Mapping[str, str | bool | None]) -> NDArray[np.int8]:
-    """The 46 labels, then the taxonomy's details, like `attribute_labels`."""
+    """The 46 labels, then the taxonomy's details, int8 (A,), encoded as in `attribute_labels`."""
     details = [_label(known, name, label) for name, label in TAXONOMY.details.items()]
     return np.concatenate([attribute_labels(known), np.array(details, np.int8)])
 

@@ -1,4 +1,4 @@
-"""The picture and its attributes: for the tokenizer and the attribute classifier."""
+"""Images with their attributes, for the tokenizer and the attribute classifier."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from unif2ace.types import Task
 
 
 class ImageTask:
-    """Rows of a picture with its attributes.
+    """Makes samples of an image with its attributes.
 
     Args:
-        rows: Global rows per step.
-        flip: Probability of mirroring the picture, and what its attributes say of left and right.
+        batch_size: Global batch size.
+        flip: Probability of mirroring the image and swapping left and right in its attributes.
 
     Raises:
         ConfigError: If `flip` is no probability.
@@ -33,10 +33,10 @@ class ImageTask:
         self.batch_size, self.flip = batch_size, flip
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
-        """One row of a sample.
+        """The training sample of a stored sample.
 
         Raises:
-            ConfigError: If the picture is mirrored while its tokens are read, which are not.
+            ConfigError: If `flip` is above 0 and tokens are read, which cannot be mirrored.
         """
         if self.flip and isinstance(sample, TokenisedSample):
             raise ConfigError(f"task.image.flip={self.flip}: tokens are not mirrored; set flip=0 or data.inputs=pixels")

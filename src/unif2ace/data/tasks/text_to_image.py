@@ -1,4 +1,4 @@
-"""A caption, and the picture to generate from it."""
+"""Captions with the images to generate from them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from unif2ace.types import Task
 
 
 class TextToImageTask:
-    """Rows for text-to-image generation.
+    """Makes samples for text-to-image generation.
 
     Args:
-        rows: Global rows per step.
-        caption: Which of a sample's captions: ``any`` draws one, ``long`` and ``short`` go by length.
+        batch_size: Global batch size.
+        caption: Which of a sample's captions to use: ``any`` samples one, ``long`` and ``short`` choose by length.
     """
 
     task = Task.TEXT_TO_IMAGE
@@ -26,7 +26,7 @@ class TextToImageTask:
         self.batch_size, self.caption = batch_size, caption
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
-        """One row of a sample."""
+        """The training sample of a stored sample."""
         (caption,) = pick_captions(sample, self.caption, 1, draw)
         return TaskSample(
             self.task, sample.key, sample.image, attribute_values(sample.metadata.attributes), prompt=caption
@@ -36,7 +36,7 @@ class TextToImageTask:
 def pick_captions(
     sample: DecodedSample, which: Literal["any", "long", "short"], number: int, draw: random.Random
 ) -> list[str]:
-    """Different captions of a sample, at most so many; of ``long`` and ``short`` there is one.
+    """At most `number` different captions of a sample; exactly one for ``long`` and ``short``.
 
     Raises:
         DataError: If it has none.

@@ -1,4 +1,4 @@
-"""A picture and a question, and the answer to give; or an instruction, and the caption to write."""
+"""Images with questions and answers, or with instructions and captions."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from unif2ace.errors import ConfigError
 from unif2ace.types import Task
 
 LONG = 30
-"""Words from which on a caption is long."""
+"""Minimum number of words of a long caption."""
 INSTRUCTIONS: Mapping[str, Sequence[str]] = {
     "long": ("Describe this face.", "Write a caption for this picture.", "What does this person look like?"),
     "short": ("Describe this face briefly.", "Write a short caption for this picture.", "Who is this, in a few words?"),
 }
-"""Ways to ask for a caption, by its length, so that the length can be asked for."""
+"""Instructions for a caption, by its length, so that a prompt can choose the length."""
 
 
 def length_of(caption: str) -> Literal["long", "short"]:
-    """Which instructions ask for a caption of this length."""
+    """Length class of a caption, a key of `INSTRUCTIONS`."""
     return "long" if len(caption.split()) >= LONG else "short"
 
 
 class UnderstandingTask:
-    """Rows for captioning and visual question answering.
+    """Makes samples for captioning and visual question answering.
 
     Args:
-        rows: Global rows per step.
+        batch_size: Global batch size.
         caption_prob: Probability that a turn asks for a caption instead of an answer.
-        caption: Which caption it then asks for: ``any``, ``long`` or ``short``; no caption twice in a row.
-        instructions: Ways to ask for a ``long`` and for a ``short`` caption.
-        max_turns: At most so many questions and captions of a row, each as if it stood alone: the picture is read once
-            for all of them. Captions come first, since what a row has no room for is left out.
+        caption: Which caption a turn asks for: ``any``, ``long`` or ``short``; captions of a sample do not repeat.
+        instructions: Instructions for a ``long`` and for a ``short`` caption.
+        max_turns: Maximum number of questions and captions of a sample. Each is independent of the others, but the
+            image is encoded once for all. Captions come first, because turns that do not fit are dropped.
 
     Raises:
-        ConfigError: If `caption_prob` is no probability, there is no instruction or no question.
+        ConfigError: If `caption_prob` is no probability, instructions are missing, or `max_turns` is below 1.
     """
 
     task = Task.UNDERSTANDING
@@ -65,13 +65,13 @@ class UnderstandingTask:
         self.instructions, self.max_turns = {k: tuple(v) for k, v in instructions.items()}, max_turns
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
-        """One row of a sample."""
+        """The training sample of a stored sample."""
         wanted = sum(draw.random() < self.caption_prob for _ in range(self.max_turns))
         if not sample.metadata.qa:
             wanted = max(wanted, 1)
         captions = pick_captions(sample, self.caption, wanted, draw) if wanted else []
         asked = draw.sample(sample.metadata.qa, min(self.max_turns - len(captions), len(sample.metadata.qa)))
-        # Captions first: behind questions there is hardly ever room for a long one.
+        # Captions first: after questions a long one rarely fits.
         turns = [(draw.choice(self.instructions[length_of(caption)]), caption) for caption in captions]
         turns += [(one.question, one.answer) for one in asked]
         labels = attribute_values(sample.metadata.attributes)

@@ -1,1 +1,1 @@
-"""How image codes are corrupted, one process a file."""
+"""Forward processes: how image codes are corrupted. One per file."""

@@ -1,4 +1,4 @@
-"""Corrupted tokens become the mask."""
+"""The absorbing process: corrupted tokens become the mask."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class AbsorbingProcess(ForwardProcess):
     name = "absorbing"
 
     def replace(self, x0_GN: Tensor, chosen_GN: Tensor, uniform_GN: Tensor, num_codes: int) -> Tensor:
-        """The codes with K, the mask, where `chosen`."""
+        """Codes (G, N) with K, the mask, where `chosen`."""
         return torch.where(chosen_GN, num_codes, x0_GN)

@@ -1,4 +1,4 @@
-"""What every corruption offers. G rows, N image tokens, K codes."""
+"""Base class of the forward processes. Shapes: G samples, N image tokens, K codes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class ForwardProcess(ABC):
     """Corrupts image codes.
 
     Args:
-        noise_schedule: Of the noise.
-        masking: ``bernoulli`` corrupts each token by itself with probability 1 - alpha_t, as likelihood bounds ask;
-            ``fixed_count`` corrupts round(N (1 - alpha_t)) of the N tokens, at least one, as Show-o does.
-        t_min: Times are drawn from [t_min, 1].
+        noise_schedule: The noise schedule.
+        masking: ``bernoulli`` corrupts each token independently with probability 1 - alpha_t, as likelihood bounds
+            require; ``fixed_count`` corrupts round(N (1 - alpha_t)) of the N tokens, at least one, as Show-o does.
+        t_min: Times are sampled from [t_min, 1].
 
     Raises:
         ConfigError: If the masking is unknown or t_min is not in [0, 1).
     """
 
     name: str
-    """Under which losses ask for it."""
+    """Name by which losses select it."""
 
     def __init__(self, noise_schedule: NoiseSchedule, masking: Masking = "bernoulli", t_min: float = 1e-3) -> None:
         if masking not in get_args(Masking):
@@ -40,15 +40,22 @@ class ForwardProcess(ABC):
 
     @abstractmethod
     def replace(self, x0_GN: Tensor, chosen_GN: Tensor, uniform_GN: Tensor, num_codes: int) -> Tensor:
-        """The codes with those `chosen` (bool) replaced by noise; `uniform` in [0, 1) is the noise's randomness."""
-
-    def corrupt(self, sample_G: Tensor, x0_GN: Tensor, noise: SampleNoise, num_codes: int) -> CorruptedTokens:
-        """Corrupts the codes of some pictures.
+        """Codes (G, N) with the `chosen` ones replaced by noise.
 
         Args:
-            sample_G: int64, their indices in the batch.
-            x0_GN: int64, clean codes in [0, K).
-            noise: Of these G samples.
+            x0_GN: int64 (G, N), clean codes in [0, K).
+            chosen_GN: bool (G, N), codes to replace.
+            uniform_GN: float (G, N) in [0, 1), the randomness of the noise.
+            num_codes: K.
+        """
+
+    def corrupt(self, sample_G: Tensor, x0_GN: Tensor, noise: SampleNoise, num_codes: int) -> CorruptedTokens:
+        """Corrupts the codes of T2I samples.
+
+        Args:
+            sample_G: int64 (G,), their indices in the batch.
+            x0_GN: int64 (G, N), clean codes in [0, K).
+            noise: Noise of these G samples.
             num_codes: K.
         """
         t_G, s = self.times(noise.time), self.noise_schedule
@@ -57,15 +64,15 @@ class ForwardProcess(ABC):
         return CorruptedTokens(sample_G, x0_GN, xt_GN, t_G, s.alpha(t_G), s.weight(t_G), s.sigma(t_G))
 
     def times(self, uniform: Tensor) -> Tensor:
-        """Times in [t_min, 1] from numbers in [0, 1), of any shape."""
+        """Times in [t_min, 1] from uniform values in [0, 1), float (...)."""
         return self.t_min + (1 - self.t_min) * uniform
 
     def choose(self, share_G: Tensor, rank_GN: Tensor) -> Tensor:
-        """Which tokens are corrupted, bool (G, N).
+        """Tokens to corrupt, bool (G, N).
 
         Args:
-            share_G: Probability of each token, or, with ``masking=fixed_count``, share of the row.
-            rank_GN: Numbers in [0, 1) that decide; the smallest are chosen.
+            share_G: float (G,), probability of each token, or, with ``masking=fixed_count``, share of the N tokens.
+            rank_GN: float (G, N) in [0, 1), random priorities; the smallest are chosen.
         """
         if self.masking == "bernoulli":
             return rank_GN < share_G[:, None]

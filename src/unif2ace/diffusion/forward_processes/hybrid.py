@@ -1,4 +1,4 @@
-"""Corrupted tokens become the mask or any code, in shares that change with time. G rows, N image tokens, K codes."""
+"""The hybrid process: corrupted tokens become the mask or a random code. Shapes: G samples, N image tokens, K codes."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from unif2ace.types import CorruptedTokens
 
 
 class HybridProcess(ForwardProcess):
-    r"""Masks and random codes mixed (GIDD, arXiv 2503.04482), so that visible tokens may be wrong too.
+    r"""A mixture of masks and random codes (GIDD, arXiv 2503.04482), so visible tokens may be wrong too.
 
-    With m the masked share of the schedule (GIDD's own is ``linear``, m = t): :math:`\alpha = (1 - m) / C`, mask m / C,
-    random codes c / C together, where :math:`c = 2^\gamma \frac{p}{1 - p} (m (1 - m))^{\gamma/2}` and C = 1 + c. At
-    m = 1/2 the random codes have share p. Every token is drawn by itself.
+    With m the masked share of the noise schedule (GIDD uses ``linear``, m = t): :math:`\alpha = (1 - m) / C`, the mask
+    has share m / C and the random codes together c / C, where
+    :math:`c = 2^\gamma \frac{p}{1 - p} (m (1 - m))^{\gamma/2}` and C = 1 + c. At m = 1/2 the random codes have share p.
+    Tokens are corrupted independently.
 
     Args:
-        noise_schedule: Of m.
+        noise_schedule: The noise schedule of m.
         p_uniform: p, in (0, 1); near 0 it is the absorbing process.
-        gamma: In (0, 2); how fast random codes give way to masks at the ends.
-        t_min: Times are drawn from [t_min, 1].
+        gamma: In (0, 2); how fast the share of random codes falls at both ends.
+        t_min: Times are sampled from [t_min, 1].
 
     Raises:
-        ConfigError: If p_uniform or gamma is outside.
+        ConfigError: If p_uniform or gamma is out of range.
     """
 
     name = "hybrid"
@@ -45,7 +46,7 @@ class HybridProcess(ForwardProcess):
         self.p_uniform, self.gamma = p_uniform, gamma
 
     def mixture(self, t_G: Tensor) -> NoiseMixture:
-        """Shares and rates at times in (0, 1]; the very ends, where a rate is infinite, are moved inside by 1e-7."""
+        """Shares and rates (G,) at times in (0, 1]; both ends, where rates are infinite, are clamped by 1e-7."""
         clean_G = self.noise_schedule.alpha(t_G).clamp(1e-7, 1 - 1e-7)
         m_G = self.noise_schedule.masked(t_G).clamp(1e-7, 1 - 1e-7)
         slope_G = self.noise_schedule.weight(t_G) * m_G  # dm / dt
@@ -63,12 +64,12 @@ class HybridProcess(ForwardProcess):
         )
 
     def replace(self, x0_GN: Tensor, chosen_GN: Tensor, uniform_GN: Tensor, num_codes: int) -> Tensor:
-        """The codes with uniform ones where `chosen`, and with the mask where `uniform` is 1 or more."""
+        """Codes (G, N) with random codes where `chosen`, and with the mask where `uniform` is 1 or more."""
         noise_GN = (uniform_GN * num_codes).clamp(max=num_codes).long()
         return torch.where(chosen_GN, noise_GN, x0_GN)
 
     def corrupt(self, sample_G: Tensor, x0_GN: Tensor, noise: SampleNoise, num_codes: int) -> CorruptedTokens:
-        """See `ForwardProcess.corrupt`; alpha, weight and sigma are those of the mixture."""
+        """Corrupts codes (G, N), see `ForwardProcess.corrupt`; alpha, weight and sigma are those of the mixture."""
         t_G = self.times(noise.time)
         mixture = self.mixture(t_G)
         noise_G = mixture.mask + mixture.uniform

@@ -1,1 +1,1 @@
-"""Noise schedules: the probability alpha_t that a token is untouched at time t, one a file."""
+"""Noise schedules: the probability alpha_t that a token is not corrupted at time t. One per file."""

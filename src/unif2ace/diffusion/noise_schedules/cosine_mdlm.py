@@ -1,4 +1,4 @@
-"""MDLM's cosine: few tokens are masked at most times, where MaskGIT's masks many."""
+"""MDLM's cosine schedule: at most times few tokens are masked, unlike with MaskGIT's."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class CosineMdlmSchedule(NoiseSchedule):
     The weight is :math:`w = \frac\pi2 \cot\frac{\pi t}4` for every eps.
 
     Args:
-        eps: Probability of a token to be untouched at t = 1, in [0, 1).
+        eps: Probability that a token is not corrupted at t = 1, in [0, 1).
 
     Raises:
-        ConfigError: If eps is outside.
+        ConfigError: If eps is out of range.
     """
 
     def __init__(self, eps: float = 1e-3) -> None:
@@ -29,21 +29,21 @@ class CosineMdlmSchedule(NoiseSchedule):
         self.eps = eps
 
     def alpha(self, t: Tensor) -> Tensor:
-        """``eps + (1 - eps) cos(pi t / 2)``."""
+        """``eps + (1 - eps) cos(pi t / 2)``, float (...)."""
         return self.eps + (1 - self.eps) * torch.sin(pi / 2 * (1 - t))
 
     def masked(self, t: Tensor) -> Tensor:
-        """``(1 - eps) (1 - cos(pi t / 2))``."""
+        """``(1 - eps) (1 - cos(pi t / 2))``, float (...)."""
         return (1 - self.eps) * 2 * torch.sin(pi / 4 * t).square()
 
     def sigma_bar(self, t: Tensor) -> Tensor:
-        """``-log alpha``."""
+        """``-log alpha``, float (...)."""
         return total_noise(self.alpha(t), self.masked(t))
 
     def sigma(self, t: Tensor) -> Tensor:
-        """``(1 - eps) pi / 2 sin(pi t / 2) / alpha``."""
+        """``(1 - eps) pi / 2 sin(pi t / 2) / alpha``, float (...)."""
         return (1 - self.eps) * pi / 2 * torch.sin(pi / 2 * t) / self.alpha(t)
 
     def weight(self, t: Tensor) -> Tensor:
-        """``pi / 2 cot(pi t / 4)``."""
+        """``pi / 2 cot(pi t / 4)``, float (...)."""
         return pi / 2 / torch.tan(pi / 4 * t)

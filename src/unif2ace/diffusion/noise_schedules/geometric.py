@@ -14,8 +14,8 @@ from unif2ace.errors import ConfigError
 class GeometricSchedule(NoiseSchedule):
     r""":math:`\bar\sigma(t) = a^{1-t} b^t` (SEDD, arXiv 2310.16834).
 
-    Neither clean at 0 (a token is lost with probability about a) nor all noise at 1 (untouched with e^-b): a bound
-    under it lacks the terms of both ends unless a is tiny and b large.
+    Neither clean at t = 0 (a token is corrupted with probability about a) nor all noise at t = 1 (not corrupted with
+    probability e^-b). A likelihood bound lacks the terms of both ends unless a is tiny and b large.
 
     Args:
         start: a, total noise at t = 0.
@@ -32,17 +32,17 @@ class GeometricSchedule(NoiseSchedule):
         self._growth = math.log(end / start)
 
     def alpha(self, t: Tensor) -> Tensor:
-        """``exp(-sigma_bar)``."""
+        """``exp(-sigma_bar)``, float (...)."""
         return torch.exp(-self.sigma_bar(t))
 
     def sigma_bar(self, t: Tensor) -> Tensor:
-        """``a^(1-t) b^t``."""
+        """``a^(1-t) b^t``, float (...)."""
         return torch.exp((1 - t) * math.log(self.start) + t * math.log(self.end))
 
     def sigma(self, t: Tensor) -> Tensor:
-        """``log(b / a) sigma_bar``."""
+        """``log(b / a) sigma_bar``, float (...)."""
         return self._growth * self.sigma_bar(t)
 
     def weight(self, t: Tensor) -> Tensor:
-        """``log(b / a) sigma_bar / (exp(sigma_bar) - 1)``."""
+        """``log(b / a) sigma_bar / (exp(sigma_bar) - 1)``, float (...)."""
         return self.sigma(t) * self.alpha(t) / self.masked(t)

@@ -1,4 +1,4 @@
-"""The linear schedule: a token is lost at a uniform time."""
+"""The linear schedule: each token is corrupted at a uniformly distributed time."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
 class LinearSchedule(NoiseSchedule):
     r""":math:`\alpha_t = 1 - t`, hence :math:`\sigma = 1 / (1 - t)` and :math:`w = 1 / t`.
 
-    Clean at 0 and all noise at 1, so a likelihood bound under it needs no further terms. It is `LogLinearSchedule`
+    Clean at t = 0 and all noise at t = 1, so a likelihood bound needs no further terms. Equal to `LogLinearSchedule`
     with eps = 0.
     """
 
     def alpha(self, t: Tensor) -> Tensor:
-        """``1 - t``."""
+        """``1 - t``, float (...)."""
         return 1 - t
 
     def masked(self, t: Tensor) -> Tensor:
-        """``t``."""
+        """``t``, float (...)."""
         return t
 
     def sigma_bar(self, t: Tensor) -> Tensor:
-        """``-log(1 - t)``."""
+        """``-log(1 - t)``, float (...)."""
         return -torch.log1p(-t)
 
     def sigma(self, t: Tensor) -> Tensor:
-        """``1 / (1 - t)``."""
+        """``1 / (1 - t)``, float (...)."""
         return 1 / (1 - t)
 
     def weight(self, t: Tensor) -> Tensor:
-        """``1 / t``."""
+        """``1 / t``, float (...)."""
         return 1 / t

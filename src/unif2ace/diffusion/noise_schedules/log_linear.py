@@ -1,4 +1,4 @@
-"""The log-linear schedule: linear, but for a share eps that is never corrupted."""
+"""The log-linear schedule: linear, except that a share eps is never corrupted."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from unif2ace.errors import ConfigError
 class LogLinearSchedule(NoiseSchedule):
     r""":math:`\alpha_t = 1 - (1 - \epsilon) t` (SEDD, arXiv 2310.16834; MDLM, arXiv 2406.07524).
 
-    The weight is :math:`w = 1 / t` for every eps. With eps > 0 a token is untouched at t = 1 with probability eps:
-    rates stay finite, but the bound lacks the term of the prior.
+    The weight is :math:`w = 1 / t` for every eps. With eps > 0 a token is not corrupted at t = 1 with probability eps.
+    Rates then stay finite, but the bound lacks the prior's term.
 
     Args:
         eps: In [0, 1).
 
     Raises:
-        ConfigError: If eps is outside.
+        ConfigError: If eps is out of range.
     """
 
     def __init__(self, eps: float = 1e-3) -> None:
@@ -27,21 +27,21 @@ class LogLinearSchedule(NoiseSchedule):
         self.eps = eps
 
     def alpha(self, t: Tensor) -> Tensor:
-        """``1 - (1 - eps) t``."""
+        """``1 - (1 - eps) t``, float (...)."""
         return (1 - t) + self.eps * t
 
     def masked(self, t: Tensor) -> Tensor:
-        """``(1 - eps) t``."""
+        """``(1 - eps) t``, float (...)."""
         return (1 - self.eps) * t
 
     def sigma_bar(self, t: Tensor) -> Tensor:
-        """``-log(1 - (1 - eps) t)``."""
+        """``-log(1 - (1 - eps) t)``, float (...)."""
         return total_noise(self.alpha(t), self.masked(t))
 
     def sigma(self, t: Tensor) -> Tensor:
-        """``(1 - eps) / (1 - (1 - eps) t)``."""
+        """``(1 - eps) / (1 - (1 - eps) t)``, float (...)."""
         return (1 - self.eps) / self.alpha(t)
 
     def weight(self, t: Tensor) -> Tensor:
-        """``1 / t``."""
+        """``1 / t``, float (...)."""
         return 1 / t

@@ -1,1 +1,1 @@
-"""How clean codes are drawn from a denoiser, one sampler a file."""
+"""Samplers of clean codes from a denoiser. One per file."""

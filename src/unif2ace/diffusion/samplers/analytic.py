@@ -1,4 +1,4 @@
-"""Tweedie's step from scores: as the ancestral one, for scores that need not be normalised. B, N, K as in base."""
+"""Tweedie tau-leaping: the ancestral step for scores that need not be normalised. Shapes as in `base`."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ class AnalyticSampler(Sampler):
 
     With the scores :math:`s_v = r_t e^{l_v}` of logits l, where :math:`r_t = \alpha_t / (1 - \alpha_t)`, a step from t
     to s reveals a masked code as v with probability :math:`(\alpha_s - \alpha_t) / (1 - \alpha_t) \, e^{l_v}`, limited
-    to 1 in all. For normalised logits, :math:`\sum_v e^{l_v} = 1`, this is the ancestral step exactly. The last step
-    reveals all.
+    to 1 in total. For normalised logits, :math:`\sum_v e^{l_v} = 1`, this is exactly the ancestral step. The last step
+    reveals all codes.
 
     Args:
-        noise_schedule: Of the noise; for scores that are not normalised, the one of training.
-        steps: Number of steps.
-        normalise: Logits are normalised first; otherwise their total mass speeds or slows the revealing.
-        cache: The denoiser ignores its times: it is not called again while no code changed.
+        noise_schedule: The noise schedule; for scores that are not normalised, that of training.
+        steps: Number of steps, T.
+        normalise: Whether logits are normalised first. Otherwise their total mass scales the probability to be
+            revealed.
+        cache: Whether the denoiser ignores its times, so that it is called again only after a code changed.
 
     Raises:
-        ConfigError: If there is no step.
+        ConfigError: If `steps` is below 1.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class AnalyticSampler(Sampler):
     ) -> None:
         self.time, self.normalise, self.cache = timesteps(steps), normalise, cache
         self.reveals = 1 - stay_masked_prob(noise_schedule, self.time[:-1], self.time[1:])
-        """float64 (T,), probability to be revealed in each step, for normalised logits."""
+        """float64 (T,), probability that a code is revealed in each step, for normalised logits."""
 
     @torch.no_grad()
     def sample(self, denoise: Denoise, x_BN: Tensor, rng: RandomSource, on_step: OnStep | None = None) -> Tensor:
@@ -66,7 +67,7 @@ class AnalyticSampler(Sampler):
 
     @staticmethod
     def chance(reveal: float, logits_PK: Tensor | None) -> Tensor:
-        """Probability to be revealed as anything, float64 (P,), or () for normalised logits, which it need not see."""
+        """Probability to be revealed as any code, float64 (P,); () for normalised logits, which are not needed."""
         if logits_PK is None:
             return torch.tensor(reveal, dtype=torch.float64)
         return (reveal * logits_PK.double().logsumexp(-1).exp()).clamp(max=1)

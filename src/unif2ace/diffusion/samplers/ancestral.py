@@ -1,4 +1,4 @@
-"""Masked codes are revealed at random times, each drawn once, as the reversed corruption asks. B, N, K as in base."""
+"""Ancestral sampling: masked codes are revealed at random times, each sampled once. Shapes as in `base`."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from unif2ace.diffusion.samplers.base import (
 class AncestralSampler(Sampler):
     r"""Ancestral sampling of an absorbing diffusion in T steps (MDLM, arXiv 2406.07524).
 
-    A step from t to s reveals a masked code with probability :math:`(\alpha_s - \alpha_t) / (1 - \alpha_t)`, drawing it
-    from the denoiser. When a code is revealed depends on nothing but chance, so the step of every code is drawn first,
-    from the product of these probabilities, and the network is asked only in steps that reveal one: at most min(T, N)
-    calls for one row. The law of the codes is exactly that of T steps one by one.
+    A step from t to s reveals a masked code with probability :math:`(\alpha_s - \alpha_t) / (1 - \alpha_t)` and samples
+    it from the denoiser. The step of each code does not depend on the logits. All steps are therefore sampled in
+    advance, and the network is called only in steps that reveal a code: at most min(T, N) times per sample. The
+    distribution of the codes is exactly that of T separate steps.
 
     Args:
-        noise_schedule: Of the noise; need not be the one of training.
+        noise_schedule: The noise schedule; may differ from that of training.
         steps: T.
-        cache: The denoiser ignores its times: it is not called again while no code changed. Without it, there is at
-            most one call more.
+        cache: Whether the denoiser ignores its times, so that it is called again only after a code changed. Otherwise
+            there is at most one more call.
 
     Raises:
-        ConfigError: If there is no step.
+        ConfigError: If `steps` is below 1.
     """
 
     def __init__(self, noise_schedule: NoiseSchedule, steps: int = 128, cache: bool = True) -> None:
@@ -59,6 +59,6 @@ class AncestralSampler(Sampler):
         return x_BN
 
     def step_of(self, uniform_BN: Tensor) -> Tensor:
-        """int64 (B, N) in [0, T), the step that reveals a code: the first after which P(masked) is u or less."""
+        """int64 (B, N) in [0, T), the step that reveals each code: the first after which P(masked) <= u."""
         rising_T = self.masked.flip(0).to(uniform_BN.device)
         return len(rising_T) - torch.searchsorted(rising_T, uniform_BN.contiguous(), right=True)

@@ -1,4 +1,7 @@
-"""What every sampler offers, and where its randomness comes from. B rows, N image tokens, K codes, P chosen places."""
+"""Base class of the samplers, and their randomness.
+
+Shapes: B samples, N image tokens, K codes, P selected positions.
+"""
 
 from __future__ import annotations
 
@@ -15,31 +18,31 @@ from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
 from unif2ace.errors import ConfigError
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
-"""Logits of the clean codes, float32 (B, N, K), from codes in [0, K] (B, N), K for masked, and times (B,)."""
+"""Maps codes (B, N) in [0, K], where K is the mask, and times (B,) to logits of the clean codes, float32 (B, N, K)."""
 
 OnStep = Callable[[int, Tensor], None]
-"""Is shown the number of a step, from 0, and the codes after it, int64 (B, N), which it must not change."""
+"""Called with the index of a step, from 0, and the codes after it, int64 (B, N), which it must not modify."""
 
 
 class RandomSource(Protocol):
-    """Where a sampler's randomness comes from."""
+    """Source of randomness of a sampler."""
 
     def uniform(self, number: int) -> Tensor:
         """float64 (B, number) in [0, 1)."""
 
     def categorical(self, probability: Tensor, where_BN: Tensor | None = None) -> Tensor:
-        """int64 (B, N), one draw from each distribution of float (B, N, K), which need not add up to 1.
+        """int64 (B, N), one sample from each distribution of float (B, N, K), which need not sum to 1.
 
-        With `where`, bool, distributions and rng are those of its P true places alone: (P, K) and (P,).
+        With `where_BN`, bool (B, N), both `probability` (P, K) and result (P,) cover only its P true positions.
         """
 
 
 class PerSampleRNG:
-    """Randomness of each row by its own seed: a row's picture is the same in any batch.
+    """One random generator per sample: an image does not depend on the batch it is sampled in.
 
     Args:
-        seeds: One of each row.
-        device: Of the tensors that are given.
+        seeds: One seed per sample.
+        device: Device of the returned tensors.
     """
 
     def __init__(self, seeds: Sequence[int], device: torch.device | str = "cpu") -> None:
@@ -52,7 +55,10 @@ class PerSampleRNG:
         return torch.from_numpy(drawn).to(self._device)
 
     def categorical(self, probability: Tensor, where_BN: Tensor | None = None) -> Tensor:
-        """int64 (B, N) or (P,); takes N numbers of every row, wherever it rng, so that no row moves another's."""
+        """int64 (B, N) or (P,), see `RandomSource.categorical`.
+
+        It always consumes N values per sample, so the masks of one sample do not affect another.
+        """
         number = probability.shape[1] if where_BN is None else where_BN.shape[1]
         uniform_BN = self.uniform(number).to(probability.device)
         if where_BN is not None:
@@ -61,11 +67,11 @@ class PerSampleRNG:
 
 
 class CachedDenoiser:
-    """A denoiser that is not called again while its answer is known.
+    """Reuses the logits (B, N, K) of the last call if the inputs have not changed.
 
     Args:
         denoise: The denoiser.
-        timeless: Its answer depends on the codes alone, so only new codes are a new question.
+        timeless: Whether the denoiser ignores its times, so that only changed codes need a new call.
     """
 
     def __init__(self, denoise: Denoise, timeless: bool) -> None:
@@ -78,24 +84,24 @@ class CachedDenoiser:
             codes_BN, time_B, logits_BNK = self._last
             if torch.equal(codes_BN, x_BN) and (self._timeless or torch.equal(time_B, t_B)):
                 return logits_BNK
-        self._last = None  # frees the memory of the old answer
+        self._last = None  # frees the memory of the old logits
         logits_BNK = self._denoise(x_BN, t_B)
         self._last = (x_BN.clone(), t_B, logits_BNK)
         return logits_BNK
 
 
 class Sampler(ABC):
-    """Draws clean codes step by step. A known code is never changed, a masked one never returned."""
+    """Samples clean codes (B, N) step by step. Known codes are never changed; no mask is returned."""
 
     @abstractmethod
     def sample(self, denoise: Denoise, x_BN: Tensor, rng: RandomSource, on_step: OnStep | None = None) -> Tensor:
         """Clean codes.
 
         Args:
-            denoise: The network with its prompt; guidance and filters are already in it.
-            x_BN: int64, codes in [0, K], K for those to draw.
+            denoise: The network with its prompt, guidance and filters applied.
+            x_BN: int64 (B, N), codes in [0, K], where K marks codes to sample.
             rng: Randomness.
-            on_step: Is shown the codes after each step in which a code changed.
+            on_step: Called with the codes after a step; some samplers skip steps that changed no code.
 
         Returns:
             int64 (B, N), codes in [0, K).
@@ -103,10 +109,10 @@ class Sampler(ABC):
 
 
 def timesteps(steps: int) -> Tensor:
-    """float64 (steps + 1,), times from 1 to 0 in equal steps.
+    """float64 (T,) for T = steps + 1, times from 1 to 0 in equal steps.
 
     Raises:
-        ConfigError: If there is no step.
+        ConfigError: If `steps` is below 1.
     """
     if steps < 1:
         raise ConfigError(f"sampler.steps={steps}: give 1 or more")
@@ -114,9 +120,9 @@ def timesteps(steps: int) -> Tensor:
 
 
 def stay_masked_prob(noise_schedule: NoiseSchedule, t: Tensor, s: Tensor) -> Tensor:
-    r"""Probability that a masked token is still masked after a step from time t back to s, in t's shape.
+    r"""Probability that a masked token is still masked after a step from time t back to s, float (...).
 
-    It is :math:`(1 - \alpha_s) / (1 - \alpha_t)` (MDLM, arXiv 2406.07524, the reverse posterior), and 0 at s = 0, where
-    the codes must be complete even under a noise schedule that ends with some noise.
+    It is :math:`(1 - \alpha_s) / (1 - \alpha_t)` (MDLM, arXiv 2406.07524, the reverse posterior), and 0 at s = 0: the
+    codes must be complete there even if the noise schedule ends with some noise.
     """
     return torch.where(s > 0, noise_schedule.masked(s) / noise_schedule.masked(t), 0.0).clamp(0, 1)

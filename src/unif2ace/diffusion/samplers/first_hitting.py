@@ -1,4 +1,4 @@
-"""One code after the other, in random order, without steps of time. B, N, K as in base."""
+"""First-hitting sampling: one code at a time in random order, without time steps. Shapes as in `base`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from unif2ace.diffusion.samplers.base import CachedDenoiser, Denoise, OnStep, Ra
 
 
 class FirstHittingSampler(Sampler):
-    r"""First-hitting sampling (arXiv 2409.02908): the limit of infinitely many ancestral steps, in N network calls.
+    """First-hitting sampling (arXiv 2409.02908): the limit of infinitely many ancestral steps, in N network calls.
 
-    Under the linear noise schedule the times at which codes are revealed are independent and uniform; the next of n
-    masked codes is then revealed at :math:`t u^{1/n}`, a uniformly chosen one of them. Here all times are drawn first
-    and followed from 1 down. The denoiser's time is the share that the linear noise schedule masks; with a denoiser
-    that ignores
-    it, the law is that of any noise schedule: codes drawn one by one in a uniformly random order.
+    Under the linear noise schedule the times at which codes are revealed are independent and uniform. Of n masked
+    codes, a uniformly chosen one is then revealed next, at :math:`t u^{1/n}`. Here all times are sampled in advance and
+    processed from 1 down. The denoiser's time is the masked share under the linear noise schedule. For a denoiser that
+    ignores its times the result is that of any noise schedule: codes sampled one by one in uniformly random order.
 
     Args:
-        cache: The denoiser ignores its times. Without it, there is one call more.
+        cache: Whether the denoiser ignores its times. Otherwise there is one more call.
     """
 
     def __init__(self, cache: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""The surest codes first: all masked codes are drawn at once, the least sure are masked again. B, N, K as in base."""
+"""Confidence-ordered parallel decoding: sample all masked codes, remask the least confident. Shapes as in `base`."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ TemperatureSchedule = Literal["linear", "showo"]
 
 
 class MaskgitSampler(Sampler):
-    r"""MaskGIT's parallel decoding (arXiv 2202.04200, section 3.2), as Show-o runs it (arXiv 2408.12528).
+    r"""MaskGIT's parallel decoding (arXiv 2202.04200, section 3.2), as in Show-o (arXiv 2408.12528).
 
-    In step k of T every masked code is drawn from its distribution, and the :math:`n_k` least sure of them are masked
-    again. How sure is :math:`\log p + \tau_k g`, with p the probability of the drawn code after guidance and filters,
-    and g Gumbel noise. With r = (k + 1) / T and m the share that the noise schedule masks at time 1 - r, one keeps
-    masked :math:`n_k = \max(1, \min(u_k - 1, \lfloor m N \rfloor))` of the :math:`u_k` masked ones, and none after the
-    last step. (Where m N is whole, one fewer, which is what float32 makes of it in Show-o.) A single masked code is
-    drawn for good. This is no exact sampler of the model's distribution: choosing by confidence prefers common codes.
+    Step k of T samples every masked code, and masks the :math:`n_k` least confident of them again. The confidence is
+    :math:`\log p + \tau_k g`, with p the probability of the sampled code after guidance and filters, and g Gumbel
+    noise. With r = (k + 1) / T and m the masked share of the noise schedule at time 1 - r,
+    :math:`n_k = \max(1, \min(u_k - 1, \lfloor m N \rfloor))` of the :math:`u_k` masked codes stay masked, and none
+    after the last step. (Where m N is an integer, one fewer, as results from Show-o's float32 arithmetic.) A single
+    masked code is final once sampled. The sampler is not exact: selection by confidence prefers common codes.
 
     Args:
-        noise_schedule: Of the share that stays masked; `CosineMaskgitSchedule` by default.
-        steps: T; the network is called at most this often.
-        temperature: :math:`\tau`, 0 or more, of the noise on how sure; 0 always keeps the surest.
-        temperature_schedule: :math:`\tau_k` is :math:`\tau (1 - r)` (``linear``), or the product of all (1 - r) so far
-            times :math:`\tau`, which falls much faster (``showo``).
-        mask_count_base: N of :math:`n_k`: the codes that are ``masked`` at the start, or ``all`` codes of the picture,
-            with which Show-o fills in one code a step until few enough are left.
+        noise_schedule: Sets the share that stays masked; `CosineMaskgitSchedule` by default.
+        steps: T, the maximum number of network calls.
+        temperature: :math:`\tau`, scale of the confidence noise, non-negative; 0 always keeps the most confident codes.
+        temperature_schedule: :math:`\tau_k` is :math:`\tau (1 - r)` (``linear``), or :math:`\tau` times the product of
+            all (1 - r) so far, which falls much faster (``showo``).
+        mask_count_base: N in :math:`n_k`: the codes ``masked`` at the start, or ``all`` codes of the image. With
+            ``all``, as in Show-o, inpainting reveals one code per step until :math:`m N` is small enough.
 
     Raises:
-        ConfigError: If there is no step, or the temperature is negative, or a choice unknown.
+        ConfigError: If `steps` is below 1, the temperature is negative or a choice is unknown.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class MaskgitSampler(Sampler):
         self.time, self.mask_count_base = timesteps(steps)[:-1], mask_count_base
         left = timesteps(steps)[1:]
         self.share = (noise_schedule or CosineMaskgitSchedule()).masked(left)
-        """float64 (T,), share that stays masked after each step."""
+        """float64 (T,), share of codes that stay masked after each step."""
         self.temperature = temperature * (left if temperature_schedule == "linear" else left.cumprod(0))
-        """float64 (T,), of each step."""
+        """float64 (T,), temperature of each step."""
 
     @torch.no_grad()
     def sample(self, denoise: Denoise, x_BN: Tensor, rng: RandomSource, on_step: OnStep | None = None) -> Tensor:
@@ -78,7 +78,7 @@ class MaskgitSampler(Sampler):
         return x_BN
 
     def stays(self, step: int, masked_B: Tensor, number_B: Tensor | int) -> Tensor:
-        """int64 (B,), how many codes stay masked after a step of those masked before it, of `number` in all."""
+        """int64 (B,), codes that stay masked after a step: (B,) were masked before it, of `number` in total."""
         if step == len(self.share) - 1:
             return torch.zeros_like(masked_B)
         law_B = ((self.share[step].item() - 1e-6) * torch.as_tensor(number_B, dtype=torch.float64)).floor()

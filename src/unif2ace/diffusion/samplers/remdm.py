@@ -1,4 +1,4 @@
-"""Ancestral steps that also mask visible codes again, so that early mistakes can be mended. B, N, K as in base."""
+"""Ancestral sampling with remasking, so that early mistakes can be corrected. Shapes as in `base`."""
 
 from __future__ import annotations
 
@@ -22,31 +22,30 @@ class RemdmSampler(Sampler):
 
     A step from t to s masks a visible code with probability :math:`\sigma`, and reveals a masked one with probability
     :math:`(\alpha_s - (1 - \sigma) \alpha_t) / (1 - \alpha_t)`, which keeps the share of visible codes at
-    :math:`\alpha_s`. It needs :math:`\sigma \le \sigma_{max} = \min(1, (1 - \alpha_s) / \alpha_t)`, to which every
-    strategy is limited:
+    :math:`\alpha_s`. Every strategy is limited to :math:`\sigma \le \sigma_{max} = \min(1, (1 - \alpha_s) / \alpha_t)`:
 
     - ``cap``: :math:`\eta`;
     - ``rescale``: :math:`\eta \sigma_{max}`;
     - ``forward_backward``: :math:`(\alpha_s - \alpha_t) / \alpha_t`, as much as an ancestral step reveals;
-    - ``conf``: :math:`\sigma_{max}` times the softmax, over a row's visible codes, of minus the probability with which
-      each was drawn; masked codes are revealed as without remasking, so fewer than :math:`\alpha_s` are visible;
-    - ``loop``: nothing, then :math:`\eta` while t falls from `t_on` to `t_off`, then nothing. It replaces the noise
+    - ``conf``: :math:`\sigma_{max}` times the softmax over a sample's visible codes of minus the probability with which
+      each was sampled. Masked codes are revealed as without remasking, so fewer than :math:`\alpha_s` are visible;
+    - ``loop``: :math:`\eta` while t falls from `t_on` to `t_off`, and 0 before and after. It replaces the noise
       schedule: alpha rises linearly to `alpha_on`, is held there, and rises linearly to 1.
 
-    Codes that were known at the start are never masked, and the last step reveals all.
+    Codes known at the start are never masked, and the last step reveals all codes.
 
     Args:
-        noise_schedule: Of the noise; need not be the one of training.
-        steps: Number of steps; the network is called in almost each of them.
+        noise_schedule: The noise schedule; may differ from that of training.
+        steps: Number of steps; almost every step calls the network.
         strategy: One of the above.
         eta: :math:`\eta` in [0, 1].
-        t_on: Time at which a loop starts.
-        t_off: Time at which it ends.
-        alpha_on: Share of visible codes in it.
-        cache: The denoiser ignores its times: it is not called again while no code changed.
+        t_on: Time at which the loop starts.
+        t_off: Time at which the loop ends.
+        alpha_on: Share of visible codes during the loop.
+        cache: Whether the denoiser ignores its times, so that it is called again only after a code changed.
 
     Raises:
-        ConfigError: If there is no step, or a strategy is unknown, or a number is out of its range.
+        ConfigError: If `steps` is below 1, the strategy is unknown or a value is out of range.
     """
 
     def __init__(
@@ -100,13 +99,13 @@ class RemdmSampler(Sampler):
         """Probabilities of a step from t to s.
 
         Args:
-            t: Time before, in (0, 1].
-            s: Time after, in [0, t).
-            drawn_BN: float64, with which probability visible codes were drawn.
-            may_BN: bool, visible codes that may be masked again.
+            t: Time before the step, in (0, 1].
+            s: Time after the step, in [0, t).
+            drawn_BN: float64 (B, N), probability with which each visible code was sampled.
+            may_BN: bool (B, N), visible codes that may be masked again.
 
         Returns:
-            Of a visible code to be masked, float64 (B, N) or (), and of a masked one to be revealed.
+            The probability to mask a visible code, float64 (B, N) or (), and the probability to reveal a masked one.
         """
         alpha_t, alpha_s = self.alpha(t), self.alpha(s)
         limit = min(1.0, (1 - alpha_s) / alpha_t) if alpha_t > 0 else 1.0
@@ -119,7 +118,7 @@ class RemdmSampler(Sampler):
         return sigma.to(drawn_BN.device), (alpha_s - (1 - sigma.item()) * alpha_t) / (1 - alpha_t)
 
     def alpha(self, t: float) -> float:
-        """Share of codes that are visible at a time."""
+        """Share of visible codes at time t."""
         if self.strategy != "loop":
             return self.noise_schedule.alpha(torch.tensor(t, dtype=torch.float64)).item()
         if t > self.t_on:
@@ -127,7 +126,7 @@ class RemdmSampler(Sampler):
         return self.alpha_on + (1 - self.alpha_on) * max(0.0, 1 - t / self.t_off)
 
     def _sigma(self, t: float, alpha_t: float, alpha_s: float, limit: float) -> float:
-        """What the strategy asks for, before the limit."""
+        """The strategy's sigma before the limit."""
         if self.strategy == "loop":
             return self.eta if self.t_off < t <= self.t_on else 0.0
         if self.strategy == "forward_backward":

@@ -1,4 +1,4 @@
-"""What captions and questions say, as data: one file per theme. New phrasings go there and need no other change."""
+"""The phrases of captions and questions, as data: one file per theme. New phrasings need no other change."""
 
 from __future__ import annotations
 

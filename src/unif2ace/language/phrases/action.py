@@ -1,4 +1,4 @@
-"""What the face does: smile, laugh, frown, glare, mouth and eyes."""
+"""Actions of the face: smile, laugh, frown, glare, mouth and eyes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from unif2ace.language.facts import Phrase
 from unif2ace.language.inquiries import Reason, YesNo
 
 _OPEN_EYES: Final = {"eyes_closed": (False, None)}
-_NO_LAUGH: Final = {"laugh": (False, None)}   # who laughs smiles: saying both would be odd
+_NO_LAUGH: Final = {"laugh": (False, None)}   # a laugh implies a smile, so only one is stated
 
 
 PHRASES: Final = (

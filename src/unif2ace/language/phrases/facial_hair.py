@@ -1,4 +1,4 @@
-"""Beard, goatee, mustache, sideburns and stubble. Absence is told of men only."""
+"""Beard, goatee, mustache, sideburns and stubble. Only captions of men mention their absence."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ PHRASES: Final = (
         absent=("a receding hairline",),
         clause=("{their} hairline is not receding", "{their} hairline has not receded"),
     ),
-    # What a data set denies without saying what there is instead.
+    # Labels that a data set denies without giving the actual value.
     *(
         Phrase({one: False, other: False}, _HAIR, weight=0.15, clause=(f"{{their}} hair is neither {a} nor {b}",))
         for one, a, other, b in (

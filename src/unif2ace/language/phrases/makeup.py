@@ -1,4 +1,4 @@
-"""Makeup and lipstick. "No makeup" is never said: the label speaks of heavy makeup only."""
+"""Makeup and lipstick. "No makeup" is never stated, because the label means heavy makeup only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who it is: age and gender as presented. Gender itself is said by the nouns and pronouns of `grammar`."""
+"""Age and gender as presented. The gender is stated by the nouns and pronouns of `grammar`."""
 
 from __future__ import annotations
 

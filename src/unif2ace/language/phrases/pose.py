@@ -1,4 +1,4 @@
-"""Where the eyes look and how the head is turned and tilted. Left and right are the viewer's."""
+"""Direction of the eyes, and turn and tilt of the head. Left and right are the viewer's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is behind the person."""
+"""The background."""
 
 from __future__ import annotations
 

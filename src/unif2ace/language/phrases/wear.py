@@ -1,4 +1,4 @@
-"""What is worn: glasses, hats, masks, jewelry and clothes."""
+"""Glasses, hats, masks, jewelry and clothes."""
 
 from __future__ import annotations
 

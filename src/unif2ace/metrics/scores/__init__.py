@@ -1,7 +1,7 @@
 """The scores of the unified model, defined once: plain computation on tensors and strings, with nothing to train.
 
-Each runs from 0, what a model earns that does not look, to 1, what can be reached; neither always saying the same nor
-knowing how frequent an answer is earns anything.
+Each runs from 0, the score of a model that ignores the image, to 1, the best attainable score. Constant answers and
+knowledge of answer frequencies score 0.
 """
 
 from unif2ace.metrics.scores.agreement import Agreement, attribute_agreement

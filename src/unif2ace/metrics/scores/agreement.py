@@ -1,13 +1,13 @@
-"""Attribute agreement: do generated faces show what their captions say? S captions, A labels.
+"""Attribute agreement: do generated faces show what their captions say? Shapes: S captions, A labels.
 
-A evaluator says of each generated face which labels it shows. For each label the *balanced accuracy* counts: the mean
-of the share of faces that show it among those whose caption states it, and of the share that do not among those whose
-caption denies it. A label that is always or never drawn has 1/2 there, however frequent it is, so nothing is to be
-gained from base rates; that is why it is neither plain accuracy nor F1.
+An evaluator predicts which labels each generated face shows. Each label's score is its *balanced accuracy*: the mean
+of the share of faces that show it if their caption states it, and the share that do not if their caption denies it. A
+label that is always or never generated scores 1/2, however frequent it is, so base rates gain nothing. Plain accuracy
+and F1 lack this property.
 
-Each label has its floor, the expected balanced accuracy of the same faces when each is handed the caption of another
-(the mean over all other captions, in closed form: no shuffle has to be drawn), and its ceiling, that of the true faces
-through the evaluator. Means over labels give ``(raw - floor) / (ceiling - floor)``.
+The floor of each label is the expected balanced accuracy of the same faces with the captions of other faces (the mean
+over all other captions, in closed form without shuffling). Its ceiling is the balanced accuracy of the true faces
+under the evaluator. Means over labels give ``(raw - floor) / (ceiling - floor)``.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from torch import Tensor
 from unif2ace.metrics.scores.bootstrap import Score, bootstrap
 
 _MARGIN = 0.02
-"""Below this much over the floor a ceiling is chance: the evaluator knows nothing of these faces."""
+"""Minimum distance of ceiling and floor; below it the evaluator is at chance on these faces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of S generated faces with their captions.
+    """Attribute agreement of S generated faces with their captions.
 
     Attributes:
-        normalised: 0 for captions shuffled, 1 for the true faces; not clamped, nan where the ceiling is not above.
+        normalised: 0 for shuffled captions, 1 for the true faces; not clamped; NaN if the ceiling is not above the
+            floor.
         raw: Mean balanced accuracy, 0 to 1.
-        floor: Of captions shuffled.
-        ceiling: Of the true faces.
-        reconstructed: Of the tokenizer's reconstructions of the true faces.
-        by_label: float64 (4, A): raw, floor, ceiling, reconstructed; nan where a label cannot be measured.
-        stated: int64 (2, A): captions that state a label, and that deny it.
+        floor: Balanced accuracy with shuffled captions.
+        ceiling: Balanced accuracy of the true faces.
+        reconstructed: Balanced accuracy of the tokenizer's reconstructions of the true faces.
+        by_label: float64 (4, A): raw, floor, ceiling, reconstructed; NaN for labels that cannot be measured.
+        stated: int64 (2, A): number of captions that state each label, and that deny it.
     """
 
     normalised: Score
@@ -61,23 +62,23 @@ def attribute_agreement(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Agreement:
-    """How far generated faces agree with their captions.
+    """Attribute agreement of generated faces with their captions.
 
     Args:
         stated_SA: int8 (S, A), what captions say: 1 stated, 0 denied, -1 not mentioned.
-        generated_SA: bool (S, A), what the evaluator sees in the face that was generated from each caption.
-        real_SA: bool (S, A), what it sees in the true face of each caption.
-        reconstructed_SA: bool (S, A), what it sees in the tokenizer's reconstruction of that.
-        at_least: A label counts if at least so many captions state it, and as many deny it.
-        resamples: Of the interval.
-        seed: Of the interval.
+        generated_SA: bool (S, A), labels that the evaluator predicts for the face generated from each caption.
+        real_SA: bool (S, A), labels that it predicts for the true face of each caption.
+        reconstructed_SA: bool (S, A), labels that it predicts for the tokenizer's reconstruction of the true face.
+        at_least: Minimum number of captions that state a label, and that deny it, for the label to count.
+        resamples: Number of bootstrap resamples of the interval.
+        seed: Seed of the resamples.
     """
     says_2SA = torch.stack([stated_SA == 1, stated_SA == 0]).cpu()
     stated_2A = says_2SA.sum(1)
     kept_A = (stated_2A >= at_least).all(0)
     seen = [x.bool().cpu()[:, kept_A] for x in (generated_SA, real_SA, reconstructed_SA)]
     says = list(says_2SA[:, :, kept_A])
-    # Sums of each label: captions that say so; of these the faces that are so; and all faces that are so.
+    # Sums per label: captions that state or deny it; faces that agree with these; all faces with and without it.
     parts = [*says]
     for face_SA in seen:
         parts += [says[0] & face_SA, says[1] & ~face_SA]

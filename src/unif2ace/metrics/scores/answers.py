@@ -1,10 +1,9 @@
-"""Answer accuracy, balanced over answers. Q questions; a *cell* is the questions of one kind on one attribute.
+"""Answer accuracy, balanced over answers. A *cell* is the set of questions of one kind on one attribute.
 
-In each cell every true answer weighs the same, however often it comes, so a constant earns 1 over the number of
-answers. A cell with one answer only has nothing to tell and is left out. The floor of a kind is the best of what needs
-no eyes: a constant, picking one of the options that a closed question offers, and the same model asked the same
-questions about other faces. The score is ``(accuracy - floor) / (1 - floor)``, and that of all kinds is made from the
-means over kinds.
+In each cell every true answer has the same weight, however frequent it is, so a constant scores 1 over the number of
+answers. A cell with a single answer is not informative and is left out. The floor of a kind is the best baseline
+without access to the image: a constant answer, a random option of a closed question, and the same model with other
+faces. The score is ``(accuracy - floor) / (1 - floor)``. The overall score uses the means over kinds.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from unif2ace.metrics.scores.bootstrap import Score, bootstrap
 
 
 class Asked(NamedTuple):
-    """One question, put to a model.
+    """One question and whether a model answered it correctly.
 
     Attributes:
-        sample: Number of its face.
-        kind: Of the question.
-        attribute: That it is about.
-        truth: The true answer, as something that can be compared.
-        right: Whether the model's answer is right.
-        right_unseen: Whether its answer is right when it is shown another face.
-        chance: Probability of being right by picking one of the options; 0 for an open question.
+        sample: Index of the question's face.
+        kind: Kind of the question.
+        attribute: Attribute that the question is about.
+        truth: The true answer, as a hashable value.
+        right: Whether the model's answer is correct.
+        right_unseen: Whether the model's answer is correct when it receives another face.
+        chance: Probability of being correct by picking one of the options; 0 for an open question.
     """
 
     sample: int
@@ -43,16 +42,16 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AnswerScore:
-    """Of one kind of questions, or of all.
+    """Answer accuracy of one kind of questions, or of all.
 
     Attributes:
-        normalised: 0 for not looking, 1 for all right; not clamped.
+        normalised: 0 for the floor, 1 for all correct; not clamped.
         raw: Balanced accuracy, 0 to 1.
-        floor: The best of the next three; of all kinds, the mean of their floors.
-        majority: Of the best constant answer to each cell.
-        chance: Of picking an option; 0 where there is none.
-        unseen: Of the model when it is shown other faces.
-        questions: How many counted.
+        floor: The best of the next three; for all kinds, the mean of their floors.
+        majority: Accuracy of the best constant answer to each cell.
+        chance: Accuracy of picking an option; 0 for open questions.
+        unseen: Accuracy of the model when it receives other faces.
+        questions: Number of questions that count.
         left_out: Questions in cells with a single answer.
         cells: For each attribute that counts: questions, answers and balanced accuracy.
     """
@@ -69,12 +68,12 @@ class AnswerScore:
 
 
 def answer_scores(asked: Sequence[Asked], *, resamples: int = 1000, seed: int = 0) -> dict[str, AnswerScore]:
-    """Scores of each kind that can be measured, and under ``all`` those of the kinds together.
+    """Scores of each kind that can be measured, and under ``all`` the score over all kinds.
 
     Args:
         asked: The questions.
-        resamples: Of the intervals, over faces.
-        seed: Of the intervals.
+        resamples: Number of bootstrap resamples over faces.
+        seed: Seed of the resamples.
     """
     kinds = sorted({one.kind for one in asked})
     balanced = {kind: _balance([one for one in asked if one.kind == kind]) for kind in kinds}
@@ -91,7 +90,7 @@ def answer_scores(asked: Sequence[Asked], *, resamples: int = 1000, seed: int = 
 
 
 class _Counted(NamedTuple):
-    """A question that counts: its weight, and the number of answers in its cell."""
+    """A question that counts, its weight, and the number of answers in its cell."""
 
     asked: Asked
     weight: float
@@ -99,7 +98,7 @@ class _Counted(NamedTuple):
 
 
 def _balance(asked: Sequence[Asked]) -> list[_Counted]:
-    """The questions of cells with several answers, weighted so that answers weigh the same and cells by their size."""
+    """Questions of cells with several answers; answers of a cell have equal weight, and cells weigh by their size."""
     cells: dict[str, dict[Hashable, list[Asked]]] = {}
     for one in asked:
         cells.setdefault(one.attribute, {}).setdefault(one.truth, []).append(one)
@@ -112,7 +111,7 @@ def _balance(asked: Sequence[Asked]) -> list[_Counted]:
 
 
 def _sums(counted: Sequence[_Counted], samples: int) -> Tensor:
-    """float64 (S, 5): of each face the weights, and the weighted right, majority, chance and unseen."""
+    """float64 (S, 5): for each face the weights, and the weighted right, majority, chance and unseen."""
     sums = torch.zeros(samples, 5, dtype=torch.float64)
     for one, weight, answers in counted:
         values = (1.0, one.right, 1 / answers, one.chance, one.right_unseen)
@@ -143,7 +142,7 @@ def _score(
 
 
 def _cells(counted: Sequence[_Counted]) -> dict[str, tuple[int, int, float]]:
-    """Of each attribute, over its kinds: questions, most answers of a cell, balanced accuracy."""
+    """For each attribute, over its kinds: questions, largest number of answers of a cell, balanced accuracy."""
     cells: dict[str, tuple[int, int, float, float]] = {}
     for one, weight, answers in counted:
         number, most, right, total = cells.get(one.attribute, (0, 0, 0.0, 0.0))

@@ -1,4 +1,4 @@
-"""How sure a score is: the percentile bootstrap over samples. S samples, K sums, R resamples."""
+"""Confidence intervals of scores by the percentile bootstrap. Shapes: S samples, K sums, R resamples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Score(NamedTuple):
-    """A value, and the ends of the interval that holds 95 % of its resampled values; nan where there is none."""
+    """A value with the bounds of its 95 % bootstrap interval; NaN if undefined."""
 
     value: float
     low: float
@@ -26,10 +26,10 @@ def bootstrap(
     """A statistic of sums over samples, with its percentile interval (Efron, *Bootstrap methods*, 1979).
 
     Args:
-        sums_SK: float (S, K), what each sample adds to each sum.
-        statistic: Of the sums, from float64 (R, K) to (R,); it must stay the same when all sums are scaled.
-        resamples: How many; 0 for no interval.
-        seed: Of the draws.
+        sums_SK: float (S, K), contribution of each sample to each sum.
+        statistic: Function of the sums, from float64 (R, K) to (R,); it must be invariant to scaling all sums.
+        resamples: Number of resamples; 0 for no interval.
+        seed: Seed of the resamples.
         level: Share of the resampled values in the interval, between 0 and 1.
     """
     sums_SK = sums_SK.double().cpu()

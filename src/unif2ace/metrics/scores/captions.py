@@ -1,9 +1,9 @@
-"""Captions against the faces they were written for. S captions, A labels.
+"""Captions against the faces they describe. Shapes: S captions, A labels.
 
-Precision and recall of the labels that captions state, over labels that are visible, pooled over all captions (micro).
-Always naming what is frequent earns an F1 too. So beside it stand the F1 of the same captions on other faces (the
-expectation over all of them, in closed form) and that of the data set's own captions, which do not say everything
-either; the score is ``(f1 - shuffled) / (reference - shuffled)``.
+Precision and recall of the labels that captions state, over visible labels, pooled over all captions (micro). Naming
+frequent labels already earns some F1. Two references are therefore reported: the F1 of the same captions on other
+faces (the expectation over all of them, in closed form), and that of the data set's own captions, which are incomplete
+too. The score is ``(f1 - shuffled) / (reference - shuffled)``.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from unif2ace.metrics.scores.bootstrap import Score, bootstrap
 
 @dataclass(frozen=True, slots=True)
 class CaptionScore:
-    """Of S captions.
+    """Scores of S captions.
 
     Attributes:
         normalised: 0 for captions of other faces, 1 for the data set's own; not clamped.
         f1: Harmonic mean of precision and recall, 0 to 1.
-        f1_shuffled: Of the same captions on other faces.
-        f1_reference: Of the data set's own captions.
+        f1_shuffled: F1 of the same captions on other faces.
+        f1_reference: F1 of the data set's own captions.
         precision: Share of the stated labels that are true.
         recall: Share of the true labels that are stated.
-        by_label: float64 (2, A): precision and recall of each label; nan where it is never stated, or never true.
+        by_label: float64 (2, A): precision and recall of each label; NaN for labels never stated, or never true.
     """
 
     normalised: Score
@@ -43,14 +43,14 @@ class CaptionScore:
 def caption_scores(
     stated_SA: Tensor, reference_SA: Tensor, true_SA: Tensor, *, resamples: int = 1000, seed: int = 0
 ) -> CaptionScore:
-    """How well captions name what is there.
+    """How well captions name the labels of their faces.
 
     Args:
         stated_SA: bool (S, A), labels that each caption states.
         reference_SA: bool (S, A), labels that the data set's own caption of the face states.
         true_SA: int8 (S, A), 1 true, 0 false, -1 not visible or not labelled.
-        resamples: Of the intervals.
-        seed: Of the intervals.
+        resamples: Number of bootstrap resamples of the intervals.
+        seed: Seed of the resamples.
     """
     visible_SA, is_SA = (true_SA >= 0).cpu(), (true_SA == 1).cpu()
     said_SA, own_SA = stated_SA.bool().cpu(), reference_SA.bool().cpu()
@@ -59,7 +59,7 @@ def caption_scores(
     sums_SK = torch.cat([torch.stack(parts, 2).flatten(1).double(), ones_S1], 1)
 
     def scores(sums_RK: Tensor) -> Tensor:
-        """float64 (3, R): F1, that of other faces, that of the data set's captions."""
+        """float64 (3, R): F1 on the captions' faces, on other faces, and of the data set's captions."""
         count_R1 = sums_RK[:, -1:]
         said, visible, true, said_seen, hits, own_seen, own_hits = _unbind(sums_RK)
         others_R1 = count_R1 - 1

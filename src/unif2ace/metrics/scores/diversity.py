@@ -1,4 +1,4 @@
-"""Within-prompt diversity: how far faces of one description differ from each other. P prompts, K seeds, D numbers."""
+"""Within-prompt diversity: how much faces of one prompt differ. Shapes: P prompts, K seeds, D dimensions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class Diversity:
     """Mean distances of pairs of faces.
 
     Attributes:
-        within: Between faces of the same prompt.
-        between: Between faces of different prompts.
-        ratio: The one over the other: 0 where a prompt always gives the same face, about 1 where prompts say nothing;
-            nan where all faces are alike.
+        within: Mean distance between faces of the same prompt.
+        between: Mean distance between faces of different prompts.
+        ratio: `within` / `between`: 0 if a prompt always gives the same face, about 1 if prompts have no effect; NaN
+            if all faces are equal.
     """
 
     within: float
@@ -28,12 +28,12 @@ def diversity(faces_PKD: Tensor) -> Diversity:
     """Diversity by the Euclidean distance, divided by the root of D (for pixels: the root mean square difference).
 
     Args:
-        faces_PKD: float (P, K, D), at least two prompts with at least two faces each: pixels, or a evaluator's
+        faces_PKD: float (P, K, D), at least two prompts with at least two faces each: pixels, or an evaluator's
             features.
     """
     prompts, seeds, numbers = faces_PKD.shape
     flat = faces_PKD.flatten(0, 1).double().cpu()
-    exact = "donot_use_mm_for_euclid_dist"  # equal faces are then at distance 0
+    exact = "donot_use_mm_for_euclid_dist"  # equal faces then have distance 0
     distance = torch.cdist(flat, flat, compute_mode=exact) / numbers**0.5
     prompt = torch.arange(prompts).repeat_interleave(seeds)
     same = prompt[:, None] == prompt

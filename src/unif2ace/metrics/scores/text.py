@@ -1,4 +1,4 @@
-"""What can be counted in texts without reading them."""
+"""Statistics of texts."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ _WORD = re.compile(r"[\w'-]+")
 
 
 def distinct(texts: Sequence[str], n: int) -> float:
-    """Distinct-n (Li et al., arXiv 1510.03055, section 5): different n-grams over all n-grams, 0 to 1.
+    """Distinct-n (Li et al., arXiv 1510.03055, section 5): distinct n-grams over all n-grams, 0 to 1.
 
-    It falls as texts become more: compare only equal numbers of texts of about the same length.
+    It falls with the number of texts: compare only equal numbers of texts of about the same length.
 
     Args:
-        texts: Texts; n-grams do not run from one to the next.
-        n: Words of an n-gram.
+        texts: Texts; n-grams do not cross text boundaries.
+        n: Words per n-gram.
     """
     grams = [gram for text in texts for gram in _grams(_WORD.findall(text.lower()), n)]
     return len(set(grams)) / max(len(grams), 1)
 
 
 def mean_words(texts: Sequence[str]) -> float:
-    """Words of a text, on average."""
+    """Mean number of words per text."""
     return sum(len(text.split()) for text in texts) / max(len(texts), 1)
 
 

@@ -1,1 +1,1 @@
-"""Networks that tell real pictures from made ones: one a file, swapped with `discriminator=...`."""
+"""Discriminators of real and reconstructed images. One per file, selected with `discriminator=...`."""

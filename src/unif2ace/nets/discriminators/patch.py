@@ -1,4 +1,4 @@
-"""A discriminator that judges patches. B pictures of H x W pixels, P x P patches."""
+"""A patch discriminator. Shapes: B images of H x W pixels, P x P patches."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ NORMS = ("group", "none")
 
 
 class PatchDiscriminator(nn.Module):
-    """Convolutions that halve a picture `layers` times and give one logit per patch (PatchGAN, arXiv 1611.07004).
+    """Maps images (B, 3, H, W) to one logit per patch (B, 1, P, P) (PatchGAN, arXiv 1611.07004).
 
-    With 3 layers a logit sees 70 x 70 pixels, with 2 it sees 34, with 1 it sees 16. As in that paper (appendix 6.1.2)
-    kernels are 4 x 4, activations leaky with slope 0.2, widths double up to 8 times the first, and weights start with
-    a standard deviation of 0.02. Batch normalisation is not offered: its statistics differ between ranks, and real and
-    reconstructed pictures go through separately.
+    Convolutions halve the resolution `layers` times. The receptive field of a logit is 70 x 70 pixels with 3 layers, 34
+    with 2, and 16 with 1. As in that paper (appendix 6.1.2) kernels are 4 x 4, LeakyReLU has slope 0.2, widths double
+    up to 8 times the first, and weights are initialised with a standard deviation of 0.02. Batch normalisation is not
+    offered: its statistics differ between ranks, and real and reconstructed images are processed separately.
 
     Args:
         channels: Width of the first layer.
-        layers: How many times the sides are halved.
-        norm: ``group`` (at most 32 groups; a logit then also feels the picture's overall statistics) or ``none``.
-        spectral: Whether weights are divided by their largest singular value (arXiv 1802.05957).
+        layers: Number of times that the resolution is halved.
+        norm: ``group`` (at most 32 groups; a logit then also depends on statistics of the whole image) or ``none``.
+        spectral: Whether to use spectral normalisation (arXiv 1802.05957).
 
     Raises:
-        ConfigError: If a value cannot work.
+        ConfigError: If a value is invalid.
     """
 
     def __init__(
@@ -51,16 +51,16 @@ class PatchDiscriminator(nn.Module):
         self.body = nn.Sequential(*body, _conv(widths[-1], 1, 1, spectral))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits of patches, large for real ones.
+        """Patch logits, large for real patches.
 
         Args:
-            image: float (B, 3, H, W) in [-1, 1]; 3 2^layers pixels a side at least.
+            image: float (B, 3, H, W) in [-1, 1]; sides of at least 3 2^layers pixels.
 
         Returns:
-            float (B, 1, P, P); P = H / 2^layers - 2 for sides that 2^layers divides.
+            float (B, 1, P, P); P = H / 2^layers - 2 for sides divisible by 2^layers.
 
         Raises:
-            ConfigError: If the pictures are too small.
+            ConfigError: If the images are too small.
         """
         if min(image.shape[-2:]) < self.smallest:
             raise ConfigError(

@@ -1,1 +1,1 @@
-"""Frozen networks whose features compare pictures: one a file, swapped with `features=...`."""
+"""Frozen networks whose features compare images. One per file, selected with `features=...`."""

@@ -1,4 +1,4 @@
-"""Frozen features of a timm network that holds its weights. B pictures of H x W pixels, D pooled features."""
+"""Frozen features of a timm network with its weights. Shapes: B images of H x W pixels, D pooled features."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from unif2ace.nets.features.base import FrozenFeatures
 
 
 class BackboneFeatures(FrozenFeatures):
-    """Maps and pooled features of a timm network, in float32 unless autocast says otherwise for the maps.
+    """Feature maps and pooled features of a timm network; maps follow autocast, and are float32 otherwise.
 
-    Pooled features are computed in float32 always, of pictures resized to one size (bicubic, antialiased, not rounded),
-    so that numbers that stand beside one `name` can be compared.
+    Pooled features are always float32. Their images are resized to one size (bicubic, antialiased, not rounded), so
+    that metrics with the same `name` are comparable.
 
     Args:
         net: A timm network with its weights.
-        name: Network and weights' hash.
-        input_size: Side in pixels to which pictures are resized before pooling.
-        map_size: Side to which they are resized for the maps of `forward`; None for their own size.
-        mean: Of the pixel values that the weights expect, in 0..1, one for each channel.
-        std: Their spread, likewise.
+        name: Network and hash of its weights.
+        input_size: Side in pixels to which images are resized before pooling.
+        map_size: Side to which images are resized for the maps of `forward`; None keeps their size.
+        mean: Mean of the pixel values in 0..1 that the weights expect, per channel.
+        std: Standard deviation of the pixel values, per channel.
     """
 
     scale: Tensor
@@ -53,17 +53,17 @@ class BackboneFeatures(FrozenFeatures):
         self.register_buffer("shift", (0.5 - mean_C) / std_C)
 
     def train(self, mode: bool = True) -> BackboneFeatures:
-        """Stays in evaluation mode: moving statistics must not move."""
+        """Stays in evaluation mode, so that running statistics do not change."""
         return super().train(False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Maps at the ends of the network's stages, finest first; see `FrozenFeatures.forward`."""
+        """Feature maps of the network's stages, finest first, float (B, C, h, w) each; see `FrozenFeatures.forward`."""
         x_BCHW = self._prepared(image.float(), self.map_size)
         return tuple(self.net.forward_intermediates(x_BCHW, intermediates_only=True))
 
     @torch.no_grad()
     def pooled(self, image: Tensor) -> Tensor:
-        """What the network's classifier reads; see `FrozenFeatures.pooled`."""
+        """The input of the network's classifier, float32 (B, D); see `FrozenFeatures.pooled`."""
         with torch.autocast(image.device.type, enabled=False):
             x_BCHW = self._prepared(image.float() / 127.5 - 1, self.input_size)
             pooled_BD: Tensor = self.net.forward_head(self.net.forward_features(x_BCHW), pre_logits=True)
@@ -76,7 +76,7 @@ class BackboneFeatures(FrozenFeatures):
 
 
 def timm_network(backbone: str, **settings: Any) -> Any:
-    """A timm network, made without drawing from the run's random numbers: no run changes with what observes it."""
+    """Creates a timm network without consuming the run's random state, so that observers do not change a run."""
     with torch.random.fork_rng(devices=[]):
         return timm.create_model(backbone, **settings)
 
@@ -85,7 +85,7 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a weights file, in hexadecimal.
 
     Raises:
-        ConfigError: If it cannot be read.
+        ConfigError: If the file cannot be read.
     """
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()

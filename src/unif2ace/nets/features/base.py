@@ -1,4 +1,4 @@
-"""What every frozen feature network is."""
+"""Base class of the frozen feature networks."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 
 class FrozenFeatures(nn.Module, ABC):
-    """Features of pictures that are never trained; a gradient passes through to the picture.
+    """A feature network for images that is never trained; gradients pass through to the image.
 
     Attributes:
-        name: What stands beside every number made with it: network, weights' hash, input size.
+        name: Identifies network, hash of its weights and input size; reported with every metric computed from it.
         num_features: Length D of a pooled feature vector.
-        likes_half: Whether a CPU computes its maps faster in bfloat16 than in float32; depthwise convolutions do not.
+        likes_half: Whether its maps are faster in bfloat16 than in float32 on a CPU; not so for depthwise convolutions.
     """
 
     name: str
@@ -22,18 +22,18 @@ class FrozenFeatures(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Maps of several depths, finest first.
+        """Feature maps of several depths, finest first.
 
         Args:
             image: float (B, 3, H, W) in [-1, 1].
 
         Returns:
-            float (B, C_l, H_l, W_l) each.
+            float (B, C, h, w) each, with its own C, h and w.
         """
 
     @abstractmethod
     def pooled(self, image: Tensor) -> Tensor:
-        """One vector a picture.
+        """One feature vector per image.
 
         Args:
             image: uint8 (B, 3, H, W), 0 to 255.

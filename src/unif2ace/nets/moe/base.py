@@ -1,4 +1,4 @@
-"""What a choice of experts offers to a block."""
+"""Interfaces of the expert layers of a block. Shapes: B sequences, L positions, N image tokens, D width."""
 
 from __future__ import annotations
 
@@ -12,58 +12,56 @@ from unif2ace.types import Condition, RouterStats, TokenSequence
 
 
 class TokenLayer(nn.Module, ABC):
-    """Stands where a dense block has its feed-forward network."""
+    """Replaces the feed-forward network of a dense block; maps (B, L, D) to (B, L, D)."""
 
     @abstractmethod
     def forward(self, x_BLD: Tensor, sequence: TokenSequence) -> tuple[Tensor, RouterStats | None]:
-        """What is added to the residual stream, (B, L, D), and what the routers did.
-
-        Padding may get anything finite.
-        """
+        """The update of the residual stream, (B, L, D), arbitrary but finite at padding, and the router statistics."""
 
     def upcycle_(self, dense_state: Mapping[str, Tensor]) -> None:
-        """Starts as a trained dense network: gives the same as it did before.
+        """Initialises the layer from a trained dense network, so that it computes the same function.
 
         Args:
-            dense_state: State of its `FeedForward`: ``up.weight``, ``up.bias``, ``down.weight``, ``down.bias``.
+            dense_state: State of its `FeedForward`: ``up.weight`` (H, D), ``up.bias`` (H,), ``down.weight`` (D, H),
+                ``down.bias`` (D,).
 
         Raises:
-            ConfigError: If this layer cannot, or is of another size.
+            ConfigError: If this layer does not support it or has another size.
         """
         raise ConfigError(f"{type(self).__name__} cannot start from a dense network: take moe=dense, token or grouped")
 
 
 class SequenceLayer(nn.Module, ABC):
-    """Comes after it and changes the image tokens of whole rows."""
+    """Follows the token layer and updates the image tokens of whole sequences; maps (B, L, D) to (B, L, D)."""
 
     @abstractmethod
     def forward(
         self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition]
     ) -> tuple[Tensor, RouterStats | None]:
-        """What is added to the residual stream, (B, L, D), zero outside the image span, and what the routers did.
+        """The update of the residual stream, (B, L, D), zero outside the image span, and the router statistics.
 
         Args:
-            x_BLD: Normalised stream.
-            sequence: If it holds no image, nothing is added.
-            conditions: By name, resampled to the span: values (B, N, D), or (B, 1, D) for all of it.
+            x_BLD: float (B, L, D), normalised residual stream.
+            sequence: The tokens; without an image the update is zero.
+            conditions: Conditions by name, resampled to the span: values (B, N, D), or (B, 1, D) for all image tokens.
         """
 
     def upcycle_(self) -> None:
-        """Starts by adding nothing.
+        """Initialises the layer with a zero update.
 
         Raises:
-            ConfigError: If this layer cannot.
+            ConfigError: If this layer does not support it.
         """
         raise ConfigError(f"{type(self).__name__} cannot start by adding nothing: take moe=sequence or grouped")
 
 
 class MoEFactory(ABC):
-    """A choice of experts: makes the two layers of a block."""
+    """Builds the two expert layers of a block."""
 
     @abstractmethod
     def token_layer(self, dim: int) -> TokenLayer:
-        """For a stream of width `dim`."""
+        """The token layer for width `dim`."""
 
     def sequence_layer(self, dim: int, conditions: Sequence[str]) -> SequenceLayer | None:
-        """For a stream of width `dim` and these conditions, or None."""
+        """The sequence layer for width `dim` and these conditions, or None."""
         return None

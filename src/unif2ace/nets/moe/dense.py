@@ -1,4 +1,4 @@
-"""No experts: each block has one feed-forward network. B rows, L columns, D width."""
+"""No experts: each block has one feed-forward network. Shapes: B sequences, L positions, D width."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from unif2ace.types import RouterStats, TokenSequence
 
 
 class DenseLayer(TokenLayer):
-    """One network for all tokens.
+    """One feed-forward network for all tokens; maps (B, L, D) to (B, L, D).
 
     Args:
         dim: D.
-        hidden: Hidden numbers; None for 4 D.
+        hidden: Hidden dimension; None for 4 D.
     """
 
     def __init__(self, dim: int, hidden: int | None = None) -> None:
@@ -24,24 +24,24 @@ class DenseLayer(TokenLayer):
         self.network = FeedForward(dim, hidden)
 
     def forward(self, x_BLD: Tensor, sequence: TokenSequence) -> tuple[Tensor, RouterStats | None]:
-        """The network's output, (B, L, D); there are no routers."""
+        """The network's output, (B, L, D); there are no router statistics."""
         return self.network(x_BLD), None
 
     def upcycle_(self, dense_state: Mapping[str, Tensor]) -> None:
-        """Takes the weights as they are."""
+        """Copies the weights of the dense network: ``up.weight`` (H, D), ``down.weight`` (D, H) and biases."""
         self.network.copy_(dense_state)
 
 
 class DenseMoE(MoEFactory):
-    """The dense model that mixtures are compared with.
+    """The dense baseline of the mixtures.
 
     Args:
-        shared_ffn_dim: Hidden numbers of the feed-forward network; None for four times the width of the stream.
+        shared_ffn_dim: Hidden dimension of the feed-forward network; None for four times the model width.
     """
 
     def __init__(self, shared_ffn_dim: int | None = None) -> None:
         self.shared_ffn_dim = shared_ffn_dim
 
     def token_layer(self, dim: int) -> TokenLayer:
-        """One network."""
+        """One feed-forward network."""
         return DenseLayer(dim, self.shared_ffn_dim)

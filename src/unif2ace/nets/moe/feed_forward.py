@@ -1,4 +1,4 @@
-"""The feed-forward network of a dense block. B rows, L columns, D width, H hidden."""
+"""The feed-forward network of a dense block. Shapes: B sequences, L positions, D width, H hidden dimensions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from unif2ace.nets.sharding import local, shard_weight_, shared, summed
 
 
 class FeedForward(nn.Module):
-    r"""Two linear maps with biases and a GELU in its tanh form between: :math:`W_2\,g(W_1 x + b_1) + b_2`.
+    r"""Two linear layers with biases around a tanh-approximated GELU: :math:`W_2\,g(W_1 x + b_1) + b_2`.
+
+    Maps (B, L, D) to (B, L, D).
 
     Args:
         dim: D.
@@ -36,12 +38,12 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(hidden, dim)
 
     def shard_(self, mesh: DeviceMesh) -> None:
-        """Leaves each rank some of the hidden numbers."""
+        """Shards the hidden dimensions over the ranks."""
         for linear, name, axis in ((self.up, "weight", 0), (self.up, "bias", 0), (self.down, "weight", 1)):
             shard_weight_(linear, name, axis, mesh, "moe.shared_ffn_dim")
 
     def forward(self, x_BLD: Tensor) -> Tensor:
-        """The network at each column, (B, L, D)."""
+        """The network at each position, (B, L, D)."""
         weight = self.down.weight
         if isinstance(weight, DTensor):
             mesh = weight.device_mesh
@@ -53,10 +55,10 @@ class FeedForward(nn.Module):
 
     @torch.no_grad()
     def copy_(self, state: Mapping[str, Tensor]) -> None:
-        """Takes the weights of another.
+        """Copies the weights of another network.
 
         Args:
-            state: Its ``up.weight``, ``up.bias``, ``down.weight`` and ``down.bias``.
+            state: Its ``up.weight`` (H, D), ``up.bias`` (H,), ``down.weight`` (D, H) and ``down.bias`` (D,).
 
         Raises:
             ConfigError: If one is missing, unknown or of another shape.

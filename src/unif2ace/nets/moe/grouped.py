@@ -1,4 +1,4 @@
-"""Experts for each token, and then for whole rows."""
+"""Token-level experts followed by sequence-level experts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unif2ace.nets.moe.token import Shared, TokenMoE
 
 
 class GroupedMoE(TokenMoE):
-    """Both levels, in two groups: the model of the paper.
+    """Both levels of experts, each in two groups: the model of the paper.
 
     Args:
         num_experts: As in `TokenMoE`.
@@ -20,10 +20,10 @@ class GroupedMoE(TokenMoE):
         shared_ffn_dim: As in `TokenMoE`.
         shared: As in `TokenMoE`.
         backend: As in `TokenMoE`.
-        gen: As in `SequenceMoE`.
-        und: As in `SequenceMoE`.
-        sequence_top_k: How many experts a row takes.
-        scale: As in `SequenceMoE`.
+        gen_experts: As in `SequenceMoE`.
+        und_experts: As in `SequenceMoE`.
+        sequence_top_k: Number of sequence-level experts per sequence.
+        residual_scale_init: As in `SequenceMoE`.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class GroupedMoE(TokenMoE):
         )
 
     def sequence_layer(self, dim: int, conditions: Sequence[str]) -> SequenceLayer | None:
-        """Experts that fit these conditions."""
+        """Sequence-level experts for these conditions."""
         return sequence_level(
             dim, conditions, self.gen_experts, self.und_experts, self.sequence_top_k, self.residual_scale_init
         )

@@ -1,6 +1,6 @@
 """Routed experts of all groups.
 
-B rows, L columns, T = B L tokens, D width, N experts of a group, G groups, H hidden.
+Shapes: B sequences, L positions, T = B L tokens, D width, N experts per group, G groups, H hidden dimensions.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from unif2ace.types import RouterStats
 
 
 class RoutedExperts(nn.Module):
-    """A router and its SwiGLU experts without biases; both groups in one sort and one pair of grouped products.
+    """A router with SwiGLU experts without biases; maps (B, L, D) to (B, L, D).
 
-    No token is dropped, however many choose one expert. Padding is not routed and gets 0.
+    Both groups share one sort and one pair of grouped products. No token is dropped, whatever the load of an expert.
+    Padding is not routed and gets 0.
 
     Args:
         dim: D.
         hidden: H; None for D / 2.
         num_experts: N.
-        top_k: Experts of each token.
+        top_k: Number of experts per token.
         groups: G, 1 or 2.
-        backend: How they are computed, see `expert_backend`.
+        backend: How the experts are computed, see `expert_backend`.
 
     Raises:
-        ConfigError: If a number is out of its range.
+        ConfigError: If a value is out of range.
     """
 
     weight_kind = "stack"  # see `unif2ace.modules.base.parameter_groups`
@@ -57,23 +58,23 @@ class RoutedExperts(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws each expert's weights as `nn.Linear` does."""
+        """Initialises the weights of each expert as `nn.Linear` does."""
         for weight in (self.weight_in, self.weight_out):
             bound = weight.shape[-1] ** -0.5
             nn.init.uniform_(weight, -bound, bound)
 
     def shard_(self, mesh: DeviceMesh) -> None:
-        """Leaves each rank some hidden numbers of every expert; the router stays whole."""
+        """Shards the hidden dimensions of every expert over the ranks; the router stays replicated."""
         for name in ("weight_in", "weight_out"):
             shard_weight_(self, name, 2, mesh, "moe.expert_ffn_dim")
 
     def forward(self, x_BLD: Tensor, group_B: Tensor, real_BL: Tensor) -> tuple[Tensor, RouterStats]:
-        """The experts' sum, (B, L, D), and what the router did.
+        """The gated sum of the experts, (B, L, D), and the router statistics.
 
         Args:
-            x_BLD: Tokens.
-            group_B: int64, group of each row, in [0, G).
-            real_BL: bool, False for padding.
+            x_BLD: float (B, L, D), tokens.
+            group_B: int64 (B,), expert group of each sequence, in [0, G).
+            real_BL: bool (B, L), False for padding.
         """
         routing = self.router(x_BLD, group_B, real_BL)
         device = x_BLD.device.type
@@ -83,7 +84,7 @@ class RoutedExperts(nn.Module):
             x_BLD.flatten(0, 1).to(dtype),
             routing.gate.flatten(0, 1),
             dispatch,
-            self.weight_in.to(dtype),  # grouped products do not know autocast
+            self.weight_in.to(dtype),  # grouped products ignore autocast
             self.weight_out.to(dtype),
         )
         return y_TD.view(x_BLD.shape), routing.stats

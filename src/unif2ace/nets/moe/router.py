@@ -1,4 +1,7 @@
-"""Chooses experts. B rows, L columns, D width, N experts of a group, K chosen, G groups (0 Gen, 1 Und)."""
+"""Top-k routing of tokens or sequences to experts.
+
+Shapes: B sequences, L positions, D width, N experts per group, K chosen experts, G groups (0 Gen, 1 Und).
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,17 @@ from unif2ace.types import RouterStats, Task
 
 
 def group_of(task_B: Tensor) -> Tensor:
-    """int64 (B,), the group of experts that serves each row: 1 (Und) for understanding, else 0 (Gen)."""
+    """int64 (B,), expert group of each sequence: 1 (Und) for understanding, else 0 (Gen)."""
     return (task_B == Task.UNDERSTANDING).long()
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What a router chose.
+    """Choices of a router.
 
     Attributes:
-        expert: int64 (B, L, K), in [0, G N): experts of group 1 come after those of group 0; G N for nobody.
-        gate: float (B, L, K), at least 0, of sum 1 if K > 1; 0 where nobody was chosen.
+        expert: int64 (B, L, K), in [0, G N): experts of group 1 follow those of group 0; G N marks no expert.
+        gate: float (B, L, K), non-negative, sums to 1 if K > 1; 0 where no expert was chosen.
         stats: Sums of the layer.
     """
 
@@ -34,18 +37,18 @@ class Routing:
 
 
 class Router(nn.Module):
-    r"""A linear map to the logits of all groups; each row reads those of its own.
+    """A linear map (B, L, D) to the logits of all groups; each sequence uses those of its own group.
 
-    Formula, for the logits l of a group: the K largest are chosen, with gates softmax(l) over all, divided by their sum
-    over the chosen, which is the softmax over the chosen alone. Of a single one that would always be 1, and the task
-    would teach the router nothing: with K = 1 the gate is softmax(l) over all, as in Switch Transformer (arXiv
+    Formula, for the logits l of a group: the K largest are chosen. For K > 1 the gates are softmax(l) divided by its
+    sum over the chosen, which is the softmax over the chosen logits. For K = 1 this would always be 1, and the task
+    loss would not train the router, so the gate is softmax(l) over all experts, as in Switch Transformer (arXiv
     2101.03961, equation 2). Everything is at least float32, also under autocast.
 
     Args:
         dim: D.
         num_experts: N.
         top_k: K.
-        level: Where it stands, for the statistics.
+        level: Level of the layer, for the statistics.
         groups: G, 1 or 2.
 
     Raises:
@@ -66,18 +69,18 @@ class Router(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws the weights as `nn.Linear` does."""
+        """Initialises the weights as `nn.Linear` does."""
         bound = self.weight.shape[1] ** -0.5
         nn.init.uniform_(self.weight, -bound, bound)
 
     def forward(self, x_BLD: Tensor, group_B: Tensor, real_BL: Tensor, available_BN: Tensor | None = None) -> Routing:
-        """Routes each column.
+        """Routes each position.
 
         Args:
-            x_BLD: What is looked at.
-            group_B: int64, the group of each row.
-            real_BL: bool, columns to route.
-            available_BN: bool, experts that a row may take, at least K of them; None for all.
+            x_BLD: float (B, L, D), router input.
+            group_B: int64 (B,), expert group of each sequence.
+            real_BL: bool (B, L), positions to route.
+            available_BN: bool (B, N), experts that a sequence may use, at least K of them; None for all.
         """
         with torch.autocast(x_BLD.device.type, enabled=False):
             wide = torch.promote_types(x_BLD.dtype, torch.float32)

@@ -1,6 +1,7 @@
-"""The sequence level: experts for whole rows. B rows, L columns, N image columns, D width, E experts of a group.
+"""Sequence-level experts: one choice of experts for all image tokens of a sequence.
 
-C stands for the experts of both groups that blend a condition in.
+Shapes: B sequences, L positions, N image tokens, D width, E experts per group, C experts of both groups that blend in a
+condition.
 """
 
 from __future__ import annotations
@@ -17,31 +18,33 @@ from unif2ace.nets.moe.router import Router, Routing, group_of
 from unif2ace.types import Condition, Role, RouterStats, TokenSequence
 
 COPY, ZERO, NOISE, VISUAL = "copy", "zero", "noise", "visual"
-"""Kinds of experts; ``visual`` stands for one expert of each selected visual encoder."""
+"""Kinds of experts; ``visual`` stands for one expert per selected visual encoder."""
 GEN = (COPY, ZERO, NOISE, COPY)
-"""Experts of the group that generates, as in the paper."""
+"""Experts of the generation group, as in the paper."""
 
 
 class SequenceLevel(SequenceLayer):
-    r"""Each row's image tokens pass the experts that the row chose (UniF2ace, arXiv 2503.08120; experts after MoE++,
-    arXiv 2410.07348): ``copy`` gives x, ``zero`` gives 0, any other name blends that condition's S in, w x + (1 - w) S
-    with (w, 1 - w) the softmax of a pair that is trained.
+    r"""Applies the experts that each sequence chose to its image tokens; maps (B, L, D) to (B, L, D).
 
-    All of them are affine in x, so the gated sum is :math:`a x + \sum_m c_m S_m`, with one a and one c_m a row: no
-    expert's output is ever made. The result is multiplied by a trained scale.
+    UniF2ace, arXiv 2503.08120; experts after MoE++, arXiv 2410.07348: ``copy`` returns x and ``zero`` returns 0. Any
+    other name blends in the condition S of that name, w x + (1 - w) S, with (w, 1 - w) the softmax of a trained pair.
 
-    The router reads the mean of the image tokens and nothing else, so that no text column depends on a later one
-    through it. A condition that a row lacks cannot be chosen.
+    All experts are affine in x, so the gated sum is :math:`a x + \sum_m c_m S_m` with one a and one c_m per sequence.
+    Their coefficients are combined without materialising the outputs of single experts. The result is multiplied by a
+    trained scale.
+
+    The router reads only the mean of the image tokens, so no text position depends on a later one through it. A
+    condition that a sequence lacks cannot be chosen.
 
     Args:
         dim: D.
-        gen: Names of the experts that serve generation.
-        und: Those that serve understanding; the shorter list is filled up with copies.
-        top_k: How many of them a row takes; each list needs so many copies and zeros.
-        scale: First value of the scale.
+        gen: Names of the generation experts.
+        und: Names of the understanding experts; the shorter list is padded with copies.
+        top_k: Number of experts per sequence; each list needs at least this many copies and zeros.
+        scale: Initial value of the scale.
 
     Raises:
-        ConfigError: If a list has too few experts that every row can take.
+        ConfigError: If a list has too few experts that every sequence can use.
     """
 
     blend: nn.Parameter | None
@@ -58,19 +61,19 @@ class SequenceLevel(SequenceLayer):
         self.places = {e: name for e, name in enumerate(flat) if name not in (COPY, ZERO)}
         self.conditions = tuple(dict.fromkeys(self.places.values()))
         self.router = Router(dim, size, top_k, "sequence")
-        blend = nn.Parameter(torch.zeros(2 * len(self.places)))  # flat, so that weight decay spares it
+        blend = nn.Parameter(torch.zeros(2 * len(self.places)))  # one axis: no weight decay
         self.register_parameter("blend", blend if self.places else None)
         self.scale = nn.Parameter(torch.full((1,), float(scale)))
 
     def reset_parameters(self) -> None:
-        """Makes blends even; the scale is left."""
+        """Sets all blends to equal parts; the scale is unchanged."""
         if self.blend is not None:
             nn.init.zeros_(self.blend)
 
     def forward(
         self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition]
     ) -> tuple[Tensor, RouterStats | None]:
-        """What is added, (B, L, D).
+        """The update of the residual stream, (B, L, D), and the router statistics.
 
         Raises:
             ConfigError: If a condition's values do not fit the image span.
@@ -93,7 +96,7 @@ class SequenceLevel(SequenceLayer):
 
     @torch.no_grad()
     def upcycle_(self) -> None:
-        """Sets the scale to 0: nothing is added until it has learned."""
+        """Sets the scale to 0, so that the layer adds nothing until it is trained."""
         self.scale.zero_()
 
     def _route(self, x_BND: Tensor, group_B: Tensor, has_B: Tensor, conditions: Mapping[str, Condition]) -> Routing:
@@ -108,7 +111,7 @@ class SequenceLevel(SequenceLayer):
         return routing
 
     def _coefficients(self, routing: Routing, group_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """a, float (B,), and c of each condition, float (B,), both with the scale in them; 0 for rows without image."""
+        """a, float (B,), and c of each condition, float (B,), times the scale; 0 for sequences without an image."""
         gate_BK = routing.gate[:, 0] * self.scale.to(routing.gate.dtype)
         total = 2 * len(self.names[0])
         gate_BX = gate_BK.new_zeros(len(gate_BK), total + 1).scatter_add(1, routing.expert[:, 0], gate_BK)
@@ -127,7 +130,7 @@ class SequenceLevel(SequenceLayer):
         return a_B, c
 
     def _nothing(self, x_BLD: Tensor, conditions: Mapping[str, Condition]) -> Tensor:
-        """Zeros; in training tied to all that would have had a part in it, because DDP waits for its gradients."""
+        """Zeros (B, L, D); in training attached to all unused inputs, because DDP waits for their gradients."""
         zeros = torch.zeros_like(x_BLD)
         if not torch.is_grad_enabled():
             return zeros
@@ -137,7 +140,7 @@ class SequenceLevel(SequenceLayer):
 
 
 def _values(condition: Condition, name: str, x_BND: Tensor | None) -> Tensor:
-    """Its values, 0 for rows that lack it."""
+    """The condition's values (B, M, D), 0 for sequences that lack it."""
     values = torch.where(condition.present[:, None, None], condition.values, 0)
     if x_BND is None:
         return values
@@ -147,16 +150,15 @@ def _values(condition: Condition, name: str, x_BND: Tensor | None) -> Tensor:
 
 
 class SequenceMoE(MoEFactory):
-    """The sequence level alone.
+    """Sequence-level experts after a dense feed-forward network.
 
     Args:
-        shared_ffn_dim: Hidden numbers of the feed-forward network; None for four times the width of the stream.
-        gen_experts: Experts that serve generation: copy, zero, noise, names of conditions, and ``visual`` for one of
-            each.
-        und_experts: Those that serve understanding; there ``visual`` are those that `gen` has not. None for these, and
-            copies, at least two, to make them as many as `gen`.
-        top_k: How many of them a row takes.
-        residual_scale_init: First value of the factor of what is added; 0 for an upcycled model.
+        shared_ffn_dim: Hidden dimension of the feed-forward network; None for four times the model width.
+        gen_experts: Generation experts: copy, zero, noise, names of visual encoders, and ``visual`` for one of each.
+        und_experts: Understanding experts; here ``visual`` stands for the encoders that `gen_experts` does not use.
+            None for these plus copies, at least two, to match the number of `gen_experts`.
+        top_k: Number of experts per sequence.
+        residual_scale_init: Initial scale of the update; 0 for an upcycled model.
     """
 
     def __init__(
@@ -176,11 +178,11 @@ class SequenceMoE(MoEFactory):
         )
 
     def token_layer(self, dim: int) -> TokenLayer:
-        """One network for all tokens."""
+        """One feed-forward network for all tokens."""
         return DenseLayer(dim, self.shared_ffn_dim)
 
     def sequence_layer(self, dim: int, conditions: Sequence[str]) -> SequenceLayer | None:
-        """Experts that fit these conditions."""
+        """Sequence-level experts for these conditions."""
         return sequence_level(dim, conditions, self.gen_experts, self.und_experts, self.top_k, self.residual_scale_init)
 
 
@@ -192,18 +194,18 @@ def sequence_level(
     top_k: int,
     residual_scale_init: float,
 ) -> SequenceLevel:
-    """The sequence level for conditions that there are.
+    """The sequence level for the available conditions.
 
     Args:
-        dim: Width of the stream.
-        conditions: Names of those from outside; the network itself makes `NOISE`.
+        dim: Model width.
+        conditions: Names of the visual encoders; the network itself adds `NOISE`.
         gen_experts: As in `SequenceMoE`.
         und_experts: As in `SequenceMoE`.
         top_k: As in `SequenceMoE`.
         residual_scale_init: As in `SequenceMoE`.
 
     Raises:
-        ConfigError: If an expert is of no condition that there is: it would never be chosen.
+        ConfigError: If an expert needs a condition that is not available: it would never be chosen.
     """
     gen_experts = _named("gen_experts", gen_experts, conditions, conditions)
     own = [name for name in conditions if name != NOISE and name not in gen_experts]
@@ -214,7 +216,7 @@ def sequence_level(
 
 
 def _named(key: str, names: Sequence[str], each: Sequence[str], conditions: Sequence[str]) -> list[str]:
-    """The list with ``visual`` spelled out, after a check of every name."""
+    """The list with ``visual`` expanded, after a check of every name."""
     known = list(dict.fromkeys([COPY, ZERO, NOISE, *conditions]))
     for name in names:
         if name not in (*known, VISUAL):

@@ -1,4 +1,4 @@
-"""The token level: each token passes a shared expert and routed experts of its task's group.
+"""Token-level experts: each token passes a shared expert and the routed experts of its task's group.
 
 Shapes: B sequences, L positions, D width.
 """
@@ -20,22 +20,22 @@ from unif2ace.nets.moe.router import group_of
 from unif2ace.types import RouterStats, TokenSequence
 
 Shared = Literal["each", "tied", "none"]
-"""A shared expert for each group, one for both, or none."""
+"""One shared expert per group, one for both, or none."""
 
 
 class TokenLevel(TokenLayer):
-    r"""Each token passes its group's shared expert and its K routed ones (UniF2ace, arXiv 2503.08120).
+    r"""Adds the group's shared expert and K routed experts for each token; maps (B, L, D) to (B, L, D).
 
-    Formula: :math:`E_s(x) + \sum_{e \in \mathrm{top}\,K} g_e(x)\,E_e(x)`.
+    Formula (UniF2ace, arXiv 2503.08120): :math:`E_s(x) + \sum_{e \in \mathrm{top}\,K} g_e(x)\,E_e(x)`.
 
     Args:
         dim: D.
         routed: The routed experts.
-        hidden: Hidden numbers of a shared expert; None for 4 D.
-        shared: Whether groups share it.
+        hidden: Hidden dimension of a shared expert; None for 4 D.
+        shared: Whether groups share it: ``each``, ``tied`` or ``none``.
 
     Raises:
-        ConfigError: If `shared` is none of its words.
+        ConfigError: If `shared` is unknown.
     """
 
     def __init__(self, dim: int, routed: RoutedExperts, hidden: int | None = None, shared: Shared = "each") -> None:
@@ -57,19 +57,20 @@ class TokenLevel(TokenLayer):
             return tied
         order_B, und = group_of(sequence.task).argsort(stable=True), sequence.understanding_rows
         parts = torch.split(x_BLD.index_select(0, order_B), [len(order_B) - und, und])
-        # both run, though on no row: DDP waits for their gradients
+        # both run, even on an empty batch: DDP waits for their gradients
         both_BLD = torch.cat([expert(part) for expert, part in zip(self.shared, parts, strict=True)])
         return both_BLD.index_select(0, order_B.argsort())
 
     @torch.no_grad()
     def upcycle_(self, dense_state: Mapping[str, Tensor]) -> None:
-        """Makes the dense network the shared expert and the routed ones give 0; their weights back still learn.
+        """Copies the dense network to the shared expert and zeroes the output weights of the routed experts.
 
         Args:
-            dense_state: State of its `FeedForward`.
+            dense_state: State of its `FeedForward`: ``up.weight`` (H, D), ``up.bias`` (H,), ``down.weight`` (D, H),
+                ``down.bias`` (D,).
 
         Raises:
-            ConfigError: If there is no shared expert, or it is of another size.
+            ConfigError: If there is no shared expert or its size differs.
         """
         if not self.shared:
             raise ConfigError("moe.shared=none: a dense network becomes the shared expert; take tied or each")
@@ -80,14 +81,15 @@ class TokenLevel(TokenLayer):
 
 
 class TokenMoE(MoEFactory):
-    """Two groups of experts, for generation and for understanding; each token is routed within its row's group.
+    """Two groups of experts, for generation and understanding; each token is routed within its sequence's group.
 
     Args:
-        num_experts: Routed experts of a group.
-        top_k: How many of them a token takes.
-        expert_ffn_dim: Hidden numbers of a routed expert; None for half the width of the stream.
-        shared_ffn_dim: Hidden numbers of a shared expert; None for four times that width.
-        shared: ``each`` group its own shared expert, one ``tied`` for both (as an upcycled model has), or ``none``.
+        num_experts: Number of routed experts per group.
+        top_k: Number of routed experts per token.
+        expert_ffn_dim: Hidden dimension of a routed expert; None for half the model width.
+        shared_ffn_dim: Hidden dimension of a shared expert; None for four times the model width.
+        shared: ``each`` group has its own shared expert, one is ``tied`` for both (as in an upcycled model), or
+            ``none``.
         backend: How routed experts are computed: ``auto``, ``cpu``, ``grouped_mm``, ``loop``, or an `ExpertBackend`.
     """
 

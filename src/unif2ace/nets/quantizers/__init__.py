@@ -1,1 +1,1 @@
-"""From vectors to codes and back: one quantizer a file, swapped with `quantizer=...`."""
+"""Quantizers: from vectors to codes and back. One per file, selected with `quantizer=...`."""

@@ -1,4 +1,4 @@
-"""What every quantizer is. C channels on a grid of h x w cells; N = B h w vectors."""
+"""Base class of the quantizers. Shapes: C channels on a grid of h x w cells; N = B h w vectors."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from unif2ace.types import Quantized
 
 
 class Quantizer(nn.Module, ABC):
-    """Replaces each vector of an encoder's output by one of finitely many codes.
+    """Replaces each vector of an encoder's output (B, C, h, w) by one of finitely many codes.
 
-    It computes in float32 whatever the autocast, and returns raw tensors: the terms of the objective that pull vectors
-    and codes together are losses that read them.
+    It computes in float32 regardless of autocast and returns raw tensors. The losses that pull vectors and codes
+    together read them.
 
     Attributes:
-        dim: Channels C that it takes.
+        dim: Number of channels, C.
         num_codes: Size of the codebook.
-        bits: Whether every channel is a bit, so that `Quantized.logits` costs little.
+        bits: Whether every channel is a bit, so that `Quantized.logits` is cheap.
     """
 
     dim: int
@@ -27,7 +27,7 @@ class Quantizer(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, z: Tensor, *, logits: bool = False) -> Quantized:
-        """Chooses codes; in training mode a codebook kept by moving averages is updated.
+        """Quantizes vectors; in training mode this also updates a codebook of moving averages.
 
         Args:
             z: float (B, C, h, w).
@@ -39,7 +39,7 @@ class Quantizer(nn.Module, ABC):
 
     @abstractmethod
     def decode_ids(self, ids: Tensor) -> Tensor:
-        """The codes of ids.
+        """Looks up the codes of ids.
 
         Args:
             ids: int64 (B, h, w), values in [0, num_codes).

@@ -1,4 +1,7 @@
-"""A grid as codes: no table. B rows, C channels, h x w cells; channel c has L_c levels, L the most of any."""
+"""Finite scalar quantization: a fixed grid of codes, without a learned codebook.
+
+Shapes: B images, C channels, h x w cells; channel c has L_c levels, L is the largest L_c.
+"""
 
 from __future__ import annotations
 
@@ -13,33 +16,33 @@ from unif2ace.nets.quantizers.base import Quantizer
 from unif2ace.types import Quantized
 
 MARGIN = 1e-3
-"""How far the bound stays from the outermost point of rounding, as a share of the range."""
+"""Distance of the bound from the outermost rounding point, as a share of the range."""
 
 
 class FSQ(Quantizer):
-    r"""Finite scalar quantization: every channel is bounded and rounded (arXiv 2309.15505, the appendix's listing).
+    r"""Finite scalar quantization: every channel is bounded and rounded (arXiv 2309.15505, listing in the appendix).
 
     With :math:`s = (1 - 10^{-3})(L_c - 1) / 2` and the offset o = 1/2 for an even number of levels, else 0, a channel
-    becomes :math:`b = s \tanh(z + \tan(o / s)) - o`, which rounds to one of L_c integers. Codes are these integers over
-    floor(L_c / 2), so in [-1, 1], and the id is their mixed-radix number, channel 0 the least significant. Nothing is
-    learned here.
+    becomes :math:`b = s \tanh(z + \tan(o / s)) - o`, which rounds to one of L_c integers. Codes (B, C, h, w) are these
+    integers divided by floor(L_c / 2), so in [-1, 1]. The id is their mixed-radix number, channel 0 the least
+    significant. There are no parameters.
 
-    Logits are, for each channel by itself, :math:`-(2b - 2l)^2` over its levels l: distances in half steps, as between
-    the two levels of `LFQ`. Channels of fewer levels have -inf for those that they lack.
+    Logits are, for each channel separately, :math:`-(2b - 2l)^2` over its levels l: distances in half steps, as between
+    the two levels of `LFQ`. Levels that a channel lacks are -inf.
 
     Args:
-        levels: L_c of each channel; there are as many codes as their product.
+        levels: L_c of each channel; the number of codes is their product.
 
     Raises:
         ConfigError: If a channel has fewer than 2 levels or there is none.
     """
 
     levels: Tensor
-    """int64 (C,)"""
+    """int64 (C,), number of levels of each channel."""
     place_values: Tensor
-    """int64 (C,), what a step of each channel adds to the id."""
+    """int64 (C,), place value of each channel in the id."""
     choices: Tensor
-    """float (C, L), the integers that a channel may take; nan for those that it lacks."""
+    """float (C, L), the integer levels of each channel; nan for levels that it lacks."""
 
     def __init__(self, levels: Sequence[int] = (8, 5, 5, 5)) -> None:
         super().__init__()
@@ -54,7 +57,7 @@ class FSQ(Quantizer):
         self.register_buffer("choices", choices_CL, persistent=False)
 
     def forward(self, z: Tensor, *, logits: bool = False) -> Quantized:
-        """The nearest points of the grid; `Quantized.z` is bounded, in [-1, 1] like the codes."""
+        """The nearest grid points of (B, C, h, w); `Quantized.z` is bounded to [-1, 1] like the codes."""
         with torch.autocast(z.device.type, enabled=False):
             z_BHWC = z.to(torch.promote_types(z.dtype, torch.float32)).permute(0, 2, 3, 1)
             bounded_BHWC = self._bounded(z_BHWC)
@@ -68,7 +71,7 @@ class FSQ(Quantizer):
         return Quantized(z_BCHW, codes_BCHW, straight_BCHW, ids_BHW, scores, self.num_codes)
 
     def decode_ids(self, ids: Tensor) -> Tensor:
-        """The codes of ids, in [-1, 1]."""
+        """The codes (B, C, h, w) of ids (B, h, w), in [-1, 1]."""
         half_C = self.levels // 2
         steps_BHWC = ids[..., None] // self.place_values % self.levels - half_C
         return (steps_BHWC / half_C).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""Signs as codes: no table. B rows, C channels (bits), h x w cells."""
+"""Lookup-free quantization: signs as codes. Shapes: B images, C channels (bits), h x w cells."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from unif2ace.types import Quantized
 class LFQ(Quantizer):
     r"""Lookup-free quantization: every channel is a bit (arXiv 2310.05737, section 3.1).
 
-    A bit is 1 where z > 0. Codes are +1 and -1, not scaled, and the id is :math:`\sum_c bit_c\,2^{C-1-c}`: channel 0 is
-    the most significant bit, as in Show-o's tokenizer (the paper counts from the other end). Nothing is learned here.
+    A bit is 1 where z > 0. Codes (B, C, h, w) are +1 and -1, unscaled, and the id is :math:`\sum_c bit_c\,2^{C-1-c}`:
+    channel 0 is the most significant bit, as in Show-o's tokenizer (the paper counts from the other end). There are no
+    parameters.
 
-    Logits are two choices a bit, -1 and +1: minus the squared distances, :math:`-(z + 1)^2` and :math:`-(z - 1)^2`,
-    less what they share, so :math:`-2z` and :math:`2z`. Their softmax gives :math:`p(+1) = \sigma(4z)`. Bits are taken
-    as independent, so the entropy needs no table of 2^C codes.
+    Logits have two choices per bit, -1 and +1: the negative squared distances, :math:`-(z + 1)^2` and
+    :math:`-(z - 1)^2`, without their common part, which leaves :math:`-2z` and :math:`2z`. Their softmax is
+    :math:`p(+1) = \sigma(4z)`. Bits are treated as independent, so the entropy needs no table of 2^C codes.
 
     Args:
         num_bits: C; there are 2^C codes.
@@ -29,7 +30,7 @@ class LFQ(Quantizer):
 
     bits = True
     place_values: Tensor
-    """int64 (C,), what each bit is worth."""
+    """int64 (C,), place value of each bit in the id."""
 
     def __init__(self, num_bits: int = 13) -> None:
         super().__init__()
@@ -39,7 +40,7 @@ class LFQ(Quantizer):
         self.register_buffer("place_values", 2 ** torch.arange(num_bits).flip(0), persistent=False)
 
     def forward(self, z: Tensor, *, logits: bool = False) -> Quantized:
-        """The signs; `Quantized.z` is the input as it came."""
+        """The signs of (B, C, h, w); `Quantized.z` is the unchanged input."""
         with torch.autocast(z.device.type, enabled=False):
             z_BCHW = z.to(torch.promote_types(z.dtype, torch.float32))
             bits_BCHW = z_BCHW.detach() > 0
@@ -51,6 +52,6 @@ class LFQ(Quantizer):
         return Quantized(z_BCHW, codes_BCHW, straight_BCHW, ids_BHW, scores, self.num_codes)
 
     def decode_ids(self, ids: Tensor) -> Tensor:
-        """The codes of ids, +1 and -1."""
+        """The codes (B, C, h, w) of ids (B, h, w), +1 and -1."""
         bits_BHWC = ids[..., None] & self.place_values != 0
         return (bits_BHWC.float() * 2 - 1).permute(0, 3, 1, 2)

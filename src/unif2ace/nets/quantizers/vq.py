@@ -1,4 +1,4 @@
-"""A learned codebook. B rows, C channels, h x w cells; N = B h w vectors, K codes."""
+"""Vector quantization with a learned codebook. Shapes: B images, C channels, h x w cells, N = B h w, K codes."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from unif2ace.nets.quantizers.base import Quantizer
 from unif2ace.types import Quantized
 
 GOLDEN = 2654435769
-"""2^32 over the golden ratio: its multiples modulo 2^32 spread evenly, however many are drawn."""
+"""2^32 divided by the golden ratio: its multiples modulo 2^32 are evenly spread, for any number of them."""
 
 
 class VQ(Quantizer):
-    r"""Each vector takes its nearest code (VQ-VAE, arXiv 1711.00937).
+    r"""Replaces each vector of (B, C, h, w) by its nearest code (VQ-VAE, arXiv 1711.00937).
 
-    Codes start as vectors of the first batch. With ``update=ema`` they follow the vectors that chose them (appendix A.1
-    there): counts n and sums m are moving averages, :math:`n \leftarrow \gamma n + (1 - \gamma) |S_k|`,
-    :math:`m \leftarrow \gamma m + (1 - \gamma) \sum_{z \in S_k} z`, and the code is m / n, on the sphere m / ||m||.
+    Codes are initialised with vectors of the first batch. With ``update=ema`` they follow the vectors assigned to them
+    (appendix A.1 there): counts n and sums m are moving averages, :math:`n \leftarrow \gamma n + (1 - \gamma) |S_k|`,
+    :math:`m \leftarrow \gamma m + (1 - \gamma) \sum_{z \in S_k} z`, and the code is m / n, or m / ||m|| on the sphere.
     With ``update=gradient`` they are a parameter that a loss on `Quantized.codes` must train.
 
-    A code that hardly any vector chooses is put on a vector of the batch, so that the whole codebook stays in use.
-    Which vector is a function of how many codes were placed before: no random numbers are drawn, and a resumed run goes
-    the same way. Vectors that are not finite move no code.
+    A code with few assigned vectors is reset to a vector of the batch, so that the whole codebook stays in use. The
+    vector is a function of the number of earlier resets: no random state is consumed, and a resumed run is unchanged.
+    Non-finite vectors do not update codes.
 
-    Codes move in the forward pass, in training mode while gradients are on: after the ids were chosen, and once a
-    micro-batch under accumulation, so that there the averages are younger than those of one large batch. Under
-    `torch.distributed` the statistics are those of all ranks together; new codes come from rank 0.
+    Codes are updated in the forward pass, in training mode with gradients enabled. The update follows the assignment
+    and happens once per micro-batch, so under gradient accumulation the averages are younger than those of one large
+    batch. Under `torch.distributed` the statistics are summed over all ranks; reset codes come from rank 0.
 
     Args:
         num_codes: K.
         dim: C.
         update: How codes learn.
-        cosine: Whether vectors and codes are compared on the unit sphere; otherwise in Euclid's space.
+        cosine: Whether vectors and codes are normalised to the unit sphere; otherwise distances are Euclidean.
         decay: :math:`\gamma`, between 0 and 1.
-        dead_share: A code is placed anew when its moving count falls below this share of N / K; 0 for never. A code of
-            average use that falls idle lasts :math:`\log(dead\_share) / \log \gamma` steps, 114 with the defaults.
-        temperature: Logits are minus the squared distance over it.
+        dead_share: A code is reset when its moving count falls below this share of N / K; 0 for never. An average code
+            that is no longer used lasts :math:`\log(dead\_share) / \log \gamma` steps, 114 with the defaults.
+        temperature: Logits are minus the squared distance divided by it.
 
     Raises:
         ConfigError: If an argument is out of its range.
     """
 
     num_placed: Tensor
-    """int64 (), codes that were put on vectors so far; 0 before the first batch."""
+    """int64 (), number of codes set to vectors so far; 0 before the first batch."""
     counts: Tensor
-    """float (K,), moving average of how many vectors choose each code in a step."""
+    """float (K,), moving average of the number of vectors assigned to each code in a step."""
     sums: Tensor
-    """float (K, C), moving average of the sum of those vectors."""
+    """float (K, C), moving average of the sum of these vectors."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class VQ(Quantizer):
         _check(num_codes, dim, update, decay, dead_share, temperature)
         self.num_codes, self.dim, self.update, self.cosine = num_codes, dim, update, cosine
         self.decay, self.dead_share, self.temperature = decay, dead_share, temperature
-        self.codebook = nn.Embedding(num_codes, dim)  # an embedding: weight decay spares it
+        self.codebook = nn.Embedding(num_codes, dim)  # an embedding: no weight decay
         codes_KC = self._normalised(self.codebook.weight.detach())
         if update == "ema":
             del self.codebook.weight
@@ -76,14 +76,14 @@ class VQ(Quantizer):
         self.register_buffer("counts", torch.ones(num_codes))
         self.register_buffer("sums", codes_KC.clone() if update == "ema" else None)
         self.register_buffer("num_placed", torch.zeros((), dtype=torch.int64))
-        self._ready = False  # spares reading `num_placed` from the device in every step
+        self._ready = False  # avoids reading `num_placed` from the device in every step
 
     def forward(self, z: Tensor, *, logits: bool = False) -> Quantized:
-        """The nearest codes; `Quantized.z` is normalised on the sphere."""
+        """The nearest codes of (B, C, h, w); `Quantized.z` is normalised if `cosine`."""
         with torch.autocast(z.device.type, enabled=False):
             z_BCHW = self._normalised(z.to(torch.promote_types(z.dtype, torch.float32)))
             learns = self.training and torch.is_grad_enabled()
-            if learns:  # with a view of its own: the compiler fails on one that is also used below
+            if learns:  # a separate view: the compiler fails on one that is also used below
                 self._initialise(z_BCHW.detach().permute(0, 2, 3, 1).flatten(0, 2))
             z_NC = z_BCHW.permute(0, 2, 3, 1).flatten(0, 2)
             codes_KC = self._codes().to(z_BCHW.dtype)
@@ -98,19 +98,19 @@ class VQ(Quantizer):
         return Quantized(z_BCHW, codes_BCHW, straight_BCHW, ids_BHW, scores, self.num_codes)
 
     def decode_ids(self, ids: Tensor) -> Tensor:
-        """The codes of ids."""
+        """The codes (B, C, h, w) of ids (B, h, w)."""
         return functional.embedding(ids, self._codes()).permute(0, 3, 1, 2)
 
     def _normalised(self, x: Tensor) -> Tensor:
         return functional.normalize(x, dim=1) if self.cosine else x
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a compiler would make the copy again in the backward
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a compiler would recompute the copy in the backward
     def _codes(self) -> Tensor:
-        """A copy, so that codes may move before the backward pass."""
+        """A copy (K, C), so that codes may change before the backward pass."""
         return self._normalised(self.codebook.weight.clone())
 
     def _scores(self, z_NC: Tensor, codes_KC: Tensor) -> Tensor:
-        """Half of minus the squared distance, less what all codes of a vector share."""
+        """Minus half the squared distance (N, K), without the part that all codes of a vector share."""
         if self.cosine:
             return z_NC @ codes_KC.T
         return torch.addmm(codes_KC.square().sum(1) / -2, z_NC, codes_KC.T)
@@ -140,7 +140,7 @@ class VQ(Quantizer):
             self._place(z_NC, self.counts < self.dead_share * mean_use, mean_use)
 
     def _place(self, z_NC: Tensor, dead_K: Tensor, mean_use: Tensor) -> None:
-        """Puts dead codes on vectors of the batch, as if each were of average use."""
+        """Resets dead codes to vectors of the batch, with the statistics of an average code."""
         order_K = self.num_placed + dead_K.cumsum(0)
         vectors_KC = z_NC[(order_K * GOLDEN % 2**32 * len(z_NC)) >> 32].to(self.counts.dtype)
         if _distributed():

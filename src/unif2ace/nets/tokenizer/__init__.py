@@ -1,1 +1,1 @@
-"""Image tokenizers and what they are trained with: one architecture a file, swapped with `net=...`."""
+"""Image tokenizers and their building blocks. One architecture per file, selected with `net=...`."""

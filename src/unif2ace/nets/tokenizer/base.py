@@ -1,4 +1,7 @@
-"""What every image tokenizer is: an encoder, a quantizer, a decoder. N = h w tokens of a picture of H x W pixels."""
+"""Base class of the image tokenizers: encoder, quantizer, decoder.
+
+Shapes: B images of H x W pixels, C channels on a grid of h x w cells, N = h w tokens.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from unif2ace.types import Quantized
 
 
 class TokenizerNet(nn.Module):
-    """Pixels to tokens and back; an architecture sets the attributes in its constructor.
+    """Maps images to tokens and back; an architecture sets the attributes in its constructor.
 
     Attributes:
-        encoder: float (B, 3, H, W) in [-1, 1] -> (B, C, h, w).
-        quantizer: Vectors to codes.
-        decoder: float (B, C, h, w) -> (B, 3, H, W).
+        encoder: Maps float (B, 3, H, W) in [-1, 1] to (B, C, h, w).
+        quantizer: Maps vectors (B, C, h, w) to codes.
+        decoder: Maps float (B, C, h, w) to (B, 3, H, W).
         factor: Pixels per token along each side, H / h.
     """
 
@@ -27,25 +30,25 @@ class TokenizerNet(nn.Module):
 
     @property
     def last_layer(self) -> Tensor:
-        """Weight of the decoder's last convolution: where the adversarial term is balanced against the others."""
+        """Weight (O, C, k, k) of the decoder's last convolution, used to balance the adversarial loss."""
         return [m.weight for m in self.decoder.modules() if isinstance(m, nn.Conv2d)][-1]
 
     def forward(self, image: Tensor, *, logits: bool = False) -> tuple[Tensor, Quantized]:
-        """One pass in training.
+        """Reconstructs images, in training.
 
         Args:
             image: float (B, 3, H, W) in [-1, 1].
-            logits: Whether a loss reads `Quantized.logits`.
+            logits: Whether to compute `Quantized.logits`.
 
         Returns:
-            The reconstruction, float (B, 3, H, W), not clamped, and what lies between.
+            The reconstruction, float (B, 3, H, W), not clamped, and the quantizer's output.
         """
         quantized = self.quantizer(self.encoder(image), logits=logits)
         return self.decoder(quantized.straight_through), quantized
 
     @torch.inference_mode()
     def encode(self, image: Tensor) -> Tensor:
-        """Tokens of pictures, the row of cells at the top first.
+        """Tokens of images, in raster order.
 
         Args:
             image: uint8 (B, 3, H, W), 0 to 255; sides are multiples of `factor`.
@@ -54,7 +57,7 @@ class TokenizerNet(nn.Module):
             int64 (B, N), values in [0, num_codes).
 
         Raises:
-            ConfigError: If a side is no multiple of `factor`.
+            ConfigError: If a side is not a multiple of `factor`.
         """
         height, width = image.shape[-2:]
         if height % self.factor or width % self.factor:
@@ -64,7 +67,7 @@ class TokenizerNet(nn.Module):
 
     @torch.inference_mode()
     def decode(self, ids: Tensor, shape: tuple[int, int] | None = None) -> Tensor:
-        """Pictures of tokens.
+        """Images of tokens.
 
         Args:
             ids: int64 (B, N).
@@ -74,7 +77,7 @@ class TokenizerNet(nn.Module):
             uint8 (B, 3, H, W).
 
         Raises:
-            ConfigError: If the tokens do not fill the shape or an id is no code.
+            ConfigError: If the tokens do not fill the shape or an id is out of range.
         """
         side = round(ids.shape[1] ** 0.5)
         height, width = shape or (side, side)
@@ -87,10 +90,10 @@ class TokenizerNet(nn.Module):
 
 
 def from_uint8(image: Tensor) -> Tensor:
-    """Uint8 0..255 -> float32 in [-1, 1], in the memory order that convolutions like."""
+    """uint8 (B, 3, H, W) in 0..255 to float32 in [-1, 1], in channels-last memory format."""
     return (image.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
 
 def to_uint8(image: Tensor) -> Tensor:
-    """Float in [-1, 1], clamped -> uint8 0..255."""
+    """Float (B, 3, H, W) in [-1, 1], clamped, to uint8 in 0..255."""
     return ((image.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)

@@ -1,7 +1,7 @@
-"""The image tokenizer of MAGVIT-v2 as Show-o uses it; its published weights load. Levels go from fine to coarse.
+"""The image tokenizer of MAGVIT-v2 as Show-o uses it; its published weights can be loaded.
 
-A convolutional autoencoder of single pictures. Show-o (arXiv 2408.12528) puts 13 bits between, the lookup-free
-quantization of MAGVIT-v2 (arXiv 2310.05737).
+A convolutional autoencoder of single images. Show-o (arXiv 2408.12528) quantizes to 13 bits with the lookup-free
+quantization of MAGVIT-v2 (arXiv 2310.05737). Lists of levels run from fine to coarse.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from unif2ace.nets.tokenizer.magvit_blocks import DownLevel, Middle, UpLevel, co
 
 
 class MagvitNet(TokenizerNet):
-    """Encoder, any quantizer, decoder; with the defaults and 13 bits 95,387,004 parameters and 16 pixels per token.
+    """Encoder, any quantizer, decoder; maps images (B, 3, H, W) to reconstructions of the same shape.
 
-    Every part is convolutional but one attention at the coarsest level, so pictures may have any sides that are
-    multiples of `factor`.
+    With the defaults and 13 bits it has 95,387,004 parameters and 16 pixels per token. Every layer is convolutional
+    except one attention at the coarsest level, so image sides may be any multiples of `factor`.
 
     Args:
-        quantizer: Makes the quantizer.
-        channels: Of multiplier 1; a multiple of 32 once multiplied.
-        encoder_multipliers: Channels of each level of the encoder in units of `channels`, the finest level first; each
-            level after the first halves height and width.
-        decoder_multipliers: The same of the decoder.
-        encoder_blocks: Residual blocks of each level of the encoder.
-        decoder_blocks: Residual blocks of each level of the decoder.
-        checkpoint: Whether residual blocks are computed again in the backward pass: less memory, up to a third more
-            work.
+        quantizer: Builds the quantizer.
+        channels: Base width; every width must be a multiple of 32.
+        encoder_multipliers: Width of each encoder level in units of `channels`, the finest level first; each level
+            after the first halves height and width.
+        decoder_multipliers: Width of each decoder level, likewise.
+        encoder_blocks: Residual blocks of each encoder level.
+        decoder_blocks: Residual blocks of each decoder level.
+        gradient_checkpointing: Whether to recompute residual blocks in the backward pass: less memory, up to a third
+            more compute.
 
     Raises:
-        ConfigError: If the four lists differ in length or channels do not fall into 32 groups.
+        ConfigError: If the four lists differ in length or a width is not a multiple of 32.
     """
 
     def __init__(
@@ -67,15 +67,15 @@ class MagvitNet(TokenizerNet):
         )
 
     def load_official(self, state_dict: Mapping[str, Tensor]) -> None:
-        """Takes the weights of Show-o's published tokenizer, in any floating type.
+        """Loads the weights of Show-o's published tokenizer, in any floating dtype.
 
-        Its two buffers ``quantize.*`` only say which codes exist: they must be those of this network's quantizer.
+        Its two buffers ``quantize.*`` only list the codes: they must equal those of this network's quantizer.
 
         Args:
-            state_dict: Tensors by the names of the published file.
+            state_dict: Tensors by the names of the published file, such as ``quantize.embedding`` (K, C).
 
         Raises:
-            DataError: If a tensor is missing, unknown, or of another shape, or if the file has other codes.
+            DataError: If a tensor is missing, unknown or of another shape, or the codes differ.
         """
         weights = {name: tensor for name, tensor in state_dict.items() if name not in CODE_BUFFERS}
         self._check_codes(state_dict)
@@ -87,10 +87,10 @@ class MagvitNet(TokenizerNet):
                     f"published weights: {name} is {list(tensor.shape)}, this network's is {list(own[name].shape)}: "
                     "net.channels, multipliers and quantizer must be those of the file"
                 )
-        self.load_state_dict(weights, strict=False)  # all names are known; the file has nothing of the quantizer
+        self.load_state_dict(weights, strict=False)  # all names are known; the file has no quantizer weights
 
     def _check_codes(self, state_dict: Mapping[str, Tensor]) -> None:
-        """Compares bits and, if the file has them, the codes themselves."""
+        """Compares the number of bits and, if the file has them, the codes."""
         num_codes, dim = self.quantizer.num_codes, self.quantizer.dim
         for name in CODE_BUFFERS & state_dict.keys():
             bits = state_dict[name].shape[-1]
@@ -107,17 +107,17 @@ class MagvitNet(TokenizerNet):
 
 
 CODE_BUFFERS = {"quantize.embedding", "quantize.power_vals"}
-"""What the published file has beside weights: the table of codes, (2^bits, bits), and what bits count, (bits,)."""
+"""Buffers of the published file: the table of codes, (2^bits, bits), and the place value of each bit, (bits,)."""
 
 
 class MagvitEncoder(nn.Module):
-    """Pixels to vectors; float (B, 3, H, W) in [-1, 1] -> (B, dim, h, w).
+    """Maps images, float (B, 3, H, W) in [-1, 1], to vectors (B, C, h, w).
 
     Args:
-        dim: Channels of a vector.
+        dim: Channels of a vector, C.
         widths: Channels of each level, the finest first.
         blocks: Residual blocks of each level.
-        checkpoint: Whether they are computed again in the backward pass.
+        again: Whether to recompute them in the backward pass.
     """
 
     def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], again: bool) -> None:
@@ -134,7 +134,7 @@ class MagvitEncoder(nn.Module):
         self.quant_conv = nn.Conv2d(dim, dim, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """The vectors of pictures."""
+        """The vectors (B, C, h, w) of images (B, 3, H, W)."""
         x = self.conv_in(image)
         for level in self.down:
             x = level(x)
@@ -143,13 +143,13 @@ class MagvitEncoder(nn.Module):
 
 
 class MagvitDecoder(nn.Module):
-    """Codes to pixels; float (B, dim, h, w) -> (B, 3, H, W), not clamped.
+    """Maps codes, float (B, C, h, w), to images (B, 3, H, W), not clamped.
 
     Args:
-        dim: Channels of a code.
+        dim: Channels of a code, C.
         widths: Channels of each level, the finest first.
         blocks: Residual blocks of each level.
-        checkpoint: Whether they are computed again in the backward pass.
+        again: Whether to recompute them in the backward pass.
     """
 
     def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], again: bool) -> None:
@@ -165,7 +165,7 @@ class MagvitDecoder(nn.Module):
         self.conv_out = conv3x3(widths[0], 3)
 
     def forward(self, codes: Tensor) -> Tensor:
-        """The pictures of codes."""
+        """The images (B, 3, H, W) of codes (B, C, h, w)."""
         x = self.mid(self.conv_in(self.post_quant_conv(codes)))
         for level in reversed(self.up):
             x = level(x)

@@ -1,4 +1,4 @@
-"""Layers of the MAGVIT-v2 tokenizer, named as in its weights. C channels, H x W positions, N = H W."""
+"""Layers of the MAGVIT-v2 tokenizer, named as in its weights. Shapes: C channels, H x W positions, N = H W."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch.utils.checkpoint import checkpoint as recomputed
 from unif2ace.errors import ConfigError
 
 GROUPS = 32
-"""Groups of every normalisation."""
+"""Number of groups of every GroupNorm."""
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """Normalises over positions and groups of channels.
+    """GroupNorm with `GROUPS` groups.
 
     Raises:
-        ConfigError: If the channels do not fall into `GROUPS` equal groups.
+        ConfigError: If the channels are not a multiple of `GROUPS`.
     """
     if channels % GROUPS:
         raise ConfigError(f"net: a layer of {channels} channels; channels times multiplier must be a multiple of 32")
@@ -30,7 +30,7 @@ def conv3x3(before: int, after: int) -> nn.Conv2d:
 
 
 class MagvitResidualBlock(nn.Module):
-    """Twice norm, SiLU and a 3x3 convolution, added to the input; (B, before, H, W) -> (B, after, H, W)."""
+    """Twice GroupNorm, SiLU and 3x3 convolution, with a residual; maps (B, before, H, W) to (B, after, H, W)."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class MagvitResidualBlock(nn.Module):
         self.nin_shortcut = nn.Identity() if before == after else nn.Conv2d(before, after, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Applies it."""
+        """Output (B, after, H, W)."""
         y = self.conv1(functional.silu(self.norm1(x)))
         y = self.conv2(functional.silu(self.norm2(y)))
         out: Tensor = self.nin_shortcut(x) + y
@@ -49,7 +49,7 @@ class MagvitResidualBlock(nn.Module):
 
 
 class MagvitAttentionBlock(nn.Module):
-    """Self-attention with one head over all positions, added to the input; (B, C, H, W) -> the same shape."""
+    """Single-head self-attention over all positions with a residual; maps (B, C, H, W) to the same shape."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -57,10 +57,10 @@ class MagvitAttentionBlock(nn.Module):
         self.q, self.k, self.v, self.proj_out = (nn.Conv2d(channels, channels, 1) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Applies it."""
+        """Output (B, C, H, W)."""
         y = self.norm(x)
         q_BCN, k_BCN, v_BCN = (conv(y).flatten(2) for conv in (self.q, self.k, self.v))
-        # a few hundred positions: the explicit product is the fastest way on every device, in bf16 too
+        # a few hundred positions: the explicit product is fastest on every device, in bf16 too
         weights_BNN = torch.softmax((q_BCN * x.shape[1] ** -0.5).mT @ k_BCN, dim=-1)
         mixed_BCN = v_BCN @ weights_BNN.to(v_BCN.dtype).mT
         out: Tensor = x + self.proj_out(mixed_BCN.view_as(y))
@@ -68,7 +68,7 @@ class MagvitAttentionBlock(nn.Module):
 
 
 class Middle(nn.Module):
-    """Residual block, attention, residual block at the coarsest level."""
+    """Residual block, attention, residual block at the coarsest level; maps (B, C, H, W) to the same shape."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -77,56 +77,55 @@ class Middle(nn.Module):
         self.block_2 = MagvitResidualBlock(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Applies them."""
+        """Output (B, C, H, W)."""
         out: Tensor = self.block_2(self.attn_1(self.block_1(x)))
         return out
 
 
 class Downsample(nn.Module):
-    """A 3x3 convolution of stride 2 with zeros at the right and at the bottom; even H and W are halved."""
+    """A 3x3 convolution of stride 2, zero-padded at right and bottom; maps (B, C, H, W) to (B, C, H / 2, W / 2)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Applies it."""
+        """Output (B, C, H / 2, W / 2) for even H and W."""
         out: Tensor = self.conv(functional.pad(x, (0, 1, 0, 1)))
         return out
 
 
 class Upsample(nn.Module):
-    """Every position four times, then a 3x3 convolution; H and W are doubled."""
+    """Nearest-neighbour upsampling, then a 3x3 convolution; maps (B, C, H, W) to (B, C, 2 H, 2 W)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = conv3x3(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Applies it."""
+        """Output (B, C, 2 H, 2 W)."""
         out: Tensor = self.conv(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
         return out
 
 
 class Level(nn.Module):
-    """The residual blocks of one resolution; (B, before, H, W) -> (B, after, H, W).
+    """The residual blocks of one resolution; maps (B, before, H, W) to (B, after, H, W).
 
     Args:
-        before: Channels that come in.
-        after: Channels of every block's output.
+        before: Input channels.
+        after: Output channels of every block.
         blocks: Number of residual blocks.
-        checkpoint: Whether blocks are computed again in the backward pass: between the passes only their inputs stay in
-            memory.
+        gradient_checkpointing: Whether to recompute blocks in the backward pass, so that only their inputs are stored.
     """
 
-    def __init__(self, before: int, after: int, blocks: int, checkpoint: bool) -> None:
+    def __init__(self, before: int, after: int, blocks: int, gradient_checkpointing: bool) -> None:
         super().__init__()
-        self.checkpoint = checkpoint
+        self.gradient_checkpointing = gradient_checkpointing
         self.block = nn.ModuleList(MagvitResidualBlock(after if i else before, after) for i in range(blocks))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Applies them."""
-        again = self.checkpoint and self.training and torch.is_grad_enabled()
+        """Output (B, after, H, W)."""
+        again = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
         for block in self.block:
             x = recomputed(block, x, use_reentrant=False) if again else block(x)
         return x
@@ -135,12 +134,12 @@ class Level(nn.Module):
 class DownLevel(Level):
     """A level of the encoder; all but the last end with `Downsample`."""
 
-    def __init__(self, before: int, after: int, blocks: int, checkpoint: bool, *, last: bool) -> None:
-        super().__init__(before, after, blocks, checkpoint)
+    def __init__(self, before: int, after: int, blocks: int, gradient_checkpointing: bool, *, last: bool) -> None:
+        super().__init__(before, after, blocks, gradient_checkpointing)
         self.downsample = nn.Identity() if last else Downsample(after)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Applies it."""
+        """Output (B, after, H, W); sides are halved except in the last level."""
         out: Tensor = self.downsample(super().forward(x))
         return out
 
@@ -148,11 +147,11 @@ class DownLevel(Level):
 class UpLevel(Level):
     """A level of the decoder; all but the last, which is the finest, end with `Upsample`."""
 
-    def __init__(self, before: int, after: int, blocks: int, checkpoint: bool, *, last: bool) -> None:
-        super().__init__(before, after, blocks, checkpoint)
+    def __init__(self, before: int, after: int, blocks: int, gradient_checkpointing: bool, *, last: bool) -> None:
+        super().__init__(before, after, blocks, gradient_checkpointing)
         self.upsample = nn.Identity() if last else Upsample(after)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Applies it."""
+        """Output (B, after, H, W); sides are doubled except in the last level."""
         out: Tensor = self.upsample(super().forward(x))
         return out

@@ -1,7 +1,7 @@
-"""A tokenizer that a laptop trains in minutes: convolutions start at a quarter of the resolution.
+"""An image tokenizer that trains on a laptop in minutes: convolutions start at a quarter of the resolution.
 
-On a CPU a convolution over the full picture runs at a few per cent of the speed of one with many channels on a small
-grid, so pixels are folded into channels first and unfolded last.
+On a CPU a convolution at full resolution reaches a few per cent of the speed of one with many channels on a small grid.
+Pixels are therefore folded into channels first and unfolded last.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from unif2ace.nets.tokenizer.base import TokenizerNet
 
 
 class PatchNet(TokenizerNet):
-    """Pixel-unshuffle, residual blocks on ever smaller grids, codes, and the same way back.
+    """Pixel-unshuffle, residual blocks on ever coarser grids, quantizer, and the mirrored decoder.
+
+    Maps images (B, 3, H, W) to reconstructions of the same shape.
 
     Args:
-        quantizer: Makes the quantizer.
-        patch: Pixels that are folded into channels along each side before the first convolution.
-        channels: Of each level, the finest first; the grid halves from one level to the next, so a token stands for
+        quantizer: Builds the quantizer.
+        patch: Pixels folded into channels along each side before the first convolution.
+        channels: Channels of each level, the finest first. The grid halves from level to level, so a token covers
             ``patch * 2 ** (len(channels) - 1)`` pixels along each side.
-        encoder_blocks: Residual blocks of each level of the encoder.
-        decoder_blocks: Residual blocks of each level of the decoder.
-        attention: Blocks with attention over all cells of the coarsest level, in encoder and decoder each.
+        encoder_blocks: Residual blocks of each encoder level.
+        decoder_blocks: Residual blocks of each decoder level.
+        attention: Number of attention blocks at the coarsest level, in encoder and decoder each.
 
     Raises:
-        ConfigError: If there is no level, a number of blocks is missing, or channels are no multiple of 32.
+        ConfigError: If there is no level, a number of blocks is missing, or channels are not a multiple of `GROUP`.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class PatchNet(TokenizerNet):
 
 
 GROUP = 16
-"""Channels are normalised in groups of so many, and are a multiple of it."""
+"""Channels per normalisation group; every width is a multiple of it."""
 
 
 def _norm(channels: int) -> nn.GroupNorm:
@@ -90,13 +92,13 @@ def _up(channels: Sequence[int], blocks: Sequence[int]) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for level in reversed(range(len(channels))):
         layers += [ResidualBlock(channels[level]) for _ in range(blocks[level])]
-        if level:  # a 1x1 convolution on the small grid, unfolded: a fourth of the work of one after the enlargement
+        if level:  # 1x1 convolution before the pixel shuffle: a fourth of the work of one after it
             layers += [nn.Conv2d(channels[level], 4 * channels[level - 1], 1), nn.PixelShuffle(2)]
     return layers
 
 
 class ResidualBlock(nn.Module):
-    """Norm, SiLU, convolution, twice, around a skip; float (B, C, h, w) in and out.
+    """Twice GroupNorm, SiLU and convolution, with a residual; maps float (B, C, h, w) to the same shape.
 
     Args:
         channels: C.
@@ -114,15 +116,15 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x_BChw: Tensor) -> Tensor:
-        """The input plus what the block adds."""
+        """The input plus the update, (B, C, h, w)."""
         added: Tensor = self.layers(x_BChw)
         return x_BChw + added
 
 
 class AttentionBlock(nn.Module):
-    """Attention over all cells, then a two-layer perceptron, around skips; float (B, C, h, w) in and out.
+    """Attention over all cells, then an MLP, each with a residual; maps float (B, C, h, w) to the same shape.
 
-    Positions come from the convolutions around it, so any grid will do.
+    Positions come from the surrounding convolutions, so the grid may have any size.
 
     Args:
         channels: C.
@@ -139,10 +141,10 @@ class AttentionBlock(nn.Module):
         )
 
     def forward(self, x_BChw: Tensor) -> Tensor:
-        """The input plus what attention and perceptron add."""
+        """The input plus the updates of attention and MLP, (B, C, h, w)."""
         B, C, h, w = x_BChw.shape
         q, k, v = self.qkv(self.norm(x_BChw)).view(B, 3, self.heads, self.head_dim, h * w).unbind(1)
-        # written out: the fused kernel's bfloat16 backward pass is several times slower on a CPU
+        # explicit: the fused kernel's bfloat16 backward pass is several times slower on a CPU
         scores_BHNN = (q.transpose(-1, -2) @ k) * self.head_dim**-0.5
         mixed = (v @ scores_BHNN.softmax(-1).to(v.dtype).transpose(-1, -2)).reshape(B, C, h, w)
         x_BChw = x_BChw + self.project(mixed)

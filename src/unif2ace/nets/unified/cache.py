@@ -1,6 +1,6 @@
-"""Keys and values of columns that are computed already, so that decoding computes only new ones.
+"""Key-value cache, so that decoding computes only new positions.
 
-Letters: B rows, H heads, P columns in the cache, L new ones, C columns for which there is room, d width of a head.
+Shapes: B sequences, H heads, P cached positions, L new positions, C allocated positions, d width of a head.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from torch import Tensor
 
 
 class LayerCache:
-    """Of one layer. It holds no gradient.
+    """Keys and values of one layer, without gradient.
 
     Attributes:
-        key: float (B, H, C, d); the first columns are filled.
-        value: float (B, H, C, d).
+        key: float (B, H, C, d); only the first P positions are filled.
+        value: float (B, H, C, d), likewise.
     """
 
     def __init__(self, key: Tensor, value: Tensor) -> None:
         self.key, self.value = key, value
 
     def append(self, key_BHLd: Tensor, value_BHLd: Tensor, start: int) -> tuple[Tensor, Tensor]:
-        """Writes new columns from `start` on, and gives all up to their end, (B, H, P + L, d) each."""
+        """Writes new positions (B, H, L, d) from `start` on; returns all keys and values, (B, H, P + L, d) each."""
         end = start + key_BHLd.shape[2]
         if end > self.key.shape[2]:
             room = max(end, 2 * self.key.shape[2])
@@ -34,27 +34,30 @@ class LayerCache:
 
 
 class Cache:
-    """Of all layers. New columns go behind those that are there.
+    """Keys and values of all layers. New positions are appended.
 
     Args:
-        capacity: Columns to make room for at once; it grows when they do not suffice.
+        capacity: Number of positions to allocate initially; it grows as needed.
     """
 
     def __init__(self, capacity: int = 0) -> None:
         self.capacity = capacity
         self.length = 0
-        """Columns that it holds, P."""
+        """Number of cached positions, P."""
         self.picture: Tensor | None = None
-        """Whitened features of each sequence's picture, float (B, K), see `unif2ace.nets.unified.grounding`."""
+        """Whitened features of each sequence's image, float (B, K), see `unif2ace.nets.unified.grounding`."""
         self._layers: list[LayerCache] = []
 
     @property
     def rows(self) -> int:
-        """Rows that it holds, B; 0 while it is empty."""
+        """Number of cached sequences, B; 0 while the cache is empty."""
         return len(self._layers[0].key) if self._layers else 0
 
     def append(self, layer: int, key_BHLd: Tensor, value_BHLd: Tensor) -> tuple[Tensor, Tensor]:
-        """Writes a layer's new columns, and gives all of them, (B, H, P + L, d) each; `advance` makes them count."""
+        """Writes a layer's new positions (B, H, L, d); returns all of its keys and values, (B, H, P + L, d) each.
+
+        Call `advance` once all layers have written.
+        """
         if layer == len(self._layers):
             rows, heads, length, width = key_BHLd.shape
             shape = rows, heads, max(self.capacity, self.length + length), width
@@ -63,29 +66,29 @@ class Cache:
         return self._layers[layer].append(key_BHLd, value_BHLd, self.length)
 
     def advance(self, columns: int) -> None:
-        """All layers have written so many new columns."""
+        """Adds `columns` positions, which all layers have written, to the length."""
         self.length += columns
 
     def snapshot(self) -> int:
-        """What `truncate` takes to come back to this state."""
+        """The argument with which `truncate` restores this state."""
         return self.length
 
     def truncate(self, length: int) -> None:
-        """Forgets all columns from `length` on.
+        """Drops all positions from `length` on.
 
         Raises:
-            ValueError: If it holds fewer.
+            ValueError: If the cache holds fewer positions.
         """
         if not 0 <= length <= self.length:
             raise ValueError(f"a cache of {self.length} columns cannot be cut to {length}")
         self.length = length
 
     def select(self, rows: Tensor) -> Cache:
-        """A cache of some rows, int64 indices or bool (B,)."""
+        """A cache of some sequences, by int64 indices or bool (B,)."""
         return self._mapped(lambda x: x[rows])
 
     def repeat(self, times: int) -> Cache:
-        """A cache in which each row stands so many times, one after the other."""
+        """A cache in which each sequence is repeated `times` times, consecutively."""
         return self._mapped(lambda x: x.repeat_interleave(times, 0))
 
     def _mapped(self, function: Callable[[Tensor], Tensor]) -> Cache:
@@ -106,10 +109,10 @@ def _grown(old_BHCd: Tensor, filled: int, room: int) -> Tensor:
 
 
 def joined(caches: list[Cache]) -> Cache:
-    """The rows of several caches of one length in one, such as of prompts with and without a caption.
+    """Concatenates caches of one length along the batch axis, such as of prompts with and without a caption.
 
     Raises:
-        ValueError: If their lengths differ.
+        ValueError: If the lengths differ.
     """
     lengths = {cache.length for cache in caches}
     if len(lengths) != 1:

@@ -1,4 +1,4 @@
-"""Rows of image codes that share what the codes share. K codes of C channels, F features of a code, width D."""
+"""Image code embeddings from features shared by codes. Shapes: K codes of C channels, F features, D width, V ids."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import torch
 from torch import Tensor, nn
 
 FEW = 16
-"""A channel with at most so many values is told by which of them it has."""
+"""A channel with at most this many distinct values is one-hot encoded."""
 
 
 def code_features(codes_KC: Tensor) -> Tensor:
-    """What is known of each code, float32 (K, F).
+    """Features of each code, float32 (K, F).
 
-    A channel with few values, as those of FSQ (arXiv 2309.15505) and LFQ (arXiv 2310.05737), gives an indicator of
-    each; any other its standardised value.
+    A channel with few distinct values, as in FSQ (arXiv 2309.15505) and LFQ (arXiv 2310.05737), is one-hot encoded; any
+    other is standardised.
 
     Args:
-        codes_KC: Vectors of all codes in the order of their ids.
+        codes_KC: float (K, C), vectors of all codes in the order of their ids.
     """
     columns = []
     for channel_K in codes_KC.float().cpu().unbind(1):
@@ -29,16 +29,16 @@ def code_features(codes_KC: Tensor) -> Tensor:
 
 
 class CodeEmbedding(nn.Module):
-    r"""What is added to the rows of image codes in a table of ids: :math:`\Phi R`, with features :math:`\Phi` of the
-    codes and a learned R (F, D).
+    r"""A term added to the rows of image codes in a table (V, D): :math:`\Phi R`, with features :math:`\Phi` (K, F) of
+    the codes and a learned R (F, D).
 
-    Every code then learns from all that look like it, however seldom it is seen itself; the row of its own in the table
-    is what is left to say. Without it, thousands of rows are learned one by one.
+    Each code thus also learns from similar codes, however rare it is; its own row of the table learns the remainder.
+    Otherwise thousands of rows are learned independently.
 
     Args:
         features: F.
         dim: D.
-        std: Standard deviation of R at the start.
+        std: Initial standard deviation of R.
     """
 
     weight_kind = "table"  # see `unif2ace.modules.base.parameter_groups`
@@ -48,31 +48,31 @@ class CodeEmbedding(nn.Module):
         self.weight = nn.Parameter(torch.randn(features, dim) * std)
 
     def forward(self, table_VD: Tensor, features_KF: Tensor, first: int) -> Tensor:
-        """The table with them added, (V, D).
+        """The table with the term added, (V, D).
 
         Args:
-            table_VD: A row for each id.
-            features_KF: Of the codes, see `code_features`.
+            table_VD: float (V, D), one row per id.
+            features_KF: float (K, F), see `code_features`.
             first: Id of the first code.
         """
         rows_KD = features_KF.to(self.weight.dtype) @ self.weight
         return table_VD + nn.functional.pad(rows_KD, (0, 0, first, len(table_VD) - first - len(rows_KD)))
 
     def looked_up(self, ids: Tensor, features_KF: Tensor) -> Tensor:
-        """What is added to the rows of some ids, (..., D), without the table; the first code has id 0.
+        """The term for some ids, (..., D), without building the table; the first code has id 0.
 
         Args:
             ids: int64 (...), below K.
-            features_KF: Of the codes.
+            features_KF: float (K, F), features of the codes.
         """
         rows: Tensor = nn.functional.embedding(ids, features_KF).to(self.weight.dtype) @ self.weight
         return rows
 
     def scored(self, hidden_PD: Tensor, features_KF: Tensor) -> Tensor:
-        """What is added to the logits of the codes, (P, K), without the table.
+        """The term's contribution to the logits of the codes, (P, K), without building the table.
 
         Args:
-            hidden_PD: Hidden states.
-            features_KF: Of the codes.
+            hidden_PD: float (P, D), hidden states.
+            features_KF: float (K, F), features of the codes.
         """
         return (hidden_PD.to(self.weight.dtype) @ self.weight.mT) @ features_KF.to(self.weight.dtype).mT

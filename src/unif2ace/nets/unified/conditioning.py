@@ -1,6 +1,6 @@
-"""What the network receives beside the tokens: the noise level, and features of the picture.
+"""Inputs of the network besides the tokens: the noise level and visual features.
 
-Shapes: B sequences, N image tokens, M vectors of a picture with F values each, D width.
+Shapes: B sequences, L positions, N image tokens, M vectors of F values per image, D width.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ NOISE = "noise"
 
 
 class Conditioning(nn.Module):
-    """Resamples the features of visual encoders to the image span and encodes the noise level.
+    """Resamples visual features (B, M, F) to the image span (B, N, D) and encodes the noise level (B, 1, D).
 
     Args:
         visual_dims: F of each visual encoder, by name.
-        wanted: Names that some part of the network reads. Others get no parameters: data-parallel training has no use
-            for idle ones.
+        wanted: Names of conditions that some layer reads. Others get no parameters, because data-parallel training does
+            not allow unused ones.
         dim: D.
         num_image_tokens: N.
     """
@@ -42,12 +42,12 @@ class Conditioning(nn.Module):
     def forward(self, sequence: TokenSequence, features: Mapping[str, Condition]) -> dict[str, Condition]:
         """Conditions by name, values (B, N, D), or (B, 1, D) for the noise level.
 
-        In training every condition is computed in every step, whatever the sequences hold: ranks that shard the network
-        wait for each other's calls.
+        In training every condition is computed in every step, whatever the sequences contain: ranks that shard the
+        network wait for each other's calls.
 
         Args:
             sequence: Whole sequences.
-            features: Of the visual encoders, values (B, M, F); a missing encoder is present in no sequence.
+            features: Visual features by encoder, values (B, M, F); a missing encoder is present in no sequence.
 
         Raises:
             ConfigError: If the network was not built for an encoder.
@@ -62,7 +62,7 @@ class Conditioning(nn.Module):
         for name, resampler in self.resamplers.items():
             condition = features.get(name)
             if condition is None and not torch.is_grad_enabled():
-                continue  # nobody could choose it, and nobody waits for its gradient
+                continue  # no expert can choose it, and no gradient is needed
             if condition is None:
                 nothing_BMF = torch.zeros(batch, 1, self._dims[name], device=device)
                 condition = Condition(nothing_BMF, torch.zeros(batch, dtype=torch.bool, device=device))
@@ -71,7 +71,7 @@ class Conditioning(nn.Module):
 
 
 def add_conditions(x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition]) -> Tensor:
-    """The stream (B, L, D) with visual features, values (B, N, D), added to its image tokens."""
+    """Adds visual features, values (B, N, D), to the image tokens of the residual stream (B, L, D)."""
     for name, condition in conditions.items():
         if name != NOISE:
             values_BND = torch.where(condition.present[:, None, None], condition.values, 0).to(x_BLD.dtype)

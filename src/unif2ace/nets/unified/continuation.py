@@ -1,6 +1,6 @@
-"""Rows of text that are read on behind a prefix, with or without a cache.
+"""Continues text after a prefix, with or without a cache.
 
-Letters: B rows, L columns of the prefix, C branches of a row, U columns of a branch, D width.
+Shapes: B sequences, L positions of the prefix, C branches per sequence, U positions of a branch, D width.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from unif2ace.types import Condition, Role, TokenSequence
 
 
 class Continuation:
-    """Reads a prefix, and then what is appended to it.
+    """Runs the network on a prefix, and then on what is appended to it.
 
     Args:
-        net: In evaluation mode.
-        prefix: Rows that end at one column.
-        conditions: Of the rows, by name.
-        room: How many columns will be appended.
-        cached: Whether to keep keys and values, or to compute whole rows each time.
+        net: The network in evaluation mode.
+        prefix: Sequences that end at one position.
+        conditions: Visual features of the sequences, by name.
+        room: Number of positions that will be appended.
+        cached: Whether to keep keys and values, or to recompute whole sequences each time.
     """
 
     def __init__(
@@ -45,21 +45,21 @@ class Continuation:
         self.last_BD = net(prefix, conditions, cache=self._cache).values[:, -1]
 
     def append(self, ids_B: Tensor) -> None:
-        """Reads one more token of each row; `last_BD` then predicts the next."""
+        """Appends one token per sequence, int64 (B,); `last_BD` (B, D) then predicts the next."""
         self._position_B1 = self._position_B1 + 1
         self._length += 1
         if self._cache is None:
             self._sequence = _longer(self._sequence, ids_B[:, None])
             self.last_BD = self._net(self._sequence, self._conditions).values[:, -1]
             return
-        # None: all columns before it. Conditions change image columns only, and there is none.
+        # None: all earlier positions. Conditions affect image positions only, and there are none.
         seen = self._real_BL[:, None, None, : self._length] if self._padded else None
         role = torch.full_like(ids_B[:, None], Role.ANSWER, dtype=torch.int8)
         column = self._columns(ids_B[:, None], role, self._position_B1, seen)
         self.last_BD = self._net(column, cache=self._cache).values[:, -1]
 
     def keep(self, place_b: Tensor) -> None:
-        """Reads only some of the rows on, int64 (b,)."""
+        """Continues only some of the sequences, int64 (b,) indices into (B,)."""
         self._real_BL, self._position_B1 = self._real_BL[place_b], self._position_B1[place_b]
         self.last_BD = self.last_BD[place_b]
         if self._cache is not None:
@@ -71,11 +71,11 @@ class Continuation:
         self._sequence = _rows(self._sequence, place_b)
 
     def branches(self, ids_BCU: Tensor, real_BCU: Tensor) -> Tensor:
-        """Hidden states (B, C, U, D) of several continuations of each row, which do not look at each other.
+        """Hidden states (B, C, U, D) of several continuations per sequence, which do not attend to each other.
 
         Args:
-            ids_BCU: int64, what each holds.
-            real_BCU: bool, False for padding, which stands at the end.
+            ids_BCU: int64 (B, C, U), ids of each continuation.
+            real_BCU: bool (B, C, U), False for padding, which is at the end.
         """
         rows, number, width = ids_BCU.shape
         role_BCU = torch.where(real_BCU, Role.ANSWER, Role.PAD).to(torch.int8)
@@ -104,7 +104,7 @@ class Continuation:
 
 
 def _longer(sequence: TokenSequence, ids_BU: Tensor, role_BU: Tensor | None = None) -> TokenSequence:
-    """Whole rows with columns of an answer behind them."""
+    """Whole sequences with answer positions appended."""
     if role_BU is None:
         role_BU = torch.full_like(ids_BU, Role.ANSWER, dtype=torch.int8)
     role = torch.cat([sequence.role, role_BU], 1)

@@ -1,11 +1,12 @@
-"""Pictures from the unified network: what a sampler calls to learn the logits of the codes.
+"""Image generation with the unified network: the denoiser that a sampler calls.
 
-The caption's columns never look at the picture, so their keys and values are computed once for all steps; a step then
-computes only soi, image and eoi, and only the logits of the codebook. `cache=False` computes whole rows at each step
-instead, and `official=True` as Show-o's published code does: fixed padding, and logits of all ids at all columns. Both
-are there to compare with.
+Caption positions never attend to the image, so their keys and values are computed once for all steps. A step then
+computes only soi, image and eoi, and only the logits of the codebook. For comparison, `cache=False` recomputes whole
+sequences in each step. `official=True` computes as Show-o's published code does: fixed padding, and logits of all ids
+at all positions.
 
-Letters: B rows, T text ids, N image tokens, K codes, R rows that are computed (twice B with guidance), D width.
+Shapes: B samples, T text ids, N image tokens, K codes, R computed sequences (2 B with guidance, else B), L positions, D
+width.
 """
 
 from __future__ import annotations
@@ -23,22 +24,22 @@ from unif2ace.types import TokenSequence
 
 
 class ImageDenoiser:
-    """Logits of the clean codes given captions; a `unif2ace.diffusion.samplers.base.Denoise`.
+    """Maps codes (B, N) to logits of the clean codes (B, N, K), given captions; a `Denoise` of the samplers.
 
-    With guidance each row is computed with its caption and without; see `unif2ace.diffusion.guidance`. The two are
-    joined before the head, which is linear, so its work is done once (not so with `official`).
+    With guidance each sample is computed with and without its caption; see `unif2ace.diffusion.guidance`. Both are
+    combined before the head, which is linear, so the head runs once (except with `official`).
 
     Args:
-        net: In evaluation mode.
-        layout: Of its rows.
-        prompt_BT: int64, captions.
-        length_B: int64, their numbers of ids.
-        guidance: How strong it is.
-        convention: How that is counted; as Show-o does, 0 is off.
-        only_masked: Whether to give logits at masked tokens only, and 0 elsewhere: enough for samplers that never ask
-            about a known token.
+        net: The network in evaluation mode.
+        layout: Layout of its sequences.
+        prompt_BT: int64 (B, T), captions.
+        length_B: int64 (B,), number of ids of each caption.
+        guidance: Guidance weight.
+        convention: Convention of the weight; with ``showo``, 0 is off.
+        only_masked: Whether to compute logits at masked tokens only, and return 0 elsewhere: enough for samplers that
+            never read logits of known tokens.
         cache: Whether to keep the captions' keys and values.
-        official: Whether to compute as Show-o's code does; it takes no cache.
+        official: Whether to compute as Show-o's code does; without a cache.
 
     Raises:
         ConfigError: If the convention is unknown.
@@ -67,8 +68,8 @@ class ImageDenoiser:
             self._read_captions()
 
     def _rows(self, layout: SequenceLayout, prompt_BT: Tensor, length_B: Tensor) -> TokenSequence:
-        """The rows with captions, and with guidance those without, all masked."""
-        if not self.official:  # padding changes nothing but the work
+        """Fully masked sequences with captions; with guidance, followed by those without."""
+        if not self.official:  # padding only changes the cost
             v, most = layout.vocabulary, layout.max_text
             layout = SequenceLayout(v, most, False, layout.separator, layout.prompt_targets)
         if self._guides:
@@ -88,8 +89,8 @@ class ImageDenoiser:
         """Logits of the clean codes, float32 (B, N, K).
 
         Args:
-            x_BN: int64, codes in [0, K], K for masked.
-            t_B: Times; the network does not look at them.
+            x_BN: int64 (B, N), codes in [0, K], where K is the mask.
+            t_B: float (B,), times; the network ignores them.
         """
         hidden_RLD = self._hidden(x_BN)
         if self.official:
@@ -115,7 +116,7 @@ class ImageDenoiser:
         return hidden
 
     def _full_logits(self, hidden_RLD: Tensor) -> Tensor:
-        """Of all ids at all columns, of which only those of codes at the image are kept."""
+        """Logits (R, N, K) of the codes at the image, selected from those of all ids at all positions."""
         v, number = self.net.vocabulary, self.net.num_image_tokens
         logits_RLV = self.net.logits(hidden_RLD.flatten(0, 1), "full").view(*hidden_RLD.shape[:2], -1)
         return logits_RLV[:, -1 - number : -1, v.image_offset : v.mask_id]

@@ -1,10 +1,10 @@
-"""Text from the unified network: generated token by token, or given answers scored.
+"""Text generation with the unified network, and likelihoods of given answers.
 
-The rows of a prefix are MMU rows that stop where the answer begins (`SequenceLayout.understanding` without an answer)
-and end at one column (`align_right`). No column of the prefix looks at what comes after it, so its keys and values are
-computed once; `cache=False` computes whole rows for every token instead, and is there to compare with.
+A prefix holds MMU sequences that end before the answer (`SequenceLayout.understanding` without an answer), aligned to
+end at one position (`align_right`). Prefix positions never attend to later positions, so their keys and values are
+computed once. For comparison, `cache=False` recomputes whole sequences for every token.
 
-Letters: B rows, L columns of the prefix, T new tokens, C answers, U columns of an answer, V ids, D width.
+Shapes: B sequences, L positions of the prefix, T new tokens, C answers, U positions of an answer, V ids, D width.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Part = Literal["text", "full"]
 
 @dataclass(frozen=True, slots=True)
 class GeneratedText:
-    """What was generated.
+    """Generated text.
 
     Attributes:
-        ids: int64 (B, T), the stop id from where a row stopped.
-        length: int64 (B,), number of ids before it.
-        stopped: bool (B,), False where `max_new` cut a row short.
-        log_p: float32 (B, T), log-probability of each id, with the one that stopped the row, in nats, under the
-            network's own distribution: before temperature and filters. 0 after that.
+        ids: int64 (B, T), filled with the stop id from where a sequence stopped.
+        length: int64 (B,), number of ids before the stop id.
+        stopped: bool (B,), False where `max_new` ended a sequence.
+        log_p: float32 (B, T), log-probability of each id including the stop id, in nats, under the network's
+            distribution before temperature and filters; 0 after the stop id.
     """
 
     ids: Tensor
@@ -57,17 +57,17 @@ def generate_text(
     part: Part = "text",
     cache: bool = True,
 ) -> GeneratedText:
-    """Continues rows until each stops. Rows do not depend on what stands beside them.
+    """Continues sequences until each stops. The result of a sequence does not depend on the batch.
 
     Args:
-        net: In evaluation mode.
-        prefix: Rows that end at one column.
-        conditions: Of the rows, by name.
-        max_new: Most ids a row, T at most.
-        choice: How an id is chosen; None for the likeliest.
-        seeds: One of each row; needed unless the choice is greedy.
-        stop: Id that ends a row; None for eos.
-        part: ``text`` can give text ids only; ``full`` gives any id, as Show-o does.
+        net: The network in evaluation mode.
+        prefix: Sequences (B, L) that end at one position.
+        conditions: Visual features by encoder, values (B, M, F).
+        max_new: Maximum number of new ids, T.
+        choice: How an id is chosen; None for the most likely.
+        seeds: One seed per sequence; required unless the choice is greedy.
+        stop: Id that ends a sequence; None for eos.
+        part: ``text`` generates text ids only; ``full`` any id, as Show-o does.
         cache: Whether to keep keys and values.
 
     Raises:
@@ -87,11 +87,11 @@ def generate_text(
         text.write(step, ids_b, logits_bV)
         if step + 1 == max_new:
             break
-        if device.type == "cpu" or step % 8 == 7:  # asking a GPU makes it wait
+        if device.type == "cpu" or step % 8 == 7:  # reading from a GPU synchronises it
             keep_b = (~text.done_b).nonzero()[:, 0]
             if not len(keep_b):
                 break
-            if 2 * len(keep_b) <= len(ids_b):  # seldom enough that copying the cache costs little
+            if 2 * len(keep_b) <= len(ids_b):  # rare enough that copying the cache is cheap
                 reading.keep(keep_b)
                 text.keep(keep_b)
                 ids_b = ids_b[keep_b]
@@ -106,7 +106,7 @@ def _uniforms(seeds: Sequence[int] | None, rows: int, number: int, device: torch
 
 
 class _Writing:
-    """What has been generated; b of the B rows are still read on, some of them done."""
+    """The generated ids; b of the B sequences are still running, some of them already stopped."""
 
     def __init__(self, rows: int, max_new: int, stop: int, device: torch.device) -> None:
         self._stop = stop
@@ -147,22 +147,24 @@ def answer_log_likelihood(
 ) -> Tensor:
     """Log-likelihood of given answers.
 
-    With a cache the prefix is computed once, and all answers of a row at once behind it, blind to each other.
+    With a cache the prefix is computed once, followed by all answers of a sequence at once, which do not attend to each
+    other.
 
     Args:
-        net: In evaluation mode.
-        prefix: Rows that end at one column.
-        answer_BCT: int64, text ids of C answers for each row, padded at the end.
-        length_BC: int64, their numbers of ids; 0 where a row has fewer answers.
-        conditions: Of the rows, by name.
-        end: Whether eos after an answer counts. Without it the probability of "yes" is that of all that starts so.
+        net: The network in evaluation mode.
+        prefix: Sequences (B, L) that end at one position.
+        answer_BCT: int64 (B, C, T), text ids of C answers per sequence, padded at the end.
+        length_BC: int64 (B, C), number of ids of each answer; 0 where a sequence has fewer answers.
+        conditions: Visual features by encoder, values (B, M, F).
+        end: Whether to include eos after an answer. Without it the likelihood of "yes" covers every answer that starts
+            with "yes".
         cache: Whether to keep keys and values.
 
     Returns:
         float32 (B, C), sums over the ids of an answer, in nats; -inf where there is no answer.
 
     Raises:
-        DataError: If an answer holds an id that is no text, or a row has no answer.
+        DataError: If an answer holds an id that is not a text id, or a sequence has no answer.
     """
     v = net.vocabulary
     step_T = torch.arange(answer_BCT.shape[2], device=answer_BCT.device)
@@ -190,5 +192,5 @@ def answer_log_likelihood(
 
 
 def answer_probabilities(log_likelihood_BC: Tensor) -> Tensor:
-    """float32 (B, C), probabilities of the answers if it must be one of them; they sum to 1."""
+    """float32 (B, C), probabilities given that one of the answers is correct; they sum to 1."""
     return log_likelihood_BC.softmax(-1)

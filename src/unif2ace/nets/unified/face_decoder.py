@@ -1,6 +1,6 @@
-"""Faces from captions and text about faces, in one object: the network with all that stands around it.
+"""Generates faces from captions and answers questions about faces: the network with its tokenizer and encoders.
 
-Letters: B rows, T text ids, N image tokens, K codes, H and W pixels.
+Shapes: B samples, T text ids, N image tokens, K codes, H and W pixels.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from unif2ace.types import Condition, TokenSequence
 
 @dataclass(frozen=True, slots=True)
 class FaceDecoder:
-    """Draws faces and answers about them; the networks are in evaluation mode.
+    """Generates faces and answers questions about them; the networks are in evaluation mode.
 
     Attributes:
         net: The transformer.
-        layout: Of its rows.
-        tokenizer: Pictures to codes and back.
-        encoders: Tell the transformer more of the pictures that it answers about, by name.
+        layout: Layout of its sequences.
+        tokenizer: The image tokenizer.
+        encoders: Visual encoders of images for understanding, by name.
     """
 
     net: UnifiedNet
@@ -48,15 +48,15 @@ class FaceDecoder:
         guidance: float = 2.0,
         start_BN: Tensor | None = None,
     ) -> Tensor:
-        """Codes of faces, int64 (B, N).
+        """Samples the codes of faces, int64 (B, N).
 
         Args:
-            prompt_BT: int64, captions, padded at the end.
-            length_B: int64, their numbers of ids.
-            seeds: One of each face, which does not depend on what else is drawn.
-            sampler: How codes are drawn.
+            prompt_BT: int64 (B, T), captions, padded at the end.
+            length_B: int64 (B,), number of ids of each caption.
+            seeds: One seed per face; a face does not depend on the rest of the batch.
+            sampler: The sampler of codes.
             guidance: Weight w of classifier-free guidance, (1 + w) conditional - w unconditional; 0 for none.
-            start_BN: int64 codes to keep, K where one is to be drawn; None draws all.
+            start_BN: int64 (B, N), codes to keep, K where one is to be sampled; None samples all.
         """
         device = prompt_BT.device
         if start_BN is None:
@@ -69,13 +69,13 @@ class FaceDecoder:
     def prefix(
         self, codes_BN: Tensor, image: Tensor | None, prompt_BT: Tensor, length_B: Tensor
     ) -> tuple[TokenSequence, dict[str, Condition]]:
-        """MMU rows that stop where the answer begins, and what the encoders say of the pictures.
+        """MMU sequences that end before the answer, and the visual features of their images.
 
         Args:
-            codes_BN: int64, codes of the pictures.
-            image: uint8 (B, 3, H, W), the pictures, or None: then the encoders say nothing.
-            prompt_BT: int64, questions, padded at the end.
-            length_B: int64, their numbers of ids.
+            codes_BN: int64 (B, N), codes of the images.
+            image: uint8 (B, 3, H, W), the images, or None for no visual features.
+            prompt_BT: int64 (B, T), questions, padded at the end.
+            length_B: int64 (B,), number of ids of each question.
         """
         rows = self.layout.understanding(codes_BN, prompt_BT, length_B)
         said = {} if image is None else {name: encoder(image) for name, encoder in self.encoders.items()}
@@ -92,16 +92,16 @@ class FaceDecoder:
         choice: TokenChoice | None = None,
         seeds: Sequence[int] | None = None,
     ) -> GeneratedText:
-        """Answers to questions about pictures.
+        """Answers questions about images.
 
         Args:
-            codes_BN: As `prefix` takes it.
-            image: Likewise.
-            prompt_BT: Likewise.
-            length_B: Likewise.
-            max_new: Most text ids of an answer.
-            choice: How an id is chosen; by default the likeliest.
-            seeds: One of each row; needed unless the likeliest is chosen.
+            codes_BN: int64 (B, N), codes of the images.
+            image: uint8 (B, 3, H, W), the images, or None for no visual features.
+            prompt_BT: int64 (B, T), questions, padded at the end.
+            length_B: int64 (B,), number of ids of each question.
+            max_new: Maximum number of text ids of an answer.
+            choice: How an id is chosen; by default the most likely.
+            seeds: One seed per sample; required unless the choice is greedy.
         """
         rows, said = self.prefix(codes_BN, image, prompt_BT, length_B)
         return generate_text(self.net, rows, said, max_new=max_new, choice=choice, seeds=seeds)

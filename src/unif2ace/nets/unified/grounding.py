@@ -1,17 +1,16 @@
 """Visually grounded word embeddings: each word starts with the image features of captions that contain it.
 
-A language model knows how words relate to each other. A network that starts from nothing must learn for each word alone
-how it relates to a picture. The difference between the features of pictures whose captions contain a word and those of
-the others is known before the first step; `unif2ace.nets.unified.word_fitting` computes it.
+A language model knows how words relate to each other. A network trained from scratch must learn for each word
+separately how it relates to an image. The difference in mean image features between captions with and without a word is
+known before the first step; `unif2ace.nets.unified.word_fitting` computes it.
 
 Shapes: B sequences, L positions, P positions at which logits are read, V text ids, F features, K whitened directions of
-them, D width, M vectors of a picture.
+the features, D width, M vectors per image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -19,22 +18,15 @@ from torch.nn import functional
 
 from unif2ace.nets.unified.cache import Cache
 from unif2ace.nets.unified.code_embedding import CodeEmbedding
+from unif2ace.nets.unified.word_vectors import WordVectors, whiten
 from unif2ace.types import Condition
-
-if TYPE_CHECKING:
-    from unif2ace.nets.unified.word_fitting import WordVectors
-
-
-def whiten(features_BF: Tensor, mean_F: Tensor, axes_FK: Tensor) -> Tensor:
-    """Normalised features in K directions of equal variance, float (B, K)."""
-    return (functional.layer_norm(features_BF.to(mean_F.dtype), mean_F.shape) - mean_F) @ axes_FK
 
 
 class NoGrounding(nn.Module):
-    """The slot when words have no visual grounding: every method returns its input."""
+    """Used when words have no visual grounding: every method returns its input."""
 
     def picture(self, conditions: Mapping[str, Condition], batch: int, cache: Cache | None) -> Tensor | None:
-        """Whitened features of each sequence's picture, float (B, K); None if nothing is known of it."""
+        """Whitened features of each sequence's image, float (B, K); None without visual features."""
         return None
 
     def table(self, name: str, table_VD: Tensor) -> Tensor:
@@ -42,7 +34,7 @@ class NoGrounding(nn.Module):
         return table_VD
 
     def embed(self, ids_BL: Tensor, x_BLD: Tensor) -> Tensor:
-        """Embeddings (B, L, D) of some ids plus the rows of the words among them."""
+        """Embeddings (B, L, D) plus the rows of the words among the ids (B, L)."""
         return x_BLD
 
     def score(self, hidden_PD: Tensor, logits_PV: Tensor) -> Tensor:
@@ -50,26 +42,27 @@ class NoGrounding(nn.Module):
         return logits_PV
 
     def modulate_embeddings(self, x_BLD: Tensor, ids_BL: Tensor, picture_BK: Tensor | None) -> Tensor:
-        """Embeddings (B, L, D) that know how well each word fits the picture."""
+        """Embeddings (B, L, D), modulated by how well each word matches the image."""
         return x_BLD
 
     def modulate_hidden(self, hidden_BLD: Tensor, picture_BK: Tensor | None) -> Tensor:
-        """Hidden states (B, L, D) plus the picture, as the head's rows of words describe it."""
+        """Hidden states (B, L, D) plus a projection of the image features."""
         return hidden_BLD
 
     def zero_init_(self) -> None:
-        """Makes the slot return its inputs until it learns."""
+        """Initialises the module so that it returns its inputs."""
 
 
 class WordGrounding(NoGrounding):
-    r"""Adds to each word what its vector says about the picture.
+    r"""Adds to each word's embedding how its vector relates to the image; maps (B, L, D) to (B, L, D).
 
-    With z the whitened features of the picture and w the vector of a word, its embedding e becomes
-    :math:`e \odot (1 + S z) + \langle w, z \rangle\, u`: how well a word fits the picture is given at the word itself.
-    The product with S z is feature-wise modulation (FiLM, arXiv 1709.07871). The head receives z as well, times a gate.
+    With z the whitened features of the image and w the vector of a word, its embedding e becomes
+    :math:`e \odot (1 + S z) + \langle w, z \rangle\, u`, which makes the match between word and image available at the
+    word itself. The product with S z is feature-wise modulation (FiLM, arXiv 1709.07871). The head also receives a
+    gated projection of z.
 
     Args:
-        encoder: Name of the visual encoder whose features it reads.
+        encoder: Name of the visual encoder whose features are used.
         features: F.
         text_size: V.
         dim: D.
@@ -83,7 +76,7 @@ class WordGrounding(NoGrounding):
         super().__init__()
         tables = {name: CodeEmbedding(directions, dim) for name in (("embedding",) if tied else ("embedding", "head"))}
         with torch.no_grad():
-            for table in tables.values():  # in float32: there is no QR in 16 bits
+            for table in tables.values():  # in float32: QR is not implemented in 16 bits
                 table.weight.copy_(nn.init.orthogonal_(torch.empty(directions, dim, dtype=torch.float32)))
         self.encoder, self._tied = encoder, tied
         self.words = nn.Parameter(torch.zeros(text_size, directions))
@@ -106,11 +99,11 @@ class WordGrounding(NoGrounding):
 
     @torch.no_grad()
     def start_(self, vectors: WordVectors, embedding_VD: Tensor) -> None:
-        """Takes fitted vectors.
+        """Loads fitted vectors.
 
         Args:
-            vectors: Of all words.
-            embedding_VD: The embedding of all ids; it receives how well a word fits any picture.
+            vectors: Vectors of all words, (V, K).
+            embedding_VD: float (V, D), the embedding of all ids; it receives the bias of each word.
         """
         self.words.copy_(vectors.words)
         self.mean.copy_(vectors.mean)
@@ -119,14 +112,14 @@ class WordGrounding(NoGrounding):
 
     @torch.no_grad()
     def zero_init_(self) -> None:
-        """Makes the slot return its inputs until it learns, with one zero factor in each branch."""
+        """Initialises the module so that it returns its inputs, with one zero factor in each branch."""
         self.match.zero_()
         self.scale.weight.zero_()
         for table in self.tables.parameters():
             table.zero_()
 
     def picture(self, conditions: Mapping[str, Condition], batch: int, cache: Cache | None) -> Tensor | None:
-        """Whitened features of each sequence's picture, float (B, K); 0 where a sequence has none.
+        """Whitened features of each sequence's image, float (B, K); 0 where a sequence has none.
 
         In training there is always a tensor, because data-parallel ranks wait for its gradients.
         """
@@ -147,7 +140,7 @@ class WordGrounding(NoGrounding):
         return table
 
     def embed(self, ids_BL: Tensor, x_BLD: Tensor) -> Tensor:
-        """Embeddings (B, L, D) of some ids plus the rows of the words among them; the whole table is not built."""
+        """Embeddings (B, L, D) plus the rows of the words among the ids (B, L); the whole table is not built."""
         known_BL = ids_BL < len(self.words)
         rows_BLD = self._table("embedding").looked_up(ids_BL.where(known_BL, 0), self.words)
         return x_BLD + rows_BLD.where(known_BL[..., None], 0)
@@ -159,7 +152,7 @@ class WordGrounding(NoGrounding):
         return logits_PV
 
     def modulate_embeddings(self, x_BLD: Tensor, ids_BL: Tensor, picture_BK: Tensor | None) -> Tensor:
-        """Embeddings (B, L, D) that know how well each word fits the picture; other ids are left alone."""
+        """Embeddings (B, L, D), modulated by how well each word matches the image; other ids are unchanged."""
         if picture_BK is None:
             return x_BLD
         text_BL1 = (ids_BL < len(self.words))[..., None]
@@ -170,7 +163,7 @@ class WordGrounding(NoGrounding):
         return out_BLD
 
     def modulate_hidden(self, hidden_BLD: Tensor, picture_BK: Tensor | None) -> Tensor:
-        """Hidden states (B, L, D), after the last LayerNorm, plus the gated picture."""
+        """Hidden states (B, L, D) after the last LayerNorm plus the gated image features."""
         if picture_BK is None:
             return hidden_BLD
         picture_BD = picture_BK @ self._table("head").weight
@@ -186,7 +179,7 @@ class WordGrounding(NoGrounding):
 def word_grounding(
     visual_dims: Mapping[str, int], text_size: int, dim: int, directions: int, tied: bool
 ) -> NoGrounding:
-    """The slot for the first visual encoder; `NoGrounding` without one.
+    """A `WordGrounding` for the first visual encoder; `NoGrounding` without one.
 
     Args:
         visual_dims: F of each encoder, by name.

@@ -1,7 +1,9 @@
 """Logits over slices of the vocabulary from one weight matrix.
 
-Two slices of one weight would each cost a gradient as large as the whole of it; here every slice writes its part into
-one. Letters: P columns that are read, D width, V ids.
+Slicing the weight with autograd would allocate a full-size gradient per slice; here every slice writes its part into
+one gradient.
+
+Shapes: P positions at which logits are read, D width, V ids.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from torch.autograd.function import once_differentiable
 
 
 class OutputHead(nn.Linear):
-    """Hidden states (P, D) to logits: a row of weights for each id."""
+    """Maps hidden states (P, D) to logits (P, V), with one weight row per id."""
 
     weight_kind = "table"  # see `unif2ace.modules.base.parameter_groups`
 
@@ -64,12 +66,12 @@ def sliced_logits(
 ) -> tuple[Tensor, ...]:
     """Logits of several slices, float32 (P, V) each, or float64.
 
-    Matrix products run in the precision of autocast, if it is on, and else in that of the weight.
+    Matrix products run in autocast's dtype if it is enabled, otherwise in that of the weight.
 
     Args:
-        weight_VD: Of all ids.
-        bias_V: Of all ids.
-        parts: Hidden states (P, D), and the first id and the one after the last.
+        weight_VD: float (V, D), weight of all ids.
+        bias_V: float (V,), bias of all ids.
+        parts: Pairs of hidden states (P, D) and a slice as (first id, last id + 1).
     """
     if not parts:
         return ()

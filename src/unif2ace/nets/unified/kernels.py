@@ -1,11 +1,11 @@
-"""Ways to compute attention, and which is fast where.
+"""Attention kernels, and the choice of the fastest.
 
-    sdpa    torch's fused kernel; on a CPU in float32 at least, since its backward pass is slow in 16 bits there
+    sdpa    torch's fused kernel; in at least float32 on a CPU, where its backward pass is slow in 16 bits
     math    two matrix products and a softmax, in the precision of the network
-    flex    flex_attention, compiled on a GPU: skips blocks of the mask that are empty
-    auto    sdpa; on a CPU in 16 bits a short probe picks between sdpa and math
+    flex    flex_attention, compiled on a GPU: skips empty blocks of the mask
+    auto    sdpa; on a CPU in 16 bits a short benchmark selects sdpa or math
 
-Letters: B rows, H heads, L columns that ask, P columns that are looked at, d width of a head.
+Shapes: B sequences, H heads, L query positions, P key positions, d width of a head.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from unif2ace.errors import ConfigError
 Kernel = Literal["auto", "sdpa", "math", "flex"]
 
 _WORTH = 1.25
-"""How many times faster sdpa must be than math to be chosen on a CPU in 16 bits: a near tie never flips the choice."""
+"""Speed-up of sdpa over math from which it is chosen on a CPU in 16 bits; the margin makes the choice stable."""
 
 
 class Mask:
-    """Who may look at whom, in the forms that the kernels read; each is made once for all layers.
+    """Attention mask in the forms that the kernels read; each form is built once for all layers.
 
     Args:
-        allowed: bool (B, 1, L, P), True where a column may look at another; every column looks at one or more. None:
-            each looks at all before it and itself, the last L of the P columns.
+        allowed: bool (B, 1, L, P), True where a query may attend to a key; every query attends to at least one. None
+            for causal attention, where the queries are the last L of the P positions.
     """
 
     def __init__(self, allowed: Tensor | None) -> None:
@@ -40,14 +40,14 @@ class Mask:
         self._blocks: Any = None
 
     def of(self, length: int, width: int, device: torch.device) -> Tensor:
-        """The mask itself, bool (B or 1, 1, L, P)."""
+        """The mask, bool (B, 1, L, P); the batch axis is 1 for causal attention."""
         if self.allowed is None:
             every = torch.ones(length, width, dtype=torch.bool, device=device)
             self.allowed = every.tril(width - length)[None, None]
         return self.allowed
 
     def bias(self, length: int, width: int, like: Tensor) -> Tensor:
-        """What is added to scores, (B or 1, 1, L, P): 0 or a very low number."""
+        """The term added to attention scores, (B, 1, L, P) like `of`: 0 or a large negative value."""
         if like.dtype not in self._bias:
             allowed = self.of(length, width, like.device)
             low = torch.finfo(like.dtype).min / 2
@@ -55,7 +55,7 @@ class Mask:
         return self._bias[like.dtype]
 
     def blocks(self, length: int, width: int, device: torch.device) -> Any:
-        """The mask as flex_attention reads it."""
+        """The block mask of flex_attention."""
         if self._blocks is None:
             from torch.nn.attention.flex_attention import create_block_mask
 
@@ -71,6 +71,13 @@ class Mask:
 
 def attend(q_BHLd: Tensor, k_BHPd: Tensor, v_BHPd: Tensor, mask: Mask, kernel: Kernel) -> Tensor:
     """Softmax attention with scale 1 / sqrt(d), (B, H, L, d).
+
+    Args:
+        q_BHLd: float (B, H, L, d), queries.
+        k_BHPd: float (B, H, P, d), keys.
+        v_BHPd: float (B, H, P, d), values.
+        mask: Attention mask.
+        kernel: The kernel.
 
     Raises:
         ConfigError: If the kernel cannot train on this device.
@@ -117,12 +124,11 @@ def _flex_attention(device: str) -> Any:
 
 @functools.cache
 def fastest(device: str, dtype: torch.dtype, gradient: bool) -> Kernel:
-    """The kernel that ``auto`` stands for; timed once per process where it is not known. Call it outside of blocks that
-    are computed again in the backward pass.
+    """The kernel for ``auto``, benchmarked once per process if unknown. Call it outside of gradient checkpointing.
 
     Args:
-        device: Type of the device.
-        dtype: Of the heads.
+        device: Device type.
+        dtype: Dtype of queries, keys and values.
         gradient: Whether a backward pass follows.
     """
     if device != "cpu" or dtype.itemsize >= 4:
@@ -136,7 +142,7 @@ def fastest(device: str, dtype: torch.dtype, gradient: bool) -> Kernel:
 
 
 def _seconds(x_iBHLd: Tensor, kernel: Kernel, gradient: bool) -> float:
-    """Processor time of one pass."""
+    """Processor time of one pass in seconds."""
     start = time.process_time()
     with torch.set_grad_enabled(gradient):
         q, k, v = x_iBHLd.clone().requires_grad_(gradient)

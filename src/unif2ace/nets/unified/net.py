@@ -1,7 +1,7 @@
 """The transformer over text and image tokens (UniF²ace, arXiv 2503.08120; Show-o, arXiv 2408.12528).
 
-Shapes: B sequences, L positions, P positions at which logits are read, D width, V ids of a slice of the vocabulary,
-N image tokens, F values of a visual encoder's vectors.
+Shapes: B sequences, L positions, P positions at which logits are read, D width, V ids of a slice of the vocabulary, N
+image tokens, F dimensions of visual features.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ STD = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """What the transformer computes.
+    """Output of the transformer.
 
     Attributes:
-        values: float (B, L, D), after the last LayerNorm.
-        routers: Of each layer and level, the lowest layer first.
+        values: float (B, L, D), hidden states after the last LayerNorm.
+        routers: Router statistics of each layer and level, the lowest layer first.
     """
 
     values: Tensor
@@ -47,41 +47,41 @@ class Hidden:
 
 
 class UnifiedNet(nn.Module):
-    """A decoder over one vocabulary of text and image tokens.
+    """A decoder over one vocabulary of text and image tokens; maps ids (B, L) to hidden states (B, L, D).
 
     Args:
-        text_size: Ids of the text tokenizer.
-        codebook_size: Codes of the image tokenizer.
+        text_size: Number of ids of the text tokenizer.
+        codebook_size: Number of codes of the image tokenizer.
         bos_id: Text id that starts a text.
-        eos_id: Text id that ends it.
+        eos_id: Text id that ends a text.
         num_image_tokens: N.
-        block: Makes a block: `ParallelBlock` or `SequentialBlock`.
-        moe: Makes the experts of each block.
+        block: Builds a block: `ParallelBlock` or `SequentialBlock`.
+        moe: Builds the experts of each block.
         dim: D.
-        depth: Blocks.
-        heads: Of the attention; they divide `dim`.
+        depth: Number of blocks.
+        heads: Number of attention heads; must divide `dim`.
         visual_dims: F of each visual encoder, by name.
-        code_feature_dim: Values that are known of each image code, see `CodeEmbedding`; 0 for none.
-        image_pos_embed: Whether each image token has a learned position embedding. Show-o has none: there only the
-            rotary embedding says where an image token is, which a network that starts from nothing learns slowly.
-        early_fusion: Whether visual features are also added to the image tokens before the first block, so that its
-            attention reads them. Otherwise only experts of the sequence level read them.
-        grounded_words: Whether word embeddings start from the image features of captions that contain the word, in the
-            features of the first visual encoder; see `WordGrounding`. Without an encoder there is no effect.
-        grounding_dim: Whitened directions of these features.
-        rotary_fraction: Share of each head that the rotary embedding turns.
+        code_feature_dim: Number of features of each image code, see `CodeEmbedding`; 0 for none.
+        image_pos_embed: Whether each image token has a learned position embedding. Show-o has none: only the rotary
+            embedding encodes where an image token is, which a network trained from scratch learns slowly.
+        early_fusion: Whether visual features are also added to the image tokens before the first block, so that
+            attention reads them. Otherwise only sequence-level experts read them.
+        grounded_words: Whether word embeddings start from the image features of captions that contain the word, using
+            the first visual encoder; see `WordGrounding`. No effect without an encoder.
+        grounding_dim: Number of whitened directions of these features.
+        rotary_fraction: Share of each head that the rotary embedding rotates.
         rotary_theta: Base of its frequencies.
         qk_norm: Whether queries and keys are normalised.
-        eps: Of the LayerNorms.
+        eps: Epsilon of the LayerNorms.
         tie_embeddings: Whether the head's weight is the embedding.
-        text_init_std: Standard deviation of the initial rows of words in embedding and head. Phi's 0.02 is made for a
-            width of 2048.
-        attention: How attention is computed, see `unif2ace.nets.unified.kernels`.
-        gradient_checkpointing: Whether blocks are computed again in the backward pass: less memory, a third more work.
+        text_init_std: Initial standard deviation of the rows of words in embedding and head. Phi's 0.02 suits a width
+            of 2048.
+        attention: Attention kernel, see `unif2ace.nets.unified.kernels`.
+        gradient_checkpointing: Whether to recompute blocks in the backward pass: less memory, a third more compute.
         on_block_built: Called with each block after its initialisation, to shard it before the next one is built.
 
     Raises:
-        ConfigError: If sizes do not fit each other, or attention cannot be computed so.
+        ConfigError: If sizes do not fit each other, or the attention kernel is unknown.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a knob
@@ -133,7 +133,7 @@ class UnifiedNet(nn.Module):
         self.norm, self.head = nn.LayerNorm(dim, eps), OutputHead(dim, self.vocabulary.size)
         self.image_pos_embed = nn.Embedding(num_image_tokens, dim) if image_pos_embed else None
         _init_(self.embedding, self.head, *filter(None, [self.image_pos_embed]))
-        with torch.no_grad():  # rows of words alone: large rows of codes delay learning to draw
+        with torch.no_grad():  # rows of words only: large rows of codes slow down learning to generate
             for table in (self.embedding, self.head):
                 table.weight[:text_size] *= text_init_std / STD
         if tie_embeddings:
@@ -145,7 +145,7 @@ class UnifiedNet(nn.Module):
         self.conditioning = Conditioning(visual_dims, wanted, dim, num_image_tokens)
 
     def _share_codes(self, features: int, tied: bool) -> None:
-        """What image codes share in embedding and head, and the features (K, features) that tell them apart."""
+        """Builds the code embeddings of embedding, head and bias, and the buffer of code features (K, features)."""
         dim, codes = self.embedding.embedding_dim, self.vocabulary.codebook_size
         widths = {"embedding": dim, "bias": 1} if tied else {"embedding": dim, "head": dim, "bias": 1}
         shared = {name: CodeEmbedding(features, width) for name, width in widths.items()} if features else {}
@@ -160,14 +160,14 @@ class UnifiedNet(nn.Module):
     optional_parts = ("grounding",)
     """Parts that trained weights may lack: after `zero_init_` the network computes the same as without them."""
     fsdp_methods = ("logits_of",)
-    """Methods beside `forward` that read weights outside of blocks, see `unif2ace.nets.sharding.Shardable`."""
+    """Methods besides `forward` that read weights outside of blocks, see `unif2ace.nets.sharding.Shardable`."""
 
     def fsdp_modules(self) -> Iterable[nn.Module]:
         """The blocks, see `unif2ace.nets.sharding.Shardable`."""
         return self.blocks
 
     def zero_init_(self) -> None:
-        """Gives `optional_parts` no effect until they learn."""
+        """Initialises `optional_parts` to have no effect."""
         self.grounding.zero_init_()
 
     @property
@@ -183,12 +183,12 @@ class UnifiedNet(nn.Module):
         features: Mapping[str, Condition] | None = None,
         cache: Cache | None = None,
     ) -> Hidden:
-        """Hidden states of all positions; `logits_of` computes logits where they are read.
+        """Hidden states of all positions (B, L, D); `logits_of` computes logits where they are read.
 
         Args:
-            sequence: Whole sequences, or the positions behind those in the cache.
-            features: Of the visual encoders by name, values (B, M, F); a missing encoder is present in no sequence.
-            cache: Keys and values of the positions before; those of these positions are appended.
+            sequence: Whole sequences, or the positions after those in the cache.
+            features: Visual features by encoder, values (B, M, F); a missing encoder is present in no sequence.
+            cache: Keys and values of the earlier positions; those of the new positions are appended.
         """
         features = features or {}
         picture_BK = self.grounding.picture(features, len(sequence.ids), cache)
@@ -211,7 +211,7 @@ class UnifiedNet(nn.Module):
         return Hidden(hidden_BLD, tuple(routers))
 
     def logits(self, hidden_PD: Tensor, part: Slice) -> Tensor:
-        """Logits over a slice of the vocabulary, float32 (P, V)."""
+        """Logits of hidden states (P, D) over a slice of the vocabulary, float32 (P, V)."""
         return self.logits_of([(hidden_PD, part)])[0]
 
     def logits_of(self, parts: Sequence[tuple[Tensor, Slice]]) -> tuple[Tensor, ...]:
@@ -239,7 +239,7 @@ class UnifiedNet(nn.Module):
 
 @torch.no_grad()
 def _init_(*parts: nn.Linear | nn.Embedding) -> None:
-    """Weights of tables and attention from N(0, STD^2), biases 0. Experts initialise themselves."""
+    """Initialises weights of tables and attention from N(0, STD^2), biases with 0. Experts initialise themselves."""
     for part in parts:
         nn.init.normal_(part.weight, std=STD)
         if isinstance(part, nn.Linear):

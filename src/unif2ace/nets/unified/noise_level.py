@@ -1,7 +1,9 @@
-"""The noise condition: how much of a picture is visible, as a vector.
+"""The noise condition: the visible share of the image tokens, as a vector.
 
-It is a function of the share of tokens that are not masked, and of nothing else: a function of x_t and not of t, so
-that sampling with cached or skipped steps and the likelihood bounds stay exact. Letters: B rows, D width, S angles.
+It depends only on the share of unmasked tokens, so on x_t and not on t. Sampling with cached or skipped steps and the
+likelihood bounds thus stay exact.
+
+Shapes: B sequences, D width, S frequencies.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ ANGLES = 32
 
 
 class NoiseLevel(nn.Module):
-    """The visible share, as sines and cosines and then two linear layers.
+    """Maps the visible share (B,) to a vector (B, 1, D): a sinusoidal embedding and a two-layer MLP.
 
     Args:
         dim: D.
@@ -28,13 +30,13 @@ class NoiseLevel(nn.Module):
         self.into, self.out = nn.Linear(2 * ANGLES, dim), nn.Linear(dim, dim)
 
     def forward(self, visible_B: Tensor) -> Condition:
-        """One vector a row, values (B, 1, D).
+        """One vector per sequence, values (B, 1, D).
 
         Args:
-            visible_B: float in [0, 1].
+            visible_B: float (B,) in [0, 1].
         """
         place_S = torch.arange(ANGLES, device=visible_B.device) / ANGLES
-        angle_BS = visible_B.float()[:, None] * (math.pi * 1000**place_S)  # half a turn to 400 over the range
+        angle_BS = visible_B.float()[:, None] * (math.pi * 1000**place_S)  # half a period to 400 periods over the range
         waves = torch.cat([angle_BS.sin(), angle_BS.cos()], 1).to(self.into.weight.dtype)
         values_BD = self.out(nn.functional.silu(self.into(waves)))
         return Condition(values_BD[:, None], torch.ones_like(visible_B, dtype=torch.bool))

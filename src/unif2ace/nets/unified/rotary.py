@@ -1,7 +1,7 @@
-"""Rotary position embedding of a part of each head (RoFormer, arXiv 2104.09864, equation 34; the part as in Phi).
+"""Rotary embedding of a part of each head (RoFormer, arXiv 2104.09864, equation 34; partial as in Phi).
 
-Letters: B rows, H heads, L columns, d width of a head, r numbers of it that are rotated. Number i turns with number
-i + r / 2 by the angle position * theta ** (-2 i / r).
+Shapes: B sequences, H heads, L positions, d width of a head, of which r dimensions are rotated. Dimension i is rotated
+with dimension i + r / 2 by the angle position * theta ** (-2 i / r).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from unif2ace.errors import ConfigError
 
 
 def rotary_size(dim: int, heads: int, fraction: float) -> int:
-    """How many values of each head are rotated, r.
+    """Number of dimensions of each head that are rotated, r.
 
     Raises:
         ConfigError: If the heads do not divide the width, or r is odd.
@@ -33,10 +33,10 @@ def rotary_tables(position_BL: Tensor, rotated: int, theta: float, dtype: torch.
     """Cosines and sines of the angles, (B, 1, L, r / 2) each, at least in float32.
 
     Args:
-        position_BL: int64.
+        position_BL: int64 (B, L), position indices.
         rotated: r, even.
         theta: Base of the frequencies.
-        dtype: Of the network; float64 gives tables in float64.
+        dtype: Dtype of the network; float64 gives tables in float64.
     """
     dtype = torch.float64 if dtype == torch.float64 else torch.float32
     exponent = torch.arange(0, rotated, 2, device=position_BL.device, dtype=dtype) / rotated
@@ -45,7 +45,7 @@ def rotary_tables(position_BL: Tensor, rotated: int, theta: float, dtype: torch.
 
 
 def rotate(x_BHLd: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
-    """The heads with their first r numbers turned, in the tables' precision."""
+    """Heads (B, H, L, d) with their first r dimensions rotated, in the tables' precision."""
     cos, sin = tables
     half = cos.shape[-1]
     first, second, rest = torch.split(x_BHLd, [half, half, x_BHLd.shape[-1] - 2 * half], -1)

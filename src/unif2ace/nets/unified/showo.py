@@ -1,7 +1,8 @@
-"""Weights of Show-o (arXiv 2408.12528) to and from a dense `UnifiedNet` with parallel blocks.
+"""Converts weights of Show-o (arXiv 2408.12528) to and from a dense `UnifiedNet` with parallel blocks.
 
-The order of the vocabulary is the same in both, so its rows keep their places; see `unif2ace.sequence.vocabulary`.
-Letters: D width, d of a head, V ids.
+Both use the same order of the vocabulary, so its rows are copied unchanged; see `unif2ace.sequence.vocabulary`.
+
+Shapes: D width, d width of a head, V ids.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ _INNER = {
     "attention.out": "self_attn.dense",
     "attention.q_norm": "self_attn.q_layernorm",
     "attention.k_norm": "self_attn.k_layernorm",
-    "token.network.up": "mlp.fc1",
-    "token.network.down": "mlp.fc2",
+    "token_moe.network.up": "mlp.fc1",
+    "token_moe.network.down": "mlp.fc2",
 }
 _HEADS = tuple(f"self_attn.{x}_proj" for x in "qkv")
 _FUSED = "attention.qkv"
@@ -37,15 +38,15 @@ _BLOCK = re.compile(r"blocks\.(\d+)\.")
 
 @dataclass(frozen=True, slots=True)
 class ShowoSizes:
-    """Arguments of the `UnifiedNet` and the `DenseMoE` that hold a checkpoint.
+    """Arguments of the `UnifiedNet` and the `DenseMoE` that match a checkpoint.
 
     Attributes:
-        text_size: Ids of its text tokenizer.
-        codebook_size: Codes of its image tokenizer.
+        text_size: Number of ids of its text tokenizer.
+        codebook_size: Number of codes of its image tokenizer.
         dim: Width, D.
-        depth: Blocks.
-        heads: Of the attention.
-        hidden: Hidden numbers of the feed-forward networks.
+        depth: Number of blocks.
+        heads: Number of attention heads.
+        hidden: Hidden dimension of the feed-forward networks.
     """
 
     text_size: int
@@ -57,14 +58,14 @@ class ShowoSizes:
 
 
 def sizes_of(state: Mapping[str, Tensor], codebook_size: int = 8192) -> ShowoSizes:
-    """Sizes of a Show-o.
+    """Sizes of a Show-o checkpoint.
 
     Args:
-        state: Its tensors by their official names.
-        codebook_size: Codes of its image tokenizer, which its weights do not tell.
+        state: Tensors by their official names, such as ``showo.model.embed_tokens.weight`` (V, D).
+        codebook_size: Number of codes of its image tokenizer, which its weights do not reveal.
 
     Raises:
-        DataError: If these are no weights of Show-o.
+        DataError: If these are not weights of Show-o.
     """
     try:
         size, dim = state["showo.model.embed_tokens.weight"].shape
@@ -82,13 +83,15 @@ def sizes_of(state: Mapping[str, Tensor], codebook_size: int = 8192) -> ShowoSiz
 
 
 def from_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state of a dense `UnifiedNet` with parallel blocks.
+    """Converts a Show-o state to that of a dense `UnifiedNet` with parallel blocks.
+
+    Query, key and value weights, (D, D) each, are concatenated.
 
     Args:
         state: All tensors of a Show-o by their official names.
 
     Raises:
-        DataError: If one is missing or unknown.
+        DataError: If a tensor is missing or unknown.
     """
     depth = _depth(state, _LAYER)
     _check(state, _official(depth), "Show-o")
@@ -101,13 +104,15 @@ def from_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def to_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state of a Show-o by its official names.
+    """Converts the state of a dense `UnifiedNet` to that of a Show-o by its official names.
+
+    The fused query, key and value weight is split into three, (D, D) each.
 
     Args:
-        state: Of a dense `UnifiedNet` with parallel blocks, normalised queries and keys, and a head of its own.
+        state: State of a dense `UnifiedNet` with parallel blocks, query-key normalisation and an untied head.
 
     Raises:
-        DataError: If a tensor is missing, or one has no place in a Show-o, as those of experts.
+        DataError: If a tensor is missing or has no counterpart in Show-o, such as those of experts.
     """
     depth = _depth(state, _BLOCK)
     fused = {f"blocks.{i}.{_FUSED}.{kind}" for i in range(depth) for kind in ("weight", "bias")}
@@ -122,7 +127,7 @@ def to_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _pairs(depth: int) -> Iterator[tuple[str, str]]:
-    """Our name and theirs of every tensor that is the same in both."""
+    """Our name and the official name of every tensor that is the same in both."""
     for ours, theirs in _OUTER.items():
         for kind in ("weight", "bias") if ours != "embedding" else ("weight",):
             yield f"{ours}.{kind}", f"{theirs}.{kind}"

@@ -1,7 +1,8 @@
 """The two tables of all ids: embeddings at the input, logits at the output.
 
-Rows of a table that image codes or words share parts of are built from those parts: see `CodeEmbedding` and
-`WordGrounding`. Shapes: B sequences, L positions, P positions at which logits are read, D width, V ids of a slice.
+Image codes and words share parts of their rows, which are added here: see `CodeEmbedding` and `WordGrounding`.
+
+Shapes: B sequences, L positions, P positions at which logits are read, D width, V ids of a slice, K codes, F features.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ class TokenTables:
     """Reads the tables of a network, which owns their modules.
 
     Attributes:
-        vocabulary: The ids.
-        embedding: Table of the input, (all ids, D).
-        head: Table of the output, likewise, with a bias.
-        positions: A vector for each image token, (N, D), or None.
-        codes: What image codes share, by table: ``embedding``, ``head``, ``bias``; empty if nothing.
-        grounding: What words share with pictures.
+        vocabulary: The vocabulary.
+        embedding: Input table, (V, D) over all ids.
+        head: Output table, (V, D) over all ids, with a bias.
+        positions: Position embedding of the image tokens, (N, D), or None.
+        codes: Shared parts of image codes, by table: ``embedding``, ``head``, ``bias``; empty if there are none.
+        grounding: Visual grounding of words.
         tied: Whether both tables are one.
     """
 
@@ -44,10 +45,10 @@ class TokenTables:
         """Embeddings of a sequence's ids, (B, L, D).
 
         Args:
-            sequence: Whole sequences, or new positions of them.
-            code_features_KF: float, what is known of each image code.
+            sequence: Whole sequences, or their new positions.
+            code_features_KF: float (K, F), features of each image code.
         """
-        if sequence.image_start is None:  # text goes on, an id at a time: the whole table is not built
+        if sequence.image_start is None:  # text only, usually one id at a time: the whole table is not built
             x_BLD = nn.functional.embedding(sequence.ids, self.embedding.weight)
             return self.grounding.embed(sequence.ids, x_BLD)
         table_VD = self.grounding.table("embedding", self.embedding.weight)
@@ -63,7 +64,7 @@ class TokenTables:
 
         Args:
             parts: Hidden states (P, D), each with its slice.
-            code_features_KF: float, what is known of each image code.
+            code_features_KF: float (K, F), features of each image code.
         """
         spans = [(hidden_PD, self.vocabulary.bounds(part)) for hidden_PD, part in parts]
         weight_VD: Tensor = self.head.weight

@@ -1,7 +1,4 @@
-"""How one token of a text is chosen from logits: the likeliest, or a draw from a filtered distribution.
-
-Letters: B rows, V ids.
-"""
+"""Selection of the next text token from logits: greedy or filtered sampling. Shapes: B sequences, V ids."""
 
 from __future__ import annotations
 
@@ -16,12 +13,12 @@ from unif2ace.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class TokenChoice:
-    """Temperature, then the k likeliest, then the likeliest of share p, then a draw; see `Filter`.
+    """Greedy choice, or sampling with temperature, top-k and top-p as in `Filter`; maps logits (B, V) to ids (B,).
 
     Attributes:
-        temperature: Divides the logits; 0 chooses the likeliest token.
-        top_k: Leaves the k likeliest tokens, and those that tie with the k-th; 0 leaves all.
-        top_p: Leaves the likeliest tokens that together reach this share; 1 leaves all.
+        temperature: Divides the logits; 0 chooses the most likely token.
+        top_k: Keep only the k most likely tokens, plus ties with the k-th; 0 keeps all.
+        top_p: Keep only the most likely tokens that together reach this probability; 1 keeps all.
 
     Raises:
         ConfigError: If a value is out of range.
@@ -38,19 +35,19 @@ class TokenChoice:
 
     @property
     def greedy(self) -> bool:
-        """Whether no randomness is used."""
+        """Whether the choice is deterministic."""
         return self.temperature == 0
 
     def filter(self, temperature: float) -> Filter:
-        """What is drawn from, at a temperature above 0."""
+        """The filter at a temperature above 0."""
         return Filter(temperature, self.top_k, self.top_p)
 
     def __call__(self, logits_BV: Tensor, uniform_B: Tensor | None) -> Tensor:
         """int64 (B,), the chosen ids.
 
         Args:
-            logits_BV: float.
-            uniform_B: float64 in [0, 1), the randomness of each row; None if `greedy`.
+            logits_BV: float (B, V).
+            uniform_B: float64 (B,) in [0, 1), the randomness of each sequence; None if `greedy`.
         """
         if self.greedy or uniform_B is None:
             return logits_BV.argmax(-1)

@@ -1,7 +1,7 @@
-"""Starts a mixture of experts from a trained dense network, without changing what it computes.
+"""Initialises a mixture of experts from a trained dense network, without changing its function.
 
-Sparse upcycling (arXiv 2212.05055), but the dense feed-forward network becomes the shared expert, and all that is new
-begins with no effect.
+Sparse upcycling (arXiv 2212.05055), except that the dense feed-forward network becomes the shared expert and all new
+parts start without effect.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from unif2ace.nets.unified.blocks.parallel import ParallelBlock
 from unif2ace.nets.unified.net import UnifiedNet
 
 _DENSE = "token_moe.network."
-"""Where a dense block keeps its feed-forward network."""
+"""Prefix of the feed-forward network in the state of a dense block."""
 
 
 @torch.no_grad()
 def upcycle_(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> None:
-    """Sets the network's weights so that its logits are those of the dense one.
+    """Sets the network's weights so that its logits equal those of the dense network.
 
     Args:
-        net: With parallel blocks and any experts that can start so.
-        dense_state: Of a dense `UnifiedNet` of the same sizes.
+        net: A network with parallel blocks and experts that support it.
+        dense_state: State of a dense `UnifiedNet` of the same sizes, with an embedding (V, D).
 
     Raises:
         ConfigError: If the blocks or experts cannot keep the function, or sizes differ.
@@ -51,7 +51,7 @@ def upcycle_(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> None:
 
 
 def _changes(name: str) -> bool:
-    """Whether a tensor belongs to what the dense network has not, or keeps in another form."""
+    """Whether the dense network lacks a tensor or stores it in another form."""
     place = name.split(".")
     added = place[0] == "conditioning"
     return added or (place[0] == "blocks" and place[2] in ("token_moe", "sequence_moe", "sequence_norm"))

@@ -1,56 +1,39 @@
-"""Vectors of words, fitted to what questions tell, before a network is trained. P contrasts, N faces, T ids of a text.
+"""Fits vectors of words to captions and questions, before a network is trained.
 
-Questions ask for one thing each, and their answers are known; captions leave out most, and say "no glasses" too.
+Each question asks about one attribute and its answer is known. Captions leave out most attributes and contain negations
+such as "no glasses".
+
+Shapes: P contrasts, N faces, T ids of a text, V text ids, F features, K whitened directions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unif2ace.nets.unified.grounding import whiten
+from unif2ace.nets.unified.word_vectors import WordVectors
 from unif2ace.types import Contrasts
 
 PASSES, ROWS, RATE = 4, 512, 0.01
 FLOOR = 0.02
-"""Added to the variances of the features before whitening; LayerNorm has made their mean 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class WordVectors:
-    """What captions and questions tell of words.
-
-    Attributes:
-        words: float32 (V, K); of a word that has nothing to do with the pictures, or is never said, 0.
-        bias: float32 (V,), how far a word fits pictures of which nothing is seen.
-        mean: float32 (F,), of the normalised features.
-        axes: float32 (F, K), from features less their mean to directions of even variance.
-    """
-
-    words: Tensor
-    bias: Tensor
-    mean: Tensor
-    axes: Tensor
-
-    def seen(self, features_BF: Tensor) -> Tensor:
-        """What is seen of pictures, (B, K)."""
-        return whiten(features_BF, self.mean, self.axes)
+"""Added to the variances of the features before whitening; after LayerNorm their mean is 1."""
 
 
 class WordStatistics:
-    r"""Sums over captions and the features of their pictures, from which `vectors` are made.
+    r"""Sums over captions and their image features, from which `vectors` are computed.
 
-    With the features made even in K directions (principal components, each divided by its standard deviation), the
-    vector of a word is their mean :math:`m_1` over the captions that hold it less that of the others, :math:`m_0`,
+    With features whitened in K directions (principal components, each divided by its standard deviation), the vector of
+    a word is their mean :math:`m_1` over the captions that contain it minus the mean :math:`m_0` over the others,
 
     .. math:: w = (m_1 - m_0)\,\bigl(1 - 1 / \overline{t^2}\bigr)_+, \qquad t = (m_1 - m_0) / \sqrt{1/n_1 + 1/n_0},
 
-    shrunk as James and Stein do (positive part; *Estimation with quadratic loss*, 1961): chance leaves t near 1.
+    with James-Stein shrinkage (positive part; *Estimation with quadratic loss*, 1961): for an unrelated word t is near
+    1.
 
     Args:
         text_size: V.
@@ -65,12 +48,12 @@ class WordStatistics:
         self.number = 0
 
     def add(self, ids_NT: Tensor, length_N: Tensor, features_NF: Tensor) -> None:
-        """Counts some captions.
+        """Adds captions to the sums.
 
         Args:
-            ids_NT: int64, padded at the end.
-            length_N: int64, their numbers of ids.
-            features_NF: Of their pictures.
+            ids_NT: int64 (N, T), padded at the end.
+            length_N: int64 (N,), number of ids of each caption.
+            features_NF: float (N, F), features of their images.
         """
         f_NF = functional.layer_norm(features_NF.double(), features_NF.shape[1:]).cpu()
         inside_NT = torch.arange(ids_NT.shape[1]) < length_N.cpu()[:, None]
@@ -84,10 +67,10 @@ class WordStatistics:
         self.number += len(f_NF)
 
     def vectors(self, directions: int) -> WordVectors:
-        """The vectors of all words.
+        """The vectors of all words, (V, K).
 
         Args:
-            directions: K; those with the most variance are taken, and 0 stands where there are fewer.
+            directions: K; the directions of largest variance are used, padded with 0 if there are fewer.
         """
         number = max(self.number, 1)
         mean_F = self.sum_F / number
@@ -108,13 +91,13 @@ class WordStatistics:
 
 
 class CaptionedFaces(NamedTuple):
-    """Some faces with what is said of them; N faces, F features, T ids.
+    """Faces with captions; N faces, F features, T ids.
 
     Attributes:
         ids: int64 (N, T), captions, padded at the end.
-        length: int64 (N,), their numbers of ids.
-        features: float32 (N, F), of the pictures.
-        known: bool (N,), which of the faces have features and a caption.
+        length: int64 (N,), number of ids of each caption.
+        features: float32 (N, F), image features.
+        known: bool (N,), whether a face has features and a caption.
     """
 
     ids: Tensor
@@ -126,11 +109,11 @@ class CaptionedFaces(NamedTuple):
 def fit_word_vectors(
     faces: Iterable[CaptionedFaces], told: Contrasts, *, text_size: int, features: int, directions: int
 ) -> WordVectors:
-    """What captions and questions tell of words.
+    """Fits word vectors (V, K) to captions and questions.
 
     Args:
-        faces: In the order in which the questions number them.
-        told: What questions tell of the same faces.
+        faces: Faces in the order of their indices in `told`.
+        told: Contrasts from questions about the same faces.
         text_size: V.
         features: F.
         directions: K.
@@ -147,28 +130,28 @@ def fit_word_vectors(
 def fit_words(
     vectors: WordVectors, features_NF: Tensor, known_N: Tensor, told: Contrasts, seed: int = 0
 ) -> WordVectors:
-    r"""Vectors after a few passes of logistic regression.
+    r"""Refines word vectors by a few epochs of logistic regression on contrasts.
 
-    A text fits a face by :math:`s = \sum_i \langle w_i, z \rangle + b_i` over its words, with z what is seen of the
-    face; of two texts of a contrast the first shall fit better: the mean of :math:`\log(1 + e^{s_2 - s_1})` is
-    minimised (Adam, from the vectors given). A question of yes or no stands against nothing, which fits by 0, so s is
-    the logarithm of the odds of a yes; of two answers s is told up to what a question adds to all its answers.
+    The score of a text is :math:`s = \sum_i \langle w_i, z \rangle + b_i` over its words, with z the whitened features
+    of the face. The first text of a contrast should score higher: the mean of :math:`\log(1 + e^{s_2 - s_1})` is
+    minimised (Adam, from the given vectors). A yes/no question is compared with an empty text of score 0, so s is the
+    log-odds of yes. Between two answers s is determined up to a constant per question.
 
     Args:
-        vectors: Where to start from.
-        features_NF: Of the faces' pictures.
-        known_N: bool, which faces have features; contrasts of others are left out.
-        told: What questions tell.
-        seed: Of the order.
+        vectors: Initial vectors.
+        features_NF: float (N, F), image features of the faces.
+        known_N: bool (N,), which faces have features; contrasts of others are ignored.
+        told: Contrasts from questions.
+        seed: Seed of the order.
     """
     kept_P = known_N[told.place]
     if not kept_P.any():
         return vectors
     place_P, fits_PT, misfits_PT = (x[kept_P] for x in (told.place, told.fits, told.misfits))
-    seen_NK = functional.pad(vectors.seen(features_NF), (0, 1), value=1.0)  # the last is what a word says of any face
+    seen_NK = functional.pad(vectors.seen(features_NF), (0, 1), value=1.0)  # the last dimension multiplies the bias
     start_VK = torch.cat([vectors.words, vectors.bias[:, None]], 1)
-    table_VK = functional.pad(start_VK, (0, 0, 0, 1)).requires_grad_()  # one row more, of padding
-    optimizer = torch.optim.Adam([table_VK], lr=RATE, eps=1e-6)  # rounding alone moves nothing
+    table_VK = functional.pad(start_VK, (0, 0, 0, 1)).requires_grad_()  # one extra row for padding
+    optimizer = torch.optim.Adam([table_VK], lr=RATE, eps=1e-6)  # large eps: rounding errors cause no step
     falling = torch.optim.lr_scheduler.PolynomialLR(optimizer, PASSES * -(-len(place_P) // ROWS))
     order = torch.Generator().manual_seed(seed)
     for _ in range(PASSES):
@@ -184,7 +167,7 @@ def fit_words(
 
 
 def _sum(table_VK: Tensor, ids_PT: Tensor) -> Tensor:
-    """Rows of each text's ids together, (P, K)."""
+    """Sum of the rows of each text's ids, (P, K)."""
     padding = len(table_VK) - 1
-    ids_PT = functional.pad(ids_PT, (0, 1), value=-1)  # no text may have no columns
+    ids_PT = functional.pad(ids_PT, (0, 1), value=-1)  # at least one position per text
     return functional.embedding_bag(ids_PT % len(table_VK), table_VK, mode="sum", padding_idx=padding)

@@ -1,1 +1,1 @@
-"""What is known of a picture beside its tokens: frozen encoders, one a file, and the resampler."""
+"""Frozen visual encoders of the image for understanding, one per file, and the resampler of their features."""

@@ -1,4 +1,4 @@
-"""What every condition encoder offers."""
+"""Base class of the visual encoders. Shapes: B images of H x W pixels, M vectors of F values per image."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from unif2ace.types import Condition
 
 
 class VisualEncoder(nn.Module, ABC):
-    """A frozen network that tells something of pictures. Its weights stay out of checkpoints.
+    """A frozen network that maps images (B, 3, H, W) to features (B, M, F). Checkpoints exclude its weights.
 
     Attributes:
-        dim: Numbers of each vector, F.
+        dim: Dimension of each vector, F.
     """
 
     dim: int
 
     @abstractmethod
     def forward(self, image: Tensor) -> Condition:
-        """What it says of uint8 (B, 3, H, W)."""
+        """Features (B, M, F) of uint8 (B, 3, H, W)."""

@@ -1,4 +1,7 @@
-"""What our own attribute classifier sees in a picture: the features that its heads read."""
+"""Visual features from the attribute classifier: the input of its heads.
+
+Shapes: B images of H x W pixels, F features.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,14 @@ from unif2ace.types import Condition
 
 
 class ClassifierEncoder(VisualEncoder):
-    """One vector a picture, in float32. Never trained.
+    """One vector per image, float32 (B, 1, F). Never trained.
 
     Args:
-        net: Makes a trained `unif2ace.nets.attributes.AttributesNet`.
-        dim: Length of its features, F, such as 512 for resnet10t.
+        net: Builds a trained `unif2ace.nets.attributes.AttributesNet`.
+        dim: Dimension of its features, F, such as 512 for resnet10t.
 
     Raises:
-        ConfigError: If the network has another length.
+        ConfigError: If the network has another dimension.
     """
 
     def __init__(self, net: Callable[[], nn.Module], dim: int) -> None:
@@ -32,12 +35,12 @@ class ClassifierEncoder(VisualEncoder):
             )
 
     def train(self, mode: bool = True) -> ClassifierEncoder:
-        """Stays in evaluation mode: moving statistics must not move."""
+        """Stays in evaluation mode, so that running statistics do not change."""
         return super().train(False)
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> Condition:
-        """The features, (B, 1, F), of uint8 (B, 3, H, W); all rows are present."""
+        """The features, (B, 1, F), of uint8 (B, 3, H, W); present for all samples."""
         with torch.autocast(image.device.type, enabled=False):
             features_BF: Tensor = self.net.features(image)  # type: ignore[operator]
         return Condition(features_BF[:, None], torch.ones(len(image), dtype=torch.bool, device=image.device))

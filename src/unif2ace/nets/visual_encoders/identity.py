@@ -1,9 +1,9 @@
-"""Whose face it is: an embedding of a face recogniser. Needs the packages ``dlib-bin`` and ``face_recognition_models``.
+"""Identity embedding from a face recogniser. Needs the packages ``dlib-bin`` and ``face_recognition_models``.
 
-dlib finds the face; it is recognised by dlib's own network, or by one in the form of ArcFace (arXiv 1801.07698) from an
-ONNX file, such as that of InsightFace's AntelopeV2, which needs ``onnxruntime``.
+dlib detects the face. Recognition uses dlib's own network, or an ArcFace network (arXiv 1801.07698) from an ONNX file,
+such as that of InsightFace's AntelopeV2, which needs ``onnxruntime``.
 
-B pictures of H x W pixels, F numbers of an embedding.
+Shapes: B images of H x W pixels, F dimensions of an embedding.
 """
 
 from __future__ import annotations
@@ -27,25 +27,24 @@ from unif2ace.types import Condition
 MODELS = "face_recognition_models"
 HOW = "pip install dlib-bin face_recognition_models, or install unif2ace[identity]"
 SIDE = 112
-"""Pixels of ArcFace's aligned faces."""
+"""Side in pixels of ArcFace's aligned faces."""
 TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
-"""Where they have left eye, right eye, tip of the nose, left and right corner of the mouth; x, y."""
+"""Landmarks (x, y) of ArcFace: left eye, right eye, tip of the nose, left and right corner of the mouth."""
 PARTS = (range(36, 42), range(42, 48), (30,), (48,), (54,))
-"""The same among dlib's 68 points; an eye is the mean of six."""
+"""Indices of these landmarks among dlib's 68 points; an eye is the mean of six."""
 
 
 class IdentityEncoder(VisualEncoder):
-    """One embedding a picture, of its largest face. A picture in which no face is found is not present. On the CPU.
+    """One embedding per image, float32 (B, 1, F), of its largest face; not present without a face. Runs on the CPU.
 
     Args:
         dim: F: 128 for dlib's network, 512 for AntelopeV2's.
-        weights: An ONNX file that takes float32 (1, 3, 112, 112) in [-1, 1] in the order red, green, blue; None for
-            dlib's network.
-        search_size: Side in pixels to which a picture is enlarged before the search; dlib finds faces from about 80
-            pixels on.
+        weights: An ONNX file whose input is float32 (1, 3, 112, 112) in [-1, 1], in RGB order; None for dlib's network.
+        search_size: Side in pixels to which an image is enlarged before detection; dlib detects faces of about 80
+            pixels or more.
 
     Raises:
-        ConfigError: If a package or the file is missing, or its embeddings have another length.
+        ConfigError: If a package or the file is missing, or its embeddings have another dimension.
     """
 
     def __init__(self, dim: int = 128, weights: str | None = None, search_size: int = 256) -> None:
@@ -85,7 +84,7 @@ class IdentityEncoder(VisualEncoder):
 
 
 Recognise = Callable[[NDArray[np.uint8], Any], NDArray[np.float32]]
-"""Embedding of a face, from a picture (H, W, 3) and dlib's 68 points in it."""
+"""Maps an image (H, W, 3) and dlib's 68 points to the embedding (F,) of the face."""
 
 
 def _dlib_network(dlib: Any) -> Recognise:
@@ -104,7 +103,7 @@ def _onnx_network(weights: str) -> Recognise:
         raise ConfigError(f"visual_encoder.identity.weights={weights!r}: there is no such file")
     try:
         session = onnxruntime.InferenceSession(weights, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the package raises errors of its own
+    except Exception as error:  # the package has its own error types
         raise ConfigError(f"visual_encoder.identity.weights={weights!r} cannot be read: {error}") from error
     name = session.get_inputs()[0].name
 
@@ -118,16 +117,16 @@ def _onnx_network(weights: str) -> Recognise:
 
 
 def aligned(image: Tensor, points: NDArray[np.floating]) -> Tensor:
-    """A face moved, turned and scaled so that five of its points come closest to ArcFace's template.
+    """A face aligned by similarity transform: five landmarks are fitted to ArcFace's template.
 
     Args:
         image: uint8 (3, H, W).
-        points: (5, 2), x and y in pixels, in the order of `TEMPLATE`.
+        points: float (5, 2), x and y in pixels, in the order of `TEMPLATE`.
 
     Returns:
-        float32 (3, 112, 112), 0 to 255; black outside the picture.
+        float32 (3, 112, 112), 0 to 255; black outside the image.
     """
-    # as complex numbers, a similarity is z -> a z + b: a linear regression
+    # in complex numbers a similarity transform is z -> a z + b: a linear regression
     there, here = np.array(TEMPLATE) @ [1, 1j], points @ np.array([1, 1j])
     centred = there - there.mean()
     a = np.vdot(centred, here - here.mean()) / np.vdot(centred, centred)
@@ -146,7 +145,7 @@ def _dlib() -> Any:
 
 
 def _file(name: str) -> Path:
-    """A file of the package that holds the weights; its code is not run."""
+    """A weights file of the package; the package's code is not run."""
     try:
         path = Path(str(distribution(MODELS).locate_file(f"{MODELS}/models/{name}")))
     except PackageNotFoundError as error:

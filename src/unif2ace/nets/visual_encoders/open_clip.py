@@ -1,6 +1,6 @@
-"""What a CLIP image tower sees in a picture: a vector for each patch. Needs the package ``open_clip_torch``.
+"""Visual features from a CLIP image tower: one vector per patch. Needs the package ``open_clip_torch``.
 
-B pictures of H x W pixels, M patches, F numbers each.
+Shapes: B images of H x W pixels, M patches of F values.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from unif2ace.types import Condition
 
 
 class OpenClipEncoder(VisualEncoder):
-    """Patches of a CLIP tower (arXiv 2103.00020), in float32. Never trained.
+    """Patch features of a CLIP tower (arXiv 2103.00020), float32 (B, M, F). Never trained.
 
     Args:
         model: Name of an OpenCLIP model whose tower is a vision transformer.
-        pretrained: A file of its weights, or the name of published ones, which are downloaded unless they are in the
-            cache.
-        dim: Length of a patch's vector, F: the width of the tower.
-        layer: Whose output is read, from the last, -1, backwards; Show-o and LLaVA read the last but one.
+        pretrained: A weights file, or the name of published weights, which are downloaded unless cached.
+        dim: Dimension of a patch's vector, F: the width of the tower.
+        layer: Layer whose output is used, counted backwards from the last, -1; Show-o and LLaVA use the second to last.
 
     Raises:
         ConfigError: If the package is missing, there is no such model, or weights or `dim` do not fit.
@@ -56,7 +55,7 @@ class OpenClipEncoder(VisualEncoder):
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> Condition:
-        """The patches, (B, M, F), of uint8 (B, 3, H, W); all rows are present."""
+        """The patch features, (B, M, F), of uint8 (B, 3, H, W); present for all samples."""
         with torch.autocast(image.device.type, enabled=False):
             x_BCHW = image.float() / 255
             if x_BCHW.shape[-2:] != self.size:

@@ -1,6 +1,6 @@
-"""Spreads a condition over the image span: learned queries that read its vectors.
+"""Resamples visual features to the image span with learned queries.
 
-Letters: B rows, M vectors of a condition, F numbers each, N queries, D width, h heads.
+Shapes: B sequences, M vectors of F values, N queries, D width, h heads.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from unif2ace.types import Condition
 
 
 class Resampler(nn.Module):
-    """One layer of cross-attention from N learned queries, then a feed-forward network, as Flamingo's perceiver
-    resampler does (arXiv 2204.14198, section 2.1), without its self-attention.
+    """Cross-attention from N learned queries, then a feed-forward network; maps (B, M, F) to (B, N, D).
 
-    Every parameter is used in every call, whatever rows are present: data-parallel wrappers wait for all gradients.
+    One layer of Flamingo's perceiver resampler (arXiv 2204.14198, section 2.1), without its self-attention. Every
+    parameter is used in every call, whichever samples are present: data-parallel wrappers wait for all gradients.
 
     Args:
         in_dim: F.
         dim: D.
         num_queries: N, one for each image token.
-        heads: Of the attention; they divide `dim`.
+        heads: Number of attention heads; must divide `dim`.
 
     Raises:
-        ConfigError: If they do not.
+        ConfigError: If `heads` does not divide `dim`.
     """
 
     def __init__(self, in_dim: int, dim: int, num_queries: int, heads: int = 4) -> None:
@@ -41,7 +41,7 @@ class Resampler(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 
     def forward(self, condition: Condition) -> Condition:
-        """The condition with values (B, N, D), zero where a row is not present."""
+        """The condition with values (B, N, D), zero for samples that are not present."""
         present_B11 = condition.present[:, None, None]
         values_BMF = condition.values.to(self.query.dtype).masked_fill(~present_B11, 0)
         x_BND = self.query + self._read(self.in_norm(values_BMF))
@@ -49,9 +49,9 @@ class Resampler(nn.Module):
         return Condition(x_BND.masked_fill(~present_B11, 0), condition.present)
 
     def _read(self, values_BMF: Tensor) -> Tensor:
-        """What the queries find in the values, (B, N, D).
+        """Attention output, (B, N, D).
 
-        Scores are written out: there are few keys, and the fused kernel's backward is slow in bfloat16 on a CPU.
+        Scores are explicit: there are few keys, and the fused kernel's backward is slow in bfloat16 on a CPU.
         """
         rows, vectors = values_BMF.shape[:2]
         number, width = len(self.query), self.query.shape[1] // self.heads

@@ -1,4 +1,7 @@
-"""What a frozen timm backbone sees in a picture: its last map's cells, or one pooled vector."""
+"""Visual features from a frozen timm backbone: the cells of its last map, or one pooled vector.
+
+Shapes: B images of H x W pixels, M vectors of F values.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,21 @@ from unif2ace.types import Condition
 
 
 class TimmEncoder(VisualEncoder):
-    """Vectors of a backbone, in float32. Never trained.
+    """Features of a timm backbone, float32 (B, M, F). Never trained.
 
     Args:
         backbone: Name of a timm model.
-        dim: Length of its vectors, F.
-        weights: A file of weights; see `unif2ace.nets.features.timm.TimmFeatures`.
-        prefix: Take only the file's names that start so, without it.
-        pretrained: Whether timm loads published weights instead (downloads them unless they are in its cache).
-        input_size: Side in pixels to which pictures are resized.
-        pooled: Whether to give the pooled vector, M = 1, and not each cell of the last map, M = h w.
-        mean: Of the pixel values that the weights expect, in 0..1; None for the backbone's own.
-        std: Their spread, likewise.
+        dim: Dimension of its features, F.
+        weights: A weights file; see `unif2ace.nets.features.timm.TimmFeatures`.
+        prefix: Keep only names of the file with this prefix, and strip it.
+        pretrained: Whether timm loads published weights instead (downloaded unless cached).
+        input_size: Side in pixels to which images are resized.
+        pooled: Whether to return the pooled vector, M = 1, instead of each cell of the last map, M = h w.
+        mean: Mean of the pixel values in 0..1 that the weights expect; None for the backbone's own.
+        std: Standard deviation of the pixel values, likewise.
 
     Raises:
-        ConfigError: If timm has no such model, there are no weights, they do not fit, or its vectors are of another
-            length.
+        ConfigError: If timm has no such model, weights are missing or do not fit, or `dim` does not fit.
     """
 
     def __init__(
@@ -56,12 +58,12 @@ class TimmEncoder(VisualEncoder):
             )
 
     def train(self, mode: bool = True) -> TimmEncoder:
-        """Stays in evaluation mode: moving statistics must not move."""
+        """Stays in evaluation mode, so that running statistics do not change."""
         return super().train(False)
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> Condition:
-        """The vectors, (B, M, F), of uint8 (B, 3, H, W); all rows are present."""
+        """The features, (B, M, F), of uint8 (B, 3, H, W); present for all samples."""
         present = torch.ones(len(image), dtype=torch.bool, device=image.device)
         if self.pooled:
             return Condition(self.net.pooled(image)[:, None], present)

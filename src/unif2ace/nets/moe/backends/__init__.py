@@ -1,4 +1,4 @@
-"""Ways to compute routed experts: the same result to rounding, at different speeds."""
+"""Backends of the routed experts: the same result up to rounding, at different speeds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAKE: dict[str, type[ExpertBackend]] = {
 
 
 def expert_backend(backend: Backend) -> ExpertBackend:
-    """The backend of a name; a backend itself is returned as it is.
+    """The backend with this name; an `ExpertBackend` is returned unchanged.
 
     Raises:
         ConfigError: If there is no backend of this name.

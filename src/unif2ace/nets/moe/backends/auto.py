@@ -1,4 +1,7 @@
-"""Chooses the way to compute routed experts. T tokens, D width, E experts, H hidden, K chosen."""
+"""Selects the fastest backend.
+
+Shapes: T tokens, D width, E experts, H hidden dimensions, K experts per token.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ from unif2ace.nets.moe.backends.loop import LoopBackend
 
 
 class AutoBackend(ExpertBackend):
-    """By device, dtype and the number of tokens an expert gets.
+    """Selects by device, dtype and the mean number of tokens per expert.
 
-    On the CPU `CPUBackend`, but `GroupedMMBackend` where segments are short; on a GPU `GroupedMMBackend`; elsewhere
-    `LoopBackend`.
+    On the CPU `CPUBackend`, or `GroupedMMBackend` for short segments in training; on a GPU `GroupedMMBackend`;
+    elsewhere `LoopBackend`.
 
     Args:
-        short: Mean number of tokens of an expert up to which segments are short.
+        short: Mean number of tokens per expert up to which segments are short.
     """
 
     def __init__(self, short: int = 128) -> None:
@@ -27,11 +30,11 @@ class AutoBackend(ExpertBackend):
         self._cpu, self._grouped, self._loop = CPUBackend(), GroupedMMBackend(), LoopBackend()
 
     def __call__(self, x_TD: Tensor, gate_TK: Tensor, dispatch: Dispatch, in_E2HD: Tensor, out_EDH: Tensor) -> Tensor:
-        """What the chosen way gives."""
+        """Output (T, D) of the selected backend."""
         return self.choose(x_TD, gate_TK, out_EDH)(x_TD, gate_TK, dispatch, in_E2HD, out_EDH)
 
     def choose(self, x_TD: Tensor, gate_TK: Tensor, out_EDH: Tensor) -> ExpertBackend:
-        """The way for such tokens and experts."""
+        """The backend for tokens (T, D) and experts (E, D, H)."""
         grouped = self._grouped.takes(x_TD, out_EDH)
         if x_TD.device.type == "cpu":
             short = grouped and torch.is_grad_enabled() and gate_TK.numel() <= self.short * len(out_EDH)

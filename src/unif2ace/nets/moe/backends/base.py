@@ -1,4 +1,7 @@
-"""What every way to compute routed experts offers. T tokens, D width, E experts, H hidden, K chosen, S = T K slots."""
+"""Interface of the expert backends.
+
+Shapes: T tokens, D width, E experts, H hidden dimensions, K experts per token, S = T K slots.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,23 @@ from unif2ace.nets.moe.backends.dispatch import Dispatch
 
 
 class ExpertBackend(ABC):
-    """Computes SwiGLU experts without biases (arXiv 2002.05202, eq. 6) on the tokens that chose them."""
+    """Computes SwiGLU experts without biases (arXiv 2002.05202, eq. 6) on the tokens routed to them."""
 
     @abstractmethod
     def __call__(self, x_TD: Tensor, gate_TK: Tensor, dispatch: Dispatch, in_E2HD: Tensor, out_EDH: Tensor) -> Tensor:
-        r"""Sum over a token's experts.
+        r"""Gated sum of each token's experts.
 
         Formula: :math:`y_t = \sum_k g_{tk}\,W^{out}_e(\mathrm{silu}(W^{in}_{e0} x_t) \odot W^{in}_{e1} x_t)`.
 
-        All weights get a gradient, 0 for an expert that nobody chose.
+        All weights get a gradient, 0 for an expert without tokens.
 
         Args:
-            x_TD: Tokens.
-            gate_TK: float, factor of each chosen expert; of any floating dtype.
-            dispatch: Who chose whom.
-            in_E2HD: Weights of gate and value, of the dtype of the tokens.
-            out_EDH: Weights back, likewise.
+            x_TD: float (T, D), tokens.
+            gate_TK: float (T, K), gate of each chosen expert, of any floating dtype.
+            dispatch: Assignment of slots to experts.
+            in_E2HD: float (E, 2, H, D), weights of gate and value, in the dtype of the tokens.
+            out_EDH: float (E, D, H), output weights, in the dtype of the tokens.
 
         Returns:
-            (T, D), of the dtype of the tokens.
+            (T, D), in the dtype of the tokens.
         """

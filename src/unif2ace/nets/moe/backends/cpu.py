@@ -1,6 +1,7 @@
-"""Experts for the CPU, with a backward pass written by hand.
+"""Experts on the CPU, with a manual backward pass.
 
-T tokens, D width, E experts, H hidden, X = 2 H, K chosen, S slots that have an expert, P slots of one expert.
+Shapes: T tokens, D width, E experts, H hidden dimensions, K experts per token, X = 2 H, S slots that have an expert, P
+slots of one expert.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from unif2ace.nets.moe.backends.dispatch import Dispatch, bag
 
 
 class CPUBackend(ExpertBackend):
-    """A matrix product for each segment of the sorted slots.
+    """One matrix product for each segment of the sorted slots.
 
-    The gate multiplies the narrow hidden numbers, sums over a token's experts are one pass in both directions, and of
-    the intermediate numbers only those before the SwiGLU are kept.
+    The gate multiplies the narrow hidden activations. Sums over a token's experts are one pass in both directions. Only
+    the activations before the SwiGLU are saved for the backward pass.
     """
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def __call__(self, x_TD: Tensor, gate_TK: Tensor, dispatch: Dispatch, in_E2HD: Tensor, out_EDH: Tensor) -> Tensor:
-        """All experts that somebody chose, one after the other."""
+        """Output (T, D), from all experts that have tokens, one after the other."""
         learns = torch.is_grad_enabled() and any(t.requires_grad for t in (x_TD, gate_TK, in_E2HD, out_EDH))
         y_TD: Tensor = _SwiGLU.apply(x_TD, gate_TK, in_E2HD, out_EDH, dispatch, learns)
         return y_TD
@@ -87,7 +88,7 @@ class _SwiGLU(torch.autograd.Function):
 
 
 def _slots(x_TD: Tensor, total: int, slots: int) -> Tensor:
-    """A row for each slot that has an expert, and one of zeros that all other slots share."""
+    """One row (D,) per slot with an expert, and one row of zeros that all other slots share."""
     rows = x_TD.new_empty(total + (total < slots), x_TD.shape[1])
     rows[total:] = 0
     return rows
@@ -98,7 +99,7 @@ def _sizes(ends: list[int]) -> list[int]:
 
 
 def _segments(ends: list[int]) -> Iterator[tuple[int, slice]]:
-    """Experts that somebody chose, with their slots."""
+    """Experts that have tokens, each with its slots."""
     for e, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
         if end > start:
             yield e, slice(start, end)

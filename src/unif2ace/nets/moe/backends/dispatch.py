@@ -1,4 +1,7 @@
-"""Who goes to which expert, and how rows get there and back. T tokens, K chosen, S = T K slots, E experts, D width."""
+"""Sorts tokens by expert, and gathers and sums their vectors.
+
+Shapes: T tokens, D width, E experts, H hidden dimensions, K experts per token, S = T K slots.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """Slots in the order of their experts; slot t K + k is choice k of token t. Slots of nobody come last.
+    """Slots sorted by expert; slot t K + k is choice k of token t. Slots without an expert come last.
 
     Attributes:
         order: int64 (S,), slots by expert, and by token within an expert.
-        place: int64 (T, K), where each slot stands in `order`.
-        ends: int64 (E,), where each expert's slots end in it; those past the last end are nobody's.
+        place: int64 (T, K), index of each slot in `order`.
+        ends: int64 (E,), end of each expert's slots in `order`; slots past the last end have no expert.
     """
 
     order: Tensor
@@ -30,7 +33,7 @@ class Dispatch:
         """Sorts the slots.
 
         Args:
-            expert_TK: int64, in [0, E]; E for nobody.
+            expert_TK: int64 (T, K), in [0, E]; E for no expert.
             num_experts: E.
         """
         dtype = torch.uint8 if num_experts < 2**8 else torch.int16 if num_experts < 2**15 else torch.int64
@@ -47,26 +50,26 @@ class Dispatch:
 
 
 def gather_rows(x_TD: Tensor, dispatch: Dispatch) -> Tensor:
-    """Each slot's token, in the order of the experts, (S, D)."""
+    """Each slot's token (S, D), in the order of the experts."""
     gathered: Tensor = _Gather.apply(x_TD, dispatch.token, dispatch.place)
     return gathered
 
 
 def sum_rows(y_SD: Tensor, dispatch: Dispatch) -> Tensor:
-    """The sum of each token's slots, (T, D): the adjoint of `gather_rows`."""
+    """Sum of each token's slots, (T, D): the adjoint of `gather_rows`."""
     summed: Tensor = _Sum.apply(y_SD, dispatch.token, dispatch.place)
     return summed
 
 
 def bag(y_SD: Tensor, place_TK: Tensor) -> Tensor:
     """Sums of rows without gradient, (T, D), always in the same order."""
-    if y_SD.device.type == "cpu":  # one pass; elsewhere its kernels want more than this
+    if y_SD.device.type == "cpu":  # one pass; other kernels have more requirements
         return functional.embedding_bag(place_TK, y_SD, mode="sum")
     return y_SD.index_select(0, place_TK.flatten()).view(*place_TK.shape, -1).sum(1)
 
 
 class _Gather(torch.autograd.Function):
-    """Its backward pass sums without atomics, so that it repeats bit for bit."""
+    """Its backward pass sums without atomics, so it is bitwise reproducible."""
 
     @staticmethod
     def forward(ctx: Any, x_TD: Tensor, token_S: Tensor, place_TK: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Plain autograd, expert by expert: the reference. T tokens, D width, E experts, H hidden, K chosen, S = T K slots."""
+"""The reference: plain autograd, expert by expert.
+
+Shapes: T tokens, D width, E experts, H hidden dimensions, K experts per token, S = T K slots.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from unif2ace.nets.moe.backends.dispatch import Dispatch
 
 
 class LoopBackend(ExpertBackend):
-    """Any device and dtype. Reads the sizes of all segments from the device."""
+    """Supports any device and dtype. Reads the sizes of all segments from the device."""
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def __call__(self, x_TD: Tensor, gate_TK: Tensor, dispatch: Dispatch, in_E2HD: Tensor, out_EDH: Tensor) -> Tensor:
-        """One expert after the other, also those that nobody chose, so that they get a gradient of 0."""
+        """Output (T, D); experts without tokens run too, so that they get a gradient of 0."""
         gate_S = gate_TK.flatten()[dispatch.order].to(x_TD.dtype)
         y_TD, token_S, start = torch.zeros_like(x_TD), dispatch.token, 0
-        # unbind: indexing would make a gradient of the size of all experts for each of them
+        # unbind: indexing would allocate a gradient of the size of all experts for each expert
         for end, in_2HD, out_DH in zip(dispatch.ends.tolist(), in_E2HD.unbind(), out_EDH.unbind(), strict=True):
             token = token_S[start:end]
             gate, value = functional.linear(x_TD[token], in_2HD.flatten(0, 1)).chunk(2, -1)

@@ -1,7 +1,9 @@
-"""Expert weights that lie on several devices. T tokens, D width, E experts, H hidden, K chosen.
+"""Experts with sharded weights.
 
-FSDP gathers weights before a layer runs, so that they are plain tensors there. Tensor parallelism keeps them apart:
-each rank of a mesh has some of the hidden numbers of every expert, and all ranks have all tokens.
+Shapes: T tokens, D width, E experts, H hidden dimensions, K experts per token.
+
+FSDP gathers weights before a layer runs, so they are plain tensors there. Under tensor parallelism they stay sharded:
+each rank of a mesh has some hidden dimensions of every expert, and all ranks have all tokens.
 """
 
 from __future__ import annotations
@@ -16,20 +18,20 @@ from unif2ace.nets.sharding import shared, summed
 
 
 class ShardedBackend(ExpertBackend):
-    """Computes with this rank's hidden numbers and sums over the ranks; plain weights are left to `inner` alone.
+    """Computes this rank's hidden dimensions and sums over the ranks; plain weights are passed to `inner`.
 
     Args:
-        inner: Computes the part of one rank.
+        inner: Computes the shard of one rank.
     """
 
     def __init__(self, inner: ExpertBackend) -> None:
         self.inner = inner
 
     def __call__(self, x_TD: Tensor, gate_TK: Tensor, dispatch: Dispatch, in_E2HD: Tensor, out_EDH: Tensor) -> Tensor:
-        """The sum, equal on all ranks.
+        """The sum (T, D), equal on all ranks.
 
         Raises:
-            ConfigError: If weights are cut along something else than the hidden numbers.
+            ConfigError: If weights are not sharded along the hidden dimensions.
         """
         if not isinstance(in_E2HD, DTensor) or not isinstance(out_EDH, DTensor):
             return self.inner(x_TD, gate_TK, dispatch, in_E2HD, out_EDH)

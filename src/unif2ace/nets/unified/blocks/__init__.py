@@ -1,1 +1,1 @@
-"""Blocks of the transformer: how attention and the two layers of experts follow each other."""
+"""Transformer blocks: the order of attention and the two expert layers."""

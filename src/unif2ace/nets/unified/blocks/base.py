@@ -1,6 +1,6 @@
-"""What every block of the transformer is.
+"""Base class of the transformer blocks.
 
-Letters: B rows, L columns, D width.
+Shapes: B sequences, L positions, D width.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from unif2ace.types import Condition, RouterStats, TokenSequence
 
 
 class Block(nn.Module, ABC):
-    """Attention, token-level experts, sequence-level experts.
+    """Attention, token-level experts, sequence-level experts; maps (B, L, D) to (B, L, D).
 
     Args:
         dim: D.
-        attention: Attends.
-        token_moe: Stands where a dense block has its feed-forward network.
-        sequence_moe: Changes the image tokens of whole rows, or None.
-        eps: Of the LayerNorms.
+        attention: The attention layer.
+        token_moe: Replaces the feed-forward network of a dense block.
+        sequence_moe: Updates the image tokens of whole sequences, or None.
+        eps: Epsilon of the LayerNorms.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class Block(nn.Module, ABC):
     def forward(
         self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition], inputs: AttentionInputs
     ) -> tuple[Tensor, tuple[RouterStats, ...]]:
-        """The residual stream after the block, (B, L, D), and what its routers did.
+        """The residual stream after the block, (B, L, D), and its router statistics.
 
         Args:
-            x_BLD: The stream before it.
+            x_BLD: float (B, L, D), the residual stream before the block.
             sequence: The tokens.
-            conditions: By name, resampled to the image span.
-            inputs: What attention needs beside the stream.
+            conditions: Conditions by name, resampled to the image span.
+            inputs: Further inputs of attention.
         """
 
     def _sequence_level(
@@ -59,5 +59,5 @@ class Block(nn.Module, ABC):
 
 
 def known(*stats: RouterStats | None) -> tuple[RouterStats, ...]:
-    """Those that there are."""
+    """The statistics that are not None."""
     return tuple(s for s in stats if s is not None)

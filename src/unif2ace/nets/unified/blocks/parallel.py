@@ -1,4 +1,4 @@
-"""Attention and token-level experts side by side, as in Phi-1.5 (arXiv 2309.05463) and so in Show-o."""
+"""Attention and token-level experts in parallel, as in Phi-1.5 (arXiv 2309.05463) and Show-o."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from unif2ace.types import Condition, RouterStats, TokenSequence
 
 
 class ParallelBlock(Block):
-    """One LayerNorm for attention and token-level experts, whose outputs are added; the sequence level follows.
+    """One LayerNorm for attention and token-level experts, whose outputs are added; maps (B, L, D) to (B, L, D).
 
-    Weights of a dense Show-o fit it, and experts that start with no effect leave its function as it was.
+    The sequence level follows. Weights of a dense Show-o fit this block, and experts that start without effect keep its
+    function.
     """
 
     def forward(
         self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition], inputs: AttentionInputs
     ) -> tuple[Tensor, tuple[RouterStats, ...]]:
-        """See `Block`."""
+        """The residual stream (B, L, D) and router statistics, see `Block`."""
         y_BLD = self.attention_norm(x_BLD)
         tokens_BLD, token_stats = self.token_moe(y_BLD, sequence)
         x_BLD = x_BLD + self.attention(y_BLD, inputs) + tokens_BLD

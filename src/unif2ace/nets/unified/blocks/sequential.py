@@ -1,4 +1,4 @@
-"""The block of UniF²ace (arXiv 2503.08120, its figure of the architecture): one layer after the other."""
+"""The block of UniF²ace (arXiv 2503.08120, architecture figure): one layer after the other."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from unif2ace.types import Condition, RouterStats, TokenSequence
 
 
 class SequentialBlock(Block):
-    """Attention, then token-level experts, then sequence-level experts; a LayerNorm before each, a residual around it.
+    """Attention, token-level experts, sequence-level experts; maps (B, L, D) to (B, L, D).
+
+    Each layer has its own LayerNorm before it and a residual connection around it.
 
     Args:
         dim: D.
-        attention: Attends.
-        token_moe: Stands where a dense block has its feed-forward network.
-        sequence_moe: Changes the image tokens of whole rows, or None.
-        eps: Of the LayerNorms.
+        attention: The attention layer.
+        token_moe: Replaces the feed-forward network of a dense block.
+        sequence_moe: Updates the image tokens of whole sequences, or None.
+        eps: Epsilon of the LayerNorms.
     """
 
     def __init__(
@@ -32,7 +34,7 @@ class SequentialBlock(Block):
     def forward(
         self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition], inputs: AttentionInputs
     ) -> tuple[Tensor, tuple[RouterStats, ...]]:
-        """See `Block`."""
+        """The residual stream (B, L, D) and router statistics, see `Block`."""
         x_BLD = x_BLD + self.attention(self.attention_norm(x_BLD), inputs)
         tokens_BLD, token_stats = self.token_moe(self.token_norm(x_BLD), sequence)
         x_BLD, sequence_stats = self._sequence_level(x_BLD + tokens_BLD, sequence, conditions)

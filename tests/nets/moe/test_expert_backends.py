@@ -1,4 +1,4 @@
-"""All ways to compute routed experts give what one token at a time gives, and the same gradients."""
+"""All backends of routed experts give what one token at a time gives, and the same gradients."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from unif2ace.errors import ConfigError
+from unif2ace.nets.moe.backends import expert_backend
 from unif2ace.nets.moe.backends.auto import AutoBackend
 from unif2ace.nets.moe.backends.base import ExpertBackend
 from unif2ace.nets.moe.backends.cpu import CPUBackend
@@ -14,7 +16,7 @@ from unif2ace.nets.moe.backends.dispatch import Dispatch, gather_rows, sum_rows
 from unif2ace.nets.moe.backends.grouped_mm import GroupedMMBackend
 from unif2ace.nets.moe.backends.loop import LoopBackend
 
-WAYS = {"cpu": CPUBackend(), "grouped_mm": GroupedMMBackend(), "loop": LoopBackend(), "auto": AutoBackend()}
+BACKENDS = {"cpu": CPUBackend(), "grouped_mm": GroupedMMBackend(), "loop": LoopBackend(), "auto": AutoBackend()}
 D, H, K = 16, 8, 2
 
 
@@ -62,17 +64,19 @@ def _literal(x_TD: Tensor, gate_TK: Tensor, expert_TK: Tensor, in_E2HD: Tensor, 
     return torch.stack(rows) if rows else 0 * x_TD
 
 
-def _run(way: ExpertBackend | None, load: str, dtype: torch.dtype) -> list[Tensor]:
-    """Output and gradients, for a given way or the literal sum."""
+def _run(backend: ExpertBackend | None, load: str, dtype: torch.dtype) -> list[Tensor]:
+    """Output and gradients, for a given backend or the literal sum."""
     expert_TK, experts = _chosen(load)
     inputs = _inputs(len(expert_TK), experts, dtype, expert_TK)
     x, gate, w_in, w_out = inputs
-    if way is None:
+    if backend is None:
         y = _literal(x, gate, expert_TK, w_in, w_out)
     else:
-        y = way(x, gate, Dispatch.of(expert_TK, experts), w_in, w_out)
+        y = backend(x, gate, Dispatch.of(expert_TK, experts), w_in, w_out)
     weight = torch.randn(y.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64).to(dtype)
-    grads = torch.autograd.grad((y * weight).sum(), inputs, allow_unused=way is None, materialize_grads=way is None)
+    grads = torch.autograd.grad(
+        (y * weight).sum(), inputs, allow_unused=backend is None, materialize_grads=backend is None
+    )
     real = (expert_TK < experts).all(1, keepdim=True)  # the gate of padding is fixed at 0: its gradient means nothing
     return [y.detach(), grads[0], grads[1] * real, *grads[2:]]
 
@@ -85,17 +89,17 @@ def _assert_close(got: list[Tensor], expected: list[Tensor], tolerance: float) -
 
 
 @pytest.mark.parametrize("load", LOADS)
-@pytest.mark.parametrize("way", WAYS)
-def test_output_and_gradients_are_those_of_one_token_at_a_time(way: str, load: str):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_output_and_gradients_are_those_of_one_token_at_a_time(backend: str, load: str):
     expected = _run(None, load, torch.float64)
-    _assert_close(_run(WAYS[way], load, torch.float64), expected, 1e-13)
-    _assert_close(_run(WAYS[way], load, torch.float32), expected, 1e-5 / 2)
+    _assert_close(_run(BACKENDS[backend], load, torch.float64), expected, 1e-13)
+    _assert_close(_run(BACKENDS[backend], load, torch.float32), expected, 1e-5 / 2)
 
 
 @pytest.mark.parametrize("load", ["even", "skewed", "padding"])
-@pytest.mark.parametrize("way", WAYS)
-def test_bfloat16_is_as_near_as_its_rounding(way: str, load: str):
-    _assert_close(_run(WAYS[way], load, torch.bfloat16), _run(None, load, torch.float64), 0.03)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_bfloat16_is_as_near_as_its_rounding(backend: str, load: str):
+    _assert_close(_run(BACKENDS[backend], load, torch.bfloat16), _run(None, load, torch.float64), 0.03)
 
 
 @pytest.mark.parametrize("load", ["even", "starved", "padding"])
@@ -114,28 +118,28 @@ def test_gradients_of_the_backward_pass_written_by_hand(load: str):
     assert torch.autograd.gradcheck(masked, inputs)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_experts_that_nobody_chose_get_a_gradient_of_zero(way: str):
-    *_, w_in, w_out = _run(WAYS[way], "starved", torch.float32)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_experts_that_nobody_chose_get_a_gradient_of_zero(backend: str):
+    *_, w_in, w_out = _run(BACKENDS[backend], "starved", torch.float32)
     assert not w_in[::2].any()
     assert not w_out[::2].any()
     assert w_in[1::2].flatten(1).any(1).all()
     assert w_out[1::2].flatten(1).any(1).all()
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_without_gradients_nothing_else_comes_out(way: str):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_without_gradients_nothing_else_comes_out(backend: str):
     expert_TK, experts = _chosen("padding")
     x, gate, w_in, w_out = _inputs(len(expert_TK), experts, torch.float32, expert_TK)
     dispatch = Dispatch.of(expert_TK, experts)
     with torch.no_grad():
-        y = WAYS[way](x, gate, dispatch, w_in, w_out)
-    torch.testing.assert_close(y, WAYS[way](x, gate, dispatch, w_in, w_out))
+        y = BACKENDS[backend](x, gate, dispatch, w_in, w_out)
+    torch.testing.assert_close(y, BACKENDS[backend](x, gate, dispatch, w_in, w_out))
     assert not y[::3].any()  # padding
 
 
 def test_inputs_are_not_changed():
-    for way in WAYS.values():
+    for way in BACKENDS.values():
         expert_TK, experts = _chosen("even")
         inputs = _inputs(len(expert_TK), experts, torch.float32, expert_TK)
         before = [t.detach().clone() for t in inputs]
@@ -143,7 +147,7 @@ def test_inputs_are_not_changed():
         assert all(torch.equal(a, b) for a, b in zip(before, inputs, strict=True))
 
 
-def test_widths_that_the_grouped_product_refuses_go_another_way():
+def test_widths_that_the_grouped_product_refuses_take_another_backend():
     x, w_in, w_out = torch.randn(10, 7), torch.randn(3, 2, 5, 7), torch.randn(3, 7, 5)
     expert, gate = torch.randint(0, 3, (10, 1)), torch.rand(10, 1)
     dispatch = Dispatch.of(expert, 3)
@@ -152,7 +156,7 @@ def test_widths_that_the_grouped_product_refuses_go_another_way():
     )
 
 
-def test_the_way_follows_the_load():
+def test_the_backend_follows_the_load():
     auto = AutoBackend(short=4)
     w_out = torch.zeros(8, D, H, requires_grad=True)
     assert isinstance(auto.choose(torch.zeros(40, D), torch.zeros(40, K), w_out), CPUBackend)
@@ -189,3 +193,11 @@ def test_the_activation_is_the_sigmoid_linear_unit():
     w_in, w_out = torch.randn(1, 2, H, D), torch.randn(1, D, H)
     expected = (functional.silu(x @ w_in[0, 0].T) * (x @ w_in[0, 1].T)) @ w_out[0].T
     torch.testing.assert_close(CPUBackend()(x, torch.ones(4, 1), one, w_in, w_out), expected)
+
+
+def test_a_backend_has_a_name():
+    for name, backend in BACKENDS.items():
+        assert type(expert_backend(name)) is type(backend)
+        assert expert_backend(backend) is backend
+    with pytest.raises(ConfigError, match=r"moe\.backend='grouped'.*auto, cpu, grouped_mm, loop"):
+        expert_backend("grouped")  # type: ignore[arg-type]

@@ -1,17 +1,17 @@
-"""Attention whose heads are divided among the ranks of a mesh: all have all tokens, and some heads.
+"""Tensor-parallel attention: each rank has all tokens and some of the heads.
 
-The rows of ``qkv.weight`` are those of all queries, then keys, then values: cut along its rows, a rank would get
-queries without keys. It is kept cut along its columns instead and laid anew for each pass, which sends a part of the
-weight instead of activations and leaves every checkpoint in the order of an undivided model.
+The rows of ``qkv.weight`` are all queries, then all keys, then all values. Sharded by row, a rank would hold queries
+without keys. The weight is therefore stored sharded by column and redistributed in each pass. This communicates weights
+instead of activations, and checkpoints keep the order of an unsharded model.
 
-Letters: B rows, L columns, D width, X the width of a rank's heads (three times for queries, keys and values).
+Shapes: B sequences, L positions, D width, X width of a rank's heads (3 X for queries, keys and values).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,21 +22,28 @@ from torch.nn import functional
 from unif2ace.errors import ConfigError
 from unif2ace.nets.sharding import local, shard_weight_, shared, summed
 
-if TYPE_CHECKING:
-    from unif2ace.nets.unified.attention import Attention
-
 Norm = Callable[[Tensor], Tensor]
 
 
-def shard_heads_(attention: Attention, mesh: DeviceMesh) -> None:
-    """Leaves each rank its part of the two large weights; biases and LayerNorms stay whole.
+class HasHeads(Protocol):
+    """The parts of a multi-head attention layer that are sharded, or read by every rank."""
+
+    heads: int
+    qkv: nn.Linear
+    out: nn.Linear
+    q_norm: nn.Module
+    k_norm: nn.Module
+
+
+def shard_heads_(attention: HasHeads, mesh: DeviceMesh) -> None:
+    """Keeps only this rank's shard of the two large weights; biases and LayerNorms stay replicated.
 
     Args:
-        attention: Its `heads` are those of all ranks, also afterwards.
+        attention: The layer; its `heads` stays the number of all heads.
         mesh: The ranks.
 
     Raises:
-        ConfigError: If they cannot have equal numbers of heads.
+        ConfigError: If the number of heads is not divisible by the number of ranks.
     """
     if attention.heads % mesh.size():
         raise ConfigError(
@@ -46,12 +53,17 @@ def shard_heads_(attention: Attention, mesh: DeviceMesh) -> None:
     shard_weight_(attention.out, "weight", 1, mesh, "net.dim")
 
 
-def heads_of_rank(attention: Attention, x_BLD: Tensor) -> tuple[Tensor, tuple[Norm, Norm]]:
+def own_norms(attention: HasHeads) -> tuple[Norm, Norm]:
+    """The LayerNorms over queries and keys, each from (B, H, L, d) to the same."""
+    return attention.q_norm, attention.k_norm
+
+
+def heads_of_rank(attention: HasHeads, x_BLD: Tensor) -> tuple[Tensor, tuple[Norm, Norm]]:
     """Queries, keys and values of this rank's heads, (B, L, 3 X), and their LayerNorms.
 
     Args:
-        attention: Cut by `shard_heads_`.
-        x_BLD: Normalised stream, alike on all ranks.
+        attention: A layer sharded by `shard_heads_`.
+        x_BLD: float (B, L, D), normalised residual stream, equal on all ranks.
     """
     weight = attention.qkv.weight
     assert isinstance(weight, DTensor)
@@ -63,7 +75,7 @@ def heads_of_rank(attention: Attention, x_BLD: Tensor) -> tuple[Tensor, tuple[No
     bias_3X = bias_3D.view(3, width)[:, first : first + own_3XD.shape[1]]
     qkv_BLX = functional.linear(shared(x_BLD, mesh), own_3XD.flatten(0, 1), bias_3X.flatten())
     if not norms:
-        return qkv_BLX, (attention.q_norm, attention.k_norm)
+        return qkv_BLX, own_norms(attention)
     q_norm, k_norm = attention.q_norm, attention.k_norm
     assert isinstance(q_norm, nn.LayerNorm)
     assert isinstance(k_norm, nn.LayerNorm)
@@ -73,19 +85,19 @@ def heads_of_rank(attention: Attention, x_BLD: Tensor) -> tuple[Tensor, tuple[No
     return qkv_BLX, (of_q, of_k)
 
 
-def _used_in_parts(attention: Attention, mesh: DeviceMesh) -> list[Tensor]:
-    """Bias of ``qkv`` and weights of the LayerNorms, with gradients summed over the ranks in one exchange."""
+def _used_in_parts(attention: HasHeads, mesh: DeviceMesh) -> list[Tensor]:
+    """Bias of ``qkv`` and weights of the LayerNorms, with gradients summed over the ranks in one all-reduce."""
     vectors: list[Tensor] = [attention.qkv.bias, *attention.q_norm.parameters(), *attention.k_norm.parameters()]
     flat = shared(torch.cat(vectors), mesh)
     return list(torch.split(flat, [v.numel() for v in vectors]))
 
 
-def joined(attention: Attention, y_BLX: Tensor) -> Tensor:
-    """The output of all heads, (B, L, D), alike on all ranks.
+def joined(attention: HasHeads, y_BLX: Tensor) -> Tensor:
+    """The output of all heads, (B, L, D), equal on all ranks.
 
     Args:
-        attention: Cut by `shard_heads_`.
-        y_BLX: What this rank's heads found.
+        attention: A layer sharded by `shard_heads_`.
+        y_BLX: float (B, L, X), attention output of this rank's heads.
     """
     weight = attention.out.weight
     assert isinstance(weight, DTensor)
