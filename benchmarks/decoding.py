@@ -1,9 +1,9 @@
-"""Decoding: text and pictures with cached prefixes against our own path without, and against Show-o's shape.
+"""Decoding of text and images with a cached prefix, compared with our path without cache and with Show-o's method.
 
-Show-o's shape computes whole rows for every token or step, and the logits of all ids at all columns; text parts of T2I
-rows are padded to 128. The network is dense, with Show-o's vocabulary and lengths: 8 layers, 512 wide, random weights,
-float32. Ways take turns, round after round; the median of each way's CPU time is taken, on one thread. Tokens that
-differ between ways are counted: they must not, but where two candidates tie.
+Show-o's method computes whole sequences for every token or step, and the logits of all ids at all positions; the text
+of T2I sequences is padded to 128. The network is dense, with Show-o's vocabulary and lengths: 8 layers, 512 wide,
+random weights, float32. The methods alternate over several rounds; the median of each method's CPU time is reported, on
+one thread. Tokens that differ between methods are counted: they must be equal except where two candidates tie.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _net() -> UnifiedNet:
         heads=8,
     ).eval()
     with torch.no_grad():
-        net.head.weight.mul_(10)  # distributions with a shape, so that the ways can be told apart
+        net.head.weight.mul_(10)  # peaked distributions, so that differences between the methods show
     return net
 
 
@@ -106,7 +106,7 @@ def _text_ways(net: UnifiedNet) -> dict[str, Callable[[], Tensor]]:
 
 @torch.no_grad()
 def _showo_text(net: UnifiedNet, row: TokenSequence) -> Tensor:
-    """Whole rows and all logits, for every token; text ids are then chosen from, as the other ways do."""
+    """Whole sequences and all logits, for every token; only text ids can be chosen, as in the other methods."""
     made = []
     for _ in range(NEW):
         logits_LV = net.logits(net(row).values[0], "full")

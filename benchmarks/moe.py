@@ -1,7 +1,8 @@
-"""Routed experts against a dense SwiGLU network of as many active weights, forward and backward pass, CPU time.
+"""Routed experts against a dense SwiGLU network with the same number of active weights, forward and backward, CPU time.
 
-Each way has its router and its statistics. Ways take turns, round after round, and the median of each way's ratio to
-the dense network of the same round is taken. On a GPU, where there is one, wall time of the grouped product.
+Each backend includes the router and its statistics. The backends alternate over several rounds; the median of each
+backend's ratio to the dense network of the same round is reported. On a GPU, if present, wall time of the grouped
+product.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SIZES = {
     "512 wide, 8,192 tokens, 64 experts of 256": (512, 8192, 64, 256),
 }
 TARGETS = {(16, torch.float32): 0.75, (64, torch.float32): 0.7, (16, torch.bfloat16): 0.75, (64, torch.bfloat16): 0.52}
-"""Least ratios at 512 wide, by experts and dtype."""
+"""Smallest accepted ratios at a width of 512, by number of experts and dtype."""
 
 
 class Dense(nn.Module):
@@ -89,13 +90,13 @@ def _experts(
 
 
 def _sequence() -> dict[str, Any]:
-    """The sequence level against the dense network it comes after, on 8 rows of 512 image tokens."""
-    rows, columns, dim = 8, 512, 512
-    x = torch.randn(rows, columns, dim, requires_grad=True)
-    ids, task = torch.zeros(rows, columns, dtype=torch.int64), torch.full((rows,), Task.TEXT_TO_IMAGE)
-    role, start = torch.full_like(ids, Role.IMAGE), torch.zeros(rows, dtype=torch.int64)
-    sequence = TokenSequence(ids, role, task, ids, None, start, columns)
-    noise = {"noise": Condition(torch.randn(rows, 1, dim, requires_grad=True), torch.ones(rows, dtype=torch.bool))}
+    """The sequence level against the dense network that it follows, on 8 sequences of 512 image tokens."""
+    batch, length, dim = 8, 512, 512
+    x = torch.randn(batch, length, dim, requires_grad=True)
+    ids, task = torch.zeros(batch, length, dtype=torch.int64), torch.full((batch,), Task.TEXT_TO_IMAGE)
+    role, start = torch.full_like(ids, Role.IMAGE), torch.zeros(batch, dtype=torch.int64)
+    sequence = TokenSequence(ids, role, task, ids, None, start, length)
+    noise = {"noise": Condition(torch.randn(batch, 1, dim, requires_grad=True), torch.ones(batch, dtype=torch.bool))}
     level = SequenceLevel(dim, ("copy", "zero", "noise", "copy"), ())
     dense = Dense(dim, 2 * dim)
     times = _seconds({"dense": lambda: dense(x), "level": lambda: level(x, sequence, noise)[0]}, "cpu", [dense, level])
@@ -104,7 +105,7 @@ def _sequence() -> dict[str, Any]:
 
 
 def _seconds(ways: dict[str, Callable[[], Tensor]], device: str, nets: list[nn.Module]) -> dict[str, list[float]]:
-    """Of forward and backward pass, round by round; CPU seconds on the CPU."""
+    """Seconds of forward and backward pass, per round; CPU seconds on the CPU."""
     clock = time.process_time if device == "cpu" else time.perf_counter
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     times: dict[str, list[float]] = {way: [] for way in ways}

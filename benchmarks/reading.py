@@ -1,7 +1,7 @@
 """Reading shards: CPU time against bare JPEG decoding of the same bytes held in memory, memory, and the index.
 
-Everything runs in this process without workers. The ways of reading take turns, round after round, and the median of
-the rounds is taken, so that what else the machine does meets them all alike. Samples are drawn in shuffled order.
+Everything runs in this process without workers. The ways of reading alternate over several rounds, and the median of
+the rounds is reported, so that other load on the machine affects all of them alike. Samples are read in shuffled order.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _row(figure: str, value: float, unit: str, target: str = "") -> dict[str, An
 
 
 def _write_shards(folder: Path) -> None:
-    """Drawn faces with their captions and questions, as `unif2ace-data build` writes them."""
+    """Synthetic faces with their captions and questions, as `unif2ace-data build` writes them."""
     source = SyntheticSource(num_samples=SAMPLES, size=SIDE)
     build_shards(source, folder, BuildOptions(validation=0, vocab_size=300), workers=os.cpu_count() or 1)
 
@@ -107,7 +107,7 @@ def _cpu_seconds(ways: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
 def _memory(folder: Path) -> list[dict[str, Any]]:
     reader = ShardReader(folder)
     resident: list[int] = []
-    for epoch in range(4):  # the first fills what stays filled
+    for epoch in range(4):  # the first fills caches that stay filled
         for index in permutation(len(reader), 0, epoch).tolist():
             reader.decoded(index)
         gc.collect()

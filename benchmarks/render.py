@@ -1,7 +1,7 @@
-"""Drawing faces: CPU time on one core, and how far edges are from an eightfold supersampled picture.
+"""Rendering of synthetic faces: CPU time on one core, and the error of edges against an eightfold supersampled image.
 
-Sizes take turns, round after round, and the median of the rounds is taken. Every face is a new one with all attributes
-and nuisances, as a data set is built. The error is that of the picture without grain, in 8-bit levels.
+Sizes alternate over several rounds, and the median of the rounds is reported. Every face is a new one with all
+attributes and nuisance variations, as in a data set. The error is that of the image without grain, in 8-bit levels.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _speed() -> Iterator[dict[str, Any]]:
                 records.append((sampled - start) / number)
     for size, values in rates.items():
         yield _row(
-            f"faces sampled and drawn at {size} pixels", statistics.median(values), "1/CPU s", TARGETS.get(size, "")
+            f"faces sampled and rendered at {size} pixels", statistics.median(values), "1/CPU s", TARGETS.get(size, "")
         )
     yield _row("sampling one face", statistics.median(records) * 1e6, "CPU us")
 
@@ -66,8 +66,8 @@ def _error() -> Iterator[dict[str, Any]]:
             )
 
 
-def _rms(drawn: NDArray[np.uint8], exact: NDArray[np.float64]) -> float:
-    return float(np.sqrt(((drawn - exact) ** 2).mean(axis=(1, 2, 3))).mean())
+def _rms(rendered: NDArray[np.uint8], exact: NDArray[np.float64]) -> float:
+    return float(np.sqrt(((rendered - exact) ** 2).mean(axis=(1, 2, 3))).mean())
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Tokenizers: pictures a second in training steps and in encoding, eager and compiled, and memory on a GPU.
+"""Image tokenizers: images per second in training and in encoding, eager and compiled, and memory on a GPU.
 
-The small network runs on the CPU and is counted in CPU time; the full-size one needs a GPU and is counted in wall time.
-A step is forward and backward pass and the optimiser's; losses beside the reconstruction's are left out. The ways take
-turns, round after round, and the median of the rounds is taken. Compilation itself is not counted.
+The small network runs on the CPU and is measured in CPU time; the full-size one needs a GPU and is measured in wall
+time. A step is forward pass, backward pass and optimiser step with the reconstruction loss alone. The variants
+alternate over several rounds, and the median of the rounds is reported. Compilation itself is not counted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> list[dict[str, Any]]:
     """Rows of figure, value, unit, target and command."""
     rows = [*_case("patch", PatchNet(VQ), "cpu", side=64, batch=32)]
     if torch.cuda.is_available():
-        for name, checkpoint in (("magvit", False), ("magvit, checkpoint=true", True)):
+        for name, checkpoint in (("magvit", False), ("magvit, gradient_checkpointing=true", True)):
             rows += _case(name, MagvitNet(LFQ, gradient_checkpointing=checkpoint), "cuda", side=256, batch=16)
     return rows
 
@@ -58,7 +58,7 @@ def _case(name: str, net: TokenizerNet, device: str, side: int, batch: int) -> I
 
 
 def _ways(net: TokenizerNet, images: torch.Tensor) -> dict[str, Callable[[], Any]]:
-    """Both kinds of work, eager and compiled, on the same weights."""
+    """Training and encoding, eager and compiled, on the same weights."""
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
     compiled = torch.compile(net)
 

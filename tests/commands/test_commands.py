@@ -62,7 +62,7 @@ def test_help_and_configuration_are_shown_without_importing_torch(words: tuple[s
         (("validate",), "needs a folder"),
         (("import",), "needs a source"),
         (("build", "sede=1"), "no key 'sede'; did you mean 'seed'"),
-        (("build", "source.size=20"), "size=20: faces are drawn between 32 and 512 pixels"),
+        (("build", "source.size=20"), "size=20: faces are rendered at 32 to 512 pixels"),
         (("build", "source.num_samples=many"), "many"),
         (("import", "foldr"), "no source 'foldr'; did you mean 'folder'"),
         (("import", "folder"), "source.path"),

@@ -74,7 +74,7 @@ class FaceDataModule(pl.LightningDataModule):
         if not datasets:
             raise ConfigError("no data set: select one, such as dataset=synthetic")
         if not tasks:
-            raise ConfigError("no view: select what to train on, such as task=[text_to_image,understanding]")
+            raise ConfigError("no task: select what to train on, such as task=[text_to_image,understanding]")
         self.datasets = dict(datasets)
         self.tasks = dict(sorted(tasks.items(), key=lambda item: item[1].task))  # samples are in the order of `Task`
         self.text_tokenizer_path = text_tokenizer

@@ -55,8 +55,8 @@ def _block_sums(weight_PK: Tensor, size: int) -> Tensor:
     total_P = sums_PJ.sum(-1)
     if not bool(((total_P > 0) & total_P.isfinite()).all()):
         raise DataError(
-            "no code can be drawn at some places: their logits hold nan or inf, or are all -inf; look for nan in the "
-            "network's weights"
+            "no code can be sampled at some positions: their logits hold nan or inf, or are all -inf; look for nan in "
+            "the network's weights"
         )
     return sums_PJ
 

@@ -18,7 +18,10 @@ from unif2ace.errors import ConfigError, DataError, nearest
 
 log = logging.getLogger(__name__)
 
-SILENT = r"run_dir|name|paths\..*|image_tokenizer|classifier|ckpt|init_from|resume(_changes)?|.*\.(path|folder|dirpath|.*_dir)"
+SILENT = (
+    r"run_dir|name|paths\..*|image_tokenizer|classifier|ckpt|init_from|resume(_changes)?"
+    r"|.*\.(path|folder|dirpath|.*_dir)"
+)
 """Keys that are paths or resume options; the files at these paths are compared by fingerprints."""
 HARMLESS = re.compile(
     rf"({SILENT}|.*\.compile|(engine|logger|metric|module\.metrics|strategy|launcher)(\..*)?"

@@ -83,7 +83,7 @@ class StepGuard:
         if len(self._row) >= self.max_nonfinite_steps:
             told = "\n  ".join(self._row)
             raise NotFiniteError(
-                f"{len(self._row)} steps in a row had a loss or gradient that is not finite:\n  {told}\n"
+                f"{len(self._row)} consecutive steps had a loss or gradient that is not finite:\n  {told}\n"
                 "lower optimizer.lr, or look at these batches; the newest checkpoint is of finite weights"
             )
 

@@ -51,7 +51,7 @@ class SequenceLayout:
         prompt_targets: bool = False,
     ) -> None:
         if max_text < 4:
-            raise ConfigError(f"max_text={max_text}: a text part needs at least 4 columns")
+            raise ConfigError(f"max_text={max_text}: a text part needs at least 4 tokens")
         self.vocabulary, self.max_text, self.fixed = vocabulary, max_text, fixed
         self.separator, self.prompt_targets = separator, prompt_targets
 

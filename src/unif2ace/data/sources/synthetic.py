@@ -37,7 +37,7 @@ class SyntheticSource:
                 f"num_samples={num_samples}, pictures_per_person={pictures_per_person}: both must be >= 1"
             )
         if not 32 <= size <= 512:
-            raise ConfigError(f"size={size}: faces are drawn between 32 and 512 pixels; set source.size=64")
+            raise ConfigError(f"size={size}: faces are rendered at 32 to 512 pixels; set source.size=64")
         if not 0 <= seed < 2**20:
             raise ConfigError(f"seed={seed}: it must lie between 0 and {2**20 - 1}")
         self.num_samples, self.size, self.seed, self.pictures_per_person = num_samples, size, seed, pictures_per_person

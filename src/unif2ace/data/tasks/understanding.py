@@ -60,7 +60,7 @@ class UnderstandingTask:
                 "one for a short caption"
             )
         if max_turns < 1:
-            raise ConfigError(f"task.understanding.max_turns={max_turns}: a row asks at least one question")
+            raise ConfigError(f"task.understanding.max_turns={max_turns}: a sample asks at least one question")
         self.batch_size, self.caption_prob, self.caption = batch_size, caption_prob, caption
         self.instructions, self.max_turns = {k: tuple(v) for k, v in instructions.items()}, max_turns
 

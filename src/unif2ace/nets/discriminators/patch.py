@@ -64,7 +64,7 @@ class PatchDiscriminator(nn.Module):
         """
         if min(image.shape[-2:]) < self.smallest:
             raise ConfigError(
-                f"pictures of {image.shape[-1]}x{image.shape[-2]} pixels: a discriminator of so many layers needs "
+                f"pictures of {image.shape[-1]}x{image.shape[-2]} pixels: a discriminator of this many layers needs "
                 f"{self.smallest}; set discriminator.layers lower"
             )
         logits: Tensor = self.body(image)

@@ -56,7 +56,7 @@ class SequenceLevel(SequenceLayer):
         self.names = tuple((*names, *[COPY] * (size - len(names))) for names in (gen, und))
         for names in self.names:
             if sum(name in (COPY, ZERO) for name in names) < top_k:
-                raise ConfigError(f"experts {names}: {top_k} must be copy or zero, for rows without any condition")
+                raise ConfigError(f"experts {names}: {top_k} must be copy or zero, for sequences without any condition")
         flat = [name for names in self.names for name in names]
         self.places = {e: name for e, name in enumerate(flat) if name not in (COPY, ZERO)}
         self.conditions = tuple(dict.fromkeys(self.places.values()))
@@ -221,7 +221,7 @@ def _named(key: str, names: Sequence[str], each: Sequence[str], conditions: Sequ
     for name in names:
         if name not in (*known, VISUAL):
             raise ConfigError(
-                f"moe.{key} names the expert {name!r}, but no such condition is selected{nearest(name, known)}; there "
-                f"are {', '.join(known)}, and {VISUAL} for each selected one"
+                f"moe.{key} names the expert {name!r}, but no such visual encoder is selected{nearest(name, known)}; "
+                f"there are {', '.join(known)}, and {VISUAL} for each selected one"
             )
     return [spelled for name in names for spelled in (each if name == VISUAL else [name])]

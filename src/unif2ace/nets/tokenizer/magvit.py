@@ -117,16 +117,16 @@ class MagvitEncoder(nn.Module):
         dim: Channels of a vector, C.
         widths: Channels of each level, the finest first.
         blocks: Residual blocks of each level.
-        again: Whether to recompute them in the backward pass.
+        checkpointed: Whether to recompute them in the backward pass.
     """
 
-    def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], again: bool) -> None:
+    def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], checkpointed: bool) -> None:
         super().__init__()
         coarsest = len(widths) - 1
         inputs = [widths[0], *widths[:-1]]
         self.conv_in = conv3x3(3, widths[0])
         self.down = nn.ModuleList(
-            DownLevel(inputs[i], widths[i], blocks[i], again, last=i == coarsest) for i in range(len(widths))
+            DownLevel(inputs[i], widths[i], blocks[i], checkpointed, last=i == coarsest) for i in range(len(widths))
         )
         self.mid = Middle(widths[-1])
         self.norm_out = group_norm(widths[-1])
@@ -149,17 +149,17 @@ class MagvitDecoder(nn.Module):
         dim: Channels of a code, C.
         widths: Channels of each level, the finest first.
         blocks: Residual blocks of each level.
-        again: Whether to recompute them in the backward pass.
+        checkpointed: Whether to recompute them in the backward pass.
     """
 
-    def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], again: bool) -> None:
+    def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], checkpointed: bool) -> None:
         super().__init__()
         inputs = [*widths[1:], widths[-1]]
         self.post_quant_conv = nn.Conv2d(dim, dim, 1)
         self.conv_in = conv3x3(dim, widths[-1])
         self.mid = Middle(widths[-1])
         self.up = nn.ModuleList(
-            UpLevel(inputs[i], widths[i], blocks[i], again, last=i == 0) for i in range(len(widths))
+            UpLevel(inputs[i], widths[i], blocks[i], checkpointed, last=i == 0) for i in range(len(widths))
         )
         self.norm_out = group_norm(widths[0])
         self.conv_out = conv3x3(widths[0], 3)

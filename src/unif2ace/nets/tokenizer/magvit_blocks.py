@@ -125,9 +125,9 @@ class Level(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Output (B, after, H, W)."""
-        again = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
+        checkpointed = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
         for block in self.block:
-            x = recomputed(block, x, use_reentrant=False) if again else block(x)
+            x = recomputed(block, x, use_reentrant=False) if checkpointed else block(x)
         return x
 
 

@@ -58,15 +58,15 @@ class Attention(nn.Module):
         """Shards the heads over the ranks, see `unif2ace.nets.unified.head_sharding`."""
         shard_heads_(self, mesh)
 
-    def forward(self, x_BLD: Tensor, view: AttentionInputs) -> Tensor:
+    def forward(self, x_BLD: Tensor, inputs: AttentionInputs) -> Tensor:
         """Attention output, (B, L, D)."""
         rows, length, width = x_BLD.shape
         cut = isinstance(self.out.weight, DTensor)
         qkv_BLX, norms = heads_of_rank(self, x_BLD) if cut else (self.qkv(x_BLD), own_norms(self))
         q, k, v = (t.view(rows, length, -1, width // self.heads).transpose(1, 2) for t in qkv_BLX.chunk(3, -1))
-        q, k = (rotate(norm(t), view.tables).to(v.dtype) for norm, t in zip(norms, (q, k), strict=True))
-        if view.cache is not None:
-            k, v = view.cache.append(view.layer, k, v)
-        y_BLX = attend(q, k, v, view.mask, view.kernel).transpose(1, 2).reshape(rows, length, -1)
+        q, k = (rotate(norm(t), inputs.tables).to(v.dtype) for norm, t in zip(norms, (q, k), strict=True))
+        if inputs.cache is not None:
+            k, v = inputs.cache.append(inputs.layer, k, v)
+        y_BLX = attend(q, k, v, inputs.mask, inputs.kernel).transpose(1, 2).reshape(rows, length, -1)
         out: Tensor = joined(self, y_BLX) if cut else self.out(y_BLX)
         return out

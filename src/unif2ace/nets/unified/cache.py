@@ -80,7 +80,7 @@ class Cache:
             ValueError: If the cache holds fewer positions.
         """
         if not 0 <= length <= self.length:
-            raise ValueError(f"a cache of {self.length} columns cannot be cut to {length}")
+            raise ValueError(f"a cache of {self.length} positions cannot be cut to {length}")
         self.length = length
 
     def select(self, rows: Tensor) -> Cache:
@@ -116,7 +116,7 @@ def joined(caches: list[Cache]) -> Cache:
     """
     lengths = {cache.length for cache in caches}
     if len(lengths) != 1:
-        raise ValueError(f"caches of {sorted(lengths)} columns cannot stand in one")
+        raise ValueError(f"caches of {sorted(lengths)} positions cannot stand in one")
     made = Cache(caches[0].capacity)
     made.length = lengths.pop()
     made.picture = (

@@ -101,7 +101,7 @@ def generate_text(
 
 def _uniforms(seeds: Sequence[int] | None, rows: int, number: int, device: torch.device) -> Tensor:
     if seeds is None or len(seeds) != rows:
-        raise ConfigError(f"seeds={seeds}: drawing needs one for each of {rows} rows")
+        raise ConfigError(f"seeds={seeds}: sampling needs one for each of {rows} sequences")
     return torch.from_numpy(np.stack([np.random.default_rng(seed).random(number) for seed in seeds])).to(device)
 
 
@@ -170,7 +170,7 @@ def answer_log_likelihood(
     step_T = torch.arange(answer_BCT.shape[2], device=answer_BCT.device)
     inside_BCT = step_T < length_BC[..., None]
     if bool((inside_BCT & ((answer_BCT < 0) | (answer_BCT >= v.text_size))).any()) or not bool(length_BC.any(1).all()):
-        raise DataError(f"answers to score: each row needs one, of text ids from 0 to {v.text_size - 1}")
+        raise DataError(f"answers to score: each sequence needs one, of text ids from 0 to {v.text_size - 1}")
     ids_BCT = answer_BCT.where(inside_BCT, v.eos_id)
     if end:
         ids_BCT = torch.cat([ids_BCT, torch.full_like(ids_BCT[..., :1], v.eos_id)], 2)

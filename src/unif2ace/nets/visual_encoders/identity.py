@@ -57,7 +57,7 @@ class IdentityEncoder(VisualEncoder):
         found = len(self._recognise(np.zeros((150, 150, 3), np.uint8), _middle(dlib, self._points)))
         if found != dim:
             raise ConfigError(
-                f"visual_encoder.identity.dim={dim}: this network's embeddings have {found} numbers; set dim to that"
+                f"visual_encoder.identity.dim={dim}: this network's embeddings have {found} values; set dim to that"
             )
 
     @torch.no_grad()

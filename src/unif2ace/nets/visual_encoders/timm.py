@@ -54,7 +54,7 @@ class TimmEncoder(VisualEncoder):
         found = self.net.num_features if pooled else self.net.net.feature_info[-1]["num_chs"]
         if found != dim:
             raise ConfigError(
-                f"visual_encoder.timm.dim={dim}: {backbone} gives vectors of {found} numbers; set dim to that"
+                f"visual_encoder.timm.dim={dim}: {backbone} gives vectors of {found} values; set dim to that"
             )
 
     def train(self, mode: bool = True) -> TimmEncoder:

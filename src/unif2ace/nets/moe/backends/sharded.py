@@ -38,7 +38,7 @@ class ShardedBackend(ExpertBackend):
         if in_E2HD.placements != (Shard(2),) or out_EDH.placements != (Shard(2),):
             raise ConfigError(
                 f"experts cut as {in_E2HD.placements} and {out_EDH.placements}: tensor parallelism must cut both along "
-                "their third axis, the hidden numbers; FSDP must gather them before the layer runs"
+                "their third axis, the hidden units; FSDP must gather them before the layer runs"
             )
         mesh = in_E2HD.device_mesh
         x, gate = shared(x_TD, mesh), shared(gate_TK, mesh)
