@@ -21,10 +21,10 @@ from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSched
 from unif2ace.diffusion.samplers.base import PerSampleRNG
 from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
 from unif2ace.nets.moe.dense import DenseMoE
-from unif2ace.nets.unified.blocks.parallel import ParallelBlock
-from unif2ace.nets.unified.decoding_image import ImageDenoiser
-from unif2ace.nets.unified.decoding_text import generate_text
-from unif2ace.nets.unified.net import UnifiedNet
+from unif2ace.nets.transformer.blocks.parallel import ParallelBlock
+from unif2ace.nets.transformer.decoding_image import ImageDenoiser
+from unif2ace.nets.transformer.decoding_text import generate_text
+from unif2ace.nets.transformer.unified import UnifiedNet
 from unif2ace.sequence.attention import omni_attention
 from unif2ace.sequence.sequence_layout import SequenceLayout
 from unif2ace.types import Role, TokenSequence

@@ -24,7 +24,7 @@ from unif2ace.data.permutation import permutation
 from unif2ace.data.shards import ShardReader, load_index
 from unif2ace.data.shards.index import Index, ShardInfo
 from unif2ace.data.shards.indexing import write_index
-from unif2ace.data.shards.places import places_dtype
+from unif2ace.data.shards.sample_locations import places_dtype
 from unif2ace.data.shards.secure import secured_webdataset
 from unif2ace.data.sources.synthetic import SyntheticSource
 

@@ -13,8 +13,8 @@
 
 # %% [markdown]
 # # A tour of the data
-# Faces with exact attributes, what is said about them, and what a training step sees.
-# Everything here is drawn on the spot: nothing is downloaded, and no real person is shown.
+# Synthetic faces with exact attributes, their captions and questions, and the batches of a training step.
+# Everything here is rendered on the spot: nothing is downloaded, and no real person is shown.
 
 # %%
 # %matplotlib inline
@@ -36,26 +36,26 @@ def show(images, titles=None, columns=8, side=1.5):
     _, axes = plt.subplots(
         rows, columns, figsize=(side * columns, side * rows * (1.15 if titles else 1)), squeeze=False
     )
-    for place, axis in enumerate(axes.flat):
+    for index, axis in enumerate(axes.flat):
         axis.axis("off")
-        if place < len(images):
-            axis.imshow(images[place])
+        if index < len(images):
+            axis.imshow(images[index])
             if titles:
-                axis.set_title(titles[place], fontsize=8)
+                axis.set_title(titles[index], fontsize=8)
     plt.tight_layout(pad=0.3)
     plt.show()
 
 
 # %% [markdown]
 # ## Faces from a seed
-# A face is drawn from a typed record of attributes. Equal seeds give equal pixels, in any batch and any process.
+# A face is rendered from a typed record of attributes. Equal seeds give equal pixels, in any batch and any process.
 
 # %%
 faces = [sample_face(seed) for seed in range(24)]
 show(render(faces, 128))
 
 # %% [markdown]
-# A *person* seed fixes who it is; the face seed varies expression, clothes, accessories, pose and light.
+# The *person* seed fixes the identity; the face seed varies expression, clothes, accessories, pose and light.
 
 # %%
 same_person = [sample_face(seed, person=7) for seed in range(100, 108)]
@@ -78,9 +78,9 @@ for name, values in {
     )
 
 # %% [markdown]
-# ## The record, and what is visible
-# `drawn` says everything that was drawn, `record` only what can be seen: sunglasses hide the colour of the eyes, so the
-# record has null there, and no caption or question ever mentions it.
+# ## The record and visibility
+# `drawn` holds every attribute of the face, `record` only the visible ones: sunglasses hide the colour of the eyes, so
+# the record has null there, and no caption or question ever mentions it.
 
 # %%
 hidden = sample_face(3).replace(eyeglasses=False, sunglasses=True)
@@ -97,7 +97,7 @@ print("null: ", ", ".join(n for n, v in labels.items() if v is None))
 
 # %% [markdown]
 # ## Captions and questions
-# A grammar writes them from the record: only what is visible, and only what is true.
+# A grammar writes them from the record: they state only what is visible and true.
 
 # %%
 for seed in (1, 5):
@@ -109,7 +109,7 @@ for seed in (1, 5):
         print(f"  {question.kind:7} {question.question}  {question.answer}")
 
 # %% [markdown]
-# What a caption states is known exactly, absences included. Scores of generated faces are computed against this.
+# The statements of a caption are known exactly, including absences. Scores of generated faces are measured by them.
 
 # %%
 compose_caption(sample_face(5).record, 5).stated
@@ -135,8 +135,8 @@ statistics = collect_statistics(folder / "train")
 print(statistics.to_text())
 
 # %% [markdown]
-# ## What a training step sees
-# Views say what a task takes from a sample; the module's batch holds a fixed number of rows of each.
+# ## Batches of a training step
+# A task makes training samples from stored samples; `batch_size` is the number of its samples per step.
 
 # %%
 from unif2ace.data.datamodule import FaceDataModule
@@ -152,14 +152,13 @@ data = FaceDataModule(
 batch = next(iter(data.train_dataloader()))
 tokenizer = data.text_tokenizer
 show(batch.image.permute(0, 2, 3, 1).numpy(), [Task(t).name.lower() for t in batch.task.tolist()], 8)
-for row in range(len(batch)):
-    prompt = tokenizer.decode(batch.prompt[row, : batch.prompt_length[row]].tolist())
-    answer = tokenizer.decode(batch.answer[row, : batch.answer_length[row]].tolist())
-    print(f"{Task(int(batch.task[row])).name.lower():14} {prompt}  ->  {answer or '(the picture)'}")
+for task, text, length, loss in zip(batch.task, batch.text, batch.text_length, batch.text_loss, strict=True):
+    prompt = tokenizer.decode(text[:length][~loss[:length]].tolist())
+    answer = tokenizer.decode(text[:length][loss[:length]].tolist())
+    print(f"{Task(int(task)).name.lower():14} {prompt}  ->  {answer or '(the image)'}")
 
 # %%
-lengths = (batch.prompt_length + batch.answer_length).tolist()
-print("text tokens per row:", lengths, "of a vocabulary of", tokenizer.vocab_size)
-print("labels per row that are true, false, null:")
-for row in batch.attributes.numpy():
-    print("  ", dict(sorted(Counter(row.tolist()).items(), reverse=True)))
+print("text tokens per sample:", batch.text_length.tolist(), "of a vocabulary of", tokenizer.vocab_size)
+print("true (1), false (0) and unknown (-1) labels per sample:")
+for labels in batch.attributes.tolist():
+    print("  ", dict(sorted(Counter(labels).items(), reverse=True)))

@@ -13,8 +13,8 @@
 
 # %% [markdown]
 # # A tour of the unified model
-# One transformer draws faces from words and answers about faces. Here with the checkpoint that comes with the package;
-# `unif2ace.load("logs/my_run")` takes any other.
+# One transformer generates faces from captions and answers questions about faces. This notebook uses the model in the
+# package; `unif2ace.load("logs/my_run")` loads any other.
 
 # %%
 # %matplotlib inline
@@ -35,19 +35,19 @@ def show(faces, titles=None, columns=8, side=1.5):
     rows = -(-len(faces) // columns)
     tall = side * rows * (1.2 if titles else 1)
     _, axes = plt.subplots(rows, columns, figsize=(side * columns, tall), squeeze=False)
-    for place, axis in enumerate(axes.flat):
+    for index, axis in enumerate(axes.flat):
         axis.axis("off")
-        if place < len(faces):
-            axis.imshow(np.asarray(faces[place]).transpose(1, 2, 0))
+        if index < len(faces):
+            axis.imshow(np.asarray(faces[index]).transpose(1, 2, 0))
             if titles:
-                axis.set_title(titles[place], fontsize=8)
+                axis.set_title(titles[index], fontsize=8)
     plt.tight_layout(pad=0.3)
     plt.show()
 
 
 # %% [markdown]
-# ## Faces from words
-# A face depends on its description and its seed, and on nothing else in the batch.
+# ## Faces from captions
+# A face depends on its prompt and its seed, and on nothing else in the batch.
 
 # %%
 prompt = "A smiling woman with long red hair and glasses."
@@ -63,9 +63,9 @@ for who in ("woman", "man"):
     show(model.generate(prompts, seeds=[3] * len(prompts)), colours, columns=len(colours))
 
 # %% [markdown]
-# ## What the sampler does
-# *Guidance* w: logits are (1 + w) those given the words minus w those without. More of it follows the words more
-# closely and varies less.
+# ## Samplers and guidance
+# *Guidance* w: the logits are (1 + w) conditional - w unconditional. More guidance follows the prompt more closely and
+# gives less variety.
 
 # %%
 for guidance in (0.0, 1.0, 2.0, 5.0):
@@ -74,7 +74,7 @@ for guidance in (0.0, 1.0, 2.0, 5.0):
     show(faces, [f"w = {guidance:g}, spread {spread:.0f}", *[""] * 7])
 
 # %% [markdown]
-# *Samplers* trade steps for care. All of them see the same network.
+# *Samplers* trade network calls for quality. All of them use the same network.
 
 # %%
 from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
@@ -95,8 +95,8 @@ for name, sampler in samplers.items():
     show(model.generate([prompt] * 8, seeds=range(8), sampler=sampler), [name, *[""] * 7])
 
 # %% [markdown]
-# ## Changing a given face
-# The tokens of a part are masked and drawn anew under a description; the rest stays.
+# ## Editing a given face
+# The tokens of one part are masked and resampled with a prompt; the others are kept.
 
 # %%
 from unif2ace.diffusion.inpainting import inpaint, keep_tokens, mask_tokens
@@ -119,13 +119,13 @@ shares = (0.2, 0.4, 0.6, 0.8)
 starts = torch.cat([mask_tokens(codes, share, num_codes, PerSampleRNG([5])) for share in shares])
 show(
     model.generate([write_caption(face.record, 0)] * 4, seeds=[5] * 4, start=starts),
-    [f"{share:.0%} anew" for share in shares],
+    [f"{share:.0%} resampled" for share in shares],
     columns=4,
     side=2,
 )
 
 # %% [markdown]
-# ## Words about faces
+# ## Captions and answers
 
 # %%
 faces = [sample_face(seed) for seed in range(200, 204)]
@@ -137,18 +137,19 @@ for caption in model.caption(pictures):
 # %%
 question = "What color is the person's hair?"
 for face, answer in zip(faces, model.ask(pictures, [question] * len(faces)), strict=True):
-    print(f"{answer:30} drawn: {face.record['hair_colour']}")
+    print(f"{answer:30} true: {face.record['hair_colour']}")
 
 # %% [markdown]
-# Given answers to choose from, it says how sure it is.
+# `choose` returns the probability of each given answer.
 
 # %%
 for choice in model.choose(pictures, ["Is the person wearing glasses?"] * len(faces), ["Yes", "No"]):
     print(choice.answer, {k: round(v, 3) for k, v in choice.probabilities.items()})
 
 # %% [markdown]
-# ## Which experts work
-# Each layer has two groups of routed experts, one for rows that generate and one for rows that answer.
+# ## Expert usage
+# Each layer has two groups of routed experts, one for sequences that generate (T2I) and one for sequences that answer
+# (MMU).
 
 # %%
 texts, length = model.ids([write_caption(face.record, 0) for face in faces])

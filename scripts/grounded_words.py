@@ -29,8 +29,8 @@ from unif2ace.engine.weights import load_net
 from unif2ace.language.question import Question
 from unif2ace.language.replies import read_answer
 from unif2ace.modules.word_initialization import MAX_FACES
-from unif2ace.nets.unified.word_fitting import CaptionedFaces, fit_word_vectors
-from unif2ace.nets.unified.word_vectors import WordVectors
+from unif2ace.nets.transformer.word_fitting import CaptionedFaces, fit_word_vectors
+from unif2ace.nets.transformer.word_vectors import WordVectors
 from unif2ace.types import Batch
 
 DIRECTIONS, FACES, AT_LEAST, SHOWN = 96, 1024, 5, 6

@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": MATHEMATICS | {"nets"},
     "checkpoints": BASE,
     "loggers": BASE,
-    "modules": MODELS,
+    "modules": MODELS | {"optimizers"},
     "callbacks": MODELS | {"checkpoints"},
     "strategies": MODELS | {"checkpoints"},
     "data": MODELS | FACES | {"progress"},

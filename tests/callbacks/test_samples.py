@@ -18,8 +18,8 @@ from unif2ace.callbacks.ema import EMA
 from unif2ace.callbacks.sample_sheets import Drawn, SampleAnswer, answers_sheet, as_markdown, faces_sheet
 from unif2ace.callbacks.samples import Samples, _Rows
 from unif2ace.errors import ConfigError
-from unif2ace.nets.unified.decoding_text import GeneratedText
-from unif2ace.nets.unified.face_decoder import FaceDecoder
+from unif2ace.nets.transformer.decoding_text import GeneratedText
+from unif2ace.nets.transformer.face_decoder import FaceDecoder
 from unif2ace.sequence.conversation import join_turns
 from unif2ace.types import Batch, Task
 

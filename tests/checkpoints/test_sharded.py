@@ -17,8 +17,8 @@ from sharded_run import evil_contents, make
 
 from unif2ace.checkpoints.converting import convert
 from unif2ace.checkpoints.finding import COMPLETE, sha256, verify
-from unif2ace.checkpoints.reading import read
 from unif2ace.checkpoints.rank_shards import read_shards
+from unif2ace.checkpoints.reading import read
 from unif2ace.errors import DataError
 
 SCRIPT = Path(__file__).with_name("sharded_run.py")

@@ -69,7 +69,9 @@ def _evaluate(run: Path, *words: str) -> dict[str, float | None]:
     return evaluate(compose("evaluate", arguments([str(run), "device=cpu", *small, *words])))
 
 
-def test_scores_are_printed_and_written_with_evaluator_split_and_intervals(run: Path, capsys: pytest.CaptureFixture[str]):
+def test_scores_are_printed_and_written_with_evaluator_split_and_intervals(
+    run: Path, capsys: pytest.CaptureFixture[str]
+):
     evaluator = run.parent / "evaluator.safetensors"
     values = _evaluate(
         run, f"evaluator={evaluator}", "sampler=ancestral", "guidance=3", "best_of=2", "drop_encoders=[classifier]"

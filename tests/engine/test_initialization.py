@@ -146,10 +146,19 @@ def test_other_components_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 def test_another_way_to_build_the_network_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     state = torch.nn.Linear(3, 4).state_dict()
-    config = {"dim": 4, "early": False, "moe": {"top_k": 2, "residual_scale_init": 1.0, "backend": "auto"}, "only_theirs": 1}
+    config = {
+        "dim": 4,
+        "early": False,
+        "moe": {"top_k": 2, "residual_scale_init": 1.0, "backend": "auto"},
+        "only_theirs": 1,
+    }
     weights = save_weights(tmp_path / "weights.safetensors", state, kind="unified", config=config, provenance={})
     with caplog.at_level(logging.WARNING):
-        start_from(weights, {}, {**config, "only_ours": True, "moe": {"top_k": 2, "residual_scale_init": 0.0, "backend": "cpu"}})
+        start_from(
+            weights,
+            {},
+            {**config, "only_ours": True, "moe": {"top_k": 2, "residual_scale_init": 0.0, "backend": "cpu"}},
+        )
         assert not caplog.text
         start_from(weights, {}, {**config, "early": True})
     assert "built otherwise (net.early: False -> True)" in caplog.text

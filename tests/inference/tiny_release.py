@@ -46,8 +46,8 @@ def make_run(folder: Path) -> Path:
     run.mkdir()
     text = train_text_tokenizer(WORDS, run, 300)
     net = {
-        "_target_": "unif2ace.nets.unified.UnifiedNet",
-        "block": {"_target_": "unif2ace.nets.unified.blocks.sequential.SequentialBlock", "_partial_": True},
+        "_target_": "unif2ace.nets.transformer.unified.UnifiedNet",
+        "block": {"_target_": "unif2ace.nets.transformer.blocks.sequential.SequentialBlock", "_partial_": True},
         "moe": {"_target_": "unif2ace.nets.moe.grouped.GroupedMoE", "num_experts": 4, "top_k": 2, "expert_ffn_dim": 8},
         "dim": 32,
         "depth": 2,

@@ -9,11 +9,11 @@ from itertools import pairwise
 import pytest
 
 from unif2ace.attributes import AttributeRecord
+from unif2ace.language.caption_openings import write_opening
 from unif2ace.language.facts import known_values
-from unif2ace.language.openings import write_opening
 from unif2ace.language.phrases import LEXICON
+from unif2ace.language.sentence_templates import FEATURES, Skeleton
 from unif2ace.language.sentences import repeats_itself, write_sentence
-from unif2ace.language.skeletons import FEATURES, Skeleton
 from unif2ace.language.writer import Writer
 
 CHANCES = range(40)

@@ -39,7 +39,7 @@ def _softplus(x: float) -> float:
 
 
 def test_hinge():
-    term = AdversarialLoss(generator=0.5).compute(_step(G, R, F, weight=3.0))
+    term = AdversarialLoss(generator_weight=0.5).compute(_step(G, R, F, weight=3.0))
     generator, real, fake = -0.5, (0 + 0.5 + 2 + 0) / 4, (0 + 0.5 + 2 + 1) / 4
     assert term.parts["generator"].item() == pytest.approx(generator)
     assert term.parts["discriminator"].item() == pytest.approx((real + fake) / 2)
@@ -50,7 +50,7 @@ def test_hinge():
 
 
 def test_non_saturating():
-    term = AdversarialLoss(kind="non_saturating").compute(_step(G, R, F, weight=3.0))
+    term = AdversarialLoss(gan_loss="non_saturating").compute(_step(G, R, F, weight=3.0))
     generator = sum(_softplus(-x) for x in (1, 2, -1, 0)) / 4
     real = sum(_softplus(-x) for x in (2, 0.5, -1, 1)) / 4
     fake = sum(_softplus(x) for x in (-2, -0.5, 1, 0)) / 4
@@ -59,8 +59,8 @@ def test_non_saturating():
 
 def test_invalid_rows_add_nothing_but_count():
     g, r, f = (torch.cat([a, a + 100]).requires_grad_() for a in (G, R, F))
-    term = AdversarialLoss(kind="non_saturating").compute(_step(g, r, f, valid=[True, False]))
-    alone = AdversarialLoss(kind="non_saturating").compute(_step(G, R, F))
+    term = AdversarialLoss(gan_loss="non_saturating").compute(_step(g, r, f, valid=[True, False]))
+    alone = AdversarialLoss(gan_loss="non_saturating").compute(_step(G, R, F))
     assert term.count == 2
     assert term.total.item() == pytest.approx(alone.total.item())
     assert {k: v.item() for k, v in term.parts.items()} == pytest.approx({k: v.item() for k, v in alone.parts.items()})
@@ -100,7 +100,7 @@ def _pictures() -> tuple[Tensor, Tensor]:
 def test_each_players_gradient_is_its_own(kind: str, weight: float):
     image, made = _pictures()
     net = Linear()
-    term = AdversarialLoss(kind=kind, adaptive=False).compute(_played(net, image, made, weight))
+    term = AdversarialLoss(gan_loss=kind, adaptive=False).compute(_played(net, image, made, weight))
     to_made, to_net = torch.autograd.grad(term.mean, [made, net.weight])
 
     logits = net(made)
@@ -266,11 +266,11 @@ def test_it_reads_what_it_needs(settings, reads):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "hing"}, "did you mean 'hinge'"),
+        ({"gan_loss": "hing"}, "did you mean 'hinge'"),
         ({"start": -1}, "start=-1"),
         ({"r1": -1.0}, "r1"),
         ({"lecam": -1.0}, "lecam"),
-        ({"generator": -1.0}, "generator"),
+        ({"generator_weight": -1.0}, "generator"),
     ],
 )
 def test_what_cannot_work_is_said(settings, message: str):

@@ -93,11 +93,11 @@ def test_levels_have_their_factors():
     of_token, of_sequence = (
         LoadBalanceLoss().compute(step_of(s)).mean for s in (token, stats_of(logits.flip(0), group, K))
     )
-    both = LoadBalanceLoss(token=0.5, sequence=3).compute(step_of(token, sequence))
+    both = LoadBalanceLoss(token_weight=0.5, sequence_weight=3).compute(step_of(token, sequence))
     torch.testing.assert_close(both.mean, 0.5 * of_token + 3 * of_sequence)
     torch.testing.assert_close(both.parts["sequence/gen"] + both.parts["sequence/und"], of_sequence)
     with pytest.raises(ConfigError, match="sequence"):
-        LoadBalanceLoss(sequence=-1)
+        LoadBalanceLoss(sequence_weight=-1)
 
 
 def _rows(rank: int) -> slice:

@@ -29,11 +29,11 @@ from unif2ace.losses.ar import ARLoss
 from unif2ace.losses.attributes import AttributesLoss
 from unif2ace.losses.d3diff import D3DiffLoss
 from unif2ace.losses.mdlm import MDLMLoss
-from unif2ace.modules.base import parameter_groups
 from unif2ace.modules.unified import UnifiedModule
 from unif2ace.modules.word_initialization import MAX_FACES
-from unif2ace.nets.unified.net import UnifiedNet
-from unif2ace.nets.unified.word_fitting import CaptionedFaces, fit_word_vectors
+from unif2ace.nets.transformer.unified import UnifiedNet
+from unif2ace.nets.transformer.word_fitting import CaptionedFaces, fit_word_vectors
+from unif2ace.optimizers.parameter_groups import parameter_groups
 from unif2ace.types import Task
 
 RUN = Path(__file__).with_name("unified_run.py")

@@ -24,8 +24,8 @@ from unif2ace.losses.load_balance import LoadBalanceLoss
 from unif2ace.metrics.nelbo import NELBOMetric
 from unif2ace.modules.unified import UnifiedModule
 from unif2ace.nets.moe.grouped import GroupedMoE
-from unif2ace.nets.unified.blocks.sequential import SequentialBlock
-from unif2ace.nets.unified.net import UnifiedNet
+from unif2ace.nets.transformer.blocks.sequential import SequentialBlock
+from unif2ace.nets.transformer.unified import UnifiedNet
 from unif2ace.nets.visual_encoders.base import VisualEncoder
 from unif2ace.sequence.conversation import join_turns
 from unif2ace.types import Batch, Condition, Contrasts, Task

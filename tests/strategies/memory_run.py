@@ -16,8 +16,8 @@ from torch.distributed.tensor import DTensor
 
 from unif2ace.nets.moe.grouped import GroupedMoE
 from unif2ace.nets.sharding import Sharding
-from unif2ace.nets.unified.blocks.sequential import SequentialBlock
-from unif2ace.nets.unified.net import UnifiedNet
+from unif2ace.nets.transformer.blocks.sequential import SequentialBlock
+from unif2ace.nets.transformer.unified import UnifiedNet
 
 DEPTH = 8
 

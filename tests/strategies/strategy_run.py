@@ -32,8 +32,8 @@ from unif2ace.metrics.nelbo import NELBOMetric
 from unif2ace.modules.unified import UnifiedModule
 from unif2ace.nets.moe.grouped import GroupedMoE
 from unif2ace.nets.sharding import whole
-from unif2ace.nets.unified.blocks.sequential import SequentialBlock
-from unif2ace.nets.unified.net import UnifiedNet
+from unif2ace.nets.transformer.blocks.sequential import SequentialBlock
+from unif2ace.nets.transformer.unified import UnifiedNet
 from unif2ace.optimizers.muon import Muon
 from unif2ace.strategies.auto import auto_strategy
 from unif2ace.strategies.ddp import DDPStrategy

@@ -17,7 +17,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from unif2ace.errors import ConfigError
 from unif2ace.nets.moe.feed_forward import FeedForward
 from unif2ace.nets.moe.routed import RoutedExperts
-from unif2ace.nets.unified.attention import Attention
+from unif2ace.nets.transformer.attention import Attention
 from unif2ace.strategies.fsdp import FSDPStrategy
 from unif2ace.strategies.fsdp_tp import FSDPTPStrategy
 

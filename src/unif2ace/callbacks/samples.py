@@ -22,7 +22,7 @@ from unif2ace.callbacks.sample_sheets import Drawn, SampleAnswer, answers_sheet,
 from unif2ace.diffusion.samplers.base import Sampler
 from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
 from unif2ace.errors import ConfigError
-from unif2ace.nets.unified.face_decoder import FaceDecoder
+from unif2ace.nets.transformer.face_decoder import FaceDecoder
 from unif2ace.types import Batch, Task
 
 CUT = " ..."

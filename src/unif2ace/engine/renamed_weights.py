@@ -54,9 +54,11 @@ KEYS = {
 """Keys of configurations."""
 
 TARGETS = (
+    ("nets.unified.UnifiedNet", "nets.transformer.unified.UnifiedNet"),
     ("nets.conditions.attributes.AttributeFeatures", "nets.visual_encoders.classifier.ClassifierEncoder"),
     ("nets.features.attributes.AttributesFeatures", "nets.features.classifier.ClassifierFeatures"),
-    ("nets.unified.blocks.paper.PaperBlock", "nets.unified.blocks.sequential.SequentialBlock"),
+    ("nets.unified.blocks.paper.PaperBlock", "nets.transformer.blocks.sequential.SequentialBlock"),
+    (".nets.unified.blocks.", ".nets.transformer.blocks."),
     (".diffusion.processes.", ".diffusion.forward_processes."),
     (".diffusion.schedules.", ".diffusion.noise_schedules."),
     (".nets.moe.experts.auto.AutoExperts", ".nets.moe.backends.auto.AutoBackend"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from unif2ace.diffusion.samplers.base import Sampler
-    from unif2ace.nets.unified.token_choice import TokenChoice
+    from unif2ace.nets.transformer.token_sampling import TokenSampling
     from unif2ace.types import Condition, TokenSequence
 
 
@@ -71,7 +71,7 @@ class FacePipeline:
         import torch
 
         from unif2ace.data.text_tokenizer import TextTokenizer
-        from unif2ace.nets.unified.face_decoder import FaceDecoder
+        from unif2ace.nets.transformer.face_decoder import FaceDecoder
         from unif2ace.sequence.sequence_layout import SequenceLayout
 
         self.release = release
@@ -188,7 +188,7 @@ class FacePipeline:
         import torch
 
         from unif2ace.data.tasks.understanding import INSTRUCTIONS, length_of
-        from unif2ace.nets.unified.decoding_text import answer_log_likelihood
+        from unif2ace.nets.transformer.decoding_text import answer_log_likelihood
 
         found = []
         for rows in _batches(len(texts), batch_size):
@@ -228,7 +228,7 @@ class FacePipeline:
         questions: Sequence[str],
         *,
         max_new: int = 64,
-        choice: TokenChoice | None = None,
+        choice: TokenSampling | None = None,
         seeds: Sequence[int] | None = None,
         batch_size: int = 32,
     ) -> list[str]:
@@ -262,7 +262,7 @@ class FacePipeline:
         """
         import torch
 
-        from unif2ace.nets.unified.decoding_text import answer_log_likelihood, answer_probabilities
+        from unif2ace.nets.transformer.decoding_text import answer_log_likelihood, answer_probabilities
 
         if len(choices) < 2:
             raise ConfigError(f"choices={list(choices)}: give at least two answers")

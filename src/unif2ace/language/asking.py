@@ -12,9 +12,9 @@ from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.language.balance import answerable, choice_weight, yes_no_weight
 from unif2ace.language.facts import Value, known_values
 from unif2ace.language.grammar import Voice, listing, pick, sentence
-from unif2ace.language.inquiries import Reason
 from unif2ace.language.phrases import CHOICES, COUNTED, REASONS, WORDS, YES_NO
 from unif2ace.language.question import Question
+from unif2ace.language.question_forms import Reason
 
 _STRANGER: Final = {"they": "the person", "them": "the person", "their": "the person's", "person": "person"}
 _COUNT_NONE: Final = 0.35  # share of questions with the answer "none" that are kept

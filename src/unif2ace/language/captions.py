@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from unif2ace.attributes import AttributeRecord
+from unif2ace.language.caption_openings import write_opening
 from unif2ace.language.facts import Fact, Value, known_values
 from unif2ace.language.grammar import pick
-from unif2ace.language.openings import write_opening
 from unif2ace.language.phrases import LEXICON
+from unif2ace.language.sentence_templates import FAMILIES, Skeleton
 from unif2ace.language.sentences import write_sentence
-from unif2ace.language.skeletons import FAMILIES, Skeleton
 from unif2ace.language.writer import Writer
 
 Style = Literal["dense", "short"]

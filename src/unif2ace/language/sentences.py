@@ -8,7 +8,7 @@ from typing import Final
 
 from unif2ace.language.facts import Fact
 from unif2ace.language.grammar import sentence
-from unif2ace.language.skeletons import SKELETONS, Skeleton
+from unif2ace.language.sentence_templates import SKELETONS, Skeleton
 from unif2ace.language.writer import Writer
 
 _WORD = re.compile(r"[a-z'-]{3,}")

@@ -23,7 +23,7 @@ class AdversarialLoss(LossCallback):
     r"""Generator and discriminator terms in one loss; each reaches only its own parameters.
 
     With logits (B, 1, P, P) r of real images, f of detached reconstructions, g of the reconstruction, and means over
-    patches: generator term + discriminator term + penalties. Only the generator term is multiplied by `generator` and,
+    patches: generator term + discriminator term + penalties. Only the generator term is multiplied by `generator_weight` and,
     if `adaptive`, by :math:`\lambda` of arXiv 2012.09841, eq. 7.
 
     - hinge (arXiv 1705.02894): :math:`-g` and :math:`\frac12 (\max(0, 1 - r) + \max(0, 1 + f))`;
@@ -38,14 +38,14 @@ class AdversarialLoss(LossCallback):
     Args:
         weight: Factor of the whole loss; with 0 the discriminator does not learn.
         start: First optimiser step of the loss. The discriminator is not trained before it.
-        kind: ``hinge`` or ``non_saturating``.
-        generator: Factor of the generator term alone.
+        gan_loss: ``hinge`` or ``non_saturating``.
+        generator_weight: Factor of the generator term alone.
         adaptive: Whether the generator term is balanced against the other losses at the decoder's last layer.
         r1: gamma; 0 for none.
         lecam: Factor of the LeCam penalty; 0 for none.
 
     Raises:
-        ConfigError: If the kind is unknown or a factor or `start` is negative.
+        ConfigError: If `gan_loss` is unknown or a factor or `start` is negative.
     """
 
     name = "adversarial"
@@ -55,19 +55,22 @@ class AdversarialLoss(LossCallback):
         self,
         weight: float = 1.0,
         start: int = 0,
-        kind: Literal["hinge", "non_saturating"] = "hinge",
-        generator: float = 1.0,
+        gan_loss: Literal["hinge", "non_saturating"] = "hinge",
+        generator_weight: float = 1.0,
         adaptive: bool = True,
         r1: float = 0.0,
         lecam: float = 0.0,
     ) -> None:
         super().__init__(weight)
-        if kind not in KINDS:
-            raise ConfigError(f"loss.adversarial.kind={kind!r}: one of {', '.join(KINDS)}{nearest(kind, KINDS)}")
-        for key, value in {"start": start, "generator": generator, "r1": r1, "lecam": lecam}.items():
+        if gan_loss not in KINDS:
+            raise ConfigError(
+                f"loss.adversarial.gan_loss={gan_loss!r}: one of {', '.join(KINDS)}{nearest(gan_loss, KINDS)}"
+            )
+        for key, value in {"start": start, "generator_weight": generator_weight, "r1": r1, "lecam": lecam}.items():
             if value < 0:
                 raise ConfigError(f"loss.adversarial.{key}={value}: it must be 0 or more")
-        self.start, self.kind, self.generator, self.r1, self.lecam = start, kind, generator, r1, lecam
+        self.start, self.gan_loss, self.generator_weight = start, gan_loss, generator_weight
+        self.r1, self.lecam = r1, lecam
         reads: set[Part] = {"discriminator"}
         if adaptive:
             reads.add("adaptive_weight")
@@ -90,7 +93,7 @@ class AdversarialLoss(LossCallback):
         real_B, fake_B = _mean(d.real_logits), _mean(d.fake_logits)
         generator_B, discriminator_B = self._generator(d), self._discriminator(d)
         rows = {"generator": generator_B, "discriminator": discriminator_B, "real": real_B, "fake": fake_B}
-        loss_B = self.generator * d.adaptive_weight * generator_B + discriminator_B
+        loss_B = self.generator_weight * d.adaptive_weight * generator_B + discriminator_B
         if self.r1 and d.real_image.requires_grad and torch.is_grad_enabled():
             rows["r1"] = _squared_gradient(d)
             loss_B = loss_B + self.r1 / 2 * rows["r1"]
@@ -105,11 +108,11 @@ class AdversarialLoss(LossCallback):
 
     def _generator(self, d: Discrimination) -> Tensor:
         g = d.generator_logits
-        return _mean(-g if self.kind == "hinge" else softplus(-g))
+        return _mean(-g if self.gan_loss == "hinge" else softplus(-g))
 
     def _discriminator(self, d: Discrimination) -> Tensor:
         r, f = d.real_logits, d.fake_logits
-        if self.kind == "hinge":
+        if self.gan_loss == "hinge":
             return (_mean(relu(1 - r)) + _mean(relu(1 + f))) / 2
         return (_mean(softplus(-r)) + _mean(softplus(f))) / 2
 

@@ -35,11 +35,11 @@ class CodebookEntropyLoss(LossCallback):
     reads = frozenset({"code_logits"})
 
     def __init__(
-        self, weight: float = 0.1, diversity: float = 1.0, across_ranks: bool = True, only_bits: bool = False
+        self, weight: float = 0.1, diversity: float = 1.0, across_ranks: bool = True, lfq_only: bool = False
     ) -> None:
         super().__init__(weight)
         self.diversity, self.across_ranks = diversity, across_ranks
-        self.reads = frozenset({"bit_logits" if only_bits else "code_logits"})
+        self.reads = frozenset({"bit_logits" if lfq_only else "code_logits"})
 
     def compute(self, step: StepOutput) -> LossTerm:
         """The mean of the first part over samples, minus the second part, which is no sum over samples."""

@@ -28,8 +28,8 @@ class LoadBalanceLoss(LossCallback):
 
     Args:
         weight: Factor of the term.
-        token: Factor of the token-level part.
-        sequence: Factor of the sequence-level part; its value is logged in any case.
+        token_weight: Factor of the token-level part.
+        sequence_weight: Factor of the sequence-level part; its value is logged in any case.
         across_ranks: Whether f and P are taken over all ranks; then every rank must compute the term.
 
     Raises:
@@ -39,14 +39,14 @@ class LoadBalanceLoss(LossCallback):
     name = "load_balance"
 
     def __init__(
-        self, weight: float = 0.01, token: float = 1.0, sequence: float = 0.0, across_ranks: bool = True
+        self, weight: float = 0.01, token_weight: float = 1.0, sequence_weight: float = 0.0, across_ranks: bool = True
     ) -> None:
         super().__init__(weight)
-        if min(token, sequence) < 0:
+        if min(token_weight, sequence_weight) < 0:
             raise ConfigError(
-                f"loss.load_balance.token={token}, loss.load_balance.sequence={sequence}: each must be 0 or more"
+                f"loss.load_balance.token_weight={token_weight} and sequence_weight={sequence_weight}: each must be 0 or more"
             )
-        self.factors, self.across_ranks = {"token": token, "sequence": sequence}, across_ranks
+        self.factors, self.across_ranks = {"token": token_weight, "sequence": sequence_weight}, across_ranks
 
     def compute(self, step: StepOutput) -> LossTerm:
         """The term, with a count of 1 per group that has tokens; 0 for a dense network."""

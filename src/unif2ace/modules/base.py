@@ -17,9 +17,10 @@ from unif2ace.losses.base import LossCallback, losses_of
 from unif2ace.losses.observer import show
 from unif2ace.metrics.base import StepMetric
 from unif2ace.modules.guard import StepGuard
-from unif2ace.modules.options import options_of, restore_options
+from unif2ace.modules.optimizer_options import options_of, restore_options
 from unif2ace.nets.gradients import clip_gradients_
 from unif2ace.nets.sharding import Sharding
+from unif2ace.optimizers.parameter_groups import parameter_groups
 from unif2ace.types import Batch, LossTerm, StepOutput
 
 MOST_TERMS = 4
@@ -231,26 +232,3 @@ class TrainingModule(pl.LightningModule, ABC):
         optimizer = self.optimizers(use_pl_optimizer=False)
         if isinstance(optimizer, torch.optim.Optimizer):  # DeepSpeed wraps its optimiser and does not resume
             restore_options(optimizer, self._options, [c.scheduler for c in self.trainer.lr_scheduler_configs])
-
-
-def parameter_groups(net: nn.Module) -> list[dict[str, Any]]:
-    """Parameters grouped by how an optimiser should treat them.
-
-    A module may set an attribute ``weight_kind`` for its own weights: ``stack`` for matrices that are stacked along
-    leading axes, such as experts, or ``table`` for rows that are looked up or scored, such as a router or a head.
-    Tables, embeddings, vectors and scalars neither decay nor are they made orthogonal.
-    """
-    kinds: dict[int, str] = {}
-    for module in net.modules():
-        kind = getattr(module, "weight_kind", "table" if isinstance(module, nn.Embedding) else None)
-        kinds |= {id(p): kind for p in module.parameters(recurse=False) if kind}
-    groups: dict[str, list[nn.Parameter]] = {"matrix": [], "stack": [], "table": []}
-    for parameter in net.parameters():
-        if parameter.requires_grad:
-            groups["table" if parameter.ndim <= 1 else kinds.get(id(parameter), "matrix")].append(parameter)
-    settings: dict[str, dict[str, Any]] = {
-        "matrix": {},
-        "stack": {"stacked": True},
-        "table": {"weight_decay": 0.0, "orthogonal": False},
-    }
-    return [{"params": params, **settings[kind]} for kind, params in groups.items() if params]

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from unif2ace.errors import ConfigError
 from unif2ace.losses.base import LossCallback, Part, losses_of
 from unif2ace.metrics.base import StepMetric
-from unif2ace.modules.base import TrainingModule, parameter_groups
+from unif2ace.modules.base import TrainingModule
 from unif2ace.nets.features.base import FrozenFeatures
 from unif2ace.nets.gradients import clip_gradients_
 from unif2ace.nets.tokenizer.base import TokenizerNet, from_uint8
+from unif2ace.optimizers.parameter_groups import parameter_groups
 from unif2ace.types import Batch, Discrimination, LogitsSpec, StepOutput
 
 

@@ -21,10 +21,10 @@ from unif2ace.metrics.base import StepMetric
 from unif2ace.modules.base import TrainingModule
 from unif2ace.modules.word_initialization import initialize_words
 from unif2ace.nets.tokenizer.base import TokenizerNet
-from unif2ace.nets.unified.code_embedding import code_features
-from unif2ace.nets.unified.face_decoder import FaceDecoder
-from unif2ace.nets.unified.grounding import WordGrounding
-from unif2ace.nets.unified.net import UnifiedNet
+from unif2ace.nets.transformer.code_embedding import code_features
+from unif2ace.nets.transformer.face_decoder import FaceDecoder
+from unif2ace.nets.transformer.grounding import WordGrounding
+from unif2ace.nets.transformer.unified import UnifiedNet
 from unif2ace.nets.visual_encoders.base import VisualEncoder
 from unif2ace.sequence.positions import masked_image
 from unif2ace.sequence.sequence_layout import SequenceLayout, stack

@@ -8,10 +8,10 @@ from typing import Any, Protocol, cast
 import torch
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.unified.grounding import WordGrounding
-from unif2ace.nets.unified.net import UnifiedNet
-from unif2ace.nets.unified.word_fitting import CaptionedFaces, fit_word_vectors
-from unif2ace.nets.unified.word_vectors import WordVectors
+from unif2ace.nets.transformer.grounding import WordGrounding
+from unif2ace.nets.transformer.unified import UnifiedNet
+from unif2ace.nets.transformer.word_fitting import CaptionedFaces, fit_word_vectors
+from unif2ace.nets.transformer.word_vectors import WordVectors
 from unif2ace.nets.visual_encoders.base import VisualEncoder
 from unif2ace.types import Batch, Contrasts
 

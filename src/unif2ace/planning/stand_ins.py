@@ -24,10 +24,10 @@ def routed(net: nn.Module, load: Load) -> Iterator[None]:
     """
     import torch
 
-    from unif2ace.nets.moe.router import Router, Routing
+    from unif2ace.nets.moe.routers.top_k import Routing, TopKRouter
 
     def choose(router: nn.Module, inputs: tuple[Any, ...], routing: Routing) -> Routing:
-        assert isinstance(router, Router)
+        assert isinstance(router, TopKRouter)
         group_B, real_BL = inputs[1], inputs[2]
         n, k = router.num_experts, router.top_k
         place_BL = (
@@ -36,7 +36,7 @@ def routed(net: nn.Module, load: Load) -> Iterator[None]:
         choice_BLK = (place_BL[..., None] * k + torch.arange(k)) % n + group_B[:, None, None] * n
         return replace(routing, expert=choice_BLK.masked_fill(~real_BL[..., None], router.groups * n))
 
-    hooks = [m.register_forward_hook(choose) for m in net.modules() if isinstance(m, Router)]
+    hooks = [m.register_forward_hook(choose) for m in net.modules() if isinstance(m, TopKRouter)]
     try:
         yield
     finally:
@@ -51,7 +51,7 @@ def as_on_gpu(net: nn.Module) -> Iterator[None]:
     Args:
         net: The network.
     """
-    from unif2ace.nets.unified import attention as found
+    from unif2ace.nets.transformer import attention as found
 
     attention: Any = found
     kernel = getattr(net, "kernel", None)
@@ -97,7 +97,7 @@ def _attend(q_BHLd: Any, k_BHPd: Any, v_BHPd: Any, mask: Any, kernel: str) -> An
     import torch
 
     if kernel == "math":
-        from unif2ace.nets.unified.kernels import attend
+        from unif2ace.nets.transformer.kernels import attend
 
         return attend(q_BHLd, k_BHPd, v_BHPd, mask, "math")
     allowed = None if kernel == "flex" else mask.of(q_BHLd.shape[2], k_BHPd.shape[2], q_BHLd.device)
@@ -113,7 +113,7 @@ def probed(precision: str) -> None:
     """
     import torch
 
-    from unif2ace.nets.unified.kernels import fastest
+    from unif2ace.nets.transformer.kernels import fastest
 
     if "16" in precision:
         fastest("cpu", torch.bfloat16 if precision.startswith("bf16") else torch.float16, True)
@@ -132,7 +132,7 @@ def divided(net: nn.Module, ranks: int, mode: Any) -> Iterator[None]:
 
     from unif2ace.nets.moe.feed_forward import FeedForward
     from unif2ace.nets.moe.routed import RoutedExperts
-    from unif2ace.nets.unified.attention import Attention
+    from unif2ace.nets.transformer.attention import Attention
 
     cuts: list[tuple[nn.Module, str, int]] = []
     for layer in net.modules() if ranks > 1 else ():

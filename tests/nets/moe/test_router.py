@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.moe.router import Router, group_of
+from unif2ace.nets.moe.routers.top_k import TopKRouter, group_of
 from unif2ace.types import Task
 
 B, L, D, N, K = 4, 6, 8, 5, 3
@@ -17,7 +17,7 @@ def _case(dtype: torch.dtype = torch.float32):
     torch.manual_seed(0)
     real = torch.ones(B, L, dtype=torch.bool)
     real[0, :2] = real[3, 4:] = False
-    return Router(D, N, K).to(dtype), torch.randn(B, L, D, dtype=dtype), real
+    return TopKRouter(D, N, K).to(dtype), torch.randn(B, L, D, dtype=dtype), real
 
 
 def test_tasks_choose_their_group():
@@ -43,7 +43,7 @@ def test_gates_are_the_largest_probabilities_of_the_own_group_over_their_sum():
 
 def test_the_gate_of_a_single_expert_is_its_probability_so_that_the_task_teaches_the_router():
     _, x, real = _case(torch.float64)
-    router = Router(D, N, 1).double()
+    router = TopKRouter(D, N, 1).double()
     routing = router(x, groups, real)
     logits = torch.where(groups[:, None, None] == 1, x @ router.weight[N:].T, x @ router.weight[:N].T)
     best = logits.softmax(-1).max(-1)
@@ -102,7 +102,7 @@ def test_float32_also_under_autocast_and_for_bfloat16():
     assert torch.equal(got.expert, expected.expert)
     narrow = router.to(torch.bfloat16)(x.bfloat16(), groups, real)
     assert narrow.gate.dtype == narrow.stats.probability.dtype == torch.float32
-    exact = Router(D, N, K)
+    exact = TopKRouter(D, N, K)
     exact.weight.data = router.weight.float()
     torch.testing.assert_close(narrow.gate, exact(x.bfloat16().float(), groups, real).gate)
 
@@ -123,4 +123,4 @@ def test_what_a_row_may_not_take_has_no_probability():
 @pytest.mark.parametrize("top_k", [0, 6])
 def test_top_k_fits_the_experts(top_k: int):
     with pytest.raises(ConfigError, match=r"moe\.top_k"):
-        Router(D, N, top_k)
+        TopKRouter(D, N, top_k)

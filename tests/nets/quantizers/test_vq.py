@@ -219,7 +219,7 @@ def test_logits_have_the_right_gradient():
 
 
 def test_what_an_optimiser_sees():
-    from unif2ace.modules.base import parameter_groups  # here, so that the ranks below need not load it
+    from unif2ace.optimizers.parameter_groups import parameter_groups  # here, so that the ranks below need not load it
 
     assert not list(VQ(8, 3).parameters())
     (group,) = parameter_groups(VQ(8, 3, update="gradient"))

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from unif2ace.data.shards.places import places_dtype
+from unif2ace.data.shards.sample_locations import places_dtype
 from unif2ace.errors import DataError
 
 FORMAT: Final = 1

@@ -17,8 +17,8 @@ from unif2ace.data.shards.atomic import replacing
 from unif2ace.data.shards.faults import SampleFault
 from unif2ace.data.shards.index import HEADER, PLACES, Index, ShardInfo, local_folder
 from unif2ace.data.shards.labels import LabelCounts
-from unif2ace.data.shards.places import joined, shard_table
 from unif2ace.data.shards.progress import Progress, tracked
+from unif2ace.data.shards.sample_locations import joined, shard_table
 from unif2ace.data.shards.shard_layout import FACES, arrange
 from unif2ace.data.shards.tar import scan_tar
 from unif2ace.errors import DataError

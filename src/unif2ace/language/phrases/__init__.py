@@ -6,7 +6,6 @@ from typing import Final
 
 from unif2ace.language.facts import Lexicon, Phrase
 from unif2ace.language.grammar import Words
-from unif2ace.language.inquiries import Choice, Counted, Reason, YesNo
 from unif2ace.language.phrases import (
     action,
     emotion,
@@ -20,6 +19,7 @@ from unif2ace.language.phrases import (
     setting,
     wear,
 )
+from unif2ace.language.question_forms import Choice, Counted, Reason, YesNo
 
 THEMES: Final[dict[str, tuple[Phrase, ...]]] = {
     "person": person.PHRASES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from unif2ace.language.facts import Phrase
-from unif2ace.language.inquiries import Reason, YesNo
+from unif2ace.language.question_forms import Reason, YesNo
 
 _OPEN_EYES: Final = {"eyes_closed": (False, None)}
 _NO_LAUGH: Final = {"laugh": (False, None)}   # a laugh implies a smile, so only one is stated

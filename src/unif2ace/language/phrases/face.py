@@ -6,7 +6,7 @@ from typing import Final
 
 from unif2ace.language.facts import ANY, Phrase
 from unif2ace.language.grammar import Words
-from unif2ace.language.inquiries import Choice, Counted, YesNo
+from unif2ace.language.question_forms import Choice, Counted, YesNo
 
 WORDS: Final[Words] = {
     "skin_tone": {"pale": ("pale",), "fair": ("fair",), "olive": ("olive",), "brown": ("brown",), "dark": ("dark",)},

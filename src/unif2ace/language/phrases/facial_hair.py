@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from unif2ace.language.facts import Phrase
-from unif2ace.language.inquiries import Reason, YesNo
+from unif2ace.language.question_forms import Reason, YesNo
 
 _MAN: Final = {"gender": ("man",)}
 _NO_GOATEE: Final = {"gender": ("man",), "goatee": (False, None)}

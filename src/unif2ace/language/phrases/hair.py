@@ -6,7 +6,7 @@ from typing import Final
 
 from unif2ace.language.facts import ANY, Phrase
 from unif2ace.language.grammar import Words
-from unif2ace.language.inquiries import Choice, YesNo
+from unif2ace.language.question_forms import Choice, YesNo
 
 WORDS: Final[Words] = {
     "hair_colour": {"black": ("black",), "brown": ("brown",), "blond": ("blond",), "red": ("red",), "gray": ("gray",)},

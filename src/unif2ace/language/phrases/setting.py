@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from unif2ace.language.facts import Phrase
-from unif2ace.language.inquiries import Choice
+from unif2ace.language.question_forms import Choice
 
 PHRASES: Final = (
     Phrase(

@@ -6,7 +6,7 @@ from typing import Final
 
 from unif2ace.language.facts import ANY, Phrase
 from unif2ace.language.grammar import Words
-from unif2ace.language.inquiries import Choice, Counted, Reason, YesNo
+from unif2ace.language.question_forms import Choice, Counted, Reason, YesNo
 
 WORDS: Final[Words] = {
     "glasses_shape": {"round": ("round",), "rectangular": ("rectangular",)},

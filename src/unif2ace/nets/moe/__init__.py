@@ -17,6 +17,6 @@ def bench_factory(dim: int, hidden: int, num_experts: int, top_k: int) -> nn.Mod
     Returns:
         A module that maps (T, D) to (T, D), with its own router.
     """
-    from unif2ace.nets.moe.alone import AloneExperts
+    from unif2ace.nets.moe.single_group import SingleGroupExperts
 
-    return AloneExperts(dim, hidden, num_experts, top_k)
+    return SingleGroupExperts(dim, hidden, num_experts, top_k)

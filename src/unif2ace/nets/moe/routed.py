@@ -13,7 +13,7 @@ from unif2ace.errors import ConfigError
 from unif2ace.nets.moe.backends import Backend, expert_backend
 from unif2ace.nets.moe.backends.dispatch import Dispatch
 from unif2ace.nets.moe.backends.sharded import ShardedBackend
-from unif2ace.nets.moe.router import Router
+from unif2ace.nets.moe.routers.top_k import TopKRouter
 from unif2ace.nets.sharding import shard_weight_
 from unif2ace.types import RouterStats
 
@@ -36,7 +36,7 @@ class RoutedExperts(nn.Module):
         ConfigError: If a value is out of range.
     """
 
-    weight_kind = "stack"  # see `unif2ace.modules.base.parameter_groups`
+    weight_kind = "stack"  # see `unif2ace.optimizers.parameter_groups`
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class RoutedExperts(nn.Module):
         hidden = max(1, dim // 2) if hidden is None else hidden
         if hidden < 1:
             raise ConfigError(f"moe.expert_ffn_dim={hidden}: it must be 1 or more")
-        self.router = Router(dim, num_experts, top_k, "token", groups)
+        self.router = TopKRouter(dim, num_experts, top_k, "token", groups)
         self.weight_in = nn.Parameter(torch.empty(groups * num_experts, 2, hidden, dim))
         self.weight_out = nn.Parameter(torch.empty(groups * num_experts, dim, hidden))
         self._expert_backend = ShardedBackend(expert_backend(backend))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from unif2ace.errors import ConfigError, nearest
 from unif2ace.nets.moe.base import MoEFactory, SequenceLayer, TokenLayer
 from unif2ace.nets.moe.dense import DenseLayer
-from unif2ace.nets.moe.router import Router, Routing, group_of
+from unif2ace.nets.moe.routers.top_k import Routing, TopKRouter, group_of
 from unif2ace.types import Condition, Role, RouterStats, TokenSequence
 
 COPY, ZERO, NOISE, VISUAL = "copy", "zero", "noise", "visual"
@@ -60,7 +60,7 @@ class SequenceLevel(SequenceLayer):
         flat = [name for names in self.names for name in names]
         self.places = {e: name for e, name in enumerate(flat) if name not in (COPY, ZERO)}
         self.conditions = tuple(dict.fromkeys(self.places.values()))
-        self.router = Router(dim, size, top_k, "sequence")
+        self.router = TopKRouter(dim, size, top_k, "sequence")
         blend = nn.Parameter(torch.zeros(2 * len(self.places)))  # one axis: no weight decay
         self.register_parameter("blend", blend if self.places else None)
         self.scale = nn.Parameter(torch.full((1,), float(scale)))

@@ -16,7 +16,7 @@ from unif2ace.nets.moe.backends import Backend, expert_backend
 from unif2ace.nets.moe.base import MoEFactory, TokenLayer
 from unif2ace.nets.moe.feed_forward import FeedForward
 from unif2ace.nets.moe.routed import RoutedExperts
-from unif2ace.nets.moe.router import group_of
+from unif2ace.nets.moe.routers.top_k import group_of
 from unif2ace.types import RouterStats, TokenSequence
 
 Shared = Literal["each", "tied", "none"]

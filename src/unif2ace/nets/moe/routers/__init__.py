@@ -1,0 +1,1 @@
+"""Routers: which experts serve each position."""

@@ -1,0 +1,63 @@
+"""Base class of the transformer blocks.
+
+Shapes: B sequences, L positions, D width.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from unif2ace.nets.moe.base import SequenceLayer, TokenLayer
+from unif2ace.nets.transformer.attention import Attention, AttentionInputs
+from unif2ace.types import Condition, RouterStats, TokenSequence
+
+
+class Block(nn.Module, ABC):
+    """Attention, token-level experts, sequence-level experts; maps (B, L, D) to (B, L, D).
+
+    Args:
+        dim: D.
+        attention: The attention layer.
+        token_moe: Replaces the feed-forward network of a dense block.
+        sequence_moe: Updates the image tokens of whole sequences, or None.
+        eps: Epsilon of the LayerNorms.
+    """
+
+    def __init__(
+        self, dim: int, attention: Attention, token_moe: TokenLayer, sequence_moe: SequenceLayer | None, eps: float
+    ) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(dim, eps)
+        self.attention = attention
+        self.token_moe = token_moe
+        self.sequence_norm = nn.LayerNorm(dim, eps) if sequence_moe is not None else None
+        self.sequence_moe = sequence_moe
+
+    @abstractmethod
+    def forward(
+        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition], inputs: AttentionInputs
+    ) -> tuple[Tensor, tuple[RouterStats, ...]]:
+        """The residual stream after the block, (B, L, D), and its router statistics.
+
+        Args:
+            x_BLD: float (B, L, D), the residual stream before the block.
+            sequence: The tokens.
+            conditions: Conditions by name, resampled to the image span.
+            inputs: Further inputs of attention.
+        """
+
+    def _sequence_level(
+        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition]
+    ) -> tuple[Tensor, RouterStats | None]:
+        if self.sequence_moe is None or self.sequence_norm is None:
+            return x_BLD, None
+        change_BLD, stats = self.sequence_moe(self.sequence_norm(x_BLD), sequence, conditions)
+        return x_BLD + change_BLD, stats
+
+
+def known(*stats: RouterStats | None) -> tuple[RouterStats, ...]:
+    """The statistics that are not None."""
+    return tuple(s for s in stats if s is not None)

@@ -1,0 +1,246 @@
+"""The transformer over text and image tokens (UniF²ace, arXiv 2503.08120; Show-o, arXiv 2408.12528).
+
+Shapes: B sequences, L positions, P positions at which logits are read, D width, V ids of a slice of the vocabulary, N
+image tokens, F dimensions of visual features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from unif2ace.errors import ConfigError
+from unif2ace.nets.moe.base import MoEFactory
+from unif2ace.nets.transformer.attention import Attention, AttentionInputs
+from unif2ace.nets.transformer.blocks.base import Block
+from unif2ace.nets.transformer.cache import Cache
+from unif2ace.nets.transformer.code_embedding import CodeEmbedding
+from unif2ace.nets.transformer.conditioning import NOISE, Conditioning, add_conditions
+from unif2ace.nets.transformer.grounding import word_grounding
+from unif2ace.nets.transformer.head import OutputHead
+from unif2ace.nets.transformer.kernels import Kernel, Mask, fastest
+from unif2ace.nets.transformer.rotary import rotary_size, rotary_tables
+from unif2ace.nets.transformer.token_embeddings import TokenEmbeddings
+from unif2ace.sequence.vocabulary import Slice, Vocabulary
+from unif2ace.types import Condition, RouterStats, TokenSequence
+
+STD = 0.02
+"""Standard deviation of initial weights, as in Phi."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Output of the transformer.
+
+    Attributes:
+        values: float (B, L, D), hidden states after the last LayerNorm.
+        routers: Router statistics of each layer and level, the lowest layer first.
+    """
+
+    values: Tensor
+    routers: tuple[RouterStats, ...]
+
+
+class UnifiedNet(nn.Module):
+    """A decoder over one vocabulary of text and image tokens; maps ids (B, L) to hidden states (B, L, D).
+
+    Args:
+        text_size: Number of ids of the text tokenizer.
+        codebook_size: Number of codes of the image tokenizer.
+        bos_id: Text id that starts a text.
+        eos_id: Text id that ends a text.
+        num_image_tokens: N.
+        block: Builds a block: `ParallelBlock` or `SequentialBlock`.
+        moe: Builds the experts of each block.
+        dim: D.
+        depth: Number of blocks.
+        heads: Number of attention heads; must divide `dim`.
+        visual_dims: F of each visual encoder, by name.
+        code_feature_dim: Number of features of each image code, see `CodeEmbedding`; 0 for none.
+        image_pos_embed: Whether each image token has a learned position embedding. Show-o has none: only the rotary
+            embedding encodes where an image token is, which a network trained from scratch learns slowly.
+        early_fusion: Whether visual features are also added to the image tokens before the first block, so that
+            attention reads them. Otherwise only sequence-level experts read them.
+        grounded_words: Whether word embeddings start from the image features of captions that contain the word, using
+            the first visual encoder; see `WordGrounding`. No effect without an encoder.
+        grounding_dim: Number of whitened directions of these features.
+        rotary_fraction: Share of each head that the rotary embedding rotates.
+        rotary_theta: Base of its frequencies.
+        qk_norm: Whether queries and keys are normalised.
+        eps: Epsilon of the LayerNorms.
+        tie_embeddings: Whether the head's weight is the embedding.
+        text_init_std: Initial standard deviation of the rows of words in embedding and head. Phi's 0.02 suits a width
+            of 2048.
+        attention: Attention kernel, see `unif2ace.nets.transformer.kernels`.
+        gradient_checkpointing: Whether to recompute blocks in the backward pass: less memory, a third more compute.
+        on_block_built: Called with each block after its initialisation, to shard it before the next one is built.
+
+    Raises:
+        ConfigError: If sizes do not fit each other, or the attention kernel is unknown.
+    """
+
+    def __init__(  # noqa: PLR0913 - one argument a knob
+        self,
+        text_size: int,
+        codebook_size: int,
+        bos_id: int,
+        eos_id: int,
+        num_image_tokens: int,
+        block: Callable[..., Block],
+        moe: MoEFactory,
+        *,
+        dim: int = 256,
+        depth: int = 6,
+        heads: int = 8,
+        visual_dims: Mapping[str, int] | None = None,
+        code_feature_dim: int = 0,
+        image_pos_embed: bool = False,
+        early_fusion: bool = False,
+        grounded_words: bool = False,
+        grounding_dim: int = 96,
+        rotary_fraction: float = 0.5,
+        rotary_theta: float = 10000.0,
+        qk_norm: bool = True,
+        eps: float = 1e-5,
+        tie_embeddings: bool = False,
+        text_init_std: float = 0.02,
+        attention: Kernel = "auto",
+        gradient_checkpointing: bool = False,
+        on_block_built: Callable[[nn.Module], object] | None = None,
+    ) -> None:
+        super().__init__()
+        if attention not in get_args(Kernel):
+            raise ConfigError(f"net.attention={attention!r}: take one of {', '.join(get_args(Kernel))}")
+        self.vocabulary = Vocabulary(text_size, codebook_size, bos_id, eos_id)
+        self.num_image_tokens, self.kernel = num_image_tokens, attention
+        self.gradient_checkpointing, self.early_fusion = gradient_checkpointing, early_fusion
+        self.rotary_size, self.rotary_theta = rotary_size(dim, heads, rotary_fraction), rotary_theta
+        visual_dims = dict(visual_dims or {})
+        self.embedding = nn.Embedding(self.vocabulary.size, dim)
+        self.blocks = nn.ModuleList()
+        for _ in range(depth):
+            attend, encoders = Attention(dim, heads, qk_norm, eps), list(visual_dims)
+            _init_(attend.qkv, attend.out)
+            experts = {"token_moe": moe.token_layer(dim), "sequence_moe": moe.sequence_layer(dim, encoders)}
+            self.blocks.append(block(dim=dim, attention=attend, **experts, eps=eps))
+            if on_block_built is not None:
+                on_block_built(self.blocks[-1])
+        self.norm, self.head = nn.LayerNorm(dim, eps), OutputHead(dim, self.vocabulary.size)
+        self.image_pos_embed = nn.Embedding(num_image_tokens, dim) if image_pos_embed else None
+        _init_(self.embedding, self.head, *filter(None, [self.image_pos_embed]))
+        with torch.no_grad():  # rows of words only: large rows of codes slow down learning to generate
+            for table in (self.embedding, self.head):
+                table.weight[:text_size] *= text_init_std / STD
+        if tie_embeddings:
+            self.head.weight = self.embedding.weight
+        self._share_codes(code_feature_dim, tie_embeddings)
+        grounded = visual_dims if grounded_words else {}
+        self.grounding = word_grounding(grounded, text_size, dim, grounding_dim, tie_embeddings)
+        wanted = self._read_by_experts([NOISE, *visual_dims]) | (set(visual_dims) if early_fusion else set())
+        self.conditioning = Conditioning(visual_dims, wanted, dim, num_image_tokens)
+
+    def _share_codes(self, features: int, tied: bool) -> None:
+        """Builds the code embeddings of embedding, head and bias, and the buffer of code features (K, features)."""
+        dim, codes = self.embedding.embedding_dim, self.vocabulary.codebook_size
+        widths = {"embedding": dim, "bias": 1} if tied else {"embedding": dim, "head": dim, "bias": 1}
+        shared = {name: CodeEmbedding(features, width) for name, width in widths.items()} if features else {}
+        self.code_embedding = nn.ModuleDict(shared)
+        self.code_features: Tensor | None
+        self.register_buffer("code_features", torch.zeros(codes, features) if shared else None)
+
+    def _read_by_experts(self, names: Sequence[str]) -> set[str]:
+        levels = [cast(Block, block).sequence_moe for block in self.blocks]
+        return {n for level in levels if level is not None for n in getattr(level, "conditions", names)} & set(names)
+
+    optional_parts = ("grounding",)
+    """Parts that trained weights may lack: after `zero_init_` the network computes the same as without them."""
+    fsdp_methods = ("logits_of",)
+    """Methods besides `forward` that read weights outside of blocks, see `unif2ace.nets.sharding.Shardable`."""
+
+    def fsdp_modules(self) -> Iterable[nn.Module]:
+        """The blocks, see `unif2ace.nets.sharding.Shardable`."""
+        return self.blocks
+
+    def zero_init_(self) -> None:
+        """Initialises `optional_parts` to have no effect."""
+        self.grounding.zero_init_()
+
+    @property
+    def tables(self) -> TokenEmbeddings:
+        """Embeddings and logits of all ids."""
+        tied = self.head.weight is self.embedding.weight
+        tables = self.embedding, self.head, self.image_pos_embed, self.code_embedding
+        return TokenEmbeddings(self.vocabulary, *tables, self.grounding, tied)
+
+    def forward(
+        self,
+        sequence: TokenSequence,
+        features: Mapping[str, Condition] | None = None,
+        cache: Cache | None = None,
+    ) -> Hidden:
+        """Hidden states of all positions (B, L, D); `logits_of` computes logits where they are read.
+
+        Args:
+            sequence: Whole sequences, or the positions after those in the cache.
+            features: Visual features by encoder, values (B, M, F); a missing encoder is present in no sequence.
+            cache: Keys and values of the earlier positions; those of the new positions are appended.
+        """
+        features = features or {}
+        picture_BK = self.grounding.picture(features, len(sequence.ids), cache)
+        x_BLD = self.tables.embed(sequence, self.code_features)
+        x_BLD = self.grounding.modulate_embeddings(x_BLD, sequence.ids, picture_BK)
+        goes_on = cache is not None and sequence.image_start is None
+        conditions = {} if goes_on else self.conditioning(sequence, features)
+        if self.early_fusion:
+            x_BLD = add_conditions(x_BLD, sequence, conditions)
+
+        rotary = rotary_tables(sequence.position, self.rotary_size, self.rotary_theta, self.head.weight.dtype)
+        mask, kernel, routers = Mask(sequence.attention), self._kernel(x_BLD.device.type), list[RouterStats]()
+        for layer, block in enumerate(self.blocks):
+            inputs = AttentionInputs(rotary, mask, kernel, layer, cache)
+            x_BLD, stats = self._run(block, x_BLD, sequence, conditions, inputs)
+            routers += stats
+        if cache is not None:
+            cache.advance(sequence.ids.shape[1])
+        hidden_BLD = self.grounding.modulate_hidden(self.norm(x_BLD), picture_BK)
+        return Hidden(hidden_BLD, tuple(routers))
+
+    def logits(self, hidden_PD: Tensor, part: Slice) -> Tensor:
+        """Logits of hidden states (P, D) over a slice of the vocabulary, float32 (P, V)."""
+        return self.logits_of([(hidden_PD, part)])[0]
+
+    def logits_of(self, parts: Sequence[tuple[Tensor, Slice]]) -> tuple[Tensor, ...]:
+        """Logits over several slices, float32 (P, V) each, of hidden states (P, D)."""
+        return self.tables.logits(parts, self.code_features)
+
+    def _run(self, block: nn.Module, *inputs: Any) -> tuple[Tensor, tuple[RouterStats, ...]]:
+        if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
+            again: tuple[Tensor, tuple[RouterStats, ...]] = checkpoint(
+                block, *inputs, use_reentrant=False, preserve_rng_state=False
+            )
+            return again
+        out: tuple[Tensor, tuple[RouterStats, ...]] = block(*inputs)
+        return out
+
+    def _kernel(self, device: str) -> Kernel:
+        if self.kernel != "auto":
+            return self.kernel
+        autocast = torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if autocast else self.head.weight.dtype
+        if torch.compiler.is_compiling():  # the probe cannot be compiled
+            return "math" if device == "cpu" and dtype.itemsize < 4 else "sdpa"
+        return fastest(device, dtype, torch.is_grad_enabled())
+
+
+@torch.no_grad()
+def _init_(*parts: nn.Linear | nn.Embedding) -> None:
+    """Initialises weights of tables and attention from N(0, STD^2), biases with 0. Experts initialise themselves."""
+    for part in parts:
+        nn.init.normal_(part.weight, std=STD)
+        if isinstance(part, nn.Linear):
+            nn.init.zeros_(part.bias)
