@@ -42,8 +42,8 @@ def test_every_command_shown_composes(page: str, command: str):
         if words and "=" not in words[0]:
             words[0] = f"{verb.positional}={words[0]}"
     if name == "evaluate":  # what the weights say
-        judged = any(word.startswith("evaluator=") for word in words)
-        kind = "unified" if judged else "attributes" if "attributes" in words[0] else "tokenizer"
+        scored = any(word.startswith("evaluator=") for word in words)
+        kind = "unified" if scored else "attributes" if "attributes" in words[0] else "tokenizer"
         words = [f"ckpt={words[0]}", *words[1:], f"kind={kind}"]
     if name in ("generate", "caption", "ask", "release"):
         words = importlib.import_module(f"unif2ace.commands.{name}").arguments(words)

@@ -159,6 +159,17 @@ def test_rows_keep_their_noise_in_any_batch():
     assert (every.corrupted.xt == CODES).any()
 
 
+def test_logits_say_which_image_token_of_which_sample_they_predict():
+    made, given = stepped(), batch(0)
+    step = made.step_output(replace(given, valid=torch.ones(len(given), dtype=torch.bool))).unified
+    logits = next(found for spec, found in step.logits.items() if spec.vocabulary == "codebook")
+    found = step.corrupted
+    assert (found.xt[logits.generation, logits.image_token] == CODES).all(), "logits of masked tokens are read"
+    assert len(logits.target) == int((found.xt == CODES).sum())
+    assert torch.equal(found.x0[logits.generation, logits.image_token], logits.target)
+    assert torch.equal(found.sample[logits.generation], logits.sample)
+
+
 def test_training_validation_and_the_bound_draw_noise_of_their_own(monkeypatch: pytest.MonkeyPatch):
     """Masks that validation shared with training would be those that the weights were fitted to."""
 

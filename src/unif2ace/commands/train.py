@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -14,6 +15,7 @@ from unif2ace.engine.initialization import open_first, start_from
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.engine.quiet import hush
 from unif2ace.engine.resuming import find_start
+from unif2ace.engine.run_lock import run_lock
 from unif2ace.engine.run_metadata import RunMetadata
 from unif2ace.engine.snapshot import write_snapshot
 
@@ -32,6 +34,11 @@ def train(config: DictConfig) -> dict[str, float]:
     Raises:
         ConfigError: If the configuration cannot be built.
     """
+    with nullcontext() if config.trainer.get("fast_dev_run") else run_lock(config.run_dir):
+        return _train(config)
+
+
+def _train(config: DictConfig) -> dict[str, float]:
     import lightning.pytorch as pl
     import torch
 

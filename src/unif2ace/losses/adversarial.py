@@ -23,8 +23,8 @@ class AdversarialLoss(LossCallback):
     r"""Generator and discriminator terms in one loss; each reaches only its own parameters.
 
     With logits (B, 1, P, P) r of real images, f of detached reconstructions, g of the reconstruction, and means over
-    patches: generator term + discriminator term + penalties. Only the generator term is multiplied by `generator_weight` and,
-    if `adaptive`, by :math:`\lambda` of arXiv 2012.09841, eq. 7.
+    patches: generator term + discriminator term + penalties. Only the generator term is multiplied by
+    `generator_weight` and, if `adaptive`, by :math:`\lambda` of arXiv 2012.09841, eq. 7.
 
     - hinge (arXiv 1705.02894): :math:`-g` and :math:`\frac12 (\max(0, 1 - r) + \max(0, 1 + f))`;
     - non_saturating (arXiv 1406.2661): :math:`\ln(1 + e^{-g})` and

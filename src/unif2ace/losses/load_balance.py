@@ -44,7 +44,7 @@ class LoadBalanceLoss(LossCallback):
         super().__init__(weight)
         if min(token_weight, sequence_weight) < 0:
             raise ConfigError(
-                f"loss.load_balance.token_weight={token_weight} and sequence_weight={sequence_weight}: each must be 0 or more"
+                f"loss.load_balance.token_weight={token_weight}, sequence_weight={sequence_weight}: each 0 or more"
             )
         self.factors, self.across_ranks = {"token": token_weight, "sequence": sequence_weight}, across_ranks
 
