@@ -36,14 +36,14 @@ def test_levels_have_their_factors_and_means():
     torch.manual_seed(0)
     logits, group = torch.randn(30, 5), torch.randint(0, 2, (30,))
     token, sequence = stats_of(logits, group, 2), stats_of(logits[:8] * 2, group[:8], 2, "sequence")
-    term = RouterZLoss(token=0.5, sequence=3).compute(step_of(token, sequence))
+    term = RouterZLoss(token_weight=0.5, sequence_weight=3).compute(step_of(token, sequence))
     expected = 0.5 * logits.logsumexp(1).square().mean() + 3 * (logits[:8] * 2).logsumexp(1).square().mean()
     torch.testing.assert_close(term.mean, expected)
     torch.testing.assert_close(
         RouterZLoss().compute(step_of(token, sequence)).mean, logits.logsumexp(1).square().mean()
     )
     with pytest.raises(ConfigError, match="token"):
-        RouterZLoss(token=-1)
+        RouterZLoss(token_weight=-1)
 
 
 def test_a_dense_network_has_none():

@@ -72,6 +72,8 @@ KEYS = {
     "loss.balance": "loss.load_balance",
     "loss.balance.token": "loss.load_balance.token_weight",
     "loss.balance.sequence": "loss.load_balance.sequence_weight",
+    "loss.z.token": "loss.router_z.token_weight",
+    "loss.z.sequence": "loss.router_z.sequence_weight",
     "loss.adversarial.kind": "loss.adversarial.gan_loss",
     "loss.adversarial.generator": "loss.adversarial.generator_weight",
     "loss.codebook_entropy.only_bits": "loss.codebook_entropy.lfq_only",

@@ -19,8 +19,8 @@ class RouterZLoss(LossCallback):
 
     Args:
         weight: Factor of the term.
-        token: Factor of the token-level part.
-        sequence: Factor of the sequence-level part, whose mean is over samples and layers.
+        token_weight: Factor of the token-level part.
+        sequence_weight: Factor of the sequence-level part, whose mean is over samples and layers.
 
     Raises:
         ConfigError: If a factor is negative.
@@ -28,15 +28,18 @@ class RouterZLoss(LossCallback):
 
     name = "router_z"
 
-    def __init__(self, weight: float = 0.001, token: float = 1.0, sequence: float = 0.0) -> None:
+    def __init__(self, weight: float = 0.001, token_weight: float = 1.0, sequence_weight: float = 0.0) -> None:
         super().__init__(weight)
-        if min(token, sequence) < 0:
-            raise ConfigError(f"loss.router_z.token={token}, loss.router_z.sequence={sequence}: each must be 0 or more")
-        self.token, self.sequence = token, sequence
+        if min(token_weight, sequence_weight) < 0:
+            raise ConfigError(
+                f"loss.router_z.token_weight={token_weight}, sequence_weight={sequence_weight}: each must be 0 or more"
+            )
+        self.token_weight, self.sequence_weight = token_weight, sequence_weight
 
     def compute(self, step: StepOutput) -> LossTerm:
         """The token-level term, with the sequence-level term in `also`; 0 for a dense network."""
-        token, sequence = self._level(step, "token", self.token), self._level(step, "sequence", self.sequence)
+        token = self._level(step, "token", self.token_weight)
+        sequence = self._level(step, "sequence", self.sequence_weight)
         return LossTerm(token.total, token.count, also=(sequence,))
 
     @staticmethod
