@@ -13,6 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from unif2ace.engine import compose
 from unif2ace.engine.renamed_keys import CHOICES, GROUPS, KEYS, new_choice, new_key
@@ -138,6 +139,13 @@ TYPED = [
     ("experiment=unified/embedded", "experiment=unified/synthetic"),
     ("block=paper", "block=sequential"),
     ("loss=[balance]", "loss=load_balance"),
+    ("process.schedule=linear", r"forward_process\.noise_schedule"),
+    ("module.net.tie=true", r"net\.tie_embeddings"),
+    ("callbacks.layers.max_depth=1", r"callbacks\.model_summary\.max_depth"),
+    ("~net.tie", r"net\.tie_embeddings"),
+    ("+net.image_positions=false", r"net\.image_pos_embed"),
+    ("+patience=3", "max_nonfinite_steps"),
+    ("+process=uniform", "forward_process"),
 ]
 
 
@@ -146,3 +154,20 @@ def test_an_old_word_on_the_command_line_is_answered_with_the_new_one(typed: str
     experiment = [] if typed.startswith("experiment") else ["experiment=unified/synthetic"]
     with pytest.raises(ConfigError, match=f"it is {answer} since 0.2"):
         compose("train", [*experiment, typed])
+
+
+def test_an_old_word_is_answered_only_where_the_new_one_means_something():
+    with pytest.raises(ConfigError) as found:
+        compose("caption", ["patience=3"])
+    assert "max_nonfinite_steps" not in str(found.value)
+
+
+def test_new_names_are_keys_that_there_are():
+    config = compose("train", ["experiment=unified/synthetic"])
+    heads = {"evaluator", "same_evaluator", "drop_encoders", "components", "mask_ratio", "num_questions", "license"}
+    others = heads | {"source", "sampler", "strategy", "steps", "scores", "metric", "loss", "callbacks"}
+    for new in KEYS.values():
+        head = new.partition(".")[0]
+        assert head in config or head in others, new
+        if head in ("net", "module", "moe", "data", "forward_process"):
+            assert OmegaConf.select(config, new, default="missing") != "missing", new

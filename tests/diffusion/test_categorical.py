@@ -63,9 +63,9 @@ def test_codes_without_weight_are_never_drawn():
 def test_nothing_to_draw_from_is_an_error():
     uniform = torch.tensor([0.5], dtype=torch.float64)
     for bad in ([0.0, 0.0], [torch.nan, 1.0], [torch.inf, 1.0]):
-        with pytest.raises(DataError, match="no code can be drawn"):
+        with pytest.raises(DataError, match="no code can be sampled"):
             invert(torch.tensor([bad]), uniform)
-    with pytest.raises(DataError, match="no code can be drawn"):
+    with pytest.raises(DataError, match="no code can be sampled"):
         invert(weights(torch.full((1, 4), -torch.inf)), uniform)
     assert invert(torch.zeros(0, 4), uniform[:0]).shape == (0,)
 

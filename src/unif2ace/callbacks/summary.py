@@ -114,7 +114,7 @@ class RunSummary(pl.Callback):
             return
         self._peak = max(self._peak, peak_memory(module.device))
         lines = [*self._spent(trainer, module, how), "", *self._places(trainer), "", *table(self._values)]
-        further = [line.format(run=self.folder) for line in NEXT.get(type(module).__module__.rpartition(".")[2], ())]
+        further = [line.format(run=self.folder) for line in NEXT.get(getattr(module, "kind", ""), ())]
         if how != "finished":
             further.insert(0, f"the same command with run_dir={self.folder} resume=auto goes on")
         text = "\n".join([*lines, *(["", "next:"] if further else []), *(f"  {line}" for line in further)])

@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from unif2ace.engine.instantiate import takes
-from unif2ace.engine.renamed_keys import hint, new_choice, new_key
+from unif2ace.engine.renamed_keys import found_in, hint, new_choice
 from unif2ace.engine.resolvers import register
 from unif2ace.errors import ConfigError, nearest
 
@@ -76,7 +76,7 @@ def explain(error: BaseException) -> str:
     cause = str(error.__cause__ or "").strip()
     if cause and cause not in text:
         text = f"{text}\n{cause}"
-    if renamed := _renamed(text):
+    if renamed := _renamed(text, error):
         return renamed
     missing = re.search(r"Key '([^']+)' is not in struct", text)
     if missing:
@@ -99,17 +99,29 @@ def explain(error: BaseException) -> str:
     return text
 
 
-def _renamed(text: str) -> str:
+def _renamed(text: str, error: BaseException) -> str:
     """The message about a renamed key, group or choice; empty for any other error."""
     typed = re.search(r"Could not override '([^']+)'", text)
     path = re.search(r"full_key: (\S+)", text)
-    for key in (found[1].partition("@")[0] for found in (typed, path) if found):
-        if new_key(key):
+    deleted = re.search(r"Could not delete from config\. '([^']+)'", text)
+    for key in (found[1].partition("@")[0] for found in (typed, path, deleted) if found):
+        if _is_known(error, found_in(key)):
             return f"there is no {key!r}{hint(key)}"
     choice = re.search(r"Could not (?:find|load) '([^']+)'", text)
     if choice and (renamed := new_choice(*choice[1].split("/", 1))):
         return f"there is no {choice[1]!r}: it is {renamed} since 0.2"
     return ""
+
+
+def _is_known(error: BaseException, key: str | None) -> bool:
+    """Whether this command has a key, as far as the fault says what it has."""
+    seen: BaseException | None = error
+    while key and seen is not None:
+        parent = getattr(seen, "parent_node", None)
+        if isinstance(parent, DictConfig):
+            return key.split(".")[0] in parent._get_root()
+        seen = seen.__cause__ or seen.__context__
+    return key is not None
 
 
 def _not_selected(group: str, name: str) -> str:
@@ -135,6 +147,13 @@ def _nearest_key(error: BaseException, key: str) -> str:
     return ""
 
 
+def _refuse_added(overrides: Iterable[str]) -> None:
+    """Refuses ``+key=...`` with an old name, which Hydra would accept and nothing would read."""
+    for added in (o.partition("=")[0] for o in overrides if o.startswith("+")):
+        if renamed := hint(added.lstrip("+")):
+            raise ConfigError(f"{added} adds a key that nothing reads{renamed}")
+
+
 def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[list[str]], DictConfig]) -> None:
     """Rejects keys that only an experiment file knows, or removes them from `config`; see the module docstring.
 
@@ -146,6 +165,7 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
     Raises:
         ConfigError: If a key is unknown.
     """
+    _refuse_added(map(str, full.hydra.overrides.task))
     choices = OmegaConf.to_container(full.hydra.runtime.choices)
     assert isinstance(choices, dict)
     if not choices.get("experiment"):

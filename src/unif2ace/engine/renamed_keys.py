@@ -50,9 +50,11 @@ KEYS = {
     "data.tokenizer": "data.text_tokenizer",
     "data.views": "data.tasks",
     "process.draw": "forward_process.masking",
+    "process.schedule": "forward_process.noise_schedule",
+    "forward_process.schedule": "forward_process.noise_schedule",
     "forward_process.draw": "forward_process.masking",
     "net.checkpoint": "net.gradient_checkpointing",
-    "net.image_token_positions": "net.image_pos_embed",
+    "net.image_positions": "net.image_pos_embed",
     "net.early_conditions": "net.early_fusion",
     "net.grounding": "net.grounded_words",
     "net.directions": "net.grounding_dim",
@@ -60,6 +62,8 @@ KEYS = {
     "net.tie": "net.tie_embeddings",
     "net.conditions": "net.visual_dims",
     "module.tokenizer": "module.image_tokenizer",
+    "module.process": "module.forward_process",
+    "module.scheduler": "module.lr_scheduler",
     "module.share_codes": "module.code_features",
     "module.conditions": "module.visual_encoders",
     "module.condition_dropout": "module.visual_dropout",
@@ -70,6 +74,12 @@ KEYS = {
     "moe.und": "moe.und_experts",
     "moe.scale": "moe.residual_scale_init",
     "loss.balance": "loss.load_balance",
+    "loss.sedd.process": "loss.sedd.forward_process",
+    "loss.gidd.process": "loss.gidd.forward_process",
+    "loss.load_balance.token": "loss.load_balance.token_weight",
+    "loss.load_balance.sequence": "loss.load_balance.sequence_weight",
+    "loss.router_z.token": "loss.router_z.token_weight",
+    "loss.router_z.sequence": "loss.router_z.sequence_weight",
     "loss.balance.token": "loss.load_balance.token_weight",
     "loss.balance.sequence": "loss.load_balance.sequence_weight",
     "loss.z.token": "loss.router_z.token_weight",
@@ -89,12 +99,15 @@ KEYS = {
     "strategy.gather_in": "strategy.param_dtype",
     "strategy.reduce_in": "strategy.reduce_dtype",
     "steps.judge": "steps.evaluator",
+    "scores.questions": "scores.num_questions",
+    "callbacks.layers": "callbacks.model_summary",
+    "visual_encoder.attributes": "visual_encoder.classifier",
 }
 
 PATTERNS = (
-    (r"(?:view|task)\.(\w+)\.rows", r"task.\1.batch_size"),
-    (r"(?:view|task)\.understanding\.turns", "task.understanding.max_turns"),
-    (r"(?:view|task)\.understanding\.caption_share", "task.understanding.caption_prob"),
+    (r"(?:view|tasks?)\.(\w+)\.rows", r"task.\1.batch_size"),
+    (r"(?:view|tasks?)\.understanding\.turns", "task.understanding.max_turns"),
+    (r"(?:view|tasks?)\.understanding\.caption_share", "task.understanding.caption_prob"),
     (r"dataset\.procedural(\..*)?", r"dataset.synthetic\1"),
     (r"condition\.attributes(\..*)?", r"visual_encoder.classifier\1"),
 )
@@ -123,7 +136,12 @@ def new_choice(group: str, choice: str = "") -> str | None:
 
 def hint(key: str) -> str:
     """The end of a message about an unknown key: its new name, or an empty string."""
-    parts = key.split(".")
-    ends = [key, *(".".join(parts[first:]) for first in range(1, len(parts) - 1))]  # module.net.moe.gen: moe.gen
-    new = next(filter(None, map(new_key, ends)), None)
+    new = found_in(key)
     return f": it is {new} since 0.2" if new else ""
+
+
+def found_in(key: str) -> str | None:
+    """Today's name of a dotted key, or of its end: ``module.net.moe.gen`` holds ``moe.gen``."""
+    parts = key.split(".")
+    ends = [key, *(".".join(parts[first:]) for first in range(1, len(parts) - 1))]
+    return next(filter(None, map(new_key, ends)), None)

@@ -19,7 +19,7 @@ def _world(seed: int = 0) -> tuple[Tensor, Tensor]:
 
 
 def _evaluated(seen: Tensor, true: Tensor, wrong: float = 0.1) -> Tensor:
-    """What a evaluator says that errs now and then."""
+    """What an evaluator says that errs now and then."""
     return seen ^ (torch.rand(true.shape, generator=torch.Generator().manual_seed(5)) < wrong)
 
 

@@ -121,7 +121,7 @@ def test_a_cache_can_be_split_repeated_and_joined():
     assert cache.length == start
     with pytest.raises(ValueError, match="cut"):
         cache.truncate(start + 1)
-    with pytest.raises(ValueError, match="columns"):
+    with pytest.raises(ValueError, match="positions"):
         joined([cache, Cache()])
 
 
