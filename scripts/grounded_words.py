@@ -83,7 +83,7 @@ def faces(vectors: WordVectors, net: torch.nn.Module, folder: Path) -> list[Face
         sample = reader.decoded(number)
         image = torch.from_numpy(sample.image.copy()).permute(2, 0, 1)[None]
         features: Tensor = net.features(image)  # type: ignore[operator]
-        seen_K = vectors.seen(features)[0]
+        seen_K = vectors.whitened(features)[0]
         found.append(Face(torch.cat([seen_K, torch.ones(1)]), tuple(sample.metadata.qa)))
     return found
 

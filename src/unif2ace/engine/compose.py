@@ -21,7 +21,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from unif2ace.engine.instantiate import takes
-from unif2ace.engine.renamed_keys import found_in, hint, new_choice
+from unif2ace.engine.renamed_keys import current_key, hint, new_choice
 from unif2ace.engine.resolvers import register
 from unif2ace.errors import ConfigError, nearest
 
@@ -105,7 +105,7 @@ def _renamed(text: str, error: BaseException) -> str:
     path = re.search(r"full_key: (\S+)", text)
     deleted = re.search(r"Could not delete from config\. '([^']+)'", text)
     for key in (found[1].partition("@")[0] for found in (typed, path, deleted) if found):
-        if _is_known(error, found_in(key)):
+        if _is_known(error, current_key(key)):
             return f"there is no {key!r}{hint(key)}"
     choice = re.search(r"Could not (?:find|load) '([^']+)'", text)
     if choice and (renamed := new_choice(*choice[1].split("/", 1))):

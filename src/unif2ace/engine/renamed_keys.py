@@ -117,7 +117,7 @@ def new_key(key: str) -> str | None:
     """The current name of a dotted key; None if it was not renamed."""
     for pattern, new in PATTERNS:
         if found := re.fullmatch(pattern, key):
-            return found.expand(new).removesuffix("None")
+            return found.expand(new)
     parts = key.split(".")
     for length in range(len(parts), 0, -1):
         renamed = KEYS.get(".".join(parts[:length]))
@@ -136,11 +136,11 @@ def new_choice(group: str, choice: str = "") -> str | None:
 
 def hint(key: str) -> str:
     """The end of a message about an unknown key: its new name, or an empty string."""
-    new = found_in(key)
+    new = current_key(key)
     return f": it is {new} since 0.2" if new else ""
 
 
-def found_in(key: str) -> str | None:
+def current_key(key: str) -> str | None:
     """Today's name of a dotted key, or of its end: ``module.net.moe.gen`` holds ``moe.gen``."""
     parts = key.split(".")
     ends = [key, *(".".join(parts[first:]) for first in range(1, len(parts) - 1))]

@@ -19,14 +19,13 @@ RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
 
 
 @contextmanager
-def run_lock(folder: str | Path, what: str = "run_dir") -> Iterator[None]:
+def run_lock(folder: str | Path) -> Iterator[None]:
     """Holds a folder for this process. The system frees it when the process ends, however it ends.
 
     The first process of a run takes the lock for all of them.
 
     Args:
         folder: Where the process writes; it is made.
-        what: Key that gives another folder, for the message.
 
     Raises:
         ConfigError: If another process holds it; the message names its host and number.
@@ -41,7 +40,7 @@ def run_lock(folder: str | Path, what: str = "run_dir") -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise ConfigError(
-            f"{folder} is in use by {_owner(folder)}: wait for it, stop it, or give another {what}=..."
+            f"{folder} is in use by {_owner(folder)}: wait for it, stop it, or give another run_dir=..."
         ) from None
     try:
         (folder / OWNER).write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}))

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 
 class CSVLogger(LightningCSVLogger):
-    """Lightning's ``metrics.csv``, kept up to the first step of this process instead of starting anew.
+    """Lightning's CSV logger, which keeps the rows before the first step of this process.
 
     A resumed run has one table, without the rows of steps that are repeated. A run that starts at the beginning has
     only its own rows.

@@ -63,7 +63,7 @@ def test_of_two_answers_the_difference_is_told():
     both = torch.full_like(other, 7)
     told = Contrasts(torch.arange(FACES), torch.stack([11 - other, both], 1), torch.stack([other, both], 1))
     found = _all(told, features)
-    fit = _vectors().seen(features) @ found.words.T
+    fit = _vectors().whitened(features) @ found.words.T
     assert (((fit[:, 5] - fit[:, 6]) > 0) == large).float().mean() > 0.95
     torch.testing.assert_close(found.words[5], -found.words[6], atol=1e-2, rtol=0)
     assert found.words[7].abs().max() < 1e-2 * found.words[5].norm()

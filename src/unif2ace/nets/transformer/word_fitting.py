@@ -107,13 +107,13 @@ class CaptionedFaces(NamedTuple):
 
 
 def fit_word_vectors(
-    faces: Iterable[CaptionedFaces], told: Contrasts, *, text_size: int, features: int, directions: int
+    faces: Iterable[CaptionedFaces], contrasts: Contrasts, *, text_size: int, features: int, directions: int
 ) -> WordVectors:
     """Fits word vectors (V, K) to captions and questions.
 
     Args:
-        faces: Faces in the order of their indices in `told`.
-        told: Contrasts from questions about the same faces.
+        faces: Faces in the order of their indices in `contrasts`.
+        contrasts: Contrasts from questions about the same faces.
         text_size: V.
         features: F.
         directions: K.
@@ -123,12 +123,12 @@ def fit_word_vectors(
         statistics.add(some.ids[some.known], some.length[some.known], some.features[some.known])
         seen.append(some)
     features_NF, known_N = torch.cat([some.features for some in seen]), torch.cat([some.known for some in seen])
-    return fit_words(statistics.vectors(directions), features_NF, known_N, told)
+    return fit_words(statistics.vectors(directions), features_NF, known_N, contrasts)
 
 
 @torch.enable_grad()
 def fit_words(
-    vectors: WordVectors, features_NF: Tensor, known_N: Tensor, told: Contrasts, seed: int = 0
+    vectors: WordVectors, features_NF: Tensor, known_N: Tensor, contrasts: Contrasts, seed: int = 0
 ) -> WordVectors:
     r"""Refines word vectors by a few epochs of logistic regression on contrasts.
 
@@ -141,14 +141,14 @@ def fit_words(
         vectors: Initial vectors.
         features_NF: float (N, F), image features of the faces.
         known_N: bool (N,), which faces have features; contrasts of others are ignored.
-        told: Contrasts from questions.
+        contrasts: Contrasts from questions.
         seed: Seed of the order.
     """
-    kept_P = known_N[told.place]
+    kept_P = known_N[contrasts.place]
     if not kept_P.any():
         return vectors
-    place_P, fits_PT, misfits_PT = (x[kept_P] for x in (told.place, told.fits, told.misfits))
-    seen_NK = functional.pad(vectors.seen(features_NF), (0, 1), value=1.0)  # the last dimension multiplies the bias
+    place_P, fits_PT, misfits_PT = (x[kept_P] for x in (contrasts.place, contrasts.fits, contrasts.misfits))
+    seen_NK = functional.pad(vectors.whitened(features_NF), (0, 1), value=1.0)  # the last dimension multiplies the bias
     start_VK = torch.cat([vectors.words, vectors.bias[:, None]], 1)
     table_VK = functional.pad(start_VK, (0, 0, 0, 1)).requires_grad_()  # one extra row for padding
     optimizer = torch.optim.Adam([table_VK], lr=RATE, eps=1e-6)  # large eps: rounding errors cause no step

@@ -29,6 +29,6 @@ class WordVectors:
     mean: Tensor
     axes: Tensor
 
-    def seen(self, features_BF: Tensor) -> Tensor:
+    def whitened(self, features_BF: Tensor) -> Tensor:
         """Whitened features (B, K) of features (B, F)."""
         return whiten(features_BF, self.mean, self.axes)
