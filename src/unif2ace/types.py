@@ -91,13 +91,16 @@ class LossTerm:
         total: float (), sum over all contributions, such as per-sample (B,) or per-token (P,) losses; with gradient.
         count: float (), number of contributions, without gradient. Across ranks the summed totals are divided by the
             summed counts.
-        parts: Detached values to log with the loss, by name.
+        parts: Detached means to log with the loss, by name.
+        part_counts: float (), numbers of contributions that a part is the mean of, by name; a part without one is the
+            mean over the batch's valid samples.
         also: Further terms with counts of their own, which are added to this one.
     """
 
     total: Tensor
     count: Tensor
     parts: Mapping[str, Tensor] = field(default_factory=dict)
+    part_counts: Mapping[str, Tensor] = field(default_factory=dict)
     also: tuple[LossTerm, ...] = ()
 
     @property

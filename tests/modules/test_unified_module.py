@@ -28,6 +28,7 @@ from unif2ace.errors import ConfigError
 from unif2ace.losses.ar import ARLoss
 from unif2ace.losses.attributes import AttributesLoss
 from unif2ace.losses.d3diff import D3DiffLoss
+from unif2ace.losses.load_balance import LoadBalanceLoss
 from unif2ace.losses.mdlm import MDLMLoss
 from unif2ace.modules.unified import UnifiedModule
 from unif2ace.modules.word_initialization import MAX_FACES
@@ -120,6 +121,24 @@ def test_either_task_may_be_absent(generate: int, answer: int):
     assert all(math.isfinite(value) for name, value in trained.found.items() if "nelbo" not in name)
     assert all(bool(p.isfinite().all()) for p in trained.parameters())
     assert ("val/nelbo" in trained.found and math.isfinite(trained.found["val/nelbo"])) == bool(generate)
+
+
+class _OneTaskABatch(Data):
+    def val_dataloader(self) -> DataLoader:
+        rows = [(GENERATE, 0), (0, ANSWER), (0, ANSWER)]
+        return DataLoader([batch(step, 0, 1, *some) for step, some in enumerate(rows)], batch_size=None)
+
+
+def test_parts_of_a_loss_add_up_to_it_when_batches_hold_one_task_each():
+    made, d3diff = module(), D3DiffLoss(score_weight=0.5, alpha_scale="none")
+    run = trainer([d3diff, LoadBalanceLoss()])
+    run.fit(made, datamodule=_OneTaskABatch())
+    found = {name: float(value) for name, value in run.callback_metrics.items()}
+    balance = found["val/load_balance/token/gen"], found["val/load_balance/token/und"]
+    assert min(balance) > 0.9  # a group without tokens is not counted in as 0
+    assert sum(balance) == pytest.approx(found["val/load_balance"], rel=1e-5)
+    parts = found["val/d3diff/mask"] + 0.5 * found["val/d3diff/score"]
+    assert parts == pytest.approx(found["val/d3diff"], rel=1e-5)
 
 
 def test_every_parameter_has_a_gradient_whatever_the_losses():

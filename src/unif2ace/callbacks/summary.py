@@ -38,8 +38,9 @@ SHEETS = ("samples", "pictures", "noise_levels", "experts")
 class RunSummary(pl.Callback):
     """Reports at the end of a run, also if it was stopped, the paths, time, memory and results.
 
-    For every loss and validation metric it lists the last, smallest and largest value with their steps. Losses are read
-    when a validation begins, metrics after every validation. Time, images and tokens continue in a resumed run.
+    For every loss and validation metric it lists the last, smallest and largest value with their steps; a value that was
+    measured once has no smallest and largest. Training losses are those of one step, read when a validation begins and
+    at the end; validation values are of the whole validation. Time, images and tokens continue in a resumed run.
 
     Args:
         folder: The run's folder: ``summary.txt`` is written there.
@@ -157,16 +158,18 @@ def table(values: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:
     """
     if not values:
         return ["nothing was measured"]
-    rows = [("", "last", "least", "at step", "greatest", "at step")]
+    rows: list[tuple[str, ...]] = [("", "last", "at step", "least", "at step", "greatest", "at step")]
     for name in sorted(values):
-        last, least, greatest = values[name]
-        shown = [f"{last[0]:.4g}", *(text for v, step in (least, greatest) for text in (f"{v:.4g}", f"{int(step):,}"))]
-        rows.append((name, *shown))  # type: ignore[arg-type]
+        last, least, greatest = (list(pair) for pair in values[name])
+        shown = [last] if last == least == greatest else [last, least, greatest]  # measured once
+        cells = [text for v, step in shown for text in (f"{v:.4g}", f"{int(step):,}")]
+        rows.append((name, *cells, *["-"] * (6 - len(cells))))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
+    lines = [
         "  ".join(cell.rjust(w) if n else cell.ljust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True)))
         for row in rows
     ]
+    return [*lines, "train/: one step, read at each validation and at the end; val/: a whole validation"]
 
 
 def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:

@@ -126,7 +126,8 @@ class D3DiffLoss(LossCallback):
         if self.score_scale == "paper":
             offset_P = paper_offset(corrupted.weight, corrupted.alpha.clamp(min=LEAST_ALPHA))[logits.generation]
             parts["offset"] = torch.where(counts_P & self._is_code(logits), offset_P, 0).sum() / rows.clamp(min=1)
-        return LossTerm(self.mask_weight * mask, mask_count, parts, (LossTerm(alpha * score, rows),))
+        counts = {name: mask_count if name == "mask" else rows for name in parts}
+        return LossTerm(self.mask_weight * mask, mask_count, parts, counts, also=(LossTerm(alpha * score, rows),))
 
     def _entropy(self, logits: Logits, nats_P: Tensor, corrupted: CorruptedTokens) -> Tensor:
         """Weighted score entropy without the offset, float (P,); undefined for tokens that are not codes."""

@@ -54,6 +54,7 @@ class LoadBalanceLoss(LossCallback):
         device = step.batch.task.device
         total_G, count_G = torch.zeros(len(GROUPS), device=device), torch.zeros(len(GROUPS), device=device)
         parts: dict[str, Tensor] = {}
+        present: dict[str, Tensor] = {}
         together = self._over_ranks(routers)
         for level, factor in self.factors.items():
             pairs = [pair for pair in zip(routers, together, strict=True) if pair[0].level == level]
@@ -61,8 +62,10 @@ class LoadBalanceLoss(LossCallback):
                 continue
             value_G = torch.stack([_value(stats, sums_GX) for stats, sums_GX in pairs]).mean(0)
             total_G, count_G = total_G + factor * value_G, (pairs[0][1][:, -1] > 0).to(count_G)
-            parts |= {f"{level}/{group}": v.detach() for group, v in zip(GROUPS, value_G, strict=True)}
-        return LossTerm(total_G[0], count_G[0], parts, (LossTerm(total_G[1], count_G[1]),))
+            names = [f"{level}/{group}" for group in GROUPS]
+            parts |= zip(names, value_G.detach().unbind(), strict=True)
+            present |= zip(names, count_G.unbind(), strict=True)
+        return LossTerm(total_G[0], count_G[0], parts, present, also=(LossTerm(total_G[1], count_G[1]),))
 
     def _over_ranks(self, routers: Sequence[RouterStats]) -> list[Tensor]:
         """Per router, float (G, E + 1): choices of each expert, then tokens; the mean over ranks."""

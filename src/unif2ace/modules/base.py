@@ -67,6 +67,7 @@ class TrainingModule(pl.LightningModule, ABC):
         self.guard = StepGuard(max_nonfinite_steps)
         self._options: list[dict[str, Any]] = []  # options of the optimiser's groups, as configured
         self._validated: dict[str, Tensor] = {}  # sums and counts of each loss since validation began
+        self._validated_parts: dict[str, Tensor] = {}  # likewise of the losses' parts
 
     @property
     def sharding(self) -> Sharding | None:
@@ -123,22 +124,23 @@ class TrainingModule(pl.LightningModule, ABC):
         over_ranks = self._over_ranks([term for _, term in terms])
         for (loss, term), mean in zip(terms, (term.mean for term in over_ranks), strict=True):
             if stage == "val":
-                self._add_up(loss.name, term)
+                self._add_up(loss.name, term, step.batch.valid.sum())
             total = total + loss.weight * mean
             values[f"{stage}/{loss.name}"] = mean.detach()
             values |= {f"{stage}/{loss.name}/{part}": value.detach() for part, value in term.parts.items()}
-        if stage == "val":
-            parts = {name: value for name, value in values.items() if name.count("/") > 1}
-            self.log_dict(parts, batch_size=len(step.batch), on_epoch=True, sync_dist=True)
-        else:
+        if stage == "train":
             self.log_dict({**values, f"{stage}/loss": total.detach()}, batch_size=len(step.batch))
         return total
 
-    def _add_up(self, name: str, term: LossTerm) -> None:
+    def _add_up(self, name: str, term: LossTerm, samples: Tensor) -> None:
         """Accumulates sums over the validation: batches hold different tasks and numbers of samples."""
         sums = torch.stack([torch.stack([t.total.detach(), t.count]).double() for t in (term, *term.also)])
         before = self._validated.get(name, sums.new_zeros(MOST_TERMS, 2))
         self._validated[name] = before + nn.functional.pad(sums, (0, 0, 0, MOST_TERMS - len(sums)))
+        for part, value in term.parts.items():
+            count = term.part_counts.get(part, samples).double()
+            added = torch.stack([torch.where(count > 0, value.detach().double() * count, 0), count])
+            self._validated_parts[f"{name}/{part}"] = self._validated_parts.get(f"{name}/{part}", 0) + added
 
     def _over_ranks(self, terms: Sequence[LossTerm]) -> Sequence[LossTerm]:
         """The terms with counts averaged over ranks, so that averaged gradients are those of sum over sum."""
@@ -191,11 +193,21 @@ class TrainingModule(pl.LightningModule, ABC):
                 total += loss.weight * mean
         if self._validated:
             self.log("val/loss", total, prog_bar=True)
+        self._log_validated_parts()
         self._validated = {}
         for metric in self._step_metrics():
             values = metric.compute()  # equal on all ranks, because metrics gather
             self.log_dict({f"val/{name}": value.to(self.device) for name, value in values.items()}, prog_bar=True)
             metric.reset()
+
+    def _log_validated_parts(self) -> None:
+        """Logs each part of a loss as the mean over everything that it counts; a part that counted nothing is left out."""
+        if not self._validated_parts:
+            return
+        names, sums = zip(*sorted(self._validated_parts.items()), strict=True)
+        reduced = self.trainer.strategy.reduce(torch.stack(sums).float(), reduce_op="sum")
+        self.log_dict({f"val/{n}": total / count for n, (total, count) in zip(names, reduced, strict=True) if count > 0})
+        self._validated_parts = {}
 
     def _step_metrics(self) -> list[StepMetric]:
         return [metric for metric in self.metrics.values() if isinstance(metric, StepMetric)]
