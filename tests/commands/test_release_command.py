@@ -8,17 +8,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from tiny_release import make_run
 
 from unif2ace.commands import release
 from unif2ace.engine import compose
+from unif2ace.engine.fingerprint import SHOWN
 from unif2ace.engine.snapshot import write_snapshot
+from unif2ace.engine.weights import BUILTIN, read_header
 from unif2ace.errors import ConfigError
 from unif2ace.evaluation.evaluator import load_evaluator
+from unif2ace.inference.generated import Generated, save_faces
 from unif2ace.inference.pipeline import load
 
 
@@ -68,6 +73,26 @@ def test_the_card_has_the_commands_and_the_scores(run: Path, tmp_path: Path):
     assert f"unif2ace-train experiment=unified/synthetic image_tokenizer={tmp_path.name}/tokenizer\n" in card
     assert "| 0.500 | 0.400 to 0.600 |" in card
     assert card.endswith("## Notes\nSmall.\n")
+
+
+def test_a_picture_leads_to_the_card_of_its_model(run: Path, tmp_path: Path):
+    release.release(compose("release", [f"ckpt={run}", f"folder={tmp_path}/out"]))
+    card = (tmp_path / "out" / "card.md").read_text(encoding="utf-8")
+    model, trained = load(tmp_path / "out", device="cpu"), load(run, device="cpu")
+    assert model.fingerprint != trained.fingerprint  # another precision
+    files = save_faces([Generated(np.zeros((4, 4, 3), np.uint8), "A man.", 0)], tmp_path / "faces", model.fingerprint)
+    assert f" | {Image.open(files[0]).text['checkpoint'][:SHOWN]} | {trained.fingerprint[:SHOWN]} |" in card
+    for kind, part in model.release.components.items():
+        assert f"| {part.short} | {trained.release.components[kind].short} |" in card
+    release.release(compose("release", [f"ckpt={tmp_path}/out", f"folder={tmp_path}/again"]))
+    again = load(tmp_path / "again", device="cpu")
+    assert again.release.unified.trained_as == trained.fingerprint
+
+
+def test_the_packages_card_names_its_files():
+    card = (BUILTIN / "card.md").read_text(encoding="utf-8")
+    for kind in ("unified", "tokenizer", "attributes"):
+        assert f" | {read_header(BUILTIN, kind)['fingerprint'][:SHOWN]} | " in card
 
 
 def test_a_folder_with_other_files_stays_as_it_is(run: Path, tmp_path: Path):

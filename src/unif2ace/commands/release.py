@@ -33,8 +33,8 @@ def release(config: DictConfig) -> Path:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / CARD).is_file():
         raise ConfigError(f"folder={folder} holds other files: give a new one")
     parts = open_release(config.ckpt, {k: v for k, v in config.components.items() if v})
-    card = model_card(parts, config.title, config.license, config.notes)
-    write_release(parts, folder, card, config.precision)
+    text = {"title": config.title, "license": config.license, "notes": config.notes}
+    write_release(parts, folder, lambda stored: model_card(parts, stored, **text), config.precision)
     for file in sorted(folder.iterdir()):
         sys.stdout.write(f"{file}  {file.stat().st_size / MEGABYTE:.1f} MB\n")
     return folder

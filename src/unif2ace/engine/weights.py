@@ -58,6 +58,11 @@ class Weights:
         """The short fingerprint for messages and folder names."""
         return self.fingerprint[:SHOWN]
 
+    @property
+    def trained_as(self) -> str:
+        """Fingerprint of the weights that training wrote; a release may store them in another precision."""
+        return str(self.header.get("trained_as", self.fingerprint))
+
 
 def save_weights(
     path: str | Path,

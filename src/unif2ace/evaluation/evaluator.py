@@ -80,7 +80,8 @@ def load_evaluator(
     weights = read_weights(path, KIND)
     net = load_net(weights, KIND, allow)
     for kind, other in (used or {}).items():
-        taught = other.header.get("components", {}).get(KIND, {}).get("fingerprint") == weights.fingerprint
+        teacher = other.header.get("components", {}).get(KIND, {}).get("fingerprint")
+        taught = teacher in (weights.fingerprint, weights.trained_as)
         if not same and (taught or _alike(weights, other)):
             part = f"that the model's {kind} learned from" if taught else "that the model itself uses"
             raise ConfigError(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unif2ace.engine.fingerprint import SHOWN
 from unif2ace.engine.snapshot import ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ SCORES = {
 }
 
 
-def model_card(release: Release, title: str, license: str, notes: str = "") -> str:
+def model_card(release: Release, stored: Mapping[str, str], title: str, license: str, notes: str = "") -> str:
     """Markdown about a model, from its weights' headers, its runs and its evaluation.
 
     Args:
         release: The parts, in their run folders: scores are read from ``evaluation/evaluation.json`` there.
+        stored: Fingerprints of the files that the card describes, by kind.
         title: Title of the card.
         license: License of the weights.
         notes: Further text, added at the end.
@@ -46,8 +48,12 @@ def model_card(release: Release, title: str, license: str, notes: str = "") -> s
         f"Generates faces of {size} x {size} pixels from text, describes faces and answers questions about them "
         "(UniF²ace, arXiv 2503.08120). `unif2ace.load(FOLDER)` opens the folder that this file is in.\n",
         "## Parts",
-        "| part | parameters | steps | fingerprint |\n|---|---|---|---|",
-        *(f"| {kind} | {_size(one):,} | {_steps(one.header)} | {one.short} |" for kind, one in parts.items()),
+        "| part | parameters | steps | fingerprint of the file | as trained |\n|---|---|---|---|---|",
+        *(
+            f"| {kind} | {_size(one):,} | {_steps(one.header)} | {stored[kind][:SHOWN]} | {one.trained_as[:SHOWN]} |"
+            for kind, one in parts.items()
+        ),
+        "\nA generated picture names the fingerprint of the file; runs and evaluations name the one as trained.",
         "\n## How it was trained",
         "```bash",
         *(line for line in map(_command, parts.values()) if line),

@@ -8,7 +8,7 @@ unified weights and the text tokenizer, and records the paths of the others.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,13 +86,21 @@ def _component(kind: str, wanted: Mapping[str, str], folder: Path, given: str | 
     return weights
 
 
-def write_release(release: Release, folder: str | Path, card: str, dtype: Precision | None = "float16") -> Path:
+def write_release(
+    release: Release,
+    folder: str | Path,
+    card: Callable[[Mapping[str, str]], str],
+    dtype: Precision | None = "float16",
+) -> Path:
     """Writes a release folder.
+
+    Weights of another precision have another fingerprint. The header of each file therefore keeps, as ``trained_as``,
+    the fingerprint of the weights that training wrote.
 
     Args:
         release: The parts.
         folder: Folder to write.
-        card: Text of ``card.md``.
+        card: Makes the text of ``card.md`` from the written files' fingerprints, by kind.
         dtype: Precision of the stored weights.
 
     Returns:
@@ -105,6 +113,7 @@ def write_release(release: Release, folder: str | Path, card: str, dtype: Precis
         used = {k: {**v, "path": f"{k}.safetensors"} for k, v in weights.header.get("components", {}).items()}
         provenance = moved(weights.header, {k: v["path"] for k, v in used.items()})
         provenance["components"] = found if kind == KIND else used
+        provenance["trained_as"] = weights.trained_as
         saved = save_weights(
             folder / f"{kind}.safetensors",
             weights.state,
@@ -115,7 +124,8 @@ def write_release(release: Release, folder: str | Path, card: str, dtype: Precis
         )
         found[kind] = {"path": f"{kind}.safetensors", "fingerprint": saved.fingerprint}
     shutil.copyfile(release.text, folder / TEXT_FILE)
-    (folder / CARD).write_text(card, encoding="utf-8")
+    text = card({kind: one["fingerprint"] for kind, one in found.items()})
+    (folder / CARD).write_text(text, encoding="utf-8")
     return folder
 
 

@@ -201,12 +201,13 @@ class TrainingModule(pl.LightningModule, ABC):
             metric.reset()
 
     def _log_validated_parts(self) -> None:
-        """Logs each part of a loss as the mean over everything that it counts; a part that counted nothing is left out."""
+        """Logs each part of a loss as the mean over all that it counts; a part that counted nothing is left out."""
         if not self._validated_parts:
             return
         names, sums = zip(*sorted(self._validated_parts.items()), strict=True)
         reduced = self.trainer.strategy.reduce(torch.stack(sums).float(), reduce_op="sum")
-        self.log_dict({f"val/{n}": total / count for n, (total, count) in zip(names, reduced, strict=True) if count > 0})
+        pairs = zip(names, reduced.tolist(), strict=True)
+        self.log_dict({f"val/{name}": total / count for name, (total, count) in pairs if count > 0})
         self._validated_parts = {}
 
     def _step_metrics(self) -> list[StepMetric]:
