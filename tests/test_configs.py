@@ -43,10 +43,13 @@ def _composed(group: str, choice: str) -> DictConfig:
     pattern = re.compile(rf"^\s*- (override )?/?{group}(@\S+)?:", re.MULTILINE)
     hosts = [c for c in COMMANDS if pattern.search((ROOT / f"{c}.yaml").read_text())]
     assert hosts, f"no command has the group {group!r}: nobody can select {choice!r}"
-    for host in hosts[:-1]:
+    experiments = {"train": ["", "experiment=tokenizer/synthetic", "experiment=unified/synthetic"]}  # by what reads it
+    ways = [(host, word) for host in hosts for word in experiments.get(host, [""])]
+    for host, word in ways[:-1]:
         with contextlib.suppress(ConfigError):
-            return compose(host, [f"{group}={choice}"])
-    return compose(hosts[-1], [f"{group}={choice}"])
+            return compose(host, [*filter(None, [word]), f"{group}={choice}"])
+    host, word = ways[-1]
+    return compose(host, [*filter(None, [word]), f"{group}={choice}"])
 
 
 @pytest.mark.parametrize("file", GROUPS, ids=lambda p: str(p.relative_to(ROOT)))

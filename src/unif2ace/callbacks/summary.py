@@ -38,9 +38,9 @@ SHEETS = ("samples", "pictures", "noise_levels", "experts")
 class RunSummary(pl.Callback):
     """Reports at the end of a run, also if it was stopped, the paths, time, memory and results.
 
-    For every loss and validation metric it lists the last, smallest and largest value with their steps. A value that was
-    measured once has no smallest and largest. Training losses are those of one step, read when a validation begins and
-    at the end; validation values are of the whole validation. Time, images and tokens continue in a resumed run.
+    For every loss and validation metric it lists the last, smallest and largest value with their steps. A value that
+    was measured once has no smallest and largest. Training losses are those of one step, read when a validation begins
+    and at the end; validation values are of the whole validation. Time, images and tokens continue in a resumed run.
 
     Args:
         folder: The run's folder: ``summary.txt`` is written there.

@@ -61,7 +61,7 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
     trainer.validate(module, datamodule=data, verbose=False)
     if trainer.is_global_zero:
         found.show(Console(), ", ".join(f"{d.folder}/val" for d in data.datasets.values()))
-        found.write(data_provenance(data))
+        found.write(data_provenance(data.datasets))
         sys.stdout.write(f"{out}: {', '.join(sorted(p.name for p in out.iterdir()))}\n")
     return found.values
 
@@ -91,9 +91,10 @@ def _score(config: DictConfig) -> dict[str, float | None]:
     )
     with open_dict(config):
         config.dataset = config.dataset or _trained_on(weights.path)
-    data = instantiate(config.data, allow=allow)
-    data.prepare_data()
-    opened = {name: dataset.open("val", Rules(require=("caption",))) for name, dataset in data.datasets.items()}
+    datasets = instantiate_slots(config.dataset, "dataset", allow=allow)
+    for dataset in datasets.values():
+        dataset.prepare()
+    opened = {name: dataset.open("val", Rules(require=("caption",))) for name, dataset in datasets.items()}
     if missing := [name for name, reader in opened.items() if reader is None]:
         raise ConfigError(f"data set {missing[0]!r} has no 'val' split: select one that has, such as dataset=synthetic")
     how = {"guidance": config.guidance, "best_of": config.best_of}
@@ -102,10 +103,10 @@ def _score(config: DictConfig) -> dict[str, float | None]:
     out = Path(config.out or run_folder(weights.path) / "evaluation")
     draw_sheets(found, out)
     evaluation = evaluation_of(found, weights, out)
-    evaluation.show(Console(), ", ".join(f"{dataset.folder}/val" for dataset in data.datasets.values()))
+    evaluation.show(Console(), ", ".join(f"{dataset.folder}/val" for dataset in datasets.values()))
     how["drop_encoders"] = list(config.drop_encoders)
     how["sampler"] = OmegaConf.to_container(config.sampler, resolve=True)
-    evaluation.write({**data_provenance(data), **provenance_of(found, evaluator), **how})
+    evaluation.write({**data_provenance(datasets), **provenance_of(found, evaluator), **how})
     sys.stdout.write(f"{out}: {', '.join(sorted(p.name for p in out.iterdir()))}\n")
     return evaluation.values
 

@@ -23,6 +23,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from unif2ace.engine.instantiate import takes
 from unif2ace.engine.renamed_keys import current_key, hint, new_choice
 from unif2ace.engine.resolvers import register
+from unif2ace.engine.unread_keys import refuse_unread
 from unif2ace.errors import ConfigError, nearest
 
 log = logging.getLogger(__name__)
@@ -166,6 +167,8 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
         ConfigError: If a key is unknown.
     """
     _refuse_added(map(str, full.hydra.overrides.task))
+    if full.hydra.job.config_name == "train":
+        refuse_unread(config, [str(o).partition("=")[0].partition("@")[0] for o in full.hydra.overrides.task])
     choices = OmegaConf.to_container(full.hydra.runtime.choices)
     assert isinstance(choices, dict)
     if not choices.get("experiment"):

@@ -11,17 +11,16 @@ from unif2ace.data.shards.fingerprint import index_fingerprint
 from unif2ace.engine.snapshot import environment
 
 if TYPE_CHECKING:
-    from unif2ace.data.datamodule import FaceDataModule
-    from unif2ace.data.datasets.shards import Split
+    from unif2ace.data.datasets.shards import ShardDataset, Split
 
 SPLITS: tuple[Split, ...] = ("train", "val")
 
 
-def data_provenance(data: FaceDataModule) -> dict[str, Any]:
+def data_provenance(datasets: Mapping[str, ShardDataset]) -> dict[str, Any]:
     """Names and fingerprints of the data sets, and the size of their images.
 
     Args:
-        data: Data module whose data sets exist already.
+        datasets: Data sets by name, which exist already.
 
     Returns:
         ``data``: for each data set the folder's name and, for each split, number of samples and fingerprint;
@@ -29,7 +28,7 @@ def data_provenance(data: FaceDataModule) -> dict[str, Any]:
     """
     described: dict[str, Any] = {}
     size: list[int] = []
-    for name, dataset in data.datasets.items():
+    for name, dataset in datasets.items():
         described[name] = {"folder": dataset.folder.name}
         for split in SPLITS:
             reader = dataset.open(split, Rules())
