@@ -307,6 +307,22 @@ def test_a_wrong_folder_is_an_error_that_names_the_mend(make, message: str, tmp_
         data.train_dataloader()
 
 
+def test_a_batch_larger_than_the_data_is_said(folder: Path, caplog: pytest.LogCaptureFixture):
+    data = _data(folder, tasks={"text_to_image": TextToImageTask(batch_size=NUM_TRAIN)})
+    with caplog.at_level("WARNING"):
+        data.train_dataloader()
+        assert not caplog.records
+        _data(folder, tasks={"text_to_image": TextToImageTask(batch_size=4 * NUM_TRAIN)}).train_dataloader()
+    assert f"task.text_to_image.batch_size={4 * NUM_TRAIN}" in caplog.text
+    assert f"{NUM_TRAIN} samples: one step takes them 4 times" in caplog.text
+
+
+@pytest.mark.parametrize("key", ["steps_per_epoch", "max_eval_samples"])
+def test_zero_samples_or_steps_are_not_all_of_them(folder: Path, key: str):
+    with pytest.raises(ConfigError, match=rf"data.{key}=0: it is 1 or more, or null"):
+        _data(folder, **{key: 0})
+
+
 def test_nothing_selected_is_an_error(folder: Path):
     with pytest.raises(ConfigError, match="dataset=synthetic"):
         FaceDataModule({}, {"image": ImageTask()})

@@ -52,7 +52,7 @@ class FaceDataModule(pl.LightningDataModule):
             process builds for all, which suits a shared file system.
 
     Raises:
-        ConfigError: If no data set or no task is given, or `inputs` is unknown.
+        ConfigError: If no data set or no task is given, `inputs` is unknown, or a number is out of its range.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per option
@@ -82,6 +82,9 @@ class FaceDataModule(pl.LightningDataModule):
         self.steps_per_epoch, self.max_eval_samples = steps_per_epoch, max_eval_samples
         self.max_drop_fraction = max_drop_fraction
         self.prepare_data_per_node = prepare_per_node  # Lightning reads it
+        for key in ("steps_per_epoch", "max_eval_samples"):
+            if getattr(self, key) is not None and getattr(self, key) < 1:
+                raise ConfigError(f"data.{key}={getattr(self, key)}: it is 1 or more, or null")
         if inputs not in (None, *get_args(Read)):
             raise ConfigError(f"data.inputs={inputs!r}: it is one of {', '.join(get_args(Read))}, or null")
         tokenised = all(dataset.tokens for dataset in self.datasets.values())
@@ -153,6 +156,7 @@ class FaceDataModule(pl.LightningDataModule):
         """An endless, shuffled mixture, divided into epochs."""
         readers = [reader for _, reader in self._open("train")]
         mixture = DatasetMixture([len(r) for r in readers], [d.weight for d in self.datasets.values()], self.seed)
+        _say_repeats(self.batch_sizes, mixture)
         rank, world_size = self._place()
         order = TrainOrder(mixture, self.batch_sizes, rank, world_size, self.steps_per_epoch)
         return self._loader(readers, order)
@@ -225,6 +229,20 @@ class FaceDataModule(pl.LightningDataModule):
     def transfer_batch_to_device(self, batch: Batch, device: Any, dataloader_idx: int) -> Batch:
         """Moves a batch to the device."""
         return batch.to(device, non_blocking=True)
+
+
+def _say_repeats(batch_sizes: Mapping[str, int], mixture: DatasetMixture) -> None:
+    """Logs that a step takes more samples than there are, which is more often a mistake than wanted."""
+    for name, size in batch_sizes.items():
+        if size > mixture.epoch:
+            log.warning(
+                "task.%s.batch_size=%d is more than a pass through the data, which has %d samples: one step takes them "
+                "%.3g times",
+                name,
+                size,
+                mixture.epoch,
+                size / mixture.epoch,
+            )
 
 
 def _leave_signals(worker: int) -> None:
