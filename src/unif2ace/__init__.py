@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 __version__ = "0.2.0"
 
 
-def load(path: str = "builtin", **options: Any) -> Any:
+def load(
+    path: str | Path = "builtin", *, device: str | None = None, allow: Iterable[str] = (), **components: str
+) -> Any:
     """A trained model: ``load().generate("a smiling woman")``; see `unif2ace.inference.pipeline.load`.
 
     Args:
         path: ``builtin``, a release folder, or a run's folder.
-        options: As of that function.
+        device: Torch device; None for a GPU if there is one.
+        allow: Further admitted prefixes of classes.
+        components: New paths of the networks it uses, if they were moved: ``tokenizer=...``, ``attributes=...``.
     """
     from unif2ace.inference.pipeline import load as load_model  # torch is imported only when a model is wanted
 
-    return load_model(path, **options)
+    return load_model(path, device=device, allow=allow, **components)

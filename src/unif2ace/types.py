@@ -50,6 +50,8 @@ class Batch:
             sample has more than one question.
         text_loss: bool (B, T), True for the ids of a conversation that must be predicted.
         keys: Names of the samples.
+        long_texts: Names of the samples with a text that is too long by itself: it was cut or left out.
+        turns_left_out: Number of questions that did not fit beside the others of their sample.
     """
 
     task: Tensor
@@ -63,6 +65,8 @@ class Batch:
     text_segment: Tensor | None = None
     text_loss: Tensor | None = None
     keys: tuple[str, ...] = ()
+    long_texts: tuple[str, ...] = ()
+    turns_left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.task)

@@ -65,6 +65,6 @@ def make_run(folder: Path) -> Path:
         "dim": 96,
     }
     found = {w.kind: {"path": str(w.path), "fingerprint": w.fingerprint} for w in (tokenizer, classifier)}
-    module = {"visual_encoders": {"classifier": encoder | {"_partial_": True}}, "image_size": 32, "max_text": 32}
+    module = {"visual_encoders": {"classifier": encoder | {"_partial_": True}}, "image_size": 32, "max_text": 64}
     saved(run / "weights.safetensors", "unified", net, {"components": found, "module": module})
     return run

@@ -54,12 +54,16 @@ def test_a_further_turn_that_does_not_fit_is_left_out():
     assert join_turns(TURNS, EOS, 11) == join_turns(TURNS[:1], EOS, 32)
 
 
-def test_the_first_turn_is_kept_whole_and_the_layout_cuts_it():
+def test_a_turn_that_does_not_fit_alone_is_left_out_or_cut():
     long = [([5, 6], list(range(2, 30)) * 2), ([8], [9])]
-    made = join_turns(long, EOS, LAYOUT.max_text)
-    assert made == join_turns(long[:1], EOS, 1000)
-    text = _laid_out(made).ids[0, HEAD:].tolist()
-    assert text == [*made.ids[: LAYOUT.max_text - 1], EOS]
+    assert join_turns(long, EOS, LAYOUT.max_text) == join_turns(long[1:], EOS, 1000)
+    for question, answer in (long[0], (long[0][1], [9])):
+        made = join_turns([(question, answer)], EOS, LAYOUT.max_text)
+        assert _laid_out(made).ids[0, HEAD:].tolist() == made.ids
+        asked = question[: LAYOUT.max_text - 4]
+        assert made.ids[: len(asked) + 3] == [EOS, *asked, EOS, answer[0]], "the separator stays"
+        assert len(made.ids) == LAYOUT.max_text
+        assert not made.loss[-1], "a cut answer does not teach to stop"
 
 
 def test_one_turn_is_laid_out_as_a_question_and_its_answer():

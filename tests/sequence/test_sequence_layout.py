@@ -167,6 +167,8 @@ def test_long_texts_are_cut_and_end():
     assert _names_of(made.ids[0])[:9] == ["t2i", "end", 0, 1, 2, 3, 4, 5, "end"]
     made = layout.understanding(code, prompt, torch.tensor([3]), prompt + 50, length)
     assert _names_of(made.ids[0])[7:] == ["end", 0, 1, 2, "end", 50, 51, "end"]
+    made = layout.understanding(code, prompt, length)
+    assert _names_of(made.ids[0])[7:] == ["end", 0, 1, 2, 3, 4, 5, "end"], "the answer still begins after a separator"
     with pytest.raises(ConfigError, match="max_text"):
         SequenceLayout(VOCABULARY, 3)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.engine.command import is_word, quoted, run
-from unif2ace.errors import ConfigError
+from unif2ace.errors import ConfigError, check_list
 
 APP = "unif2ace-ask"
 
@@ -30,17 +30,19 @@ def ask(config: DictConfig) -> list[str]:
 
     if OmegaConf.is_missing(config, "picture") or OmegaConf.is_missing(config, "question"):
         raise ConfigError(f'a picture and a question are needed: `{APP} face.png "Is she wearing glasses?"`')
+    if config.choices:
+        check_list(config.choices, "choices")
     files = find_pictures(config.picture, config.count)
     model = load(config.ckpt, device=config.device, allow=config.engine.allow)
     pictures = [read_picture(Path(file), model.image_size) for file in files]
     images = torch.stack([torch.from_numpy(p.pixels).permute(2, 0, 1) for p in pictures])
-    questions = [config.question] * len(files)
+    question = str(config.question)
     if config.choices:
-        chosen = model.choose(images, questions, [str(c) for c in config.choices])
+        chosen = model.choose(images, question, [str(c) for c in config.choices])
         answers = [c.answer for c in chosen]
         told = ["  ".join(f"{name} {share:.0%}" for name, share in c.probabilities.items()) for c in chosen]
     else:
-        told = answers = model.ask(images, questions, max_new=config.max_new)
+        told = answers = model.ask(images, question, max_new=config.max_new)
     for picture, line in zip(pictures, told, strict=True):
         sys.stdout.write(f"{picture.name} ({picture.note}): {line}\n")
     return answers

@@ -36,8 +36,6 @@ def caption(config: DictConfig) -> list[str]:
     model = load(config.ckpt, device=config.device, allow=config.engine.allow)
     pictures = [read_picture(Path(file), model.image_size) for file in files]
     images = torch.stack([torch.from_numpy(p.pixels).permute(2, 0, 1) for p in pictures])
-    if config.length not in ("long", "short"):
-        raise ConfigError(f"length={config.length}: take long or short")
     captions: list[str] = model.caption(images, length=config.length, max_new=config.max_new)
     for picture, text in zip(pictures, captions, strict=True):
         sys.stdout.write(f"{picture.name} ({picture.note}): {text}\n")

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.engine.command import Verb, fail, run_verb
 from unif2ace.engine.instantiate import instantiate
-from unif2ace.errors import ConfigError
+from unif2ace.errors import ConfigError, check_list
 from unif2ace.progress import progress
 
 
@@ -23,6 +23,7 @@ def build(config: DictConfig) -> dict[str, int]:
     """
     from unif2ace.data.build import BuildOptions, build_shards
 
+    check_list(config.captions, "captions")
     source = instantiate(config.source, allow=config.engine.allow)
     options = BuildOptions(
         validation=config.validation,

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from unif2ace.engine.command import quoted, run
 from unif2ace.engine.instantiate import instantiate
-from unif2ace.errors import ConfigError
+from unif2ace.errors import ConfigError, check_list
 from unif2ace.progress import progress
 
 APP = "unif2ace-generate"
@@ -65,7 +65,7 @@ def generate(config: DictConfig) -> Path:
 
 
 def _prompts(config: DictConfig) -> list[str]:
-    prompts = [config.prompt] if isinstance(config.prompt, str) else [str(p) for p in config.prompt]
+    prompts = [str(p) for p in config.prompt] if isinstance(config.prompt, ListConfig) else [str(config.prompt)]
     if config.prompt_file is not None:
         file = Path(config.prompt_file)
         if not file.is_file():
@@ -89,6 +89,7 @@ def _start(model: Any, config: DictConfig, seeds: Sequence[int]) -> Any:
     codes = model.encode(torch.from_numpy(picture.pixels).permute(2, 0, 1)[None]).cpu().repeat(len(seeds), 1)
     if config.region is None:
         return mask_tokens(codes, config.mask_ratio, num_codes, PerSampleRNG(seeds))
+    check_list(config.region, "region")
     edges = [float(e) for e in config.region]
     if len(edges) != 4 or not (0 <= edges[0] < edges[2] <= 1 and 0 <= edges[1] < edges[3] <= 1):
         raise ConfigError(f"region={edges}: give left, top, right and bottom, from 0 to 1, such as [0,0.5,1,1]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from unif2ace.data.tasks.base import TaskSample, TrainingTask
 from unif2ace.data.text_tokenizer import TextTokenizer
 from unif2ace.data.token_reader import TokenisedSample
 from unif2ace.errors import DataError
-from unif2ace.sequence.conversation import Conversation, join_turns
+from unif2ace.sequence.conversation import Conversation, fits, join_turns
 from unif2ace.types import Batch, Task
 
 
@@ -50,12 +50,21 @@ class TaskDataset(torch.utils.data.Dataset[OrderedSample]):
         return OrderedSample(ref if sample.index == ref.sample else ref._replace(valid=False), row)
 
 
+class _Text(NamedTuple):
+    """The text of a sample, whether a part of it is too long by itself, and the number of turns that did not fit."""
+
+    text: Conversation
+    is_long: bool
+    left_out: int = 0
+
+
 class Collate:
     """Collates samples into a `Batch`.
 
     Args:
         tokenizer: Turns text into ids; None if no task has text.
-        max_text_tokens: Longer captions are truncated to this many ids; turns that do not fit are dropped.
+        max_text_tokens: Maximum number of ids of a text with its special ids. Longer captions are cut, turns that
+            do not fit are left out; `Batch.long_texts` and `Batch.turns_left_out` count them.
     """
 
     def __init__(self, tokenizer: TextTokenizer | None, max_text_tokens: int) -> None:
@@ -85,28 +94,35 @@ class Collate:
             **text,
         )
 
-    def _text(self, samples: Sequence[TaskSample]) -> dict[str, Tensor]:
-        texts = [self._conversation(s) if s.task == Task.UNDERSTANDING else self._caption(s) for s in samples]
+    def _text(self, samples: Sequence[TaskSample]) -> dict[str, Any]:
+        found = [self._conversation(s) if s.task == Task.UNDERSTANDING else self._caption(s) for s in samples]
+        texts = [f.text for f in found]
         width = max(1, *(len(t.ids) for t in texts)) if texts else 1
         assert self.tokenizer is not None
         several = any(t.segment[-1] for t in texts if t.segment)
-        text = {
+        text: dict[str, Any] = {
             "text": _padded([t.ids for t in texts], width, self.tokenizer.pad_id),
             "text_length": torch.tensor([len(t.ids) for t in texts]),
             "text_loss": _padded([t.loss for t in texts], width, False),
+            "long_texts": tuple(s.key for s, f in zip(samples, found, strict=True) if f.is_long),
+            "turns_left_out": sum(f.left_out for f in found),
         }
         return text | ({"text_segment": _padded([t.segment for t in texts], width, 0)} if several else {})
 
-    def _caption(self, sample: TaskSample) -> Conversation:
+    def _caption(self, sample: TaskSample) -> _Text:
         assert self.tokenizer is not None
-        ids = self.tokenizer.encode([sample.prompt])[0][: self.max_text_tokens]
-        return Conversation(ids, [0] * len(ids), [False] * len(ids))
+        whole = self.tokenizer.encode([sample.prompt])[0]
+        ids = whole[: self.max_text_tokens - 2]  # bos and eos, see `SequenceLayout.max_prompt`
+        return _Text(Conversation(ids, [0] * len(ids), [False] * len(ids)), len(ids) < len(whole))
 
-    def _conversation(self, sample: TaskSample) -> Conversation:
+    def _conversation(self, sample: TaskSample) -> _Text:
         assert self.tokenizer is not None
         turns = (sample.prompt, sample.answer), *sample.turns
         ids = self.tokenizer.encode([text for turn in turns for text in turn])
-        return join_turns(zip(ids[::2], ids[1::2], strict=True), self.tokenizer.eos_id, self.max_text_tokens)
+        pairs = [*zip(ids[::2], ids[1::2], strict=True)]
+        made = join_turns(pairs, self.tokenizer.eos_id, self.max_text_tokens)
+        short = sum(fits(*pair, self.max_text_tokens) for pair in pairs)
+        return _Text(made, short < len(pairs), short - made.segment[-1] - 1 if short else 0)
 
 
 def _padded(rows: Sequence[Sequence[int]], width: int, value: int) -> Tensor:

@@ -18,6 +18,7 @@ from unif2ace.data.collate import Collate, TaskDataset
 from unif2ace.data.dataset_mixture import DatasetMixture
 from unif2ace.data.datasets.shards import ShardDataset, Split
 from unif2ace.data.loader import ResumableLoader
+from unif2ace.data.long_texts import LongTexts
 from unif2ace.data.shards import DropLog, Rules, ShardReader, TolerantReader
 from unif2ace.data.tasks.base import TrainingTask
 from unif2ace.data.tasks.text_to_image import TextToImageTask
@@ -40,7 +41,8 @@ class FaceDataModule(pl.LightningDataModule):
         datasets: Data sets by name.
         tasks: Tasks by name.
         text_tokenizer: File or folder of the text tokenizer; by default the one beside the first data set.
-        max_text_tokens: Longer captions are truncated to this many ids; turns that do not fit are dropped.
+        max_text_tokens: Maximum number of ids of a text with its special ids. Longer captions are cut, questions that
+            do not fit are left out; the first long text and the number of all are logged.
         num_workers: Processes that read and decode; 0 reads in the training process. The samples are the same.
         seed: Seed of the order and of the samples' randomness.
         steps_per_epoch: Training steps between two validations; by default one pass through the data.
@@ -81,6 +83,7 @@ class FaceDataModule(pl.LightningDataModule):
         self.max_text_tokens, self.num_workers, self.seed = max_text_tokens, num_workers, seed
         self.steps_per_epoch, self.max_eval_samples = steps_per_epoch, max_eval_samples
         self.max_drop_fraction = max_drop_fraction
+        self._long_texts = LongTexts(max_text_tokens)
         self.prepare_data_per_node = prepare_per_node  # Lightning reads it
         for key in ("steps_per_epoch", "max_eval_samples"):
             if getattr(self, key) is not None and getattr(self, key) < 1:
@@ -226,8 +229,14 @@ class FaceDataModule(pl.LightningDataModule):
             _leave_signals,
         )
 
+    def teardown(self, stage: str) -> None:
+        """Logs how many texts did not fit."""
+        self._long_texts.report()
+
     def transfer_batch_to_device(self, batch: Batch, device: Any, dataloader_idx: int) -> Batch:
-        """Moves a batch to the device."""
+        """Moves a batch to the device, and counts texts that did not fit."""
+        if self.trainer is not None and self.trainer.training:
+            self._long_texts.add(batch)
         return batch.to(device, non_blocking=True)
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from unif2ace.data.images import as_images
+from unif2ace.data.shards import to_rgb
 from unif2ace.errors import ConfigError, DataError, nearest
 from unif2ace.nets.tokenizer.base import TokenizerNet
 
@@ -108,7 +109,7 @@ def read_picture(path: Path, size: int) -> Picture:
     """
     try:
         with Image.open(path) as opened:
-            image = _on_white(ImageOps.exif_transpose(opened))
+            image = Image.fromarray(to_rgb(ImageOps.exif_transpose(opened)))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} is no picture that can be read: {error}") from error
     width, height = image.size
@@ -120,15 +121,6 @@ def read_picture(path: Path, size: int) -> Picture:
     return Picture(path.name, np.array(square), note)  # a copy: torch needs a writable array
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
-    if "A" in image.mode or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return image.convert("RGB")
-
-
 def roundtrip(net: TokenizerNet, pictures: Sequence[Picture]) -> list[RoundTrip]:
     """Encodes and decodes images.
 
@@ -137,6 +129,7 @@ def roundtrip(net: TokenizerNet, pictures: Sequence[Picture]) -> list[RoundTrip]
         pictures: Images of one size, uint8 (S, S, 3) each.
 
     Raises:
+        DataError: If they differ in size.
         ConfigError: If a side is no multiple of the tokenizer's factor.
     """
     if not pictures:
@@ -144,8 +137,7 @@ def roundtrip(net: TokenizerNet, pictures: Sequence[Picture]) -> list[RoundTrip]
     size = len(pictures[0].pixels)
     if size % net.factor:
         raise ConfigError(f"size={size}: it must be a multiple of the tokenizer's factor {net.factor}")
-    image = torch.from_numpy(np.stack([p.pixels for p in pictures])).permute(0, 3, 1, 2)
-    ids = net.encode(image)
+    ids = net.encode(as_images([p.pixels for p in pictures]))
     side = size // net.factor
     back = net.decode(ids, (side, side)).permute(0, 2, 3, 1).numpy()
     bits = side * side * math.log2(net.quantizer.num_codes)

@@ -24,7 +24,7 @@ from unif2ace.engine.instantiate import takes
 from unif2ace.engine.renamed_keys import current_key, hint, new_choice
 from unif2ace.engine.resolvers import register
 from unif2ace.engine.unread_keys import refuse_unread
-from unif2ace.errors import ConfigError, nearest
+from unif2ace.errors import ConfigError, check_list, nearest
 
 log = logging.getLogger(__name__)
 CONFIG_MODULE = "unif2ace_configs"
@@ -183,7 +183,9 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
         known_names.append(f"{group!s}={choice}" if choice else f"~{group!s}")
     known = recompose(known_names)
     left_out = []
-    allow = tuple(OmegaConf.select(config, "engine.allow") or ())
+    given = OmegaConf.select(config, "engine.allow") or ()
+    check_list(given, "engine.allow")
+    allow = tuple(given)
     for path, names in list(_unknown(config, known, "", allow)):
         group, _, leaf = path.partition(".")
         if path in typed:

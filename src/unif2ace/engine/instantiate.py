@@ -9,8 +9,9 @@ nearest match.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, get_type_hints
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object
@@ -19,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
 
 from unif2ace.engine.renamed_keys import hint
-from unif2ace.errors import ConfigError, Unif2aceError, nearest
+from unif2ace.errors import ConfigError, Unif2aceError, check_list, nearest
 
 WRITTEN = (
     "unif2ace.",
@@ -60,6 +61,7 @@ def instantiate(config: Any, *, allow: Iterable[str] = (), **kwargs: Any) -> Any
     Raises:
         ConfigError: If a target is not admitted, does not exist, has an unknown argument or lacks one.
     """
+    check_list(allow, "engine.allow")
     node = config if OmegaConf.is_config(config) else OmegaConf.create(config)
     plain = _plain(node)
     where = (node._get_full_key(None) or "config") if isinstance(node, DictConfig) else "config"
@@ -174,16 +176,25 @@ def _check_arguments(path: str, node: dict[str, Any], found: Any, given: set[str
             raise ConfigError(f"{path}.{name} is missing: {node['_target_']} needs it; add `{path}.{name}=...`")
 
 
+def _is_list(hint: Any) -> bool:
+    """Whether an annotation is a list of values, or None."""
+    options = [o for o in get_args(hint) if o is not NoneType] if get_origin(hint) in (Union, UnionType) else [hint]
+    return all(get_origin(option) in _LISTS for option in options)
+
+
+_LISTS = (Sequence, Iterable, Collection, list, tuple, set, frozenset)
 _PLAIN = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
 def _check_types(path: str, node: dict[str, Any], found: Any) -> None:
-    """Checks values whose annotation is a plain type; classes check all other values themselves."""
+    """Checks values whose annotation is a plain type or a list; classes check all other values themselves."""
     try:
         hints = get_type_hints(found.__init__ if inspect.isclass(found) else found)
     except Exception:
         return
     for name, value in node.items():
+        if value is not None and _is_list(hints.get(name)):
+            check_list(value, f"{path}.{name}")
         wanted = _PLAIN.get(hints.get(name))  # type: ignore[arg-type]
         if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
             raise ConfigError(f"{path}.{name} is {value!r}; {node['_target_']} takes {hints[name].__name__} here")

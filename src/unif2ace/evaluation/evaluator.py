@@ -30,20 +30,25 @@ class Evaluator:
     fingerprint: str
     device: str = "cpu"
 
-    def sees(self, images: Tensor, batch_size: int = 64) -> tuple[Tensor, Tensor]:
+    def sees(self, images: Any, batch_size: int = 64) -> tuple[Tensor, Tensor]:
         """Predicts labels and features of images.
 
         Args:
-            images: uint8 (B, 3, H, W).
+            images: uint8 (B, 3, H, W), or what `unif2ace.data.images.as_images` converts to it.
             batch_size: Images per batch.
 
         Returns:
             bool (B, A), labels with a probability above 0.5; float (B, D), pooled features.
+
+        Raises:
+            DataError: If the images are none that can be converted.
         """
         import torch
 
         from unif2ace.attributes import TAXONOMY
+        from unif2ace.data.images import as_images
 
+        images = as_images(images)
         features: list[Tensor] = []
         seen: list[Tensor] = []
         with torch.inference_mode():

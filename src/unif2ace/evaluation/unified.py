@@ -14,6 +14,7 @@ from unif2ace.evaluation.values import attribute_rows, tables
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from unif2ace.diffusion.samplers.base import Sampler
     from unif2ace.engine.weights import Weights
     from unif2ace.evaluation.evaluator import Evaluator
     from unif2ace.evaluation.unified_scores import UnifiedScores
@@ -25,15 +26,21 @@ class Sampled:
 
     Args:
         model: The model to score.
-        how: ``sampler``, ``guidance`` and ``best_of``, as in `FacePipeline.generate`.
+        sampler: As in `FacePipeline.generate`.
+        guidance: As in `FacePipeline.generate`.
+        best_of: As in `FacePipeline.generate`.
     """
 
-    def __init__(self, model: FacePipeline, **how: Any) -> None:
-        self._model, self._how = model, how
+    def __init__(
+        self, model: FacePipeline, *, sampler: Sampler | None = None, guidance: float = 2.0, best_of: int = 1
+    ) -> None:
+        self._model, self._sampler = model, sampler
+        self._guidance, self._best_of = guidance, best_of
 
     def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
         """Faces from captions, uint8 (B, 3, H, W)."""
-        return self._model.generate(prompts, seeds, **self._how)
+        how: dict[str, Any] = {"guidance": self._guidance, "best_of": self._best_of}
+        return self._model.generate(prompts, seeds, sampler=self._sampler, **how)
 
     def caption(self, images: Tensor) -> list[str]:
         """A caption for each image, uint8 (B, 3, H, W)."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.engine.weights import load_net
-from unif2ace.errors import ConfigError
+from unif2ace.errors import ConfigError, check_list
+from unif2ace.inference.arguments import check_seeds, check_texts
 from unif2ace.inference.release import Release, moved, open_release
 
 if TYPE_CHECKING:
@@ -42,20 +43,25 @@ def load(
         path: ``builtin``, a release folder, or a run folder.
         device: Torch device; None for a GPU if there is one.
         allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
-        components: New paths of the networks it uses, if they were moved: ``tokenizer=...``, ``attributes=...``.
+        components: New paths of the networks it uses, if they were moved: ``tokenizer=...``, ``attributes=...``. Any
+            other name is an error.
 
     Returns:
         A `FacePipeline`.
 
     Raises:
         DataError: If a part is missing, damaged, or not the one it was trained with.
-        ConfigError: If the weights are of another kind.
+        ConfigError: If the weights are of another kind, or an option is unknown.
     """
     return FacePipeline(open_release(path, components), device, allow)
 
 
 class FacePipeline:
     """Generates faces from text, captions images, and answers questions about images.
+
+    Images are uint8 (B, 3, H, W) or whatever `unif2ace.data.images.as_images` converts to it: tensors, arrays and PIL
+    images with integers in 0..255 or floats in 0..1. They must have the model's size. A text has at most `max_tokens`
+    tokens.
 
     Args:
         release: The model's parts.
@@ -65,6 +71,7 @@ class FacePipeline:
     Attributes:
         image_size: Side of its images in pixels.
         fingerprint: Fingerprint of the transformer.
+        max_tokens: Maximum number of tokens of a caption, a question or an answer.
     """
 
     def __init__(self, release: Release, device: str | None = None, allow: Iterable[str] = ()) -> None:
@@ -91,6 +98,7 @@ class FacePipeline:
         }
         self.text = TextTokenizer(release.text)
         self.layout = SequenceLayout(cast(Any, self.net).vocabulary, int(module["max_text"]))
+        self.max_tokens = self.layout.max_prompt
         self._decoder = FaceDecoder(cast(Any, self.net), self.layout, cast(Any, self.tokenizer), self.visual_encoders)
 
     def drop_encoders(self, names: Iterable[str]) -> None:
@@ -102,6 +110,7 @@ class FacePipeline:
         Raises:
             ConfigError: If the model has no such encoder.
         """
+        check_list(names, "drop_encoders")
         for name in names:
             if name not in self.visual_encoders:
                 known = ", ".join(self.visual_encoders) or "none"
@@ -137,22 +146,24 @@ class FacePipeline:
             uint8 (B, 3, H, W) on the CPU.
 
         Raises:
-            ConfigError: If the numbers of prompts and seeds differ, or `best_of` is above 1 with an empty prompt.
+            ConfigError: If there is no prompt, one is too long, the numbers of prompts, seeds and rows of `start`
+                differ, `start` holds no codes of this model, or `best_of` is above 1 with an empty prompt.
         """
         import torch
 
         from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
 
-        prompts = [prompts] if isinstance(prompts, str) else list(prompts)
-        seeds = list(range(len(prompts))) if seeds is None else list(seeds)
-        if len(seeds) != len(prompts):
-            raise ConfigError(f"{len(prompts)} prompts and {len(seeds)} seeds: give one seed for each prompt")
+        prompts = self._checked([prompts] if isinstance(prompts, str) else prompts, "prompt")
+        if not prompts:
+            raise ConfigError("no prompt is given: give one or more")
+        seeds = check_seeds(range(len(prompts)) if seeds is None else seeds, len(prompts), "prompt")
+        if start is not None:
+            self._check_codes(start, len(prompts))
         if best_of < 1 or (best_of > 1 and not all(prompt.strip() for prompt in prompts)):
             raise ConfigError(f"best_of={best_of}: at least 1, and only faces with a description can be compared")
         sampler = sampler or MaskgitSampler()
         made = []
-        for first in range(0, len(prompts), batch_size):
-            rows = slice(first, first + batch_size)
+        for rows in _batches(len(prompts), batch_size):
             given = None if start is None else start[rows].to(self.device)
             drawn = []
             for again in range(best_of):
@@ -160,7 +171,7 @@ class FacePipeline:
                 drawn.append(self._decode(self._decoder.draw(*self.ids(prompts[rows]), own, sampler, guidance, given)))
             made.append(self._likeliest(torch.stack(drawn), prompts[rows]) if best_of > 1 else drawn[0])
             if progress:
-                progress(min(first + batch_size, len(prompts)), len(prompts))
+                progress(min(rows.stop, len(prompts)), len(prompts))
         return torch.cat(made)
 
     def _likeliest(self, images_KBCHW: Tensor, texts: Sequence[str]) -> Tensor:
@@ -170,12 +181,12 @@ class FacePipeline:
         log_p_KB = torch.stack([self.likelihood(images, texts) for images in images_KBCHW])
         return images_KBCHW[log_p_KB.argmax(0).to(images_KBCHW.device), torch.arange(len(texts))]
 
-    def likelihood(self, images: Tensor, texts: Sequence[str], *, batch_size: int = 32) -> Tensor:
+    def likelihood(self, images: Any, texts: Sequence[str] | str, *, batch_size: int = 32) -> Tensor:
         """Log-likelihood of captions given images. It ranks images for a caption, or captions for an image.
 
         Args:
-            images: uint8 (B, 3, H, W).
-            texts: One caption per image.
+            images: uint8 (B, 3, H, W), or what `as_images` converts.
+            texts: One caption per image, or one for all.
             batch_size: Images per batch.
 
         Returns:
@@ -183,13 +194,15 @@ class FacePipeline:
             its length; longer captions have lower values.
 
         Raises:
-            DataError: If a text is empty.
+            DataError: If the images are none that can be converted, or a text is empty.
+            ConfigError: If the images have another size, the numbers differ, or a text is too long.
         """
         import torch
 
         from unif2ace.data.tasks.understanding import INSTRUCTIONS, length_of
         from unif2ace.nets.transformer.decoding_text import answer_log_likelihood
 
+        images, texts = self._paired(images, texts, "text")
         found = []
         for rows in _batches(len(texts), batch_size):
             asked = [INSTRUCTIONS[length_of(text)][0] for text in texts[rows]]
@@ -202,30 +215,41 @@ class FacePipeline:
 
     def caption(
         self,
-        images: Tensor,
+        images: Any,
         *,
         length: Literal["long", "short"] = "long",
         instruction: str | None = None,
         max_new: int = 200,
-        **options: Any,
+        choice: TokenSampling | None = None,
+        seeds: Sequence[int] | None = None,
+        batch_size: int = 32,
     ) -> list[str]:
         """Captions images.
 
         Args:
-            images: uint8 (B, 3, H, W), with a centred face.
+            images: uint8 (B, 3, H, W), or what `as_images` converts, with a centred face.
             length: ``short`` for about a dozen words, ``long`` for about a hundred.
             instruction: Prompt to use instead; None for the first training instruction for that length.
             max_new: Maximum number of text tokens per caption.
-            options: Further arguments of `ask`.
+            choice: As in `ask`.
+            seeds: As in `ask`.
+            batch_size: Images per batch.
+
+        Raises:
+            DataError: If the images are none that can be converted.
+            ConfigError: If `length` is unknown, or as in `ask`.
         """
         from unif2ace.data.tasks.understanding import INSTRUCTIONS
 
-        return self.ask(images, [instruction or INSTRUCTIONS[length][0]] * len(images), max_new=max_new, **options)
+        if length not in INSTRUCTIONS:
+            raise ConfigError(f"length={length}: take {' or '.join(INSTRUCTIONS)}")
+        question = instruction or INSTRUCTIONS[length][0]
+        return self.ask(images, question, max_new=max_new, choice=choice, seeds=seeds, batch_size=batch_size)
 
     def ask(
         self,
-        images: Tensor,
-        questions: Sequence[str],
+        images: Any,
+        questions: Sequence[str] | str,
         *,
         max_new: int = 64,
         choice: TokenSampling | None = None,
@@ -235,13 +259,20 @@ class FacePipeline:
         """Answers questions about images.
 
         Args:
-            images: uint8 (B, 3, H, W).
-            questions: One question per image.
+            images: uint8 (B, 3, H, W), or what `as_images` converts.
+            questions: One question per image, or one for all.
             max_new: Maximum number of text tokens per answer.
             choice: How a token is chosen; by default the most likely one.
             seeds: One seed per image; needed unless the most likely token is chosen.
             batch_size: Images per batch.
+
+        Raises:
+            DataError: If the images are none that can be converted.
+            ConfigError: If the images have another size, the numbers of images, questions and seeds differ, or a
+                question is too long.
         """
+        images, questions = self._paired(images, questions, "question")
+        seeds = None if seeds is None else check_seeds(seeds, len(images), "image")
         answers: list[str] = []
         for rows in _batches(len(questions), batch_size):
             codes, given = self.encode(images[rows]), None if seeds is None else seeds[rows]
@@ -251,23 +282,31 @@ class FacePipeline:
             answers += [self.text.decode(row[:length]).strip() for row, length in ids]
         return answers
 
-    def choose(self, images: Tensor, questions: Sequence[str], choices: Sequence[str]) -> list[ChoiceAnswer]:
+    def choose(self, images: Any, questions: Sequence[str] | str, choices: Sequence[str]) -> list[ChoiceAnswer]:
         """The most likely of several candidate answers.
 
         Args:
-            images: uint8 (B, 3, H, W).
-            questions: One question per image.
-            choices: Candidate answers. Each is scored as the beginning of an answer, so ``Yes`` covers all answers that
-                begin with it.
+            images: uint8 (B, 3, H, W), or what `as_images` converts.
+            questions: One question per image, or one for all.
+            choices: Candidate answers, all different. Each is scored as the beginning of an answer, so ``Yes`` covers
+                all answers that begin with it.
+
+        Raises:
+            DataError: If the images are none that can be converted.
+            ConfigError: As in `ask`, or if `choices` is no list of at least two different answers.
         """
         import torch
 
         from unif2ace.nets.transformer.decoding_text import answer_log_likelihood, answer_probabilities
 
-        if len(choices) < 2:
-            raise ConfigError(f"choices={list(choices)}: give at least two answers")
+        images, questions = self._paired(images, questions, "question")
+        choices = self._checked(choices, "choice")
+        if len(choices) < 2 or not all(map(str.strip, choices)):
+            raise ConfigError(f"choices={choices}: give at least two answers, none of them empty")
+        if twice := [choice for number, choice in enumerate(choices) if choice in choices[:number]]:
+            raise ConfigError(f"choices={choices}: {twice[0]!r} is there twice; give each answer once")
         found: list[ChoiceAnswer] = []
-        ids, length = self.ids(list(choices))
+        ids, length = self.ids(choices)
         for rows in _batches(len(questions), 16):
             prefix, conditions = self.asked(images[rows], questions[rows])
             count = len(prefix.ids)
@@ -279,43 +318,78 @@ class FacePipeline:
                 found.append(ChoiceAnswer(choices[best], dict(zip(choices, row, strict=True))))
         return found
 
-    def reconstruct(self, images: Tensor) -> Tensor:
-        """The tokenizer's reconstruction of images, uint8 (B, 3, H, W) on the CPU."""
+    def reconstruct(self, images: Any) -> Tensor:
+        """The tokenizer's reconstruction of images, uint8 (B, 3, H, W) on the CPU; see `encode` for the images."""
         return self._decode(self.encode(images))
 
-    def encode(self, images: Tensor) -> Tensor:
-        """Image codes, int64 (B, N), of images uint8 (B, 3, H, W)."""
-        if images.shape[-2:] != (self.image_size, self.image_size):
-            height, width = images.shape[-2:]
-            raise ConfigError(
-                f"pictures of {width}x{height} pixels: this model takes {self.image_size}x{self.image_size}"
-            )
-        codes: Tensor = self.tokenizer.encode(images.to(self.device))
+    def encode(self, images: Any) -> Tensor:
+        """Image codes, int64 (B, N), of images uint8 (B, 3, H, W), or of what `as_images` converts.
+
+        Raises:
+            DataError: If the images are none that can be converted.
+            ConfigError: If they have another size.
+        """
+        codes: Tensor = self.tokenizer.encode(self._images(images).to(self.device))
         return codes
+
+    def _images(self, images: Any) -> Tensor:
+        """Images of the model's size, uint8 (B, 3, H, W)."""
+        from unif2ace.data.images import as_images
+
+        return as_images(images, self.image_size)
 
     def _decode(self, codes_BN: Tensor) -> Tensor:
         picture: Tensor = self.tokenizer.decode(codes_BN)
         return picture.cpu()
 
-    def asked(self, images: Tensor, questions: Sequence[str]) -> tuple[TokenSequence, dict[str, Condition]]:
+    def asked(self, images: Any, questions: Sequence[str] | str) -> tuple[TokenSequence, dict[str, Condition]]:
         """Sequences that end where the answer begins, and the visual features of the images by encoder.
 
         Args:
-            images: uint8 (B, 3, H, W).
-            questions: One question per image.
+            images: uint8 (B, 3, H, W), or what `as_images` converts.
+            questions: One question per image, or one for all.
+
+        Raises:
+            DataError: If the images are none that can be converted.
+            ConfigError: If the images have another size, the numbers differ, or a question is too long.
         """
+        images, questions = self._paired(images, questions, "question")
         return self._decoder.prefix(self.encode(images), images.to(self.device), *self.ids(questions))
 
     def ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Text ids, int64 (B, T) padded at the end, and their lengths, int64 (B,)."""
+        """Text ids, int64 (B, T) padded at the end, and their lengths, int64 (B,).
+
+        Raises:
+            ConfigError: If a text is too long.
+        """
         import torch
 
-        ids = self.text.encode(texts)
+        ids = self.text.encode(self._checked(texts, "text"))
         padded = torch.full((len(ids), max(1, *map(len, ids)) if ids else 1), self.text.pad_id)
         for row, found in enumerate(ids):
             padded[row, : len(found)] = torch.tensor(found, dtype=torch.int64)
         return padded.to(self.device), torch.tensor([len(found) for found in ids]).to(self.device)
 
+    def _paired(self, images: Any, texts: Sequence[str] | str, what: str) -> tuple[Tensor, list[str]]:
+        """Images uint8 (B, 3, H, W), and one text for each."""
+        images = self._images(images)
+        texts = self._checked([texts] * len(images) if isinstance(texts, str) else texts, what)
+        if len(texts) != len(images):
+            raise ConfigError(f"{len(images)} images and {len(texts)} {what}s: give one {what} for each image")
+        return images, texts
+
+    def _checked(self, texts: Sequence[str], what: str) -> list[str]:
+        return check_texts(texts, what, self.text, self.max_tokens)
+
+    def _check_codes(self, codes: Tensor, count: int) -> None:
+        shape, size = (count, self.net.num_image_tokens), self.net.vocabulary.codebook_size
+        if tuple(codes.shape) != shape or codes.is_floating_point() or int(codes.min()) < 0 or int(codes.max()) > size:
+            raise ConfigError(
+                f"start has the shape {tuple(codes.shape)}: give integers {shape} in 0..{size}, where {size} is sampled"
+            )
+
 
 def _batches(number: int, size: int) -> Iterator[slice]:
+    if size < 1:
+        raise ConfigError(f"batch_size={size}: give 1 or more")
     return (slice(first, first + size) for first in range(0, number, size))

@@ -15,7 +15,7 @@ from typing import Any
 
 from unif2ace.engine.fingerprint import SHOWN
 from unif2ace.engine.weights import BUILTIN, TEXT_FILE, Precision, Weights, read_weights, save_weights
-from unif2ace.errors import ConfigError, DataError
+from unif2ace.errors import ConfigError, DataError, nearest
 
 KIND = "unified"
 CARD = "card.md"
@@ -51,7 +51,7 @@ def open_release(path: str | Path, components: Mapping[str, str | Path] | None =
 
     Raises:
         DataError: If a part is missing or damaged, or is not the one it was trained with.
-        ConfigError: If the weights are of another kind.
+        ConfigError: If the weights are of another kind, or `components` names a network that the model does not use.
     """
     path = BUILTIN if str(path) == "builtin" else Path(path)
     if path == BUILTIN and not path.is_dir():
@@ -67,6 +67,9 @@ def open_release(path: str | Path, components: Mapping[str, str | Path] | None =
     if not text.is_file():
         raise DataError(f"{folder} lacks {TEXT_FILE} of the text tokenizer, which training writes there: copy it back")
     wanted: Mapping[str, Mapping[str, str]] = unified.header.get("components", {})
+    options = (*wanted, "device", "allow")
+    for name in (components or {}).keys() - wanted.keys():
+        raise ConfigError(f"there is no option {name!r}{nearest(name, options)}; this model takes {', '.join(options)}")
     found = {k: _component(k, v, folder, (components or {}).get(k)) for k, v in wanted.items()}
     return Release(unified, found, text)
 

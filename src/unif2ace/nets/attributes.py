@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 
 from unif2ace.errors import ConfigError, nearest
 from unif2ace.nets.features.efficientnet_lite0 import EfficientNetLite0Features
+from unif2ace.nets.images import check_images
 
 PACKAGED = "tf_efficientnet_lite0"
 """The backbone whose ImageNet weights are available from a package."""
@@ -83,8 +84,11 @@ class AttributesNet(nn.Module):
 
         Returns:
             float (B, D).
+
+        Raises:
+            DataError: If the images are of another dtype or shape.
         """
-        x_BCHW = image.to(self.scale.dtype) / 127.5 - 1
+        x_BCHW = check_images(image).to(self.scale.dtype) / 127.5 - 1
         if self.input_size is not None and x_BCHW.shape[-2:] != (self.input_size, self.input_size):
             x_BCHW = interpolate(x_BCHW, (self.input_size, self.input_size), mode="bicubic", antialias=True)
         pooled_BD: Tensor = self.backbone(x_BCHW.contiguous(memory_format=torch.channels_last))

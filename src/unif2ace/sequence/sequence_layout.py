@@ -32,7 +32,8 @@ class SequenceLayout:
     Args:
         vocabulary: The vocabulary.
         max_text: Longest text part, M: a T2I sequence has M + 1 positions before soi, an MMU sequence M after eoi.
-            Longer texts are truncated and end with eos.
+            Longer texts are truncated, as in Show-o: a caption or an answer ends with eos, a question before its
+            answer with bos. Callers that may not truncate compare lengths with `max_prompt` first.
         fixed: Whether every text part is padded to `max_text`, as Show-o does, instead of to the longest in the batch.
             The logits of real tokens are the same.
         separator: Whether bos separates question and answer. Show-o has the words "ASSISTANT:" instead.
@@ -55,6 +56,11 @@ class SequenceLayout:
         self.vocabulary, self.max_text, self.fixed = vocabulary, max_text, fixed
         self.separator, self.prompt_targets = separator, prompt_targets
 
+    @property
+    def max_prompt(self) -> int:
+        """Maximum number of tokens of a caption, or of a question before its answer."""
+        return self.max_text - 2
+
     def text_to_image(self, prompt_BT: Tensor, length_B: Tensor, codes_BN: Tensor, x0_BN: Tensor) -> TokenSequence:
         """T2I sequences.
 
@@ -65,7 +71,7 @@ class SequenceLayout:
             x0_BN: int64 (B, N), clean codes in [0, K).
         """
         v, device = self.vocabulary, codes_BN.device
-        kept_B = length_B.clamp(max=self.max_text - 2)
+        kept_B = length_B.clamp(max=self.max_prompt)
         width = self.max_text + 1 if self.fixed else int(kept_B.max()) + 3
         # position relative to the first real token: task, bos, text, eos
         place = torch.arange(width, device=device) - (width - 3 - kept_B)[:, None]
@@ -101,9 +107,10 @@ class SequenceLayout:
         v, open_end = self.vocabulary, answer_BT is None
         if answer_BT is None or answer_B is None:
             answer_BT, answer_B = prompt_BT[:, :0], torch.zeros_like(prompt_B)
+            prompt_B = prompt_B.clamp(max=self.max_text - 1 - self.separator)
         first_B1 = (1 + prompt_B + self.separator)[:, None]  # position of the first answer token
         end_B = first_B1[:, 0] + answer_B  # of eos
-        length_B = end_B.clamp(max=self.max_text - 1) if open_end else end_B + 1
+        length_B = end_B if open_end else end_B + 1
         position = torch.arange(int(length_B.max()), device=codes_BN.device)[None]
         text = torch.where(position <= prompt_B[:, None], _gather(prompt_BT, position - 1), v.bos_id)
         text = torch.where(position == 0, v.bos_id, text)
@@ -135,13 +142,13 @@ class SequenceLayout:
         v, limit = self.vocabulary, self.max_text
         width = limit if self.fixed and not open_end else min(limit, int(length_B.max()))
         length_B1 = length_B.clamp(max=limit)[:, None]
+        cut_B1 = (length_B > limit)[:, None] & (not open_end)
         position = torch.arange(width, device=codes_BN.device)[None]
         last, past = position == length_B1 - 1, position >= length_B1
         text = _gather(text_BT, position)
-        if not open_end:
-            text = torch.where(last, v.eos_id, text)
+        text = torch.where(last & cut_B1, v.eos_id, text)
         text = torch.where(past, v.special("pad"), text)
-        loss = (_gather(loss_BT, position) | last & (not open_end)) & ~past
+        loss = (_gather(loss_BT, position) | last & cut_B1) & ~past
         role = torch.where(loss, Role.ANSWER, torch.where(past, Role.PAD, Role.PROMPT))
         head = [_constant(v.special(s), codes_BN) for s in ("mmu", "soi")]
         eoi = _constant(v.special("eoi"), codes_BN)

@@ -1,6 +1,6 @@
 """Shards: WebDataset tars of images with metadata, an index for random access, and validation."""
 
-from unif2ace.data.shards.decode import decode, decode_image
+from unif2ace.data.shards.decode import decode, decode_image, to_rgb
 from unif2ace.data.shards.encode import encode_jpeg
 from unif2ace.data.shards.faults import Cause, SampleFault
 from unif2ace.data.shards.index import Index, has_index, load_index
@@ -41,6 +41,7 @@ __all__ = [
     "load_index",
     "parse_metadata",
     "plot_statistics",
+    "to_rgb",
     "tracked",
     "validate",
 ]

@@ -113,7 +113,7 @@ def _decode_with_pillow(data: bytes, name: str) -> NDArray[np.uint8]:
             with Image.open(io.BytesIO(data), formats=[name]) as image:
                 _check_size(*image.size)
                 image.load()
-                return _to_rgb(image)
+                return to_rgb(image)
     except Image.DecompressionBombError as error:
         limit = f"a side of {MAX_SIDE} and {MAX_PIXELS:,} pixels are the limit"
         raise SampleFault("size", f"the picture is far too large; {limit}") from error
@@ -123,14 +123,35 @@ def _decode_with_pillow(data: bytes, name: str) -> NDArray[np.uint8]:
         raise SampleFault("image", f"the {name} does not decode: {type(error).__name__}: {error}") from error
 
 
-def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """RGB pixels of an image of any mode, uint8 (H, W, 3); transparent parts become white.
+
+    Values of more than 8 bits are read as 0..65535, floats also as 0..1. Values up to 255 are refused: 8-bit values in
+    a 16-bit file would be black.
+
+    Raises:
+        SampleFault: If values of more than 8 bits have another range, or are not finite.
+    """
     if image.mode.startswith(("I", "F")):
-        high = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        return np.repeat(high[:, :, None], 3, axis=2)
-    if "A" in image.mode or "transparency" in image.info:
+        return np.repeat(_from_deep(np.asarray(image), image.mode)[:, :, None], 3, axis=2)
+    if image.mode == "La":
+        image = image.convert("LA")
+    if (image.mode != "LAB" and "A" in image.mode) or "transparency" in image.info:
         picture = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     return np.array(image.convert("RGB"))
+
+
+def _from_deep(values: NDArray[Any], mode: str) -> NDArray[np.uint8]:
+    """uint8 (H, W) of values in 0..65535, or of floats in 0..1."""
+    low, high = values.min(), values.max()
+    if mode.startswith("F") and low >= 0 and high <= 1:
+        return (255 * values).round().astype(np.uint8)
+    if not (low >= 0 and high <= 65535):  # NaN fails too
+        raise SampleFault("image", f"the picture has values {low:g} to {high:g}; save it as 8 or 16 bits")
+    if 0 < high < 256:
+        raise SampleFault("image", f"the picture has 16 bits or more and values {low:g} to {high:g}; save it as 8 bits")
+    return (values.astype(np.int64) >> 8).astype(np.uint8)
 
 
 def _check_size(width: int, height: int) -> None:

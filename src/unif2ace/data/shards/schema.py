@@ -12,7 +12,7 @@ from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.shards.decode import decode_json
 from unif2ace.data.shards.faults import SampleFault
 from unif2ace.data.shards.sample import SCHEMA_VERSION, Metadata
-from unif2ace.errors import DataError, nearest
+from unif2ace.errors import DataError, check_list, nearest
 from unif2ace.language.question import KINDS, Question
 
 KNOWN: Final = frozenset(
@@ -52,6 +52,7 @@ class Rules:
     require: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_list(self.require, "require")
         for name in self.require:
             if name not in KNOWN:
                 raise DataError(f"required entry {name!r} is not in the schema{nearest(name, KNOWN)}")

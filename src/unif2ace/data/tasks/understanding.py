@@ -9,7 +9,7 @@ from typing import Literal
 from unif2ace.data.shards import DecodedSample
 from unif2ace.data.tasks.base import TaskSample, attribute_values
 from unif2ace.data.tasks.text_to_image import pick_captions
-from unif2ace.errors import ConfigError
+from unif2ace.errors import ConfigError, check_list
 from unif2ace.types import Task
 
 LONG = 30
@@ -54,6 +54,8 @@ class UnderstandingTask:
     ) -> None:
         if not 0 <= caption_prob <= 1:
             raise ConfigError(f"caption_prob={caption_prob}: it is a probability between 0 and 1")
+        for length, ways in instructions.items():
+            check_list(ways, f"task.understanding.instructions.{length}")
         if instructions.keys() != INSTRUCTIONS.keys() or not all(instructions.values()):
             raise ConfigError(
                 f"task.understanding.instructions={dict(instructions)}: give at least one way to ask for a long and "

@@ -13,6 +13,7 @@ from torch.nn.functional import interpolate
 
 from unif2ace.errors import ConfigError
 from unif2ace.nets.features.base import FrozenFeatures
+from unif2ace.nets.images import check_images
 
 
 class BackboneFeatures(FrozenFeatures):
@@ -65,7 +66,7 @@ class BackboneFeatures(FrozenFeatures):
     def pooled(self, image: Tensor) -> Tensor:
         """The input of the network's classifier, float32 (B, D); see `FrozenFeatures.pooled`."""
         with torch.autocast(image.device.type, enabled=False):
-            x_BCHW = self._prepared(image.float() / 127.5 - 1, self.input_size)
+            x_BCHW = self._prepared(check_images(image).float() / 127.5 - 1, self.input_size)
             pooled_BD: Tensor = self.net.forward_head(self.net.forward_features(x_BCHW), pre_logits=True)
         return pooled_BD
 

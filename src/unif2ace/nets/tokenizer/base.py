@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from unif2ace.errors import ConfigError
+from unif2ace.nets.images import check_images
 from unif2ace.nets.quantizers.base import Quantizer
 from unif2ace.types import Quantized
 
@@ -57,9 +58,10 @@ class TokenizerNet(nn.Module):
             int64 (B, N), values in [0, num_codes).
 
         Raises:
+            DataError: If the images are of another dtype or shape.
             ConfigError: If a side is not a multiple of `factor`.
         """
-        height, width = image.shape[-2:]
+        height, width = check_images(image).shape[-2:]
         if height % self.factor or width % self.factor:
             raise ConfigError(f"a picture of {width}x{height} pixels: sides must be multiples of {self.factor}")
         ids: Tensor = self.quantizer(self.encoder(from_uint8(image).to(self.last_layer.dtype))).ids
@@ -90,8 +92,12 @@ class TokenizerNet(nn.Module):
 
 
 def from_uint8(image: Tensor) -> Tensor:
-    """uint8 (B, 3, H, W) in 0..255 to float32 in [-1, 1], in channels-last memory format."""
-    return (image.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+    """uint8 (B, 3, H, W) in 0..255 to float32 in [-1, 1], in channels-last memory format.
+
+    Raises:
+        DataError: If the images are of another dtype or shape.
+    """
+    return (check_images(image).float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
 
 def to_uint8(image: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from unif2ace.diffusion.samplers.base import PerSampleRNG, Sampler
+from unif2ace.errors import ConfigError
 from unif2ace.nets.tokenizer.base import TokenizerNet
 from unif2ace.nets.transformer.decoding_image import ImageDenoiser
 from unif2ace.nets.transformer.decoding_text import GeneratedText, generate_text
@@ -57,7 +58,11 @@ class FaceDecoder:
             sampler: The sampler of codes.
             guidance: Weight w of classifier-free guidance, (1 + w) conditional - w unconditional; 0 for none.
             start_BN: int64 (B, N), codes to keep, K where one is to be sampled; None samples all.
+
+        Raises:
+            ConfigError: If a caption is too long.
         """
+        self._check_length("caption", length_B)
         device = prompt_BT.device
         if start_BN is None:
             masked = self.net.vocabulary.codebook_size
@@ -76,10 +81,23 @@ class FaceDecoder:
             image: uint8 (B, 3, H, W), the images, or None for no visual features.
             prompt_BT: int64 (B, T), questions, padded at the end.
             length_B: int64 (B,), number of ids of each question.
+
+        Raises:
+            ConfigError: If a question is too long.
         """
+        self._check_length("question", length_B)
         rows = self.layout.understanding(codes_BN, prompt_BT, length_B)
         said = {} if image is None else {name: encoder(image) for name, encoder in self.encoders.items()}
         return align_right(rows, self.net.vocabulary), said
+
+    def _check_length(self, what: str, length_B: Tensor) -> None:
+        """The layout would cut a longer text, and the model would read something else."""
+        longest, limit = int(length_B.max()), self.layout.max_prompt
+        if longest > limit:
+            raise ConfigError(
+                f"a {what} has {longest} tokens, this model reads {limit}: shorten it, or train with a larger "
+                "data.max_text_tokens"
+            )
 
     def answer(
         self,

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from unif2ace.nets.images import check_images
 from unif2ace.types import Condition
 
 
@@ -18,6 +19,15 @@ class VisualEncoder(nn.Module, ABC):
 
     dim: int
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_forward_pre_hook(_check)
+
     @abstractmethod
     def forward(self, image: Tensor) -> Condition:
         """Features (B, M, F) of uint8 (B, 3, H, W)."""
+
+
+def _check(encoder: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Checks that an encoder is given uint8 (B, 3, H, W)."""
+    check_images(*inputs)
