@@ -51,7 +51,7 @@ class RunMetadata:
     @cached_property
     def tree(self) -> dict[str, Any]:
         """The record as plain values. It is created lazily, because data sets may be built at the start."""
-        provenance = {**data_provenance(self._data), "seed": self._seed, "code": code_provenance()}
+        provenance = {**data_provenance(self._data.datasets), "seed": self._seed, "code": code_provenance()}
         if self.components:
             provenance["components"] = self.components
         return record(self._module, self.kind, provenance)
