@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from unif2ace.errors import ConfigError
 from unif2ace.evaluation.evaluator import load_evaluator
 from unif2ace.inference.generated import Generated, save_faces
 from unif2ace.inference.pipeline import load
+from unif2ace.inference.shown_commands import shown_commands
 
 
 @pytest.fixture
@@ -93,6 +95,13 @@ def test_the_packages_card_names_its_files():
     card = (BUILTIN / "card.md").read_text(encoding="utf-8")
     for kind in ("unified", "tokenizer", "attributes"):
         assert f" | {read_header(BUILTIN, kind)['fingerprint'][:SHOWN]} | " in card
+
+
+def test_commands_are_shown_without_places(tmp_path: Path):
+    typed = ["unif2ace-train 'dataset=[a,b]' a.folder=/home/me/data/faces resume=auto", "unif2ace-train a=1,/x/y/z"]
+    weights = SimpleNamespace(path=tmp_path / "weights.safetensors", header={"commands": [*typed, typed[1]]})
+    shown = ["unif2ace-train 'dataset=[a,b]' a.folder=data/faces", "unif2ace-train a=1,y/z"]
+    assert shown_commands(weights) == shown
 
 
 def test_a_folder_with_other_files_stays_as_it_is(run: Path, tmp_path: Path):

@@ -48,7 +48,7 @@ def test_two_runs_that_build_the_same_take_turns(built: Path, tmp_path: Path, ca
         runs = [pool.submit(build_shards, SyntheticSource(**SOURCE), folder, OPTIONS) for _ in range(2)]
         assert runs[0].result() == runs[1].result()
     assert digest(folder) == digest(built)
-    assert f"another run builds {folder}: waiting" in caplog.text
+    assert f"works in {folder}: waiting for it" in caplog.text
 
 
 def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(built: Path, tmp_path: Path):

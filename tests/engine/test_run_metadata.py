@@ -17,6 +17,7 @@ from unif2ace.commands import train as command
 from unif2ace.data.shards import load_index
 from unif2ace.data.shards.fingerprint import index_fingerprint
 from unif2ace.engine import compose
+from unif2ace.engine.snapshot import typed_command
 from unif2ace.engine.weights import load_net, read_weights
 
 SMALL = [
@@ -61,6 +62,7 @@ def test_the_weights_file_holds_the_averaged_weights_and_where_they_came_from(ro
     assert (header["kind"], header["seed"], header["steps"], header["image_size"]) == ("tokenizer", 5, 6, [32, 32])
     assert header["metrics"]["val/psnr"] == pytest.approx(metrics["val/psnr"])
     assert header["code"]["torch"]
+    assert header["commands"] == [typed_command()]
     (found,) = header["data"].values()
     folder = next((root / "data").iterdir())
     assert found["folder"] == folder.name
@@ -110,6 +112,7 @@ def test_an_interrupted_run_leaves_weights_and_goes_on(root: Path, tmp_path: Pat
     again = read_weights(tmp_path / "weights.safetensors")
     assert again.header["steps"] == 6
     assert again.fingerprint != weights.fingerprint
+    assert again.header["commands"] == [typed_command()] * 2
 
 
 def test_a_run_interrupted_before_its_first_checkpoint_says_so(root: Path, tmp_path: Path, monkeypatch, caplog):

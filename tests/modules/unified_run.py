@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,6 +104,9 @@ class Data(pl.LightningDataModule):
         rank = self.trainer.global_rank, self.trainer.world_size
         batches = [batch(first + step, *rank, *self.rows) for step in range(STEPS)]
         return DataLoader(batches, batch_size=None, shuffle=False)
+
+    def cached(self, name: str, settings: object, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        return compute()
 
     def captions(self, number: int) -> list[Batch]:
         return [batch(50 + step, generate=8) for step in range(number // 2048)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from unif2ace.checkpoints.finding import describe, is_checkpoint, listed, newest, verify
+from unif2ace.data.shards.output_lock import output_lock
 from unif2ace.engine.command import Verb, is_word, quoted, run_verb
 from unif2ace.errors import DataError
 
@@ -65,13 +66,14 @@ def convert(config: DictConfig) -> str:
     """
     from unif2ace.checkpoints.converting import convert as work
 
-    source = Path(config.run)
-    if source.is_dir() and not is_checkpoint(source):
-        found = newest(source)
-        if found is None:
-            raise DataError(f"{source} holds no valid checkpoint")
-        source = found
-    kind = work(source, config.out)
+    with output_lock(config.out, "out", single=True):
+        source = Path(config.run)
+        if source.is_dir() and not is_checkpoint(source):
+            found = newest(source)
+            if found is None:
+                raise DataError(f"{source} holds no valid checkpoint")
+            source = found
+        kind = work(source, config.out)
     _say(f"{kind}: {config.out}")
     return kind
 

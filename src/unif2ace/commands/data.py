@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from unif2ace.data.shards.output_lock import output_lock
 from unif2ace.engine.command import Verb, fail, run_verb
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.errors import ConfigError, check_list
@@ -52,7 +54,8 @@ def index(config: DictConfig) -> int:
     """
     from unif2ace.data.shards import build_index
 
-    with progress("index") as advance:
+    alone = output_lock(config.folder, "folder") if Path(config.folder).is_dir() else nullcontext()
+    with alone, progress("index") as advance:
         made = build_index(config.folder, strict=config.strict, progress=advance)
     left_out = f"; left out: {', '.join(f'{c} {n}' for c, n in made.left_out.items())}" if made.left_out else ""
     _say(f"{len(made):,} samples in {len(made.shards)} shards{left_out}: {config.folder}")
@@ -70,7 +73,8 @@ def validate(config: DictConfig) -> bool:
     with progress("validate") as advance:
         report = check(config.folder, progress=advance)
     if config.report:
-        Path(config.report).write_text(report.to_json(), encoding="utf-8")
+        with output_lock(config.report, "report", single=True):
+            Path(config.report).write_text(report.to_json(), encoding="utf-8")
     _say(report.to_text())
     return report.ok
 
@@ -84,13 +88,13 @@ def stats(config: DictConfig) -> Path:
     from unif2ace.data.shards.plot import plot_statistics
     from unif2ace.data.shards.statistics import collect_statistics
 
+    out = Path(config.out or config.folder)
+    picture = out / "statistics.png"
     with progress("statistics") as advance:
         found = collect_statistics(config.folder, progress=advance)
-    out = Path(config.out or config.folder)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "statistics.json").write_text(found.to_json(), encoding="utf-8")
-    picture = out / "statistics.png"
-    plot_statistics(found, picture)
+    with output_lock(out, "out"):
+        (out / "statistics.json").write_text(found.to_json(), encoding="utf-8")
+        plot_statistics(found, picture)
     _say(found.to_text())
     _say(f"{out / 'statistics.json'}\n{picture}")
     return picture
@@ -105,12 +109,13 @@ def preview(config: DictConfig) -> list[Path]:
     from unif2ace.data.preview import preview_shards, preview_source
 
     out = Path(config.out)
-    if config.folder:
-        pictures = preview_shards(config.folder, out, config.count, config.columns, config.seed)
-    else:
-        source = instantiate(config.source, allow=config.engine.allow)
-        with progress("sheets") as advance:
-            pictures = preview_source(source, out, config.count, config.columns, config.pairs, config.seed, advance)
+    with output_lock(out, "out"):
+        if config.folder:
+            pictures = preview_shards(config.folder, out, config.count, config.columns, config.seed)
+        else:
+            source = instantiate(config.source, allow=config.engine.allow)
+            with progress("sheets") as advance:
+                pictures = preview_source(source, out, config.count, config.columns, config.pairs, config.seed, advance)
     _say("\n".join(map(str, pictures)))
     return pictures
 
@@ -132,11 +137,11 @@ def tokenize(config: DictConfig) -> list[Path]:
     folder = Path(config.folder)
     splits = token_splits(folder)
     weights = read_weights(config.ckpt, "tokenizer")
-    net: Any = load_net(weights, "tokenizer", config.engine.allow)
     root = Path(config.out) if config.out else folder.with_name(f"{folder.name}-tokens-{weights.short}")
     options = TokenizeOptions(config.batch_size, config.samples_per_shard, config.device, config.precision)
     began, done = time.monotonic(), []
-    with progress("tokens") as advance:
+    with output_lock(root, "out"), progress("tokens") as advance:
+        net: Any = load_net(weights, "tokenizer", config.engine.allow)
         for split in splits:
             done.append(tokenize_shards(folder / split, root / split, net, weights.fingerprint, options, advance))
     seconds, encoded, faulty = time.monotonic() - began, sum(d.encoded for d in done), sum(d.faulty for d in done)
@@ -180,17 +185,17 @@ def roundtrip(config: DictConfig) -> Path:
     from unif2ace.data import roundtrip as trips
     from unif2ace.engine.weights import load_net, read_weights
 
-    place = config.picture if isinstance(config.picture, str) else list(config.picture)
-    files = trips.find_pictures(place, config.count)
-    weights = read_weights(config.ckpt, "tokenizer")
-    net: Any = load_net(weights, "tokenizer", config.engine.allow)
-    size = config.size or next(iter(weights.header.get("image_size") or ()), None)
-    if size is None:
-        raise ConfigError(f"{weights.path} does not say how large its pictures were: give size=...")
-    found = trips.roundtrip(net, [trips.read_picture(file, size) for file in files])
     out = Path(config.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    trips.draw_sheet(found).save(out)
+    with output_lock(out, "out", single=True):
+        place = config.picture if isinstance(config.picture, str) else list(config.picture)
+        files = trips.find_pictures(place, config.count)
+        weights = read_weights(config.ckpt, "tokenizer")
+        net: Any = load_net(weights, "tokenizer", config.engine.allow)
+        size = config.size or next(iter(weights.header.get("image_size") or ()), None)
+        if size is None:
+            raise ConfigError(f"{weights.path} does not say how large its pictures were: give size=...")
+        found = trips.roundtrip(net, [trips.read_picture(file, size) for file in files])
+        trips.draw_sheet(found).save(out)
     _say("\n".join(map(trips.summary, found)))
     _say(str(out))
     return out

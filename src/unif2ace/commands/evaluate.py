@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from unif2ace.data.shards.output_lock import output_lock
 from unif2ace.engine.command import fail, is_word, quoted, run
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.engine.quiet import hush
@@ -29,12 +30,23 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
         ConfigError: If the weights are of another kind, or there is no data or no metric.
         DataError: If the weights or the data cannot be read.
     """
-    if config.get("scores"):
-        return _score(config)
+    from unif2ace.engine.weights import find_weights
+
+    weights = find_weights(config.ckpt, config.kind)
+    with open_dict(config):
+        config.dataset = config.dataset or _trained_on(weights)
+        config.out = config.out or str(run_folder(weights) / "evaluation")
+    with output_lock(config.out, "out"):
+        return _score(config) if config.get("scores") else _measure(config)
+
+
+def _measure(config: DictConfig) -> dict[str, float | None]:
+    """Evaluates by the metrics of a validation pass."""
     import lightning.pytorch as pl
     import torch
     from rich.console import Console
 
+    from unif2ace.callbacks.first_error import first_error
     from unif2ace.engine.provenance import data_provenance
     from unif2ace.engine.weights import load_net, read_weights
     from unif2ace.evaluation.evaluation import Evaluation
@@ -43,9 +55,6 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
     weights = read_weights(config.ckpt)
     allow = config.engine.allow
     net = load_net(weights, config.kind, allow)
-    with open_dict(config):
-        config.dataset = config.dataset or _trained_on(weights.path)
-        config.out = config.out or str(run_folder(weights.path) / "evaluation")
     if not config.metric:
         raise ConfigError("nothing to measure: select at least one metric, such as metric=[psnr]")
     torch.set_float32_matmul_precision("high")
@@ -58,7 +67,8 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
     callbacks = instantiate_slots(config.get("callbacks"), "callbacks", allow=allow)
     observers = [*callbacks.values(), found.callback()]
     trainer = instantiate(config.trainer, allow=allow, callbacks=observers, logger=False, enable_checkpointing=False)
-    trainer.validate(module, datamodule=data, verbose=False)
+    with first_error(trainer):
+        trainer.validate(module, datamodule=data, verbose=False)
     if trainer.is_global_zero:
         found.show(Console(), ", ".join(f"{d.folder}/val" for d in data.datasets.values()))
         found.write(data_provenance(data.datasets))
@@ -89,8 +99,6 @@ def _score(config: DictConfig) -> dict[str, float | None]:
     evaluator = load_evaluator(
         config.evaluator, model.release.components, same=config.same_evaluator, device=device, allow=allow
     )
-    with open_dict(config):
-        config.dataset = config.dataset or _trained_on(weights.path)
     datasets = instantiate_slots(config.dataset, "dataset", allow=allow)
     for dataset in datasets.values():
         dataset.prepare()
@@ -100,7 +108,7 @@ def _score(config: DictConfig) -> dict[str, float | None]:
     how = {"guidance": config.guidance, "best_of": config.best_of}
     sampled = Sampled(model, sampler=instantiate(config.sampler, allow=allow), **how)
     found = score(sampled, evaluator, list(opened.values()), ScoreOptions(**config.scores))
-    out = Path(config.out or run_folder(weights.path) / "evaluation")
+    out = Path(config.out)
     draw_sheets(found, out)
     evaluation = evaluation_of(found, weights, out)
     evaluation.show(Console(), ", ".join(f"{dataset.folder}/val" for dataset in datasets.values()))

@@ -11,6 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from unif2ace.data.shards.output_lock import output_lock
 from unif2ace.engine.command import quoted, run
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.errors import ConfigError, check_list
@@ -27,15 +28,20 @@ def generate(config: DictConfig) -> Path:
         The sheet.
 
     Raises:
-        ConfigError: If there is no prompt and no image.
+        ConfigError: If there is no prompt and no image, or another process writes into `out`.
         DataError: If the checkpoint or a file cannot be read.
     """
-    from unif2ace.inference.generated import Generated, draw_sheet, save_faces
-    from unif2ace.inference.pipeline import load
-
     prompts = _prompts(config)
     if config.n < 1:
         raise ConfigError(f"n={config.n}: at least one face of each description")
+    with output_lock(config.out, "out"):
+        return _generate(config, prompts)
+
+
+def _generate(config: DictConfig, prompts: Sequence[str]) -> Path:
+    from unif2ace.inference.generated import Generated, draw_sheet, save_faces
+    from unif2ace.inference.pipeline import load
+
     model = load(config.ckpt, device=config.device, allow=config.engine.allow)
     sampler = instantiate(config.sampler, allow=config.engine.allow)
     each = [p for p in prompts for _ in range(config.n)]

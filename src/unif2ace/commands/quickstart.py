@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from unif2ace.commands import data, evaluate, generate, train
+from unif2ace.data.shards.output_lock import output_lock
 from unif2ace.engine.command import Work, run
 from unif2ace.engine.compose import compose
 from unif2ace.engine.resuming import changes
@@ -57,9 +58,9 @@ def train_once(config: DictConfig) -> None:
 
 
 def _changed(before: Any, now: DictConfig) -> str:
-    """The first key whose value differs, except for `resume`."""
+    """The first key whose value differs, except for those of where a run starts."""
     found = changes(*(OmegaConf.to_container(c, resolve=True) for c in (before, now)))
-    return next((key for key in found if key != "resume"), "")
+    return next((key for key in found if key not in ("resume", "like")), "")
 
 
 COMMANDS: dict[str, Work] = {
@@ -77,8 +78,13 @@ def quickstart(config: DictConfig) -> Path:
         The page.
 
     Raises:
-        ConfigError: If a stage's configuration is wrong.
+        ConfigError: If a stage's configuration is wrong, or another process works in the folder.
     """
+    with output_lock(config.out, "out"):
+        return _stages(config)
+
+
+def _stages(config: DictConfig) -> Path:
     console = Console(stderr=True)
     out = Path(config.out)
     start = time.monotonic()

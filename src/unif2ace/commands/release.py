@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from unif2ace.data.shards.output_lock import LOCK, output_lock
 from unif2ace.engine.command import is_word, quoted, run
 from unif2ace.errors import ConfigError
 
@@ -30,11 +31,12 @@ def release(config: DictConfig) -> Path:
     if OmegaConf.is_missing(config, "ckpt"):
         raise ConfigError(f"a run's folder is needed: `{APP} logs/quickstart/unified folder=my_model`")
     folder = Path(config.folder)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / CARD).is_file():
-        raise ConfigError(f"folder={folder} holds other files: give a new one")
-    parts = open_release(config.ckpt, {k: v for k, v in config.components.items() if v})
-    text = {"title": config.title, "license": config.license, "notes": config.notes}
-    write_release(parts, folder, lambda stored: model_card(parts, stored, **text), config.precision)
+    with output_lock(folder, "folder"):
+        if {p.name for p in folder.iterdir()} - {LOCK} and not (folder / CARD).is_file():
+            raise ConfigError(f"folder={folder} holds other files: give a new one")
+        parts = open_release(config.ckpt, {k: v for k, v in config.components.items() if v})
+        text = {"title": config.title, "license": config.license, "notes": config.notes}
+        write_release(parts, folder, lambda stored: model_card(parts, stored, **text), config.precision)
     for file in sorted(folder.iterdir()):
         sys.stdout.write(f"{file}  {file.stat().st_size / MEGABYTE:.1f} MB\n")
     return folder

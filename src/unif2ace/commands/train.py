@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.commands.plan import take_plan
-from unif2ace.engine.command import run
+from unif2ace.data.shards.output_lock import output_lock
+from unif2ace.engine.command import fail, run
 from unif2ace.engine.initialization import open_first, start_from
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
+from unif2ace.engine.like import check_like, like_run
 from unif2ace.engine.quiet import hush
 from unif2ace.engine.resuming import find_start
-from unif2ace.engine.run_lock import run_lock
 from unif2ace.engine.run_metadata import RunMetadata
 from unif2ace.engine.snapshot import write_snapshot
+from unif2ace.errors import ConfigError
 
 log = logging.getLogger(__name__)
+FOLDERS = ("folder", "dirpath")
+"""Arguments of callbacks that name where they write. Loggers may share a folder, in which each has its own."""
 
 
 def train(config: DictConfig) -> dict[str, float]:
@@ -34,14 +40,39 @@ def train(config: DictConfig) -> dict[str, float]:
     Raises:
         ConfigError: If the configuration cannot be built.
     """
-    with nullcontext() if config.trainer.get("fast_dev_run") else run_lock(config.run_dir):
+    check_like(config)
+    with _alone(config):
         return _train(config)
+
+
+@contextmanager
+def _alone(config: DictConfig) -> Iterator[None]:
+    """Holds the run's folder and those that callbacks write to; a trial run writes nothing."""
+    with ExitStack() as held:
+        if not config.trainer.get("fast_dev_run"):
+            for folder in sorted(_written(config)):
+                held.enter_context(output_lock(folder, "run_dir"))
+        yield
+
+
+def _written(config: DictConfig) -> set[Path]:
+    slots: Any = OmegaConf.to_container(config.get("callbacks") or OmegaConf.create(), resolve=True)
+    found = (options.get(name) for options in slots.values() if options for name in FOLDERS)
+    return {Path(config.run_dir), *(Path(folder) for folder in found if isinstance(folder, str))}
+
+
+def _callbacks(config: DictConfig, logged: bool) -> dict[str, Any]:
+    from unif2ace.callbacks.without_logger import without_logger
+
+    callbacks = instantiate_slots(config.get("callbacks"), "callbacks", allow=config.engine.allow)
+    return callbacks if logged else without_logger(callbacks)
 
 
 def _train(config: DictConfig) -> dict[str, float]:
     import lightning.pytorch as pl
     import torch
 
+    from unif2ace.callbacks.first_error import first_error
     from unif2ace.checkpoints.io import FolderIO
 
     hush()
@@ -52,8 +83,8 @@ def _train(config: DictConfig) -> dict[str, float]:
     data = instantiate(config.data, allow=allow)
     module = instantiate(config.module, allow=allow)
     losses = instantiate_slots(config.get("loss"), "loss", allow=allow)
-    callbacks = instantiate_slots(config.get("callbacks"), "callbacks", allow=allow)
     loggers = instantiate_slots(config.get("logger"), "logger", allow=allow)
+    callbacks = _callbacks(config, bool(loggers))
     record = RunMetadata(config, data, module.kind)
     first = open_first(config.init_from, record.kind) if config.init_from and not start.path else None
     module.expect_weights(None if start.path else first.state.keys() if first else ())
@@ -73,7 +104,8 @@ def _train(config: DictConfig) -> dict[str, float]:
         log.info("the run is finished: %s", record.recover())
         return {}
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=start.path, weights_only=True)
+        with first_error(trainer):
+            trainer.fit(module, datamodule=data, ckpt_path=start.path, weights_only=True)
     except (KeyboardInterrupt, SystemExit):  # the Trainer has saved a checkpoint and ends the process
         record.rescue(trainer)
         raise
@@ -85,6 +117,10 @@ def _train(config: DictConfig) -> dict[str, float]:
 
 def main() -> None:
     """Entry point of the console command."""
+    try:
+        sys.argv[1:] = like_run(sys.argv[1:])
+    except ConfigError as error:
+        fail(str(error))
     run("train", take_plan(sys.argv) or train)
 
 

@@ -10,14 +10,12 @@ import json
 import logging
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from unif2ace.attributes import AttributeRecord
 from unif2ace.data.shards import (
@@ -30,6 +28,7 @@ from unif2ace.data.shards import (
     has_index,
     load_index,
 )
+from unif2ace.data.shards.output_lock import output_lock
 from unif2ace.data.sources.base import EncodedImage, Source, SourceItem
 from unif2ace.data.text_tokenizer import FILE_NAME, train_text_tokenizer
 from unif2ace.errors import ConfigError, DataError
@@ -99,31 +98,13 @@ def build_shards(
     places = split_by_identity(source, options)
     rates = _rates(source, places["train"])
     recipe = {"source": source.describe(), "options": asdict(options)}
-    with _alone(folder):
+    finished = (folder / FILE_NAME).is_file()  # and may be read-only
+    with nullcontext() if finished else output_lock(folder, "folder", wait=True):
         for split, indices in places.items():
             _build_split(folder / split, _Maker(source, options, rates), indices, recipe, workers, progress)
         if not (folder / FILE_NAME).is_file():
             train_text_tokenizer(_texts(folder / "train", progress), folder, options.vocab_size)
     return {split: len(indices) for split, indices in places.items()}
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Waits for any other process that builds here; a finished folder may be read-only, so it is not locked."""
-    if (folder / FILE_NAME).is_file():
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("another run builds %s: waiting for it", folder)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def split_by_identity(source: Source, options: BuildOptions) -> dict[str, list[int]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import random
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 import lightning.pytorch as pl
+from torch import Tensor
 
 from unif2ace.data.batch_order import EvaluationOrder, TrainOrder
 from unif2ace.data.batch_sampler import ResumableBatchSampler
@@ -19,7 +20,9 @@ from unif2ace.data.dataset_mixture import DatasetMixture
 from unif2ace.data.datasets.shards import ShardDataset, Split
 from unif2ace.data.loader import ResumableLoader
 from unif2ace.data.long_texts import LongTexts
+from unif2ace.data.result_cache import cached_tensors
 from unif2ace.data.shards import DropLog, Rules, ShardReader, TolerantReader
+from unif2ace.data.shards.fingerprint import index_fingerprint
 from unif2ace.data.tasks.base import TrainingTask
 from unif2ace.data.tasks.text_to_image import TextToImageTask
 from unif2ace.data.text_tokenizer import TextTokenizer
@@ -193,6 +196,24 @@ class FaceDataModule(pl.LightningDataModule):
         assert self.text_tokenizer is not None
         asked = read_questions([reader for _, reader in self._open("train")], number)
         return as_ids(contrasts(asked, random.Random(f"{self.seed}/contrasts")), self.text_tokenizer)
+
+    def cached(
+        self, name: str, settings: Mapping[str, Any], compute: Callable[[], Mapping[str, Tensor]]
+    ) -> Mapping[str, Tensor]:
+        """Tensors computed from `captions` and `contrasts`, kept in the folder of the first data set.
+
+        Args:
+            name: What they are, in words.
+            settings: What they depend on besides the data and the code, as plain JSON.
+            compute: Computes tensors of any shape (...) by name.
+        """
+        assert self.text_tokenizer is not None
+        data = {
+            "sets": [[index_fingerprint(reader.index), len(reader)] for _, reader in self._open("train")],
+            "text": self.text_tokenizer.fingerprint,
+            "options": [self.seed, self.max_text_tokens, self.inputs],
+        }
+        return cached_tensors(next(iter(self.datasets.values())).folder, name, {**data, **settings}, compute)
 
     def _open(self, split: Split) -> list[tuple[str, ShardReader]]:
         rules = Rules(require=("caption",) if self.text_tokenizer else ())

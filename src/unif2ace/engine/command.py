@@ -16,7 +16,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.engine.compose import CONFIG_MODULE, explain, is_config_fault, settle_experiment
+from unif2ace.engine.installation import check_installation
 from unif2ace.engine.resolvers import register
+from unif2ace.engine.sweep import every_job, sweep_job
 from unif2ace.errors import Unif2aceError, nearest
 
 Work = Callable[[DictConfig], Any]
@@ -55,22 +57,35 @@ def run(config: str, work: Work) -> None:
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing, so that we write the message
 
+    started = False
+
     def checked(cfg: DictConfig) -> Any:
+        nonlocal started
+        started = True
         with_hydra = OmegaConf.create({"hydra": HydraConfig.get()})
         loader = GlobalHydra.instance().config_loader()
+        in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         try:
             settle_experiment(
                 with_hydra, cfg, lambda names: loader.load_configuration(config, list(names), RunMode.RUN)
             )
-            return work(cfg)
+            return sweep_job(work, cfg) if in_sweep else work(cfg)
         except Unif2aceError as error:
-            if wants_traceback:
+            if wants_traceback or in_sweep:
                 raise
             fail(str(error))
 
     try:
-        hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=config)(checked)()
+        check_installation()
+        with every_job():
+            hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=config)(checked)()
+    except Unif2aceError as error:  # of a sweep
+        if wants_traceback:
+            raise
+        fail(str(error))
     except Exception as error:
+        if not started and (unwritable := unwritable_folder(error)):
+            fail(unwritable)
         if wants_traceback or not is_config_fault(error):
             raise
         fail(explain(error))
@@ -132,3 +147,11 @@ def fail(message: str) -> NoReturn:
     """Exits with status 1 and a message."""
     sys.stderr.write(f"error: {message}\n")
     raise SystemExit(1)
+
+
+def unwritable_folder(error: Exception) -> str:
+    """The message if Hydra cannot write into the folder of the run; empty for other errors."""
+    cause = error if isinstance(error, OSError) else error.__context__
+    if not isinstance(cause, OSError) or cause.filename is None:
+        return ""
+    return f"cannot write {cause.filename} ({cause.strerror}): give another run_dir=..., or change its permissions"

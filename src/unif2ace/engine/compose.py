@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
-from unif2ace.engine.instantiate import takes
+from unif2ace.engine.installation import check_installation
+from unif2ace.engine.instantiate import ADDABLE, how_to_add, takes
+from unif2ace.engine.like import like_run
+from unif2ace.engine.overrides import remember_overrides
 from unif2ace.engine.renamed_keys import current_key, hint, new_choice
 from unif2ace.engine.resolvers import register
 from unif2ace.engine.unread_keys import refuse_unread
@@ -42,7 +45,9 @@ def compose(command: str, overrides: Sequence[str] = (), config_dir: str | Path 
     Raises:
         ConfigError: If a key, a group's choice or a value is wrong; the message names the nearest one.
     """
+    check_installation()
     GlobalHydra.instance().clear()
+    overrides = like_run(overrides) if command == "train" else overrides
     search = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
     with hydra.initialize_config_module(CONFIG_MODULE, version_base="1.3"):
         try:
@@ -77,8 +82,8 @@ def explain(error: BaseException) -> str:
     cause = str(error.__cause__ or "").strip()
     if cause and cause not in text:
         text = f"{text}\n{cause}"
-    if renamed := _renamed(text, error):
-        return renamed
+    if known := _renamed(text, error) or _selected_twice(text):
+        return known
     missing = re.search(r"Key '([^']+)' is not in struct", text)
     if missing:
         path = re.search(r"full_key: (\S+)", text)
@@ -126,9 +131,21 @@ def _is_known(error: BaseException, key: str | None) -> bool:
 
 
 def _not_selected(group: str, name: str) -> str:
-    return (
-        f"{group}.{name} has values but is not selected: add it with `{group}=[...,{name}]`, or drop `{group}.{name}.*`"
-    )
+    return f"{group}.{name} has values but is not selected: {how_to_add(group, name)}, or drop `{group}.{name}.*`"
+
+
+def _selected_twice(text: str) -> str:
+    """The message about a group with two selections; empty for any other error."""
+    found = re.search(r"Multiple values for (\S+)\. To override a value use 'override \S+: ([^']+)'", text)
+    if not found:
+        return ""
+    group, name = found[1], found[2]
+    if group in ADDABLE:
+        return (
+            f"{group} is selected twice: give one list; `+{group}=[{name},...]` adds to the command's own, "
+            f"`{group}=[{name},...]` replaces them"
+        )
+    return f"{group} has a choice already, and +{group} cannot add to it: {how_to_add(group, name)}"
 
 
 def _choices(group: str) -> list[str]:
@@ -148,9 +165,13 @@ def _nearest_key(error: BaseException, key: str) -> str:
     return ""
 
 
-def _refuse_added(overrides: Iterable[str]) -> None:
-    """Refuses ``+key=...`` with an old name, which Hydra would accept and nothing would read."""
-    for added in (o.partition("=")[0] for o in overrides if o.startswith("+")):
+def _refuse_added(overrides: Sequence[str]) -> None:
+    """Refuses ``+key=...`` with an old name or beside ``key=[...]``: Hydra accepts it, and nothing reads it."""
+    keys = [o.partition("=")[0] for o in overrides]
+    for added in (key for key in keys if key.startswith("+")):
+        if added.lstrip("+") in ADDABLE and added.lstrip("+") in keys:
+            group = added.lstrip("+")
+            raise ConfigError(f"{added}=... beside {group}=[...] adds nothing: put all names into {group}=[...]")
         if renamed := hint(added.lstrip("+")):
             raise ConfigError(f"{added} adds a key that nothing reads{renamed}")
 
@@ -166,9 +187,11 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
     Raises:
         ConfigError: If a key is unknown.
     """
-    _refuse_added(map(str, full.hydra.overrides.task))
+    overrides = [str(o) for o in full.hydra.overrides.task]
+    _refuse_added(overrides)
+    remember_overrides(config, overrides)
     if full.hydra.job.config_name == "train":
-        refuse_unread(config, [str(o).partition("=")[0].partition("@")[0] for o in full.hydra.overrides.task])
+        refuse_unread(config, [o.partition("=")[0].partition("@")[0] for o in overrides])
     choices = OmegaConf.to_container(full.hydra.runtime.choices)
     assert isinstance(choices, dict)
     if not choices.get("experiment"):

@@ -22,6 +22,9 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 from unif2ace.engine.renamed_keys import hint
 from unif2ace.errors import ConfigError, Unif2aceError, check_list, nearest
 
+ADDABLE = ("callbacks", "logger")
+"""Groups with a list of choices, to which ``+GROUP=NAME`` adds one."""
+
 WRITTEN = (
     "unif2ace.",
     "torch.optim.",
@@ -90,10 +93,22 @@ def instantiate_slots(config: Mapping[str, Any] | None, group: str, *, allow: It
         if not isinstance(node, Mapping) or "_target_" not in node:
             raise ConfigError(
                 f"{group}.{name} has values but no `_target_`: it was configured but not selected; "
-                f"add it with `{group}=[...,{name}]` or drop the override `{group}.{name}.*`"
+                f"{how_to_add(group, name)}, or drop the override `{group}.{name}.*`"
             )
         objects[name] = instantiate(node, allow=allow)
     return objects
+
+
+def how_to_add(group: str, name: str) -> str:
+    """What to type to select one more choice of a group.
+
+    Args:
+        group: The group.
+        name: The choice.
+    """
+    if group in ADDABLE:
+        return f"add it with `+{group}={name}`"
+    return f"name it in one list with the others that are wanted, such as `{group}=[{name}]`"
 
 
 def _plain(node: Any) -> Any:

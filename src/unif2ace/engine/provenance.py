@@ -41,7 +41,7 @@ def data_provenance(datasets: Mapping[str, ShardDataset]) -> dict[str, Any]:
 
 def code_provenance() -> dict[str, Any]:
     """Commit and versions, without information about the machine."""
-    return {name: value for name, value in environment().items() if name not in ("argv", "platform")}
+    return {name: value for name, value in environment().items() if name not in ("argv", "command", "platform")}
 
 
 def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float | None]:

@@ -19,15 +19,15 @@ from unif2ace.errors import ConfigError, DataError, nearest
 log = logging.getLogger(__name__)
 
 SILENT = (
-    r"run_dir|name|paths\..*|image_tokenizer|classifier|ckpt|init_from|resume(_changes)?"
+    r"run_dir|name|paths\..*|image_tokenizer|classifier|ckpt|like|init_from|resume(_changes)?"
     r"|.*\.(path|folder|dirpath|.*_dir)"
 )
 """Keys that are paths or resume options; the files at these paths are compared by fingerprints."""
 HARMLESS = re.compile(
     rf"({SILENT}|.*\.compile|(engine|logger|metric|module\.metrics|strategy|launcher)(\..*)?"
-    r"|callbacks(\.(?!ema\b|calibrate\b).*)?"
+    r"|callbacks(\.(?!(ema|calibrate|random_state)\b).*)?"
     r"|data\.(num_workers|prepare_per_node|max_eval_samples|max_drop_fraction)|(data\.datasets|dataset)\.\w+\.workers"
-    r"|trainer\.(?!precision|accumulate_grad_batches|gradient_clip|overfit_batches|limit_train).*)"
+    r"|trainer\.(?!precision|accumulate_grad_batches|gradient_clip|overfit_batches|limit_train|sync_|use_distr).*)"
 )
 """Keys that affect neither shapes nor what is learned from which samples."""
 LENGTH = ("trainer.max_steps", "trainer.max_epochs")

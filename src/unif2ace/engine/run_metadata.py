@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from unif2ace.engine.checkpoint_reading import CONFIG, RECORD, record
 from unif2ace.engine.provenance import code_provenance, data_provenance, plain_metrics
 from unif2ace.engine.resuming import check_sources
+from unif2ace.engine.snapshot import typed_command
 from unif2ace.engine.weights import FILE_NAME, find_weights, read_header, read_weights, save_weights
 from unif2ace.errors import Unif2aceError
 
@@ -36,6 +37,7 @@ class RunMetadata:
     Attributes:
         components: The trained networks that the run uses, see `components`.
         kind: Kind of the trained network.
+        commands: The command as typed, quoted for a shell; after those of the runs that a resumed run goes on from.
         started_from: Short fingerprint of the initial weights; empty for random ones. A resumed run keeps it.
     """
 
@@ -47,6 +49,7 @@ class RunMetadata:
         self.folder = Path(config.run_dir)
         self.kind = kind
         self.started_from = ""
+        self.commands = [typed_command()]
 
     @cached_property
     def tree(self) -> dict[str, Any]:
@@ -61,7 +64,7 @@ class RunMetadata:
         further = {k: v for k, v in self._module.items() if k not in ("net", "optimizer", "lr_scheduler", "metrics")}
         net = {**self.tree["net"], **getattr(module, "net_arguments", {})}
         started = {"started_from": self.started_from} if self.started_from else {}
-        return {**self.tree, "net": net, "module": further, **started}
+        return {**self.tree, "net": net, "module": further, "commands": self.commands, **started}
 
     def callback(self) -> pl.Callback:
         """A callback that adds the record to every checkpoint, and compares it with that of a resumed checkpoint."""
@@ -74,6 +77,7 @@ class RunMetadata:
             before = checkpoint.get(RECORD) or {}
             check_sources(before, self.tree, bool(self._config.get("resume_changes")))
             self.started_from = before.get("started_from", "")
+            self.commands = [*before.get("commands", []), typed_command()]
 
         def keep_text(trainer: pl.Trainer, module: pl.LightningModule) -> None:
             text = getattr(self._data, "text_tokenizer", None)  # a checkpoint of a stopped run needs it

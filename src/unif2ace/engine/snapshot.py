@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -12,12 +13,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from unif2ace.engine.overrides import write_overrides
+
 ENVIRONMENT = "environment.json"
 PACKAGES = ("unif2ace", "torch", "torchvision", "lightning", "hydra-core", "timm", "numpy", "webdataset")
 
 
 def write_snapshot(config: DictConfig, folder: str | Path) -> None:
-    """Writes ``config.yaml`` (resolved) and ``environment.json`` into a run folder.
+    """Writes ``config.yaml`` (resolved), ``environment.json`` and ``.hydra/overrides.yaml`` into a run folder.
 
     Args:
         config: Configuration of the run.
@@ -26,13 +29,22 @@ def write_snapshot(config: DictConfig, folder: str | Path) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+    write_overrides(config, folder)
     (folder / ENVIRONMENT).write_text(json.dumps(environment(), indent=1) + "\n", encoding="utf-8")
+
+
+def typed_command() -> str:
+    """The command of this process as typed, quoted for a shell."""
+    words = sys.orig_argv[1:]
+    typed = ["python", *words] if not words or words[0].startswith("-") else [Path(words[0]).name, *words[1:]]
+    return shlex.join(typed)
 
 
 def environment() -> dict[str, Any]:
     """The command line, the state of the code, and the versions that a run depends on."""
     return {
         "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": typed_command(),
         "git": git_state(),
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unif2ace.engine.fingerprint import SHOWN
-from unif2ace.engine.snapshot import ENVIRONMENT
+from unif2ace.inference.shown_commands import shown_commands
 
 if TYPE_CHECKING:
     from unif2ace.engine.weights import Weights
@@ -56,7 +54,7 @@ def model_card(release: Release, stored: Mapping[str, str], title: str, license:
         "\nA generated picture names the fingerprint of the file; runs and evaluations name the one as trained.",
         "\n## How it was trained",
         "```bash",
-        *(line for line in map(_command, parts.values()) if line),
+        *(line for part in parts.values() for line in shown_commands(part)),
         "```",
         f"Seed {release.unified.header.get('seed', 'unknown')}; data:\n",
         *_data(release.unified.header.get("data", {})),
@@ -74,20 +72,6 @@ def _size(weights: Weights) -> int:
 def _steps(header: Mapping[str, Any]) -> str:
     before = header.get("started_from")
     return f"{header.get('steps', '')}" + (f" from {before}" if before else "")
-
-
-def _command(weights: Weights) -> str:
-    """The command line of a run; absolute paths are shortened to names."""
-    path = weights.path.parent / ENVIRONMENT
-    if not path.is_file():
-        return ""
-    words = json.loads(path.read_text(encoding="utf-8"))["argv"]
-    return shlex.join(_named(word) for word in words if not word.startswith(("ckpt=", "resume=")))
-
-
-def _named(word: str) -> str:
-    key, equals, value = word.partition("=")
-    return f"{key}={Path(value).parent.name}/{Path(value).name}" if equals and value.startswith("/") else word
 
 
 def _data(found: Mapping[str, Any]) -> list[str]:

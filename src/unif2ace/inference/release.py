@@ -16,6 +16,7 @@ from typing import Any
 from unif2ace.engine.fingerprint import SHOWN
 from unif2ace.engine.weights import BUILTIN, TEXT_FILE, Precision, Weights, read_weights, save_weights
 from unif2ace.errors import ConfigError, DataError, nearest
+from unif2ace.inference.shown_commands import shown_commands
 
 KIND = "unified"
 CARD = "card.md"
@@ -117,6 +118,7 @@ def write_release(
         provenance = moved(weights.header, {k: v["path"] for k, v in used.items()})
         provenance["components"] = found if kind == KIND else used
         provenance["trained_as"] = weights.trained_as
+        provenance["commands"] = shown_commands(weights)
         saved = save_weights(
             folder / f"{kind}.safetensors",
             weights.state,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any, Protocol, cast
 
 import torch
+from torch import Tensor
 
 from unif2ace.errors import ConfigError
 from unif2ace.nets.transformer.grounding import WordGrounding
@@ -30,6 +33,12 @@ class CaptionedData(Protocol):
         """Contrasting texts from the questions about the same images."""
         ...
 
+    def cached(
+        self, name: str, settings: Mapping[str, Any], compute: Callable[[], Mapping[str, Tensor]]
+    ) -> Mapping[str, Tensor]:
+        """Tensors computed from the data, or those of an earlier run on the same data with the same settings."""
+        ...
+
 
 @torch.no_grad()
 def initialize_words(
@@ -50,10 +59,33 @@ def initialize_words(
     grounding = cast(WordGrounding, net.grounding)
     vectors: WordVectors | None = None
     if strategy.is_global_zero:
-        text, features, directions = grounding.sizes
-        faces, contrasts = _encoded(encoder, data.captions(MAX_FACES), device), data.contrasts(MAX_FACES)
-        vectors = fit_word_vectors(faces, contrasts, text_size=text, features=features, directions=directions)
+        sizes = dict(zip(("text_size", "features", "directions"), grounding.sizes, strict=True))
+
+        def fit() -> dict[str, Tensor]:
+            faces, contrasts = _encoded(encoder, data.captions(MAX_FACES), device), data.contrasts(MAX_FACES)
+            fitted = fit_word_vectors(faces, contrasts, **sizes)
+            return {field.name: getattr(fitted, field.name) for field in fields(fitted)}
+
+        settings = {"faces": MAX_FACES, **sizes, **_arithmetic(device), "encoder": _digest(encoder)}
+        vectors = WordVectors(**data.cached("word vectors", settings, fit))
     grounding.start_(cast(WordVectors, strategy.broadcast(vectors)), net.embedding.weight)
+
+
+def _arithmetic(device: torch.device) -> dict[str, str]:
+    """What rounding depends on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    precision = f"{torch.get_default_dtype()}, {torch.get_float32_matmul_precision()}"
+    return {"device": name, "precision": precision, "torch": torch.__version__}
+
+
+def _digest(encoder: VisualEncoder) -> str:
+    """Hash of an encoder's weights and options."""
+    options = {name: value for name, value in vars(encoder).items() if isinstance(value, str | int | float | tuple)}
+    digest = hashlib.sha256(f"{type(encoder)} {encoder} {options}".encode())
+    for name, value in encoder.state_dict().items():
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _encoded(encoder: VisualEncoder, batches: Iterable[Batch], device: torch.device) -> Iterator[CaptionedFaces]:

@@ -1,0 +1,110 @@
+"""In a sweep every job runs, a failed one is told, and no two jobs write into one folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig
+
+from unif2ace.engine.command import run
+from unif2ace.engine.sweep import FAILED
+from unif2ace.errors import ConfigError
+
+EACH = "out=out/${seed}"
+Sweep = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sweep:
+    """Runs ``unif2ace-COMMAND -m WORDS`` with a function of a job as its work; returns the jobs' results."""
+    monkeypatch.chdir(tmp_path)
+
+    def started(command: str, *words: str, work: Callable[[DictConfig], Any]) -> list[Any]:
+        done: list[Any] = []
+        monkeypatch.setattr(sys, "argv", [f"unif2ace-{command}", "-m", *words, "hydra.sweep.dir=sweep"])
+        run(command, lambda config: done.append(work(config)))
+        return done
+
+    return started
+
+
+def _fails(config: DictConfig) -> int:
+    if config.seed == 2:
+        raise ConfigError("seed=2: no such value\nin two lines")
+    if config.seed == 3:
+        raise ValueError("unforeseen")
+    if config.seed == 4:
+        raise SystemExit(1)
+    return int(config.seed)
+
+
+def test_a_failed_job_is_recorded_and_the_others_run(sweep: Sweep, capsys: pytest.CaptureFixture[str]):
+    seen: list[int] = []
+    with pytest.raises(SystemExit) as stopped:
+        sweep("generate", "seed=1,2,3,4,5", EACH, work=lambda config: seen.append(_fails(config)))
+    assert stopped.value.code == 1
+    assert seen == [1, 5]
+    listed = Path("sweep", FAILED).read_text().splitlines()
+    assert listed[:2] == [f"1 seed=2 {EACH}: seed=2: no such value", f"2 seed=3 {EACH}: ValueError: unforeseen"]
+    assert listed[2].startswith(f"3 seed=4 {EACH}: it ended with status 1")
+    shown = capsys.readouterr()
+    assert "error: 3 of 5 jobs failed" in shown.err
+    assert all(line in shown.err for line in listed)
+    assert 'raise ValueError("unforeseen")' in shown.out  # the log of the job
+
+
+def test_a_combination_that_cannot_be_composed_is_left_out(sweep: Sweep, capsys: pytest.CaptureFixture[str]):
+    seen: list[str] = []
+    with pytest.raises(SystemExit):
+        sweep("train", "quantizer=vq,nothing,lfq", work=lambda config: seen.append(config.run_dir))
+    assert [Path(folder).name for folder in seen] == ["0", "1"]
+    assert "1 of 3 jobs failed" in (told := capsys.readouterr().err)
+    assert "quantizer=nothing: there is no quantizer 'nothing'" in told
+    with pytest.raises(SystemExit):
+        sweep("train", "quantizer=vq,lfq", "sed=1", work=lambda _: pytest.fail("it runs"))
+    assert "there is no key 'sed'" in capsys.readouterr().err
+
+
+def test_a_signal_ends_the_sweep(sweep: Sweep):
+    seen: list[int] = []
+
+    def preempted(config: DictConfig) -> None:
+        seen.append(config.seed)
+        raise SystemExit(143)
+
+    with pytest.raises(SystemExit) as stopped:
+        sweep("generate", "seed=1,2", EACH, work=preempted)
+    assert stopped.value.code == 143
+    assert seen == [1]
+
+
+@pytest.mark.parametrize(
+    ("command", "key", "words"),
+    [
+        ("train", "run_dir", ["quantizer=vq,lfq", "run_dir=logs/${name}"]),
+        ("generate", "out", ["guidance=1,2"]),
+        ("evaluate", "out", ["seed=1,2", "ckpt=logs/x", "dataset=synthetic"]),
+        ("quickstart", "out", ["size=32,64"]),
+        ("build", "folder", ["seed=1,2"]),
+    ],
+)
+def test_jobs_that_share_a_folder_are_refused_with_a_remedy(
+    command: str, key: str, words: list[str], sweep: Sweep, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit):
+        sweep(command, *words, work=lambda _: pytest.fail("it runs"))
+    told = capsys.readouterr().err
+    assert f"would both write to the folder of {key}=" in told
+    remedy = told.rpartition("such as '")[2].partition("'")[0]
+    assert remedy.startswith(f"{key}=")
+    other = [word for word in words if not word.startswith(f"{key}=")]
+    assert len(set(sweep(command, *other, remedy, work=lambda config: config[key]))) == 2
+
+
+def test_jobs_with_folders_of_their_own_run(sweep: Sweep):
+    assert len(set(sweep("train", "seed=1,2", work=lambda config: config.run_dir))) == 2
+    assert len(sweep("evaluate", "ckpt=a,b", "dataset=synthetic", work=lambda config: config.out)) == 2
