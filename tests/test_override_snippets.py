@@ -35,7 +35,7 @@ def _prose(file: Path) -> str:
 
 @pytest.mark.parametrize("snippet", sorted(_snippets()))
 def test_a_snippet_composes(snippet: str):
-    compose("train", [snippet])
+    compose("train", ["experiment=unified/synthetic", snippet])
 
 
 def test_no_text_shows_a_list_that_cannot_be_typed():

@@ -60,12 +60,12 @@ def test_a_failed_job_is_recorded_and_the_others_run(sweep: Sweep, capsys: pytes
 def test_a_combination_that_cannot_be_composed_is_left_out(sweep: Sweep, capsys: pytest.CaptureFixture[str]):
     seen: list[str] = []
     with pytest.raises(SystemExit):
-        sweep("train", "quantizer=vq,nothing,lfq", work=lambda config: seen.append(config.run_dir))
+        sweep("train", "lr_scheduler=cosine,nothing,none", work=lambda config: seen.append(config.run_dir))
     assert [Path(folder).name for folder in seen] == ["0", "1"]
     assert "1 of 3 jobs failed" in (told := capsys.readouterr().err)
-    assert "quantizer=nothing: there is no quantizer 'nothing'" in told
+    assert "lr_scheduler=nothing: there is no lr_scheduler 'nothing'" in told
     with pytest.raises(SystemExit):
-        sweep("train", "quantizer=vq,lfq", "sed=1", work=lambda _: pytest.fail("it runs"))
+        sweep("train", "lr_scheduler=cosine,none", "sed=1", work=lambda _: pytest.fail("it runs"))
     assert "there is no key 'sed'" in capsys.readouterr().err
 
 
@@ -85,7 +85,7 @@ def test_a_signal_ends_the_sweep(sweep: Sweep):
 @pytest.mark.parametrize(
     ("command", "key", "words"),
     [
-        ("train", "run_dir", ["quantizer=vq,lfq", "run_dir=logs/${name}"]),
+        ("train", "run_dir", ["lr_scheduler=cosine,none", "run_dir=logs/${name}"]),
         ("generate", "out", ["guidance=1,2"]),
         ("evaluate", "out", ["seed=1,2", "ckpt=logs/x", "dataset=synthetic"]),
         ("quickstart", "out", ["size=32,64"]),

@@ -11,7 +11,7 @@ from unif2ace.errors import ConfigError
 
 READ_BY_TRAINING = frozenset(
     {
-        *("callbacks", "data", "dataset", "engine", "init_from", "logger", "loss", "module"),
+        *("callbacks", "data", "dataset", "engine", "init_from", "like", "logger", "loss", "module"),
         *("name", "paths", "resume", "resume_changes", "run_dir", "seed", "trainer"),
     }
 )
