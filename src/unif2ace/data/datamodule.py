@@ -18,6 +18,7 @@ from unif2ace.data.batch_sampler import ResumableBatchSampler
 from unif2ace.data.collate import Collate, TaskDataset
 from unif2ace.data.dataset_mixture import DatasetMixture
 from unif2ace.data.datasets.shards import ShardDataset, Split
+from unif2ace.data.image_sizes import common_size
 from unif2ace.data.loader import ResumableLoader
 from unif2ace.data.long_texts import LongTexts
 from unif2ace.data.result_cache import cached_tensors
@@ -56,6 +57,9 @@ class FaceDataModule(pl.LightningDataModule):
         prepare_per_node: Whether each machine builds missing data, for machines with their own disks. Otherwise one
             process builds for all, which suits a shared file system.
 
+    Attributes:
+        image_size: Width and height of all images in pixels, known after `setup`; None if it is not known.
+
     Raises:
         ConfigError: If no data set or no task is given, `inputs` is unknown, or a number is out of its range.
     """
@@ -87,6 +91,7 @@ class FaceDataModule(pl.LightningDataModule):
         self.max_text_tokens, self.num_workers, self.seed = max_text_tokens, num_workers, seed
         self.steps_per_epoch, self.max_eval_samples = steps_per_epoch, max_eval_samples
         self.max_drop_fraction = max_drop_fraction
+        self.image_size: tuple[int, int] | None = None
         self._long_texts = LongTexts(max_text_tokens)
         self.prepare_data_per_node = prepare_per_node  # Lightning reads it
         for key in ("steps_per_epoch", "max_eval_samples"):
@@ -103,10 +108,11 @@ class FaceDataModule(pl.LightningDataModule):
             dataset.prepare()
 
     def setup(self, stage: str) -> None:
-        """Checks that this machine can read data that another may have built.
+        """Checks that this machine can read data that another may have built, and that all images have one size.
 
         Raises:
             ConfigError: If a folder does not exist on this machine.
+            DataError: If images differ in size.
         """
         several = self.trainer is not None and self.trainer.num_nodes > 1
         for name, dataset in self.datasets.items():
@@ -115,6 +121,11 @@ class FaceDataModule(pl.LightningDataModule):
                     f"data set {name!r}: there is no {dataset.folder} on this machine: set data.prepare_per_node=true "
                     "if its disk is its own, or give a folder that all machines share"
                 )
+        if not all(dataset.folder.is_dir() for dataset in self.datasets.values()):
+            return  # the loaders report it
+        splits: tuple[Split, ...] = ("train", "val") if stage == "fit" else ("val",)
+        found = [(f"data set {name!r}, {split}", reader) for split in splits for name, reader in self._readers(split)]
+        self.image_size = common_size(found)
 
     @cached_property
     def text_tokenizer(self) -> TextTokenizer | None:
@@ -217,9 +228,7 @@ class FaceDataModule(pl.LightningDataModule):
         return cached_tensors(next(iter(self.datasets.values())).folder, name, {**data, **settings}, compute)
 
     def _open(self, split: Split) -> list[tuple[str, ShardReader]]:
-        rules = Rules(require=("caption",) if self.text_tokenizer else ())
-        opened = {name: dataset.open(split, rules, self.inputs) for name, dataset in self.datasets.items()}
-        found = [(name, reader) for name, reader in opened.items() if reader is not None]
+        found = self._readers(split)
         missing = self.datasets.keys() - {name for name, _ in found}
         if missing and (split == "train" or not found):
             raise ConfigError(
@@ -231,6 +240,11 @@ class FaceDataModule(pl.LightningDataModule):
                 log.info("%s, %s: %d samples of %s", name, split, len(reader), reader.folder)
             self._told.add((name, split))
         return found
+
+    def _readers(self, split: Split) -> list[tuple[str, ShardReader]]:
+        rules = Rules(require=("caption",) if self.text_tokenizer else ())
+        opened = {name: dataset.open(split, rules, self.inputs) for name, dataset in self.datasets.items()}
+        return [(name, reader) for name, reader in opened.items() if reader is not None]
 
     def _place(self) -> tuple[int, int]:
         if self.trainer is None:

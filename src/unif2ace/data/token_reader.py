@@ -81,6 +81,15 @@ class TokenReader(ShardReader):
         """Fingerprint of the weights that made the tokens; None if their index has none."""
         return self._sidecar.index.recipe.get("tokenizer")
 
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Width and height in pixels of the images that the tokens were made from; None if their index has none."""
+        recipe = self._sidecar.index.recipe
+        if "grid" not in recipe or "factor" not in recipe:
+            return None
+        height, width = (side * recipe["factor"] for side in recipe["grid"])
+        return width, height
+
     def decoded(self, index: int) -> TokenisedSample:
         """The sample at an index.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from unif2ace.engine.fingerprint import SHOWN
+from unif2ace.errors import ConfigError
 from unif2ace.evaluation.eval_set import EvalSet, gather, open_split, others
 from unif2ace.evaluation.unified_scores import ScoredAnswer, ScoreOptions, UnifiedScores
 from unif2ace.evaluation.values import describe, name_values
@@ -51,11 +52,12 @@ def score(
         how: Size of the evaluation.
 
     Raises:
-        ConfigError: If an option is out of range.
-        DataError: If the split cannot be read or has no captions.
+        ConfigError: If an option is out of range, or the images have another size than the model's `image_size`.
+        DataError: If the split cannot be read, has no captions, or its images differ in size.
     """
     how = how or ScoreOptions()
     readers = open_split(data) if isinstance(data, str | Path) else list(data)
+    _check_size(readers, getattr(model, "image_size", None))
     eval_set = gather(readers, how.samples, how.num_questions, how.caption, how.seed)
     found = _generate(model, evaluator, eval_set, how)
     _ask(model, found)
@@ -63,6 +65,18 @@ def score(
     found.values = name_values(found)
     found.described = describe(found)
     return found
+
+
+def _check_size(readers: Sequence[ShardReader], size: int | None) -> None:
+    """Compares the size of the images with the model's before anything is generated."""
+    from unif2ace.data.image_sizes import common_size
+
+    found = common_size((str(reader.folder), reader) for reader in readers)
+    if found and size and found != (size, size):
+        raise ConfigError(
+            f"{readers[0].folder} has pictures of {found[0]}x{found[1]} pixels, the model takes {size}x{size}: select "
+            f"a data set that was imported with source.size={size}"
+        )
 
 
 def _generate(model: Scored, evaluator: Evaluator, eval_set: EvalSet, how: ScoreOptions) -> UnifiedScores:

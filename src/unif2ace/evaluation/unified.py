@@ -37,6 +37,11 @@ class Sampled:
         self._model, self._sampler = model, sampler
         self._guidance, self._best_of = guidance, best_of
 
+    @property
+    def image_size(self) -> int:
+        """Side of the model's images in pixels."""
+        return self._model.image_size
+
     def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
         """Faces from captions, uint8 (B, 3, H, W)."""
         how: dict[str, Any] = {"guidance": self._guidance, "best_of": self._best_of}

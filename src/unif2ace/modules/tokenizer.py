@@ -78,6 +78,12 @@ class TokenizerModule(TrainingModule):
     def configure_model(self) -> None:
         """Makes the autoencoder and the networks that the Trainer's losses need."""
         super().configure_model()
+        size = getattr(getattr(self.trainer, "datamodule", None), "image_size", None)
+        if size and any(side % self.tokenizer.factor for side in size):
+            raise ConfigError(
+                f"the data's pictures have {size[0]}x{size[1]} pixels: sides must be multiples of "
+                f"{self.tokenizer.factor}; import the pictures with another source.size"
+            )
         if self.discriminator is None and "discriminator" in self._reads():
             self.discriminator = _made(self._make_discriminator, "discriminator")
         if not self._features and "features" in self._reads():

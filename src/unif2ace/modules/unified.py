@@ -144,6 +144,7 @@ class UnifiedModule(TrainingModule):
         text: TextIds | None = getattr(self.trainer.datamodule, "text_tokenizer", None)  # type: ignore[attr-defined]
         if text is None:
             raise ConfigError("the unified model reads text: select task=[text_to_image,understanding]")
+        self._check_sizes()
         return {
             "text_size": text.vocab_size,
             "bos_id": text.eos_id,
@@ -151,6 +152,24 @@ class UnifiedModule(TrainingModule):
             "codebook_size": self.image_tokenizer.quantizer.num_codes,
             "num_image_tokens": (self.image_size // self.image_tokenizer.factor) ** 2,
         }
+
+    def _check_sizes(self) -> None:
+        """Compares the sizes of images and texts with those of the data, before the first step."""
+        data, side, factor = self.trainer.datamodule, self.image_size, self.image_tokenizer.factor  # type: ignore[attr-defined]
+        if side % factor:
+            raise ConfigError(f"image_size={side}: it must be a multiple of the image tokenizer's factor {factor}")
+        found = getattr(data, "image_size", None)
+        if found not in (None, (side, side)):
+            raise ConfigError(
+                f"the data's pictures have {found[0]}x{found[1]} pixels, image_size={side}: set image_size={found[0]}, "
+                f"or import (and tokenize) the pictures with source.size={side}"
+            )
+        longest = getattr(data, "max_text_tokens", self.max_text)
+        if longest > self.max_text:
+            raise ConfigError(
+                f"data.max_text_tokens={longest}, module.max_text={self.max_text}: texts would be cut; set "
+                f"module.max_text={longest}, or a smaller data.max_text_tokens"
+            )
 
     def _code_features(self) -> Tensor:
         quantizer = self.image_tokenizer.quantizer
@@ -199,13 +218,20 @@ class UnifiedModule(TrainingModule):
         """Image codes of a batch, int64 (B, N).
 
         Raises:
-            ConfigError: If the batch has neither codes nor images, no text, or samples of `Task.IMAGE`.
+            ConfigError: If the batch has neither codes nor images, another number of codes, no text, or samples of
+                `Task.IMAGE`.
         """
         if bool((batch.task == Task.IMAGE).any()) or batch.text is None:
             raise ConfigError(
                 "the unified model trains on text and pictures: select task=[text_to_image,understanding]"
             )
         if batch.image_ids is not None:
+            count, wanted = batch.image_ids.shape[1], self.unified.num_image_tokens
+            if count != wanted:
+                raise ConfigError(
+                    f"the data has {count} tokens a picture, image_size={self.image_size} has {wanted}: set the "
+                    "image_size that they were made from"
+                )
             return batch.image_ids
         if batch.image is None:
             raise ConfigError("the batch has neither pictures nor their tokens: set data.inputs=pixels")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unif2ace.data.shards.decode import IMAGE_EXTENSIONS, decode, decode_image
+from unif2ace.data.shards.decode import IMAGE_EXTENSIONS, decode, decode_image, image_size
 from unif2ace.data.shards.faults import SampleFault
 from unif2ace.data.shards.index import MEND, ShardInfo, load_index, local_folder
 from unif2ace.data.shards.indexing import sha256_of
@@ -26,6 +26,7 @@ from unif2ace.errors import DataError, nearest
 
 MAX_OPEN: Final = 256
 MAX_READ: Final = 1 << 28  # an image with its text is far smaller
+Value = TypeVar("Value")
 _log = logging.getLogger(__name__)
 
 
@@ -131,11 +132,23 @@ class ShardReader:
         Raises:
             SampleFault: If it is faulty.
         """
+        return self._read_image(index, decode_image)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Width and height of the image at an index, from its header.
+
+        Raises:
+            SampleFault: If it is faulty.
+        """
+        return self._read_image(index, image_size)
+
+    def _read_image(self, index: int, read: Callable[[bytes, str], Value]) -> Value:
+        """What `read` gives for the image file at an index and its extension."""
         row = self._places[index].item()
         for extension, column in self._images:
             if row[column]:
                 try:
-                    return decode_image(self._pread(row[1], row[column], row[column + 1]), extension)
+                    return read(self._pread(row[1], row[column], row[column + 1]), extension)
                 except SampleFault as fault:
                     raise fault.at(self._names[row[1]], row[0].decode()) from fault
         raise self._lacks("picture", row)

@@ -30,4 +30,5 @@ class VisualEncoder(nn.Module, ABC):
 
 def _check(encoder: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     """Checks that an encoder is given uint8 (B, 3, H, W)."""
-    check_images(*inputs)
+    for image in inputs:
+        check_images(image)
