@@ -79,7 +79,7 @@ def test_a_mistyped_class_names_the_nearest():
 
 
 def test_a_slot_without_target_names_the_override():
-    with pytest.raises(ConfigError, match=r"add it with `loss=\[\.\.\.,d3diff\]`"):
+    with pytest.raises(ConfigError, match=r"such as `loss=\[d3diff\]`"):
         instantiate_slots({"d3diff": {"alpha": 0.1}}, "loss")
     assert instantiate_slots({"off": None}, "callbacks") == {}
     assert instantiate_slots(None, "callbacks") == {}
