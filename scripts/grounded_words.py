@@ -89,12 +89,12 @@ def faces(vectors: WordVectors, net: torch.nn.Module, folder: Path) -> list[Face
 
 
 def yes_or_no(asked: list[Face], words: Callable[[str], Tensor]) -> dict[str, tuple[list[float], ...]]:
-    """For each yes-or-no question, its fit to faces where the answer is no, and where it is yes."""
+    """For each attribute, the fit of its yes-or-no questions to faces where the answer is no, and where it is yes."""
     found: dict[str, tuple[list[float], ...]] = defaultdict(lambda: ([], []))
     for face in asked:
         for one in face.questions:
             if one.kind == "yes_no":
-                found[one.question][one.answer.startswith("Yes")].append(float(words(one.question) @ face.seen))
+                found[str(one.attribute)][one.answer.startswith("Yes")].append(float(words(one.question) @ face.seen))
     return found
 
 
@@ -139,7 +139,7 @@ def main(folder: Path, classifier: str = "builtin") -> None:
     ranked = [(torch.tensor(y)[:, None] > torch.tensor(n)).float().mean() for n, y in often]
     area = torch.stack(ranked).mean() if ranked else torch.tensor(torch.nan)
     print(f"{len(yes) + len(no):,} yes-or-no questions: balanced accuracy {right:.3f}")
-    print(f"{len(often)} frequent questions: a face with yes fits better than one with no in {area:.3f} of the pairs")
+    print(f"{len(often)} frequent attributes: a face with yes fits better than one with no in {area:.3f} of the pairs")
     chosen = choices(asked, words)
     for field, rights in sorted(chosen.items()):
         print(f"{field:16} {sum(rights) / len(rights):.2f} of {len(rights)}")

@@ -40,6 +40,24 @@ def test_answers_stand_against_those_of_other_faces_to_the_same_question():
     assert found == list(contrasts(asked, random.Random(0)))
 
 
+def test_the_same_question_in_other_words_is_the_same_question():
+    what = [
+        (0, Question("What is the person's hair color?", "Red.", "what", "hair_colour")),
+        (1, Question("hair colour", "Black.", "what", "hair_colour")),
+    ]
+    which = [
+        (2, Question("Is her hair black or red?", "Red.", "which", "hair_colour")),
+        (3, Question("is the hair of this man red or black", "Black.", "which", "hair_colour")),
+        (4, Question("Is her hair brown or red?", "Brown.", "which", "hair_colour")),  # other options
+    ]
+    count = [
+        (5, Question("How many of these does she wear: a hat and a mask?", "One: a hat.", "count", "accessories")),
+        (6, Question("how many of these is he wearing: a hat and a mask", "None.", "count", "accessories")),
+    ]
+    found = [(one.place, one.misfits) for n in range(30) for one in contrasts(what + which + count, random.Random(n))]
+    assert set(found) == {(0, "Black."), (1, "Red."), (2, "Black."), (3, "Red."), (5, "None."), (6, "One: a hat.")}
+
+
 def test_faces_are_numbered_as_captions_are(folder: Path, tmp_path: Path):
     other = write_folder(tmp_path / "other", "b", train=20)
     sets = {"a": ShardDataset(folder), "b": ShardDataset(other)}

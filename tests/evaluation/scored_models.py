@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.shards import Metadata, Sample, ShardReader, ShardWriter
 from unif2ace.evaluation.evaluator import Evaluator
 from unif2ace.language import ask_questions, write_caption
-from unif2ace.language.phrases import CHOICES, COUNTED
+from unif2ace.language.grammar import sentence
+from unif2ace.language.phrases import CHOICES, COUNTED, YES_NO
 from unif2ace.language.question import Question
+from unif2ace.language.question_frames import plain, subject, yes_no_forms
 from unif2ace.synthetic import sample_face
 
 SIDE = 16
@@ -81,12 +84,33 @@ class Knower:
     def caption(self, images: Tensor) -> list[str]:
         return [str(self.samples[number].metadata.caption) for number in self._of(images)]
 
-    def ask(self, images: Tensor, questions: Sequence[str]) -> list[str]:
+    def ask(self, images: Tensor, questions: Sequence[str], *, max_new: int = 64) -> list[str]:
         pairs = zip(self._of(images), questions, strict=True)
-        return [answer_of(self.samples[number].metadata.record, self.asked[text]) for number, text in pairs]
+        return [answer_of(self.samples[number].metadata.record, self._question(text)) for number, text in pairs]
+
+    def _question(self, text: str) -> Question:
+        return self.asked.get(text) or Question(text, "", "yes_no", attribute_by_wording()[_words(text)])
 
     def reconstruct(self, images: Tensor) -> Tensor:
         return images
+
+
+@cache
+def attribute_by_wording() -> dict[str, str]:
+    """The label or field that a yes/no question asks about, by its words."""
+    rng = random.Random(0)
+    people = ({}, {"gender": "man"}, {"gender": "woman"})
+    drawn = [subject(who, rng, neutral=False) for who in people for _ in range(100)]
+    voices = {tuple(sorted(voice.items())): voice for voice in drawn}.values()
+    found = {_words(plain(name)): name for name in YES_NO}
+    for name in YES_NO:
+        for form in yes_no_forms(name, broad=True):
+            found |= {_words(sentence(form.text.format_map(voice))): name for voice in voices}
+    return found
+
+
+def _words(text: str) -> str:
+    return text.lower().rstrip("?.")
 
 
 class Constant(Knower):
@@ -102,7 +126,7 @@ class Constant(Knower):
     def caption(self, images: Tensor) -> list[str]:
         return ["A young woman with long brown hair smiles. She is glorping."] * len(images)
 
-    def ask(self, images: Tensor, questions: Sequence[str]) -> list[str]:
+    def ask(self, images: Tensor, questions: Sequence[str], *, max_new: int = 64) -> list[str]:
         return [self.answer] * len(questions)
 
 

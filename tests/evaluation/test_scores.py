@@ -45,6 +45,11 @@ def test_who_knows_all_scores_one(perfect: UnifiedScores):
         "answers_what",
         "answers_which",
         "answers_count",
+        "paraphrases",
+        "paraphrases_untrained",
+        "paraphrases_plain",
+        "paraphrases_topic",
+        "paraphrases_same",
         "captions",
     ):
         assert values[name] == pytest.approx(1), name
@@ -74,6 +79,8 @@ def test_the_average_face_and_constant_words_score_zero_or_less(folder: Path):
         assert found.values["answers"] <= 1e-9
         if answer in ("Yes.", "No."):
             assert found.values["answers_yes_no"] == pytest.approx(0, abs=1e-9)
+            assert found.values["paraphrases"] == 0
+            assert found.values["paraphrases_same"] == 1
     assert found.values["captions"] == pytest.approx(0, abs=0.02)
     assert math.isnan(found.values["diversity_pixels"])
     assert found.values["caption_unparsed"] == 0.5
@@ -98,10 +105,12 @@ def test_every_value_says_what_it_was_measured_with(perfect: UnifiedScores):
     assert f"{FACES} captions of val" in beside["agreement"]
     assert f"questions on {FACES} faces of val" in beside["answers"]
     assert f"{FACES} faces of val" in beside["captions"]
-    assert [value.split()[0] for _, value, _ in perfect.rows] == ["1.000"] * 3
+    assert "yes/no questions in other words" in beside["paraphrases"]
+    assert [value.split()[0] for _, value, _ in perfect.rows] == ["1.000"] * 4
     shown = tables(perfect)
     assert shown["attributes"].row_count == len(attribute_rows(perfect)) == int(perfect.agreement.measured.sum()) > 15
     assert shown["questions"].row_count == 5
+    assert shown["paraphrases"].row_count == 10
 
 
 def test_sheets_show_faces_text_and_bars(perfect: UnifiedScores, folder: Path, tmp_path: Path):
@@ -111,7 +120,7 @@ def test_sheets_show_faces_text_and_bars(perfect: UnifiedScores, folder: Path, t
     assert [file.name for file in files] == ["generated.png", "understood.png", "scores.png", "prompts.txt"]
     assert all(min(Image.open(file).size) > 300 for file in files[:3])
     assert len(files[3].read_text(encoding="utf-8").splitlines()) == 8  # prompts of several seeds
-    alone = replace(perfect.options, samples=30, num_questions=0, diverse=2, seeds=1, at_least=1000)
+    alone = replace(perfect.options, samples=30, num_questions=0, num_paraphrases=0, diverse=2, seeds=1, at_least=1000)
     nothing = score(Knower(folder / "val"), EVALUATOR, folder, alone)  # nothing can be measured, and nothing fails
     assert math.isnan(nothing.values["agreement"])
     assert "answers" not in nothing.values
@@ -121,6 +130,8 @@ def test_sheets_show_faces_text_and_bars(perfect: UnifiedScores, folder: Path, t
 
 @pytest.mark.parametrize("name", ["diverse", "seeds", "batch_size"])
 def test_options_that_draw_nothing_are_named(name: str):
+    with pytest.raises(ConfigError, match=r"scores\.num_paraphrases=-1: give 0 or more"):
+        ScoreOptions(num_paraphrases=-1)
     with pytest.raises(ConfigError, match=f"scores.{name}=0: give 1 or more"):
         ScoreOptions(**{name: 0})
 

@@ -24,8 +24,8 @@ GRAMMAR = Grammar(
     *(phrases.PEOPLE, phrases.VALUES, phrases.NOUNS),
     *(sentences.ACTIONS, sentences.PREDICATES, sentences.TEXT),
     *(clauses.BODY, clauses.WORN, clauses.ACTS, clauses.SETTING),
-    *(dialogue.OPTIONS, dialogue.ANYTHING, dialogue.YES_NO, dialogue.WHICH, dialogue.WHAT, dialogue.ANSWERS),
-    dialogue.FRAGMENTS,
+    *(dialogue.OPTIONS, dialogue.ANYTHING, dialogue.YES_NO, dialogue.BODY, dialogue.WHICH, dialogue.WHAT),
+    *(dialogue.ANSWERS, dialogue.FRAGMENTS),
 )
 EITHER = {  # words for one thing or another
     "facial_hair": ("beard", "goatee", "moustache", "five_o_clock_shadow"),

@@ -35,8 +35,8 @@ def faults_of_answer(
     question: str, answer: str, kind: str, attribute: str | None, record: AttributeRecord
 ) -> list[Fault]:
     """All that is wrong with a question, its answer, and what they are filed under."""
-    faults = [*misspelt(question, "?"), *misspelt(answer, ".")]
-    asked, wrong = statements(f"ask_{kind}", question.rstrip("?"))
+    faults = [*misspelt(carefully(question), "?"), *misspelt(answer, ".")]
+    asked, wrong = statements(f"ask_{kind}", carefully(question)[:-1])
     faults += wrong
     if wrong:
         return faults
@@ -49,6 +49,12 @@ def faults_of_answer(
     faults += check(told if kind != "count" else [s for s in told if s.attribute in SUPPOSED], record)
     faults += check(_supposed(asked), record)
     return [*faults, *_KINDS[kind](asked, said, attribute, record)]
+
+
+def carefully(question: str) -> str:
+    """A question with the capital and the mark that people who type leave out."""
+    mark = "." if question.lower().startswith("tell me") else "?"
+    return f"{question[:1].upper()}{question[1:].removesuffix(mark)}?"
 
 
 def statements(rule: str, text: str) -> tuple[list[Statement], list[Fault]]:
@@ -65,9 +71,9 @@ def _field_asked(asked: list[Statement]) -> str:
 
 
 def _supposed(asked: list[Statement]) -> list[Statement]:
-    """What a question takes for granted of the person."""
+    """What a question takes for granted of the person; it may say "they" of anyone."""
     field = _field_asked(asked)
-    return [s for s in asked if s.attribute in SUPPOSED and s.attribute != field]
+    return [s for s in asked if s.attribute in SUPPOSED and s.attribute not in (field, "they")]
 
 
 def _told(said: list[Statement], field: str) -> list[Statement]:
@@ -86,7 +92,7 @@ def _yes_no(
     yes = said_value(said, "says") == "yes"
     if holds(question, record) is not yes:
         yield Fault("false", f"{'yes' if yes else 'no'} to whether {describe(question)}")
-    replies = _told(said, field)
+    replies = [s for s in said if s.attribute == field or s.attribute in EITHER.get(field, ())]
     if not replies or not all(agrees(r, question) is yes for r in replies):
         yield Fault(
             "mismatch", f"{'yes' if yes else 'no'} to whether {describe(question)}: {list(map(describe, said))}"

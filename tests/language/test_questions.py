@@ -95,7 +95,7 @@ def test_an_open_answer_names_the_value(asked: Asked) -> None:
             name = CHOICES[q.attribute].names[str(record[q.attribute])]
             assert name.lower() in q.answer.lower(), q
             if kind == "which":
-                assert name in q.question, q
+                assert name.lower() in q.question.lower(), q
 
 
 def test_counts_are_right(asked: Asked) -> None:
@@ -121,17 +121,21 @@ def test_a_reason_cites_what_can_be_seen(asked: Asked) -> None:
         assert all(record[name] == value for name, value in cited), (q, record)
 
 
-def test_questions_on_gendered_attributes_do_not_tell_the_gender(asked: Asked) -> None:
+def test_questions_on_gendered_attributes_seldom_tell_the_gender(asked: Asked) -> None:
+    telling: Counter[tuple[str, bool]] = Counter()
     for _, q in (pair for kind in ("yes_no", "what", "which") for pair in of_kind(asked, kind)):
-        if q.attribute in GENDERED and not re.search(r"a (man|woman) or a", q.question):
-            assert not re.search(r"\b(he|she|his|her|him|man|woman)\b", q.question, re.IGNORECASE), q
+        rest = re.sub(r"a (man|woman) or a (man|woman)", "", q.question)
+        telling[q.attribute, bool(re.search(r"\b(he|she|his|her|him|man|woman)\b", rest, re.IGNORECASE))] += 1
+    for name in GENDERED:
+        share = telling[name, True] / (telling[name, True] + telling[name, False])
+        assert share == 0 if name == "gender" else 0.05 < share < 0.3, (name, share)
 
 
 def test_questions_and_answers_are_well_formed(asked: Asked) -> None:
     for _, questions in asked[:3000]:
         for q in questions:
-            assert q.question[0].isupper(), q
-            assert q.question.endswith("?"), q
+            assert q.question[0].isupper() or q.question == q.question.lower(), q
+            assert q.question[-1] == "?" or q.question[-1].isalnum() or q.question[:7].lower() == "tell me", q
             assert q.answer[0].isupper(), q
             assert q.answer.endswith("."), q
             assert not re.search(

@@ -13,6 +13,7 @@ from torch import Tensor
 from unif2ace.data.shards import SampleFault, ShardReader
 from unif2ace.data.text_tokenizer import TextTokenizer
 from unif2ace.language.question import Question
+from unif2ace.language.replies import options
 from unif2ace.types import Contrasts
 
 
@@ -22,7 +23,8 @@ class Contrast(NamedTuple):
     Attributes:
         place: Index of the face.
         fits: A question that is answered with yes, or an answer.
-        misfits: A question that is answered with no, or another face's answer to the same question.
+        misfits: A question that is answered with no, or another face's answer to the same question in
+            any wording.
     """
 
     place: int
@@ -37,10 +39,10 @@ def contrasts(asked: Iterable[tuple[int, Question]], draw: random.Random) -> Ite
         asked: Indices of faces, and questions about them.
         draw: Random generator that chooses the other face; equal answers give no contrast.
     """
-    answers: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    answers: dict[tuple[str, ...], list[tuple[int, str]]] = defaultdict(list)
     for place, one in asked:
         if one.kind != "yes_no":
-            answers[one.question].append((place, one.answer))
+            answers[_asked_for(one)].append((place, one.answer))
         else:
             yes = one.answer.startswith("Yes")
             yield Contrast(place, one.question if yes else "", "" if yes else one.question)
@@ -49,6 +51,17 @@ def contrasts(asked: Iterable[tuple[int, Question]], draw: random.Random) -> Ite
             other = draw.choice(given)[1]
             if other != answer:
                 yield Contrast(place, answer, other)
+
+
+def _asked_for(question: Question) -> tuple[str, ...]:
+    """What a question asks for, whatever its wording: the same for questions that have the same possible answers."""
+    about = question.kind, str(question.attribute)
+    if question.kind == "what":
+        return about
+    if question.kind == "which":
+        return *about, *sorted(options(question))
+    text = question.question.lower().rstrip("?.")
+    return *about, text.partition(": ")[2] or text
 
 
 def read_questions(readers: Iterable[ShardReader], number: int) -> Iterator[tuple[int, Question]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from unif2ace.engine.fingerprint import SHOWN
 from unif2ace.errors import ConfigError
 from unif2ace.evaluation.eval_set import EvalSet, gather, open_split, others
+from unif2ace.evaluation.paraphrases import MAX_NEW, paraphrased
 from unif2ace.evaluation.unified_scores import ScoredAnswer, ScoreOptions, UnifiedScores
 from unif2ace.evaluation.values import describe, name_values
 from unif2ace.language.reading import ParsedCaption, holds, read_text
@@ -33,8 +34,8 @@ class Scored(Protocol):
     def caption(self, images: Tensor) -> list[str]:
         """A caption for each image, uint8 (B, 3, H, W)."""
 
-    def ask(self, images: Tensor, questions: Sequence[str]) -> list[str]:
-        """An answer to a question about each image, uint8 (B, 3, H, W)."""
+    def ask(self, images: Tensor, questions: Sequence[str], *, max_new: int = 64) -> list[str]:
+        """An answer of at most `max_new` tokens to a question about each image, uint8 (B, 3, H, W)."""
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """The tokenizer's reconstruction of each image, uint8 (B, 3, H, W)."""
@@ -61,6 +62,7 @@ def score(
     eval_set = gather(readers, how.samples, how.num_questions, how.caption, how.seed)
     found = _generate(model, evaluator, eval_set, how)
     _ask(model, found)
+    _paraphrase(model, found)
     _caption(model, found)
     found.values = name_values(found)
     found.described = describe(found)
@@ -156,6 +158,24 @@ def _ask(model: Scored, found: UnifiedScores) -> None:
         answered.append(ScoredAnswer(number, question, said, right))
     found.answered = tuple(answered)
     found.answers = answer_scores(rows, resamples=how.resamples, seed=how.seed)
+
+
+def _paraphrase(model: Scored, found: UnifiedScores) -> None:
+    """Asks yes/no questions in other words, and in the plainest ones about the same faces."""
+    from unif2ace.metrics.scores import paraphrase_scores
+
+    eval_set, how = found.eval_set, found.options
+    todo = paraphrased(eval_set.records, how.num_paraphrases, how.seed)
+    asked = list(dict.fromkeys((one.sample, text) for one in todo for text in (one.plain, one.text)))
+
+    def ask(rows: slice) -> list[str]:
+        faces, texts = zip(*asked[rows], strict=True)
+        return model.ask(eval_set.images[list(faces)], texts, max_new=MAX_NEW)
+
+    said = [text for texts in _batched("paraphrases", len(asked), how.batch_size, ask) for text in texts]
+    answers = dict(zip(asked, said, strict=True))
+    verdicts = [one.verdict(answers[one.sample, one.plain], answers[one.sample, one.text]) for one in todo]
+    found.paraphrases = paraphrase_scores(verdicts, resamples=how.resamples, seed=how.seed)
 
 
 def _caption(model: Scored, found: UnifiedScores) -> None:

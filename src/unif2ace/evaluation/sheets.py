@@ -125,7 +125,10 @@ def draw_bars(found: UnifiedScores, path: Path) -> None:
     rows = sorted(attribute_rows(found), key=lambda row: row[1][1] - row[1][2])
     figure = Figure(figsize=(12, max(4.5, 0.19 * len(rows) + 1.4)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
-    for axes, some in ((left, rows), (right, found.answers)):
+    kinds = [(KINDS.get(kind, kind), (one.floor, one.raw, 1.0)) for kind, one in reversed(found.answers.items())]
+    if found.paraphrases:
+        kinds.insert(0, ("yes or no, reworded", (0.5, (1 + found.paraphrases.normalised.value) / 2, 1.0)))
+    for axes, some in ((left, rows), (right, kinds)):
         axes.set_visible(bool(some))
     _bars(
         left,
@@ -133,8 +136,7 @@ def draw_bars(found: UnifiedScores, path: Path) -> None:
         [(numbers[2], numbers[1], numbers[3]) for _, numbers, _ in rows],
     )
     left.set_title(f"faces show what captions say: {_number(found.agreement.normalised.value)}")
-    kinds = [(KINDS.get(kind, kind), one) for kind, one in reversed(found.answers.items())]
-    _bars(right, [name for name, _ in kinds], [(one.floor, one.raw, 1.0) for _, one in kinds])
+    _bars(right, [name for name, _ in kinds], [numbers for _, numbers in kinds])
     title = _number(found.answers["all"].normalised.value) if "all" in found.answers else "none asked"
     right.set_title(f"answers: {title}")
     for axes in (left, right):

@@ -51,9 +51,9 @@ class Sampled:
         """A caption for each image, uint8 (B, 3, H, W)."""
         return self._model.caption(images)
 
-    def ask(self, images: Tensor, questions: Sequence[str]) -> list[str]:
-        """An answer to a question about each image, uint8 (B, 3, H, W)."""
-        return self._model.ask(images, questions)
+    def ask(self, images: Tensor, questions: Sequence[str], *, max_new: int = 64) -> list[str]:
+        """An answer of at most `max_new` tokens to a question about each image, uint8 (B, 3, H, W)."""
+        return self._model.ask(images, questions, max_new=max_new)
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """The tokenizer's reconstruction of each image, uint8 (B, 3, H, W)."""
@@ -85,6 +85,9 @@ def provenance_of(found: UnifiedScores, evaluator: Evaluator) -> dict[str, Any]:
         "agreement_raw": found.agreement.raw,
         **{"answers" if k == "all" else f"answers_{k}": one.normalised for k, one in found.answers.items()},
     }
+    if words := found.paraphrases:
+        scores |= {"paraphrases": words.normalised, "paraphrases_untrained": words.untrained}
+        scores |= {"paraphrases_plain": words.plain, "paraphrases_topic": words.topic, "paraphrases_same": words.same}
     if found.captioning:
         scores |= {"captions": found.captioning.normalised, "caption_f1": found.captioning.f1}
     names = ("score", "raw", "floor", "ceiling", "reconstructed")
@@ -109,4 +112,5 @@ def provenance_of(found: UnifiedScores, evaluator: Evaluator) -> dict[str, Any]:
             for kind, one in found.answers.items()
             if kind != "all"
         },
+        "paraphrases": found.paraphrases and {name: list(n) for name, n in found.paraphrases.attributes.items()},
     }

@@ -12,7 +12,7 @@ from unif2ace.language.reading import ParsedCaption
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from unif2ace.metrics.scores import Agreement, AnswerScore, CaptionScore, Diversity
+    from unif2ace.metrics.scores import Agreement, AnswerScore, CaptionScore, Diversity, ParaphraseScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class ScoreOptions:
         samples: Maximum number of faces of the split; one face is generated from a caption of each, and each is
             captioned.
         num_questions: Maximum number of questions; each is asked about its own face and about another one.
+        num_paraphrases: Wordings of each yes/no question, asked about four faces along with the plain wording; 0: none.
         caption: Which caption is the prompt: ``long``, ``short`` or ``any``.
         diverse: Number of prompts for which several faces are generated.
         seeds: Faces generated for each of these prompts.
@@ -32,11 +33,12 @@ class ScoreOptions:
         seed: Seed of the chosen samples and of the generated faces.
 
     Raises:
-        ConfigError: If ``diverse``, ``seeds`` or ``batch_size`` is below 1.
+        ConfigError: If ``diverse``, ``seeds`` or ``batch_size`` is below 1, or ``num_paraphrases`` below 0.
     """
 
     samples: int = 256
     num_questions: int = 1000
+    num_paraphrases: int = 20
     caption: Which = "long"
     diverse: int = 16
     seeds: int = 4
@@ -49,6 +51,8 @@ class ScoreOptions:
         for name in ("diverse", "seeds", "batch_size"):
             if (value := getattr(self, name)) < 1:
                 raise ConfigError(f"scores.{name}={value}: give 1 or more")
+        if self.num_paraphrases < 0:
+            raise ConfigError(f"scores.num_paraphrases={self.num_paraphrases}: give 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class UnifiedScores:
         features: Diversity of the faces of a prompt, by the evaluator's features.
         answered: The questions, with the model's answers.
         answers: Score of each kind of question, and of all; empty if the split has none.
+        paraphrases: Score of yes/no questions in other words; None if none were asked.
         captions: The model's captions of the true faces.
         readings: These captions, parsed.
         false: For each caption its false statements.
@@ -105,6 +110,7 @@ class UnifiedScores:
     features: Diversity
     answered: tuple[ScoredAnswer, ...] = ()
     answers: dict[str, AnswerScore] = field(default_factory=dict)
+    paraphrases: ParaphraseScore | None = None
     captions: tuple[str, ...] = ()
     readings: tuple[ParsedCaption, ...] = ()
     false: tuple[tuple[tuple[str, Any], ...], ...] = ()
@@ -118,6 +124,8 @@ class UnifiedScores:
         main = [("faces show what their captions say", self.agreement.normalised, "agreement")]
         if "all" in self.answers:
             main.append(("answers are right", self.answers["all"].normalised, "answers"))
+        if self.paraphrases:
+            main.append(("answers are right in any wording", self.paraphrases.normalised, "paraphrases"))
         if self.captioning:
             main.append(("captions name what is there", self.captioning.normalised, "captions"))
         return [(what, str(score), self.described[part][part]) for what, score, part in main]

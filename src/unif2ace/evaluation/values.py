@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from unif2ace.attributes import TAXONOMY, AttributeRecord
+from unif2ace.evaluation.paraphrases import MAX_NEW
 from unif2ace.language.reading import holds
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from unif2ace.evaluation.unified_scores import UnifiedScores
     from unif2ace.metrics.scores import AnswerScore
 
+_WORST = 10  # attributes in the table of paraphrases; evaluation.json has all
 KINDS = {"yes_no": "yes or no", "which": "which", "what": "what", "count": "how many", "all": "all kinds"}
 
 
@@ -33,6 +35,14 @@ def name_values(found: UnifiedScores) -> dict[str, float]:
         values["answers" if kind == "all" else f"answers_{kind}"] = one.normalised.value
     if "all" in found.answers:
         values |= {"answers_raw": found.answers["all"].raw, "answers_floor": found.answers["all"].floor}
+    if words := found.paraphrases:
+        values |= {
+            "paraphrases": words.normalised.value,
+            "paraphrases_untrained": words.untrained.value,
+            "paraphrases_plain": words.plain.value,
+            "paraphrases_topic": words.topic.value,
+            "paraphrases_same": words.same.value,
+        }
     return {**values, **_caption_values(found)}
 
 
@@ -92,7 +102,11 @@ def describe(found: UnifiedScores) -> dict[str, dict[str, str]]:
         ("answers" if kind == "all" else f"answers_{kind}"): f"{_range(s.normalised)}; {_asked(found, s)}"
         for kind, s in found.answers.items()
     }
-    answers |= {"answers_raw": "balanced over answers", "answers_floor": "constant, chance or other faces, the best"}
+    if found.answers:
+        answers |= {
+            "answers_raw": "balanced over answers",
+            "answers_floor": "constant, chance or other faces, the best",
+        }
     captions = {
         "captions": f"{_range(one.normalised)}; {count} faces of val; 0 other faces, 1 the data set's captions",
         "caption_f1": f"{_range(one.f1)}; {len(agreement.measured)} attributes, pooled",
@@ -104,7 +118,21 @@ def describe(found: UnifiedScores) -> dict[str, dict[str, str]]:
         "caption_distinct_2": f"{distinct(own, 2):.3f} in the data set's",
         "caption_words": f"{mean_words(own):.1f} in the data set's",
     }
-    return {"agreement": beside, "answers": answers if found.answers else {}, "captions": captions}
+    return {"agreement": beside, "answers": answers, "paraphrases": _paraphrase_notes(found), "captions": captions}
+
+
+def _paraphrase_notes(found: UnifiedScores) -> dict[str, str]:
+    words = found.paraphrases
+    if not words:
+        return {}
+    return {
+        "paraphrases": f"{_range(words.normalised)}; {words.questions} yes/no questions in other words on "
+        f"{len(words.attributes)} attributes, answers of at most {MAX_NEW} tokens",
+        "paraphrases_untrained": f"{_range(words.untrained)}; wordings that training questions never have",
+        "paraphrases_plain": f"{_range(words.plain)}; the plain wording, same faces",
+        "paraphrases_topic": f"{_range(words.topic)}; share of answers about the same attribute",
+        "paraphrases_same": f"{_range(words.same)}; share that also say the same as for the plain wording",
+    }
 
 
 def _asked(found: UnifiedScores, one: AnswerScore) -> str:
@@ -130,7 +158,21 @@ def tables(found: UnifiedScores) -> dict[str, Table]:
     for kind, one in found.answers.items():
         numbers = (one.normalised.value, one.raw, one.floor, one.majority, one.chance, one.unseen)
         kinds.add_row(KINDS.get(kind, kind), *map(_cell, numbers), str(one.questions))
-    return {"attributes": labels, "questions": kinds}
+    return {"attributes": labels, "questions": kinds, **_paraphrase_table(found)}
+
+
+def _paraphrase_table(found: UnifiedScores) -> dict[str, Table]:
+    """The attributes whose questions are answered worst in other words."""
+    from rich.table import Column, Table
+
+    if not found.paraphrases:
+        return {}
+    names = ("same attribute", "same answer", "right", "asked")
+    worst = Table("paraphrases, the worst", *(Column(name, justify="right") for name in names))
+    rows = sorted(found.paraphrases.attributes.items(), key=lambda row: row[1][1:])
+    for name, (number, *shares) in rows[:_WORST]:
+        worst.add_row(name, *map(_cell, shares), str(number))
+    return {"paraphrases": worst}
 
 
 def attribute_rows(found: UnifiedScores) -> list[tuple[str, tuple[float, ...], tuple[int, int]]]:

@@ -22,6 +22,7 @@ SCORES = {
     "answers": "answer accuracy: 0 the best of guesses, 1 all right",
     "answers_raw": "raw, balanced over answers",
     "answers_floor": "raw, the best of constant, chance and other faces",
+    "paraphrases": "yes/no questions in other words: 0 a constant answer, 1 all right",
     "caption_f1": "attribute F1 of captions",
     "caption_f1_shuffled": "the same, captions of other faces",
     "caption_false_share": "share of false statements among those that can be checked",

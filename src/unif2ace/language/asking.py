@@ -13,10 +13,11 @@ from unif2ace.language.balance import answerable, choice_weight, yes_no_weight
 from unif2ace.language.facts import Value, known_values
 from unif2ace.language.grammar import Voice, listing, pick, sentence
 from unif2ace.language.phrases import CHOICES, COUNTED, REASONS, WORDS, YES_NO
+from unif2ace.language.phrases.wordings import WORDINGS
 from unif2ace.language.question import Question
 from unif2ace.language.question_forms import Reason
+from unif2ace.language.question_frames import fitting, open_forms, subject, trained_forms, typed
 
-_STRANGER: Final = {"they": "the person", "them": "the person", "their": "the person's", "person": "person"}
 _COUNT_NONE: Final = 0.35  # share of questions with the answer "none" that are kept
 _NUMBERS: Final = ("none", "one", "two", "three", "four", "five", "six")
 
@@ -42,7 +43,6 @@ class Asker:
     def __init__(self, record: AttributeRecord, rng: random.Random, rates: Mapping[str, float]) -> None:
         self._record, self._rng, self._rates = record, rng, rates
         self._known = known_values(record)
-        self._stranger = Voice(self._known, WORDS, rng, pronouns=_STRANGER)
         self._pronoun = Voice(self._known, WORDS, rng, plural=self._known.get("gender") is None)
 
     def yes_no(self) -> Iterator[Candidate]:
@@ -87,10 +87,12 @@ class Asker:
             if field in self._known and (weight := choice_weight(self._rates, field, self._known[field])):
                 yield field, weight
 
-    def _question(self, phrasings: Sequence[str], *, neutral: bool, **slots: str) -> str:
-        """A question with its question mark; a neutral one does not reveal the gender."""
-        voice = self._stranger if neutral or self._rng.random() < 0.4 else self._pronoun
-        return sentence(self._fill(phrasings, voice, slots)).removesuffix(".") + "?"
+    def _question(self, phrasings: Sequence[str], *, neutral: bool, field: str = "", **slots: str) -> str:
+        """A question about a random subject, typed in a random way; a neutral one seldom reveals the gender, and one
+        about the gender never.
+        """
+        voice = subject({} if field == "gender" else self._known, self._rng, neutral=neutral)
+        return typed(self._fill(phrasings, voice, slots), self._rng)
 
     def _answer(self, phrasings: Sequence[str], lead: str = "", **slots: str) -> str:
         return sentence(lead + self._fill(phrasings, self._pronoun, slots))
@@ -103,14 +105,17 @@ class Asker:
 
     def _ask_yes_no(self, name: str, field: str, holds: bool) -> Question:
         entry = YES_NO[name]
-        question = self._question(entry.ask, neutral=entry.neutral)
+        broad = fitting(name, holds, self._known) and all(
+            other in self._rates for wording in WORDINGS[name] for other in wording.covers
+        )
+        question = self._question(trained_forms(name, broad=broad), neutral=entry.neutral)
         no = entry.no + (entry.instead if field in self._known else ())
         answer = self._answer(entry.yes, "yes, ") if holds else self._answer(no, "no, ")
         return Question(question, answer, "yes_no", name)
 
     def _ask_what(self, field: str) -> Question:
         entry = CHOICES[field]
-        question = self._question(entry.what, neutral=entry.neutral)
+        question = self._question(open_forms(field), neutral=entry.neutral, field=field)
         answer = self._answer(entry.answers, value=entry.names[str(self._known[field])])
         return Question(question, answer, "what", field)
 
@@ -120,7 +125,7 @@ class Asker:
         options = [true, *self._rng.sample(others, min(len(others), pick(self._rng, (1, 2, 2))))]
         self._rng.shuffle(options)
         said = listing([entry.names[value] for value in options], "or")
-        question = self._question(entry.which, neutral=entry.neutral, options=said)
+        question = self._question(entry.which, neutral=entry.neutral, field=field, options=said)
         return Question(question, self._answer(entry.answers, value=entry.names[true]), "which", field)
 
     def _ask_count(self, group: str, known: Mapping[str, bool]) -> Question:

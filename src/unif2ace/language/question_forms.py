@@ -9,15 +9,38 @@ from unif2ace.language.facts import Value
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """Words for one label or boolean field in questions, by the frames that they fit.
+
+    Attributes:
+        worn: Nouns after "wear": "a hat".
+        had: Nouns after "have": "a beard".
+        doing: Pairs of the participle and the base form of a verb phrase: "smiling" and "smile".
+        being: Adjectives of the person, after "is": "bald".
+        feeling: Adjectives after "looks": "happy".
+        parts: Pairs of a part of the face and an adjective: "nose" and "big".
+        covers: Other fields that the words mean too; they must be known to be false where this one is false.
+    """
+
+    worn: tuple[str, ...] = ()
+    had: tuple[str, ...] = ()
+    doing: tuple[tuple[str, str], ...] = ()
+    being: tuple[str, ...] = ()
+    feeling: tuple[str, ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
+    covers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class YesNo:
     """A question about one label or boolean field.
 
     Attributes:
-        ask: Questions, without the question mark.
+        ask: Questions, without the question mark; the first is the plainest. `question_frames` adds many more.
         yes: Answers if it is true, after "Yes, ".
         no: Answers if it is false, after "No, ".
         instead: Further such answers that name the value of the label's field, if it is known.
-        neutral: Whether to ask about "the person", because "he" or "she" would reveal the answer.
+        neutral: Whether to ask mostly about "the person", because "he" or "she" often reveals the answer.
     """
 
     ask: tuple[str, ...]

@@ -53,6 +53,17 @@ def read_answer(question: Question, answer: str) -> Reply:
     return Reply(" ".join(word for word in words_of(answer) if word not in _ARTICLES) or None)
 
 
+def is_about(question: Question, answer: str) -> bool:
+    """Whether an answer to a yes/no question is about its attribute.
+
+    It is if it states something about the attribute, or if it is a mere "yes" or "no" that states nothing else.
+    """
+    if question.attribute is not None and _about(question.attribute, answer, after=""):
+        return True
+    stated = [name for name, _ in read_text(answer).statements if name != "gender"]
+    return not stated and read_answer(question, answer).value is not None
+
+
 def options(question: Question) -> tuple[str, ...]:
     """The values that a closed question offers; empty for other questions."""
     if question.kind != "which" or question.attribute not in CHOICES:

@@ -9,6 +9,7 @@ from unif2ace.metrics.scores.answers import AnswerScore, answer_scores
 from unif2ace.metrics.scores.bootstrap import Score, bootstrap
 from unif2ace.metrics.scores.captions import CaptionScore, caption_scores
 from unif2ace.metrics.scores.diversity import Diversity, diversity
+from unif2ace.metrics.scores.paraphrases import ParaphraseScore, paraphrase_scores
 from unif2ace.metrics.scores.text import distinct, mean_words
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "AnswerScore",
     "CaptionScore",
     "Diversity",
+    "ParaphraseScore",
     "Score",
     "answer_scores",
     "attribute_agreement",
@@ -24,4 +26,5 @@ __all__ = [
     "distinct",
     "diversity",
     "mean_words",
+    "paraphrase_scores",
 ]
