@@ -428,3 +428,15 @@ def test_one_process_builds_for_all_unless_each_machine_has_its_own_disk(folder:
     for data, trainer in ((shared, one), (own, several), (there, several)):
         data.trainer = trainer
         data.setup("fit")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "known"),
+    [({}, False), ({"smile": None}, False), ({"smile": False}, True), ({"clothing_colour": "red"}, True)],
+)
+def test_data_says_whether_it_has_labels(tmp_path: Path, attributes: dict, known: bool):
+    with ShardWriter(tmp_path / "train") as writer:
+        metadata = Metadata("x", "CC0-1.0", attributes=attributes)
+        writer.write(Sample("a", encode_jpeg(np.zeros((SIZE, SIZE, 3), np.uint8)), "jpg", metadata))
+    data = FaceDataModule({"x": ShardDataset(tmp_path)}, {"image": ImageTask()})
+    assert data.has_labels() is known

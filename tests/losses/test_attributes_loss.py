@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -61,3 +64,11 @@ def test_validation_does_not_count():
 def test_wrong_arguments_are_named():
     with pytest.raises(ConfigError, match="balance=2"):
         AttributesLoss(balance=2)
+
+
+@pytest.mark.parametrize("has_labels", [True, False])
+def test_data_without_a_label_is_refused_before_the_first_step(has_labels: bool):
+    trainer = SimpleNamespace(datamodule=SimpleNamespace(has_labels=lambda: has_labels))
+    context = contextlib.nullcontext() if has_labels else pytest.raises(ConfigError, match="no training sample states")
+    with context:
+        AttributesLoss().on_fit_start(trainer, None)

@@ -1,9 +1,11 @@
-"""Maps the attribute names of public data sets to the taxonomy: one yaml file per data set in `mappings/`."""
+"""Maps the attribute names of other data sets to the taxonomy: a yaml file in `mappings/`, or one of your own."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,61 +16,94 @@ from unif2ace.errors import DataError, nearest
 
 
 class AttributeMapping:
-    """Converts the yes/no labels of a data set into a record.
+    """Converts the labels of a data set into a record.
 
-    A mapping file gives the meaning of each label when `present` and when `absent`, as values of the taxonomy's fields
-    and labels. An empty entry is a label that is ignored on purpose. Where two labels contradict each other about a
-    value, the value is null. Names are matched case-insensitively, because copies of a data set spell them differently
+    A mapping file has one entry for each label or column. It gives the values of the taxonomy's fields and labels:
+
+    - of a yes/no label when `present` and when `absent`: ``Male: {present: {gender: man}, absent: {gender: woman}}``;
+    - of a column with words, for each word: ``sex: {gender: {male: man, female: woman}}``.
+
+    An empty entry is a label that is ignored on purpose. Where two labels contradict each other about a value, the
+    value is null. Names and words are matched case-insensitively, because copies of a data set spell them differently
     (``Male``, ``male``).
 
     Args:
-        name: Stem of a file in `mappings/`: ``celeba`` or ``celebv_hq``. FFHQ's features are scores, not yes/no labels;
-            use `ffhq.record_of_ffhq` for them.
+        name: Stem of a file in `mappings/`, ``celeba`` or ``celebv_hq``, or the path of a yaml file. FFHQ's features
+            are scores, not labels; use `ffhq.record_of_ffhq` for them.
+
+    Attributes:
+        meanings: For each label its `present` and `absent` values; empty for columns with words.
+        words: For each column with words its fields, and for each field its word in lower case to the value.
+        fingerprint: SHA-256 of the file.
 
     Raises:
-        DataError: If there is no such mapping, or its file contains something unknown to the taxonomy.
+        DataError: If there is no such mapping, or its file is no mapping or contains something unknown to the taxonomy.
     """
 
     def __init__(self, name: str) -> None:
-        folder = files("unif2ace.attributes").joinpath("mappings")
-        known = sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
-        if name not in known:
-            raise DataError(f"no attribute mapping {name!r}{nearest(name, known)}; there are {', '.join(known)}")
         self.name = name
-        tree: dict[str, dict[str, dict[str, Value]] | None]
-        tree = yaml.safe_load(folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
-        self.meanings = {source: _meaning(f"mapping {name!r}, label {source!r}", tree[source]) for source in tree}
-        self._spelling = {source.casefold(): source for source in self.meanings}
+        data = _read(name)
+        self.fingerprint = hashlib.sha256(data).hexdigest()
+        self.meanings: dict[str, dict[str, dict[str, Value]]] = {}
+        self.words: dict[str, dict[str, dict[str, Value]]] = {}
+        for label, entry in _parse(name, data).items():
+            place = f"mapping {name!r}, label {label!r}"
+            if not isinstance(entry, dict) and entry != "":
+                raise DataError(f"{place}: {entry!r} is no entry; write {label}: {{present: {{ATTRIBUTE: VALUE}}}}")
+            if entry and not entry.keys() <= {"present", "absent"}:
+                self.words[label] = _words(place, entry)
+            self.meanings[label] = _meaning(place, entry if entry and label not in self.words else {})
+        self._spelling = {label.casefold(): label for label in self.meanings}
 
     def find(self, label: str) -> str | None:
         """The mapping's own spelling of a label; None if the data set has no such label."""
         return self._spelling.get(label.casefold())
 
-    def __call__(self, labels: Mapping[str, bool | None]) -> AttributeRecord:
+    def choices(self, label: str) -> tuple[str, ...]:
+        """Words that a column may hold, in lower case; empty for a yes/no label.
+
+        Raises:
+            DataError: If the data set has no such label.
+        """
+        return tuple(dict.fromkeys(w for words in self.words.get(self._known(label), {}).values() for w in words))
+
+    def __call__(self, labels: Mapping[str, Value]) -> AttributeRecord:
         """The record of a set of labels.
 
         Args:
-            labels: The data set's labels, each true, false or None (not labelled).
+            labels: The data set's labels, each true, false or None (not labelled), or a word of its `choices`.
 
         Raises:
-            DataError: If a name is not one of the data set's labels.
+            DataError: If a name is not one of the data set's labels, or a word is none of its choices.
         """
         said: dict[str, set[Value]] = {}
-        for label, present in labels.items():
-            meaning = self.meanings[self._known(label)]
-            if present is None:
+        for label, value in labels.items():
+            known = self._known(label)
+            if value is None:
                 continue
-            for name, value in meaning["present" if present else "absent"].items():
-                said.setdefault(name, set()).add(value)
+            for name, meant in self._meant(known, value).items():
+                said.setdefault(name, set()).add(meant)
         return AttributeRecord(_consistent({n: next(iter(v)) for n, v in said.items() if len(v) == 1}))
 
     def of_positive(self, positive: Iterable[str]) -> AttributeRecord:
-        """The record of a list of true labels; all other labels are false.
+        """The record of a list of true labels; all other labels are false, and columns with words are unknown.
 
         Raises:
             DataError: If a name is not one of the data set's labels.
         """
-        return self({**dict.fromkeys(self.meanings, False), **dict.fromkeys(map(self._known, positive), True)})
+        absent = {label: None if label in self.words else False for label in self.meanings}
+        return self({**absent, **dict.fromkeys(map(self._known, positive), True)})
+
+    def _meant(self, label: str, value: Value) -> dict[str, Value]:
+        if label not in self.words:
+            return self.meanings[label]["present" if value else "absent"]
+        word, choices = str(value).casefold(), self.choices(label)
+        if word not in choices:
+            raise DataError(
+                f"label {label!r} is {value!r}, which mapping {self.name!r} does not list; it lists "
+                f"{', '.join(choices)}{nearest(word, choices)}"
+            )
+        return {field: words[word] for field, words in self.words[label].items() if word in words}
 
     def _known(self, label: str) -> str:
         source = self.find(label)
@@ -77,18 +112,74 @@ class AttributeMapping:
         return source
 
 
-def _meaning(place: str, entry: Mapping[str, Any] | None) -> dict[str, dict[str, Value]]:
-    """One checked entry of a mapping file, with both sides."""
-    sides: dict[str, dict[str, Value]] = {"present": {}, "absent": {}}
-    for side, values in (entry or {}).items():
-        if side not in sides:
-            raise DataError(f"{place}: {side!r} is neither 'present' nor 'absent'")
+def _read(name: str) -> bytes:
+    """The bytes of a mapping: a file in `mappings/`, or any yaml file by its path."""
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name).expanduser()
         try:
-            AttributeRecord(values)
+            return path.read_bytes()
+        except OSError as error:
+            beside = [p.name for p in path.parent.glob("*.y*ml")]
+            hint = nearest(path.name, beside)
+            raise DataError(
+                f"mapping {name} cannot be read: {error.strerror or error}{hint} (source.mapping)"
+            ) from error
+    folder = files("unif2ace.attributes").joinpath("mappings")
+    known = sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+    if name not in known:
+        there = f"there are {', '.join(known)}, or give the path of your own .yaml file"
+        raise DataError(f"no attribute mapping {name!r}{nearest(name, known)}; {there} (source.mapping)")
+    return folder.joinpath(f"{name}.yaml").read_bytes()
+
+
+def _parse(name: str, data: bytes) -> dict[str, Any]:
+    """The tree of a mapping file with every scalar as text: a word such as ``yes`` or ``1`` stays as written."""
+    try:
+        tree = yaml.load(data, yaml.BaseLoader)
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise DataError(f"mapping {name}: no valid yaml: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict) or not tree:
+        raise DataError(f"mapping {name}: it must have an entry for each label, LABEL: {{present: ..., absent: ...}}")
+    return tree
+
+
+def _meaning(place: str, entry: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
+    """One checked entry of a yes/no label, with both sides."""
+    sides: dict[str, dict[str, Value]] = {"present": {}, "absent": {}}
+    for side, values in entry.items():
+        if not isinstance(values, dict):
+            raise DataError(f"{place}: {side} is {values!r}; it must be {{ATTRIBUTE: VALUE}}")
+        sides[side] = {field: _value(text) for field, text in values.items()}
+        try:
+            AttributeRecord(sides[side])
         except DataError as error:
             raise DataError(f"{place}: {error}") from error
-        sides[side] = dict(values)
     return sides
+
+
+def _words(place: str, entry: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
+    """One checked entry of a column with words: for each field, its words in lower case to the field's values."""
+    out: dict[str, dict[str, Value]] = {}
+    for field, words in entry.items():
+        if field in ("present", "absent") or not isinstance(words, dict):
+            raise DataError(
+                f"{place}: {field!r} stands for {words!r}; an entry has either present and absent, or an attribute "
+                "with its words, such as gender: {male: man, female: woman}"
+            )
+        out[field] = {word.casefold(): _value(text) for word, text in words.items()}
+        try:
+            for value in out[field].values():
+                TAXONOMY.check(field, value)
+        except DataError as error:
+            raise DataError(f"{place}: {error}") from error
+    return out
+
+
+def _value(text: object) -> Value:
+    """A value as the taxonomy has it, from its text in yaml."""
+    if not isinstance(text, str):
+        return repr(text)  # no value of the taxonomy; the check names it
+    return {"true": True, "false": False, "null": None, "": None}.get(text.lower(), text)
 
 
 def _consistent(values: dict[str, Value]) -> dict[str, Value]:

@@ -24,6 +24,8 @@ def build(config: DictConfig) -> dict[str, int]:
         Number of samples in each split.
     """
     from unif2ace.data.build import BuildOptions, build_shards
+    from unif2ace.data.build_faults import faults_line
+    from unif2ace.data.sources.base import report_of
 
     check_list(config.captions, "captions")
     source = instantiate(config.source, allow=config.engine.allow)
@@ -35,13 +37,15 @@ def build(config: DictConfig) -> dict[str, int]:
         num_questions=config.num_questions,
         vocab_size=config.vocab_size,
         seed=config.seed,
+        max_faults=config.max_faults,
     )
-    with progress(source.name) as advance:
-        counts = build_shards(source, config.folder, options, config.workers, advance)
-    skipped = getattr(source, "skipped", None)
-    if skipped:
-        _say("skipped: " + ", ".join(f"{cause} {count}" for cause, count in skipped.items()))
+    try:
+        with progress(source.name) as advance:
+            counts = build_shards(source, config.folder, options, config.workers, advance)
+    finally:
+        _say("\n".join(report_of(source).lines))
     _say(f"{', '.join(f'{count:,} in {split}/' for split, count in counts.items())}: {config.folder}")
+    _say(faults_line(Path(config.folder)))
     _say(f"next: unif2ace-data stats {Path(config.folder) / 'train'}")
     return counts
 
@@ -59,6 +63,8 @@ def index(config: DictConfig) -> int:
         made = build_index(config.folder, strict=config.strict, progress=advance)
     left_out = f"; left out: {', '.join(f'{c} {n}' for c, n in made.left_out.items())}" if made.left_out else ""
     _say(f"{len(made):,} samples in {len(made.shards)} shards{left_out}: {config.folder}")
+    if bad := len(made) - made.conforming:
+        _say(f"{bad:,} of them have metadata that does not conform; see: unif2ace-data validate {config.folder}")
     return len(made)
 
 

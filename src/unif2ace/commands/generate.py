@@ -73,10 +73,12 @@ def _generate(config: DictConfig, prompts: Sequence[str]) -> Path:
 def _prompts(config: DictConfig) -> list[str]:
     prompts = [str(p) for p in config.prompt] if isinstance(config.prompt, ListConfig) else [str(config.prompt)]
     if config.prompt_file is not None:
+        from unif2ace.data.sources.text_files import read_lines
+
         file = Path(config.prompt_file)
         if not file.is_file():
             raise ConfigError(f"prompt_file={file}: there is no such file")
-        prompts += [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        prompts += read_lines(file)
     if not prompts and config.picture is None:
         raise ConfigError(f'nothing to draw: `{APP} "a smiling woman with red curly hair"`, or prompt_file=FILE')
     return prompts or [""]

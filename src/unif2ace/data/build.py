@@ -6,10 +6,9 @@ was stopped resumes after its last complete shard.
 
 from __future__ import annotations
 
-import json
 import logging
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -18,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from unif2ace.attributes import AttributeRecord
+from unif2ace.data.build_faults import BuildFaults
+from unif2ace.data.build_recipe import PICTURES, check_recipe
 from unif2ace.data.shards import (
     Metadata,
     Progress,
     Sample,
+    SampleFault,
     ShardReader,
     ShardWriter,
     encode_jpeg,
@@ -29,7 +31,7 @@ from unif2ace.data.shards import (
     load_index,
 )
 from unif2ace.data.shards.output_lock import output_lock
-from unif2ace.data.sources.base import EncodedImage, Source, SourceItem
+from unif2ace.data.sources.base import EncodedImage, Source, SourceItem, read_items, report_of
 from unif2ace.data.text_tokenizer import FILE_NAME, train_text_tokenizer
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.language import Style, ask_questions, measure_rates, write_caption
@@ -54,6 +56,8 @@ class BuildOptions:
         num_questions: Questions per image; 0 for none.
         vocab_size: Requested vocabulary size of the text tokenizer.
         seed: Seed of captions, questions and the split.
+        max_faults: Largest share of faulty images, from 0 to 1, which are left out; of few images 3 are accepted, but
+            at most a third. 0 accepts none.
     """
 
     validation: float = 0.05
@@ -63,10 +67,13 @@ class BuildOptions:
     num_questions: int = 10
     vocab_size: int = 2048
     seed: int = 0
+    max_faults: float = 0.05
 
     def __post_init__(self) -> None:
         if not 0 <= self.validation <= 0.5:
             raise ConfigError(f"validation={self.validation}: it is a share from 0 to 0.5")
+        if not 0 <= self.max_faults <= 1:
+            raise ConfigError(f"max_faults={self.max_faults}: it is a share from 0 to 1")
         if unknown := set(self.captions) - {"dense", "short"}:
             raise ConfigError(f"captions has {sorted(unknown)[0]!r}; the styles are dense and short")
         if self.num_questions < 0 or self.samples_per_shard < 1:
@@ -82,7 +89,8 @@ def build_shards(
 
     Args:
         source: Source of the images.
-        folder: Output folder; finished parts are kept, and must come from the same source and options.
+        folder: Output folder; finished parts are kept, and must come from the same source and options. Faulty images
+            are left out and listed in its ``faults.jsonl``.
         options: Options for building samples.
         workers: Number of processes.
         progress: Called every few images.
@@ -91,20 +99,29 @@ def build_shards(
         Number of samples in each split.
 
     Raises:
-        DataError: If an image cannot be read, or the folder holds a build from another source or options.
+        DataError: If too many images are faulty, or the folder holds a build from another source or options.
         ConfigError: If a split would be empty.
     """
     folder = Path(folder)
     places = split_by_identity(source, options)
     rates = _rates(source, places["train"])
-    recipe = {"source": source.describe(), "options": asdict(options)}
+    # The accepted share of faults is no part of the recipe: a build that had too many goes on with a larger share.
+    options_of_bytes = {name: value for name, value in asdict(options).items() if name != "max_faults"}
+    recipe = {"source": source.describe(), "options": options_of_bytes}
+    maker = _Maker(source, options, rates)
     finished = (folder / FILE_NAME).is_file()  # and may be read-only
     with nullcontext() if finished else output_lock(folder, "folder", wait=True):
-        for split, indices in places.items():
-            _build_split(folder / split, _Maker(source, options, rates), indices, recipe, workers, progress)
+        started = check_recipe(folder, list(places), recipe, [source.key(index) for index in range(len(source))])
+        found = report_of(source).faults
+        faults = BuildFaults(folder, found, len(source) + len(found), options.max_faults, started)
+        counts = {
+            split: _build_split(folder / split, maker, indices, recipe, faults, workers, progress)
+            for split, indices in places.items()
+        }
         if not (folder / FILE_NAME).is_file():
             train_text_tokenizer(_texts(folder / "train", progress), folder, options.vocab_size)
-    return {split: len(indices) for split, indices in places.items()}
+        (folder / PICTURES).unlink(missing_ok=True)
+    return counts
 
 
 def split_by_identity(source: Source, options: BuildOptions) -> dict[str, list[int]]:
@@ -134,9 +151,12 @@ class _Maker:
     def __init__(self, source: Source, options: BuildOptions, rates: Mapping[str, float]) -> None:
         self.source, self.options, self.rates = source, options, rates
 
-    def __call__(self, indices: Sequence[int]) -> list[Sample]:
-        items = self.source.items(indices)
-        return [self._sample(index, item) for index, item in zip(indices, items, strict=True)]
+    def __call__(self, indices: Sequence[int]) -> list[Sample | SampleFault]:
+        items = read_items(self.source, indices)
+        return [
+            item if isinstance(item, SampleFault) else self._sample(index, item)
+            for index, item in zip(indices, items, strict=True)
+        ]
 
     def _sample(self, index: int, item: SourceItem) -> Sample:
         options = self.options
@@ -167,30 +187,47 @@ def _build_split(
     maker: _Maker,
     indices: Sequence[int],
     recipe: Mapping[str, Any],
+    faults: BuildFaults,
     workers: int,
     progress: Progress | None,
-) -> None:
+) -> int:
+    """Writes one split, and returns its number of samples."""
     total = len(indices)
     if has_index(folder):
-        _check_recipe(folder, recipe)
-        return
+        return len(load_index(folder))
     with ShardWriter(folder, maker.options.samples_per_shard, recipe=recipe) as writer:
-        done = writer.num_completed
-        chunks = [indices[i : i + _CHUNK] for i in range(done, total, _CHUNK)]
-        for samples in _in_order(maker, chunks, workers):
-            for sample in samples:
-                writer.write(sample)
-            done += len(samples)
+        position = _resume_at([maker.source.key(index) for index in indices], writer.completed_keys)
+        faults.resume(folder.name, position)
+        chunks = [indices[i : i + _CHUNK] for i in range(position, total, _CHUNK)]
+        for made in _in_order(maker, chunks, workers):
+            for sample in made:
+                fault = sample if isinstance(sample, SampleFault) else _write(writer, sample)
+                if fault:
+                    faults.add(folder.name, position, fault)
+                position += 1
+            faults.check()
             if progress:
-                progress(done, total, f"{folder.name}: faces, captions, questions")
+                progress(position, total, f"{folder.name}: faces, captions, questions")
+        if not writer.num_written:
+            raise DataError(
+                f"all {total:,} pictures of {folder.name}/ are faulty, the first: {faults.first}; they are listed in "
+                f"{faults.path}: mend them, or change validation"
+            )
+    return len(load_index(folder))
 
 
-def _check_recipe(folder: Path, recipe: Mapping[str, Any]) -> None:
-    before = load_index(folder).recipe
-    if json.loads(json.dumps(recipe)) != before:
-        raise DataError(
-            f"{folder} holds a finished build with other settings; give another folder=..., or remove this one"
-        )
+def _write(writer: ShardWriter, sample: Sample) -> SampleFault | None:
+    """Writes a sample; the fault if its metadata violates the schema, such as a caption that is too long."""
+    try:
+        writer.write(sample)
+    except SampleFault as fault:
+        return fault
+    return None
+
+
+def _resume_at(keys: Sequence[str], completed: Set[str]) -> int:
+    """Where a build goes on: after the last image that is in a finished shard. Faulty images are in none."""
+    return max((place for place, key in enumerate(keys, start=1) if key in completed), default=0)
 
 
 _worker_maker: _Maker | None = None
@@ -201,12 +238,12 @@ def _set_maker(maker: _Maker) -> None:
     _worker_maker = maker
 
 
-def _make(indices: Sequence[int]) -> list[Sample]:
+def _make(indices: Sequence[int]) -> list[Sample | SampleFault]:
     assert _worker_maker is not None
     return _worker_maker(indices)
 
 
-def _in_order(maker: _Maker, chunks: Sequence[Sequence[int]], workers: int) -> Iterator[list[Sample]]:
+def _in_order(maker: _Maker, chunks: Sequence[Sequence[int]], workers: int) -> Iterator[list[Sample | SampleFault]]:
     if workers <= 1 or len(chunks) < 2:
         yield from map(maker, chunks)
         return

@@ -22,7 +22,7 @@ from unif2ace.data.image_sizes import common_size
 from unif2ace.data.loader import ResumableLoader
 from unif2ace.data.long_texts import LongTexts
 from unif2ace.data.result_cache import cached_tensors
-from unif2ace.data.shards import DropLog, Rules, ShardReader, TolerantReader
+from unif2ace.data.shards import DropLog, Rules, SampleFault, ShardReader, TolerantReader
 from unif2ace.data.shards.fingerprint import index_fingerprint
 from unif2ace.data.tasks.base import TrainingTask
 from unif2ace.data.tasks.text_to_image import TextToImageTask
@@ -188,6 +188,15 @@ class FaceDataModule(pl.LightningDataModule):
 
     test_dataloader = val_dataloader
 
+    def has_labels(self) -> bool:
+        """Whether any training sample states an attribute."""
+        opened = [dataset.open("train", Rules()) for dataset in self.datasets.values()]
+        readers = [reader for reader in opened if reader is not None]
+        if any(map(sum, (counts for reader in readers for counts in reader.index.labels.values()))):
+            return True
+        # The index counts the 46 labels only; details, such as the colour of clothes, are in the samples.
+        return any(_states_any(reader, index) for reader in readers for index in range(len(reader)))
+
     def captions(self, number: int) -> ResumableLoader:
         """Images of the training split, each with one of its captions, in order.
 
@@ -290,6 +299,13 @@ def _say_repeats(batch_sizes: Mapping[str, int], mixture: DatasetMixture) -> Non
                 mixture.epoch,
                 size / mixture.epoch,
             )
+
+
+def _states_any(reader: ShardReader, index: int) -> bool:
+    try:
+        return any(value is not None for value in reader[index].metadata.attributes.values())
+    except SampleFault:  # counted where samples are read
+        return False
 
 
 def _leave_signals(worker: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from unif2ace.data.shards import to_rgb
@@ -55,7 +55,7 @@ def _size(image_BCHW: Tensor) -> str:
 def _tensor(images: Any) -> Tensor:
     """A tensor of any shape (...)."""
     if isinstance(images, Image.Image):
-        return torch.from_numpy(to_rgb(ImageOps.exif_transpose(images)))
+        return torch.from_numpy(to_rgb(images))
     if isinstance(images, Tensor):
         return images
     if not hasattr(images, "__array__"):

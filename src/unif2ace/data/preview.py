@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from unif2ace.attributes import TAXONOMY, Field
 from unif2ace.data.lettering import wrapped
-from unif2ace.data.shards import Progress, ShardReader, decode_image
-from unif2ace.data.sources.base import EncodedImage, Source
+from unif2ace.data.shards import Progress, SampleFault, ShardReader, decode_image
+from unif2ace.data.sources.base import EncodedImage, Source, read_items
 from unif2ace.data.sources.synthetic import SyntheticSource
 from unif2ace.errors import DataError
 from unif2ace.language import ask_questions, write_caption
 from unif2ace.synthetic import Face, render
+
+log = logging.getLogger(__name__)
 
 PAPER, INK, FAINT = (255, 255, 255), (32, 32, 36), (110, 110, 120)
 _GAP = 4
@@ -78,12 +81,17 @@ def preview_source(
     """
     chosen = np.random.default_rng(seed).choice(len(source), size=min(count, len(source)), replace=False).tolist()
     shown = []
-    for index, item in zip(chosen, source.items(chosen), strict=True):
+    for index, item in zip(chosen, read_items(source, chosen), strict=True):
+        if isinstance(item, SampleFault):
+            log.warning("not on the sheet (%s): %s", item.cause, item.message)
+            continue
         image = (
             decode_image(item.image.data, item.image.extension) if isinstance(item.image, EncodedImage) else item.image
         )
         questions = tuple((q.question, q.answer) for q in ask_questions(item.record, index))
         shown.append(Shown(image, item.captions[0] if item.captions else write_caption(item.record, index), questions))
+    if not shown:
+        raise DataError(f"none of the {len(chosen)} pictures can be read; the faults are listed above")
     files = _write(shown, Path(out), columns)
     if isinstance(source, SyntheticSource) and pairs:
         files += _attribute_sheets(source, Path(out) / "attributes", pairs, progress)

@@ -6,6 +6,7 @@ Shapes: S x S pixels, N = h w image tokens.
 from __future__ import annotations
 
 import colorsys
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +14,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 from unif2ace.data.images import as_images
-from unif2ace.data.shards import to_rgb
+from unif2ace.data.shards import SampleFault, decode_image
+from unif2ace.data.shards.images import MAX_SOURCE_PIXELS, SUFFIXES
 from unif2ace.errors import ConfigError, DataError, nearest
 from unif2ace.nets.tokenizer.base import TokenizerNet
+
+log = logging.getLogger(__name__)
 
 PAPER, INK, FAINT = (255, 255, 255), (32, 32, 36), (110, 110, 120)
 TITLES = ("picture", "tokens", "reconstruction", "difference x4")
@@ -84,10 +88,11 @@ def find_pictures(place: str | Sequence[str], count: int) -> list[Path]:
     for word in place:
         path = Path(word.strip())
         if path.is_dir():
-            known = Image.registered_extensions()
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in known and not p.name.startswith("."))
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
             if not inside:
-                raise DataError(f"{path} holds no picture")
+                raise DataError(f"{path} holds no picture ({', '.join(SUFFIXES)})")
+            if len(inside) > count:
+                log.warning("%s: the first %d of %d pictures are taken (count)", path, count, len(inside))
             found += inside[:count]
         elif path.is_file():
             found.append(path)
@@ -98,7 +103,7 @@ def find_pictures(place: str | Sequence[str], count: int) -> list[Path]:
 
 
 def read_picture(path: Path, size: int) -> Picture:
-    """Reads an image of any format that Pillow supports: EXIF-rotated, cropped to its central square, resized.
+    """Reads an image as data sets do: upright, in sRGB, cropped to its central square, resized.
 
     Args:
         path: The file.
@@ -108,10 +113,10 @@ def read_picture(path: Path, size: int) -> Picture:
         DataError: If the file is no image.
     """
     try:
-        with Image.open(path) as opened:
-            image = Image.fromarray(to_rgb(ImageOps.exif_transpose(opened)))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        pixels = decode_image(path.read_bytes(), max_side=None, max_pixels=MAX_SOURCE_PIXELS)
+    except (OSError, SampleFault) as error:
         raise DataError(f"{path} is no picture that can be read: {error}") from error
+    image = Image.fromarray(pixels)
     width, height = image.size
     side = min(width, height)
     note = f"{width}x{height}" + ("" if width == height else f", cut to its middle {side}x{side}")

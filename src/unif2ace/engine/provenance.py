@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from unif2ace.data.shards import Rules
+from unif2ace.data.shards import Rules, SampleFault, ShardReader
 from unif2ace.data.shards.fingerprint import index_fingerprint
 from unif2ace.engine.snapshot import environment
 
@@ -24,7 +25,7 @@ def data_provenance(datasets: Mapping[str, ShardDataset]) -> dict[str, Any]:
 
     Returns:
         ``data``: for each data set the folder's name and, for each split, number of samples and fingerprint;
-        ``image_size``: height and width of the first image, in pixels.
+        ``image_size``: height and width of the first readable image, in pixels; empty if there is none.
     """
     described: dict[str, Any] = {}
     size: list[int] = []
@@ -35,8 +36,16 @@ def data_provenance(datasets: Mapping[str, ShardDataset]) -> dict[str, Any]:
             if reader is None:
                 continue
             described[name][split] = {"samples": len(reader), "fingerprint": index_fingerprint(reader.index)}
-            size = size or [*reader.image(0).shape[:2]]
+            size = size or _image_size(reader)
     return {"data": described, "image_size": size}
+
+
+def _image_size(reader: ShardReader) -> list[int]:
+    """Height and width of the first image that can be read; empty if there is none."""
+    for index in range(len(reader)):
+        with contextlib.suppress(SampleFault):
+            return [*reader.image(index).shape[:2]]
+    return []
 
 
 def code_provenance() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import lightning.pytorch as pl
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -40,6 +41,19 @@ class AttributesLoss(LossCallback):
             raise ConfigError(f"loss.attributes: balance={balance} must be 0 to 1, cap={cap} at least 1")
         self.balance, self.cap = balance, cap
         self._counts_2A: Tensor | None = None
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuses data without a label, which this loss would not learn from.
+
+        Raises:
+            ConfigError: If no training sample states an attribute.
+        """
+        has_labels = getattr(trainer.datamodule, "has_labels", None)  # type: ignore[attr-defined]
+        if has_labels is not None and not has_labels():
+            raise ConfigError(
+                "loss.attributes has nothing to learn: no training sample states an attribute; import the pictures "
+                "with a table of labels (source.table), or select another loss"
+            )
 
     def compute(self, step: StepOutput) -> LossTerm:
         """The sum over the known labels; labels of -1 and padding samples are left out."""

@@ -186,3 +186,53 @@ def test_it_travels_to_other_processes_and_describes_itself(release):
     copy = pickle.loads(pickle.dumps(source))
     assert (copy.items([2])[0].image == source.items([2])[0].image).all()
     assert json.loads(json.dumps(source.describe())) == source.describe() == CelebASource(path=str(release)).describe()
+
+
+@pytest.mark.parametrize("form", ["txt", "csv"])
+def test_columns_are_found_by_name_in_any_order(release, kaggle, form):
+    cases = {
+        "txt": (release, txt, "Anno/list_landmarks_align_celeba.txt"),
+        "csv": (kaggle, csv, "list_landmarks_align_celeba.csv"),
+    }
+    root, put, name = cases[form]
+    before = CelebASource(path=str(root)).items([0])[0].image
+    order = [*POINTS[4:], *POINTS[:4]]
+    put(root / name, order, {key: [MEAN_FACE[POINTS.index(point)] for point in order] for key in POSITIVE})
+    assert (CelebASource(path=str(root)).items([0])[0].image == before).all()
+    mistakes = {"nosee_x": "no column 'nose_x'; did you mean 'nosee_x'", "nose_y": "'nose_y' is given twice"}
+    for change, message in mistakes.items():
+        wrong = [change if point == "nose_x" else point for point in order]
+        put(root / name, wrong, dict.fromkeys(POSITIVE, MEAN_FACE))
+        with pytest.raises(DataError, match=message):
+            CelebASource(path=str(root))
+    put(root / name, [*POINTS, "chin_x"], {key: [*MEAN_FACE, 1] for key in POSITIVE})
+    with pytest.raises(DataError, match="unknown column 'chin_x'"):
+        CelebASource(path=str(root))
+
+
+def test_a_list_asked_for_by_another_name_must_exist(release):
+    with pytest.raises(DataError, match=r"no identities\.txt.*source\.identities"):
+        CelebASource(path=str(release), identities="identities.txt")
+    with pytest.raises(DataError, match=r"no landmarks\.txt.*source\.landmarks"):
+        CelebASource(path=str(release), landmarks="landmarks.txt")
+    assert CelebASource(path=str(release), identities=None).identity(0) == "celeba-000001"
+
+
+def test_labels_are_signs_and_rows_are_unique(release):
+    file = release / "Anno" / "list_attr_celeba.txt"
+    text = file.read_text()
+    file.write_text(text.replace("000002.jpg  -1", "000002.jpg   7"))
+    with pytest.raises(DataError, match=r"list_attr_celeba.txt:4, column '5_o_Clock_Shadow': 7 is no label"):
+        CelebASource(path=str(release))
+    file.write_text(text.replace("000003.jpg", "000002.jpg"))
+    with pytest.raises(DataError, match=r"txt:5: '000002.jpg' has a row already, list_attr_celeba.txt:4"):
+        CelebASource(path=str(release))
+
+
+def test_the_report_counts_what_is_missing_and_what_is_not_listed(release):
+    images = release / "Img" / "img_align_celeba"
+    (images / "000002.jpg").rename(images / "9.jpg")
+    lines = "\n".join(CelebASource(path=str(release)).report().lines)
+    assert "2 of 3 listed pictures" in lines
+    assert "listed and missing: 1, the first 000002.jpg" in lines
+    assert "not listed, not used: 1 files, the first 9.jpg" in lines

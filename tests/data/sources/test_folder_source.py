@@ -245,3 +245,65 @@ def test_it_travels_to_other_processes(folder):
     pictures = source(folder)
     copy = pickle.loads(pickle.dumps(pictures))
     assert copy.items([0]) == pictures.items([0])
+
+
+def test_persons_have_one_name_and_missing_ones_are_counted(folder):
+    rows = [("a.jpg", 0), ("b.png", 0.0), ("more/C d.webp", "nan")]
+    table(folder, "\n".join(json.dumps({"file": f, "who": w}) for f, w in rows), "metadata.jsonl")
+    pictures = source(folder, identity_column="who")
+    assert [pictures.identity(i) for i in range(3)] == ["folder-person-0", "folder-person-0", pictures.key(2)]
+    assert any("(cells: 1 'nan')" in line for line in pictures.report().lines)
+
+
+def test_a_caption_that_is_no_text_is_a_fault_of_its_picture(folder):
+    table(folder, json.dumps({"file": "a.jpg", "text": {"en": "A face."}}), "metadata.jsonl")
+    with pytest.raises(DataError, match=r"metadata.jsonl:1, column 'text': .* is no caption"):
+        source(folder, caption_column="text").items([0])
+
+
+def test_the_report_says_what_is_read_and_what_is_not(folder):
+    for suffix in ("bmp", "tif", "gif"):
+        save(folder / f"x.{suffix}")
+    save(folder / "y.jfif", format="JPEG")
+    (folder / "notes.pdf").write_text("")
+    table(folder, "file,smile\na.jpg,1\n", "labels.csv")
+    table(folder / "more", "file,smile\nC d.webp,1\n")
+    pictures = source(folder)
+    lines = "\n".join(pictures.report().lines)
+    assert len(pictures) == 7
+    assert "not read: 2 .csv, 1 .pdf" in lines
+    assert "labels.csv, more/metadata.csv, not read: set source.table=labels.csv" in lines
+    assert source(folder, table="labels.csv").record(0)["smile"] is True
+    beside = source(folder, table="more/metadata.csv")  # names relative to the table
+    assert [beside.record(i)["smile"] for i in range(7)].count(True) == 1
+    assert "tables not read: labels.csv" in "\n".join(beside.report().lines)
+
+
+def test_rows_without_a_picture_are_faults_and_the_rest_is_used(folder):
+    pictures = source(table(folder, "file,smile\na.jpg,1\ngone.jpg,1\n,1\n"))
+    assert pictures.record(0)["smile"] is True
+    assert [fault.cause for fault in pictures.report().faults] == ["missing", "missing"]
+
+
+def test_names_are_compared_without_regard_to_their_unicode_form(tmp_path):
+    save(tmp_path / "Zoe\u0308.png")
+    pictures = source(table(tmp_path, "file;smile\nZo\u00eb.png;1\n"))
+    assert pictures.record(0)["smile"] is True
+
+
+def test_words_of_ones_own_are_mapped(folder):
+    (folder / "own.yaml").write_text("sex: {gender: {male: man, female: woman}}")
+    table(folder, "file\tsex\na.jpg\tMale\nb.png\tn/a\n")
+    pictures = source(folder, mapping=str(folder / "own.yaml"))
+    assert [pictures.record(i)["gender"] for i in (0, 1)] == ["man", None]
+    before = pictures.describe()
+    (folder / "own.yaml").write_text("sex: {gender: {male: woman, female: man}}")
+    assert source(folder, mapping=str(folder / "own.yaml")).describe() != before
+    table(folder, "file,gender\na.jpg,male\n")
+    with pytest.raises(DataError, match=r"'male' is none of woman, man.*source.mapping"):
+        source(folder)
+
+
+def test_a_column_to_ignore_must_exist(folder):
+    with pytest.raises(DataError, match=r"no column 'smlie'; did you mean 'smile'.*source.ignore"):
+        source(table(folder, "file,smile\na.jpg,1\n"), ignore=["smlie"])

@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import pickle
 import tarfile
 
@@ -110,7 +109,7 @@ def test_samples_of_our_own_format_are_taken_as_they_are(tmp_path):
     assert item.provenance["seed"] == 3
 
 
-def test_faulty_samples_are_left_out_counted_and_reported(tmp_path, caplog):
+def test_faulty_samples_are_left_out_counted_and_reported(tmp_path):
     files = {
         "good.jpg": picture(), "good.json": told(),
         "lonely.jpg": picture(),
@@ -125,12 +124,14 @@ def test_faulty_samples_are_left_out_counted_and_reported(tmp_path, caplog):
     }  # fmt: skip
     write(tmp_path / "x.tar", files)
     (tmp_path / "y.tar").write_bytes(b"no tar at all" * 100)
-    with caplog.at_level(logging.WARNING):
-        faces = source(tmp_path)
+    faces = source(tmp_path)
     assert [faces.key(i) for i in range(len(faces))] == ["good"]
     assert faces.skipped == {"missing": 3, "image": 1, "json": 1, "schema": 3, "order": 1, "shard": 1}
-    assert "sample page" in caplog.text
-    assert "y.tar" in caplog.text
+    faults = [str(fault) for fault in faces.report().faults]
+    assert len(faults) == 10
+    assert any("x.tar, sample page" in line for line in faults)
+    assert any("y.tar" in line for line in faults)
+    assert "not read: 2 .txt" in faces.report().lines
     assert source(tmp_path, license="mine").items([len(faces)])[0].license == "mine"
 
 
@@ -144,6 +145,10 @@ def test_wrong_settings_are_errors(tmp_path):
     write(tmp_path / "x.tar", {"a.jpg": picture(), "a.json": told()})
     with pytest.raises(DataError, match="no sample has an entry 'attribute'; did you mean 'attributes'"):
         source(tmp_path, attributes_key="attribute")
+    with pytest.raises(DataError, match=r"'identiti'; did you mean 'identity'.*source.identity_key"):
+        source(tmp_path, identity_key="identiti")
+    with pytest.raises(DataError, match=r"no sample has an entry 'text' .*source.caption_key; there are license, "):
+        source(tmp_path, caption_key="text")
     with pytest.raises(DataError, match="did you mean 'celeba'"):
         source(tmp_path, mapping="celeb")
     (tmp_path / "empty").mkdir()
@@ -189,3 +194,32 @@ def test_it_travels_to_other_processes_and_describes_itself(tmp_path):
     assert json.loads(json.dumps(before)) == before == source(tmp_path).describe()
     write(tmp_path / "x.tar", {"a.jpg": picture(), "a.json": told(attributes=[])})
     assert source(tmp_path).describe() != before
+
+
+def test_a_person_has_one_name_and_missing_ones_are_nobody(tmp_path):
+    people = [0, 0.0, "0", None, "None", "nan", "N/A", "", float("nan")]
+    files = {}
+    for number, person in enumerate(people):
+        files |= {f"k{number}.jpg": picture(number), f"k{number}.json": told(identity=person)}
+    write(tmp_path / "x.tar", files)
+    faces = source(tmp_path)
+    assert [faces.identity(i) for i in range(len(faces))] == ["0"] * 3 + [f"webdataset-k{i}" for i in range(3, 9)]
+    assert any(line.startswith("persons: 3 of 9 samples") for line in faces.report().lines)
+
+
+@pytest.mark.parametrize("caption", [{"en": "A face."}, 7, ["A face.", 3]])
+def test_a_caption_that_is_no_text_is_a_fault(tmp_path, caption):
+    write(
+        tmp_path / "x.tar",
+        {"a.jpg": picture(), "a.json": told(text=caption), "b.jpg": picture(), "b.json": told(text="A face.")},
+    )
+    faces = source(tmp_path, caption_key="text")
+    assert [faces.key(i) for i in range(len(faces))] == ["b"]
+    assert "is no caption" in str(faces.report().faults[0])
+
+
+def test_pictures_of_other_types_are_read_from_tars(tmp_path):
+    write(tmp_path / "x.tar", {"a.bmp": picture(kind="BMP"), "a.json": told(), "a.nfo": b""})
+    faces = source(tmp_path)
+    assert faces.items([0])[0].image.shape == (32, 32, 3)
+    assert "not read: 1 .nfo" in faces.report().lines

@@ -1,8 +1,9 @@
 """Shards: WebDataset tars of images with metadata, an index for random access, and validation."""
 
-from unif2ace.data.shards.decode import decode, decode_image, to_rgb
+from unif2ace.data.shards.decode import decode
 from unif2ace.data.shards.encode import encode_jpeg
 from unif2ace.data.shards.faults import Cause, SampleFault
+from unif2ace.data.shards.images import decode_image, to_rgb
 from unif2ace.data.shards.index import Index, has_index, load_index
 from unif2ace.data.shards.indexing import build_index
 from unif2ace.data.shards.plot import plot_statistics

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from unif2ace.data.shards.shard_layout import FACES, arrange
 from unif2ace.data.shards.tar import scan_tar
 from unif2ace.errors import DataError
 
+_log = logging.getLogger(__name__)
+
 LISTED: Final = 20  # faults in an error message; `validate` lists all
 
 
@@ -36,8 +39,8 @@ def build_index(
 ) -> Index:
     """Scans the headers of all ``*.tar`` in a folder, hashes the files, and writes the index beside them.
 
-    Files of unknown types are ignored. Metadata is read for the statistics only: a sample whose KEY.json is faulty
-    stays in the index, and reading drops and counts it.
+    Files of unknown types are ignored, and a warning counts them. Metadata is read for the statistics only: a sample
+    whose KEY.json is faulty stays in the index, and reading drops and counts it.
 
     Args:
         folder: The shard folder.
@@ -55,6 +58,8 @@ def build_index(
     scan = _Scan(tuple(required))
     for path in tracked(paths, progress, "indexing shards"):
         scan.add(path)
+    if scan.ignored:
+        _log.warning("%s: %d files are ignored; the first: %s", folder, len(scan.ignored), scan.ignored[0])
     if scan.faults and strict:
         raise DataError(_listed(folder, scan.faults))
     extensions, places = joined(scan.tables)
@@ -85,6 +90,7 @@ class _Scan:
         self.shards: list[ShardInfo] = []
         self.tables: list[NDArray[np.void]] = []
         self.labels = LabelCounts()
+        self.ignored: list[SampleFault] = []
         self._seen: set[str] = set()
 
     def add(self, path: Path) -> None:
@@ -95,6 +101,7 @@ class _Scan:
             self.faults.append(fault)
             return
         self.faults += layout.faults
+        self.ignored += layout.ignored
         kept = []
         for entry in layout.entries:
             if entry.key in self._seen:

@@ -16,8 +16,9 @@ from typing import Any, Final, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from unif2ace.data.shards.decode import IMAGE_EXTENSIONS, decode, decode_image, image_size
+from unif2ace.data.shards.decode import decode
 from unif2ace.data.shards.faults import SampleFault
+from unif2ace.data.shards.images import IMAGE_EXTENSIONS, decode_image, image_size
 from unif2ace.data.shards.index import MEND, ShardInfo, load_index, local_folder
 from unif2ace.data.shards.indexing import sha256_of
 from unif2ace.data.shards.sample import Metadata, Sample

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unif2ace.attributes import AttributeRecord
-from unif2ace.data.shards.decode import decode_image
+from unif2ace.data.shards.images import decode_image
 from unif2ace.language.question import Question
 
 SCHEMA_VERSION: Final = 1

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from unif2ace.data.shards.decode import DECODERS, EXECUTABLE, IMAGE_EXTENSIONS
+from unif2ace.data.shards.decode import DECODERS, EXECUTABLE
 from unif2ace.data.shards.faults import SampleFault
+from unif2ace.data.shards.images import IMAGE_EXTENSIONS
 from unif2ace.data.shards.sample import KEY_PATTERN
 from unif2ace.data.shards.tar import Member
 

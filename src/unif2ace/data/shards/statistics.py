@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from unif2ace.attributes import TAXONOMY
-from unif2ace.data.shards.decode import image_size
 from unif2ace.data.shards.faults import SampleFault
+from unif2ace.data.shards.images import image_size
 from unif2ace.data.shards.progress import Progress, tracked
 from unif2ace.data.shards.reader import ShardReader
 from unif2ace.data.shards.sample import Metadata, Sample

@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import Any
 
 from unif2ace.data.shards.atomic import PARTIAL, replacing
-from unif2ace.data.shards.decode import DECODERS, IMAGE_EXTENSIONS
+from unif2ace.data.shards.decode import DECODERS
 from unif2ace.data.shards.faults import SampleFault
+from unif2ace.data.shards.images import IMAGE_EXTENSIONS
 from unif2ace.data.shards.index import BUILD, Index, has_index, local_folder
 from unif2ace.data.shards.indexing import build_index
 from unif2ace.data.shards.open_shard import OpenShard
@@ -70,6 +71,16 @@ class ShardWriter:
     def num_completed(self) -> int:
         """Samples in finished shards, where the caller continues."""
         return len(self._keys) - (self._open.samples if self._open else 0)
+
+    @property
+    def num_written(self) -> int:
+        """Samples written so far, with those of finished shards."""
+        return len(self._keys)
+
+    @property
+    def completed_keys(self) -> frozenset[str]:
+        """Keys of the samples written so far, with those of finished shards."""
+        return frozenset(self._keys)
 
     def write(self, sample: Sample) -> None:
         """Adds a sample.

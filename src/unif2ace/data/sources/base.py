@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unif2ace.attributes import AttributeRecord
+from unif2ace.data.shards import SampleFault
+from unif2ace.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,24 @@ class SourceItem:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What a source found, what it uses, and what it leaves out.
+
+    Attributes:
+        lines: One fact each, for people.
+        faults: Faults of samples that are left out before an image is read.
+    """
+
+    lines: tuple[str, ...] = ()
+    faults: tuple[SampleFault, ...] = ()
+
+
 class Source(Protocol):
     """A finite, ordered set of images. Equal arguments give equal items, in any process.
 
     Everything but `items` must be cheap: keys, identities and records are read for all images before the first image
-    is opened.
+    is opened. A source may also have a method ``report() -> SourceReport``, which every import prints.
 
     Attributes:
         name: Short name, written into every sample.
@@ -72,8 +87,28 @@ class Source(Protocol):
         """The images at these indices.
 
         Raises:
-            DataError: If an image cannot be read; the message names the file.
+            SampleFault: If an image cannot be read; the message names the file.
         """
 
     def describe(self) -> dict[str, Any]:
-        """All settings that determine the items, as plain JSON: a build resumes only if they are equal."""
+        """All settings that determine the items, as plain JSON: a build resumes only if they are equal.
+
+        An entry ``inputs`` holds fingerprints of what was read, such as ``{"pictures": ..., "table": ...}``.
+        """
+
+
+def report_of(source: Source) -> SourceReport:
+    """The report of a source; one line for a source without a report."""
+    report = getattr(source, "report", None)
+    return report() if report else SourceReport((f"{len(source):,} pictures",))
+
+
+def read_items(source: Source, indices: Sequence[int]) -> list[SourceItem | SampleFault]:
+    """The images at these indices, with a fault in the place of each that cannot be read."""
+    try:
+        return list(source.items(indices))
+    except DataError as error:
+        if len(indices) == 1:
+            fault = error if isinstance(error, SampleFault) else SampleFault("read", str(error))
+            return [fault.at(fault.shard, source.key(indices[0]))]
+        return [one for index in indices for one in read_items(source, [index])]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,9 @@ from numpy.typing import NDArray
 from unif2ace.attributes import AttributeMapping, AttributeRecord
 from unif2ace.data.shards import SampleFault, decode_image
 from unif2ace.data.sources.alignment import cut_square, face_square
-from unif2ace.data.sources.base import SourceItem
+from unif2ace.data.sources.base import SourceItem, SourceReport
+from unif2ace.data.sources.celeba_list import CelebAList, read_list
+from unif2ace.data.sources.cells import same_form
 from unif2ace.data.sources.paths import existing_folder, unique_keys
 from unif2ace.data.sources.pictures import check_size
 from unif2ace.errors import ConfigError, DataError, nearest
@@ -25,17 +26,11 @@ OUTSIDE: Final = ("necklace", "necktie")
 SIZE_OF_ALIGNED: Final = (178, 218)  # width, height
 # Mean landmarks of the aligned images, whose eyes are at one height: left eye, right eye, mouth.
 MEAN_LANDMARKS: Final = np.array([[69.4, 111.2], [107.6, 111.2], [88.4, 151.6]])
-_POINTS: Final = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
-
-
-@dataclass(frozen=True, slots=True)
-class _List:
-    """One of CelebA's lists: files, column names, and integers (N, C) for N files and C columns."""
-
-    files: tuple[str, ...]
-    columns: tuple[str, ...]
-    values: NDArray[np.int32]
-    digest: str
+IDENTITIES: Final = "identity_CelebA.txt"
+LANDMARKS: Final = "list_landmarks_align_celeba.txt"
+_POINTS: Final = tuple(
+    f"{point}_{axis}" for point in ("lefteye", "righteye", "nose", "leftmouth", "rightmouth") for axis in "xy"
+)
 
 
 class CelebASource:
@@ -53,8 +48,8 @@ class CelebASource:
         path: Folder of the data set.
         images: Folder of the aligned images.
         attributes: List of the 40 labels.
-        identities: List of identities; without it each image is a separate person.
-        landmarks: List of eyes, nose and mouth.
+        identities: List of identities; without it, or with None, each image is a separate person.
+        landmarks: List of eyes, nose and mouth; without it, or with None, all images have one crop.
         size: Image side in pixels; the square is about 156 pixels wide in the originals.
 
     Raises:
@@ -69,8 +64,8 @@ class CelebASource:
         path: str,
         images: str = "img_align_celeba",
         attributes: str = "list_attr_celeba.txt",
-        identities: str = "identity_CelebA.txt",
-        landmarks: str = "list_landmarks_align_celeba.txt",
+        identities: str | None = IDENTITIES,
+        landmarks: str | None = LANDMARKS,
         size: int = 128,
     ) -> None:
         check_size(size)
@@ -80,33 +75,31 @@ class CelebASource:
         self.size = size
         self._images = _find_images(folder, images)
         self._mapping = AttributeMapping("celeba")
-        labels = _read_list(_needed(folder, attributes))
+        labels = read_list(_needed(folder, attributes))
         self._columns = labels.columns
         self._mapping(dict.fromkeys(labels.columns))  # every column must be a label
-        there = set(os.listdir(self._images))
+        _check_signs(labels)
+        there = {same_form(name): name for name in os.listdir(self._images)}
         rows = [i for i, file in enumerate(labels.files) if file in there]
         if not rows:
             raise DataError(f"{self._images} holds none of the {len(labels.files):,} pictures that {attributes} lists")
-        self.missing = len(labels.files) - len(rows)
-        self._files = [labels.files[i] for i in rows]
+        self._absent = [file for file in labels.files if file not in there]
+        self._unlisted = sorted(there.keys() - set(labels.files))
+        files = [labels.files[i] for i in rows]
+        self._files = [there[file] for file in files]
         self._labels = labels.values[rows].astype(np.int8)
-        self._keys = unique_keys([f.rpartition(".")[0] for f in self._files], prefix="celeba-")
-        people = _find(folder, identities)
-        points = _find(folder, landmarks)
-        self._people = self._aligned_rows(people, ["identity"]) if people else None
-        self._points = self._aligned_rows(points, [f"{p}_{axis}" for p in _POINTS for axis in "xy"]) if points else None
+        self._keys = unique_keys([f.rpartition(".")[0] for f in files], prefix="celeba-")
+        people = _optional(folder, identities, IDENTITIES, "source.identities")
+        points = _optional(folder, landmarks, LANDMARKS, "source.landmarks")
+        self._people = read_list(people, ["identity"]).select(["identity"], files) if people else None
+        self._points = read_list(points).select(_POINTS, files) if points else None
+        self._lists = {"labels": labels.path, "identities": people, "landmarks": points}
         self._digest = labels.digest
 
-    def _aligned_rows(self, file: Path, columns: list[str]) -> NDArray[np.int32]:
-        """Rows of another list in the order of the images, int32 (N, C)."""
-        other = _read_list(file, columns)
-        if len(other.columns) != len(columns):
-            raise DataError(f"{file} has {len(other.columns)} columns after the file name; {len(columns)} are needed")
-        place = {name: i for i, name in enumerate(other.files)}
-        lacking = next((name for name in self._files if name not in place), None)
-        if lacking is not None:
-            raise DataError(f"{file} has no row for {lacking}; take lists and pictures from one copy of the data set")
-        return other.values[[place[name] for name in self._files]]
+    @property
+    def missing(self) -> int:
+        """Number of listed images that do not exist."""
+        return len(self._absent)
 
     def __len__(self) -> int:
         return len(self._files)
@@ -128,17 +121,35 @@ class CelebASource:
         """The images at these indices, as pixels uint8 (size, size, 3); an error names the file."""
         return [self._item(i) for i in indices]
 
+    def report(self) -> SourceReport:
+        """Listed and existing images, and the lists that were found."""
+        listed = len(self._files) + len(self._absent)
+        lines = [f"{len(self._files):,} of {listed:,} listed pictures are in {self._images}"]
+        if self._absent:
+            lines.append(f"listed and missing: {len(self._absent):,}, the first {self._absent[0]}")
+        if self._unlisted:
+            lines.append(f"not listed, not used: {len(self._unlisted):,} files, the first {self._unlisted[0]}")
+        absent = sorted(self._mapping.meanings.keys() - {self._mapping.find(column) for column in self._columns})
+        without = f"; without {', '.join(absent)}" if absent else ""
+        lines.append(f"labels: {len(self._columns)} of {self._lists['labels']}{without}")
+        apart = "none found; each picture counts as another person"
+        lines.append(f"persons: {self._lists['identities'] or apart} (source.identities)")
+        mean = "none found; every picture is cut at the mean face"
+        lines.append(f"landmarks: {self._lists['landmarks'] or mean} (source.landmarks)")
+        return SourceReport(tuple(lines))
+
     def _item(self, index: int) -> SourceItem:
         file = self._images / self._files[index]
         try:
-            pixels = decode_image(file.read_bytes(), file.suffix[1:].lower())
+            pixels = decode_image(file.read_bytes())
         except OSError as error:
-            raise DataError(f"{file} cannot be read: {error.strerror or error}") from error
+            raise SampleFault("read", f"{file} cannot be read: {error.strerror or error}") from error
         except SampleFault as fault:
-            raise DataError(f"{file}: {fault.message}") from fault
+            raise SampleFault(fault.cause, f"{file}: {fault.message}") from fault
         if (got := pixels.shape[1::-1]) != SIZE_OF_ALIGNED:
             wanted = "x".join(map(str, SIZE_OF_ALIGNED))
-            raise DataError(f"{file} has {got[0]}x{got[1]} pixels; the aligned pictures have {wanted}")
+            message = f"{file} has {got[0]}x{got[1]} pixels; the aligned pictures have {wanted}"
+            raise SampleFault("size", message)
         image = cut_square(pixels, face_square(*self._landmarks(index)), self.size)
         return SourceItem(image, self.record(index), LICENSE, provenance={"file": file.name})
 
@@ -154,10 +165,12 @@ class CelebASource:
         return {
             "name": self.name,
             "size": self.size,
-            "cut": "mean" if self._points is None else sha256(self._points.tobytes()).hexdigest(),
-            "identities": None if self._people is None else sha256(self._people.tobytes()).hexdigest(),
-            "labels": self._digest,
-            "files": sha256("\n".join(self._files).encode()).hexdigest(),
+            "inputs": {
+                "landmarks": "mean" if self._points is None else sha256(self._points.tobytes()).hexdigest(),
+                "identities": None if self._people is None else sha256(self._people.tobytes()).hexdigest(),
+                "labels": self._digest,
+                "pictures": sha256("\n".join(self._files).encode("utf-8", "surrogateescape")).hexdigest(),
+            },
         }
 
 
@@ -177,40 +190,24 @@ def _find(folder: Path, name: str) -> Path | None:
     return next((f for n in names for f in (folder / n, folder / "Anno" / n) if f.is_file()), None)
 
 
-def _needed(folder: Path, name: str) -> Path:
+def _needed(folder: Path, name: str, setting: str = "source.attributes") -> Path:
     found = _find(folder, name)
     if found is None:
         there = sorted(p.name for p in folder.iterdir() if p.is_file())
-        raise DataError(f"{folder} has no {name}, nor as csv, nor in Anno{nearest(name, there)}")
+        raise DataError(f"{folder} has no {name}, nor as csv, nor in Anno{nearest(name, there)} ({setting})")
     return found
 
 
-def _read_list(file: Path, columns: list[str] | None = None) -> _List:
-    """Reads a list: txt has a count, column names, then rows split by blanks (identities: rows only); csv a header."""
-    data = file.read_bytes()
-    lines = data.decode("utf-8-sig", "replace").replace(",", " ").split("\n")
-    first = 0
-    if file.suffix.lower() == ".csv":
-        columns, first = lines[0].split()[1:], 1
-    elif len(lines) > 2 and lines[0].strip().isdigit():
-        columns, first = lines[1].split(), 2
-    if not columns:
-        raise DataError(f"{file}:1: neither a count and column names, nor a csv header")
-    files: list[str] = []
-    rows: list[NDArray[np.int32]] = []
-    for number, line in enumerate(lines[first:], start=first + 1):
-        name, _, rest = line.strip().partition(" ")
-        if not name:
-            continue
-        try:
-            rows.append(np.array(rest.split(), dtype=np.int32))
-        except ValueError as error:
-            raise DataError(f"{file}:{number}: {error}") from error
-        if len(rows[-1]) != len(columns):
-            raise DataError(f"{file}:{number}: {len(rows[-1])} numbers for {len(columns)} columns; the file is torn")
-        files.append(name)
-    if not rows:
-        raise DataError(f"{file} has no rows")
-    if first == 2 and int(lines[0]) != len(rows):
-        raise DataError(f"{file}: {len(rows):,} rows, but its first line says {int(lines[0]):,}; the file is torn")
-    return _List(tuple(files), tuple(columns), np.stack(rows), sha256(data).hexdigest())
+def _optional(folder: Path, name: str | None, usual: str, setting: str) -> Path | None:
+    """A list that copies may lack under its usual name; a list that was asked for by another name must exist."""
+    if name is None:
+        return None
+    return _find(folder, name) if name == usual else _needed(folder, name, setting)
+
+
+def _check_signs(labels: CelebAList) -> None:
+    wrong = np.argwhere(~np.isin(labels.values, (-1, 0, 1)))
+    if len(wrong):
+        row, column = wrong[0]
+        value, name = labels.values[row, column], labels.columns[column]
+        raise DataError(f"{labels.places[row]}, column {name!r}: {value} is no label; it may be 1, -1 or 0")

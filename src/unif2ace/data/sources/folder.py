@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from unif2ace.attributes import TAXONOMY, AttributeMapping, AttributeRecord
 from unif2ace.attributes.record import Value
-from unif2ace.data.sources.base import SourceItem
-from unif2ace.data.sources.paths import check_name, existing_folder, find_pictures, unique_keys
+from unif2ace.data.shards import SampleFault
+from unif2ace.data.sources.base import SourceItem, SourceReport
+from unif2ace.data.sources.cells import is_missing, parse_captions, parse_label, parse_name, same_form
+from unif2ace.data.sources.paths import check_name, counted, existing_folder, list_folder, unique_keys
 from unif2ace.data.sources.pictures import check_size, square_picture
-from unif2ace.data.sources.tables import Table, TableRow, parse_value, read_table
+from unif2ace.data.sources.tables import Table, TableRow, read_table
 from unif2ace.errors import ConfigError, DataError, nearest
 
-TABLE_NAMES = ("metadata.csv", "metadata.jsonl")
+TABLE_NAMES = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
 
 
 @dataclass(kw_only=True, eq=False)
 class FolderSource:
-    """All jpg, png and webp images below a folder, in the order of their paths.
+    """All images below a folder that can be read, in the order of their paths.
 
     You state the terms to which the images' owner and the people in them agreed. An image without a row in the table
     has an empty record; `unlabelled` counts them. A square file of the requested size is stored byte for byte,
@@ -30,11 +33,11 @@ class FolderSource:
     Args:
         path: The folder.
         license: Terms under which the images may be used, written into every sample.
-        table: csv or jsonl file, relative to the folder; None takes its ``metadata.csv`` or ``metadata.jsonl`` if
-            there is one. Columns are fields and labels of the taxonomy, or a data set's names with `mapping`.
-        mapping: Name of an attribute mapping, such as ``celeba``, or None.
+        table: csv, tsv or jsonl file, relative to the folder; None takes its ``metadata.csv``, ``metadata.tsv`` or
+            ``metadata.jsonl`` if there is one. Columns are fields and labels of the taxonomy, or those of `mapping`.
+        mapping: Name of an attribute mapping, such as ``celeba``, the path of a yaml file, or None.
         size: Image side in pixels; None keeps square files unchanged and crops others to a square.
-        image_column: Column with the image's path, relative to the folder.
+        image_column: Column with the image's path, relative to the folder or to the table.
         identity_column: Column with the person in the image; None treats each image as a separate person.
         caption_column: Column with a caption, or in jsonl a list of captions; None for no captions.
         ignore: Columns that are not attributes.
@@ -42,7 +45,7 @@ class FolderSource:
 
     Raises:
         ConfigError: If a setting is out of range.
-        DataError: If the folder, an image or a column is missing, or a cell cannot be parsed.
+        DataError: If the folder, every image or a column is missing, or a cell cannot be parsed.
     """
 
     path: str
@@ -60,80 +63,115 @@ class FolderSource:
     def __post_init__(self) -> None:
         check_name(self.name)
         check_size(self.size)
-        if not self.license.strip():
+        if is_missing(self.license):
             raise ConfigError("source.license is empty: state the terms under which the pictures may be used")
         self._folder = existing_folder(self.path)
-        self._files = find_pictures(self._folder)
+        self._contents = list_folder(self._folder)
+        self._files = self._contents.pictures
         self._keys = unique_keys([f.rpartition(".")[0] for f in self._files], self._files, f"{self.name}-")
         self._mapping = AttributeMapping(self.mapping) if self.mapping else None
-        file = self._find_table()
         self._rows: dict[str, TableRow] = {}
         self._values: dict[str, Mapping[str, Value]] = {}
-        if file:
-            self._join(read_table(file))
-        elif self.identity_column or self.caption_column:
-            wanted = self.identity_column or self.caption_column
-            raise DataError(f"there is no table to take column {wanted!r} from: {self._folder} has no {TABLE_NAMES[0]}")
+        self._people: dict[str, str] = {}
+        self._faults: list[SampleFault] = []
+        self._missing_names = Counter[str]()
+        self._table_file = self._find_table()
+        self._table = read_table(self._table_file) if self._table_file else None
+        if self._table:
+            self._join(self._table)
+        elif self.identity_column or self.caption_column or self.ignore:
+            wanted = self.identity_column or self.caption_column or self.ignore[0]
+            raise DataError(f"there is no table to take column {wanted!r} from: {self._no_table()}")
         self.unlabelled = len(self._files) - len(self._rows)
-        self._fingerprint = self._digest(file)
 
     def _find_table(self) -> Path | None:
         if self.table is not None:
             return self._folder / Path(self.table).expanduser()
         found = [self._folder / n for n in TABLE_NAMES if (self._folder / n).is_file()]
         if len(found) > 1:
-            raise DataError(f"{self._folder} has {' and '.join(TABLE_NAMES)}; set source.table to one of them")
+            raise DataError(
+                f"{self._folder} has {' and '.join(f.name for f in found)}; set source.table to one of them"
+            )
         return found[0] if found else None
 
+    def _no_table(self) -> str:
+        others = self._contents.tables
+        mend = f"; it has {', '.join(others[:8])}, not read: set source.table={others[0]}" if others else ""
+        return f"{self._folder} has no {TABLE_NAMES[0]}{mend}"
+
     def _join(self, table: Table) -> None:
-        """Finds the image of each row and parses its attributes."""
-        table.need(self.image_column, "source.image_column")
-        for column, setting in ((self.identity_column, "identity_column"), (self.caption_column, "caption_column")):
-            if column:
-                table.need(column, f"source.{setting}")
-        apart = {self.image_column, self.identity_column, self.caption_column, *self.ignore}
+        """Finds the image of each row and parses its cells."""
+        settings = ("image_column", "identity_column", "caption_column")
+        apart = {str(getattr(self, setting)): f"source.{setting}" for setting in settings if getattr(self, setting)}
+        apart |= dict.fromkeys(self.ignore, "source.ignore")
+        for column, setting in apart.items():
+            table.need(column, setting)
         attributes = [c for c in table.columns if c not in apart]
         for column in attributes:
             self._check_column(table.name, column)
-        files = set(self._files)
+        files = {same_form(file): file for file in self._files}
         for row in table.rows:
-            file = Path(str(row.cells.get(self.image_column, "")).replace("\\", "/")).as_posix()
-            if file not in files:
-                raise DataError(f"{row.place}: no picture {file!r} below {self._folder}{nearest(file, self._files)}")
+            file = self._file_of(row, files)
+            if file is None:
+                continue
             if file in self._rows:
                 raise DataError(f"{row.place}: {file!r} has a row already, {self._rows[file].place}; leave one of them")
             self._rows[file] = row
             self._values[file] = {c: v for c in attributes if (v := self._parse(row, c)) is not None}
+            if self.identity_column:
+                self._read_person(file, row, self.identity_column)
             try:
                 self._record_of(self._values[file])
             except DataError as error:
                 raise DataError(f"{row.place}: {error}") from error
+        if not self._rows:
+            raise DataError(f"{table.name}: no row belongs to a picture; the first: {self._faults[0].message}")
+
+    def _file_of(self, row: TableRow, files: Mapping[str, str]) -> str | None:
+        """The image of a row; None, with a fault, if there is no such image."""
+        cell = row.cells.get(self.image_column)
+        said = "" if is_missing(cell) else same_form(PurePosixPath(str(cell).strip().replace("\\", "/")).as_posix())
+        assert self._table_file is not None
+        beside = Path(*self._table_file.parts[:-1], said)
+        places = [said, *([beside.relative_to(self._folder).as_posix()] if beside.is_relative_to(self._folder) else [])]
+        found = next((files[place] for place in places if place in files), None)
+        if found is None:
+            message = f"{row.place}: no picture {said!r} below {self._folder}{nearest(said, files)}"
+            self._faults.append(SampleFault("missing", message))
+        return found
+
+    def _read_person(self, file: str, row: TableRow, column: str) -> None:
+        cell = row.cells.get(column)
+        try:
+            person = parse_name(cell)
+        except DataError as error:
+            raise DataError(f"{row.place}, column {column!r}: {error}") from error
+        if person is None:
+            self._missing_names[repr(cell) if cell not in (None, "") else "empty"] += 1
+        else:
+            self._people[file] = person
 
     def _check_column(self, table: str, column: str) -> None:
         known = list(self._mapping.meanings) if self._mapping else [*TAXONOMY.fields, *TAXONOMY.labels]
         if column in known or (self._mapping and self._mapping.find(column)):
             return
         what = f"label of {self.mapping!r}" if self.mapping else "attribute of the taxonomy"
-        mend = f"rename it or set source.ignore=[{column}]"
+        mend = f"rename it, set source.ignore=[{column}], or give its meaning in source.mapping=MY.yaml"
         raise DataError(f"{table}, column {column!r} is no {what}; {mend}{nearest(column, known)}")
 
     def _parse(self, row: TableRow, column: str) -> Value:
-        choices = TAXONOMY.fields[column].choices if not self._mapping and column in TAXONOMY.fields else ()
+        if self._mapping:
+            choices = self._mapping.choices(column)
+        else:
+            choices = TAXONOMY.fields[column].choices if column in TAXONOMY.fields else ()
         try:
-            return parse_value(row.cells.get(column), choices)
+            return parse_label(row.cells.get(column), choices)
         except DataError as error:
-            raise DataError(f"{row.place}, column {column!r}: {error}") from error
+            hint = "" if self._mapping else "; words of your own: source.mapping=MY.yaml"
+            raise DataError(f"{row.place}, column {column!r}: {error}{hint}") from error
 
     def _record_of(self, values: Mapping[str, Value]) -> AttributeRecord:
-        if self._mapping is None:
-            return AttributeRecord(values)
-        return self._mapping({label: value is True for label, value in values.items()})
-
-    def _digest(self, table: Path | None) -> str:
-        digest = sha256(table.read_bytes() if table else b"")
-        for file in self._files:
-            digest.update(f"{file}\0{(self._folder / file).stat().st_size}\0".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
+        return AttributeRecord(values) if self._mapping is None else self._mapping(values)
 
     def __len__(self) -> int:
         return len(self._files)
@@ -143,10 +181,9 @@ class FolderSource:
         return self._keys[index]
 
     def identity(self, index: int) -> str:
-        """The identity column's value, or the key if it is empty."""
-        row = self._rows.get(self._files[index])
-        person = str(row.cells.get(self.identity_column) or "").strip() if row and self.identity_column else ""
-        return f"{self.name}-person-{person}" if person else self._keys[index]
+        """The identity column's value, or the key if it is missing."""
+        person = self._people.get(self._files[index])
+        return self._keys[index] if person is None else f"{self.name}-person-{person}"
 
     def record(self, index: int) -> AttributeRecord:
         """Attributes of the image's row; an empty record without a row."""
@@ -160,23 +197,82 @@ class FolderSource:
         file = self._files[index]
         try:
             data = (self._folder / file).read_bytes()
+            image = square_picture(data, self.size)
         except OSError as error:
-            raise DataError(f"{self._folder / file} cannot be read: {error.strerror or error}") from error
-        image = square_picture(data, self.size, str(self._folder / file))
+            raise SampleFault("read", f"{self._folder / file} cannot be read: {error.strerror or error}") from error
+        except SampleFault as fault:
+            raise SampleFault(fault.cause, f"{self._folder / file}: {fault.message}") from fault
         printable = file.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         return SourceItem(image, self.record(index), self.license, self._captions(file), {"file": printable})
 
     def _captions(self, file: str) -> tuple[str, ...]:
         row = self._rows.get(file)
-        told = row.cells.get(self.caption_column) if row and self.caption_column else None
-        captions = told if isinstance(told, list) else [] if told is None else [told]
-        return tuple(text for caption in captions if (text := str(caption).strip()))
+        if row is None or not self.caption_column:
+            return ()
+        try:
+            return parse_captions(row.cells.get(self.caption_column))
+        except DataError as error:
+            raise SampleFault("schema", f"{row.place}, column {self.caption_column!r}: {error}") from error
+
+    def report(self) -> SourceReport:
+        """Pictures, other files, rows, persons and captions that were found."""
+        number, rows = len(self._files), len(self._rows)
+        suffixes = Counter(Path(file).suffix.lower() for file in self._files)
+        lines = [f"{number:,} pictures below {self._folder}: {counted(dict(suffixes.most_common()))}"]
+        others = Counter(self._contents.others)
+        if self._table_file and self._table_file.is_relative_to(self._folder):
+            others -= Counter([self._table_file.suffix.lower()])
+        if others:
+            lines.append(f"not read: {counted(others)}")
+        if self._table is None:
+            lines.append(f"no labels, persons or captions: {self._no_table()}")
+            return SourceReport(tuple(lines))
+        separated = f", separated by {self._table.separator}" if self._table.separator else ""
+        lines.append(f"{self._table.name}: {len(self._table.rows):,} rows{separated}, {rows:,} of them used")
+        labelled = sum(bool(values) for values in self._values.values())
+        lines.append(f"labels: {labelled:,} of {number:,} pictures have one; {self.unlabelled:,} have no row")
+        unread = [table for table in self._contents.tables if self._folder / table != self._table_file]
+        if unread:
+            lines.append(f"tables not read: {', '.join(unread)} (source.table)")
+        lines += [self._persons_line(), self._captions_line()]
+        return SourceReport(tuple(lines), tuple(self._faults))
+
+    def _persons_line(self) -> str:
+        number, known = len(self._files), len(self._people)
+        if not self.identity_column:
+            return "persons: each picture counts as another person (source.identity_column)"
+        line = f"persons: {known:,} of {number:,} pictures show one of {len(set(self._people.values())):,} persons"
+        if known == number:
+            return line
+        empty = f" (cells: {counted(self._missing_names)})" if self._missing_names else ""
+        return f"{line}; the other {number - known:,} count as another person each{empty}"
+
+    def _captions_line(self) -> str:
+        if not self.caption_column:
+            return "captions: none read (source.caption_column)"
+        told = sum(not is_missing(row.cells.get(self.caption_column)) for row in self._rows.values())
+        line = f"captions: {told:,} of {len(self._files):,} pictures have their own"
+        rest = len(self._files) - told
+        return f"{line}; for the other {rest:,} they are written from labels (captions=...)" if rest else line
 
     def describe(self) -> dict[str, Any]:
-        """The settings, with a fingerprint of file names, file sizes and the table instead of the path."""
+        """The settings, with fingerprints of file names, file sizes, the table and the mapping instead of paths."""
         settings = ("name", "license", "mapping", "size", "image_column", "identity_column", "caption_column")
+        digest = sha256()
+        for file in self._files:
+            digest.update(f"{file}\0{_size(self._folder / file)}\0".encode("utf-8", "surrogateescape"))
+        inputs = {"pictures": digest.hexdigest()}
+        if self._table_file:
+            inputs["table"] = sha256(self._table_file.read_bytes()).hexdigest()
+        if self._mapping:
+            inputs["mapping"] = self._mapping.fingerprint
         return {
             **{setting: getattr(self, setting) for setting in settings},
             "ignore": list(self.ignore),
-            "files": self._fingerprint,
+            "inputs": inputs,
         }
+
+
+def _size(file: Path) -> int:
+    """Bytes of a file; -1 for a link to nothing."""
+    return file.stat().st_size if file.exists() else -1

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from unif2ace.data.sources.pictures import EXTENSIONS
+from unif2ace.data.shards.images import SUFFIXES
+from unif2ace.data.sources.tables import SUFFIXES as TABLES
 from unif2ace.errors import ConfigError, DataError, nearest
 
 MAX_KEY: Final = 80
@@ -36,22 +38,58 @@ def existing_folder(path: str | Path) -> Path:
     raise DataError(f"source.path={path} does not exist: {place} has no folder {wanted!r}{hint}")
 
 
-def find_pictures(folder: Path) -> list[str]:
-    """All images below a folder, as sorted relative paths with ``/``; hidden files and folders are skipped.
+@dataclass(frozen=True, slots=True)
+class FolderContents:
+    """Files below a folder.
+
+    Attributes:
+        pictures: Images, as sorted relative paths with ``/``.
+        tables: Other files that may be tables of labels, likewise.
+        others: Number of other files by suffix; hidden files and linked folders, which are not read, by that name.
+    """
+
+    pictures: tuple[str, ...]
+    tables: tuple[str, ...]
+    others: Mapping[str, int]
+
+
+def list_folder(folder: Path) -> FolderContents:
+    """The images below a folder, and what else is there; hidden files, hidden folders and linked folders are not read.
 
     Raises:
-        DataError: If there is none.
+        DataError: If there is no image, or a folder cannot be read.
     """
-    found: list[str] = []
-    for place, folders, files in os.walk(folder):
+    pictures: list[str] = []
+    tables: list[str] = []
+    others = Counter[str]()
+    for place, folders, files in os.walk(folder, onerror=_refuse):
+        linked = [f for f in folders if not f.startswith(".") and Path(place, f).is_symlink()]
+        others.update(["linked folder"] * len(linked) + ["hidden folder"] * sum(f.startswith(".") for f in folders))
         folders[:] = [f for f in folders if not f.startswith(".")]
-        names = [f for f in files if Path(f).suffix.lower() in EXTENSIONS and not f.startswith(".")]
-        found += [Path(place, f).relative_to(folder).as_posix() for f in names]
-    if not found:
+        for name in files:
+            path, suffix = Path(place, name).relative_to(folder).as_posix(), Path(name).suffix.lower()
+            if name.startswith("."):
+                others["hidden file"] += 1
+            elif suffix in SUFFIXES:
+                pictures.append(path)
+            else:
+                others[suffix or "file without a suffix"] += 1
+                if suffix in TABLES:
+                    tables.append(path)
+    if not pictures:
         there = sorted(os.listdir(folder))
         holds = f"it holds {', '.join(there[:8])}" if there else "it is empty"
-        raise DataError(f"no pictures ({', '.join(EXTENSIONS)}) below {folder}: {holds}")
-    return sorted(found)
+        raise DataError(f"no pictures ({', '.join(SUFFIXES)}) below {folder}: {holds}")
+    return FolderContents(tuple(sorted(pictures)), tuple(sorted(tables)), dict(others.most_common()))
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Counts as text, such as ``3 .txt, 1 .pdf``."""
+    return ", ".join(f"{number:,} {name}" for name, number in counts.items())
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename} cannot be read: {error.strerror or error}") from error
 
 
 def check_name(name: str) -> None:

@@ -1,20 +1,21 @@
-"""Tables of image attributes: csv or jsonl, read row by row with line numbers."""
+"""Tables of image attributes: csv, tsv or jsonl, read row by row with line numbers."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from unif2ace.attributes.record import Value
+from unif2ace.data.sources.cells import same_form
+from unif2ace.data.sources.text_files import read_text
 from unif2ace.errors import DataError, nearest
 
-TRUE: Final = frozenset({"true", "yes", "1", "1.0"})
-FALSE: Final = frozenset({"false", "no", "0", "-1", "0.0", "-1.0"})
-NULL: Final = frozenset({"", "null", "none", "nan", "na", "n/a"})
+SUFFIXES: Final = (".csv", ".tsv", ".jsonl")
+DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,19 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its file's name, all columns, and the rows."""
+    """A table.
+
+    Attributes:
+        name: Name of its file.
+        columns: All columns, in the order of their first appearance.
+        rows: The rows.
+        separator: What separates the cells of a csv file, such as ``commas``; empty for jsonl.
+    """
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[TableRow, ...]
+    separator: str = ""
 
     def need(self, column: str, setting: str) -> None:
         """Checks that a column exists.
@@ -55,76 +64,67 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """The table in a csv file with a header, or a jsonl file with an object per line; both in UTF-8.
+    """The table in a csv or tsv file with a header, or a jsonl file with an object per line.
+
+    The cells of a csv file are separated by commas, semicolons, tabs or bars, whichever its header has most of.
 
     Raises:
-        DataError: If the file is missing, of another type, or a line is malformed.
+        DataError: If the file is missing, of another type or encoding, or a line is malformed.
     """
-    readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
-    if path.suffix.lower() not in readers:
-        raise DataError(f"table {path} is neither .csv nor .jsonl")
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(f"table {path} is none of {', '.join(SUFFIXES)}")
     if not path.is_file():
-        there = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() in readers)
+        there = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() in SUFFIXES)
         raise DataError(f"table {path} does not exist{nearest(path.name, there)}")
-    try:
-        rows = tuple(readers[path.suffix.lower()](path))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path.name} is not UTF-8 ({error}); save it with that encoding") from error
+    text = read_text(path)
+    jsonl = path.suffix.lower() == ".jsonl"
+    separator = "" if jsonl else DELIMITERS[_delimiter(text)]
+    rows = tuple(_jsonl_rows(path.name, text) if jsonl else _csv_rows(path.name, text))
     if not rows:
         raise DataError(f"table {path} has no rows")
-    return Table(path.name, tuple(dict.fromkeys(column for row in rows for column in row.cells)), rows)
+    return Table(path.name, tuple(dict.fromkeys(column for row in rows for column in row.cells)), rows, separator)
 
 
-def _csv_rows(path: Path) -> Iterator[TableRow]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            columns = [name.strip() for name in next(reader, [])]
-            for name in columns:
-                if not name or columns.count(name) > 1:
-                    raise DataError(f"{path.name}:1: column name {name!r} is {'given twice' if name else 'empty'}")
-            for cells in reader:
-                if len(cells) != len(columns) and cells:
-                    got = f"{len(cells)} cells, the header {len(columns)}"
-                    raise DataError(f"{path.name}:{reader.line_num}: the row has {got}; quote cells that hold commas")
-                if cells:
-                    yield TableRow(f"{path.name}:{reader.line_num}", dict(zip(columns, cells, strict=True)))
-        except csv.Error as error:
-            raise DataError(f"{path.name}:{reader.line_num}: {error}") from error
+def _delimiter(text: str) -> str:
+    header = text.partition("\n")[0]
+    return max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([header], delimiter=delimiter), [])))
 
 
-def _jsonl_rows(path: Path) -> Iterator[TableRow]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                cells = json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{path.name}:{number}: no valid JSON: {error}") from error
-            if not isinstance(cells, dict):
-                raise DataError(
-                    f"{path.name}:{number}: a line must be an object, {{...}}, and not {line.strip()[:40]!r}"
-                )
-            yield TableRow(f"{path.name}:{number}", cells)
-
-
-def parse_value(cell: object, choices: tuple[str, ...] = ()) -> Value:
-    """The attribute value of a cell: true/false/yes/no/1/0/-1, one of the choices, or null for an empty one.
-
-    Args:
-        cell: A text or a JSON value.
-        choices: Values of a field that is not boolean.
+def csv_rows(path: Path) -> Iterator[TableRow]:
+    """The rows of a csv or tsv file, one at a time, for large files.
 
     Raises:
-        DataError: If it is none of these.
+        DataError: If the file is missing or of another encoding, or a line is malformed.
     """
-    word = "" if cell is None else str(cell).strip().lower()
-    if word in NULL:
-        return None
-    if choices and word in choices:
-        return word
-    if not choices and isinstance(cell, str | bool | int | float) and word in TRUE | FALSE:
-        return word in TRUE
-    allowed = choices or ("true", "false", "yes", "no", "1", "0", "-1")
-    raise DataError(f"{cell!r} is none of {', '.join(allowed)} (or empty){nearest(word, allowed)}")
+    return _csv_rows(path.name, read_text(path))
+
+
+def _csv_rows(name: str, text: str) -> Iterator[TableRow]:
+    delimiter = _delimiter(text)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    try:
+        columns = [same_form(column.strip()) for column in next(reader, [])]
+        for column in columns:
+            if not column or columns.count(column) > 1:
+                raise DataError(f"{name}:1: column name {column!r} is {'given twice' if column else 'empty'}")
+        for cells in reader:
+            if len(cells) != len(columns) and cells:
+                got = f"{len(cells)} cells, the header {len(columns)} (separated by {DELIMITERS[delimiter]})"
+                raise DataError(f"{name}:{reader.line_num}: the row has {got}; quote cells that hold {delimiter!r}")
+            if cells:
+                yield TableRow(f"{name}:{reader.line_num}", dict(zip(columns, cells, strict=True)))
+    except csv.Error as error:
+        raise DataError(f"{name}:{reader.line_num}: {error}") from error
+
+
+def _jsonl_rows(name: str, text: str) -> Iterator[TableRow]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            cells = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{name}:{number}: no valid JSON: {error}") from error
+        if not isinstance(cells, dict):
+            raise DataError(f"{name}:{number}: a line must be an object, {{...}}, and not {line.strip()[:40]!r}")
+        yield TableRow(f"{name}:{number}", {same_form(column): cell for column, cell in cells.items()})

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from unif2ace.attributes import AttributeMapping, AttributeRecord
 from unif2ace.data.shards import SampleFault, check_metadata
 from unif2ace.data.shards.decode import decode_json
+from unif2ace.data.shards.images import FORMATS, IMAGE_EXTENSIONS, SUFFIXES, picture_type
 from unif2ace.data.shards.indexing import list_shards
 from unif2ace.data.shards.sample import SCHEMA_VERSION
 from unif2ace.data.shards.shard_layout import arrange, image_extension, split_name
 from unif2ace.data.shards.tar import Member, scan_tar
-from unif2ace.data.sources.base import SourceItem
-from unif2ace.data.sources.paths import check_name, existing_folder, unique_keys
-from unif2ace.data.sources.pictures import check_size, picture_type, square_picture
-from unif2ace.data.sources.tables import parse_value
+from unif2ace.data.sources.base import SourceItem, SourceReport
+from unif2ace.data.sources.cells import is_missing, parse_captions, parse_label, parse_name
+from unif2ace.data.sources.paths import check_name, counted, existing_folder, unique_keys
+from unif2ace.data.sources.pictures import check_size, square_picture
 from unif2ace.errors import DataError, nearest
 
-_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_ENTRIES: Final = {
+    "attributes_key": "attributes",
+    "identity_key": "identity",
+    "license_key": "license",
+    "caption_key": None,
+}
+"""Settings that name an entry of the JSON, and the usual entry."""
 
 
 class _Place(NamedTuple):
@@ -35,7 +42,7 @@ class _Place(NamedTuple):
     length: int
 
 
-class _Told(NamedTuple):
+class _Contents(NamedTuple):
     """Contents of a sample's JSON."""
 
     record: AttributeRecord
@@ -47,7 +54,7 @@ class _Told(NamedTuple):
 
 @dataclass(kw_only=True, eq=False)
 class WebDatasetSource:
-    """All samples of the ``*.tar`` in a folder that have an image (jpg, png or webp) and a JSON file.
+    """All samples of the ``*.tar`` in a folder that have an image and a JSON file.
 
     Nothing is unpacked: the headers of the tars are read once, images by their offsets. A faulty sample is skipped and
     counted in `skipped` by cause; an unreadable shard counts once, with the cause ``shard``. Samples of this project's
@@ -55,8 +62,8 @@ class WebDatasetSource:
 
     Args:
         path: Folder of the shards.
-        mapping: Attribute mapping of the samples' labels, such as ``celeba``; None if they are fields and labels of
-            the taxonomy.
+        mapping: Attribute mapping of the samples' labels, such as ``celeba``, or the path of a yaml file; None if they
+            are fields and labels of the taxonomy.
         attributes_key: JSON entry with the labels: an object of values, or a list of the positive labels. With a
             mapping, labels that are not in the list are false. None to read none.
         identity_key: JSON entry with the person in the image; without it each image is a separate person.
@@ -70,7 +77,7 @@ class WebDatasetSource:
 
     Raises:
         ConfigError: If a setting is out of range.
-        DataError: If there is no shard, or no sample without a fault.
+        DataError: If there is no shard or no sample without a fault, or no sample has an entry that was asked for.
     """
 
     path: str
@@ -83,7 +90,6 @@ class WebDatasetSource:
     hide: Sequence[str] = ()
     size: int | None = None
     name: str = "webdataset"
-    skipped: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -94,26 +100,53 @@ class WebDatasetSource:
         self._shards = list_shards(self._folder)
         self._places: list[_Place] = []
         self._trees: list[bytes] = []
-        self._people: list[str] = []
-        self._examples: dict[str, str] = {}
+        self._people: list[str | None] = []
+        self._faults: list[SampleFault] = []
+        self._unread = Counter[str]()
+        self._used = Counter[str]()
         entries: Counter[str] = Counter()
         for place, data in self._samples():
             try:
                 tree = decode_json(data)
-                told = self._told(tree)
+                entries.update([*tree] if isinstance(tree, dict) else ())
+                sample = self._read(tree)
             except SampleFault as fault:
                 self._skip(fault.at(self._shards[place.shard].name, place.key))
                 continue
-            entries.update(tree.keys())
+            known = ("attributes_key", any(v is not None for v in sample.record.to_json().values()))
+            for setting, there in (known, ("identity_key", sample.identity), ("caption_key", sample.captions)):
+                self._used[setting] += bool(there)
             self._places.append(place)
             self._trees.append(data)
-            self._people.append(told.identity or f"{self.name}-{place.key}")
-        self._report()
-        if self.attributes_key and not entries[self.attributes_key]:
-            there = ", ".join(entries)
-            hint = nearest(self.attributes_key, entries)
-            what = f"no sample has an entry {self.attributes_key!r}{hint}"
-            raise DataError(f"{what} (source.attributes_key; there are {there})")
+            self._people.append(sample.identity)
+        self._entries = tuple(entries)
+        self._check_entries(entries)
+        if not self._places:
+            lines = [
+                f"{number} of cause {cause!r}, the first: {self._first(cause)}"
+                for cause, number in self.skipped.items()
+            ]
+            what = f"{self._folder}: no sample without a fault in {len(self._shards)} shards"
+            raise DataError("\n  ".join([what, *lines]))
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """Number of faulty samples and shards by cause."""
+        return Counter(fault.cause for fault in self._faults)
+
+    def _first(self, cause: str) -> SampleFault:
+        return next(fault for fault in self._faults if fault.cause == cause)
+
+    def _check_entries(self, entries: Counter[str]) -> None:
+        """Refuses an entry that was asked for and that no sample has; a missing usual entry is reported."""
+        if not entries:
+            return
+        for setting, usual in _ENTRIES.items():
+            wanted = getattr(self, setting)
+            if wanted and not entries[wanted] and (wanted != usual or setting == "attributes_key"):
+                hint = nearest(wanted, entries)
+                what = f"no sample has an entry {wanted!r}{hint}"
+                raise DataError(f"{what} (source.{setting}; there are {', '.join(entries)}; null reads none)")
 
     def _samples(self) -> Iterator[tuple[_Place, bytes]]:
         """Locations of all complete samples, with their JSON."""
@@ -127,7 +160,7 @@ class WebDatasetSource:
                     offset, length = entry.files[image_extension(entry.files) or ""]
                     json_offset, json_length = entry.files["json"]
                     if picture_type(os.pread(file.fileno(), 12, offset)) is None:
-                        message = "its picture is no JPEG, PNG or WebP"
+                        message = f"its picture is of none of the types {', '.join(FORMATS)}"
                         self._skip(SampleFault("image", message, shard.name, entry.key))
                         continue
                     yield _Place(entry.key, number, offset, length), os.pread(file.fileno(), json_length, json_offset)
@@ -137,61 +170,76 @@ class WebDatasetSource:
         scanned: list[tuple[int, list[Member]]] = []
         for number, shard in enumerate(self._shards):
             try:
-                scanned.append((number, [m for m in scan_tar(shard) if m.length >= 0]))
+                members = scan_tar(shard)
             except SampleFault as fault:
                 self._skip(fault)
+                continue
+            self._unread.update(_unread(members))
+            scanned.append((number, [m for m in members if m.length >= 0]))
         names = list(dict.fromkeys((number, split_name(m.name)[0]) for number, members in scanned for m in members))
         places = [f"{self._shards[number].name}/{key}" for number, key in names]
         keys = dict(zip(names, unique_keys([key for _, key in names], places), strict=True))
         for number, members in scanned:
             parts = [split_name(m.name) for m in members]
-            yield number, [m._replace(name=f"{keys[number, k]}.{e}") for m, (k, e) in zip(members, parts, strict=True)]
+            # The type of a picture is read from its bytes; here any suffix of a picture is one of a shard's own.
+            types = ["jpg" if f".{e}" in SUFFIXES and e not in IMAGE_EXTENSIONS else e for _, e in parts]
+            renamed = zip(members, parts, types, strict=True)
+            yield number, [m._replace(name=f"{keys[number, k]}.{e}") for m, (k, _), e in renamed]
 
     def _skip(self, fault: SampleFault) -> None:
-        self.skipped[fault.cause] += 1
-        self._examples.setdefault(fault.cause, str(fault))
+        self._faults.append(fault)
 
-    def _report(self) -> None:
-        lines = [f"{n} of cause {cause!r}, the first: {self._examples[cause]}" for cause, n in self.skipped.items()]
-        if not self._places:
-            what = f"{self._folder}: no sample without a fault in {len(self._shards)} shards"
-            raise DataError("\n  ".join([what, *lines]))
-        for line in lines:
-            _log.warning("%s: left out %s", self._folder, line)
+    def report(self) -> SourceReport:
+        """Samples, files that were not read, labels, persons and captions."""
+        number = len(self._places)
+        lines = [f"{number:,} samples in {len(self._shards):,} shards of {self._folder}"]
+        if self._unread:
+            lines.append(f"not read: {counted(dict(self._unread.most_common()))}")
+        kinds = (("labels", "attributes_key"), ("persons", "identity_key"), ("captions", "caption_key"))
+        for what, setting in kinds:
+            entry = getattr(self, setting)
+            place = f"entry {entry!r} (source.{setting})" if entry else f"source.{setting}=null"
+            lines.append(f"{what}: {self._used[setting]:,} of {number:,} samples have them, by {place}")
+        if apart := number - self._used["identity_key"]:
+            lines[-2] += f"; the other {apart:,} count as another person each"
+        if rest := number - self._used["caption_key"]:
+            lines[-1] += f"; for the other {rest:,} they are written from labels (captions=...)"
+        lines.append(f"entries of the JSON: {', '.join(self._entries)}")
+        return SourceReport(tuple(lines), tuple(self._faults))
 
-    def _told(self, tree: Any) -> _Told:
+    def _read(self, tree: Any) -> _Contents:
         """Contents of a JSON tree, by our schema or by the configured entries."""
         if not isinstance(tree, dict):
             raise SampleFault("schema", f"its JSON is {str(tree)[:40]!r}, not an object")
         if tree.get("schema") == SCHEMA_VERSION and isinstance(tree.get("attributes"), dict):
             data = check_metadata(tree)
             captions = (*((data.caption,) if data.caption else ()), *data.captions)
-            return _Told(data.record.hide(*self.hide), data.license, data.identity, captions, data.provenance)
-        license = tree.get(self.license_key) or tree.get("licence") or self.license
-        if not license or not isinstance(license, str):
+            person = parse_name(data.identity)
+            return _Contents(data.record.hide(*self.hide), data.license, person, captions, data.provenance)
+        given = [tree.get(self.license_key), tree.get("licence"), self.license]
+        license = next((text for text in given if isinstance(text, str) and not is_missing(text)), None)
+        if license is None:
             message = f"states no license in {self.license_key!r}; set source.license if you know it"
             raise SampleFault("missing", message)
-        person = tree.get(self.identity_key) if self.identity_key else None
-        told = tree.get(self.caption_key) if self.caption_key else None
-        listed = told if isinstance(told, list) else [told]
-        return _Told(
+        return _Contents(
             self._record(tree.get(self.attributes_key) if self.attributes_key else None).hide(*self.hide),
             license,
-            None if person in (None, "") else str(person),
-            tuple(text for caption in listed if caption and (text := str(caption).strip())),
+            _parsed(parse_name, tree, self.identity_key),
+            _parsed(parse_captions, tree, self.caption_key) or (),
             {"source": tree["source"]} if isinstance(tree.get("source"), str) else {},
         )
 
     def _record(self, labels: Any) -> AttributeRecord:
+        mapping = self._mapping
         try:
-            if labels is None:
+            if is_missing(labels):
                 return AttributeRecord()
             if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
-                mapped = self._mapping
-                return mapped.of_positive(labels) if mapped else AttributeRecord(dict.fromkeys(labels, True))
+                return mapping.of_positive(labels) if mapping else AttributeRecord(dict.fromkeys(labels, True))
             if isinstance(labels, dict):
-                mapped = self._mapping
-                return mapped({n: _truth(v) for n, v in labels.items()}) if mapped else AttributeRecord(labels)
+                if mapping is None:
+                    return AttributeRecord({name: None if is_missing(v) else v for name, v in labels.items()})
+                return mapping({name: parse_label(value, mapping.choices(name)) for name, value in labels.items()})
         except DataError as error:
             raise SampleFault("schema", f"entry {self.attributes_key!r}: {error}") from error
         raise SampleFault(
@@ -207,11 +255,12 @@ class WebDatasetSource:
 
     def identity(self, index: int) -> str:
         """The person in the image according to the sample, else the source's name and the key."""
-        return self._people[index]
+        person = self._people[index]
+        return f"{self.name}-{self.key(index)}" if person is None else person
 
     def record(self, index: int) -> AttributeRecord:
         """Attributes of the sample's labels."""
-        return self._told(decode_json(self._trees[index])).record
+        return self._read(decode_json(self._trees[index])).record
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
         """The images at these indices; an error names shard and key."""
@@ -223,12 +272,14 @@ class WebDatasetSource:
         where = f"shard {shard}, sample {place.key}"
         try:
             with shard.open("rb") as file:
-                data = os.pread(file.fileno(), place.length, place.offset)
+                image = square_picture(os.pread(file.fileno(), place.length, place.offset), self.size)
         except OSError as error:
-            raise DataError(f"{where} cannot be read: {error.strerror or error}") from error
-        told = self._told(decode_json(self._trees[index]))
-        provenance = {**told.provenance, "shard": shard.name}
-        return SourceItem(square_picture(data, self.size, where), told.record, told.license, told.captions, provenance)
+            raise SampleFault("read", f"{where} cannot be read: {error.strerror or error}") from error
+        except SampleFault as fault:
+            raise SampleFault(fault.cause, f"{where}: {fault.message}") from fault
+        sample = self._read(decode_json(self._trees[index]))
+        provenance = {**sample.provenance, "shard": shard.name}
+        return SourceItem(image, sample.record, sample.license, sample.captions, provenance)
 
     def describe(self) -> dict[str, Any]:
         """The settings, with a fingerprint of the samples' shards, keys and JSON instead of the path."""
@@ -246,9 +297,28 @@ class WebDatasetSource:
         for place, tree in zip(self._places, self._trees, strict=True):
             digest.update(f"{self._shards[place.shard].name}\0{place.key}\0{place.length}\0".encode() + tree)
         chosen = {setting: getattr(self, setting) for setting in settings}
-        return {**chosen, "hide": list(self.hide), "samples": digest.hexdigest()}
+        inputs = {"pictures": digest.hexdigest()}
+        if self._mapping:
+            inputs["mapping"] = self._mapping.fingerprint
+        return {**chosen, "hide": list(self.hide), "inputs": inputs}
 
 
-def _truth(value: object) -> bool | None:
-    said = parse_value(value)
-    return None if said is None else said is True
+def _parsed(parse: Callable[[object], _T], tree: Mapping[str, Any], entry: str | None) -> _T | None:
+    """One entry of a JSON, parsed; None if no entry is to be read."""
+    if entry is None:
+        return None
+    try:
+        return parse(tree.get(entry))
+    except DataError as error:
+        raise SampleFault("schema", f"entry {entry!r}: {error}") from error
+
+
+def _unread(members: Iterable[Member]) -> Iterator[str]:
+    """Types of the members that are neither a picture nor JSON, as links or by suffix."""
+    for member in members:
+        extension = split_name(member.name)[1]
+        if member.length < 0:
+            if extension:
+                yield "links"
+        elif extension != "json" and f".{extension}" not in SUFFIXES:
+            yield f".{extension}" if extension else "files without a suffix"

@@ -1,0 +1,142 @@
+"""The lists of CelebA: txt as released, or csv. Columns are found by name, not by place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unif2ace.data.sources.cells import same_form
+from unif2ace.data.sources.tables import csv_rows
+from unif2ace.data.sources.text_files import read_text
+from unif2ace.errors import DataError, nearest
+
+FILE_COLUMNS: Final = ("image_id", "image", "image_name", "file", "filename", "file_name")
+
+
+@dataclass(frozen=True, slots=True)
+class CelebAList:
+    """One list: files, column names, and integers (N, C) for N files and C columns.
+
+    Attributes:
+        path: The file.
+        files: Names of the images.
+        columns: Names of the columns.
+        values: int32 (N, C).
+        places: File and line of each row.
+        digest: SHA-256 of the file.
+    """
+
+    path: Path
+    files: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: NDArray[np.int32]
+    places: tuple[str, ...]
+    digest: str
+
+    def select(self, columns: Sequence[str], files: Sequence[str]) -> NDArray[np.int32]:
+        """Values of some columns for some images, int32 (F, C), in the given orders.
+
+        Raises:
+            DataError: If a column is missing or unknown, or an image has no row.
+        """
+        place = {name.casefold(): i for i, name in enumerate(self.columns)}
+        wanted = {name.casefold(): name for name in columns}
+        if lacking := [name for key, name in wanted.items() if key not in place]:
+            there = ", ".join(self.columns)
+            raise DataError(
+                f"{self.path} has no column {lacking[0]!r}{nearest(lacking[0], self.columns)}; it has {there}"
+            )
+        if unknown := [name for name in self.columns if name.casefold() not in wanted]:
+            hint = nearest(unknown[0], columns)
+            raise DataError(f"{self.path}: unknown column {unknown[0]!r}{hint}; it needs {', '.join(columns)}")
+        rows = {name: i for i, name in enumerate(self.files)}
+        missing = next((name for name in files if name not in rows), None)
+        if missing is not None:
+            raise DataError(f"{self.path} has no row for {missing}; take lists and pictures from one copy")
+        return self.values[np.ix_([rows[name] for name in files], [place[key] for key in wanted])]
+
+
+def read_list(path: Path, columns: Sequence[str] | None = None) -> CelebAList:
+    """Reads a list.
+
+    A txt file has a count, column names, then rows split by blanks; or rows only, with `columns`. A csv file has a
+    header that names the column of the files by one of `FILE_COLUMNS`.
+
+    Raises:
+        DataError: If a line is malformed, a column name is missing or given twice, or an image has two rows.
+    """
+    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _txt_rows(path, columns)
+    header = next(rows).cells
+    folded = [name.casefold() for name in header]
+    if twice := [name for name in header if folded.count(name.casefold()) > 1]:
+        raise DataError(f"{path}: column name {twice[0]!r} is given twice")
+    values: list[NDArray[np.int32]] = []
+    seen: dict[str, str] = {}
+    for place, name, cells in rows:
+        if len(cells) != len(header):
+            raise DataError(f"{place}: {len(cells)} numbers for {len(header)} columns; the file is torn")
+        if name in seen:
+            raise DataError(f"{place}: {name!r} has a row already, {seen[name]}; leave one of them")
+        seen[name] = place
+        try:
+            values.append(np.array(cells, np.int32))
+        except (ValueError, OverflowError) as error:
+            raise DataError(f"{place}: {error}") from error
+    if not values:
+        raise DataError(f"{path} has no rows")
+    digest = sha256(path.read_bytes()).hexdigest()
+    return CelebAList(path, tuple(seen), tuple(header), np.stack(values), tuple(seen.values()), digest)
+
+
+class _Row(NamedTuple):
+    """A row: file and line, name of the image, and cells. The first one holds the names of the columns."""
+
+    place: str
+    name: str
+    cells: Sequence[str]
+
+
+def _csv_rows(path: Path) -> Iterator[_Row]:
+    column = ""
+    header: list[str] = []
+    for row in csv_rows(path):
+        if not header:
+            found = [name for name in row.cells if name.casefold() in FILE_COLUMNS]
+            if len(found) != 1:
+                there = ", ".join(row.cells)
+                wanted = " or ".join(FILE_COLUMNS)
+                raise DataError(f"{path}:1: the column of the files must be named {wanted}; it has {there}")
+            column, header = found[0], [name for name in row.cells if name != found[0]]
+            yield _Row(f"{path.name}:1", column, header)
+        yield _Row(row.place, _name(row.cells[column]), [row.cells[name] for name in header])
+    if not header:
+        raise DataError(f"{path} has no rows")
+
+
+def _txt_rows(path: Path, columns: Sequence[str] | None) -> Iterator[_Row]:
+    lines = read_text(path).split("\n")
+    first, header = 0, list(columns or ())
+    if len(lines) > 2 and lines[0].strip().isdigit():
+        first, header = 2, lines[1].split()
+        if header and header[0].casefold() in FILE_COLUMNS:
+            header = header[1:]
+    if not header:
+        raise DataError(f"{path}:1: neither a count and column names, nor a csv header")
+    yield _Row(f"{path.name}:{first}", "", header)
+    number = 0
+    for place, line in enumerate(lines[first:], start=first + 1):
+        if cells := line.split():
+            number += 1
+            yield _Row(f"{path.name}:{place}", _name(cells[0]), cells[1:])
+    if first and int(lines[0]) != number:
+        raise DataError(f"{path}: {number:,} rows, but its first line says {int(lines[0]):,}; the file is torn")
+
+
+def _name(cell: str) -> str:
+    return same_form(str(cell).strip())
