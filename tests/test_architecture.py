@@ -20,7 +20,7 @@ FRAME = MODELS | FACES | {"modules", "callbacks", "strategies", "loggers", "chec
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
-    "hardware": set(),
+    "hardware": {"errors"},
     "progress": set(),
     "attributes": {"errors"},
     "language": {"errors", "attributes"},

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from unif2ace.commands import checkpoint
-from unif2ace.commands.data import VERBS
 from unif2ace.engine import compose
+from unif2ace.engine.config_comments import comments
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 
 
 def _commands() -> list[tuple[str, str]]:
-    found = []
+    """Command lines of the documents, and of the examples that `--help` shows."""
+    primary = sorted((ROOT / "configs").glob("*.yaml"))
+    found = [(file.name, example) for file in primary for example in comments(file.stem).examples]
     for page in PAGES:
         for line in page.read_text(encoding="utf-8").replace("\\\n", "").splitlines():
             command = line.strip().split("#")[0].strip()
@@ -35,21 +36,16 @@ def test_every_command_shown_composes(page: str, command: str):
         return
     assert any(e.name == app for e in entry_points(group="console_scripts")), f"{page}: {app} is no command"
     name = app.removeprefix("unif2ace-")
-    if name in ("data", "checkpoint"):
-        verbs = VERBS if name == "data" else checkpoint.VERBS
-        verb = verbs[words.pop(0)]
-        name = verb.config
-        if words and "=" not in words[0]:
-            words[0] = f"{verb.positional}={words[0]}"
+    module = importlib.import_module(f"unif2ace.commands.{name}")
+    command = module.VERBS[words.pop(0)] if name in ("data", "checkpoint") else module.COMMAND
     if name == "evaluate":  # what the weights say
         scored = any(word.startswith("evaluator=") for word in words)
         kind = "unified" if scored else "attributes" if "attributes" in words[0] else "tokenizer"
-        words = [f"ckpt={words[0]}", *words[1:], f"kind={kind}"]
-    if name in ("generate", "caption", "ask", "release"):
-        words = importlib.import_module(f"unif2ace.commands.{name}").arguments(words)
-    overrides = [w for w in words if not w.startswith("-") and w not in ("job",)]
-    single = [re.sub(r"=(\w+),[\w,]+$", r"=\1", o) for o in overrides]
-    compose(name, single)
+        words += [f"kind={kind}"]
+    words = [w for w in words if not w.startswith("--plan")]
+    line = command.syntax.split(command.syntax.overrides(words))
+    single = [re.sub(r"=(\w+),[\w,]+$", r"=\1", o) for o in line.overrides]
+    compose(command.syntax.config, single)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -29,6 +29,10 @@ def check_list(value: object, key: str) -> None:
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """A hint such as ``"; did you mean 'beard'?"``, or an empty string if no known name is close to `name`."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    """A hint such as ``"; did you mean 'beard'?"``, or an empty string if no known name is close to `name`.
+
+    Upper and lower case count as equal.
+    """
+    written = {other.casefold(): other for other in known}
+    found = difflib.get_close_matches(name.casefold(), written, n=1, cutoff=cutoff)
+    return f"; did you mean {written[found[0]]!r}?" if found else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from unif2ace.errors import ConfigError
+
 
 def fast_bfloat16(device: str) -> bool:
     """Whether matrix products in bfloat16 are fast on a type of device.
@@ -21,3 +23,26 @@ def fast_bfloat16(device: str) -> bool:
     told = getattr(torch.cpu, "get_capabilities", None)  # not in torch 2.11
     arm = told is not None and told().get("bf16", False)
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() or arm)
+
+
+def check_device(name: str, key: str = "device") -> torch.device:
+    """The torch device of a name, if this machine has it.
+
+    Args:
+        name: Such as ``cpu``, ``cuda`` or ``cuda:1``.
+        key: Configuration key that holds the name, for the message.
+
+    Raises:
+        ConfigError: If there is no such device here.
+    """
+    here = {"cpu": 1}
+    if torch.accelerator.is_available():
+        here[str(torch.accelerator.current_accelerator())] = torch.accelerator.device_count()
+    known = ", ".join(d for kind, n in here.items() for d in (kind, *(f"{kind}:{i}" for i in range(n) if n > 1)))
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise ConfigError(f"{key}={name}: torch has no such device; this machine has {known}") from error
+    if device.type not in here or (device.index or 0) >= here[device.type]:
+        raise ConfigError(f"{key}={name}: this machine has {known}")
+    return device

@@ -16,7 +16,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from unif2ace.commands.evaluate import arguments, evaluate
+from unif2ace.commands.evaluate import SYNTAX, evaluate
 from unif2ace.data.shards import Metadata, Sample, ShardReader, ShardWriter, encode_jpeg
 from unif2ace.data.shards.fingerprint import index_fingerprint
 from unif2ace.engine import compose, instantiate
@@ -58,7 +58,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _evaluate(ckpt: Path, *words: str) -> dict[str, float | None]:
-    return evaluate(compose("evaluate", arguments([str(ckpt), "callbacks=none", "trainer.accelerator=cpu", *words])))
+    return evaluate(
+        compose("evaluate", SYNTAX.overrides([str(ckpt), "callbacks=none", "trainer.accelerator=cpu", *words]))
+    )
 
 
 def test_the_values_are_those_of_the_network_on_the_split_it_names(root: Path, tmp_path: Path, capsys):
@@ -89,7 +91,7 @@ def test_fewer_pictures_are_counted_as_fewer(root: Path, tmp_path: Path):
 
 def test_a_tokenizer_is_measured_in_all_ways_and_shown_beside_its_pictures(root: Path):
     words = ["trainer.accelerator=cpu", "callbacks=[]"]
-    values = evaluate(compose("evaluate", arguments([str(root / "run"), *words])))
+    values = evaluate(compose("evaluate", SYNTAX.overrides([str(root / "run"), *words])))
     assert {"psnr", "ssim", "frechet", "codebook_use"} <= values.keys()
     out = root / "run" / "evaluation"
     assert (out / "evaluation.json").is_file()
@@ -108,13 +110,13 @@ def test_a_classifier_is_measured_by_its_attributes(root: Path, tmp_path: Path):
 
 def test_the_weights_say_which_kind_of_network_is_measured(root: Path):
     run, classifier = str(root / "run"), str(root / "classifier.safetensors")
-    assert arguments([run]) == [f"ckpt={run}", "kind=tokenizer"]
-    assert arguments([f"ckpt='{run}'", "seed=1"]) == [f"ckpt='{run}'", "seed=1", "kind=tokenizer"]
-    assert arguments([classifier, "seed=1"]) == [f"ckpt={classifier}", "seed=1", "kind=attributes"]
-    assert arguments([run, "kind=attributes"])[-1] == "kind=attributes"
-    assert arguments(["--help"]) == ["--help"]
-    with pytest.raises(ConfigError, match="needs a run's folder"):
-        arguments(["seed=1"])
+    assert SYNTAX.overrides([run]) == ["kind=tokenizer", f"ckpt='{run}'"]
+    assert SYNTAX.overrides([f"ckpt='{run}'", "seed=1"]) == [f"ckpt='{run}'", "seed=1", "kind=tokenizer"]
+    assert SYNTAX.overrides([classifier, "seed=1"]) == ["seed=1", "kind=attributes", f"ckpt='{classifier}'"]
+    assert SYNTAX.overrides([run, "kind=attributes"])[0] == "kind=attributes"
+    assert SYNTAX.overrides(["--cfg", "job"]) == ["--cfg", "job"]
+    with pytest.raises(ConfigError, match="unif2ace-evaluate needs a ckpt"):
+        SYNTAX.overrides(["seed=1"])
     with pytest.raises(ConfigError, match=r"kind 'tokenizer'; 'attributes' is needed"):
         evaluate(compose("evaluate", [f"ckpt={run}", "kind=attributes", "metric=[psnr]"]))
 

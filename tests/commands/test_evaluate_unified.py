@@ -12,7 +12,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from unif2ace.commands.evaluate import arguments, evaluate
+from unif2ace.commands.evaluate import SYNTAX, evaluate
 from unif2ace.engine import compose, instantiate
 from unif2ace.engine.resolvers import attribute_groups
 from unif2ace.engine.weights import save_weights
@@ -66,7 +66,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _evaluate(run: Path, *words: str) -> dict[str, float | None]:
     small = ["scores.samples=40", "scores.num_questions=100", "scores.diverse=4", "scores.seeds=2", "scores.at_least=2"]
-    return evaluate(compose("evaluate", arguments([str(run), "device=cpu", *small, *words])))
+    return evaluate(compose("evaluate", SYNTAX.overrides([str(run), "device=cpu", *small, *words])))
 
 
 def test_scores_are_printed_and_written_with_evaluator_split_and_intervals(
@@ -110,8 +110,8 @@ def test_the_evaluator_must_be_given_and_not_be_part_of_the_model(run: Path):
 
 
 def test_the_kind_is_known_of_a_run_a_release_and_the_built_in_model(run: Path, tmp_path: Path):
-    assert arguments([str(run)])[-1] == "kind=unified"
-    assert arguments(["builtin"]) == ["ckpt=builtin", "kind=unified"]
+    assert SYNTAX.overrides([str(run)])[0] == "kind=unified"
+    assert SYNTAX.overrides(["builtin"]) == ["kind=unified", "ckpt='builtin'"]
     release = tmp_path / "release"
     save_weights(release / "unified.safetensors", {"a": torch.ones(1)}, kind="unified", config={})
-    assert arguments([str(release)])[-1] == "kind=unified"
+    assert SYNTAX.overrides([str(release)])[0] == "kind=unified"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -43,19 +44,22 @@ def _call(name: str, folder: Path, *words: str, given: str = "") -> subprocess.C
 
 @pytest.mark.parametrize("prompt", [HARD, "null", "true", "12", "a, b", "it's 'quoted\\\\' \\", "${seed} of a = b"])
 def test_any_prompt_reaches_the_model_as_typed(prompt: str):
-    words = generate.arguments(["n=2", prompt, "another"])
+    words = generate.COMMAND.syntax.overrides(["n=2", prompt, "another"])
     assert list(compose("generate", words).prompt) == [prompt, "another"]
 
 
-def test_a_dash_reads_lines():
-    words = generate.arguments(["-", "seed=3"], lambda: "one face\n\n two faces\n")
+def test_a_dash_reads_lines(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("one face\n\n two faces\n"))
+    words = generate.COMMAND.syntax.overrides(["-", "seed=3"])
     assert [p.strip() for p in compose("generate", words).prompt] == ["one face", "two faces"]
 
 
 def test_words_of_ask_and_caption():
-    config = compose("ask", ask.arguments(["a b.png", "Is she, he, or it?", "max_new=3"]))
-    assert (config.picture, config.question, config.max_new) == ("a b.png", "Is she, he, or it?", 3)
-    assert list(compose("caption", caption.arguments(["a.png", "b c.png"])).picture) == ["a.png", "b c.png"]
+    words = ask.COMMAND.syntax.overrides(["a b.png", "Is she, he, or it?", "max_new=3"])
+    config = compose("ask", words)
+    assert (list(config.picture), config.question, config.max_new) == (["a b.png"], "Is she, he, or it?", 3)
+    words = caption.COMMAND.syntax.overrides(["a.png", "b c.png"])
+    assert list(compose("caption", words).picture) == ["a.png", "b c.png"]
 
 
 def test_faces_are_written_with_what_made_them(run: Path, tmp_path: Path):
@@ -97,9 +101,9 @@ def test_answers_and_captions_are_printed(run: Path, picture: Path, tmp_path: Pa
         ("generate", ["ckpt={run}"], "nothing to draw"),
         ("generate", ["Yes.", "n=0", "ckpt={run}"], "n=0"),
         ("generate", ["Yes.", "ckpt=nowhere"], "nowhere"),
-        ("caption", ["ckpt={run}"], "a picture is needed"),
+        ("caption", ["ckpt={run}"], "unif2ace-caption needs a picture"),
         ("ask", ["nowhere.png", "Who?", "ckpt={run}"], "nowhere.png"),
-        ("ask", ["nowhere.png", "ckpt={run}"], "a picture and a question"),
+        ("ask", ["nowhere.png", "ckpt={run}"], 'needs a question: `unif2ace-ask face.png "Is she wearing glasses?"`'),
     ],
 )
 def test_what_is_missing_is_named(name: str, words: list[str], says: str, run: Path, tmp_path: Path):

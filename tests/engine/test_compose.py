@@ -19,7 +19,9 @@ from unif2ace.errors import ConfigError
         ("source=synthetik", "no source 'synthetik'; did you mean 'synthetic'"),
         ("experiment=nope", "no experiment 'nope'"),
         ("sampler=maskgit", "group 'sampler' is no part of this command"),
-        ("source.size", "parsing override 'source.size'"),
+        ("source.size", "'source.size' has no value: write `source.size=...`"),
+        ("SEED=1", "no key 'SEED'; did you mean 'seed'"),
+        ("source.num_samples=é", "this value needs quotes: `'source.num_samples=\"é\"'`"),
     ],
 )
 def test_a_mistyped_override_names_the_mend(override: str, message: str):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.engine.command import is_word, quoted, run
+from unif2ace.engine.command import Command, run
+from unif2ace.engine.words import Line, Syntax
 from unif2ace.errors import ConfigError, check_list
 
 APP = "unif2ace-ask"
@@ -32,7 +34,8 @@ def ask(config: DictConfig) -> list[str]:
         raise ConfigError(f'a picture and a question are needed: `{APP} face.png "Is she wearing glasses?"`')
     if config.choices:
         check_list(config.choices, "choices")
-    files = find_pictures(config.picture, config.count)
+    place = config.picture if isinstance(config.picture, str) else list(config.picture)
+    files = find_pictures(place, config.count)
     model = load(config.ckpt, device=config.device, allow=config.engine.allow)
     pictures = [read_picture(Path(file), model.image_size) for file in files]
     images = torch.stack([torch.from_numpy(p.pixels).permute(2, 0, 1) for p in pictures])
@@ -48,16 +51,32 @@ def ask(config: DictConfig) -> list[str]:
     return answers
 
 
-def arguments(words: list[str]) -> list[str]:
-    """The command line with the first plain word as ``picture=...`` and the second as ``question=...``."""
-    keys = iter(("picture", "question"))
-    return [f"{next(keys, 'question')}={quoted(w)}" if is_word(w) else w for w in words]
+def _with_question(line: Line) -> Line:
+    """Checks that the last plain word is the question and that those before it are pictures.
+
+    Raises:
+        ConfigError: If the question is missing, or its words are not quoted.
+    """
+    if line.given("question") is not None or line.given("picture") is not None or not line.words:
+        return line
+    *pictures, question = line.words
+    unknown = [word for word in pictures[1:] if not Path(word).exists() and not Path(word).suffix]
+    if unknown:
+        files = shlex.join(word for word in pictures if word not in unknown)
+        whole = f'`{APP} {files} "{" ".join([*unknown, question])}"`'
+        raise ConfigError(f"no picture at {unknown[0]!r}; a question of several words goes in quotes: {whole}")
+    if Path(question).exists():
+        files = shlex.join(line.words)
+        raise ConfigError(f'a question is needed after the picture: `{APP} {files} "Is she wearing glasses?"`')
+    return line
+
+
+COMMAND = Command(ask, Syntax(APP, "ask", ("picture ...", "question"), _with_question))
 
 
 def main() -> None:
     """Entry point of the console command."""
-    sys.argv[1:] = arguments(sys.argv[1:])
-    run("ask", ask)
+    run(COMMAND)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.engine.command import is_word, quoted, run
+from unif2ace.engine.command import Command, run
+from unif2ace.engine.words import Syntax
 from unif2ace.errors import ConfigError
 
 APP = "unif2ace-caption"
@@ -46,17 +47,12 @@ def caption(config: DictConfig) -> list[str]:
     return captions
 
 
-def arguments(words: list[str]) -> list[str]:
-    """The command line with its plain words as the value of ``picture``."""
-    files = [w for w in words if is_word(w)]
-    rest = [w for w in words if not is_word(w)]
-    return [*rest, f"picture=[{','.join(quoted(f) for f in files)}]"] if files else rest
+COMMAND = Command(caption, Syntax(APP, "caption", ("picture ...",)))
 
 
 def main() -> None:
     """Entry point of the console command."""
-    sys.argv[1:] = arguments(sys.argv[1:])
-    run("caption", caption)
+    run(COMMAND)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from omegaconf import DictConfig
 
 from unif2ace.checkpoints.finding import describe, is_checkpoint, listed, newest, verify
 from unif2ace.data.shards.output_lock import output_lock
-from unif2ace.engine.command import Verb, is_word, quoted, run_verb
+from unif2ace.engine.command import Command, run_verb
+from unif2ace.engine.words import Syntax
 from unif2ace.errors import DataError
 
 APP = "unif2ace-checkpoint"
@@ -96,17 +97,14 @@ def _checked(config: DictConfig) -> None:
 
 
 VERBS = {
-    "list": Verb(show, "checkpoint", "the checkpoints of a run", positional="run", required=True),
-    "verify": Verb(_checked, "checkpoint", "are they what was written?", positional="run", required=True),
-    "convert": Verb(convert, "convert", "sharded to single, or back: SOURCE TARGET", "run", required=True),
+    "list": Command(show, Syntax(f"{APP} list", "checkpoint", ("run",)), "the checkpoints of a run"),
+    "verify": Command(_checked, Syntax(f"{APP} verify", "checkpoint", ("run",)), "are they what was written?"),
+    "convert": Command(convert, Syntax(f"{APP} convert", "convert", ("run", "out")), "sharded to single, or back"),
 }
 
 
 def main() -> None:
     """Entry point of the console command."""
-    words = sys.argv[1:]
-    if words[:1] == ["convert"] and len(words) > 2 and is_word(words[1]) and is_word(words[2]):
-        sys.argv[3] = f"out={quoted(words[2])}"
     run_verb(APP, VERBS)
 
 

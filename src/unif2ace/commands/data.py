@@ -11,10 +11,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.data.shards.output_lock import output_lock
-from unif2ace.engine.command import Verb, fail, run_verb
+from unif2ace.engine.command import Command, Work, fail, run_verb
 from unif2ace.engine.instantiate import instantiate
+from unif2ace.engine.words import Syntax
 from unif2ace.errors import ConfigError, check_list
 from unif2ace.progress import progress
+
+APP = "unif2ace-data"
 
 
 def build(config: DictConfig) -> dict[str, int]:
@@ -221,21 +224,25 @@ def _validate_or_fail(config: DictConfig) -> None:
         fail(f"{config.folder} has faults; they are listed above")
 
 
+def _verb(name: str, work: Work, help: str, *words: str, config: str = "") -> Command:
+    return Command(work, Syntax(f"{APP} {name}", config or name, words), help)
+
+
 VERBS = {
-    "build": Verb(build, "build", "draws the synthetic faces, with captions and questions"),
-    "import": Verb(build, "build", "brings in pictures of your own or of a public data set", "source", required=True),
-    "index": Verb(index, "index", "makes the index of plain WebDataset shards", "folder", required=True),
-    "validate": Verb(_validate_or_fail, "validate", "checks every byte, name and statement", "folder", required=True),
-    "stats": Verb(stats, "stats", "counts what is in the data: text, JSON, picture", "folder", required=True),
-    "tokenize": Verb(tokenize, "tokenize", "pictures to tokens, as shards beside them", "folder", required=True),
-    "roundtrip": Verb(roundtrip, "roundtrip", "your picture, its tokens, what comes back", "picture", required=True),
-    "preview": Verb(preview, "preview", "contact sheets, of a folder or of a source", "folder"),
+    "build": _verb("build", build, "draws the synthetic faces, with captions and questions"),
+    "import": _verb("import", build, "brings in your pictures or a public data set", "source", config="build"),
+    "index": _verb("index", index, "makes the index of plain WebDataset shards", "folder"),
+    "validate": _verb("validate", _validate_or_fail, "checks every byte, name and statement", "folder"),
+    "stats": _verb("stats", stats, "counts what is in the data: text, JSON, picture", "folder"),
+    "tokenize": _verb("tokenize", tokenize, "pictures to tokens, as shards beside them", "folder"),
+    "roundtrip": _verb("roundtrip", roundtrip, "your picture, its tokens, what comes back", "picture ..."),
+    "preview": _verb("preview", preview, "contact sheets, of a folder or of a source", "[folder]"),
 }
 
 
 def main() -> None:
     """Entry point of the console command."""
-    run_verb("unif2ace-data", VERBS)
+    run_verb(APP, VERBS)
 
 
 if __name__ == "__main__":

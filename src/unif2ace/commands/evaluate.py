@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from unif2ace.data.shards.output_lock import output_lock
-from unif2ace.engine.command import fail, is_word, quoted, run
+from unif2ace.engine.command import Command, run
+from unif2ace.engine.config_comments import choices_of
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.engine.quiet import hush
-from unif2ace.errors import ConfigError, Unif2aceError
+from unif2ace.engine.words import Line, Syntax
+from unif2ace.errors import ConfigError
 
 APP = "unif2ace-evaluate"
 
@@ -141,42 +144,40 @@ def _no_training(*_: Any) -> NoReturn:
     raise AssertionError("evaluation does not train")
 
 
-def arguments(words: list[str]) -> list[str]:
-    """The command line with the checkpoint as ``ckpt=...`` and its kind as ``kind=...``, unless given.
-
-    Args:
-        words: Words after the command's name.
+def _with_kind(line: Line) -> Line:
+    """Adds ``kind=...`` as the checkpoint's header says, unless it is given.
 
     Raises:
-        ConfigError: If no checkpoint is given.
-        DataError: If it cannot be read.
+        DataError: If the checkpoint cannot be read.
     """
+    path = line.words[0] if line.words else line.given("ckpt")
+    if path is None or line.given("kind") is not None:
+        return line
+    return replace(line, overrides=[*line.overrides, f"kind={_kind(path)}"])
+
+
+def _kind(path: str) -> str:
     from unif2ace.engine.weights import read_header
     from unif2ace.inference.release import KIND
 
-    path = None
-    if words and is_word(words[0]):
-        path, words = words[0], [f"ckpt={quoted(words[0])}", *words[1:]]
-    for word in words:
-        if word.startswith("ckpt="):
-            path = path or word.removeprefix("ckpt=").strip("'\"")
-    if any(word.startswith(("-h", "--")) for word in words) and path is None:
-        return words
-    if path is None:
-        raise ConfigError(f"{APP} needs a run's folder, its weights.safetensors or a checkpoint: `{APP} CKPT ...`")
-    if any(word.startswith("kind=") for word in words):
-        return words
     released = path == "builtin" or (Path(path) / f"{KIND}.safetensors").is_file()
-    return [*words, f"kind={KIND if released else read_header(path)['kind']}"]
+    return KIND if released else str(read_header(path)["kind"])
+
+
+def _kinds(words: list[str]) -> list[str]:
+    """The kind of a checkpoint on the command line; every kind if there is none."""
+    line = SYNTAX.split(words)
+    path = line.words[0] if line.words else line.given("ckpt")
+    return [line.given("kind") or _kind(path)] if path else choices_of("kind")
+
+
+SYNTAX = Syntax(APP, "evaluate", ("ckpt",), _with_kind)
+COMMAND = Command(evaluate, SYNTAX, kinds=_kinds)
 
 
 def main() -> None:
     """Entry point of the console command."""
-    try:
-        sys.argv[1:] = arguments(sys.argv[1:])
-    except Unif2aceError as error:
-        fail(str(error))
-    run("evaluate", evaluate)
+    run(COMMAND)
 
 
 if __name__ == "__main__":

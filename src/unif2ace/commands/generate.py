@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from unif2ace.data.shards.output_lock import output_lock
-from unif2ace.engine.command import quoted, run
+from unif2ace.engine.command import Command, run
 from unif2ace.engine.instantiate import instantiate
+from unif2ace.engine.words import Line, Syntax
 from unif2ace.errors import ConfigError, check_list
 from unif2ace.progress import progress
 
 APP = "unif2ace-generate"
-_OVERRIDE = re.compile(r"[~+]{0,2}[A-Za-z_][\w.@/]*=")
 
 
 def generate(config: DictConfig) -> Path:
@@ -108,29 +108,18 @@ def _start(model: Any, config: DictConfig, seeds: Sequence[int]) -> Any:
     return inpaint(codes, keep_tokens(keep, side, side), num_codes)
 
 
-def arguments(words: Sequence[str], read: Callable[[], str] | None = None) -> list[str]:
-    """The command line with plain words as the value of ``prompt``.
-
-    Args:
-        words: Words after the command's name; ``-`` stands for the lines of standard input.
-        read: Reads standard input; None for `sys.stdin.read`.
-    """
-    options = [w for w in words if (w.startswith("-") and w != "-") or _OVERRIDE.match(w)]
-    read = read or sys.stdin.read
-    prompts = [p for w in words if w not in options for p in (read().splitlines() if w == "-" else [w]) if p.strip()]
-    return [*options, f"prompt=[{','.join(_string(p) for p in prompts)}]"] if prompts else options
+def _with_lines(line: Line) -> Line:
+    """The lines of standard input in the place of ``-``; empty words are left out."""
+    found = [text for word in line.words for text in (sys.stdin.read().splitlines() if word == "-" else [word])]
+    return replace(line, words=[text for text in found if text.strip()])
 
 
-def _string(text: str) -> str:
-    """A text as a quoted value, even if it is one plain word such as ``null``."""
-    value = quoted(text)
-    return value if value.startswith("'") else f"'{value}'"
+COMMAND = Command(generate, Syntax(APP, "generate", ("[prompt ...]",), _with_lines))
 
 
 def main() -> None:
     """Entry point of the console command."""
-    sys.argv[1:] = arguments(sys.argv[1:])
-    run("generate", generate)
+    run(COMMAND)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from rich.console import Console
 
 from unif2ace.commands import data, evaluate, generate, train
 from unif2ace.data.shards.output_lock import output_lock
-from unif2ace.engine.command import Work, run
+from unif2ace.engine.command import Command, Work, run
 from unif2ace.engine.compose import compose
 from unif2ace.engine.resuming import changes
 from unif2ace.engine.weights import read_header
+from unif2ace.engine.words import Syntax
 from unif2ace.errors import ConfigError
 from unif2ace.evaluation.page import Section, write_page
 
@@ -167,9 +168,12 @@ def _number(value: float | None) -> str:
     return "not measurable on so few faces" if value is None else f"{value:.2f}"
 
 
+COMMAND = Command(quickstart, Syntax("unif2ace-quickstart", "quickstart"))
+
+
 def main() -> None:
     """Entry point of the console command."""
-    run("quickstart", quickstart)
+    run(COMMAND)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.data.shards.output_lock import LOCK, output_lock
-from unif2ace.engine.command import is_word, quoted, run
+from unif2ace.engine.command import Command, run
+from unif2ace.engine.words import Syntax
 from unif2ace.errors import ConfigError
 
 APP = "unif2ace-release"
@@ -42,15 +43,12 @@ def release(config: DictConfig) -> Path:
     return folder
 
 
-def arguments(words: list[str]) -> list[str]:
-    """The command line with its first plain word as the value of ``ckpt``."""
-    return [f"ckpt={quoted(words[0])}", *words[1:]] if words and is_word(words[0]) else words
+COMMAND = Command(release, Syntax(APP, "release", ("ckpt",)))
 
 
 def main() -> None:
     """Entry point of the console command."""
-    sys.argv[1:] = arguments(sys.argv[1:])
-    run("release", release)
+    run(COMMAND)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,16 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.commands.plan import take_plan
+from unif2ace.commands.plan import FLAG, take_plan
 from unif2ace.data.shards.output_lock import output_lock
-from unif2ace.engine.command import fail, run
+from unif2ace.engine.command import Command, one_line_errors, run
+from unif2ace.engine.help import experiments
 from unif2ace.engine.initialization import open_first, start_from
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.engine.like import check_like, like_run
@@ -21,7 +23,7 @@ from unif2ace.engine.quiet import hush
 from unif2ace.engine.resuming import find_start
 from unif2ace.engine.run_metadata import RunMetadata
 from unif2ace.engine.snapshot import write_snapshot
-from unif2ace.errors import ConfigError
+from unif2ace.engine.words import Syntax
 
 log = logging.getLogger(__name__)
 FOLDERS = ("folder", "dirpath")
@@ -115,13 +117,29 @@ def _train(config: DictConfig) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items()}
 
 
+NOTHING = f"""Nothing to train was chosen. Each experiment is a complete setting:
+
+{{experiments}}
+
+unif2ace-train experiment=attributes/synthetic_small    # trains
+unif2ace-train experiment=unified/synthetic {FLAG}      # memory and compute of it, without training
+unif2ace-train --help                                   # all keys and groups
+"""
+OPTIONS = {
+    f"{FLAG}[=8,64,json]": "print parameters, memory per rank and compute; nothing is trained",
+    "-m, --multirun": "one run for each combination of comma-separated values, such as seed=0,1",
+}
+COMMAND = Command(train, Syntax("unif2ace-train", "train"), options=OPTIONS)
+
+
 def main() -> None:
     """Entry point of the console command."""
-    try:
+    if not sys.argv[1:]:
+        sys.stdout.write(NOTHING.format(experiments=experiments()))
+        raise SystemExit(2)
+    with one_line_errors():
         sys.argv[1:] = like_run(sys.argv[1:])
-    except ConfigError as error:
-        fail(str(error))
-    run("train", take_plan(sys.argv) or train)
+    run(replace(COMMAND, work=take_plan(sys.argv) or train))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import re
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import hydra
@@ -15,86 +17,65 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.engine.compose import CONFIG_MODULE, explain, is_config_fault, settle_experiment
+from unif2ace.engine.compose import compose, explain, is_config_fault, settle_experiment
+from unif2ace.engine.config_comments import CONFIG_MODULE
+from unif2ace.engine.help import help_text
 from unif2ace.engine.installation import check_installation
+from unif2ace.engine.key_types import check_places, check_values
 from unif2ace.engine.resolvers import register
 from unif2ace.engine.sweep import every_job, sweep_job
+from unif2ace.engine.words import Line, Syntax
 from unif2ace.errors import Unif2aceError, nearest
 
 Work = Callable[[DictConfig], Any]
+HELP = ("-h", "--help", "help")
 
 
 @dataclass(frozen=True, slots=True)
-class Verb:
-    """One verb of a command such as ``unif2ace-data``.
+class Command:
+    """A console command, or one verb of it such as ``unif2ace-data stats``.
 
     Attributes:
         work: Called with the composed configuration.
-        config: Name of its primary configuration.
-        help: One line of help.
-        positional: Key whose value is a first word without ``=``; None if there is none.
-        required: Whether that word must be given.
+        syntax: How it reads its command line.
+        help: One line of help, for a verb.
+        options: Options besides Hydra's, with their help.
+        kinds: Kinds of networks whose keys `--help` lists, from the words of the command line.
     """
 
     work: Work
-    config: str
-    help: str
-    positional: str | None = None
-    required: bool = False
+    syntax: Syntax
+    help: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    kinds: Callable[[list[str]], list[str]] | None = None
 
 
-def run(config: str, work: Work) -> None:
-    """Composes a primary configuration from the command line and runs the work.
+def run(command: Command) -> None:
+    """Composes the configuration from the command line and runs the work.
 
     Args:
-        config: Name of the configuration, such as ``train``.
-        work: Called with the composed configuration.
+        command: The command.
 
     Raises:
         SystemExit: With status 1 after an error that the message explains.
     """
-    register()
-    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing, so that we write the message
-
-    started = False
-
-    def checked(cfg: DictConfig) -> Any:
-        nonlocal started
-        started = True
-        with_hydra = OmegaConf.create({"hydra": HydraConfig.get()})
-        loader = GlobalHydra.instance().config_loader()
-        in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-        try:
-            settle_experiment(
-                with_hydra, cfg, lambda names: loader.load_configuration(config, list(names), RunMode.RUN)
-            )
-            return sweep_job(work, cfg) if in_sweep else work(cfg)
-        except Unif2aceError as error:
-            if wants_traceback or in_sweep:
-                raise
-            fail(str(error))
-
-    try:
-        check_installation()
-        with every_job():
-            hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=config)(checked)()
-    except Unif2aceError as error:  # of a sweep
-        if wants_traceback:
-            raise
-        fail(str(error))
-    except Exception as error:
-        if not started and (unwritable := unwritable_folder(error)):
-            fail(unwritable)
-        if wants_traceback or not is_config_fault(error):
-            raise
-        fail(explain(error))
-    finally:
-        if not wants_traceback:
-            os.environ.pop("HYDRA_FULL_ERROR", None)
+    traced = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    with one_line_errors(traced):
+        words = sys.argv[1:]
+        if any(word in HELP[:2] for word in words):
+            kinds = command.kinds(words) if command.kinds else ()
+            sys.stdout.write(help_text(command.syntax, kinds, dict(command.options)))
+            return
+        found = command.syntax.overrides(words)
+        sys.argv = [command.syntax.app, *found]
+        line = command.syntax.split(found)
+        if _shows_job(line):
+            _show(command.syntax.config, line)
+        else:
+            _run_hydra(command.syntax.config, command.work, traced)
 
 
-def run_verb(app: str, verbs: Mapping[str, Verb]) -> None:
+def run_verb(app: str, verbs: Mapping[str, Command]) -> None:
     """Runs ``app VERB [WORD] key=value ...``.
 
     Args:
@@ -102,50 +83,117 @@ def run_verb(app: str, verbs: Mapping[str, Verb]) -> None:
         verbs: Its verbs, by name.
 
     Raises:
-        SystemExit: If there is no such verb or its word is missing, or after an error.
+        SystemExit: If there is no such verb, or after an error.
     """
     words = sys.argv[1:]
-    if not words or words[0] in ("-h", "--help", "help"):
-        sys.stdout.write(_usage(app, verbs))
+    if not words or words[0] in HELP:
+        with one_line_errors():
+            sys.stdout.write(_usage(app, verbs))
         raise SystemExit(0 if words else 2)
-    name, rest = words[0], words[1:]
-    if name not in verbs:
-        fail(f"{app} has no {name!r}{nearest(name, verbs)}; there are {', '.join(verbs)}")
-    verb = verbs[name]
-    if verb.positional and rest and is_word(rest[0]):
-        rest[0] = f"{verb.positional}={quoted(rest[0])}"
-    elif verb.required and not any(w.startswith((f"{verb.positional}=", "-")) for w in rest):
-        fail(f"{app} {name} needs a {verb.positional}: `{app} {name} {str(verb.positional).upper()} ...`")
-    sys.argv = [f"{app} {name}", *rest]
-    run(verb.config, verb.work)
+    if words[0] not in verbs:
+        fail(f"{app} has no {words[0]!r}{nearest(words[0], verbs)}; there are {', '.join(verbs)}")
+    sys.argv = [f"{app} {words[0]}", *words[1:]]
+    run(verbs[words[0]])
 
 
-def _usage(app: str, verbs: Mapping[str, Verb]) -> str:
+def _usage(app: str, verbs: Mapping[str, Command]) -> str:
     lines = [f"{app} VERB [key=value ...]", ""]
     for name, verb in verbs.items():
-        word = f" {verb.positional.upper()}" if verb.positional else ""
-        lines.append(f"  {name + word:<18} {verb.help}")
+        usage = verb.syntax.usage.removeprefix(f"{app} ")
+        lines.append(f"  {usage or name:<26} {verb.help}")
     return "\n".join([*lines, "", f"`{app} VERB --help` lists a verb's keys; any of them is set with key=value.", ""])
 
 
-def is_word(argument: str) -> bool:
-    """Whether a command-line argument is a plain word: neither an option nor ``key=value``."""
-    return "=" not in argument and not argument.startswith("-")
+def _run_hydra(config: str, work: Work, traced: bool) -> None:
+    register()
+    check_installation()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing, so that we write the message
+    started = False
+
+    def settled(cfg: DictConfig) -> Any:
+        nonlocal started
+        started = True
+        with_hydra = OmegaConf.create({"hydra": HydraConfig.get()})
+        loader = GlobalHydra.instance().config_loader()
+        settle_experiment(with_hydra, cfg, lambda names: loader.load_configuration(config, list(names), RunMode.RUN))
+        check_values(config, cfg)
+        check_places(config, cfg)
+        return work(cfg)
+
+    def checked(cfg: DictConfig) -> Any:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:  # the sweep tells the errors of its jobs
+            return sweep_job(settled, cfg)
+        with one_line_errors(traced):
+            return settled(cfg)
+
+    try:
+        with every_job():
+            hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=config)(checked)()
+    except Exception as error:
+        if not started and not is_config_fault(error) and (unwritable := unwritable_folder(error)):
+            fail(unwritable)
+        raise
+    finally:
+        if not traced:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
 
 
-def quoted(word: str) -> str:
-    """A word, quoted as the value of ``key=value``."""
-    if all(c.isalnum() or c in "_-./~" for c in word):
-        return word
-    word = word.replace("${", "\\${")  # no interpolation
-    # in Hydra's strings a backslash is literal, unless a quote follows
-    word = re.sub(r"(\\*)'", lambda run: run[1] * 2 + r"\'", word)
-    return "'" + re.sub(r"(\\+)$", r"\1\1", word) + "'"
+def _shows_job(line: Line) -> bool:
+    """Whether the configuration is to be printed as the run would use it."""
+    words = [part for option in line.options for part in option.split("=", 1)]
+    shows = [a in ("--cfg", "-c") and b == "job" for a, b in pairwise(words)]
+    return any(shows) and set(words) <= {"--cfg", "-c", "job", "--resolve"}
+
+
+def _show(config: str, line: Line) -> None:
+    made = compose(config, line.overrides)
+    sys.stdout.write(OmegaConf.to_yaml(made, resolve="--resolve" in line.options))
+
+
+@contextmanager
+def one_line_errors(traced: bool = False) -> Iterator[None]:
+    """Ends the process with one message after an error that a user can mend; others are bugs and keep their traceback.
+
+    Args:
+        traced: Whether to keep every traceback.
+
+    Raises:
+        SystemExit: With status 1 after such an error, 130 after Ctrl-C, 141 if the reader of the output is gone.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output has ended, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        raise SystemExit(130) from None
+    except Exception as error:
+        message = _told(error)
+        if message is None or traced:
+            raise
+        fail(message)
+
+
+_USERS = (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
+_ERRNO = {"ENOSPC", "EDQUOT", "EROFS", "ENAMETOOLONG", "EFBIG"}
+
+
+def _told(error: Exception) -> str | None:
+    """The message of an error that a user can mend; None for a bug."""
+    if isinstance(error, Unif2aceError):
+        return str(error)
+    if isinstance(error, OSError):
+        known = isinstance(error, _USERS) or errno.errorcode.get(error.errno or 0) in _ERRNO
+        return f"{error.filename or 'writing failed'}: {error.strerror}" if known else None
+    return explain(error) if is_config_fault(error) else None
 
 
 def fail(message: str) -> NoReturn:
-    """Exits with status 1 and a message."""
-    sys.stderr.write(f"error: {message}\n")
+    """Exits with status 1 and a message, which only the first process of a run prints."""
+    if _is_first_process():
+        sys.stderr.write(f"error: {message}\n")
     raise SystemExit(1)
 
 
@@ -155,3 +203,8 @@ def unwritable_folder(error: Exception) -> str:
     if not isinstance(cause, OSError) or cause.filename is None:
         return ""
     return f"cannot write {cause.filename} ({cause.strerror}): give another run_dir=..., or change its permissions"
+
+
+def _is_first_process() -> bool:
+    rank = next((os.environ[name] for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK") if name in os.environ), "0")
+    return rank == "0"

@@ -9,7 +9,6 @@ experts.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -20,17 +19,19 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
+from unif2ace.engine.config_comments import CONFIG_MODULE, choices_of
 from unif2ace.engine.installation import check_installation
 from unif2ace.engine.instantiate import ADDABLE, how_to_add, takes
+from unif2ace.engine.key_types import check_values
 from unif2ace.engine.like import like_run
 from unif2ace.engine.overrides import remember_overrides
 from unif2ace.engine.renamed_keys import current_key, hint, new_choice
 from unif2ace.engine.resolvers import register
 from unif2ace.engine.unread_keys import refuse_unread
+from unif2ace.engine.words import readable
 from unif2ace.errors import ConfigError, check_list, nearest
 
 log = logging.getLogger(__name__)
-CONFIG_MODULE = "unif2ace_configs"
 register()
 
 
@@ -51,9 +52,10 @@ def compose(command: str, overrides: Sequence[str] = (), config_dir: str | Path 
     search = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
     with hydra.initialize_config_module(CONFIG_MODULE, version_base="1.3"):
         try:
-            full = hydra.compose(command, [*overrides, *search], return_hydra_config=True)
+            full = hydra.compose(command, [*readable(command, overrides), *search], return_hydra_config=True)
             config = _without_hydra(full)
             settle_experiment(full, config, lambda names: hydra.compose(command, [*names, *search]))
+            check_values(command, config)
         except Exception as error:
             if isinstance(error, ConfigError) or not is_config_fault(error):
                 raise
@@ -89,7 +91,7 @@ def explain(error: BaseException) -> str:
         path = re.search(r"full_key: (\S+)", text)
         key = path[1] if path else missing[1]
         slot, _, name = key.partition(".")
-        if name in _choices(slot):
+        if name in choices_of(slot):
             return _not_selected(slot, name)
         return f"there is no key {key!r}{_nearest_key(error, missing[1])}; to add a new one write `+{key}=...`"
     group = re.search(r"Could not override '([^']+)'", text)
@@ -99,7 +101,7 @@ def explain(error: BaseException) -> str:
     if choice:
         place, _, name = choice[1].rpartition("/")
         options = [line.strip() for line in text.partition("Available options")[2].splitlines()[1:] if line.strip()]
-        options = [o for o in options if not o.endswith(":") and " " not in o] or _choices(place)
+        options = [o for o in options if not o.endswith(":") and " " not in o] or choices_of(place)
         listed = f"; there are {', '.join(options)}" if options else ""
         return f"there is no {place or 'configuration'} {name!r}{nearest(name, options)}{listed}"
     return text
@@ -146,13 +148,6 @@ def _selected_twice(text: str) -> str:
             f"`{group}=[{name},...]` replaces them"
         )
     return f"{group} has a choice already, and +{group} cannot add to it: {how_to_add(group, name)}"
-
-
-def _choices(group: str) -> list[str]:
-    """The project's own files of a group; Hydra does not list them if a choice in a list is wrong."""
-    spec = importlib.util.find_spec(CONFIG_MODULE)
-    folders = (spec.submodule_search_locations or ()) if spec else ()
-    return sorted(path.stem for folder in folders for path in Path(folder, group).glob("*.yaml"))
 
 
 def _nearest_key(error: BaseException, key: str) -> str:

@@ -1,0 +1,299 @@
+"""Types and ranges of the commands' own keys, checked before the work starts.
+
+Values below a `_target_` are checked when the class is built; this table holds the keys that a command reads itself.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from unif2ace.engine.config_comments import comments
+from unif2ace.errors import ConfigError, nearest
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+
+
+class KeyType:
+    """Type of a key."""
+
+    takes = "any value"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value that is not null is one of this type."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Number(KeyType):
+    """A number within limits.
+
+    Attributes:
+        low: Smallest value.
+        high: Largest value.
+        whole: Whether it must be a whole number.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    whole: bool = True
+
+    @property
+    def takes(self) -> str:  # type: ignore[override]
+        """The type and the range in words."""
+        limits = f"from {self.low:.12g} to {self.high:.12g}" if self.high < math.inf else f"of at least {self.low:.12g}"
+        return f"a {'whole ' if self.whole else ''}number {limits}"
+
+    def accepts(self, value: Any) -> bool:
+        """See the base class."""
+        right = isinstance(value, int if self.whole else (int, float)) and not isinstance(value, bool)
+        return right and math.isfinite(value) and self.low <= value <= self.high
+
+
+class Switch(KeyType):
+    """True or false."""
+
+    takes = "true or false"
+
+    def accepts(self, value: Any) -> bool:
+        """See the base class."""
+        return isinstance(value, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(KeyType):
+    """One of several names.
+
+    Attributes:
+        names: The names.
+        several: Whether a list of them is meant.
+    """
+
+    names: Sequence[str]
+    several: bool = False
+
+    @property
+    def takes(self) -> str:  # type: ignore[override]
+        """The names."""
+        return f"{'a list of ' if self.several else ''}{', '.join(self.names[:-1])} or {self.names[-1]}"
+
+    def accepts(self, value: Any) -> bool:
+        """See the base class."""
+        if self.several:
+            return isinstance(value, list) and all(v in self.names for v in value)
+        return value in self.names
+
+
+class Text(KeyType):
+    """Text, such as a path. A command line's value is taken as typed, without Hydra's grammar."""
+
+    takes = "a text"
+
+    def accepts(self, value: Any) -> bool:
+        """See the base class."""
+        return isinstance(value, str)
+
+
+class Texts(Text):
+    """A text or a list of texts."""
+
+    takes = 'a text, or a list of texts in quotes such as ["a","b"]'
+
+    def accepts(self, value: Any) -> bool:
+        """See the base class."""
+        return isinstance(value, str) or (isinstance(value, list) and all(isinstance(v, str) for v in value))
+
+
+class Box(KeyType):
+    """Left, top, right and bottom in [0, 1]."""
+
+    takes = "left, top, right and bottom from 0 to 1, such as [0,0.5,1,1]"
+
+    def accepts(self, value: Any) -> bool:
+        """See the base class."""
+        real = Number(0, 1, whole=False)
+        if not isinstance(value, list) or len(value) != 4 or not all(map(real.accepts, value)):
+            return False
+        return bool(value[0] < value[2] and value[1] < value[3])
+
+
+class Device(Text):
+    """A torch device of this machine."""
+
+    takes = "auto, cpu, cuda or another torch device of this machine"
+
+    def accepts(self, value: Any) -> bool:
+        """See the base class."""
+        return isinstance(value, str)
+
+
+class Folder(Text):
+    """A folder to write to."""
+
+    takes = "a folder"
+
+
+@dataclass(frozen=True, slots=True)
+class File(Text):
+    """A file to write.
+
+    Attributes:
+        suffixes: Endings that its name may have; empty for any.
+    """
+
+    suffixes: tuple[str, ...] = ()
+
+    @property
+    def takes(self) -> str:  # type: ignore[override]
+        """The endings in words."""
+        return f"a file name that ends in {', '.join(self.suffixes)}" if self.suffixes else "a file name"
+
+    def accepts(self, value: Any) -> bool:
+        """See the base class."""
+        return isinstance(value, str) and (not self.suffixes or Path(value).suffix.lower() in self.suffixes)
+
+
+COUNT, SHARE = Number(1, 2**31 - 1), Number(0, 1, whole=False)
+ANY = KeyType()
+
+KEY_TYPES: dict[str, KeyType] = {
+    **dict.fromkeys(("batch_size", "best_of", "columns", "count", "max_new", "n", "num_samples"), COUNT),
+    **dict.fromkeys(("samples_per_shard", "workers", "vocab_size", "max_nonfinite_steps"), COUNT),
+    **{f"scores.{name}": COUNT for name in ("samples", "diverse", "seeds", "at_least", "batch_size")},
+    **{f"scores.{name}": Number(0, 2**31 - 1) for name in ("num_questions", "resamples")},
+    **dict.fromkeys(("num_questions", "pairs"), Number(0, 2**31 - 1)),
+    **dict.fromkeys(("seed", "scores.seed"), Number(0, 2**32 - 1)),
+    **dict.fromkeys(("ckpt", "classifier", "evaluator", "image_tokenizer", "init_from", "resume", "run"), Text()),
+    **dict.fromkeys(("question", "prompt_file", "title", "license", "notes", "name"), Text()),
+    **dict.fromkeys(("paths.root", "paths.data", "paths.logs", "components.tokenizer"), Text()),
+    **dict.fromkeys(("choices", "prompt", "engine.allow", "drop_encoders"), Texts()),
+    **dict.fromkeys(("resume_changes", "same_evaluator", "strict"), Switch()),
+    **dict.fromkeys(("stages", "components", "steps"), ANY),
+    "captions": OneOf(("dense", "short"), several=True),
+    "codebook_size": Number(2, 2**20),
+    "device": Device(),
+    "folder": Text(),
+    "guidance": Number(0, 100, whole=False),
+    "image_size": Number(8, 4096),
+    "kind": OneOf(("attributes", "tokenizer", "unified")),
+    "length": OneOf(("long", "short")),
+    "mask_ratio": SHARE,
+    "out": Folder(),
+    "picture": Texts(),
+    "precision": OneOf(("float32", "bfloat16")),
+    "quality": Number(1, 100),
+    "region": Box(),
+    "report": File(),
+    "run_dir": Folder(),
+    "scale": Number(1, 64),
+    "scores.caption": OneOf(("long", "short", "any")),
+    "size": Number(8, 4096),
+    "validation": Number(0, 0.5, whole=False),
+}
+"""Type of each key, the same in every command."""
+
+OWN_TYPES: dict[str, dict[str, KeyType]] = {
+    "build": {"folder": Folder()},
+    "caption": {"out": File(IMAGE_SUFFIXES)},
+    "generate": {"picture": Text()},
+    "quickstart": {"folder": Folder()},
+    "release": {"folder": Folder(), "precision": OneOf(("float16", "bfloat16", "float32"))},
+    "roundtrip": {"out": File(IMAGE_SUFFIXES)},
+}
+"""Types that differ in one command."""
+
+
+def key_type(command: str, key: str) -> KeyType:
+    """Type of a command's key; any value if it is not one of the table."""
+    return OWN_TYPES.get(command, {}).get(key) or KEY_TYPES.get(key, ANY)
+
+
+def check_values(command: str, config: DictConfig) -> None:
+    """Checks the values of a command's own keys.
+
+    Args:
+        command: Name of the primary configuration.
+        config: The composed configuration.
+
+    Raises:
+        ConfigError: If a value has another type or is out of range.
+    """
+    for key, found, value in _values(command, config):
+        if not found.accepts(value):
+            near = nearest(str(value), found.names) if isinstance(found, OneOf) else ""
+            raise ConfigError(f"{key}={_shown(value)}: it takes {found.takes}{near}")
+
+
+def check_places(command: str, config: DictConfig) -> None:
+    """Checks that the devices exist and that the output folders and files can be written.
+
+    Args:
+        command: Name of the primary configuration.
+        config: The composed configuration.
+
+    Raises:
+        ConfigError: If a device does not exist here, or a place cannot be written.
+    """
+    for key, found, value in _values(command, config):
+        if isinstance(found, Device) and value != "auto":
+            from unif2ace.hardware import check_device
+
+            check_device(value, key)
+        elif isinstance(found, Folder | File):
+            _check_place(key, Path(value), isinstance(found, Folder))
+
+
+def _values(command: str, config: DictConfig) -> Iterator[tuple[str, KeyType, Any]]:
+    """The keys of the table that have a value: name, type, and plain value.
+
+    Raises:
+        ConfigError: If a key is null whose default is not.
+    """
+    written = dict(comments(command).keys)
+    if command == "evaluate":
+        written |= comments(f"kind/{config.kind}").keys
+    for key in KEY_TYPES:
+        try:
+            value = OmegaConf.select(config, key, throw_on_missing=True)
+        except OmegaConfBaseException:  # the work names what is missing
+            continue
+        found = key_type(command, key)
+        if value is not None:
+            yield key, found, OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        elif key in written and not written[key].value.startswith(("null", "${")) and found is not ANY:
+            raise ConfigError(f"{key}=null: it takes {found.takes}")
+
+
+def _shown(value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _check_place(key: str, path: Path, folder: bool) -> None:
+    if folder and path.exists() and not path.is_dir():
+        raise ConfigError(f"{key}={path}: it is a file; give a folder")
+    if not folder and path.is_dir():
+        raise ConfigError(f"{key}={path}: it is a folder; give a file name")
+    above = path if folder else path.parent
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir():
+        raise ConfigError(f"{key}={path}: {above} is a file, so nothing can be written below it")
+    if not os.access(above, os.W_OK | os.X_OK) or not _takes_a_file(above):
+        raise ConfigError(f"{key}={path}: nothing can be written in {above}; give another {key}=...")
+
+
+def _takes_a_file(folder: Path) -> bool:
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True

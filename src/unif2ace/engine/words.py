@@ -1,0 +1,229 @@
+"""Words of a command line: options, overrides ``key=value`` and plain words, which reach the command as typed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from unif2ace.engine.config_comments import comments, known_names
+from unif2ace.engine.key_types import Text, Texts, key_type
+from unif2ace.errors import ConfigError, nearest
+
+_OVERRIDE = re.compile(r"[~+]{0,2}(?P<root>[A-Za-z_][\w-]*)[\w.@/:-]*=")
+_MULTIRUN = ("-m", "--multirun")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The parts of a command line.
+
+    Attributes:
+        words: Plain words.
+        overrides: Overrides of the configuration.
+        options: Hydra's options with their values.
+    """
+
+    words: list[str]
+    overrides: list[str]
+    options: list[str]
+
+    def given(self, key: str) -> str | None:
+        """The value of ``key=value``, without quotes; None if it is not there."""
+        found = [o.partition("=")[2] for o in self.overrides if o.startswith(f"{key}=")]
+        return _unquoted(found[-1]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """How a command reads its command line.
+
+    Attributes:
+        app: What is typed, such as ``unif2ace-data stats``.
+        config: Name of its primary configuration.
+        words: Keys of the plain words in their order: ``folder``, ``[folder]`` if it may be left out, ``picture ...``
+            if there may be several.
+        complete: Changes the parts of a command line before the plain words become values.
+    """
+
+    app: str
+    config: str
+    words: tuple[str, ...] = ()
+    complete: Callable[[Line], Line] | None = None
+
+    @property
+    def usage(self) -> str:
+        """The command line in capitals."""
+        return " ".join((self.app, *(re.sub(r"\w+", lambda key: key[0].upper(), word) for word in self.words)))
+
+    def overrides(self, argv: Sequence[str]) -> list[str]:
+        """The command line that Hydra reads: every plain word as the quoted value of its key, options at the end.
+
+        Raises:
+            ConfigError: If a word is not understood, or a required one is missing.
+        """
+        line = self.split(argv)
+        if self.complete:
+            line = self.complete(line)
+        found = [*line.overrides, *self._assigned(line)]
+        if not line.options or set(line.options) <= set(_MULTIRUN):
+            self._require(found)
+        return [*readable(self.config, found, bool(set(line.options) & set(_MULTIRUN))), *line.options]
+
+    def split(self, argv: Sequence[str]) -> Line:
+        """Sorts the words of a command line; after ``--`` all are plain words.
+
+        Raises:
+            ConfigError: If an option does not exist.
+        """
+        line = Line([], [], [])
+        options = get_args_parser()._option_string_actions
+        known = known_names(self.config)
+        waiting = list(argv)
+        while waiting:
+            word = waiting.pop(0)
+            name, equals, _ = word.partition("=")
+            if word == "--":
+                line.words.extend(waiting)
+                break
+            if name in options:
+                line.options.append(word)
+                nargs, choices = options[name].nargs, options[name].choices or ()
+                if not equals and waiting and (nargs is None or (nargs == "?" and waiting[0] in choices)):
+                    line.options.append(waiting.pop(0))
+            elif self._is_override(word, known):
+                line.overrides.append(word)
+            elif word.startswith("-") and word != "-" and not _is_plain(word):
+                near = nearest(name, options)
+                raise ConfigError(
+                    f"there is no option {word!r}{near}; `--` goes before a word that begins with -: "
+                    f"`{self.app} -- {shlex.quote(word)}`"
+                )
+            else:
+                line.words.append(word)
+        return line
+
+    def _is_override(self, word: str, known: set[str]) -> bool:
+        if word.startswith("~") and "=" not in word:
+            return not self.words or re.split(r"[.@/]", word[1:])[0] in known
+        found = _OVERRIDE.match(word)
+        return found is not None and (found["root"] in known or not self.words or not _is_plain(word))
+
+    def _assigned(self, line: Line) -> list[str]:
+        keys = [(word.strip("[]").split()[0], "..." in word) for word in self.words]
+        free = [(key, several) for key, several in keys if line.given(key) is None]
+        words = list(line.words)
+        several = next((place for place, (_, many) in enumerate(free) if many), None)
+        if len(words) > len(free) and several is None:
+            raise ConfigError(self._not_understood(words, len(free)))
+        if several is not None:  # the words before and after it have one place each
+            last = max(several + 1, len(words) - (len(free) - several - 1))
+            groups = [*([w] for w in words[:several]), words[several:last], *([w] for w in words[last:])]
+        else:
+            groups = [[w] for w in words]
+        if "???" in words:
+            raise ConfigError("'???' stands for a missing value and cannot be given as a word")
+        return [
+            f"{key}=[{','.join(map(quoted, group))}]" if many else f"{key}={quoted(group[0])}"
+            for (key, many), group in zip(free, groups, strict=False)
+            if group
+        ]
+
+    def _not_understood(self, words: list[str], taken: int) -> str:
+        extra = ", ".join(map(repr, words[taken:]))
+        if self.words:
+            mend = f"a value with blanks is quoted: `{self.app} {shlex.quote(' '.join(words))}`"
+        else:
+            mend = f"values are given as key=value; `{self.app} --help` lists the keys"
+        near = nearest(words[taken].partition("=")[0], known_names(self.config)) if not self.words else ""
+        return f"`{self.usage}` does not understand {extra}{near or '; ' + mend}"
+
+    def _require(self, overrides: Sequence[str]) -> None:
+        for word in self.words:
+            key = word.strip("[]").split()[0]
+            if not word.startswith("[") and not any(o.lstrip("+").startswith(f"{key}=") for o in overrides):
+                shown = next((e for e in comments(self.config).examples if e.startswith(f"{self.app} ")), self.usage)
+                raise ConfigError(f"{self.app} needs a {key}: `{shown}`")
+
+
+def quoted(word: str) -> str:
+    """A text as the value of ``key=value``: Hydra and OmegaConf read exactly this text."""
+    literal = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", word)  # no interpolation
+    return str(QuotedString(literal, Quote.single).with_quotes())
+
+
+def readable(config: str, overrides: Sequence[str], multirun: bool = False) -> list[str]:
+    """Overrides that Hydra's grammar reads as they were typed: values of text keys are quoted.
+
+    Args:
+        config: Name of the primary configuration.
+        overrides: Overrides as typed.
+        multirun: Whether commas separate the values of a sweep.
+
+    Raises:
+        ConfigError: If a value needs quotes; the message shows it quoted.
+    """
+    made = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        kind = key_type(config, key)
+        as_typed = equals and isinstance(kind, Text) and not multirun
+        if as_typed and not _is_meant(value, isinstance(kind, Texts)):
+            made.append(f"{key}={quoted(value)}")
+        elif _parses(override):
+            made.append(override)
+        else:
+            raise ConfigError(_mend(override))
+    return made
+
+
+def _is_meant(value: str, several: bool) -> bool:
+    """Whether the value of a text key is more than its plain text: null, quoted, an interpolation or a list."""
+    if value in ("null", "???") or "${" in value or (several and value.startswith("[")):
+        return _parses(f"key={value}")
+    return value[:1] in ("'", '"') and value[-1:] == value[:1] and _parses(f"key={value}")
+
+
+def _is_plain(word: str) -> bool:
+    """Whether a word with ``=`` or a leading ``-`` can only be a text or a file."""
+    return " " in word or "\n" in word or Path(word).exists()
+
+
+def _unquoted(value: str) -> str:
+    try:
+        parsed = OverridesParser.create().parse_override(f"key={value}").value()
+    except Exception:  # a text that Hydra cannot read
+        return value
+    return parsed if isinstance(parsed, str) else value
+
+
+def _parses(override: str) -> bool:
+    try:
+        OverridesParser.create().parse_override(override)
+    except Exception:  # Hydra's parser raises errors of several packages
+        return False
+    return True
+
+
+def _mend(override: str) -> str:
+    key, equals, value = override.partition("=")
+    if not equals:
+        return f"{override!r} has no value: write `{override}=...`"
+    inner = value[1:-1].split(",")
+    listed = value[:1] == "[" and value[-1:] == "]"
+    several = "[" + ",".join(v if _parses(f"key={v}") else _double(v.strip("'\" ")) for v in inner) + "]"
+    whole = _double(str(Path(value).expanduser()) if value.startswith("~/") else value)
+    for mended in (f"{key}={several}" if listed else "", f"{key}={whole}"):
+        if mended and _parses(mended):
+            return f"{override!r}: this value needs quotes: `{shlex.quote(mended)}`"
+    return f"{override!r} is no key=value: a key has letters, digits, _ and dots"
+
+
+def _double(text: str) -> str:
+    return str(QuotedString(text, Quote.double).with_quotes())
