@@ -30,6 +30,30 @@ def test_a_mistyped_override_names_the_mend(override: str, message: str):
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("command", "override", "message"),
+    [
+        ("train", "+foo=1", "+foo adds a key that nothing reads"),
+        ("train", "+max_nonfinte_steps=3", "did you mean 'max_nonfinite_steps'"),
+        ("train", "+trainer.benchmrk=true", "+trainer.benchmrk adds a key that nothing reads"),
+        ("train", "+loss.attributes.zzz=1", "+loss.attributes.zzz adds a key that nothing reads"),
+        ("generate", "+sampler.foo=1", "+sampler.foo adds a key that nothing reads"),
+        ("evaluate", "+scores.sampls=3", "did you mean 'scores.samples'"),
+    ],
+)
+def test_an_added_key_that_nothing_reads_is_refused(command: str, override: str, message: str):
+    with pytest.raises(ConfigError) as caught:
+        compose(command, ["kind=unified", override] if command == "evaluate" else [override])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "override", ["+trainer.benchmark=true", "++seed=3", "+callbacks.mine={_target_: torch.nn.Identity}"]
+)
+def test_an_added_key_may_be_an_argument_a_component_or_one_that_exists(override: str):
+    assert compose("train", [override])
+
+
 def test_paths_hang_on_the_current_folder_or_on_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("UNIF2ACE_ROOT", raising=False)
     monkeypatch.delenv("UNIF2ACE_DATA", raising=False)

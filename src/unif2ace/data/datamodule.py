@@ -99,6 +99,8 @@ class FaceDataModule(pl.LightningDataModule):
                 raise ConfigError(f"data.{key}={getattr(self, key)}: it is 1 or more, or null")
         if inputs not in (None, *get_args(Read)):
             raise ConfigError(f"data.inputs={inputs!r}: it is one of {', '.join(get_args(Read))}, or null")
+        if num_workers < 0:
+            raise ConfigError(f"data.num_workers={num_workers}: give 0 or more")
         tokenised = all(dataset.tokens for dataset in self.datasets.values())
         self.inputs: Read = inputs or ("tokens" if tokenised else "pixels")
 

@@ -184,10 +184,12 @@ def _told(error: Exception) -> str | None:
     """The message of an error that a user can mend; None for a bug."""
     if isinstance(error, Unif2aceError):
         return str(error)
+    if is_config_fault(error):  # some of Hydra's are an OSError too
+        return explain(error)
     if isinstance(error, OSError):
         known = isinstance(error, _USERS) or errno.errorcode.get(error.errno or 0) in _ERRNO
         return f"{error.filename or 'writing failed'}: {error.strerror}" if known else None
-    return explain(error) if is_config_fault(error) else None
+    return None
 
 
 def fail(message: str) -> NoReturn:

@@ -19,6 +19,7 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
+from unif2ace.engine.added_keys import refuse_added
 from unif2ace.engine.config_comments import CONFIG_MODULE, choices_of
 from unif2ace.engine.installation import check_installation
 from unif2ace.engine.instantiate import ADDABLE, how_to_add, takes
@@ -93,7 +94,7 @@ def explain(error: BaseException) -> str:
         slot, _, name = key.partition(".")
         if name in choices_of(slot):
             return _not_selected(slot, name)
-        return f"there is no key {key!r}{_nearest_key(error, missing[1])}; to add a new one write `+{key}=...`"
+        return f"there is no key {key!r}{_nearest_key(error, missing[1])}"
     group = re.search(r"Could not override '([^']+)'", text)
     if group:
         return f"the group {group[1]!r} is no part of this command; --help lists what can be set"
@@ -160,17 +161,6 @@ def _nearest_key(error: BaseException, key: str) -> str:
     return ""
 
 
-def _refuse_added(overrides: Sequence[str]) -> None:
-    """Refuses ``+key=...`` with an old name or beside ``key=[...]``: Hydra accepts it, and nothing reads it."""
-    keys = [o.partition("=")[0] for o in overrides]
-    for added in (key for key in keys if key.startswith("+")):
-        if added.lstrip("+") in ADDABLE and added.lstrip("+") in keys:
-            group = added.lstrip("+")
-            raise ConfigError(f"{added}=... beside {group}=[...] adds nothing: put all names into {group}=[...]")
-        if renamed := hint(added.lstrip("+")):
-            raise ConfigError(f"{added} adds a key that nothing reads{renamed}")
-
-
 def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[list[str]], DictConfig]) -> None:
     """Rejects keys that only an experiment file knows, or removes them from `config`; see the module docstring.
 
@@ -183,7 +173,7 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
         ConfigError: If a key is unknown.
     """
     overrides = [str(o) for o in full.hydra.overrides.task]
-    _refuse_added(overrides)
+    refuse_added(str(full.hydra.job.config_name), config, overrides)
     remember_overrides(config, overrides)
     if full.hydra.job.config_name == "train":
         refuse_unread(config, [o.partition("=")[0].partition("@")[0] for o in overrides])

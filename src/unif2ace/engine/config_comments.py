@@ -74,7 +74,7 @@ def comments(name: str) -> Comments:
     groups: dict[str, Any] = {}
     for entry in (yaml.safe_load(text) or {}).get("defaults", ()):
         ((group, choice),) = entry.items() if isinstance(entry, dict) else ((entry, None),)
-        if group in ("base", "/paths") or (choice is None and group.startswith("/")):  # another file as a whole
+        if group in ("base", "/paths") or (isinstance(entry, str) and group.startswith("/")):  # another file as a whole
             base = comments(f"{group.strip('/')}/{choice}" if choice else group.strip("/"))
             keys, groups = {**base.keys, **keys}, {**base.groups, **groups}
         elif group != "_self_" and not group.startswith("override"):
@@ -88,7 +88,7 @@ def known_names(name: str) -> set[str]:
     found = comments(name)
     kinds = [comments(f"kind/{kind}") for kind in choices_of("kind")] if "kind" in found.groups else []
     names = {key.partition(".")[0] for each in (found, *kinds) for key in (*each.keys, *each.groups)}
-    return names | {"hydra"}
+    return names | {"hydra", "module"}
 
 
 def _keys(text: str, prefix: str) -> dict[str, Key]:

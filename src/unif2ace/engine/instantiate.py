@@ -181,6 +181,7 @@ def _check_arguments(path: str, node: dict[str, Any], found: Any, given: set[str
         mend = hint(f"{path}.{name}") or nearest(name, parameters) or f"; it takes {', '.join(parameters) or 'none'}"
         raise ConfigError(f"{path}.{name}: {node['_target_']} has no argument {name!r}{mend}")
     _check_types(path, node, found)
+    _check_optimizer(path, node, found)
     if node.get("_partial_") or node.get("_args_"):
         return
     required = [
@@ -198,6 +199,23 @@ def _is_list(hint: Any) -> bool:
 
 
 _LISTS = (Sequence, Iterable, Collection, list, tuple, set, frozenset)
+
+
+def _check_optimizer(path: str, node: dict[str, Any], found: Any) -> None:
+    """Builds a torch optimiser for one small matrix, so that its ranges are checked before the data is made."""
+    if not node.get("_partial_") or not str(getattr(found, "__module__", "")).startswith("torch.optim."):
+        return
+    import torch
+
+    if not inspect.isclass(found) or not issubclass(found, torch.optim.Optimizer):
+        return
+    try:
+        found([torch.zeros(2, 2, requires_grad=True)], **{k: v for k, v in node.items() if k not in HYDRA_KEYS})
+    except (TypeError, ValueError, RuntimeError) as error:
+        given = ", ".join(f"{path}.{k}={v}" for k, v in node.items() if k not in HYDRA_KEYS)
+        raise ConfigError(f"{given}: {node['_target_']} refuses this: {error}") from error
+
+
 _PLAIN = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 

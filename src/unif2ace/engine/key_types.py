@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from unif2ace.engine.config_comments import comments
 from unif2ace.errors import ConfigError, nearest
 
+MOST = 2**62
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
@@ -49,7 +50,8 @@ class Number(KeyType):
     @property
     def takes(self) -> str:  # type: ignore[override]
         """The type and the range in words."""
-        limits = f"from {self.low:.12g} to {self.high:.12g}" if self.high < math.inf else f"of at least {self.low:.12g}"
+        most = f"to {self.high:.12g}" if self.high < MOST else "up"
+        limits = f"from {self.low:.12g} {most}"
         return f"a {'whole ' if self.whole else ''}number {limits}"
 
     def accepts(self, value: Any) -> bool:
@@ -161,15 +163,15 @@ class File(Text):
         return isinstance(value, str) and (not self.suffixes or Path(value).suffix.lower() in self.suffixes)
 
 
-COUNT, SHARE = Number(1, 2**31 - 1), Number(0, 1, whole=False)
+COUNT, SHARE = Number(1, MOST), Number(0, 1, whole=False)
 ANY = KeyType()
 
 KEY_TYPES: dict[str, KeyType] = {
     **dict.fromkeys(("batch_size", "best_of", "columns", "count", "max_new", "n", "num_samples"), COUNT),
     **dict.fromkeys(("samples_per_shard", "workers", "vocab_size", "max_nonfinite_steps"), COUNT),
     **{f"scores.{name}": COUNT for name in ("samples", "diverse", "seeds", "at_least", "batch_size")},
-    **{f"scores.{name}": Number(0, 2**31 - 1) for name in ("num_questions", "resamples")},
-    **dict.fromkeys(("num_questions", "pairs"), Number(0, 2**31 - 1)),
+    **{f"scores.{name}": Number(0, MOST) for name in ("num_questions", "resamples")},
+    **dict.fromkeys(("num_questions", "pairs"), Number(0, MOST)),
     **dict.fromkeys(("seed", "scores.seed"), Number(0, 2**32 - 1)),
     **dict.fromkeys(("ckpt", "classifier", "evaluator", "image_tokenizer", "init_from", "resume", "run"), Text()),
     **dict.fromkeys(("question", "prompt_file", "title", "license", "notes", "name"), Text()),

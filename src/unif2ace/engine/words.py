@@ -12,7 +12,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from unif2ace.engine.config_comments import comments, known_names
+from unif2ace.engine.config_comments import choices_of, comments, known_names
 from unif2ace.engine.key_types import Text, Texts, key_type
 from unif2ace.errors import ConfigError, nearest
 
@@ -137,7 +137,9 @@ class Syntax:
 
     def _not_understood(self, words: list[str], taken: int) -> str:
         extra = ", ".join(map(repr, words[taken:]))
-        if self.words:
+        if words[taken] in choices_of("experiment"):
+            mend = f"write experiment={words[taken]}"
+        elif self.words:
             mend = f"a value with blanks is quoted: `{self.app} {shlex.quote(' '.join(words))}`"
         else:
             mend = f"values are given as key=value; `{self.app} --help` lists the keys"
@@ -149,7 +151,8 @@ class Syntax:
             key = word.strip("[]").split()[0]
             if not word.startswith("[") and not any(o.lstrip("+").startswith(f"{key}=") for o in overrides):
                 shown = next((e for e in comments(self.config).examples if e.startswith(f"{self.app} ")), self.usage)
-                raise ConfigError(f"{self.app} needs a {key}: `{shown}`")
+                article = "an" if key[0] in "aeiou" else "a"
+                raise ConfigError(f"{self.app} needs {article} {key}: `{shown}`")
 
 
 def quoted(word: str) -> str:
@@ -174,7 +177,8 @@ def readable(config: str, overrides: Sequence[str], multirun: bool = False) -> l
         key, equals, value = override.partition("=")
         kind = key_type(config, key)
         as_typed = equals and isinstance(kind, Text) and not multirun
-        if as_typed and not _is_meant(value, isinstance(kind, Texts)):
+        listed = isinstance(kind, Texts) and value[:1] == "[" and value[-1:] == "]"
+        if as_typed and not listed and not _is_meant(value):
             made.append(f"{key}={quoted(value)}")
         elif _parses(override):
             made.append(override)
@@ -183,9 +187,9 @@ def readable(config: str, overrides: Sequence[str], multirun: bool = False) -> l
     return made
 
 
-def _is_meant(value: str, several: bool) -> bool:
-    """Whether the value of a text key is more than its plain text: null, quoted, an interpolation or a list."""
-    if value in ("null", "???") or "${" in value or (several and value.startswith("[")):
+def _is_meant(value: str) -> bool:
+    """Whether the value of a text key is more than its plain text: null, quoted, or an interpolation."""
+    if value in ("null", "???") or "${" in value:
         return _parses(f"key={value}")
     return value[:1] in ("'", '"') and value[-1:] == value[:1] and _parses(f"key={value}")
 
