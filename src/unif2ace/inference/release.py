@@ -77,17 +77,26 @@ def open_release(path: str | Path, components: Mapping[str, str | Path] | None =
 
 def _component(kind: str, wanted: Mapping[str, str], folder: Path, given: str | Path | None) -> Weights:
     beside = folder / f"{kind}.safetensors"
-    place = Path(given) if given else beside if beside.is_file() else Path(wanted["path"])
+    place = Path(given) if given else beside if beside.is_file() else _moved_with(folder, Path(wanted["path"]))
     try:
         weights = read_weights(place, kind)
     except DataError as error:
-        raise DataError(f"the {kind} that {folder} was trained with is missing ({error}); give {kind}=...") from error
+        raise DataError(
+            f"the {kind} that {folder} was trained with is missing ({error}); copy it to {beside}"
+        ) from error
     if wanted["fingerprint"] not in ("", weights.fingerprint):
         raise DataError(
-            f"{folder} was trained with {kind} {wanted['fingerprint'][:SHOWN]}, {place} is {weights.short}: give that "
-            f"one with {kind}=..."
+            f"{folder} was trained with {kind} {wanted['fingerprint'][:SHOWN]}, {place} is {weights.short}: copy that "
+            f"one to {beside}"
         )
     return weights
+
+
+def _moved_with(folder: Path, recorded: Path) -> Path:
+    """A recorded path as it is now: also looked for below the folders above the run, and beside the run."""
+    above = [parent / recorded for parent in folder.absolute().parents]
+    places = [recorded, *above, folder.absolute().parent / recorded.name]
+    return next((place for place in places if place.exists()), recorded)
 
 
 def write_release(
