@@ -166,7 +166,7 @@ def test_tables_and_pictures_of_metrics_are_shown_and_written(root: Path, tmp_pa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "needs a run's folder"),
+        ((), "unif2ace-evaluate needs a ckpt"),
         (("nowhere",), "no weights at nowhere"),
         (("faces",), "holds no weights.safetensors"),
         (("run", "metrik=[psnr]"), "'metrik'"),
