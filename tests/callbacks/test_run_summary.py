@@ -52,7 +52,7 @@ def test_a_finished_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert _row(text, "samples") == [str(tmp_path / "samples")]
     for name in ("train/loss", "val/nelbo"):
         assert _row(text, name)[0] == f"{float(run.callback_metrics[name]):.4g}"
-    assert text.split("next:\n")[1].splitlines()[0] == f"  unif2ace-evaluate {tmp_path}"
+    assert text.split("next:\n")[1].splitlines()[0] == f"  unif2ace-evaluate {tmp_path} evaluator=CLASSIFIER_RUN"
 
 
 def test_a_run_that_is_stopped_and_goes_on(tmp_path: Path):
@@ -81,7 +81,10 @@ def test_a_run_that_is_stopped_and_goes_on(tmp_path: Path):
 def test_a_run_that_fails_says_how(tmp_path: Path):
     with pytest.raises(ValueError, match="broken"):
         observed_run.fit([RunSummary(tmp_path, show=False), _Stops(1, ValueError("it is broken"))])
-    assert "failed: ValueError: it is broken" in (tmp_path / "summary.txt").read_text()
+    text = (tmp_path / "summary.txt").read_text()
+    assert "failed: ValueError: it is broken" in text
+    assert "next:" not in text  # neither weights nor a checkpoint were written
+    assert "weights.safetensors" not in text
 
 
 def test_an_interrupt_by_a_person(tmp_path: Path):

@@ -68,7 +68,7 @@ def test_help_and_configuration_are_shown_without_importing_torch(words: tuple[s
         (("import", "folder"), "source.path"),
         (("validate", "nowhere"), "nowhere is no folder"),
         (("stats", "."), "has no"),
-        (("index", "."), "no *.tar"),
+        (("index", "."), "holds no shards (*.tar)"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, tuple) else None,
 )

@@ -126,7 +126,7 @@ def test_data_must_be_named_where_no_run_names_it(root: Path, tmp_path: Path):
     alone.write_bytes((root / "run" / "weights.safetensors").read_bytes())
     with pytest.raises(ConfigError, match="select what to measure on"):
         _evaluate(alone, "metric=[psnr]")
-    with pytest.raises(DataError, match=r"no folder of shards at .*nowhere"):
+    with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
         _evaluate(alone, "metric=[psnr]", "dataset=shards", "dataset.shards.folder=nowhere", f"out={tmp_path}")
     folder = f"dataset.shards.folder={root / 'faces' / 'train'}"
     with pytest.raises(ConfigError, match="has no 'val' split"):

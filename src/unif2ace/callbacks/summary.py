@@ -17,7 +17,7 @@ from unif2ace.callbacks.progress import clock, number
 FILE_NAME = "summary.txt"
 NEXT = {
     "unified": (
-        "unif2ace-evaluate {run}",
+        "unif2ace-evaluate {run} evaluator=CLASSIFIER_RUN",
         'unif2ace-generate "A smiling woman with red hair." n=8 ckpt={run}',
         "unif2ace-caption my/face.jpg ckpt={run}",
     ),
@@ -114,15 +114,25 @@ class RunSummary(pl.Callback):
         if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
             return
         self._peak = max(self._peak, peak_memory(module.device))
-        lines = [*self._spent(trainer, module, how), "", *self._places(trainer), "", *table(self._values)]
-        further = [line.format(run=self.folder) for line in NEXT.get(getattr(module, "kind", ""), ())]
-        if how != "finished":
-            further.insert(0, f"the same command with run_dir={self.folder} resume=auto goes on")
+        lines = [*self._spent(trainer, module, how), "", *self._places(trainer, how), "", *table(self._values)]
+        further = self._further(trainer, getattr(module, "kind", ""), how)
         text = "\n".join([*lines, *(["", "next:"] if further else []), *(f"  {line}" for line in further)])
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
         if self.show:
             Console(stderr=True).print(f"\n{text}\n", markup=False, highlight=False, soft_wrap=True)
+
+    def _further(self, trainer: pl.Trainer, kind: str, how: str) -> list[str]:
+        """What can be done next: only what the files of the run allow."""
+        saved = [Path(c.dirpath) for c in trainer.checkpoint_callbacks if getattr(c, "dirpath", None)]
+        # a run that is stopped is saved after this summary
+        can_go_on = bool(saved) and (how == "stopped" or any(any(p.iterdir()) for p in saved if p.is_dir()))
+        further = (
+            [line.format(run=self.folder) for line in NEXT.get(kind, ())] if how == "finished" or can_go_on else []
+        )
+        if how != "finished" and can_go_on:
+            further.insert(0, f"the same command with run_dir={self.folder} resume=auto goes on")
+        return further
 
     def _spent(self, trainer: pl.Trainer, module: pl.LightningModule, how: str) -> list[str]:
         total = trainer.max_steps if trainer.max_steps > 0 else None
@@ -140,8 +150,10 @@ class RunSummary(pl.Callback):
             ]
         )
 
-    def _places(self, trainer: pl.Trainer) -> list[str]:
-        rows = [("folder", str(self.folder)), ("weights", f"{self.folder / 'weights.safetensors'}")]
+    def _places(self, trainer: pl.Trainer, how: str) -> list[str]:
+        rows, weights = [("folder", str(self.folder))], self.folder / "weights.safetensors"
+        if how == "finished" or weights.is_file():  # a finished run writes them after this summary
+            rows.append(("weights", str(weights)))
         places = [getattr(c, "folder", None) or getattr(c, "dirpath", None) for c in trainer.checkpoint_callbacks]
         rows += [("checkpoints", str(place)) for place in places if place]  # may be written after the summary
         if any(isinstance(logger, pl.loggers.TensorBoardLogger) for logger in trainer.loggers):

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from unif2ace.data.shards import Rules, ShardReader, has_index
+from unif2ace.data.shards.index import why_unreadable
 from unif2ace.data.token_reader import Read, TokenReader, open_tokens
-from unif2ace.errors import DataError, nearest
+from unif2ace.errors import DataError
 
 Split = Literal["train", "val"]
 
@@ -61,7 +62,7 @@ class ShardDataset:
             return self._reader("", rules, read) if split == "train" else None
         if has_index(self.folder / "train"):
             return None
-        raise DataError(self._why())
+        raise DataError(why_unreadable(self.folder))
 
     def _reader(self, place: str, rules: Rules, read: Read) -> ShardReader:
         folder = self.folder / place
@@ -71,13 +72,3 @@ class ShardDataset:
             raise DataError(f"{self.folder} has no tokens: make them with `unif2ace-data tokenize` and set tokens=...")
         tokens = self.tokens / place
         return TokenReader(folder, tokens, rules=rules, strict=self.strict, pictures=read == "both")
-
-    def _why(self) -> str:
-        if not self.folder.is_dir():
-            parent = self.folder.parent
-            beside = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
-            near = nearest(self.folder.name, beside)
-            return f"no folder of shards at {self.folder}; `unif2ace-data build` or `import` makes one{near}"
-        if any(self.folder.glob("**/*.tar")):
-            return f"the shards in {self.folder} have no index; make it with `unif2ace-data index {self.folder}`"
-        return f"{self.folder} holds no shards (*.tar); `unif2ace-data build` or `import` makes them"

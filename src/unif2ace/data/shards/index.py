@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unif2ace.data.shards.sample_locations import places_dtype
-from unif2ace.errors import DataError
+from unif2ace.errors import DataError, nearest
 
 FORMAT: Final = 1
 HEADER: Final = "index.json"
@@ -108,6 +108,21 @@ def local_folder(folder: str | Path) -> Path:
     return Path(folder)
 
 
+def why_unreadable(folder: Path) -> str:
+    """Why a folder without an index cannot be read, and the command or the folder that mends it."""
+    if not folder.is_dir():
+        beside = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
+        return f"there is no folder {folder}{nearest(folder.name, beside)}; `unif2ace-data build` makes one"
+    if any(folder.glob("*.tar")):
+        return f"{folder} has no index; make one with: unif2ace-data index {folder}"
+    splits = sorted(p for p in folder.iterdir() if p.is_dir() and any(p.glob("*.tar")))
+    if splits:
+        indexed = all(has_index(split) for split in splits)
+        mend = f"give one of them, such as {splits[0]}" if indexed else f"unif2ace-data index {splits[0]}"
+        return f"{folder} holds no shards but the folders {', '.join(p.name for p in splits)}: {mend}"
+    return f"{folder} holds no shards (*.tar); `unif2ace-data build` makes them"
+
+
 def load_index(folder: str | Path) -> Index:
     """Reads a folder's index and checks its consistency; the shards are not opened.
 
@@ -120,8 +135,7 @@ def load_index(folder: str | Path) -> Index:
     folder = local_folder(folder)
     path = folder / HEADER
     if not path.is_file():
-        there = "has no index" if folder.is_dir() else "does not exist"
-        raise DataError(f"{folder} {there}; make one with: unif2ace-data index {folder}")
+        raise DataError(why_unreadable(folder))
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
         if tree["format"] != FORMAT:

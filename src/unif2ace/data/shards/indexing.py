@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from unif2ace.data.shards.atomic import replacing
 from unif2ace.data.shards.faults import SampleFault
-from unif2ace.data.shards.index import HEADER, PLACES, Index, ShardInfo, local_folder
+from unif2ace.data.shards.index import HEADER, PLACES, Index, ShardInfo, local_folder, why_unreadable
 from unif2ace.data.shards.labels import LabelCounts
 from unif2ace.data.shards.progress import Progress, tracked
 from unif2ace.data.shards.sample_locations import joined, shard_table
@@ -123,8 +123,7 @@ def list_shards(folder: Path) -> list[Path]:
     """
     paths = sorted(path for path in folder.glob("*.tar") if not path.name.startswith("."))
     if not paths:
-        there = "has no *.tar" if folder.is_dir() else "does not exist"
-        raise DataError(f"{folder} {there}; a shard folder holds webdataset tars")
+        raise DataError(why_unreadable(folder))
     return paths
 
 

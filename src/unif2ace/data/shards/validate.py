@@ -13,7 +13,7 @@ from typing import Final
 from unif2ace.data.shards.atomic import PARTIAL
 from unif2ace.data.shards.decode import decode
 from unif2ace.data.shards.faults import Cause, SampleFault
-from unif2ace.data.shards.index import BUILD, HEADER, PLACES, Index, has_index, load_index, local_folder
+from unif2ace.data.shards.index import BUILD, HEADER, PLACES, Index, has_index, load_index, local_folder, why_unreadable
 from unif2ace.data.shards.indexing import sha256_of
 from unif2ace.data.shards.progress import Progress, tracked
 from unif2ace.data.shards.schema import DEFAULT_RULES, Rules, parse_metadata
@@ -93,7 +93,7 @@ def validate(folder: str | Path, *, rules: Rules = DEFAULT_RULES, progress: Prog
     """
     folder = local_folder(folder)
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder; give one that holds webdataset tars")
+        raise DataError(why_unreadable(folder))
     faults = list(_folder_faults(folder))
     index: Index | None = None
     if has_index(folder):
@@ -120,7 +120,7 @@ def _folder_faults(folder: Path) -> Iterator[SampleFault]:
     for leftover in sorted(folder.glob(f".*{PARTIAL}")):
         yield SampleFault("shard", "left over from a build or index that was stopped; it may be removed", leftover.name)
     if not any(folder.glob("*.tar")):
-        yield SampleFault("shard", "the folder has no *.tar", folder.name)
+        yield SampleFault("shard", why_unreadable(folder), folder.name)
     elif not has_index(folder) and not (folder / BUILD).exists():
         yield SampleFault("missing", f"no index; make it with: unif2ace-data index {folder}", HEADER)
     elif has_index(folder) and not (folder / PLACES).exists():

@@ -58,7 +58,7 @@ class UnderstandingTask:
             check_list(ways, f"task.understanding.instructions.{length}")
         if instructions.keys() != INSTRUCTIONS.keys() or not all(instructions.values()):
             raise ConfigError(
-                f"task.understanding.instructions={dict(instructions)}: give at least one way to ask for a long and "
+                f"+task.understanding.instructions={dict(instructions)}: give at least one way to ask for a long and "
                 "one for a short caption"
             )
         if max_turns < 1:
