@@ -106,3 +106,14 @@ def test_a_loss_that_reads_what_is_not_there_is_named():
     )  # fmt: skip
     with pytest.raises(ConfigError, match=r"module\.discriminator is empty"):
         trainer.fit(made, datamodule=run.Data(run.ROWS))
+
+
+@pytest.mark.parametrize("precision", ["bf16-true", "16-true"])
+def test_half_precision_weights_are_refused(precision: str):
+    made, losses = run.module()
+    trainer = run.pl.Trainer(
+        accelerator="cpu", precision=precision, max_steps=1, callbacks=losses, logger=False, enable_progress_bar=False,
+        enable_checkpointing=False, enable_model_summary=False,
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match=rf"trainer.precision={precision}: a tokenizer trains with 32-true"):
+        trainer.fit(made, datamodule=run.Data(run.ROWS))

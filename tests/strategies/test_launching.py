@@ -9,10 +9,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import lightning.pytorch as pl
 import pytest
 from hydra import compose, initialize_config_module
 from hydra.core.hydra_config import HydraConfig
 from lightning.fabric.plugins.environments import LightningEnvironment, SLURMEnvironment
+from lightning.pytorch.trainer.connectors import accelerator_connector
 
 from unif2ace.engine import compose as composed
 from unif2ace.engine.instantiate import instantiate
@@ -46,6 +48,13 @@ def run(root: Path, *words: str, program: tuple[str, ...] = ("-m", "unif2ace.com
                 os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0, told[-6000:]
     return told
+
+
+def test_several_processes_from_a_notebook_are_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(accelerator_connector, "_IS_INTERACTIVE", True)
+    with pytest.raises(ConfigError, match=r"in a terminal, or set trainer\.devices=1 strategy=auto"):
+        pl.Trainer(accelerator="cpu", devices=2, strategy=DDPStrategy(), logger=False)
+    assert composed("train", ["trainer.devices=1", "strategy=auto"])
 
 
 @pytest.mark.slow

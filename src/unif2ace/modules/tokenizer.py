@@ -20,6 +20,8 @@ from unif2ace.nets.tokenizer.base import TokenizerNet, from_uint8
 from unif2ace.optimizers.parameter_groups import parameter_groups
 from unif2ace.types import Batch, Discrimination, LogitsSpec, StepOutput
 
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
+
 
 class TokenizerModule(TrainingModule):
     r"""Trains an autoencoder with a quantizer between encoder and decoder (VQGAN, arXiv 2012.09841).
@@ -69,6 +71,17 @@ class TokenizerModule(TrainingModule):
         self._discriminator_lr = discriminator_lr
         self._features: list[FrozenFeatures] = []  # in a list: frozen weights stay out of checkpoints
         self.discriminator: nn.Module | None = None
+
+    def on_fit_start(self) -> None:
+        """Refuses half-precision weights, with which neither codes nor the discriminator can be learned.
+
+        Raises:
+            ConfigError: If the precision is of that kind.
+        """
+        super().on_fit_start()
+        precision = str(self.trainer.precision)
+        if precision not in PRECISIONS:
+            raise ConfigError(f"trainer.precision={precision}: a tokenizer trains with {', '.join(PRECISIONS)}")
 
     @property
     def tokenizer(self) -> TokenizerNet:

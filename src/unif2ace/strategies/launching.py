@@ -38,6 +38,18 @@ class JobLauncher(SubprocessLauncher):
     _newest: JobLauncher | None = None
     """Launcher of this process's latest run that started others."""
 
+    @property
+    def is_interactive_compatible(self) -> bool:
+        """Never: the processes run the command line again, which a notebook lacks. Lightning asks only there.
+
+        Raises:
+            ConfigError: Always; Lightning's own message names a strategy that this project does not have.
+        """
+        raise ConfigError(
+            "a notebook cannot start the other processes of a run: use `unif2ace-train ...` in a terminal, or set "
+            "trainer.devices=1 strategy=auto"
+        )
+
     def _call_children_scripts(self) -> None:
         self._check_can_spawn_children()
         cluster = self.cluster_environment
