@@ -29,6 +29,7 @@ def own(tmp_path):
         ({"sex": "Male", "glasses": True}, AttributeRecord(gender="man", eyeglasses=True)),
         ({"Sex": "f", "glasses": False}, AttributeRecord(gender="woman", eyeglasses=False)),
         ({"Sex": "1"}, AttributeRecord(gender="man")),
+        ({"sex ": " MALE"}, AttributeRecord(gender="man")),
         ({"headwear": "cap"}, AttributeRecord(hat=True, hat_kind="cap")),
         ({"headwear": "none"}, AttributeRecord(hat=False)),
         ({"answer": "yes"}, AttributeRecord(smile=True)),
@@ -37,6 +38,10 @@ def own(tmp_path):
 )
 def test_words_and_yes_no_labels_become_values(own, labels, record):
     assert own(labels) == record
+
+
+def test_a_label_without_an_entry_is_ignored(own):
+    assert [label for label in own.meanings if own.ignores(label)] == ["note"]
 
 
 def test_choices_are_the_words_of_a_column(own):
@@ -56,6 +61,8 @@ def test_choices_are_the_words_of_a_column(own):
         ("sex: {present: {gender: man}, gender: {male: man}}", "either present and absent, or"),
         ("sex: {present: man}", "it must be {ATTRIBUTE: VALUE}"),
         ("sex: man", "is no entry"),
+        ("sex: {gender: {m: man}}\nSex : {gender: {m: woman}}", "'Sex' is given twice.*line 2"),
+        ("sex: {gender: {m: man, M: woman}}", "'M' is given twice"),
         ("- sex", "an entry for each label"),
         ("sex: {gender", "no valid yaml"),
         ("", "an entry for each label"),

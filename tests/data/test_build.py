@@ -93,6 +93,14 @@ def test_a_split_depends_on_the_identity_alone():
     assert 0.15 < len(where[1]["val"]) / 1000 < 0.25
 
 
+def test_capitals_of_a_name_move_no_person(monkeypatch):
+    source = SyntheticSource(num_samples=100)
+    before = split_by_identity(source, OPTIONS)
+    named = source.identity
+    monkeypatch.setattr(source, "identity", lambda index: named(index).upper())
+    assert split_by_identity(source, OPTIONS) == before
+
+
 def test_an_empty_split_is_an_error_that_names_the_mend(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"leave none for .*validation="):
         build_shards(SyntheticSource(num_samples=1, size=32), tmp_path, OPTIONS)

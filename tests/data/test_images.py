@@ -42,6 +42,17 @@ def test_every_kind_that_says_what_it_is_becomes_the_same_bytes(given):
     assert torch.equal(as_images(given, 16), IMAGE)
 
 
+@pytest.mark.filterwarnings("error")
+def test_pictures_that_cannot_be_written_or_have_gradients_are_read():
+    fixed = LAST.numpy().copy()
+    fixed.flags.writeable = False
+    for given in (fixed, (IMAGE / 255).requires_grad_()):
+        assert torch.equal(as_images(given), IMAGE)
+    for given in (IMAGE.to_sparse(), IMAGE.to("meta")):
+        with pytest.raises(DataError, match=r"\.to_dense\(\)\.cpu\(\)"):
+            as_images(given)
+
+
 def test_one_picture_and_gray_pictures_are_pictures_too():
     for one in (IMAGE[0], LAST[0].numpy(), PIL[0], IMAGE[0] / 255):
         assert torch.equal(as_images(one), IMAGE[:1])

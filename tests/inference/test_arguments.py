@@ -105,6 +105,9 @@ def test_each_image_has_one_text(model, name: str):
         (["Yes"], "at least two"),
         (["Yes", "No", "Yes"], "'Yes' is there twice"),
         (["Yes", " "], "none of them empty"),
+        (["Yes", "yes"], "'Yes' and 'yes' are one answer"),
+        (["red hair", "Red  hair "], "are one answer"),
+        (["caf\u00e9", "cafe\u0301"], "are one answer"),
         (["Yes", 3], "give a text"),
         (["Yes", LONG], "choice 2 of 2"),
     ],
@@ -125,12 +128,40 @@ def test_choices_are_different_answers(model, choices, why: str):
         (lambda m: m.generate("Yes.", start=torch.full((1, 16), 17)), r"in 0\.\.16"),
         (lambda m: m.ask(IMAGES, QUESTION, seeds=[1]), "2 images and 1 seeds"),
         (lambda m: m.caption(IMAGES, length="medium"), "length=medium"),
+        (lambda m: m.caption(IMAGES, length=["long"]), "take long or short|take short or long"),
+        (lambda m: m.caption(IMAGES, instruction=""), "question 1 of 2 is empty"),
+        (lambda m: m.ask(IMAGES, [QUESTION, " "]), "question 2 of 2 is empty"),
+        (lambda m: m.ask(IMAGES, {QUESTION, "Is she old?"}), "a list is needed here, not a set"),
+        (lambda m: m.ask(IMAGES, {QUESTION: 1, "Is she old?": 2}), "a list is needed here, not a dict"),
+        (lambda m: m.ask(IMAGES, "\ud800?"), "half of a character"),
+        (lambda m: m.ask(IMAGES, QUESTION, max_new=1.5), "max_new=1.5: give an integer of 1"),
+        (lambda m: m.ask(IMAGES, QUESTION, batch_size="4"), "batch_size='4': give an integer of 1"),
+        (lambda m: m.ask(IMAGES, QUESTION, seeds=[1, -1]), "seeds=-1: give an integer of 0"),
+        (lambda m: m.ask(IMAGES, QUESTION, choice="greedy"), "choice='greedy' is of type str: give a TokenSampling"),
+        (lambda m: m.generate("Yes.", seeds=[1.5]), "seeds=1.5"),
+        (lambda m: m.generate("Yes.", seeds=["3"]), "seeds='3'"),
+        (lambda m: m.generate("Yes.", guidance="2"), "guidance='2': give a finite number"),
+        (lambda m: m.generate("Yes.", guidance=float("nan")), "guidance=nan"),
+        (lambda m: m.generate("Yes.", best_of=1.5), "best_of=1.5"),
+        (lambda m: m.generate("Yes.", sampler="maskgit"), "give a Sampler"),
+        (lambda m: m.generate("Yes.", start="x"), r"start of type str: give integers \(1, 16\)"),
+        (lambda m: m.generate("Yes.", start=torch.zeros(1, 16)), "start is torch.float32"),
+        (lambda m: m.generate("Yes.", start=torch.zeros(1, 16, dtype=torch.bool)), "start is torch.bool"),
         (lambda m: m.drop_encoders("classifier"), r"such as drop_encoders=\[classifier\]"),
     ],
 )
 def test_numbers_and_lists_are_checked(model, call, why: str):
     with pytest.raises(ConfigError, match=why):
         call(model)
+
+
+def test_what_means_the_same_gives_the_same(model):
+    sampled = torch.full((1, 16), 16).index_fill(1, torch.arange(4), 3)
+    wanted = model.generate("Yes.", seeds=[3], start=sampled)
+    for start in (sampled.numpy(), sampled.tolist(), sampled.to(torch.uint8)):
+        assert torch.equal(model.generate("Yes.", seeds=torch.tensor([3]), start=start), wanted)
+    plain, blank = (model.choose(IMAGES, QUESTION, [yes, "No"]) for yes in ("Yes", " Yes "))
+    assert [[*c.probabilities.values()] for c in plain] == [[*c.probabilities.values()] for c in blank]
 
 
 @pytest.mark.parametrize("name", [*OF_TEXTS, "caption", "generate"])
@@ -164,5 +195,7 @@ def test_unknown_options_are_refused_with_the_nearest_name(model, tmp_path: Path
     for wrong, near in (("devise", "device"), ("tokeniser", "tokenizer")):
         with pytest.raises(ConfigError, match=f"no option '{wrong}'; did you mean '{near}'"):
             unif2ace.load(run, **{wrong: "cpu"})
+    with pytest.raises(ConfigError, match="device=gpu: torch has no such device; this machine has cpu"):
+        unif2ace.load(run, device="gpu")
     with pytest.raises(TypeError, match="max_nwe"):
         model.caption(IMAGES, max_nwe=3)

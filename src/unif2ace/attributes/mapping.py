@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,23 @@ from unif2ace.attributes.taxonomy import TAXONOMY
 from unif2ace.errors import DataError, nearest
 
 
+def same_word(word: str) -> str:
+    """A word without the differences of case, blanks and Unicode form that copies of a data set have."""
+    return unicodedata.normalize("NFC", " ".join(word.split())).casefold()
+
+
+class _UniqueKeys(yaml.BaseLoader):
+    """Reads every scalar as text, and refuses a name that is given twice: yaml would keep the last entry."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if same_word(str(key.value)) in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
+            seen.add(same_word(str(key.value)))
+        return super().construct_mapping(node, deep)
+
+
 class AttributeMapping:
     """Converts the labels of a data set into a record.
 
@@ -23,9 +41,9 @@ class AttributeMapping:
     - of a yes/no label when `present` and when `absent`: ``Male: {present: {gender: man}, absent: {gender: woman}}``;
     - of a column with words, for each word: ``sex: {gender: {male: man, female: woman}}``.
 
-    An empty entry is a label that is ignored on purpose. Where two labels contradict each other about a value, the
-    value is null. Names and words are matched case-insensitively, because copies of a data set spell them differently
-    (``Male``, ``male``).
+    An empty entry is a label that is ignored on purpose, whatever its column holds. Where two labels contradict each
+    other about a value, the value is null. Names and words are matched without regard to case, blanks and Unicode form,
+    because copies of a data set spell them differently (``Male``, ``male``); each may be given once.
 
     Args:
         name: Stem of a file in `mappings/`, ``celeba`` or ``celebv_hq``, or the path of a yaml file. FFHQ's features
@@ -53,11 +71,20 @@ class AttributeMapping:
             if entry and not entry.keys() <= {"present", "absent"}:
                 self.words[label] = _words(place, entry)
             self.meanings[label] = _meaning(place, entry if entry and label not in self.words else {})
-        self._spelling = {label.casefold(): label for label in self.meanings}
+        self._spelling = {same_word(label): label for label in self.meanings}
 
     def find(self, label: str) -> str | None:
         """The mapping's own spelling of a label; None if the data set has no such label."""
-        return self._spelling.get(label.casefold())
+        return self._spelling.get(same_word(label))
+
+    def ignores(self, label: str) -> bool:
+        """Whether a label says nothing, so that its column may hold anything.
+
+        Raises:
+            DataError: If the data set has no such label.
+        """
+        known = self._known(label)
+        return known not in self.words and not any(self.meanings[known].values())
 
     def choices(self, label: str) -> tuple[str, ...]:
         """Words that a column may hold, in lower case; empty for a yes/no label.
@@ -97,7 +124,7 @@ class AttributeMapping:
     def _meant(self, label: str, value: Value) -> dict[str, Value]:
         if label not in self.words:
             return self.meanings[label]["present" if value else "absent"]
-        word, choices = str(value).casefold(), self.choices(label)
+        word, choices = same_word(str(value)), self.choices(label)
         if word not in choices:
             raise DataError(
                 f"label {label!r} is {value!r}, which mapping {self.name!r} does not list; it lists "
@@ -135,7 +162,7 @@ def _read(name: str) -> bytes:
 def _parse(name: str, data: bytes) -> dict[str, Any]:
     """The tree of a mapping file with every scalar as text: a word such as ``yes`` or ``1`` stays as written."""
     try:
-        tree = yaml.load(data, yaml.BaseLoader)
+        tree = yaml.load(data, _UniqueKeys)
     except (yaml.YAMLError, UnicodeError) as error:
         raise DataError(f"mapping {name}: no valid yaml: {' '.join(str(error).split())}") from error
     if not isinstance(tree, dict) or not tree:
@@ -166,7 +193,7 @@ def _words(place: str, entry: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
                 f"{place}: {field!r} stands for {words!r}; an entry has either present and absent, or an attribute "
                 "with its words, such as gender: {male: man, female: woman}"
             )
-        out[field] = {word.casefold(): _value(text) for word, text in words.items()}
+        out[field] = {same_word(word): _value(text) for word, text in words.items()}
         try:
             for value in out[field].values():
                 TAXONOMY.check(field, value)

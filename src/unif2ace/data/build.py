@@ -132,10 +132,9 @@ def split_by_identity(source: Source, options: BuildOptions) -> dict[str, list[i
     """
     places: dict[str, list[int]] = {split: [] for split in SPLITS if split == "train" or options.validation > 0}
     for index in range(len(source)):
-        share = (
-            int.from_bytes(blake2b(f"{options.seed}/{source.identity(index)}".encode(), digest_size=8).digest(), "big")
-            / 2**64
-        )
+        person = source.identity(index).casefold()  # tables write one name with and without capitals
+        digest = blake2b(f"{options.seed}/{person}".encode(), digest_size=8).digest()
+        share = int.from_bytes(digest, "big") / 2**64
         places["val" if share < options.validation else "train"].append(index)
     for split, indices in places.items():
         if not indices:

@@ -57,13 +57,18 @@ def _tensor(images: Any) -> Tensor:
     if isinstance(images, Image.Image):
         return torch.from_numpy(to_rgb(images))
     if isinstance(images, Tensor):
-        return images
+        if images.layout != torch.strided or images.is_meta:
+            raise DataError(
+                f"pictures are a tensor of layout {images.layout} on {images.device}: give .to_dense().cpu()"
+            )
+        return images.detach()
     if not hasattr(images, "__array__"):
         raise DataError(f"pictures of type {type(images).__name__}: give {_KINDS}")
     array = np.asarray(images)
     if array.dtype.kind not in "biuf":
         raise DataError(f"pictures of dtype {array.dtype}: give integers in 0..255 or floats in 0..1")
-    return torch.from_numpy(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)))
+    array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=not array.flags.writeable))
+    return torch.from_numpy(array)
 
 
 def _channels_first(images: Tensor) -> Tensor:

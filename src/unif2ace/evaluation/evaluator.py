@@ -47,13 +47,14 @@ class Evaluator:
 
         from unif2ace.attributes import TAXONOMY
         from unif2ace.data.images import as_images
+        from unif2ace.inference.arguments import batches
 
         images = as_images(images)
         features: list[Tensor] = []
         seen: list[Tensor] = []
         with torch.inference_mode():
-            for start in range(0, len(images), batch_size):
-                batch = images[start : start + batch_size].to(self.device)
+            for rows in batches(len(images), batch_size):
+                batch = images[rows].to(self.device)
                 seen.append((self.net.probabilities(batch)[:, : len(TAXONOMY.labels)] > 0.5).cpu())
                 features.append(self.net.features(batch).float().cpu())
         return torch.cat(seen), torch.cat(features)

@@ -1,14 +1,27 @@
-"""Checks texts and seeds that a caller gives to the pipeline."""
+"""Checks texts, numbers and codes that a caller gives to the pipeline."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import math
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
 
 from unif2ace.errors import ConfigError, check_list
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from unif2ace.data.text_tokenizer import TextTokenizer
+
+
+def _in_order(values: Iterable[Any], key: str) -> list[Any]:
+    """The values as a list; those of a set or a dictionary have no order that would match them to images."""
+    check_list(values, key)
+    if isinstance(values, Set | Mapping):
+        raise ConfigError(f"{key}={values}: a list is needed here, not a {type(values).__name__}")
+    return list(values)
 
 
 def check_texts(texts: Sequence[str], what: str, tokenizer: TextTokenizer, max_tokens: int) -> list[str]:
@@ -23,11 +36,13 @@ def check_texts(texts: Sequence[str], what: str, tokenizer: TextTokenizer, max_t
     Raises:
         ConfigError: If `texts` is no list of texts, or one is too long.
     """
-    check_list(texts, f"{what}s")
-    texts = list(texts)
+    texts = _in_order(texts, f"{what}s")
     for text in texts:
         if not isinstance(text, str):
             raise ConfigError(f"{what} {text!r} is of type {type(text).__name__}: give a text")
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise ConfigError(f"{what} {text!r} has half of a character: decode the text as UTF-8")
+    texts = [str(text) for text in texts]
     for number, ids in enumerate(tokenizer.encode(texts), start=1):
         if len(ids) > max_tokens:
             named = f"{what} {number} of {len(texts)} ({texts[number - 1][:40]!r}...)"
@@ -35,7 +50,23 @@ def check_texts(texts: Sequence[str], what: str, tokenizer: TextTokenizer, max_t
     return texts
 
 
-def check_seeds(seeds: Sequence[int], count: int, what: str) -> list[int]:
+def check_choices(choices: Sequence[str]) -> None:
+    """Checks that candidate answers are at least two, and different when read.
+
+    Raises:
+        ConfigError: If one is empty, or two differ at most in case, blanks or Unicode form.
+    """
+    if len(choices) < 2 or not all(map(str.strip, choices)):
+        raise ConfigError(f"choices={choices}: give at least two answers, none of them empty")
+    read: dict[str, str] = {}
+    for choice in choices:
+        other = read.setdefault(unicodedata.normalize("NFKC", " ".join(choice.split())).casefold(), choice)
+        if other is not choice or list(choices).count(choice) > 1:
+            same = f"{choice!r} is there twice" if other == choice else f"{other!r} and {choice!r} are one answer"
+            raise ConfigError(f"choices={choices}: {same}; give each answer once")
+
+
+def check_seeds(seeds: Iterable[int], count: int, what: str) -> list[int]:
     """The seeds as a list, if there is one for each of `count` images or prompts.
 
     Args:
@@ -44,10 +75,77 @@ def check_seeds(seeds: Sequence[int], count: int, what: str) -> list[int]:
         what: ``image`` or ``prompt``, for errors.
 
     Raises:
-        ConfigError: If `seeds` is no list, or of another length.
+        ConfigError: If `seeds` is no list of integers from 0, or of another length.
     """
-    check_list(seeds, "seeds")
-    seeds = list(seeds)
-    if len(seeds) != count:
-        raise ConfigError(f"{count} {what}s and {len(seeds)} seeds: give one seed for each {what}")
-    return seeds
+    found = _in_order(seeds, "seeds")
+    if len(found) != count:
+        raise ConfigError(f"{count} {what}s and {len(found)} seeds: give one seed for each {what}")
+    return [check_count(seed.item() if hasattr(seed, "item") else seed, "seeds", least=0) for seed in found]
+
+
+def check_count(value: Any, key: str, least: int = 1) -> int:
+    """An integer of at least `least`.
+
+    Raises:
+        ConfigError: If it is no integer or a smaller one.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ConfigError(f"{key}={value!r}: give an integer of {least} or more")
+    return int(value)
+
+
+def check_number(value: Any, key: str) -> float:
+    """A finite number.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ConfigError(f"{key}={value!r}: give a finite number")
+    return float(value)
+
+
+def check_kind(value: object, kind: type, key: str, example: str) -> None:
+    """Checks that an object is of a class.
+
+    Raises:
+        ConfigError: If it is not; the message shows `example`.
+    """
+    if not isinstance(value, kind):
+        raise ConfigError(f"{key}={value!r} is of type {type(value).__name__}: give a {kind.__name__}, as {example}")
+
+
+def check_codes(codes: Any, shape: tuple[int, int], size: int) -> Tensor:
+    """Codes to keep, int64 (B, N) in 0..K.
+
+    Args:
+        codes: Integers, as a tensor, an array or lists.
+        shape: (B, N).
+        size: K, the size of the codebook, which stands for a code to be sampled.
+
+    Raises:
+        ConfigError: If they have another shape, or are no such integers.
+    """
+    import torch
+
+    wanted = f"give integers {shape} in 0..{size}, where {size} is sampled"
+    try:
+        found = torch.as_tensor(codes)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ConfigError(f"start of type {type(codes).__name__}: {wanted}") from error
+    if tuple(found.shape) != shape or found.dtype == torch.bool or found.is_floating_point() or found.is_complex():
+        raise ConfigError(f"start is {found.dtype} of shape {tuple(found.shape)}: {wanted}")
+    found = found.long()
+    if int(found.min()) < 0 or int(found.max()) > size:
+        raise ConfigError(f"start has codes from {int(found.min())} to {int(found.max())}: {wanted}")
+    return found
+
+
+def batches(number: int, size: int) -> Iterator[slice]:
+    """Slices of at most `size` rows that cover `number` rows.
+
+    Raises:
+        ConfigError: If the size is no integer of 1 or more.
+    """
+    size = check_count(size, "batch_size")
+    return (slice(first, first + size) for first in range(0, number, size))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.engine.weights import load_net
 from unif2ace.errors import ConfigError, check_list
-from unif2ace.inference.arguments import check_seeds, check_texts
+from unif2ace.inference.arguments import (
+    batches,
+    check_choices,
+    check_codes,
+    check_count,
+    check_kind,
+    check_number,
+    check_seeds,
+    check_texts,
+)
 from unif2ace.inference.release import Release, moved, open_release
 
 if TYPE_CHECKING:
@@ -78,11 +87,12 @@ class FacePipeline:
         import torch
 
         from unif2ace.data.text_tokenizer import TextTokenizer
+        from unif2ace.hardware import check_device
         from unif2ace.nets.transformer.face_decoder import FaceDecoder
         from unif2ace.sequence.sequence_layout import SequenceLayout
 
         self.release = release
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = check_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         module = release.module
         self.image_size, self.fingerprint = int(module["image_size"]), release.unified.fingerprint
         net: Any = load_net(release.unified, "unified", allow).to(self.device)
@@ -151,6 +161,7 @@ class FacePipeline:
         """
         import torch
 
+        from unif2ace.diffusion.samplers.base import Sampler
         from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
 
         prompts = self._checked([prompts] if isinstance(prompts, str) else prompts, "prompt")
@@ -158,12 +169,15 @@ class FacePipeline:
             raise ConfigError("no prompt is given: give one or more")
         seeds = check_seeds(range(len(prompts)) if seeds is None else seeds, len(prompts), "prompt")
         if start is not None:
-            self._check_codes(start, len(prompts))
-        if best_of < 1 or (best_of > 1 and not all(prompt.strip() for prompt in prompts)):
-            raise ConfigError(f"best_of={best_of}: at least 1, and only faces with a description can be compared")
+            start = check_codes(start, (len(prompts), self.net.num_image_tokens), self.net.vocabulary.codebook_size)
+        guidance, best_of = check_number(guidance, "guidance"), check_count(best_of, "best_of")
+        if sampler is not None:
+            check_kind(sampler, Sampler, "sampler", "unif2ace.diffusion.samplers.maskgit.MaskgitSampler()")
+        if best_of > 1 and not all(prompt.strip() for prompt in prompts):
+            raise ConfigError(f"best_of={best_of}: only faces with a description can be compared")
         sampler = sampler or MaskgitSampler()
         made = []
-        for rows in _batches(len(prompts), batch_size):
+        for rows in batches(len(prompts), batch_size):
             given = None if start is None else start[rows].to(self.device)
             drawn = []
             for again in range(best_of):
@@ -194,8 +208,8 @@ class FacePipeline:
             its length; longer captions have lower values.
 
         Raises:
-            DataError: If the images are none that can be converted, or a text is empty.
-            ConfigError: If the images have another size, the numbers differ, or a text is too long.
+            DataError: If the images are none that can be converted.
+            ConfigError: If the images have another size, the numbers differ, or a text is empty or too long.
         """
         import torch
 
@@ -204,7 +218,7 @@ class FacePipeline:
 
         images, texts = self._paired(images, texts, "text")
         found = []
-        for rows in _batches(len(texts), batch_size):
+        for rows in batches(len(texts), batch_size):
             asked = [INSTRUCTIONS[length_of(text)][0] for text in texts[rows]]
             prefix, conditions = self.asked(images[rows], asked)
             ids_BT, length_B = self.ids(texts[rows])
@@ -241,9 +255,9 @@ class FacePipeline:
         """
         from unif2ace.data.tasks.understanding import INSTRUCTIONS
 
-        if length not in INSTRUCTIONS:
+        if length not in list(INSTRUCTIONS):
             raise ConfigError(f"length={length}: take {' or '.join(INSTRUCTIONS)}")
-        question = instruction or INSTRUCTIONS[length][0]
+        question = INSTRUCTIONS[length][0] if instruction is None else instruction
         return self.ask(images, question, max_new=max_new, choice=choice, seeds=seeds, batch_size=batch_size)
 
     def ask(
@@ -269,12 +283,17 @@ class FacePipeline:
         Raises:
             DataError: If the images are none that can be converted.
             ConfigError: If the images have another size, the numbers of images, questions and seeds differ, or a
-                question is too long.
+                question is empty or too long.
         """
+        from unif2ace.nets.transformer.token_sampling import TokenSampling
+
         images, questions = self._paired(images, questions, "question")
         seeds = None if seeds is None else check_seeds(seeds, len(images), "image")
+        max_new = check_count(max_new, "max_new")
+        if choice is not None:
+            check_kind(choice, TokenSampling, "choice", "TokenSampling(temperature=1.0)")
         answers: list[str] = []
-        for rows in _batches(len(questions), batch_size):
+        for rows in batches(len(questions), batch_size):
             codes, given = self.encode(images[rows]), None if seeds is None else seeds[rows]
             asked = codes, images[rows].to(self.device), *self.ids(questions[rows])
             text = self._decoder.answer(*asked, max_new=max_new, choice=choice, seeds=given)
@@ -301,13 +320,10 @@ class FacePipeline:
 
         images, questions = self._paired(images, questions, "question")
         choices = self._checked(choices, "choice")
-        if len(choices) < 2 or not all(map(str.strip, choices)):
-            raise ConfigError(f"choices={choices}: give at least two answers, none of them empty")
-        if twice := [choice for number, choice in enumerate(choices) if choice in choices[:number]]:
-            raise ConfigError(f"choices={choices}: {twice[0]!r} is there twice; give each answer once")
+        check_choices(choices)
         found: list[ChoiceAnswer] = []
-        ids, length = self.ids(choices)
-        for rows in _batches(len(questions), 16):
+        ids, length = self.ids([" ".join(choice.split()) for choice in choices])  # answers have no blanks around them
+        for rows in batches(len(questions), 16):
             prefix, conditions = self.asked(images[rows], questions[rows])
             count = len(prefix.ids)
             with torch.inference_mode():
@@ -376,20 +392,9 @@ class FacePipeline:
         texts = self._checked([texts] * len(images) if isinstance(texts, str) else texts, what)
         if len(texts) != len(images):
             raise ConfigError(f"{len(images)} images and {len(texts)} {what}s: give one {what} for each image")
+        if empty := [number for number, text in enumerate(texts, start=1) if not text.strip()]:
+            raise ConfigError(f"{what} {empty[0]} of {len(texts)} is empty: give a {what} for each image")
         return images, texts
 
     def _checked(self, texts: Sequence[str], what: str) -> list[str]:
         return check_texts(texts, what, self.text, self.max_tokens)
-
-    def _check_codes(self, codes: Tensor, count: int) -> None:
-        shape, size = (count, self.net.num_image_tokens), self.net.vocabulary.codebook_size
-        if tuple(codes.shape) != shape or codes.is_floating_point() or int(codes.min()) < 0 or int(codes.max()) > size:
-            raise ConfigError(
-                f"start has the shape {tuple(codes.shape)}: give integers {shape} in 0..{size}, where {size} is sampled"
-            )
-
-
-def _batches(number: int, size: int) -> Iterator[slice]:
-    if size < 1:
-        raise ConfigError(f"batch_size={size}: give 1 or more")
-    return (slice(first, first + size) for first in range(0, number, size))

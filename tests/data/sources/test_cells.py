@@ -31,6 +31,7 @@ def test_one_person_has_one_name_however_it_is_written():
     assert {parse_name(cell) for cell in (7, 7.0, "7", " 7 ", "7.0")} == {"7"}
     assert parse_name("Zoe\u0308") == parse_name("Zo\u00eb")
     assert parse_name("007") == "007"
+    assert {parse_name(cell) for cell in ("Ann Lee", "Ann  Lee", "Ann\u00a0Lee\t")} == {"Ann Lee"}
 
 
 @pytest.mark.parametrize("cell", [{"en": "A face."}, 7, 7.5, True, "7", [{"en": "A"}], [3], [["A face."]]])

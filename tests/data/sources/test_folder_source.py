@@ -171,6 +171,7 @@ def test_columns_may_be_declared_to_be_no_attributes(folder):
         ("file_name,smile\na.jpg,1\n", {}, "no column 'file'.*image_column; it has file_name"),
         ("file,smile\na.jpg,1\n", {"caption_column": "text"}, "no column 'text'.*caption_column"),
         ("file,smile\n", {}, "no rows"),
+        (",file,smile\n0,a.jpg,1\n", {}, r"metadata.csv:1: column 1 of 3 has no name: .*index=False"),
         ('file,smile\na.jpg,"1\n', {}, r"metadata.csv:2: "),
     ],
 )  # fmt: skip
@@ -292,15 +293,21 @@ def test_names_are_compared_without_regard_to_their_unicode_form(tmp_path):
 
 
 def test_words_of_ones_own_are_mapped(folder):
-    (folder / "own.yaml").write_text("sex: {gender: {male: man, female: woman}}")
-    table(folder, "file\tsex\na.jpg\tMale\nb.png\tn/a\n")
+    (folder / "own.yaml").write_text("sex: {gender: {male: man, female: woman}}\nphotographer:")
+    table(folder, "file\tsex\tphotographer\na.jpg\tMale\tJo\nb.png\tn/a\t\n")
     pictures = source(folder, mapping=str(folder / "own.yaml"))
     assert [pictures.record(i)["gender"] for i in (0, 1)] == ["man", None]
     before = pictures.describe()
-    (folder / "own.yaml").write_text("sex: {gender: {male: woman, female: man}}")
+    (folder / "own.yaml").write_text("sex: {gender: {male: woman, female: man}}\nphotographer:")
     assert source(folder, mapping=str(folder / "own.yaml")).describe() != before
     table(folder, "file,gender\na.jpg,male\n")
     with pytest.raises(DataError, match=r"'male' is none of woman, man.*source.mapping"):
+        source(folder)
+
+
+def test_a_value_that_is_given_twice_is_an_error(folder):
+    table(folder, '{"file": "a.jpg", "smile": true, "smile": false}\n', "metadata.jsonl")
+    with pytest.raises(DataError, match=r"metadata.jsonl:1: .*'smile' is given twice"):
         source(folder)
 
 

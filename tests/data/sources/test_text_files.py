@@ -35,6 +35,7 @@ def test_every_usual_form_reads_the_same(tmp_path, data):
         (TEXT.encode("utf-16-le"), r"t\.csv:1: .*UTF-8"),
         (b"a\nb\0c", r"t\.csv:2: a zero byte"),
         (codecs.BOM_UTF16_LE + b"a\0b", "UTF-16"),
+        (TEXT.encode("utf-32"), "UTF-32; save it as UTF-8"),
     ],
 )
 def test_other_encodings_are_refused_with_line_byte_and_remedy(tmp_path, data, message):
@@ -51,3 +52,11 @@ def test_the_separator_of_a_table_is_found(tmp_path, mark, name):
     table = read_table(file)
     assert table.separator == name
     assert [row.cells["file"] for row in table.rows] == ["a.jpg", f"b{mark}c.jpg"]
+
+
+@pytest.mark.parametrize("before", ["\n\n", "sep=;\n"])
+def test_lines_before_the_header_are_no_header(tmp_path, before):
+    (tmp_path / "t.csv").write_text(f"{before}file;smile\na.jpg;1\n")
+    (row,) = read_table(tmp_path / "t.csv").rows
+    assert row.cells == {"file": "a.jpg", "smile": "1"}
+    assert row.place == f"t.csv:{before.count(chr(10)) + 2}"

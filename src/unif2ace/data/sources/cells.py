@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final
 
+from unif2ace.attributes.mapping import same_word
 from unif2ace.attributes.record import Value
 from unif2ace.errors import DataError, nearest
 
@@ -42,7 +43,7 @@ def parse_label(cell: object, choices: Sequence[str] = ()) -> Value:
     Raises:
         DataError: If it is none of these.
     """
-    word = str(cell).strip().casefold()
+    word = same_word(str(cell))
     if choices and isinstance(cell, str | int | float):
         word = whole[1] if (whole := _WHOLE.fullmatch(word)) else word
         if word in choices:
@@ -58,7 +59,7 @@ def parse_label(cell: object, choices: Sequence[str] = ()) -> Value:
 def parse_name(cell: object) -> str | None:
     """The name or number of a person; None for a missing one.
 
-    One person has one name: 7, ``7`` and ``7.0`` are equal, and so are both Unicode forms of a name.
+    One person has one name: 7, ``7`` and ``7.0`` are equal, and so are both Unicode forms of a name and its blanks.
 
     Raises:
         DataError: If it is neither a text nor a number.
@@ -67,7 +68,7 @@ def parse_name(cell: object) -> str | None:
         return None
     if isinstance(cell, bool) or not isinstance(cell, str | int | float):
         raise DataError(f"{_shown(cell)} is no name: a text or a number names a person")
-    name = same_form(str(cell).strip())
+    name = same_form(" ".join(str(cell).split()))
     whole = _WHOLE.fullmatch(name)
     return whole[1] if whole else name
 

@@ -161,6 +161,8 @@ class FolderSource:
 
     def _parse(self, row: TableRow, column: str) -> Value:
         if self._mapping:
+            if self._mapping.ignores(column):
+                return None
             choices = self._mapping.choices(column)
         else:
             choices = TAXONOMY.fields[column].choices if column in TAXONOMY.fields else ()

@@ -86,7 +86,9 @@ def read_table(path: Path) -> Table:
 
 
 def _delimiter(text: str) -> str:
-    header = text.partition("\n")[0]
+    header = text.lstrip("\n").partition("\n")[0]
+    if header.startswith("sep=") and header[4:] in DELIMITERS:  # the first line of some spreadsheets
+        return header[4:]
     return max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([header], delimiter=delimiter), [])))
 
 
@@ -103,10 +105,19 @@ def _csv_rows(name: str, text: str) -> Iterator[TableRow]:
     delimiter = _delimiter(text)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
-        columns = [same_form(column.strip()) for column in next(reader, [])]
+        columns = [
+            same_form(column.strip())
+            for column in next((cells for cells in reader if cells and not cells[0].startswith("sep=")), [])
+        ]
         for column in columns:
-            if not column or columns.count(column) > 1:
-                raise DataError(f"{name}:1: column name {column!r} is {'given twice' if column else 'empty'}")
+            if not column:
+                number = columns.index(column) + 1
+                raise DataError(
+                    f"{name}:{reader.line_num}: column {number} of {len(columns)} has no name: name it, or remove the "
+                    "column (pandas writes one for its index; to_csv(index=False) does not)"
+                )
+            if columns.count(column) > 1:
+                raise DataError(f"{name}:{reader.line_num}: column name {column!r} is given twice")
         for cells in reader:
             if len(cells) != len(columns) and cells:
                 got = f"{len(cells)} cells, the header {len(columns)} (separated by {DELIMITERS[delimiter]})"
@@ -122,9 +133,17 @@ def _jsonl_rows(name: str, text: str) -> Iterator[TableRow]:
         if not line.strip():
             continue
         try:
-            cells = json.loads(line)
+            cells = json.loads(line, object_pairs_hook=_once)
         except ValueError as error:
             raise DataError(f"{name}:{number}: no valid JSON: {error}") from error
         if not isinstance(cells, dict):
             raise DataError(f"{name}:{number}: a line must be an object, {{...}}, and not {line.strip()[:40]!r}")
         yield TableRow(f"{name}:{number}", {same_form(column): cell for column, cell in cells.items()})
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, if no key is given twice: JSON would keep the last value."""
+    keys = [same_form(key) for key, _ in pairs]
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        raise ValueError(f"{twice!r} is given twice")
+    return dict(pairs)

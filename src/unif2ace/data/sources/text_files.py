@@ -21,6 +21,8 @@ def read_text(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise DataError(f"{path}: it is UTF-32; save it as UTF-8, or convert it: iconv -f UTF-32 -t UTF-8 {path.name}")
     encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
     if b"\0" in data and encoding != "utf-16":
         line = data.count(b"\n", 0, data.index(b"\0")) + 1

@@ -239,7 +239,8 @@ class WebDatasetSource:
             if isinstance(labels, dict):
                 if mapping is None:
                     return AttributeRecord({name: None if is_missing(v) else v for name, v in labels.items()})
-                return mapping({name: parse_label(value, mapping.choices(name)) for name, value in labels.items()})
+                read = {name: value for name, value in labels.items() if not mapping.ignores(name)}
+                return mapping({name: parse_label(value, mapping.choices(name)) for name, value in read.items()})
         except DataError as error:
             raise SampleFault("schema", f"entry {self.attributes_key!r}: {error}") from error
         raise SampleFault(
