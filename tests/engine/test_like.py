@@ -76,5 +76,8 @@ def test_like_in_a_file_is_refused(run: Path, tmp_path: Path):
 
 
 def test_a_configuration_knows_what_it_was_composed_from():
-    assert overrides_of(compose("train", ["seed=3", "+trainer.x=1"])) == ["seed=3", "+trainer.x=1"]
+    assert overrides_of(compose("train", ["seed=3", "+trainer.barebones=false"])) == [
+        "seed=3",
+        "+trainer.barebones=false",
+    ]
     assert Path(".hydra/overrides.yaml") == FILE  # Hydra's own name

@@ -13,6 +13,7 @@ from unif2ace.engine import compose
 from unif2ace.engine.overrides import read_overrides
 from unif2ace.engine.resolvers import world_size
 from unif2ace.engine.snapshot import typed_command, write_snapshot
+from unif2ace.engine.words import quoted
 
 
 def test_the_snapshot_composes_to_the_same_values(tmp_path: Path):
@@ -25,7 +26,7 @@ def test_the_snapshot_composes_to_the_same_values(tmp_path: Path):
     assert environment["unif2ace"]
     assert "argv" in environment
     assert environment["command"] == typed_command()
-    assert read_overrides(tmp_path) == ["seed=7", f"run_dir={tmp_path}"]
+    assert read_overrides(tmp_path) == ["seed=7", f"run_dir={quoted(str(tmp_path))}"]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig
 
-from unif2ace.engine.command import run
+from unif2ace.engine.command import Command, run
 from unif2ace.engine.sweep import FAILED
+from unif2ace.engine.words import Syntax
 from unif2ace.errors import ConfigError
 
 EACH = "out=out/${seed}"
@@ -26,7 +27,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sweep:
     def started(command: str, *words: str, work: Callable[[DictConfig], Any]) -> list[Any]:
         done: list[Any] = []
         monkeypatch.setattr(sys, "argv", [f"unif2ace-{command}", "-m", *words, "hydra.sweep.dir=sweep"])
-        run(command, lambda config: done.append(work(config)))
+        run(Command(lambda config: done.append(work(config)), Syntax(f"unif2ace-{command}", command)))
         return done
 
     return started
