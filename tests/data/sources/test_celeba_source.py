@@ -146,7 +146,7 @@ def edit(file, change):
     ("name", "change", "message"),
     [
         ("list_attr_celeba.txt", lambda t: t.replace("Smiling", "Smilling"), "'Smiling'"),
-        ("list_attr_celeba.txt", lambda t: t.replace("000003.jpg  -1", "000003.jpg  no"), r"list_attr_celeba.txt:5: "),
+        ("list_attr_celeba.txt", lambda t: t.replace("000003.jpg  -1", "000003.jpg  no"), r"list_attr_celeba.txt:5, column .*no whole number"),
         ("list_attr_celeba.txt", lambda t: t.replace("000003.jpg  -1", "000003.jpg"), r"txt:5: 39 numbers for 40"),
         ("list_attr_celeba.txt", lambda t: "4" + t[1:], "3 rows, but its first line says 4"),
         ("list_attr_celeba.txt", lambda t: "", "neither a count"),
@@ -208,6 +208,27 @@ def test_columns_are_found_by_name_in_any_order(release, kaggle, form):
     put(root / name, [*POINTS, "chin_x"], {key: [*MEAN_FACE, 1] for key in POSITIVE})
     with pytest.raises(DataError, match="unknown column 'chin_x'"):
         CelebASource(path=str(root))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [[0] * 10, [-500] * 10, [10**6 + 1000 * i for i in range(10)], [70, 150, 108, 150, 89, 130, 71, 110, 107, 110]],
+    ids=["zero", "negative", "far away", "upside down"],
+)
+def test_landmarks_that_are_no_face_are_a_fault_of_their_picture(kaggle, row):
+    csv(kaggle / "list_landmarks_align_celeba.csv", POINTS, dict.fromkeys(POSITIVE, row))
+    with pytest.raises(DataError, match=r"landmarks_align_celeba.csv, row of 000001.jpg: its landmarks give a square"):
+        CelebASource(path=str(kaggle)).items([0])
+
+
+def test_whole_numbers_may_have_a_point(kaggle):
+    file = kaggle / "list_landmarks_align_celeba.csv"
+    before = CelebASource(path=str(kaggle)).items([0])[0].image
+    csv(file, POINTS, {key: [f"{value}.0" for value in MEAN_FACE] for key in POSITIVE})
+    assert (CelebASource(path=str(kaggle)).items([0])[0].image == before).all()
+    csv(file, POINTS, {key: [f"{value}.5" for value in MEAN_FACE] for key in POSITIVE})
+    with pytest.raises(DataError, match=r"csv:2, column '\w+': '[\d.]+5' is no whole number"):
+        CelebASource(path=str(kaggle))
 
 
 def test_a_list_asked_for_by_another_name_must_exist(release):

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from unif2ace.data.shards import SampleFault
+
 Points = NDArray[np.float64]
 """Points as (x, y) in pixels, from the image's top left corner."""
 
@@ -36,6 +38,26 @@ def face_square(left_eye: Points, right_eye: Points, mouth: Points) -> Points:
     centre = middle + 0.1 * down
     corners: Points = centre + np.stack([-x_axis - y_axis, -x_axis + y_axis, x_axis + y_axis, x_axis - y_axis])
     return corners
+
+
+def check_square(corners: Points, width: int, height: int) -> None:
+    """Checks a square of `face_square`: landmarks of another image or another order give others.
+
+    Args:
+        corners: float64 (4, 2).
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+
+    Raises:
+        SampleFault: If its centre is outside the image, the face in it is upside down, or its side is below an eighth
+            of the image's width or above twice the image's height.
+    """
+    x, y = corners.mean(axis=0)
+    side = float(np.hypot(*(corners[3] - corners[0])))
+    upright = corners[1, 1] > corners[0, 1]
+    if not (0 <= x < width and 0 <= y < height and width / 8 <= side <= 2 * height and upright):
+        what = f"a square of {side:.0f} pixels at ({x:.0f}, {y:.0f}){'' if upright else ', upside down'}"
+        raise SampleFault("schema", f"its landmarks give {what} in {width}x{height} pixels")
 
 
 def cut_square(pixels: NDArray[np.uint8], corners: Points, size: int) -> NDArray[np.uint8]:

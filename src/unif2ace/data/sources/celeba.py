@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unif2ace.attributes import AttributeMapping, AttributeRecord
 from unif2ace.data.shards import SampleFault, decode_image
-from unif2ace.data.sources.alignment import cut_square, face_square
+from unif2ace.data.sources.alignment import check_square, cut_square, face_square
 from unif2ace.data.sources.base import SourceItem, SourceReport
 from unif2ace.data.sources.celeba_list import CelebAList, read_list
 from unif2ace.data.sources.cells import same_form
@@ -150,7 +150,13 @@ class CelebASource:
             wanted = "x".join(map(str, SIZE_OF_ALIGNED))
             message = f"{file} has {got[0]}x{got[1]} pixels; the aligned pictures have {wanted}"
             raise SampleFault("size", message)
-        image = cut_square(pixels, face_square(*self._landmarks(index)), self.size)
+        corners = face_square(*self._landmarks(index))
+        try:
+            check_square(corners, *SIZE_OF_ALIGNED)
+        except SampleFault as fault:
+            where = self._lists["landmarks"]
+            raise SampleFault(fault.cause, f"{where}, row of {file.name}: {fault.message}") from fault
+        image = cut_square(pixels, corners, self.size)
         return SourceItem(image, self.record(index), LICENSE, provenance={"file": file.name})
 
     def _landmarks(self, index: int) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -86,8 +87,9 @@ def read_list(path: Path, columns: Sequence[str] | None = None) -> CelebAList:
         seen[name] = place
         try:
             values.append(np.array(cells, np.int32))
-        except (ValueError, OverflowError) as error:
-            raise DataError(f"{place}: {error}") from error
+        except (ValueError, OverflowError):
+            named = zip(header, cells, strict=True)
+            values.append(np.array([_whole(cell, f"{place}, column {column!r}") for column, cell in named], np.int32))
     if not values:
         raise DataError(f"{path} has no rows")
     digest = sha256(path.read_bytes()).hexdigest()
@@ -136,6 +138,17 @@ def _txt_rows(path: Path, columns: Sequence[str] | None) -> Iterator[_Row]:
             yield _Row(f"{path.name}:{place}", _name(cells[0]), cells[1:])
     if first and int(lines[0]) != number:
         raise DataError(f"{path}: {number:,} rows, but its first line says {int(lines[0]):,}; the file is torn")
+
+
+def _whole(cell: str, where: str) -> int:
+    """The whole number of a cell, also if it is written as ``7.0``."""
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not value.is_integer() or abs(value) >= 2**31:
+        raise DataError(f"{where}: {cell!r} is no whole number of 32 bits; mend it, or take the list of another copy")
+    return int(value)
 
 
 def _name(cell: str) -> str:
