@@ -105,7 +105,7 @@ def test_a_run_folder_that_cannot_be_written_is_told_in_one_line(
     (tmp_path / "run" / "train.log").mkdir(parents=True)  # the log cannot be written
     monkeypatch.setattr(sys, "argv", ["unif2ace-train", f"run_dir={place}"])
     with pytest.raises(SystemExit) as stopped:
-        run("train", _works)
+        run(Command(_works, Syntax("unif2ace-train", "train")))
     assert stopped.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: cannot write ")

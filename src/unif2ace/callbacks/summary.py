@@ -124,7 +124,8 @@ class RunSummary(pl.Callback):
 
     def _further(self, trainer: pl.Trainer, kind: str, how: str) -> list[str]:
         """What can be done next: only what the files of the run allow."""
-        saved = [Path(c.dirpath) for c in trainer.checkpoint_callbacks if getattr(c, "dirpath", None)]
+        places = (getattr(callback, "dirpath", None) for callback in trainer.checkpoint_callbacks)
+        saved = [Path(place) for place in places if place]
         # a run that is stopped is saved after this summary
         can_go_on = bool(saved) and (how == "stopped" or any(any(p.iterdir()) for p in saved if p.is_dir()))
         further = (

@@ -186,7 +186,7 @@ def test_sizes_of_files_may_differ_in_type_from_shard_to_shard(write_tar, pair, 
 
 
 def test_an_index_must_exist_and_be_whole(make_folder, tmp_path):
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match="there is no folder"):
         load_index(tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="unif2ace-data index"):

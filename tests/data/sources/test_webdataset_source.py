@@ -152,7 +152,7 @@ def test_wrong_settings_are_errors(tmp_path):
     with pytest.raises(DataError, match="did you mean 'celeba'"):
         source(tmp_path, mapping="celeb")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"no \*.tar"):
+    with pytest.raises(DataError, match=r"holds no shards \(\*.tar\)"):
         source(tmp_path / "empty")
 
 
