@@ -69,3 +69,10 @@ def test_a_folder_without_checkpoints_is_an_error(tmp_path: Path, monkeypatch, c
     for words in (["list", "."], ["verify", "."], ["convert", ".", "x"], ["list"]):
         assert _run(monkeypatch, tmp_path, *words) == 1
     assert "holds no checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", ["weights.safetensors", "nothing"])
+def test_what_is_no_checkpoint_is_refused(source: str, tmp_path: Path, monkeypatch, capsys):
+    (tmp_path / "weights.safetensors").touch()
+    assert _run(monkeypatch, tmp_path, "convert", source, "target") == 1
+    assert "give a run's folder" in capsys.readouterr().err

@@ -13,7 +13,8 @@ import pytest
 
 from unif2ace.commands import checkpoint, data, evaluate, generate, quickstart, release, train
 from unif2ace.engine import compose
-from unif2ace.engine.command import Work, run
+from unif2ace.engine.command import Command, Work, run
+from unif2ace.engine.words import Syntax
 from unif2ace.errors import ConfigError
 
 HOLD = """

@@ -17,7 +17,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from tiny_release import make_run
 
 from unif2ace.commands import ask, caption, generate
+from unif2ace.data.roundtrip import keep_inputs
 from unif2ace.engine import compose
+from unif2ace.errors import ConfigError
 
 HARD = 'A woman, "tall"; it\'s (x=1) {a: b} 50% \\ $5'
 
@@ -101,6 +103,8 @@ def test_answers_and_captions_are_printed(run: Path, picture: Path, tmp_path: Pa
         ("generate", ["ckpt={run}"], "nothing to draw"),
         ("generate", ["Yes.", "n=0", "ckpt={run}"], "n=0"),
         ("generate", ["Yes.", "ckpt=nowhere"], "nowhere"),
+        ("generate", ["Yes.", "region=[0,0,1,1]", "ckpt={run}"], "there is no picture to edit"),
+        ("generate", ["Yes.", "mask_ratio=0.3", "ckpt={run}"], "there is no picture to edit"),
         ("caption", ["ckpt={run}"], "unif2ace-caption needs a picture"),
         ("ask", ["nowhere.png", "Who?", "ckpt={run}"], "nowhere.png"),
         ("ask", ["nowhere.png", "ckpt={run}"], 'needs a question: `unif2ace-ask face.png "Is she wearing glasses?"`'),
@@ -111,3 +115,9 @@ def test_what_is_missing_is_named(name: str, words: list[str], says: str, run: P
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_picture_that_is_read_is_not_overwritten(picture: Path, tmp_path: Path):
+    keep_inputs([picture], tmp_path / "new.png")
+    with pytest.raises(ConfigError, match="would be overwritten"):
+        keep_inputs([picture], picture)

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from unif2ace.commands import ask, caption, data, generate, release, train
 from unif2ace.engine import compose
+from unif2ace.engine.overrides import typed_overrides
 from unif2ace.engine.words import quoted
 from unif2ace.errors import ConfigError
 
@@ -102,7 +103,7 @@ VERBS = data.VERBS
     [
         (ask.COMMAND.syntax, ["f.png", "Is", "she", "smiling"], 'unif2ace-ask f.png "Is she smiling"'),
         (ask.COMMAND.syntax, ["f.png"], "needs a question"),
-        (ask.COMMAND.syntax, ["f.png", "Q", "picture=g.png"], "does not understand 'Q'"),
+        (ask.COMMAND.syntax, ["f.png", "Q", "picture=g.png"], "'Q' and picture=g.png: give one of them"),
         (ask.COMMAND.syntax, ["f.png", "???"], "cannot be given as a word"),
         (ask.COMMAND.syntax, ["f.png", "Q", "choices=[Yes,Nö]"], "'choices=[Yes,\"Nö\"]'"),
         (release.COMMAND.syntax, ["a", "b", "c"], "does not understand 'b', 'c'.*'a b c'"),
@@ -112,6 +113,12 @@ VERBS = data.VERBS
         (train.COMMAND.syntax, ["optimizer.lr=a(1)"], "'optimizer.lr=\"a(1)\"'"),
         (train.COMMAND.syntax, ["--cfgs", "job"], "no option '--cfgs'; did you mean '--cfg'"),
         (caption.COMMAND.syntax, ["-nowhere.png"], "unif2ace-caption -- -nowhere.png"),
+        (caption.COMMAND.syntax, ["f.png", "--max_new=2"], "a key has no dashes: max_new=2"),
+        (ask.COMMAND.syntax, ["f.png", "what=1?"], "no key 'what'.*`unif2ace-ask ... -- 'what=1?'`"),
+        (generate.COMMAND.syntax, ["x", "sampler=3"], "sampler takes a name, of analytic"),
+        (train.COMMAND.syntax, ["metric=null"], "metric takes a name, of attributes"),
+        (train.COMMAND.syntax, ["callbacks=[ema,null]"], "callbacks takes a name"),
+        (train.COMMAND.syntax, ["experiment=[unified/full,tokenizer/magvit]"], "experiment takes one name, not 2"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else None,
 )
@@ -120,3 +127,16 @@ def test_what_is_not_understood_is_named_with_the_mend(syntax, words: list[str],
         syntax.overrides(words)
     for part in message.split(".*"):
         assert part in str(caught.value)
+
+
+def test_an_interpolation_in_an_override_is_one_of_the_configuration():
+    assert compose("generate", ["seed=5", "out=o_${seed}"]).out == "o_5"
+    found = OmegaConf.create({"hydra": {"task": ["out='o_${seed}'", "seed=5"]}})
+    assert typed_overrides(found.hydra.task) == ["out='o_${seed}'", "seed=5"]
+
+
+def test_messages_of_hydra_are_one_line_with_the_mend():
+    with pytest.raises(ConfigError, match=r"leave out the \\+: n=2$"):
+        compose("generate", ["+n=2"])
+    with pytest.raises(ConfigError, match="no experiment 'Unified/Full'; did you mean 'unified/full'"):
+        compose("train", ["experiment=Unified/Full"])

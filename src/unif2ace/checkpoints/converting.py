@@ -19,8 +19,8 @@ def convert(source: str | Path, target: str | Path) -> Kind:
         The kind of checkpoint that was written.
 
     Raises:
-        DataError: If the source is damaged, the target exists, or a single checkpoint lacks the names of the
-            optimiser's parameters.
+        DataError: If the source is damaged or no checkpoint, the target exists, or a single checkpoint lacks the names
+            of the optimiser's parameters.
     """
     from unif2ace.checkpoints.naming import NAMES, named
     from unif2ace.checkpoints.reading import read
@@ -30,6 +30,9 @@ def convert(source: str | Path, target: str | Path) -> Kind:
     source, target = Path(source), Path(target)
     if target.exists():
         raise DataError(f"{target} is there already: give another place")
+    if not is_checkpoint(source) and (source.suffix != ".ckpt" or not source.is_file()):
+        there = "is no checkpoint" if source.exists() else "does not exist"
+        raise DataError(f"{source} {there}; give a run's folder, a folder checkpoints/step-*, or an old file *.ckpt")
     sharded = is_checkpoint(source) and verify(source).kind == "sharded"
     checkpoint = read(source, lazily=True)
     if sharded:

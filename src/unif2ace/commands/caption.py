@@ -21,19 +21,21 @@ def caption(config: DictConfig) -> list[str]:
         The captions.
 
     Raises:
-        ConfigError: If no image is given.
+        ConfigError: If no image is given, or `out` is one of them.
         DataError: If the checkpoint or an image cannot be read.
     """
     import torch
 
     from unif2ace.data.preview import Shown, text_sheet
-    from unif2ace.data.roundtrip import find_pictures, read_picture
+    from unif2ace.data.roundtrip import find_pictures, keep_inputs, read_picture
     from unif2ace.inference.pipeline import load
 
     if OmegaConf.is_missing(config, "picture"):
         raise ConfigError(f"a picture is needed: `{APP} face.png`")
     place = config.picture if isinstance(config.picture, str) else list(config.picture)
     files = find_pictures(place, config.count)
+    if config.out:
+        keep_inputs(files, Path(config.out))
     model = load(config.ckpt, device=config.device, allow=config.engine.allow)
     pictures = [read_picture(Path(file), model.image_size) for file in files]
     images = torch.stack([torch.from_numpy(p.pixels).permute(2, 0, 1) for p in pictures])

@@ -70,9 +70,10 @@ def convert(config: DictConfig) -> str:
     with output_lock(config.out, "out", single=True):
         source = Path(config.run)
         if source.is_dir() and not is_checkpoint(source):
+            tried = _paths(config.run)
             found = newest(source)
             if found is None:
-                raise DataError(f"{source} holds no valid checkpoint")
+                raise DataError(f"{source}: none of its {len(tried)} checkpoints is whole; see: {APP} list {source}")
             source = found
         kind = work(source, config.out)
     _say(f"{kind}: {config.out}")
@@ -83,7 +84,8 @@ def _paths(run: str) -> list[Path]:
     path = Path(run)
     found = [path] if is_checkpoint(path) else listed(path)
     if not found:
-        raise DataError(f"{run} holds no checkpoint (step-*): give a run's folder")
+        there = "holds no checkpoint (step-*)" if path.exists() else "does not exist"
+        raise DataError(f"{run} {there}: give a run's folder")
     return found
 
 

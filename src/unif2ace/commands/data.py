@@ -198,6 +198,7 @@ def roundtrip(config: DictConfig) -> Path:
     with output_lock(out, "out", single=True):
         place = config.picture if isinstance(config.picture, str) else list(config.picture)
         files = trips.find_pictures(place, config.count)
+        trips.keep_inputs(files, out)
         weights = read_weights(config.ckpt, "tokenizer")
         net: Any = load_net(weights, "tokenizer", config.engine.allow)
         size = config.size or next(iter(weights.header.get("image_size") or ()), None)

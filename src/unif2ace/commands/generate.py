@@ -14,6 +14,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from unif2ace.data.shards.output_lock import output_lock
 from unif2ace.engine.command import Command, run
 from unif2ace.engine.instantiate import instantiate
+from unif2ace.engine.overrides import overrides_of
 from unif2ace.engine.words import Line, Syntax
 from unif2ace.errors import ConfigError, check_list
 from unif2ace.progress import progress
@@ -34,8 +35,27 @@ def generate(config: DictConfig) -> Path:
     prompts = _prompts(config)
     if config.n < 1:
         raise ConfigError(f"n={config.n}: at least one face of each description")
+    _check_edit(config, len(prompts) * config.n)
     with output_lock(config.out, "out"):
         return _generate(config, prompts)
+
+
+def _check_edit(config: DictConfig, number: int) -> None:
+    """Refuses keys of an edit that would have no effect, and an edit that overwrites its picture."""
+    from unif2ace.data.roundtrip import keep_inputs
+    from unif2ace.inference.generated import face_file
+
+    typed = any(word.startswith("mask_ratio=") for word in overrides_of(config) or ())
+    if config.picture is None:
+        for key, given in (("region", config.region is not None), ("mask_ratio", typed)):
+            if given:
+                raise ConfigError(f"{key}={config[key]}: there is no picture to edit; give picture=FILE")
+        return
+    if typed and config.region is not None:
+        raise ConfigError(f"mask_ratio={config.mask_ratio} has no effect beside region=...: give one of them")
+    out = Path(config.out)
+    for file in (out / "sheet.png", *(face_file(out, place, config.seed + place) for place in range(number))):
+        keep_inputs([Path(config.picture)], file)
 
 
 def _generate(config: DictConfig, prompts: Sequence[str]) -> Path:
@@ -78,7 +98,10 @@ def _prompts(config: DictConfig) -> list[str]:
         file = Path(config.prompt_file)
         if not file.is_file():
             raise ConfigError(f"prompt_file={file}: there is no such file")
-        prompts += read_lines(file)
+        lines = read_lines(file)
+        if not lines:
+            raise ConfigError(f"prompt_file={file}: it holds no description; write one a line")
+        prompts += lines
     if not prompts and config.picture is None:
         raise ConfigError(f'nothing to draw: `{APP} "a smiling woman with red curly hair"`, or prompt_file=FILE')
     return prompts or [""]
@@ -104,6 +127,8 @@ def _start(model: Any, config: DictConfig, seeds: Sequence[int]) -> Any:
     left, top, right, bottom = (round(edge * size) for edge in edges)
     keep = torch.ones(1, size, size, dtype=torch.bool)
     keep[:, top:bottom, left:right] = False
+    if left == right or top == bottom:
+        raise ConfigError(f"region={edges}: it covers no pixel of a picture of {size}x{size}; give a larger region")
     side = size // model.tokenizer.factor
     return inpaint(codes, keep_tokens(keep, side, side), num_codes)
 

@@ -20,7 +20,7 @@ from unif2ace.engine.compose import compose
 from unif2ace.engine.resuming import changes
 from unif2ace.engine.weights import read_header
 from unif2ace.engine.words import Syntax
-from unif2ace.errors import ConfigError
+from unif2ace.errors import ConfigError, check_list
 from unif2ace.evaluation.page import Section, write_page
 
 NEXT = """unif2ace-generate "A smiling woman with red hair." n=8 ckpt=logs/quickstart/unified
@@ -90,6 +90,9 @@ def _stages(config: DictConfig) -> Path:
     out = Path(config.out)
     start = time.monotonic()
     seconds: dict[str, float] = {}
+    check_list(config.stages, "stages")
+    for stage in config.stages:  # a fault of a late stage is told before the first
+        compose(stage.command, list(stage.overrides))
     for number, stage in enumerate(config.stages, start=1):
         console.rule(f"[bold]{number} of {len(config.stages)}: {stage.name}", align="left")
         began = time.monotonic()
@@ -104,7 +107,10 @@ def _stages(config: DictConfig) -> Path:
 
 
 def _values(run: Path) -> dict[str, Any]:
-    tree: dict[str, Any] = json.loads((run / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
+    file = run / "evaluation" / "evaluation.json"
+    if not file.is_file():
+        raise ConfigError(f"{file} does not exist: stages=... lacks the stage that writes it; leave stages out")
+    tree: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     values: dict[str, Any] = tree["values"]
     return values
 

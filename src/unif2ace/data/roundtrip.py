@@ -102,6 +102,16 @@ def find_pictures(place: str | Sequence[str], count: int) -> list[Path]:
     return found
 
 
+def keep_inputs(files: Sequence[Path], out: Path) -> None:
+    """Refuses an output file that is one of the images which are read.
+
+    Raises:
+        ConfigError: If it is one of them.
+    """
+    if out.exists() and any(out.samefile(file) for file in files if file.exists()):
+        raise ConfigError(f"{out} is a picture that is read, and would be overwritten; give another out=...")
+
+
 def read_picture(path: Path, size: int) -> Picture:
     """Reads an image as data sets do: upright, in sRGB, cropped to its central square, resized.
 
@@ -112,6 +122,8 @@ def read_picture(path: Path, size: int) -> Picture:
     Raises:
         DataError: If the file is no image.
     """
+    if not path.is_file():
+        raise DataError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; give a picture")
     try:
         pixels = decode_image(path.read_bytes(), max_side=None, max_pixels=MAX_SOURCE_PIXELS)
     except (OSError, SampleFault) as error:

@@ -25,7 +25,7 @@ from unif2ace.engine.installation import check_installation
 from unif2ace.engine.instantiate import ADDABLE, how_to_add, takes
 from unif2ace.engine.key_types import check_values
 from unif2ace.engine.like import like_run
-from unif2ace.engine.overrides import remember_overrides
+from unif2ace.engine.overrides import remember_overrides, typed_overrides
 from unif2ace.engine.renamed_keys import current_key, hint, new_choice
 from unif2ace.engine.resolvers import register
 from unif2ace.engine.unread_keys import refuse_unread
@@ -85,7 +85,7 @@ def explain(error: BaseException) -> str:
     cause = str(error.__cause__ or "").strip()
     if cause and cause not in text:
         text = f"{text}\n{cause}"
-    if known := _renamed(text, error) or _selected_twice(text):
+    if known := _renamed(text, error) or _selected_twice(text) or _misused(text):
         return known
     missing = re.search(r"Key '([^']+)' is not in struct", text)
     if missing:
@@ -100,7 +100,8 @@ def explain(error: BaseException) -> str:
         return f"the group {group[1]!r} is no part of this command; --help lists what can be set"
     choice = re.search(r"Could not (?:find|load) '([^']+)'", text)
     if choice:
-        place, _, name = choice[1].rpartition("/")
+        first = choice[1].partition("/")
+        place, _, name = first if choices_of(first[0]) else choice[1].rpartition("/")
         options = [line.strip() for line in text.partition("Available options")[2].splitlines()[1:] if line.strip()]
         options = [o for o in options if not o.endswith(":") and " " not in o] or choices_of(place)
         listed = f"; there are {', '.join(options)}" if options else ""
@@ -151,6 +152,15 @@ def _selected_twice(text: str) -> str:
     return f"{group} has a choice already, and +{group} cannot add to it: {how_to_add(group, name)}"
 
 
+def _misused(text: str) -> str:
+    """The message about a + before a known key, or an interpolation; empty for any other error."""
+    added = re.search(r"Could not append to config\..*Either remove \+ prefix: '(.+?)'\n", text, re.DOTALL)
+    if added:
+        return f"+{added[1]}: the key exists already; leave out the +: {added[1]}"
+    place = re.search(r"(.*nterpolation.*)\n +full_key: (\S+)", text)
+    return f"{place[2]}: {place[1]}" if place else ""
+
+
 def _nearest_key(error: BaseException, key: str) -> str:
     seen: BaseException | None = error
     while seen is not None:
@@ -172,7 +182,7 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
     Raises:
         ConfigError: If a key is unknown.
     """
-    overrides = [str(o) for o in full.hydra.overrides.task]
+    overrides = typed_overrides(full.hydra.overrides.task)
     refuse_added(str(full.hydra.job.config_name), config, overrides)
     remember_overrides(config, overrides)
     if full.hydra.job.config_name == "train":
@@ -181,7 +191,7 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
     assert isinstance(choices, dict)
     if not choices.get("experiment"):
         return
-    keys = {str(o): str(o).split("=")[0] for o in full.hydra.overrides.task}
+    keys = {o: o.split("=")[0] for o in overrides}
     # Hydra has checked nested values, which may belong to a slot that only the experiment selects
     known_names = [o for o, key in keys.items() if key.lstrip("+") != "experiment" and "." not in key]
     typed = {key.lstrip("+~") for key in keys.values()}

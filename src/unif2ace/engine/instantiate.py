@@ -9,6 +9,7 @@ nearest match.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -203,6 +204,11 @@ _LISTS = (Sequence, Iterable, Collection, list, tuple, set, frozenset)
 
 def _check_optimizer(path: str, node: dict[str, Any], found: Any) -> None:
     """Builds a torch optimiser for one small matrix, so that its ranges are checked before the data is made."""
+    lr = node.get("lr", 0.0)
+    if node.get("_partial_") and (
+        isinstance(lr, bool | str) or (isinstance(lr, int | float) and not math.isfinite(lr))
+    ):
+        raise ConfigError(f"{path}.lr={str(lr).lower()}: it takes a finite number from 0 up")
     if not node.get("_partial_") or not str(getattr(found, "__module__", "")).startswith("torch.optim."):
         return
     import torch

@@ -85,7 +85,8 @@ class OneOf(KeyType):
     @property
     def takes(self) -> str:  # type: ignore[override]
         """The names."""
-        return f"{'a list of ' if self.several else ''}{', '.join(self.names[:-1])} or {self.names[-1]}"
+        names = f"{', '.join(self.names[:-1])} or {self.names[-1]}"
+        return f"a list of {names}, such as [{self.names[0]}]" if self.several else names
 
     def accepts(self, value: Any) -> bool:
         """See the base class."""
@@ -169,6 +170,7 @@ ANY = KeyType()
 KEY_TYPES: dict[str, KeyType] = {
     **dict.fromkeys(("batch_size", "best_of", "columns", "count", "max_new", "n", "num_samples"), COUNT),
     **dict.fromkeys(("samples_per_shard", "workers", "vocab_size", "max_nonfinite_steps"), COUNT),
+    **{f"steps.{name}": COUNT for name in ("attributes", "tokenizer", "unified", "evaluator")},
     **{f"scores.{name}": COUNT for name in ("samples", "diverse", "seeds", "at_least", "batch_size")},
     **{f"scores.{name}": Number(0, MOST) for name in ("num_questions", "num_paraphrases", "resamples")},
     **dict.fromkeys(("num_questions", "pairs"), Number(0, MOST)),
@@ -231,7 +233,7 @@ def check_values(command: str, config: DictConfig) -> None:
     """
     for key, found, value in _values(command, config):
         if not found.accepts(value):
-            near = nearest(str(value), found.names) if isinstance(found, OneOf) else ""
+            near = nearest(str(value), found.names) if isinstance(found, OneOf) and not found.several else ""
             raise ConfigError(f"{key}={_shown(value)}: it takes {found.takes}{near}")
 
 

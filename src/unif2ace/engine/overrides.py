@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from unif2ace.errors import ConfigError, nearest
 
@@ -28,6 +30,22 @@ def overrides_of(config: DictConfig) -> list[str] | None:
     """The overrides that a configuration was composed from; None if it was not composed by this package."""
     found: list[str] | None = config.__dict__.get(_NAME)
     return found
+
+
+def typed_overrides(node: ListConfig) -> list[str]:
+    """Hydra's list of overrides as typed.
+
+    An interpolation in one is an interpolation of the command's configuration; only Hydra's own, such as
+    ``${hydra:job.num}``, is resolved here.
+    """
+    texts: Any = OmegaConf.to_container(node, resolve=False)
+    made = []
+    for place, text in enumerate(texts):
+        try:
+            made.append(str(node[place]) if "${hydra" in text else str(text))
+        except OmegaConfBaseException:  # another interpolation stands beside it, or Hydra does not run
+            made.append(str(text))
+    return made
 
 
 def write_overrides(config: DictConfig, folder: Path) -> None:
@@ -61,4 +79,4 @@ def read_overrides(folder: Path) -> list[str]:
         ) from None
     if not isinstance(found, ListConfig):
         raise ConfigError(f"like={folder}: {folder / FILE} holds no list of settings; type them")
-    return [str(one) for one in found]
+    return typed_overrides(found)

@@ -14,9 +14,12 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from unif2ace.engine.config_comments import choices_of, comments, known_names
 from unif2ace.engine.key_types import Text, Texts, key_type
+from unif2ace.engine.renamed_keys import hint
 from unif2ace.errors import ConfigError, nearest
 
 _OVERRIDE = re.compile(r"[~+]{0,2}(?P<root>[A-Za-z_][\w-]*)[\w.@/:-]*=")
+SEVERAL = ("callbacks", "dataset", "logger", "loss", "metric", "task", "visual_encoder")
+"""Groups of which several choices may be selected in a list."""
 _MULTIRUN = ("-m", "--multirun")
 
 
@@ -69,6 +72,7 @@ class Syntax:
             ConfigError: If a word is not understood, or a required one is missing.
         """
         line = self.split(argv)
+        self._refuse_unknown(line)
         if self.complete:
             line = self.complete(line)
         found = [*line.overrides, *self._assigned(line)]
@@ -100,6 +104,8 @@ class Syntax:
             elif self._is_override(word, known):
                 line.overrides.append(word)
             elif word.startswith("-") and word != "-" and not _is_plain(word):
+                if equals and name.lstrip("-") in known:
+                    raise ConfigError(f"there is no option {name!r}; a key has no dashes: {word.lstrip('-')}")
                 near = nearest(name, options)
                 raise ConfigError(
                     f"there is no option {word!r}{near}; `--` goes before a word that begins with -: "
@@ -108,6 +114,17 @@ class Syntax:
             else:
                 line.words.append(word)
         return line
+
+    def _refuse_unknown(self, line: Line) -> None:
+        """Refuses an override of no key of the command, which may be meant as a plain word."""
+        known = known_names(self.config)
+        for word in line.overrides if self.words else ():
+            found = _OVERRIDE.match(word)
+            if found and found["root"] not in known and not word.startswith(("+", "~")) and not hint(found["root"]):
+                raise ConfigError(
+                    f"there is no key {found['root']!r}{nearest(found['root'], known)}; a plain word with = goes "
+                    f"last, after --: `{self.app} ... -- {shlex.quote(word)}`"
+                )
 
     def _is_override(self, word: str, known: set[str]) -> bool:
         if word.startswith("~") and "=" not in word:
@@ -120,7 +137,10 @@ class Syntax:
         free = [(key, several) for key, several in keys if line.given(key) is None]
         words = list(line.words)
         several = next((place for place, (_, many) in enumerate(free) if many), None)
+        twice = [key for key, _ in keys if line.given(key) is not None]
         if len(words) > len(free) and several is None:
+            if twice:
+                raise ConfigError(f"{words[len(free)]!r} and {twice[0]}={line.given(twice[0])}: give one of them")
             raise ConfigError(self._not_understood(words, len(free)))
         if several is not None:  # the words before and after it have one place each
             last = max(several + 1, len(words) - (len(free) - several - 1))
@@ -175,6 +195,7 @@ def readable(config: str, overrides: Sequence[str], multirun: bool = False) -> l
     made = []
     for override in overrides:
         key, equals, value = override.partition("=")
+        _refuse_no_choice(override, key.lstrip("+~"))
         kind = key_type(config, key)
         as_typed = equals and isinstance(kind, Text) and not multirun
         listed = isinstance(kind, Texts) and value[:1] == "[" and value[-1:] == "]"
@@ -185,6 +206,21 @@ def readable(config: str, overrides: Sequence[str], multirun: bool = False) -> l
         else:
             raise ConfigError(_mend(override))
     return made
+
+
+def _refuse_no_choice(override: str, group: str) -> None:
+    """Refuses a value of a group that is no name: Hydra ends with a traceback."""
+    choices = choices_of(group)
+    if not choices or "=" not in override or not _parses(override):
+        return
+    parsed = OverridesParser.create().parse_override(override)
+    if parsed.is_sweep_override() or parsed.is_delete():
+        return
+    value = parsed.value()
+    if not all(isinstance(one, str) for one in (value if isinstance(value, list) else [value])):
+        raise ConfigError(f"{override}: {group} takes a name, of {', '.join(choices)}; or leave it out")
+    if isinstance(value, list) and len(value) > 1 and group not in SEVERAL:
+        raise ConfigError(f"{override}: {group} takes one name, not {len(value)}; give one of them")
 
 
 def _is_meant(value: str) -> bool:

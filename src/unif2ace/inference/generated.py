@@ -32,6 +32,11 @@ class Generated:
     seed: int
 
 
+def face_file(folder: Path, number: int, seed: int) -> Path:
+    """File of the face at a place of a call, drawn with a seed."""
+    return folder / f"{number:03d}-seed{seed}.png"
+
+
 def save_faces(
     faces: Sequence[Generated], folder: Path, checkpoint: str, how: Mapping[str, str] | None = None
 ) -> list[Path]:
@@ -53,7 +58,7 @@ def save_faces(
         entries = {"generated": "yes", "software": "unif2ace", "prompt": face.prompt, "seed": str(face.seed)}
         for key, value in {**entries, "checkpoint": checkpoint, **(how or {})}.items():
             info.add_itxt(key, value)
-        path = folder / f"{number:03d}-seed{face.seed}.png"
+        path = face_file(folder, number, face.seed)
         Image.fromarray(face.pixels).save(path, pnginfo=info)
         files.append(path)
     return files

@@ -110,6 +110,8 @@ def local_folder(folder: str | Path) -> Path:
 
 def why_unreadable(folder: Path) -> str:
     """Why a folder without an index cannot be read, and the command or the folder that mends it."""
+    if folder.is_file():
+        return f"{folder} is a file: give a folder of webdataset tars"
     if not folder.is_dir():
         beside = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
         return f"there is no folder {folder}{nearest(folder.name, beside)}; `unif2ace-data build` makes one"
