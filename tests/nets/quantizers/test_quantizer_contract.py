@@ -17,7 +17,11 @@ CONFIGS = sorted((Path(__file__).parents[3] / "configs" / "quantizer").glob("*.y
 @pytest.fixture(params=CONFIGS, ids=lambda p: p.stem)
 def make(request: pytest.FixtureRequest) -> Callable[[], Quantizer]:
     torch.manual_seed(0)
-    return instantiate(compose("train", [f"quantizer={request.param.stem}", "codebook_size=1024"]).quantizer)
+    return instantiate(
+        compose(
+            "train", ["module=tokenizer", "net=patch", f"quantizer={request.param.stem}", "codebook_size=1024"]
+        ).quantizer
+    )
 
 
 def _vectors(quantizer: Quantizer, rows: int = 2) -> torch.Tensor:
