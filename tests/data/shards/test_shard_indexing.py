@@ -189,6 +189,9 @@ def test_an_index_must_exist_and_be_whole(make_folder, tmp_path):
     with pytest.raises(DataError, match="there is no folder"):
         load_index(tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="unif2ace-data build"):
+        load_index(tmp_path / "empty")
+    (tmp_path / "empty" / "shard-000000.tar").touch()
     with pytest.raises(DataError, match="unif2ace-data index"):
         load_index(tmp_path / "empty")
     folder = make_folder()
