@@ -91,7 +91,7 @@ def _stages(config: DictConfig) -> Path:
     start = time.monotonic()
     seconds: dict[str, float] = {}
     check_list(config.stages, "stages")
-    for stage in config.stages:  # a fault of a late stage is told before the first
+    for stage in config.stages:  # so that a wrong late stage is reported before the first runs
         compose(stage.command, list(stage.overrides))
     for number, stage in enumerate(config.stages, start=1):
         console.rule(f"[bold]{number} of {len(config.stages)}: {stage.name}", align="left")

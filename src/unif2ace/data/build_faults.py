@@ -125,7 +125,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
     except ValueError as error:
-        raise DataError(f"{path} is damaged: {error}; remove {path.parent} and build anew") from error
+        raise DataError(f"{path} is damaged: {error}; remove {path.parent} and build it again") from error
 
 
 def _line(split: str, position: int, fault: SampleFault) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def check_recipe(folder: Path, splits: Sequence[str], recipe: Mapping[str, Any],
             changed = "; ".join(_differences(before, recipe, _moved(folder, list(started), keys)))
             raise DataError(
                 f"{folder} holds {state} with other {other}: {changed}. Restore them, give another folder, "
-                f"or remove {folder} to build anew"
+                f"or remove {folder} and build it again"
             )
     for split in set(splits) - started.keys():
         (folder / split / BUILD).unlink(missing_ok=True)  # nothing is kept of a build without a finished shard
@@ -61,7 +61,7 @@ def _recipe_of(split: Path) -> dict[str, Any] | None:
     try:
         recipe: dict[str, Any] = json.loads((split / BUILD).read_text(encoding="utf-8"))["recipe"]
     except (ValueError, KeyError) as error:
-        raise DataError(f"{split / BUILD} is damaged; remove {split} and build anew") from error
+        raise DataError(f"{split / BUILD} is damaged; remove {split} and build it again") from error
     return recipe
 
 

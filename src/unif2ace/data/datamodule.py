@@ -85,7 +85,7 @@ class FaceDataModule(pl.LightningDataModule):
         if not tasks:
             raise ConfigError("no task: select what to train on, such as task=[text_to_image,understanding]")
         self.datasets = dict(datasets)
-        self._told: set[tuple[str, str]] = set()
+        self._logged_splits: set[tuple[str, str]] = set()
         self.tasks = dict(sorted(tasks.items(), key=lambda item: item[1].task))  # samples are in the order of `Task`
         self.text_tokenizer_path = text_tokenizer
         self.max_text_tokens, self.num_workers, self.seed = max_text_tokens, num_workers, seed
@@ -247,9 +247,9 @@ class FaceDataModule(pl.LightningDataModule):
                 "`unif2ace-data import` writes one by identity, or set trainer.limit_val_batches=0 to train without"
             )
         for name, reader in found:
-            if (name, split) not in self._told:  # it is opened several times
+            if (name, split) not in self._logged_splits:  # it is opened several times
                 log.info("%s, %s: %d samples of %s", name, split, len(reader), reader.folder)
-            self._told.add((name, split))
+            self._logged_splits.add((name, split))
         return found
 
     def _readers(self, split: Split) -> list[tuple[str, ShardReader]]:

@@ -170,7 +170,7 @@ def one_line_errors(traced: bool = False) -> Iterator[None]:
         sys.stderr.write("stopped\n")
         raise SystemExit(130) from None
     except Exception as error:
-        message = _told(error)
+        message = _user_message(error)
         if message is None or traced:
             raise
         fail(message)
@@ -180,7 +180,7 @@ _USERS = (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsErro
 _ERRNO = {"ENOSPC", "EDQUOT", "EROFS", "ENAMETOOLONG", "EFBIG"}
 
 
-def _told(error: Exception) -> str | None:
+def _user_message(error: Exception) -> str | None:
     """The message of an error that a user can mend; None for a bug."""
     if isinstance(error, Unif2aceError):
         return str(error)

@@ -133,10 +133,6 @@ class Device(Text):
 
     takes = "auto, cpu, cuda or another torch device of this machine"
 
-    def accepts(self, value: Any) -> bool:
-        """See the base class."""
-        return isinstance(value, str)
-
 
 class Folder(Text):
     """A folder to write to."""

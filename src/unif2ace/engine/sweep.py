@@ -63,7 +63,7 @@ def sweep_every_job(sweeper: Any, arguments: list[str]) -> list[Sequence[JobRetu
 @contextmanager
 def every_job() -> Iterator[None]:
     """Lets Hydra's own sweeper run every job; a sweeper that is selected with ``hydra/sweeper=...`` is left alone."""
-    Plugins.instance()  # it loads the module of the sweeper anew
+    Plugins.instance()  # may load the sweeper's module a second time, so it goes before the change
     sweeper: Any = basic_sweeper.BasicSweeper
     before = sweeper.sweep
     sweeper.sweep = sweep_every_job  # Hydra admits other sweepers only from its package of plugins

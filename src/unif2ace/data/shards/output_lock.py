@@ -65,7 +65,7 @@ def output_lock(path: str | Path, key: str, *, single: bool = False, wait: bool 
         _HELD.pop(whole, None)
         _FILES.discard(number)
         with contextlib.suppress(OSError):
-            file.unlink()  # before it is freed: whoever gets the old file then sees that it is gone
+            file.unlink()  # while the lock is held: a process that locks the old file next sees that it was removed
         os.close(number)
         if made:
             with contextlib.suppress(OSError):

@@ -170,7 +170,7 @@ class ShardWriter:
         try:
             before = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise DataError(f"{path} is damaged; remove {self.folder} and build anew") from error
+            raise DataError(f"{path} is damaged; remove {self.folder} and build it again") from error
         if changed := _differences(before, build):
             raise DataError(
                 f"{self.folder} holds an unfinished build with other settings: {'; '.join(changed)}. "
@@ -185,7 +185,7 @@ class ShardWriter:
             entries = arrange(scan_tar(path), path.name, self._required).entries
             missing = self.samples_per_shard - len(entries)
             if path.name != f"shard-{number:06d}.tar" or missing < 0 or (missing > 0 and path != paths[-1]):
-                raise DataError(f"{path} does not belong to this build; remove {self.folder} and build anew")
+                raise DataError(f"{path} does not belong to this build; remove {self.folder} and build it again")
             if missing:  # the build was stopped after its last shard, before its index
                 path.unlink()
                 break
