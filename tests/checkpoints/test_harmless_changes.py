@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -156,5 +157,7 @@ def test_an_error_while_the_loader_is_made_ends_the_run_with_its_cause(
     again = stopped.parent / f"broken {part}"
     shutil.copytree(stopped, again)
     monkeypatch.setattr(ResumableLoader, part, _fails)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)}
     with pytest.raises(DataError, match="the first cause"):
         train(_config(again, "resume=auto"))
+    assert {number: signal.getsignal(number) for number in handlers} == handlers, "`kill` would not end the process"

@@ -34,13 +34,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("root")
 
 
-@pytest.fixture(autouse=True)
-def _signals():
-    before = signal.getsignal(signal.SIGINT)
-    yield
-    signal.signal(signal.SIGINT, before)  # an interrupted Trainer leaves it ignored
-
-
 def _train(root: Path, run: Path, *words: str) -> dict[str, float]:
     config = compose("train", [*SMALL, f"paths.root={root}", f"run_dir={run}", *words])
     return command.train(config)
@@ -96,10 +89,12 @@ def _stopping(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_interrupted_run_leaves_weights_and_goes_on(root: Path, tmp_path: Path, monkeypatch, caplog):
+    handler = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patched, caplog.at_level(logging.INFO):
         _stopping(patched)
         with pytest.raises(SystemExit):
             _train(root, tmp_path, "callbacks=[checkpoint,ema]", "callbacks.ema.decay=0.7")
+    assert signal.getsignal(signal.SIGINT) is handler, "the next Ctrl-C would be ignored"
     assert f"go on with: run_dir={tmp_path} resume=auto" in caplog.text
     weights = read_weights(tmp_path / "weights.safetensors")
     assert weights.header["steps"] == 4

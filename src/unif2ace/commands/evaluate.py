@@ -14,6 +14,7 @@ from unif2ace.engine.command import Command, run
 from unif2ace.engine.config_comments import choices_of
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.engine.quiet import hush
+from unif2ace.engine.signal_handlers import restored_signal_handlers
 from unif2ace.engine.words import Line, Syntax
 from unif2ace.errors import ConfigError
 
@@ -39,7 +40,7 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
     with open_dict(config):
         config.dataset = config.dataset or _trained_on(weights)
         config.out = config.out or str(run_folder(weights) / "evaluation")
-    with output_lock(config.out, "out"):
+    with output_lock(config.out, "out"), restored_signal_handlers():
         return _score(config) if config.get("scores") else _measure(config)
 
 

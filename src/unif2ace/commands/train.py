@@ -22,6 +22,7 @@ from unif2ace.engine.like import check_like, like_run
 from unif2ace.engine.quiet import hush
 from unif2ace.engine.resuming import find_start
 from unif2ace.engine.run_metadata import RunMetadata
+from unif2ace.engine.signal_handlers import restored_signal_handlers
 from unif2ace.engine.snapshot import write_snapshot
 from unif2ace.engine.words import Syntax
 
@@ -43,7 +44,7 @@ def train(config: DictConfig) -> dict[str, float]:
         ConfigError: If the configuration cannot be built.
     """
     check_like(config)
-    with _alone(config):
+    with _alone(config), restored_signal_handlers():
         return _train(config)
 
 
