@@ -2,47 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from ranks import run_ranks
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 RUN = Path(__file__).with_name("observed_run.py")
-
-
-def _run(out: Path, strategy: str, ranks: int) -> None:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks), "OMP_NUM_THREADS": "1"}
-    runs = []
-    try:
-        for rank in range(ranks):
-            environment = {**os.environ, **shared, "LOCAL_RANK": str(rank), "NODE_RANK": "0"}
-            command = [sys.executable, str(RUN), str(out), strategy, str(ranks)]
-            runs.append(
-                subprocess.Popen(
-                    command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
-                    start_new_session=True,
-                )
-            )  # fmt: skip
-        told = [run.communicate(timeout=250)[0] for run in runs]
-    finally:
-        for run in runs:
-            with suppress(ProcessLookupError):
-                os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
-    for run, text in zip(runs, told, strict=True):
-        assert run.returncode == 0, text[-6000:]
 
 
 def _scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -54,14 +23,14 @@ def _scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("alone")
-    _run(out, "auto", 1)
+    run_ranks(RUN, str(out), "auto", "1", ranks=1)
     return out
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_two_ranks(tmp_path: Path, alone: Path, strategy: str):
-    _run(tmp_path, strategy, 2)
+    run_ranks(RUN, str(tmp_path), strategy, "2")
     assert not (tmp_path / "rank1").exists()
     written = sorted(p.name for p in (tmp_path / "rank0").iterdir() if "tfevents" not in p.name)
     assert written == ["experts", "hparams.yaml", "noise", "samples", "summary.txt"]

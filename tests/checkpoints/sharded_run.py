@@ -1,6 +1,6 @@
-"""Two processes that train a sharded network, save, fail to save, and load: sharded_run.py FOLDER.
+"""One of two processes that train a sharded network, save, fail to save, and load: sharded_run.py FOLDER.
 
-In a file of its own because it starts processes. Writes what it found to FOLDER/found.json.
+The environment names which one it is. Writes what it found to FOLDER/found_RANK.json.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -174,11 +173,7 @@ def evil_contents(folder: Path, marker: Path) -> None:
 def main() -> None:
     torch.set_num_threads(1)
     folder = Path(sys.argv[1])
-    mp.spawn(_start, (folder,), nprocs=2)
-
-
-def _start(rank: int, folder: Path) -> None:
-    process(rank, folder, {})
+    process(int(os.environ["LOCAL_RANK"]), folder, {})
 
 
 if __name__ == "__main__":

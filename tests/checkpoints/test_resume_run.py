@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from warm_process import run_warm
 
 from unif2ace.checkpoints.finding import newest, step_name
 from unif2ace.engine.weights import read_weights
@@ -17,11 +17,9 @@ SCRIPT = Path(__file__).with_name("resume_run.py")
 
 
 def _run(root: Path, run: str, kill: int, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPT), str(kill), f"run_dir={root / run}", "resume=auto", *words]
+    command = [str(SCRIPT), str(kill), f"run_dir={root / run}", "resume=auto", *words]
     environment = os.environ | {"UNIF2ACE_ROOT": str(root), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    return run_warm(command, cwd=root, env=environment, timeout=120)
 
 
 @pytest.mark.slow

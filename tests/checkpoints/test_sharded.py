@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from ranks import run_ranks
 from sharded_run import evil_contents, make
 
 from unif2ace.checkpoints.converting import convert
@@ -27,17 +24,7 @@ SCRIPT = Path(__file__).with_name("sharded_run.py")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sharded")
-    log = (folder / "log.txt").open("w+")
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(SCRIPT), str(folder)]
-    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
-    try:
-        status = process.wait(timeout=150)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        log.close()
-    assert status == 0, (folder / "log.txt").read_text()[-3000:]
+    run_ranks(SCRIPT, str(folder))
     return folder
 
 

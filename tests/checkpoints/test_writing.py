@@ -6,12 +6,11 @@ import errno
 import json
 import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from warm_process import run_warm
 from writer_run import state
 
 from unif2ace.checkpoints import writing
@@ -30,10 +29,8 @@ def _save(folder: Path, *steps: int) -> list[Path]:
 
 @pytest.mark.parametrize("kind", ["single", pytest.param("sharded", marks=pytest.mark.slow)])
 def test_a_writer_killed_at_any_stage_leaves_a_valid_checkpoint_and_no_leftover(tmp_path: Path, kind: str):
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(tmp_path), kind],
-        capture_output=True, text=True, timeout=250, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True,
-    )  # fmt: skip
+    done = run_warm([str(SCRIPT), str(tmp_path), kind], env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=250)
+    assert done.returncode == 0, done.stderr
     calls = done.stdout.split()
     assert len(calls) > 25
     seen = set()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from warm_process import run_warm
 
 from unif2ace.commands.data import VERBS
 
@@ -16,10 +17,7 @@ def run(module: str, *words: str, cwd: Path, **env: str) -> subprocess.Completed
     environment = {
         k: v for k, v in os.environ.items() if k not in ("UNIF2ACE_ROOT", "UNIF2ACE_DATA", "HYDRA_FULL_ERROR")
     }
-    command = [sys.executable, "-m", f"unif2ace.commands.{module}", *words]
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=240, env={**environment, **env}, check=False
-    )
+    return run_warm(["-m", f"unif2ace.commands.{module}", *words], cwd=cwd, env=environment | env)
 
 
 def test_a_command_without_a_verb_lists_them(tmp_path: Path):

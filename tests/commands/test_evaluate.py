@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor
+from warm_process import run_warm
 
 from unif2ace.commands.evaluate import SYNTAX, evaluate
 from unif2ace.data.shards import Metadata, Sample, ShardReader, ShardWriter, encode_jpeg
@@ -177,8 +176,8 @@ def test_tables_and_pictures_of_metrics_are_shown_and_written(root: Path, tmp_pa
 )
 def test_a_fault_is_told_in_one_message_without_a_traceback(words: tuple[str, ...], message: str, root: Path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("UNIF2ACE", "HYDRA"))}
-    command = [sys.executable, "-m", "unif2ace.commands.evaluate", *words]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, env=environment, check=False)
+    command = ["-m", "unif2ace.commands.evaluate", *words]
+    done = run_warm(command, cwd=root, env=environment)
     assert done.returncode == 1
     assert message in done.stderr
     assert done.stderr.startswith("error: ")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from warm_process import run_warm
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from tiny_release import make_run
@@ -37,11 +38,8 @@ def picture(tmp_path_factory) -> Path:
 
 
 def _call(name: str, folder: Path, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"unif2ace.commands.{name}", *words]
     environment = os.environ | {"UNIF2ACE_ROOT": str(folder)}
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=200, env=environment, check=False, input=given
-    )
+    return run_warm(["-m", f"unif2ace.commands.{name}", *words], cwd=folder, env=environment, given=given)
 
 
 @pytest.mark.parametrize("prompt", [HARD, "null", "true", "12", "a, b", "it's 'quoted\\\\' \\", "${seed} of a = b"])

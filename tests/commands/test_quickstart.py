@@ -6,12 +6,12 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from omegaconf import OmegaConf
+from warm_process import run_warm
 
 from unif2ace.commands import train
 from unif2ace.commands.quickstart import train_once
@@ -29,11 +29,8 @@ SMALL = [
 
 
 def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "unif2ace.commands.quickstart", *SMALL, *words]
-    environment = os.environ | {"UNIF2ACE_ROOT": str(folder)}
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=280, env=environment, check=False
-    )
+    command = ["-m", "unif2ace.commands.quickstart", *SMALL, *words]
+    return run_warm(command, cwd=folder, env=os.environ | {"UNIF2ACE_ROOT": str(folder)}, timeout=280)
 
 
 def test_the_stages_end_in_a_page_and_a_second_start_trains_nothing(tmp_path: Path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from warm_process import run_warm
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from tiny_release import make_run
@@ -49,11 +49,8 @@ def run(tmp_path: Path) -> Path:
 
 def test_the_command_writes_a_folder_that_opens_elsewhere(run: Path, tmp_path: Path):
     words = [str(run), f"folder={tmp_path}/out", "title=Tiny faces", "license=CC0-1.0"]
-    command = [sys.executable, "-m", "unif2ace.commands.release", *words]
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False,
-        env=os.environ | {"UNIF2ACE_ROOT": str(tmp_path)},
-    )  # fmt: skip
+    environment = os.environ | {"UNIF2ACE_ROOT": str(tmp_path)}
+    done = run_warm(["-m", "unif2ace.commands.release", *words], cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     assert "unified.safetensors" in done.stdout
     for name in ("tokenizer", "attributes", "unified"):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from warm_process import run_warm
 
 from unif2ace.commands.data import roundtrip, tokenize
 from unif2ace.data.datasets.shards import ShardDataset
@@ -130,8 +129,8 @@ def test_a_size_is_asked_for_where_the_weights_do_not_say_it(root: Path, tmp_pat
 )
 def test_a_fault_is_told_in_one_message_without_a_traceback(words: tuple[str, ...], message: str, root: Path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("UNIF2ACE", "HYDRA"))}
-    command = [sys.executable, "-m", "unif2ace.commands.data", *words]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, env=environment, check=False)
+    command = ["-m", "unif2ace.commands.data", *words]
+    done = run_warm(command, cwd=root, env=environment)
     assert done.returncode == 1
     assert message in done.stderr
     assert done.stderr.startswith("error: ")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +12,7 @@ import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
+from ranks import run_ranks
 
 from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.data.batch_order import EvaluationOrder, TrainOrder
@@ -408,9 +407,7 @@ trainer.fit(Recorder(), datamodule=data)
 def test_two_processes_of_the_trainer_share_an_epoch(folder: Path, tmp_path: Path):
     script = tmp_path / "ranks.py"
     script.write_text(RANKS)
-    command = [sys.executable, str(script), str(folder), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_ranks(script, str(folder), str(tmp_path))
     (seen, checked), (other_seen, other_checked) = (torch.load(tmp_path / f"rank{rank}.pt") for rank in range(2))
     assert len(seen) == len(other_seen) == NUM_TRAIN // 2
     assert not set(seen) & set(other_seen)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from warm_process import WarmProcess
 
 TOY = Path(__file__).with_name("toy_run.py")
 
@@ -27,20 +25,13 @@ class LiveRun:
             found.bind(("127.0.0.1", 0))
             port = str(found.getsockname()[1])
         settings = os.environ | {"OMP_NUM_THREADS": "1", "MASTER_PORT": port} | (env or {})
-        command = [sys.executable, str(TOY), str(out), *words]
-        self._log = (out / "output.txt").open("ab")
-        self.process = subprocess.Popen(
-            command, env=settings, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        self.process = WarmProcess([str(TOY), str(out), *words], out / "output.txt", env=settings)
 
     def __enter__(self) -> LiveRun:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(20)
-        self._log.close()
+        self.process.kill()
 
     @property
     def output(self) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 import lightning.pytorch as pl
 import pytest
 import torch
-import torch.multiprocessing as mp
 from guarded import BAD, OPTIMIZERS, Guarded, fit, on_rank
+from ranks import call_on_ranks
 from torch import Tensor
 
 from unif2ace.callbacks.ema import EMA
@@ -84,7 +84,7 @@ def test_all_ranks_leave_out_what_is_bad_on_one(tmp_path: Path):
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    mp.spawn(on_rank, (port, str(tmp_path)), nprocs=2)
+    call_on_ranks(on_rank, port, str(tmp_path))
     for rank in range(2):
         found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         for way in ("ddp", "fsdp"):

@@ -48,7 +48,6 @@ def test_two_ranks_leave_together_whoever_is_told(tmp_path: Path, told: list[int
         for rank in told:
             os.kill(pids[rank], signal.SIGTERM)
         assert run.status() == 143, run.output
-        run.process.wait()
         checkpoint = read(_checkpoint(run.out))
         steps = [run.lines(rank)[-1]["step"] for rank in range(2)]
         assert steps == [checkpoint["global_step"]] * 2

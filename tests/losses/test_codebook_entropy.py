@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from ranks import call_on_ranks
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -152,7 +152,7 @@ def _rank(rank: int, folder: str) -> None:
 
 
 def test_ranks_together_are_one_large_batch(tmp_path: Path):
-    mp.spawn(_rank, args=(str(tmp_path),), nprocs=2)
+    call_on_ranks(_rank, str(tmp_path))
     (mean_0, grad_0), (mean_1, grad_1) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     logits = _logits().requires_grad_()
     mean = _mean(logits, VALID)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from ranks import call_on_ranks
 from router_steps import stats_of, step_of
 from torch import Tensor
 
@@ -120,7 +120,7 @@ def _rank(rank: int, folder: str) -> None:
 
 
 def test_ranks_together_are_one_large_batch(tmp_path: Path):
-    mp.spawn(_rank, args=(str(tmp_path),), nprocs=2)
+    call_on_ranks(_rank, str(tmp_path))
     results = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
     logits, group = _case()
     group[_rows(1)] = 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from ranks import run_ranks
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tokenizer_run as run
@@ -45,10 +45,7 @@ def test_accumulation_equals_the_large_batch_with_invalid_rows(whole: State):
 @pytest.mark.parametrize("start", [0, 2])
 def test_two_processes_equal_one_also_before_the_discriminator_starts(start: int, tmp_path: Path):
     file = tmp_path / "weights.pt"
-    script = Path(run.__file__)
-    words = [sys.executable, str(script), str(file), "devices=2", f"start={start}"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=200)
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_ranks(Path(run.__file__), str(file), "devices=2", f"start={start}")
     assert _difference(torch.load(file, weights_only=True), run.train(start=start).state_dict()) < 1e-12
 
 

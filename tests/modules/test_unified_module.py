@@ -6,8 +6,6 @@ import dataclasses
 import importlib
 import itertools
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from omegaconf import OmegaConf
+from ranks import run_ranks
 from torch.utils.data import DataLoader
 from unified_run import ANSWER, CODES, GENERATE, TEXT, TOKENS, Data, MeanColour, batch, module, train, trainer
 
@@ -47,9 +46,7 @@ def one():
 
 def test_two_processes_equal_one(one, tmp_path: Path):
     out = tmp_path / "weights.pt"
-    command = [sys.executable, str(RUN), str(out), "devices=2"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=RUN.parent, timeout=280)
-    assert done.returncode == 0, done.stderr
+    run_ranks(RUN, str(out), "devices=2")
     two = torch.load(out)
     whole = one.state_dict()
     assert two["state"].keys() == whole.keys()

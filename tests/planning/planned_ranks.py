@@ -1,8 +1,9 @@
-"""Two processes with FSDP2 by hand: what each really holds. python planned_ranks.py OUT OVERRIDE..."""
+"""One of two processes with FSDP2 by hand: what each really holds. python planned_ranks.py OUT OVERRIDE..."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -43,4 +44,4 @@ def held(rank: int, out: str, overrides: list[str]) -> None:
 
 if __name__ == "__main__":
     out, *overrides = sys.argv[1:]
-    torch.multiprocessing.spawn(held, args=(out, overrides), nprocs=2)
+    held(int(os.environ["LOCAL_RANK"]), out, overrides)

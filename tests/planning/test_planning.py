@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
+from ranks import run_ranks
 from rich.console import Console
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
@@ -193,16 +190,7 @@ def test_tensor_parallelism_halves_what_it_divides(tiny: Subject):
 def test_two_real_ranks_hold_what_the_plan_says(tmp_path: Path):
     overrides = [*TINY, "strategy=fsdp", "trainer.devices=2", "moe.num_experts=3"]
     out = tmp_path / "held"
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
-    script = Path(__file__).with_name("planned_ranks.py")
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(out), *overrides], env=environment, start_new_session=True
-    )
-    try:
-        assert process.wait(240) == 0
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+    run_ranks(Path(__file__).with_name("planned_ranks.py"), str(out), *overrides)
     ranks = [json.loads(Path(f"{out}.{rank}").read_text()) for rank in range(2)]
     config = compose("train", overrides)
     planned = subject(config)

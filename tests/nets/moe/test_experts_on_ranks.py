@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from moe_sequences import sequence_of
+from ranks import call_on_ranks
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -113,7 +113,7 @@ def _rank(rank: int, folder: str) -> None:
 
 
 def test_gradients_are_those_of_one_process(tmp_path: Path):
-    mp.spawn(_rank, args=(str(tmp_path),), nprocs=2)
+    call_on_ranks(_rank, str(tmp_path))
     block = _block()
     _gradients(block, None)
     expected = dict(block.named_parameters())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from ranks import call_on_ranks
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -268,7 +268,7 @@ def _rank(rank: int, folder: str) -> None:
 
 
 def test_ranks_share_one_codebook(tmp_path: Path):
-    mp.spawn(_rank, args=(str(tmp_path),), nprocs=2)
+    call_on_ranks(_rank, str(tmp_path))
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     for name, state in first.items():
         for key in state:

@@ -8,7 +8,7 @@ import socket
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from ranks import call_on_ranks
 from unified_nets import rows, small
 
 from unif2ace.sequence.positions import answer, image
@@ -82,7 +82,7 @@ def test_gradients_of_two_ranks_are_those_of_one(tmp_path):
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    mp.spawn(_rank, (port, str(tmp_path)), nprocs=2)
+    call_on_ranks(_rank, port, str(tmp_path))
     net = small()
     for rank in range(2):
         (_loss(net, net.logits_of, *_work(rank)) / 2).backward()
