@@ -176,24 +176,26 @@ class FacePipeline:
         if best_of > 1 and not all(prompt.strip() for prompt in prompts):
             raise ConfigError(f"best_of={best_of}: only faces with a description can be compared")
         sampler = sampler or MaskgitSampler()
+        each = [prompt for prompt in prompts for _ in range(best_of)]
+        own = [seed + (again << 32) for seed in seeds for again in range(best_of)]
+        starts = None if start is None else start.repeat_interleave(best_of, 0).to(self.device)
         made = []
-        for rows in batches(len(prompts), batch_size):
-            given = None if start is None else start[rows].to(self.device)
-            drawn = []
-            for again in range(best_of):
-                own = [seed + (again << 32) for seed in seeds[rows]]
-                drawn.append(self._decode(self._decoder.draw(*self.ids(prompts[rows]), own, sampler, guidance, given)))
-            made.append(self._likeliest(torch.stack(drawn), prompts[rows]) if best_of > 1 else drawn[0])
+        for rows in batches(len(each), batch_size):
+            given = None if starts is None else starts[rows]
+            codes = self._decoder.draw(*self.ids(each[rows]), own[rows], sampler, guidance, given)
+            made.append(self._decode(codes))
             if progress:
-                progress(min(rows.stop, len(prompts)), len(prompts))
-        return torch.cat(made)
+                progress(min(rows.stop, len(each)) // best_of, len(prompts))
+        drawn = torch.cat(made)
+        return self._likeliest(drawn, each, best_of, batch_size) if best_of > 1 else drawn
 
-    def _likeliest(self, images_KBCHW: Tensor, texts: Sequence[str]) -> Tensor:
-        """The image with the highest caption likelihood among K images per text, (B, C, H, W)."""
+    def _likeliest(self, images_BCHW: Tensor, texts: Sequence[str], best_of: int, batch_size: int) -> Tensor:
+        """Of each `best_of` consecutive images of one text, the one with the highest caption likelihood."""
         import torch
 
-        log_p_KB = torch.stack([self.likelihood(images, texts) for images in images_KBCHW])
-        return images_KBCHW[log_p_KB.argmax(0).to(images_KBCHW.device), torch.arange(len(texts))]
+        log_p_BK = self.likelihood(images_BCHW, texts, batch_size=batch_size).view(-1, best_of)
+        first_B = torch.arange(0, len(texts), best_of)
+        return images_BCHW[first_B + log_p_BK.argmax(1)]
 
     def likelihood(self, images: Any, texts: Sequence[str] | str, *, batch_size: int = 32) -> Tensor:
         """Log-likelihood of captions given images. It ranks images for a caption, or captions for an image.

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from unif2ace.errors import ConfigError, nearest
-from unif2ace.nets.features.efficientnet_lite0 import EfficientNetLite0Features
 from unif2ace.nets.images import check_images
+from unif2ace.nets.resnet10t import CHANNELS, ResNet10T
 
 PACKAGED = "tf_efficientnet_lite0"
 """The backbone whose ImageNet weights are available from a package."""
@@ -57,16 +56,8 @@ class AttributesNet(nn.Module):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if not timm.is_model(backbone):
-            raise ConfigError(
-                f"net.backbone={backbone!r}: timm has no such model{nearest(backbone, timm.list_models())}"
-            )
         self.input_size = input_size
-        if pretrained and backbone == PACKAGED:
-            self.backbone = EfficientNetLite0Features().net.requires_grad_(True).train()
-            self.backbone.reset_classifier(0)
-        else:
-            self.backbone = timm.create_model(backbone, pretrained=pretrained, num_classes=0, **(options or {}))
+        self.backbone = _backbone(backbone, pretrained, dict(options or {}))
         self.num_features = int(self.backbone.num_features)
         self.dropout = nn.Dropout(drop_rate)
         names = list(dict.fromkeys(groups))
@@ -118,3 +109,20 @@ class AttributesNet(nn.Module):
         """
         logits_BA: Tensor = self(image)
         return logits_BA.float().sigmoid()
+
+
+def _backbone(name: str, pretrained: bool, options: Mapping[str, Any]) -> Any:
+    channels = options.get("channels", CHANNELS)
+    if name == "resnet10t" and not pretrained and options.keys() <= {"channels"} and len(channels) == len(CHANNELS):
+        return ResNet10T(channels)
+    import timm
+
+    if not timm.is_model(name):
+        raise ConfigError(f"net.backbone={name!r}: timm has no such model{nearest(name, timm.list_models())}")
+    if pretrained and name == PACKAGED:
+        from unif2ace.nets.features.efficientnet_lite0 import EfficientNetLite0Features
+
+        backbone = EfficientNetLite0Features().net.requires_grad_(True).train()
+        backbone.reset_classifier(0)
+        return backbone
+    return timm.create_model(name, pretrained=pretrained, num_classes=0, **options)

@@ -2,22 +2,25 @@
 
 The network declares what is sharded: its FSDP modules and methods (`Shardable`), and the layers that tensor parallelism
 divides (`Divisible`). Everything else is replicated within its FSDP module.
+
+Only functions that shard import `torch.distributed.tensor`: it takes 2 s, which no other run needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
-from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distribute_tensor
 
 from unif2ace.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch.distributed.device_mesh import DeviceMesh
+    from torch.distributed.tensor import DTensor
 
 
 @runtime_checkable
@@ -59,6 +62,8 @@ class Sharding:
 
     def unit(self, module: nn.Module) -> None:
         """Shards a module as soon as it is built, so that the full network never exists on one device."""
+        from torch.distributed.fsdp import FSDPModule, fully_shard
+
         if isinstance(module, FSDPModule):
             return
         if self.tensor.size() > 1:
@@ -73,6 +78,8 @@ class Sharding:
         Raises:
             ConfigError: If tensor parallelism is requested and no layer of the network supports it.
         """
+        from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
+
         if isinstance(net, FSDPModule):
             return
         for unit in net.fsdp_modules() if isinstance(net, Shardable) else ():
@@ -94,7 +101,7 @@ class Sharding:
         for parameter in parameters:
             if parameter.grad is None:
                 continue
-            if not isinstance(parameter.grad, DTensor):
+            if not is_sharded(parameter.grad):
                 whole.append(parameter.grad)
             elif parameter.grad.device_mesh == self.data:
                 replicated.append(parameter.grad.to_local())
@@ -112,6 +119,11 @@ def _average(gradients: list[Tensor], mesh: DeviceMesh) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
+def is_sharded(x: object) -> TypeGuard[DTensor]:
+    """Whether a tensor is distributed over ranks, a `DTensor`."""
+    return isinstance(x, Tensor) and hasattr(x, "placements")
+
+
 def shard_weight_(module: nn.Module, name: str, axis: int, mesh: DeviceMesh, what: str) -> None:
     """Keeps only this rank's shard of a weight.
 
@@ -125,8 +137,10 @@ def shard_weight_(module: nn.Module, name: str, axis: int, mesh: DeviceMesh, wha
     Raises:
         ConfigError: If the shards would not be equal.
     """
+    from torch.distributed.tensor import Shard, distribute_tensor
+
     weight = getattr(module, name)
-    if isinstance(weight, DTensor):
+    if is_sharded(weight):
         return
     if weight.shape[axis] % mesh.size():
         raise ConfigError(
@@ -139,12 +153,16 @@ def shard_weight_(module: nn.Module, name: str, axis: int, mesh: DeviceMesh, wha
 
 def shared(x: Tensor, mesh: DeviceMesh) -> Tensor:
     """A replicated tensor (...) that each rank uses for its shard of the work: gradients are summed over the ranks."""
+    from torch.distributed.tensor import DTensor, Partial, Replicate
+
     whole: Tensor = DTensor.from_local(x, mesh, (Replicate(),), run_check=False).to_local(grad_placements=(Partial(),))
     return whole
 
 
 def summed(part: Tensor, mesh: DeviceMesh) -> Tensor:
     """The sum of the ranks' tensors (...), equal on all ranks."""
+    from torch.distributed.tensor import DTensor, Partial, Replicate
+
     whole: Tensor = (
         DTensor.from_local(part, mesh, (Partial(),), run_check=False).redistribute(mesh, (Replicate(),)).to_local()
     )
@@ -153,12 +171,12 @@ def summed(part: Tensor, mesh: DeviceMesh) -> Tensor:
 
 def local(x: Tensor) -> Tensor:
     """This rank's shard (...), or the tensor itself if it is not sharded. In-place changes also change the tensor."""
-    return x.to_local() if isinstance(x, DTensor) else x
+    return x.to_local() if is_sharded(x) else x
 
 
 def whole(x: Tensor) -> Tensor:
     """The full tensor (...), gathered from all ranks, which must all call this; the tensor itself if not sharded."""
-    if not isinstance(x, DTensor):
+    if not is_sharded(x):
         return x
     on_mesh: Any = x.to(x.device_mesh.device_type)  # offloaded shards are moved to the device first
     every: Tensor = on_mesh.full_tensor()

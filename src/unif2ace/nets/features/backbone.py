@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -78,6 +77,8 @@ class BackboneFeatures(FrozenFeatures):
 
 def timm_network(backbone: str, **settings: Any) -> Any:
     """Creates a timm network without consuming the run's random state, so that observers do not change a run."""
+    import timm
+
     with torch.random.fork_rng(devices=[]):
         return timm.create_model(backbone, **settings)
 

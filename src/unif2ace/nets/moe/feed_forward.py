@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.tensor import DTensor
 from torch.nn import functional
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.sharding import local, shard_weight_, shared, summed
+from unif2ace.nets.sharding import is_sharded, local, shard_weight_, shared, summed
+
+if TYPE_CHECKING:
+    from torch.distributed.device_mesh import DeviceMesh
 
 
 class FeedForward(nn.Module):
@@ -45,7 +47,7 @@ class FeedForward(nn.Module):
     def forward(self, x_BLD: Tensor) -> Tensor:
         """The network at each position, (B, L, D)."""
         weight = self.down.weight
-        if isinstance(weight, DTensor):
+        if is_sharded(weight):
             mesh = weight.device_mesh
             hidden_BLH = functional.linear(shared(x_BLD, mesh), local(self.up.weight), local(self.up.bias))
             part_BLD = functional.linear(functional.gelu(hidden_BLH, approximate="tanh"), local(weight))

@@ -5,9 +5,10 @@ Shapes: B sequences, L positions, T = B L tokens, D width, N experts per group, 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
-from torch.distributed.device_mesh import DeviceMesh
 
 from unif2ace.errors import ConfigError
 from unif2ace.nets.moe.backends import Backend, expert_backend
@@ -16,6 +17,9 @@ from unif2ace.nets.moe.backends.sharded import ShardedBackend
 from unif2ace.nets.moe.routers.top_k import TopKRouter
 from unif2ace.nets.sharding import shard_weight_
 from unif2ace.types import RouterStats
+
+if TYPE_CHECKING:
+    from torch.distributed.device_mesh import DeviceMesh
 
 
 class RoutedExperts(nn.Module):

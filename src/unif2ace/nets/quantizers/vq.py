@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from unif2ace.errors import ConfigError, nearest
 from unif2ace.nets.quantizers.base import Quantizer
+from unif2ace.nets.uncompiled import uncompiled
 from unif2ace.types import Quantized
 
 GOLDEN = 2654435769
@@ -104,7 +105,7 @@ class VQ(Quantizer):
     def _normalised(self, x: Tensor) -> Tensor:
         return functional.normalize(x, dim=1) if self.cosine else x
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a compiler would recompute the copy in the backward
+    @uncompiled  # a compiler would recompute the copy in the backward
     def _codes(self) -> Tensor:
         """A copy (K, C), so that codes may change before the backward pass."""
         return self._normalised(self.codebook.weight.clone())
@@ -115,7 +116,7 @@ class VQ(Quantizer):
             return z_NC @ codes_KC.T
         return torch.addmm(codes_KC.square().sum(1) / -2, z_NC, codes_KC.T)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @uncompiled
     @torch.no_grad()
     def _initialise(self, z_NC: Tensor) -> None:
         if not self._ready and not self.num_placed:
@@ -123,7 +124,7 @@ class VQ(Quantizer):
             self._place(z_NC, torch.ones_like(self.counts, dtype=torch.bool), mean_use)
         self._ready = True
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @uncompiled
     @torch.no_grad()
     def _learn(self, z_NC: Tensor, ids_N: Tensor) -> None:
         finite_N1 = z_NC.isfinite().all(1, keepdim=True)

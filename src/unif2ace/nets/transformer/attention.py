@@ -6,15 +6,18 @@ Shapes: B sequences, L new positions, P cached positions, D width, H heads of wi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
-from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.tensor import DTensor
 
+from unif2ace.nets.sharding import is_sharded
 from unif2ace.nets.transformer.cache import Cache
 from unif2ace.nets.transformer.head_sharding import heads_of_rank, joined, own_norms, shard_heads_
 from unif2ace.nets.transformer.kernels import Kernel, Mask, attend
 from unif2ace.nets.transformer.rotary import rotate
+
+if TYPE_CHECKING:
+    from torch.distributed.device_mesh import DeviceMesh
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Attention(nn.Module):
     def forward(self, x_BLD: Tensor, inputs: AttentionInputs) -> Tensor:
         """Attention output, (B, L, D)."""
         rows, length, width = x_BLD.shape
-        cut = isinstance(self.out.weight, DTensor)
+        cut = is_sharded(self.out.weight)
         qkv_BLX, norms = heads_of_rank(self, x_BLD) if cut else (self.qkv(x_BLD), own_norms(self))
         q, k, v = (t.view(rows, length, -1, width // self.heads).transpose(1, 2) for t in qkv_BLX.chunk(3, -1))
         q, k = (rotate(norm(t), inputs.tables).to(v.dtype) for norm, t in zip(norms, (q, k), strict=True))

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.tensor import DTensor, Shard
 from torch.nn import functional
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.sharding import local, shard_weight_, shared, summed
+from unif2ace.nets.sharding import is_sharded, local, shard_weight_, shared, summed
+
+if TYPE_CHECKING:
+    from torch.distributed.device_mesh import DeviceMesh
 
 Norm = Callable[[Tensor], Tensor]
 
@@ -65,8 +66,10 @@ def heads_of_rank(attention: HasHeads, x_BLD: Tensor) -> tuple[Tensor, tuple[Nor
         attention: A layer sharded by `shard_heads_`.
         x_BLD: float (B, L, D), normalised residual stream, equal on all ranks.
     """
+    from torch.distributed.tensor import Shard
+
     weight = attention.qkv.weight
-    assert isinstance(weight, DTensor)
+    assert is_sharded(weight)
     mesh, width = weight.device_mesh, x_BLD.shape[-1]
     rows_3DD: Any = weight.view(3, width, width)
     own_3XD = rows_3DD.redistribute(mesh, [Shard(1)]).to_local()
@@ -100,6 +103,6 @@ def joined(attention: HasHeads, y_BLX: Tensor) -> Tensor:
         y_BLX: float (B, L, X), attention output of this rank's heads.
     """
     weight = attention.out.weight
-    assert isinstance(weight, DTensor)
+    assert is_sharded(weight)
     part_BLD = functional.linear(y_BLX, local(weight))
     return summed(part_BLD, weight.device_mesh) + attention.out.bias.to(part_BLD.dtype)

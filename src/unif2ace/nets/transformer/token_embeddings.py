@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from unif2ace.nets.transformer.code_embedding import CodeEmbedding
 from unif2ace.nets.transformer.grounding import NoGrounding
 from unif2ace.nets.transformer.head import OutputHead, sliced_logits
 from unif2ace.sequence.vocabulary import Slice, Vocabulary
@@ -48,13 +50,16 @@ class TokenEmbeddings:
             sequence: Whole sequences, or their new positions.
             code_features_KF: float (K, F), features of each image code.
         """
-        if sequence.image_start is None:  # text only, usually one id at a time: the whole table is not built
+        has_image = sequence.image_start is not None
+        if has_image and torch.is_grad_enabled():
+            table_VD = self.grounding.table("embedding", self.embedding.weight)
+            table_VD = self._with_codes("embedding", table_VD, code_features_KF)
+            x_BLD = nn.functional.embedding(sequence.ids, table_VD)
+        else:  # few ids are read: the whole table is not built
             x_BLD = nn.functional.embedding(sequence.ids, self.embedding.weight)
-            return self.grounding.embed(sequence.ids, x_BLD)
-        table_VD = self.grounding.table("embedding", self.embedding.weight)
-        table_VD = self._with_codes("embedding", table_VD, code_features_KF)
-        x_BLD = nn.functional.embedding(sequence.ids, table_VD)
-        if self.positions is None:
+            x_BLD = self.grounding.embed(sequence.ids, x_BLD)
+            x_BLD = self._plus_codes(sequence.ids, x_BLD, code_features_KF) if has_image else x_BLD
+        if self.positions is None or not has_image:
             return x_BLD
         positions_BND = self.positions.weight.to(x_BLD.dtype).expand(len(x_BLD), -1, -1)
         return x_BLD.scatter_add(1, sequence.image_token_positions[..., None].expand_as(positions_BND), positions_BND)
@@ -67,19 +72,38 @@ class TokenEmbeddings:
             code_features_KF: float (K, F), features of each image code.
         """
         spans = [(hidden_PD, self.vocabulary.bounds(part)) for hidden_PD, part in parts]
-        weight_VD: Tensor = self.head.weight
-        bias_V: Tensor = self.head.bias
-        if torch.is_grad_enabled():
-            weight_VD = self.grounding.table("head", weight_VD)
-        # in training always: data-parallel ranks wait for a gradient of every weight
-        if torch.is_grad_enabled() or any(part != "text" for _, part in parts):
-            weight_VD = self._with_codes("embedding" if self.tied else "head", weight_VD, code_features_KF)
-            bias_V = self._with_codes("bias", bias_V[:, None], code_features_KF)[:, 0]
-        found = sliced_logits(weight_VD, bias_V, spans)
-        if torch.is_grad_enabled():
-            return found
-        scored = zip(found, parts, strict=True)  # text ids come first, so slices that hold them begin with them
-        return tuple(x if part == "codebook" else self.grounding.score(hidden, x) for x, (hidden, part) in scored)
+        if not torch.is_grad_enabled():
+            found = sliced_logits(self.head.weight, self.head.bias, spans)
+            scored = zip(found, parts, strict=True)
+            return tuple(self._scored(x_PV, hidden, part, code_features_KF) for x_PV, (hidden, part) in scored)
+        # always all tables: data-parallel ranks wait for a gradient of every weight
+        weight_VD = self.grounding.table("head", self.head.weight)
+        weight_VD = self._with_codes("embedding" if self.tied else "head", weight_VD, code_features_KF)
+        bias_V = self._with_codes("bias", self.head.bias[:, None], code_features_KF)[:, 0]
+        return sliced_logits(weight_VD, bias_V, spans)
+
+    def _scored(self, logits_PV: Tensor, hidden_PD: Tensor, part: Slice, features_KF: Tensor | None) -> Tensor:
+        """Logits of a slice plus the scores of the shared parts of its ids, in place; no table is built."""
+        if part != "codebook":  # text ids come first, so slices that hold them begin with them
+            logits_PV = self.grounding.score(hidden_PD, logits_PV)
+        if part != "text" and features_KF is not None and self.codes:
+            first = self.vocabulary.image_offset - self.vocabulary.bounds(part)[0]
+            codes_PK = logits_PV[:, first : first + len(features_KF)]
+            codes_PK += self._shared("embedding" if self.tied else "head").scored(hidden_PD, features_KF)
+            codes_PK += self._shared("bias").scored(hidden_PD.new_ones(1, 1), features_KF)
+        return logits_PV
+
+    def _plus_codes(self, ids_BL: Tensor, x_BLD: Tensor, features_KF: Tensor | None) -> Tensor:
+        """Embeddings (B, L, D) plus the shared parts of the codes among the ids (B, L); no table is built."""
+        if features_KF is None or not self.codes:
+            return x_BLD
+        code_BL = ids_BL - self.vocabulary.image_offset
+        known_BL = (code_BL >= 0) & (code_BL < len(features_KF))
+        rows_BLD = self._shared("embedding").looked_up(code_BL.where(known_BL, 0), features_KF)
+        return x_BLD + rows_BLD.where(known_BL[..., None], 0)
+
+    def _shared(self, name: str) -> CodeEmbedding:
+        return cast(CodeEmbedding, self.codes[name])
 
     def _with_codes(self, name: str, table_VD: Tensor, code_features_KF: Tensor | None) -> Tensor:
         if name not in self.codes:

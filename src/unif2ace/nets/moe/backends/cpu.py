@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from unif2ace.nets.moe.backends.base import ExpertBackend
 from unif2ace.nets.moe.backends.dispatch import Dispatch, bag
+from unif2ace.nets.uncompiled import uncompiled
 
 
 class CPUBackend(ExpertBackend):
@@ -25,7 +26,7 @@ class CPUBackend(ExpertBackend):
     the activations before the SwiGLU are saved for the backward pass.
     """
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @uncompiled
     def __call__(self, x_TD: Tensor, gate_TK: Tensor, dispatch: Dispatch, in_E2HD: Tensor, out_EDH: Tensor) -> Tensor:
         """Output (T, D), from all experts that have tokens, one after the other."""
         learns = torch.is_grad_enabled() and any(t.requires_grad for t in (x_TD, gate_TK, in_E2HD, out_EDH))

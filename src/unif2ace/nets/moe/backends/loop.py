@@ -11,12 +11,13 @@ from torch.nn import functional
 
 from unif2ace.nets.moe.backends.base import ExpertBackend
 from unif2ace.nets.moe.backends.dispatch import Dispatch
+from unif2ace.nets.uncompiled import uncompiled
 
 
 class LoopBackend(ExpertBackend):
     """Supports any device and dtype. Reads the sizes of all segments from the device."""
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @uncompiled
     def __call__(self, x_TD: Tensor, gate_TK: Tensor, dispatch: Dispatch, in_E2HD: Tensor, out_EDH: Tensor) -> Tensor:
         """Output (T, D); experts without tokens run too, so that they get a gradient of 0."""
         gate_S = gate_TK.flatten()[dispatch.order].to(x_TD.dtype)

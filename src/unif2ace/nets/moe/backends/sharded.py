@@ -9,12 +9,11 @@ each rank of a mesh has some hidden dimensions of every expert, and all ranks ha
 from __future__ import annotations
 
 from torch import Tensor
-from torch.distributed.tensor import DTensor, Shard
 
 from unif2ace.errors import ConfigError
 from unif2ace.nets.moe.backends.base import ExpertBackend
 from unif2ace.nets.moe.backends.dispatch import Dispatch
-from unif2ace.nets.sharding import shared, summed
+from unif2ace.nets.sharding import is_sharded, shared, summed
 
 
 class ShardedBackend(ExpertBackend):
@@ -33,8 +32,10 @@ class ShardedBackend(ExpertBackend):
         Raises:
             ConfigError: If weights are not sharded along the hidden dimensions.
         """
-        if not isinstance(in_E2HD, DTensor) or not isinstance(out_EDH, DTensor):
+        if not is_sharded(in_E2HD) or not is_sharded(out_EDH):
             return self.inner(x_TD, gate_TK, dispatch, in_E2HD, out_EDH)
+        from torch.distributed.tensor import Shard
+
         if in_E2HD.placements != (Shard(2),) or out_EDH.placements != (Shard(2),):
             raise ConfigError(
                 f"experts cut as {in_E2HD.placements} and {out_EDH.placements}: tensor parallelism must cut both along "
