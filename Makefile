@@ -4,7 +4,7 @@ BIN := .venv/bin
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-full test-extras test-gpu lint format notebooks bench docs clean
+.PHONY: help install quickstart test test-full test-extras test-gpu lint format notebooks bench bench-gpu docs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ notebooks: install  ## runs every notebook
 
 bench: install  ## every benchmark: a table here, logs/bench/NAME.json beside
 	$(BIN)/python -m benchmarks
+
+bench-gpu: install  ## training and attention on the GPUs of this machine, at most 8 minutes: logs/bench/gpu.json
+	$(BIN)/python -m benchmarks.gpu
 
 docs: install  ## checks that what the documents name exists
 	$(BIN)/python -m pytest -q tests/test_docs.py

@@ -1,9 +1,13 @@
-"""Runs all benchmarks, or those named: prints a table, writes logs/bench/NAME.json with machine and versions."""
+"""Runs all benchmarks, or those named: prints a table, writes logs/bench/NAME.json with machine and versions.
+
+`benchmarks.gpu` has a command of its own, because it needs a GPU.
+"""
 
 from __future__ import annotations
 
 import importlib
 import json
+import operator
 import os
 import pkgutil
 import platform
@@ -18,33 +22,56 @@ import benchmarks
 from unif2ace.engine.snapshot import environment
 
 OUT = Path("logs") / "bench"
+OWN_COMMAND = {"gpu"}
+COMPARED = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 
 
-def run(name: str, console: Console) -> None:
-    rows: list[dict[str, Any]] = importlib.import_module(f"benchmarks.{name}").main()
+def write(name: str, rows: list[dict[str, Any]]) -> None:
+    """Prints rows as a table, and writes them as JSON."""
     commands = dict.fromkeys(row["command"] for row in rows)
-    table = Table(title=f"{name}: {', '.join(commands)}", title_justify="left")
-    for column in ("figure", "value", "unit", "target"):
+    machine = {"cores": os.cpu_count(), "processor": processor()}
+    title = f"{name}: {', '.join(commands)}; {machine['processor']}, {machine['cores']} cores"
+    table = Table(title=title, title_justify="left")
+    for column in ("figure", "value", "unit", "target", "met"):
         table.add_column(column, justify="right" if column == "value" else "left", overflow="fold")
     for row in rows:
         value = row["value"]
         shown = f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
-        table.add_row(row["figure"], shown, row["unit"], row["target"])
-    console.print(table)
+        row["met"] = met(value, row["target"])
+        table.add_row(
+            row["figure"], shown, row["unit"], row["target"], {True: "yes", False: "no", None: ""}[row["met"]]
+        )
+    Console().print(table)
     OUT.mkdir(parents=True, exist_ok=True)
-    machine = {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine()}
     tree = {"name": name, "rows": rows, "machine": machine, "environment": environment()}
     (OUT / f"{name}.json").write_text(json.dumps(tree, indent=1) + "\n", encoding="utf-8")
 
 
+def met(value: float, target: str) -> bool | None:
+    """Whether a value is within its target, such as ``>= 0.7``, ``< 1`` or ``0``; None without one."""
+    if not target:
+        return None
+    sign, _, bound = target.rpartition(" ")
+    return COMPARED[sign](value, float(bound)) if sign else value == float(target)
+
+
+def processor() -> str:
+    """Name of the processor, and the widest vector instructions that torch uses on it, such as AVX2."""
+    import torch
+
+    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    name = names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
+    return f"{name} ({torch.backends.cpu.get_cpu_capability()})"
+
+
 def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    known = sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_"))
+    known = sorted({m.name for m in pkgutil.iter_modules(benchmarks.__path__)} - {"__main__"} - OWN_COMMAND)
     chosen = sys.argv[1:] or known
     if unknown := set(chosen) - set(known):
         raise SystemExit(f"no benchmark {sorted(unknown)[0]!r}; there are {', '.join(known)}")
     for name in chosen:
-        run(name, Console())
+        write(name, importlib.import_module(f"benchmarks.{name}").main())
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ ROUNDS = 3
 TEXT, CODES, IMAGE, EOS = 50295, 8192, 256, 50256
 NEW, PROMPT = 100, 280
 STEPS, GUIDANCE = 18, 5.0
-TARGETS = {"text": ">= 10", "picture": ">= 2.5"}
+TARGETS = {"text": ">= 25", "picture": ">= 4"}
 
 
 def main() -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import pytest
 from warm_process import run_warm
 
 from unif2ace.commands.data import VERBS
+from unif2ace.engine.command import WAITING
 
 
 def run(module: str, *words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -46,9 +47,12 @@ def test_help_and_configuration_are_shown_without_importing_torch(words: tuple[s
         f"import sys; sys.argv = ['unif2ace-{module}', *{rest!r}]\n"
         f"from unif2ace.commands.{module} import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-        "assert 'torch' not in sys.modules and 'lightning' not in sys.modules"
+        "assert 'torch' not in sys.modules and 'lightning' not in sys.modules\n"
+        "import os; assert os.environ['GOMP_SPINCOUNT'], 'OpenMP reads it when torch is imported'"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name not in WAITING}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "paths" in done.stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from dataclasses import replace
 from importlib import import_module
@@ -10,7 +11,7 @@ from importlib import import_module
 import pytest
 
 from unif2ace.commands import checkpoint, data, generate, train
-from unif2ace.engine.command import one_line_errors, run
+from unif2ace.engine.command import WAITING, one_line_errors, run
 from unif2ace.engine.config_comments import choices_of, comments
 from unif2ace.engine.help import help_text
 from unif2ace.errors import DataError
@@ -50,6 +51,16 @@ def test_help_of_evaluate_has_the_keys_of_the_kinds_and_that_of_train_its_own_op
     text = help_text(train.COMMAND.syntax, options=dict(train.COMMAND.options))
     assert "--plan" in text
     assert "--multirun" in text
+
+
+@pytest.mark.parametrize("chosen", WAITING)
+def test_how_threads_wait_stays_as_the_user_set_it(chosen: str, capsys, monkeypatch):
+    for name in WAITING:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(chosen, "mine")
+    monkeypatch.setattr(sys, "argv", ["unif2ace-generate", "--help"])
+    run(generate.COMMAND)
+    assert {name: os.environ[name] for name in WAITING if name in os.environ} == {chosen: "mine"}
 
 
 def test_training_with_nothing_chosen_lists_the_experiments(capsys, monkeypatch):

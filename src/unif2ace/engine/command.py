@@ -29,6 +29,8 @@ from unif2ace.errors import Unif2aceError, nearest
 
 Work = Callable[[DictConfig], Any]
 HELP = ("-h", "--help", "help")
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
+"""Variables that say how long a waiting OpenMP thread spins before it sleeps. PyTorch's wheels load GOMP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def run(command: Command) -> None:
     Raises:
         SystemExit: With status 1 after an error that the message explains.
     """
+    _let_threads_sleep()
     traced = os.environ.get("HYDRA_FULL_ERROR") == "1"
     with one_line_errors(traced):
         words = sys.argv[1:]
@@ -73,6 +76,16 @@ def run(command: Command) -> None:
             _show(command.syntax.config, line)
         else:
             _run_hydra(command.syntax.config, command.work, traced)
+
+
+def _let_threads_sleep() -> None:
+    """Makes OpenMP threads that wait sleep soon, unless the user has set how they wait.
+
+    By default they spin for milliseconds. Beside any other busy process they then take the core from the thread that
+    they wait for. OpenMP reads the variable when torch is imported; processes that this one starts inherit it.
+    """
+    if not any(name in os.environ for name in WAITING):
+        os.environ["GOMP_SPINCOUNT"] = "1000"
 
 
 def run_verb(app: str, verbs: Mapping[str, Command]) -> None:
