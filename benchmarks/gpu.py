@@ -24,6 +24,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from torch.utils.data import DataLoader
 
 from unif2ace.engine.compose import compose
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
@@ -42,7 +43,7 @@ VARIANTS = {
 }
 SIZES: dict[str, dict[str, Any]] = {
     "cuda": {"net": (1024, 12, 16), "moe": (512, 4096), "batch": (64, 32), "faces": 400},
-    "cpu": {"net": (32, 1, 2), "moe": (16, 32), "batch": (4, 4), "faces": 60},
+    "cpu": {"net": (32, 1, 2), "moe": (16, 32), "batch": (4, 4), "faces": 12},
 }
 """Width, blocks and heads; hidden dimensions of routed and shared experts; rows to draw and to answer; faces."""
 ATTENTION = {"cuda": (16, 16, (512, 1024, 2048)), "cpu": (1, 2, (64,))}
@@ -56,7 +57,8 @@ def overrides(variant: str, device: str, steps: int, folder: str) -> list[str]:
     return [
         "experiment=unified/synthetic",
         *("image_tokenizer=builtin", "classifier=builtin", "callbacks=[]", "logger=[]", "net.grounded_words=false"),
-        *(f"dataset.synthetic.num_samples={size['faces']}", f"dataset.synthetic.folder={folder}/faces"),
+        *(f"dataset.synthetic.num_samples={size['faces']}", "dataset.synthetic.seed=1"),  # its 12 have both splits
+        f"dataset.synthetic.folder={folder}/faces",
         *(f"trainer.accelerator={'gpu' if device == 'cuda' else 'cpu'}", "trainer.precision=bf16-mixed"),
         *(f"trainer.max_steps={steps}", f"data.steps_per_epoch={steps}", "data.num_workers=0", f"run_dir={folder}/run"),
         *(f"net.dim={dim}", f"net.depth={depth}", f"net.heads={heads}"),
@@ -97,7 +99,7 @@ def train(variant: str, device: str, steps: int, folder: str) -> dict[str, float
         config.trainer, callbacks=[*losses.values(), clock], logger=False, limit_val_batches=0, num_sanity_val_steps=0
     )
     loader = data.train_dataloader
-    data.train_dataloader = lambda: [next(iter(loader()))] * steps
+    data.train_dataloader = lambda: DataLoader([next(iter(loader()))] * steps, batch_size=None)
     trainer.fit(module, datamodule=data)
     seconds, plan = statistics.median(clock.seconds), make_plan(config)
     found = {

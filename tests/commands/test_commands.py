@@ -48,6 +48,7 @@ def test_help_and_configuration_are_shown_without_importing_torch(words: tuple[s
         f"from unif2ace.commands.{module} import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
         "assert 'torch' not in sys.modules and 'lightning' not in sys.modules\n"
+        "assert '--help' not in sys.argv or 'unif2ace.data.shards' not in sys.modules, 'half a second'\n"
         "import os; assert os.environ['GOMP_SPINCOUNT'], 'OpenMP reads it when torch is imported'"
     )
     environment = {name: value for name, value in os.environ.items() if name not in WAITING}

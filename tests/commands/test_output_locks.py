@@ -20,7 +20,7 @@ from unif2ace.errors import ConfigError
 HOLD = """
 import sys, time
 from contextlib import ExitStack
-from unif2ace.data.shards.output_lock import output_lock
+from unif2ace.data.output_lock import output_lock
 with ExitStack() as held:
     for folder in sys.argv[1:]:
         held.enter_context(output_lock(folder, "out"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from unif2ace.checkpoints.finding import describe, is_checkpoint, listed, newest, verify
-from unif2ace.data.shards.output_lock import output_lock
+from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.command import Command, run_verb
 from unif2ace.engine.words import Syntax
 from unif2ace.errors import DataError

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.data.shards.output_lock import output_lock
+from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.command import Command, Work, fail, run_verb
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.engine.words import Syntax

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from unif2ace.data.shards.output_lock import output_lock
+from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.command import Command, run
 from unif2ace.engine.config_comments import choices_of
 from unif2ace.engine.instantiate import instantiate, instantiate_slots

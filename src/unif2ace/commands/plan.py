@@ -12,7 +12,6 @@ from functools import partial
 from omegaconf import DictConfig
 
 from unif2ace.engine.command import fail
-from unif2ace.planning.plan import make_plan
 
 FLAG = "--plan"
 
@@ -28,6 +27,8 @@ def plan(config: DictConfig, ranks: Sequence[int] = (), as_json: bool = False) -
     Raises:
         ConfigError: If the configuration cannot be built, or its batch cannot be divided among the ranks.
     """
+    from unif2ace.planning.plan import make_plan
+
     logging.getLogger("torch").setLevel(logging.ERROR)
     made = make_plan(config, ranks)
     if as_json:

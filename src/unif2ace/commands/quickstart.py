@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from unif2ace.commands import data, evaluate, generate, train
-from unif2ace.data.shards.output_lock import output_lock
+from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.command import Command, Work, run
 from unif2ace.engine.compose import compose
 from unif2ace.engine.resuming import changes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.data.shards.output_lock import LOCK, output_lock
+from unif2ace.data.output_lock import LOCK, output_lock
 from unif2ace.engine.command import Command, run
 from unif2ace.engine.words import Syntax
 from unif2ace.errors import ConfigError

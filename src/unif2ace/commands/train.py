@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.commands.plan import FLAG, take_plan
-from unif2ace.data.shards.output_lock import output_lock
+from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.command import Command, one_line_errors, run
 from unif2ace.engine.help import experiments
 from unif2ace.engine.initialization import open_first, start_from

@@ -19,6 +19,7 @@ from typing import Any
 from unif2ace.attributes import AttributeRecord
 from unif2ace.data.build_faults import BuildFaults
 from unif2ace.data.build_recipe import PICTURES, check_recipe
+from unif2ace.data.output_lock import output_lock
 from unif2ace.data.shards import (
     Metadata,
     Progress,
@@ -30,7 +31,6 @@ from unif2ace.data.shards import (
     has_index,
     load_index,
 )
-from unif2ace.data.shards.output_lock import output_lock
 from unif2ace.data.sources.base import EncodedImage, Source, SourceItem, read_items, report_of
 from unif2ace.data.text_tokenizer import FILE_NAME, train_text_tokenizer
 from unif2ace.errors import ConfigError, DataError

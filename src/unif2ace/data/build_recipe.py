@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from unif2ace.data.atomic import replacing
 from unif2ace.data.build_faults import listed_keys
 from unif2ace.data.shards import has_index, load_index
-from unif2ace.data.shards.atomic import replacing
 from unif2ace.data.shards.index import BUILD
 from unif2ace.errors import DataError
 

@@ -17,8 +17,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 import unif2ace
-from unif2ace.data.shards.atomic import replacing
-from unif2ace.data.shards.output_lock import output_lock
+from unif2ace.data.atomic import replacing
+from unif2ace.data.output_lock import output_lock
 from unif2ace.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)

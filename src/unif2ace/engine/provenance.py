@@ -7,12 +7,11 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from unif2ace.data.shards import Rules, SampleFault, ShardReader
-from unif2ace.data.shards.fingerprint import index_fingerprint
 from unif2ace.engine.snapshot import environment
 
 if TYPE_CHECKING:
     from unif2ace.data.datasets.shards import ShardDataset, Split
+    from unif2ace.data.shards import ShardReader
 
 SPLITS: tuple[Split, ...] = ("train", "val")
 
@@ -27,6 +26,9 @@ def data_provenance(datasets: Mapping[str, ShardDataset]) -> dict[str, Any]:
         ``data``: for each data set the folder's name and, for each split, number of samples and fingerprint;
         ``image_size``: height and width of the first readable image, in pixels; empty if there is none.
     """
+    from unif2ace.data.shards import Rules
+    from unif2ace.data.shards.fingerprint import index_fingerprint
+
     described: dict[str, Any] = {}
     size: list[int] = []
     for name, dataset in datasets.items():
@@ -42,6 +44,8 @@ def data_provenance(datasets: Mapping[str, ShardDataset]) -> dict[str, Any]:
 
 def _image_size(reader: ShardReader) -> list[int]:
     """Height and width of the first image that can be read; empty if there is none."""
+    from unif2ace.data.shards import SampleFault
+
     for index in range(len(reader)):
         with contextlib.suppress(SampleFault):
             return [*reader.image(index).shape[:2]]

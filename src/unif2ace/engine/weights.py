@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from unif2ace.checkpoints.finding import COMPLETE, home, is_checkpoint, newest
-from unif2ace.data.shards.atomic import replacing
+from unif2ace.data.atomic import replacing
 from unif2ace.engine.checkpoint_reading import FORMAT, read_checkpoint
 from unif2ace.engine.fingerprint import SHOWN, fingerprint
 from unif2ace.engine.instantiate import instantiate

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Column, Table
 
-from unif2ace.data.shards.atomic import replacing
+from unif2ace.data.atomic import replacing
 from unif2ace.engine.provenance import code_provenance, plain_metrics
 from unif2ace.engine.weights import Weights
 

@@ -149,7 +149,7 @@ class FacePipeline:
             start: int64 (B, N), codes to keep, K (the codebook size) where one is to be sampled; None samples all.
             best_of: Samples per face; the one with the highest caption likelihood (`likelihood`) is kept. The first
                 sample is the result of `best_of=1`.
-            batch_size: Faces per batch.
+            batch_size: Faces per batch; each of the `best_of` samples counts.
             progress: Called with the number of finished faces and the total.
 
         Returns:
@@ -191,11 +191,8 @@ class FacePipeline:
 
     def _likeliest(self, images_BCHW: Tensor, texts: Sequence[str], best_of: int, batch_size: int) -> Tensor:
         """Of each `best_of` consecutive images of one text, the one with the highest caption likelihood."""
-        import torch
-
         log_p_BK = self.likelihood(images_BCHW, texts, batch_size=batch_size).view(-1, best_of)
-        first_B = torch.arange(0, len(texts), best_of)
-        return images_BCHW[first_B + log_p_BK.argmax(1)]
+        return images_BCHW[[row * best_of + best for row, best in enumerate(log_p_BK.argmax(1).tolist())]]
 
     def likelihood(self, images: Any, texts: Sequence[str] | str, *, batch_size: int = 32) -> Tensor:
         """Log-likelihood of captions given images. It ranks images for a caption, or captions for an image.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from unified_nets import CODES, rows, small
 
@@ -29,6 +30,22 @@ def test_only_the_rows_of_codes_change():
     assert torch.equal(found[:10], table[:10])
     assert torch.equal(found[15:], table[15:])
     torch.testing.assert_close(found[10:15], table[10:15] + features @ shared.weight)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_without_gradients_no_table_is_built_and_values_are_the_same(tied: bool, monkeypatch):
+    net = small("sequential", tie_embeddings=tied)
+    above, below, _ = rows(net)
+    hidden = torch.randn(4, 32, dtype=torch.float64)
+    parts = [(hidden, part) for part in ("codebook", "text", "full")]
+    with_tables = [net.tables.embed(above, net.code_features), net.tables.embed(below, net.code_features)]
+    with_tables += net.logits_of(parts)
+    monkeypatch.delattr(CodeEmbedding, "forward")
+    with torch.no_grad():
+        found = [net.tables.embed(above, net.code_features), net.tables.embed(below, net.code_features)]
+        found += net.logits_of(parts)
+    for value, wanted in zip(found, with_tables, strict=True):
+        torch.testing.assert_close(value, wanted.detach())
 
 
 def test_what_one_code_learns_helps_those_that_look_like_it():

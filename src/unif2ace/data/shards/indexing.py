@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from unif2ace.data.shards.atomic import replacing
+from unif2ace.data.atomic import replacing
 from unif2ace.data.shards.faults import SampleFault
 from unif2ace.data.shards.index import HEADER, PLACES, Index, ShardInfo, local_folder, why_unreadable
 from unif2ace.data.shards.labels import LabelCounts

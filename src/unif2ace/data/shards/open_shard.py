@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from unif2ace.data.shards.atomic import discard, explained, partial_path, publish
+from unif2ace.data.atomic import discard, explained, partial_path, publish
 from unif2ace.data.shards.secure import secured_webdataset
 from unif2ace.errors import DataError
 

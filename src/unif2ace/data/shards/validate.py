@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from unif2ace.data.shards.atomic import PARTIAL
+from unif2ace.data.atomic import PARTIAL
 from unif2ace.data.shards.decode import decode
 from unif2ace.data.shards.faults import Cause, SampleFault
 from unif2ace.data.shards.index import BUILD, HEADER, PLACES, Index, has_index, load_index, local_folder, why_unreadable

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from unif2ace.data.shards.atomic import PARTIAL, replacing
+from unif2ace.data.atomic import PARTIAL, replacing
 from unif2ace.data.shards.decode import DECODERS
 from unif2ace.data.shards.faults import SampleFault
 from unif2ace.data.shards.images import IMAGE_EXTENSIONS

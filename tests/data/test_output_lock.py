@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from unif2ace.data.shards.output_lock import LOCK, output_lock
+from unif2ace.data.output_lock import LOCK, output_lock
 from unif2ace.errors import ConfigError
 
 HOLD = """
 import multiprocessing, sys, time
-from unif2ace.data.shards.output_lock import output_lock
+from unif2ace.data.output_lock import output_lock
 with output_lock(sys.argv[1], "out"):
     if len(sys.argv) > 2:
         multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,)).start()
