@@ -251,6 +251,30 @@ def test_it_begins_at_its_step_and_goes_on_after_a_stop(tmp_path: Path):
     assert whole.state_dict()["anchors"] is not None
 
 
+def test_the_generator_term_rises_within_the_ramp_and_the_discriminator_learns_from_the_start():
+    loss = AdversarialLoss(start=10, ramp=4, generator_weight=0.5, gan_loss="hinge")
+    generator, both = -0.5, ((0 + 0.5 + 2 + 0) / 4 + (0 + 0.5 + 2 + 1) / 4) / 2
+    for step, weight in ((10, 0), (11, 0.125), (12, 0.25), (14, 0.5), (30, 0.5)):
+        loss.on_train_batch_start(SimpleNamespace(global_step=step))
+        assert loss.compute(_step(G, R, F, weight=3.0)).mean.item() == pytest.approx(weight * 3 * generator + both)
+
+
+def test_a_lazy_penalty_has_the_same_sum_over_its_steps():
+    image, made = _pictures()
+    net, every, lazy = Linear(), AdversarialLoss(r1=2.0), AdversarialLoss(r1=2.0, r1_every=4)
+    plain = AdversarialLoss().compute(_played(net, image, made)).mean
+    sums = []
+    for loss in (every, lazy):
+        total = 0.0
+        for step in range(8):
+            loss.on_train_batch_start(SimpleNamespace(global_step=step))
+            played = _played(net, image, made, needs="image_gradient" in loss.reads)
+            total += (loss.compute(played).mean - plain).item()
+        sums.append(total)
+    assert sums[0] > 0
+    assert sums[1] == pytest.approx(sums[0])
+
+
 @pytest.mark.parametrize(
     ("settings", "reads"),
     [
@@ -269,6 +293,8 @@ def test_it_reads_what_it_needs(settings, reads):
         ({"gan_loss": "hing"}, "did you mean 'hinge'"),
         ({"start": -1}, "start=-1"),
         ({"r1": -1.0}, "r1"),
+        ({"ramp": -1}, "ramp"),
+        ({"r1_every": 0}, "r1_every"),
         ({"lecam": -1.0}, "lecam"),
         ({"generator_weight": -1.0}, "generator"),
     ],

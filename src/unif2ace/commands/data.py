@@ -140,19 +140,20 @@ def tokenize(config: DictConfig) -> list[Path]:
         DataError: If the folder holds no shards, or its images do not fit the tokenizer.
     """
     _check_ckpt(config, "unif2ace-data tokenize FOLDER ckpt=...")
-    from unif2ace.data.tokenize import TokenizeOptions, tokenize_shards
+    from unif2ace.data.tokenize import SHOWN, TokenizeOptions, tokenize_shards
     from unif2ace.engine.weights import load_net, read_weights
 
     folder = Path(config.folder)
     splits = token_splits(folder)
     weights = read_weights(config.ckpt, "tokenizer")
-    root = Path(config.out) if config.out else folder.with_name(f"{folder.name}-tokens-{weights.short}")
+    made_by = weights.component_fingerprint
+    root = Path(config.out) if config.out else folder.with_name(f"{folder.name}-tokens-{made_by[:SHOWN]}")
     options = TokenizeOptions(config.batch_size, config.samples_per_shard, config.device, config.precision)
     began, done = time.monotonic(), []
     with output_lock(root, "out"), progress("tokens") as advance:
         net: Any = load_net(weights, "tokenizer", config.engine.allow)
         for split in splits:
-            done.append(tokenize_shards(folder / split, root / split, net, weights.fingerprint, options, advance))
+            done.append(tokenize_shards(folder / split, root / split, net, made_by, options, advance))
     seconds, encoded, faulty = time.monotonic() - began, sum(d.encoded for d in done), sum(d.faulty for d in done)
     if faulty:
         _say(f"{faulty:,} pictures cannot be read and have no tokens; see: unif2ace-data validate {folder}")

@@ -1,4 +1,4 @@
-"""Fingerprint of a network: a hash of its weights and of its configuration."""
+"""Fingerprints of networks: hashes of weights and configurations."""
 
 from __future__ import annotations
 
@@ -37,3 +37,21 @@ def fingerprint(net: nn.Module | Mapping[str, Tensor], config: Mapping[str, Any]
         digest.update(f"\n{name} {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}\n".encode())
         digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def token_fingerprint(net: nn.Module | Mapping[str, Tensor], config: Mapping[str, Any]) -> str:
+    """Hash of an image tokenizer without its decoder. Equal ones make equal tokens of an image.
+
+    Args:
+        net: An image tokenizer, or its state: tensors of any shape (...) by name.
+        config: Configuration of the network, as plain JSON values. Only its entry ``quantizer`` counts: the tensors say
+            the rest.
+
+    Returns:
+        64 hexadecimal characters.
+    """
+    import torch
+
+    state = net.state_dict() if isinstance(net, torch.nn.Module) else net
+    kept = {name: value for name, value in state.items() if not name.startswith("decoder.")}
+    return fingerprint(kept, {"quantizer": config.get("quantizer")})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 AT_FIRST = re.compile(
     r"attention|gradient_checkpointing|text_init_std|moe\.(residual_scale_init|backend(\..*)?)|pretrained|drop_rate"
+    r"|decoder_.*"  # a decoder that does not fit is refused, or meant to be another one
 )
 """Keys of a network's configuration that do not affect which trained weights fit."""
 
@@ -67,12 +68,11 @@ def start_from(
         net: Any = module.net
         _check_text(weights, getattr(trainer.datamodule, "text_tokenizer", None))  # type: ignore[attr-defined]
         state = net.state_dict()
-        given = _with_added(net, weights.state, state)
+        own = _without_replaced(getattr(module, "replaceable_parts", ()), weights.state, state)
         try:
-            check_names(replace(weights, state=given), state)
+            check_names(replace(weights, state=_with_added(net, own, state, module)), state)
         except DataError as error:
             raise ConfigError(f"init_from: {error}; build the network as theirs was") from error
-        own = weights.state
         net.load_state_dict({n: shard_like(own[n], value) if n in own else value for n, value in state.items()})
         log.info("starting from weights %s: %s", weights.short, weights.path)
 
@@ -86,14 +86,27 @@ def start_from(
     return pl.callbacks.LambdaCallback(on_fit_start=load)
 
 
-def _with_added(net: Any, given: Mapping[str, Any], state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The given tensors, and the network's own tensors of missing optional parts, which are set to have no effect."""
+def _without_replaced(parts: Collection[str], given: Mapping[str, Any], state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The given tensors without those of replaceable parts that do not fit the network: these parts start untrained."""
+    kept = dict(given)
+    for part in parts:
+        theirs, ours = ({n: v.shape for n, v in s.items() if n.split(".")[0] == part} for s in (given, state))
+        if theirs != ours:
+            log.info("the weights' %s is built otherwise: this run's %s starts untrained", part, part)
+            kept = {name: value for name, value in kept.items() if name not in theirs}
+    return kept
+
+
+def _with_added(net: Any, given: Mapping[str, Any], state: Mapping[str, Any], module: Any) -> Mapping[str, Any]:
+    """The given tensors, and the network's own of replaced parts and of missing optional parts, set to no effect."""
+    replaceable = getattr(module, "replaceable_parts", ())
     missing = state.keys() - given.keys()
-    parts = {name.split(".")[0] for name in missing}
-    if not missing or not parts <= set(getattr(net, "optional_parts", ())):
+    parts = {name.split(".")[0] for name in missing} - set(replaceable)
+    if not parts <= set(getattr(net, "optional_parts", ())):
         return given
-    net.zero_init_()
-    log.info("the weights have no %s: new, and without effect until it learns", ", ".join(sorted(parts)))
+    if parts:
+        net.zero_init_()
+        log.info("the weights have no %s: new, and without effect until it learns", ", ".join(sorted(parts)))
     return {**given, **{name: state[name] for name in missing}}
 
 

@@ -66,6 +66,14 @@ TARGETS = (
 """Parts of the dotted names of classes."""
 
 
+TOKENIZERS = {
+    "0194edd646e1b6c14ff324ebf488906851f5fd5e14f59730c08d1b37c1876160": (
+        "a6e652e2bd5d9fd5ff52730697b6bda37b9bcad3dfb0d3eb57372f15c7eeca72"
+    )
+}
+"""Fingerprint of the whole tokenizer, with its decoder, and the one without, see `token_fingerprint`."""
+
+
 def renamed_tensor(name: str) -> str:
     """The current name of a tensor."""
     for pattern, new in TENSORS:
@@ -80,14 +88,17 @@ def renamed_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def renamed_header(header: Mapping[str, Any]) -> dict[str, Any]:
-    """A header with current keys and classes; fingerprints, data and metrics in it are unchanged."""
+    """A header with current keys and classes; data, metrics and the fingerprint of the file in it are unchanged."""
     kept = {k: v for k, v in header.items() if k not in ("companions", "net", "module")}
     net, module = _renamed(header["net"]), _renamed(header.get("module") or {})
     if header["kind"] == "unified":
         net["visual_dims"] = {"classifier" if n == "attributes" else n: d for n, d in net.pop("conditions").items()}
         encoders = module.pop("conditions")
         module["visual_encoders"] = {"classifier" if n == "attributes" else n: node for n, node in encoders.items()}
-    return {**kept, "net": net, "module": module, "components": dict(header.get("companions", {}))}
+    used = {kind: dict(entry) for kind, entry in header.get("companions", {}).items()}
+    for entry in used.values():
+        entry["fingerprint"] = TOKENIZERS.get(entry["fingerprint"], entry["fingerprint"])
+    return {**kept, "net": net, "module": module, "components": used}
 
 
 def refuse_old_names(record: Mapping[str, Any], file: Path) -> None:

@@ -15,7 +15,7 @@ from unif2ace.engine.checkpoint_reading import CONFIG, RECORD, record
 from unif2ace.engine.provenance import code_provenance, data_provenance, plain_metrics
 from unif2ace.engine.resuming import check_sources
 from unif2ace.engine.snapshot import typed_command
-from unif2ace.engine.weights import FILE_NAME, find_weights, read_header, read_weights, save_weights
+from unif2ace.engine.weights import FILE_NAME, find_weights, read_weights, save_weights
 from unif2ace.errors import Unif2aceError
 
 if TYPE_CHECKING:
@@ -152,8 +152,8 @@ def components(node: Any) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for child in _mappings(node):
         if str(child.get("_target_", "")).endswith(".load_net"):
-            header = read_header(child["path"], child["kind"])
-            found[child["kind"]] = {"path": str(child["path"]), "fingerprint": header.get("fingerprint", "")}
+            used = read_weights(child["path"], child["kind"])
+            found[child["kind"]] = {"path": str(child["path"]), "fingerprint": used.component_fingerprint}
     return found
 
 

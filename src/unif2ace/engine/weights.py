@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from unif2ace.checkpoints.finding import COMPLETE, home, is_checkpoint, newest
 from unif2ace.data.atomic import replacing
 from unif2ace.engine.checkpoint_reading import FORMAT, read_checkpoint
-from unif2ace.engine.fingerprint import SHOWN, fingerprint
+from unif2ace.engine.fingerprint import SHOWN, fingerprint, token_fingerprint
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.engine.renamed_weights import renamed_header, renamed_state
 from unif2ace.errors import ConfigError, DataError, nearest
@@ -57,6 +57,14 @@ class Weights:
     def short(self) -> str:
         """The short fingerprint for messages and folder names."""
         return self.fingerprint[:SHOWN]
+
+    @property
+    def component_fingerprint(self) -> str:
+        """The fingerprint that other networks, and tokens, record of this one.
+
+        A tokenizer's leaves out its decoder, so that another decoder goes with the same tokens and models.
+        """
+        return token_fingerprint(self.state, self.config) if self.kind == "tokenizer" else self.fingerprint
 
     @property
     def trained_as(self) -> str:

@@ -84,10 +84,10 @@ def _component(kind: str, wanted: Mapping[str, str], folder: Path, given: str | 
         raise DataError(
             f"the {kind} that {folder} was trained with is missing ({error}); copy it to {beside}"
         ) from error
-    if wanted["fingerprint"] not in ("", weights.fingerprint):
+    if wanted["fingerprint"] not in ("", weights.component_fingerprint):
         raise DataError(
-            f"{folder} was trained with {kind} {wanted['fingerprint'][:SHOWN]}, {place} is {weights.short}: copy that "
-            f"one to {beside}"
+            f"{folder} was trained with {kind} {wanted['fingerprint'][:SHOWN]}, {place} is "
+            f"{weights.component_fingerprint[:SHOWN]}: copy that one to {beside}"
         )
     return weights
 
@@ -122,6 +122,7 @@ def write_release(
     folder = Path(folder)
     parts = {**release.components, KIND: release.unified}
     found: dict[str, dict[str, str]] = {}
+    written: dict[str, str] = {}
     for kind, weights in parts.items():
         used = {k: {**v, "path": f"{k}.safetensors"} for k, v in weights.header.get("components", {}).items()}
         provenance = moved(weights.header, {k: v["path"] for k, v in used.items()})
@@ -136,9 +137,10 @@ def write_release(
             provenance=provenance,
             dtype=dtype,
         )
-        found[kind] = {"path": f"{kind}.safetensors", "fingerprint": saved.fingerprint}
+        found[kind] = {"path": f"{kind}.safetensors", "fingerprint": saved.component_fingerprint}
+        written[kind] = saved.fingerprint
     shutil.copyfile(release.text, folder / TEXT_FILE)
-    text = card({kind: one["fingerprint"] for kind, one in found.items()})
+    text = card(written)
     (folder / CARD).write_text(text, encoding="utf-8")
     return folder
 

@@ -12,7 +12,7 @@ from torch.nn.functional import relu, softplus
 
 from unif2ace.errors import ConfigError, nearest
 from unif2ace.losses.base import LossCallback, Part, over_rows
-from unif2ace.types import Discrimination, LossTerm, StepOutput
+from unif2ace.types import Discrimination, LogitsSpec, LossTerm, StepOutput
 
 KINDS = ("hinge", "non_saturating")
 DECAY = 0.99
@@ -38,10 +38,14 @@ class AdversarialLoss(LossCallback):
     Args:
         weight: Factor of the whole loss; with 0 the discriminator does not learn.
         start: First optimiser step of the loss. The discriminator is not trained before it.
+        ramp: Number of steps after `start` in which the generator term's factor rises linearly from 0. The
+            discriminator learns meanwhile, so the first gradients of the generator are not those of a random one.
         gan_loss: ``hinge`` or ``non_saturating``.
         generator_weight: Factor of the generator term alone.
         adaptive: Whether the generator term is balanced against the other losses at the decoder's last layer.
         r1: gamma; 0 for none.
+        r1_every: Steps from one R1 penalty to the next; the penalty is multiplied by it (lazy regularisation,
+            arXiv 1912.04958). Its gradient of a gradient is the costliest part of a step.
         lecam: Factor of the LeCam penalty; 0 for none.
 
     Raises:
@@ -60,31 +64,47 @@ class AdversarialLoss(LossCallback):
         adaptive: bool = True,
         r1: float = 0.0,
         lecam: float = 0.0,
+        ramp: int = 0,
+        r1_every: int = 1,
     ) -> None:
         super().__init__(weight)
         if gan_loss not in KINDS:
             raise ConfigError(
                 f"loss.adversarial.gan_loss={gan_loss!r}: one of {', '.join(KINDS)}{nearest(gan_loss, KINDS)}"
             )
-        for key, value in {"start": start, "generator_weight": generator_weight, "r1": r1, "lecam": lecam}.items():
+        numbers = {"start": start, "ramp": ramp, "generator_weight": generator_weight, "r1": r1, "lecam": lecam}
+        for key, value in numbers.items():
             if value < 0:
                 raise ConfigError(f"loss.adversarial.{key}={value}: it must be 0 or more")
-        self.start, self.gan_loss, self.generator_weight = start, gan_loss, generator_weight
-        self.r1, self.lecam = r1, lecam
-        reads: set[Part] = {"discriminator"}
-        if adaptive:
-            reads.add("adaptive_weight")
-        if r1:
-            reads.add("image_gradient")
-        self.reads = frozenset(reads)
+        if r1_every < 1:
+            raise ConfigError(
+                f"loss.adversarial.r1_every={r1_every}: it must be 1 or more; r1=0 takes the penalty away"
+            )
+        self.start, self.ramp, self.gan_loss, self.generator_weight = start, ramp, gan_loss, generator_weight
+        self.adaptive, self.r1, self.r1_every, self.lecam = adaptive, r1, r1_every, lecam
         self._step = 0
         self._anchors: Tensor | None = None  # float32 (2,): moving averages of real and fake logits
         self._seen: Tensor | None = None  # float32 (2,): the last batch's
 
     @property
+    def reads(self) -> frozenset[Part | LogitsSpec]:  # type: ignore[override]
+        """The discriminator's logits; the image's gradient only in steps with an R1 penalty."""
+        reads: set[Part | LogitsSpec] = {"discriminator"}
+        if self.adaptive:
+            reads.add("adaptive_weight")
+        if self.r1 and self._step % self.r1_every == 0:
+            reads.add("image_gradient")
+        return frozenset(reads)
+
+    @property
     def active(self) -> bool:
         """Whether training has reached `start`."""
         return self._step >= self.start
+
+    @property
+    def current_generator_weight(self) -> float:
+        """Factor of the generator term in this step; rises from 0 to `generator_weight` within `ramp` steps."""
+        return self.generator_weight * min(1.0, (self._step - self.start) / self.ramp if self.ramp else 1.0)
 
     def compute(self, step: StepOutput) -> LossTerm:
         """The sum over samples; `parts` holds the mean of each part over valid samples. See `LossCallback.compute`."""
@@ -93,10 +113,10 @@ class AdversarialLoss(LossCallback):
         real_B, fake_B = _mean(d.real_logits), _mean(d.fake_logits)
         generator_B, discriminator_B = self._generator(d), self._discriminator(d)
         rows = {"generator": generator_B, "discriminator": discriminator_B, "real": real_B, "fake": fake_B}
-        loss_B = self.generator_weight * d.adaptive_weight * generator_B + discriminator_B
+        loss_B = self.current_generator_weight * d.adaptive_weight * generator_B + discriminator_B
         if self.r1 and d.real_image.requires_grad and torch.is_grad_enabled():
             rows["r1"] = _squared_gradient(d)
-            loss_B = loss_B + self.r1 / 2 * rows["r1"]
+            loss_B = loss_B + self.r1_every * self.r1 / 2 * rows["r1"]
         if self.lecam and self._anchors is not None:
             rows["lecam"] = self._distance_from_anchors(d)
             loss_B = loss_B + self.lecam * rows["lecam"]

@@ -47,9 +47,12 @@ class TokenizerModule(TrainingModule):
         discriminator_lr: Learning rate of the discriminator; None for the optimiser's.
         max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
         compile: Whether the autoencoder is compiled.
+        decoder_only: Whether encoder and quantizer keep the weights that the run starts from. Tokens then stay the
+            same, so models and tokens made with those weights go with the new decoder.
 
     Raises:
-        ConfigError: If a loss reads features or a discriminator that is not configured.
+        ConfigError: If a loss reads features or a discriminator that is not configured, or `decoder_only` is set in a
+            run that starts from no weights.
     """
 
     kind = "tokenizer"
@@ -65,8 +68,10 @@ class TokenizerModule(TrainingModule):
         discriminator_lr: float | None = None,
         max_nonfinite_steps: int = 10,
         compile: bool = False,
+        decoder_only: bool = False,
     ) -> None:
         super().__init__(net, optimizer, lr_scheduler, metrics, max_nonfinite_steps, compile)
+        self.decoder_only = decoder_only
         self._make_features, self._make_discriminator = features, discriminator
         self._discriminator_lr = discriminator_lr
         self._features: list[FrozenFeatures] = []  # in a list: frozen weights stay out of checkpoints
@@ -79,6 +84,12 @@ class TokenizerModule(TrainingModule):
             ConfigError: If the precision is of that kind.
         """
         super().on_fit_start()
+        encoder = (name for name, _ in self.tokenizer.named_parameters() if name.startswith("encoder."))
+        if self.decoder_only and not all(map(self.provides, encoder)):
+            raise ConfigError(
+                "module.decoder_only=true keeps a trained encoder: name the tokenizer with init_from=, such as "
+                "init_from=builtin"
+            )
         precision = str(self.trainer.precision)
         if precision not in PRECISIONS:
             raise ConfigError(f"trainer.precision={precision}: a tokenizer trains with {', '.join(PRECISIONS)}")
@@ -91,6 +102,8 @@ class TokenizerModule(TrainingModule):
     def configure_model(self) -> None:
         """Makes the autoencoder and the networks that the Trainer's losses need."""
         super().configure_model()
+        if self.decoder_only:
+            self._frozen().requires_grad_(False).eval()
         size = getattr(getattr(self.trainer, "datamodule", None), "image_size", None)
         if size and any(side % self.tokenizer.factor for side in size):
             raise ConfigError(
@@ -101,6 +114,21 @@ class TokenizerModule(TrainingModule):
             self.discriminator = _made(self._make_discriminator, "discriminator")
         if not self._features and "features" in self._reads():
             self._features = [_made(self._make_features, "features").eval().requires_grad_(False)]
+
+    @property
+    def replaceable_parts(self) -> frozenset[str]:
+        """Parts of the network that may be built otherwise than those of the weights that a run starts from."""
+        return frozenset({"decoder"} if self.decoder_only else ())
+
+    def train(self, mode: bool = True) -> TokenizerModule:
+        """Sets the training mode; a frozen encoder and quantizer stay in evaluation mode."""
+        super().train(mode)
+        if self.decoder_only and self.net is not None:
+            self._frozen().eval()
+        return self
+
+    def _frozen(self) -> nn.ModuleList:
+        return nn.ModuleList([self.tokenizer.encoder, self.tokenizer.quantizer])
 
     def _reads(self, active: bool = False) -> set[Part | LogitsSpec]:
         losses = [c for c in self.trainer.callbacks if isinstance(c, LossCallback)]  # type: ignore[attr-defined]

@@ -27,10 +27,11 @@ class PatchNet(TokenizerNet):
             ``patch * 2 ** (len(channels) - 1)`` pixels along each side.
         encoder_blocks: Residual blocks of each encoder level.
         decoder_blocks: Residual blocks of each decoder level.
+        decoder_channels: Channels of each decoder level; None for those of the encoder.
         attention: Number of attention blocks at the coarsest level, in encoder and decoder each.
 
     Raises:
-        ConfigError: If there is no level, a number of blocks is missing, or channels are not a multiple of `GROUP`.
+        ConfigError: If there is no level, a list lacks a level, or channels are not a multiple of `GROUP`.
     """
 
     def __init__(
@@ -41,13 +42,17 @@ class PatchNet(TokenizerNet):
         encoder_blocks: Sequence[int] = (1, 1),
         decoder_blocks: Sequence[int] = (2, 2),
         attention: int = 0,
+        decoder_channels: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        for name, blocks in (("encoder_blocks", encoder_blocks), ("decoder_blocks", decoder_blocks)):
-            if len(blocks) != len(channels):
-                raise ConfigError(f"net.{name}={list(blocks)}: one number for each of net.channels={list(channels)}")
-        if not channels or any(c % GROUP for c in channels):
-            raise ConfigError(f"net.channels={list(channels)}: at least one, each a multiple of {GROUP}")
+        up = channels if decoder_channels is None else decoder_channels
+        lists = {"encoder_blocks": encoder_blocks, "decoder_blocks": decoder_blocks, "decoder_channels": up}
+        for name, values in lists.items():
+            if len(values) != len(channels):
+                raise ConfigError(f"net.{name}={list(values)}: one number for each of net.channels={list(channels)}")
+        for name, widths in {"channels": channels, "decoder_channels": up}.items():
+            if not widths or any(c % GROUP for c in widths):
+                raise ConfigError(f"net.{name}={list(widths)}: at least one, each a multiple of {GROUP}")
         self.factor = patch * 2 ** (len(channels) - 1)
         self.quantizer = quantizer()
         pixels, dim, bottom = 3 * patch**2, self.quantizer.dim, channels[-1]
@@ -61,12 +66,12 @@ class PatchNet(TokenizerNet):
             nn.Conv2d(bottom, dim, 1),
         )
         self.decoder = nn.Sequential(
-            nn.Conv2d(dim, bottom, 3, padding=1),
-            *(AttentionBlock(bottom) for _ in range(attention)),
-            *_up(channels, decoder_blocks),
-            _norm(channels[0]),
+            nn.Conv2d(dim, up[-1], 3, padding=1),
+            *(AttentionBlock(up[-1]) for _ in range(attention)),
+            *_up(up, decoder_blocks),
+            _norm(up[0]),
             nn.SiLU(),
-            nn.Conv2d(channels[0], pixels, 3, padding=1),
+            nn.Conv2d(up[0], pixels, 3, padding=1),
             nn.PixelShuffle(patch),
         )
 
