@@ -4,7 +4,7 @@ BIN := .venv/bin
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-full test-extras test-gpu lint format notebooks bench bench-gpu docs clean
+.PHONY: help install quickstart from-scratch test test-full test-extras test-gpu lint format notebooks bench bench-gpu docs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,8 +18,11 @@ install: .venv/.installed  ## .venv with the pinned dependencies and the package
 	$(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt -e '.[notebooks]' --group dev
 	@touch $@
 
-quickstart: install  ## data, classifier, tokenizer and unified model from nothing: logs/quickstart/index.html
+quickstart: install  ## trains a unified model on the package's tokenizer: logs/quickstart/index.html
 	$(BIN)/unif2ace-quickstart
+
+from-scratch: install  ## trains classifier, tokenizer, unified model and evaluator: logs/from_scratch/index.html
+	$(BIN)/unif2ace-quickstart from_scratch=true
 
 test: install  ## the tests, on two processes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow"

@@ -46,7 +46,7 @@ def test_help_of_evaluate_has_the_keys_of_the_kinds_and_that_of_train_its_own_op
     monkeypatch.setattr(sys, "argv", ["unif2ace-evaluate", "builtin", "--help"])
     run(evaluate)
     one = capsys.readouterr().out
-    assert "evaluator=null" in one
+    assert "evaluator=builtin" in one
     assert "metric=" not in one
     text = help_text(train.COMMAND.syntax, options=dict(train.COMMAND.options))
     assert "--plan" in text

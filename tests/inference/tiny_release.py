@@ -64,7 +64,7 @@ def make_run(folder: Path) -> Path:
         "net": loader(classifier.path, "attributes"),
         "dim": 96,
     }
-    found = {w.kind: {"path": str(w.path), "fingerprint": w.fingerprint} for w in (tokenizer, classifier)}
+    found = {w.kind: {"path": str(w.path), "fingerprint": w.component_fingerprint} for w in (tokenizer, classifier)}
     module = {"visual_encoders": {"classifier": encoder | {"_partial_": True}}, "image_size": 32, "max_text": 64}
     saved(run / "weights.safetensors", "unified", net, {"components": found, "module": module})
     return run

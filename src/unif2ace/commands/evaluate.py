@@ -86,7 +86,7 @@ def _score(config: DictConfig) -> dict[str, float | None]:
 
     from unif2ace.data.shards import Rules
     from unif2ace.engine.provenance import data_provenance
-    from unif2ace.evaluation.evaluator import load_evaluator
+    from unif2ace.evaluation.evaluator import check_builtin, load_evaluator
     from unif2ace.evaluation.scores import score
     from unif2ace.evaluation.sheets import draw_sheets
     from unif2ace.evaluation.unified import Sampled, evaluation_of, provenance_of
@@ -96,7 +96,9 @@ def _score(config: DictConfig) -> dict[str, float | None]:
     hush()
     allow, device = config.engine.allow, config.device
     if not config.evaluator:
-        raise ConfigError("evaluator=... must be given: the run of an attribute classifier that the model does not use")
+        raise ConfigError(
+            "evaluator=null: give builtin, or the run of an attribute classifier that the model does not use"
+        )
     model = load(config.ckpt, device=device, allow=allow, **{k: v for k, v in config.components.items() if v})
     model.drop_encoders(config.drop_encoders)
     weights = model.release.unified
@@ -109,6 +111,7 @@ def _score(config: DictConfig) -> dict[str, float | None]:
     opened = {name: dataset.open("val", Rules(require=("caption",))) for name, dataset in datasets.items()}
     if missing := [name for name, reader in opened.items() if reader is None]:
         raise ConfigError(f"data set {missing[0]!r} has no 'val' split: select one that has, such as dataset=synthetic")
+    check_builtin(config.evaluator, opened.values())
     how = {"guidance": config.guidance, "best_of": config.best_of}
     sampled = Sampled(model, sampler=instantiate(config.sampler, allow=allow), **how)
     found = score(sampled, evaluator, list(opened.values()), ScoreOptions(**config.scores))

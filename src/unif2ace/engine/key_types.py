@@ -175,7 +175,7 @@ KEY_TYPES: dict[str, KeyType] = {
     **dict.fromkeys(("like", "question", "prompt_file", "title", "license", "notes", "name"), Text()),
     **dict.fromkeys(("paths.root", "paths.data", "paths.logs", "components.tokenizer"), Text()),
     **dict.fromkeys(("choices", "prompt", "engine.allow", "drop_encoders"), Texts()),
-    **dict.fromkeys(("resume_changes", "same_evaluator", "strict"), Switch()),
+    **dict.fromkeys(("from_scratch", "resume_changes", "same_evaluator", "strict"), Switch()),
     **dict.fromkeys(("stages", "components", "steps"), ANY),
     "captions": OneOf(("dense", "short"), several=True),
     "codebook_size": Number(2, 2**20),

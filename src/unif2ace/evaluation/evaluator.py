@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unif2ace.engine.weights import Weights, load_net, read_weights
+from unif2ace.data.image_sizes import common_size
+from unif2ace.engine.weights import BUILTIN, Weights, load_net, read_header, read_weights
 from unif2ace.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from unif2ace.data.shards import ShardReader
+
 KIND = "attributes"
+BUILTIN_EVALUATOR = BUILTIN / "evaluator.safetensors"
+"""The evaluator included in the package. It learned from synthetic faces of 64 pixels and had no part in the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def load_evaluator(
     """Loads an evaluator, and checks that the evaluated model neither uses it nor was trained with it.
 
     Args:
-        path: A classifier's run folder or weights.
+        path: ``builtin``, a classifier's run folder or weights.
         used: The networks that the evaluated model uses, by kind.
         same: Whether to allow one of them; its scores are then no evidence.
         device: Torch device; None for a GPU if there is one.
@@ -83,7 +88,7 @@ def load_evaluator(
     """
     import torch
 
-    weights = read_weights(path, KIND)
+    weights = read_weights(BUILTIN_EVALUATOR if str(path) == "builtin" else path, KIND)
     net = load_net(weights, KIND, allow)
     for kind, other in (used or {}).items():
         teacher = other.header.get("components", {}).get(KIND, {}).get("fingerprint")
@@ -97,6 +102,29 @@ def load_evaluator(
             )
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return Evaluator(net.to(device), weights.fingerprint, device)
+
+
+def check_builtin(path: str | Path, readers: Iterable[ShardReader]) -> None:
+    """Refuses data that the package's evaluator does not know.
+
+    Args:
+        path: What was given as evaluator.
+        readers: The split that is evaluated.
+
+    Raises:
+        ConfigError: If `path` is ``builtin``, and the images are not synthetic faces of the size it learned from.
+    """
+    if str(path) != "builtin":
+        return
+    side = read_header(BUILTIN_EVALUATOR)["image_size"][0]
+    for reader in readers:
+        source = reader.index.recipe.get("source", {}).get("name", "another source")
+        size = common_size([(str(reader.folder), reader)]) or (side, side)
+        if source != "synthetic" or size != (side, side):
+            raise ConfigError(
+                f"evaluator=builtin learned from synthetic faces of {side}x{side} pixels, {reader.folder} holds "
+                f"{size[0]}x{size[1]} of {source}: train a classifier on such faces and give evaluator=RUN_FOLDER"
+            )
 
 
 def _alike(one: Weights, other: Weights) -> bool:

@@ -118,6 +118,7 @@ def _generate(model: Scored, evaluator: Evaluator, eval_set: EvalSet, how: Score
         evaluator.fingerprint[:SHOWN],
         generated=made[:count],
         diverse=made[several],
+        reconstructed=back,
         stated=stated,
         seen=seen[:count],
         agreement=agreement,

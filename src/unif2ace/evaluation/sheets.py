@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from unif2ace.attributes import TAXONOMY
 from unif2ace.data.lettering import wrapped
+from unif2ace.data.roundtrip import read_picture
 from unif2ace.evaluation.values import KINDS, attribute_rows
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ _NO, _YES, _CEILING = "#c9d6ea", "#30507f", "#222222"
 def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[Path]:
     """Writes ``generated.png``, ``understood.png`` and ``scores.png``, and the prompts of the first as ``prompts.txt``.
 
+    A folder ``faces`` holds the faces of the first sheet one by one: ``003-generated-0.png`` is the first one of the
+    fourth prompt, ``003-reconstruction.png`` and ``003-true.png`` are those of the described face.
+
     Args:
         found: Scores of a model.
         out: Output folder; it is created.
@@ -44,14 +48,46 @@ def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[
     generated_sheet(found, faces).save(out / "generated.png")
     understood_sheet(found, faces).save(out / "understood.png")
     draw_bars(found, out / "scores.png")
+    _save_faces(found, out / "faces", faces)
     prompts = [" ".join(caption.split()) for caption in found.eval_set.captions[: min(faces, len(found.diverse))]]
     (out / "prompts.txt").write_text("\n".join(prompts) + "\n", encoding="utf-8")
     return [out / name for name in ("generated.png", "understood.png", "scores.png", "prompts.txt")]
 
 
+def _save_faces(found: UnifiedScores, out: Path, faces: int) -> None:
+    out.mkdir(exist_ok=True)
+    for number, several in enumerate(found.diverse[:faces]):
+        named = {f"generated-{seed}": face for seed, face in enumerate(several)}
+        named |= {"reconstruction": found.reconstructed[number], "true": found.eval_set.images[number]}
+        for name, face in named.items():
+            Image.fromarray(face.permute(1, 2, 0).numpy()).save(out / f"{number:03d}-{name}.png")
+
+
+def comparison_sheet(prompts: Sequence[str], columns: Mapping[str, Sequence[Sequence[Path]]]) -> Image.Image:
+    """Faces of the same prompts from several sources, a row for each prompt, the prompt at the right.
+
+    Args:
+        prompts: The prompts.
+        columns: For each source the image files of its faces, by prompt.
+
+    Raises:
+        DataError: If a file cannot be read.
+    """
+    import torch
+
+    heads: list[str] = []
+    rows: list[list[Tensor]] = [[] for _ in prompts]
+    for name, of_prompts in columns.items():
+        heads += [name, *([""] * (len(of_prompts[0]) - 1))]
+        for row, files in zip(rows, of_prompts, strict=True):
+            row += [torch.from_numpy(read_picture(file, _SIDE).pixels).permute(2, 0, 1) for file in files]
+    lines: list[list[Line]] = [[(prompt, INK)] for prompt in prompts]
+    return _sheet([*heads, "prompt"], list(zip(rows, lines, strict=True)))
+
+
 def generated_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
-    """For each of the first prompts: the generated faces, the true face, the prompt, and labels the evaluator
-    disagrees with.
+    """For each of the first prompts: the generated faces, the true face and its reconstruction, the prompt, and labels
+    the evaluator disagrees with.
     """
     rows = []
     for number, several in enumerate(found.diverse[:faces]):
@@ -67,9 +103,9 @@ def generated_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
         ]
         lines += [(f"missing: {', '.join(missing)}", BAD)] if missing else []
         lines += [(f"unwanted: {', '.join(unwanted)}", BAD)] if unwanted else []
-        rows.append(([*several, found.eval_set.images[number]], lines))
+        rows.append(([*several, found.reconstructed[number], found.eval_set.images[number]], lines))
     seeds = found.diverse.shape[1]
-    heads = ["generated", *([""] * (seeds - 1)), "true face", "prompt"]
+    heads = ["generated", *([""] * (seeds - 1)), "reconstruction", "true face", "prompt"]
     return _sheet(heads, rows)
 
 

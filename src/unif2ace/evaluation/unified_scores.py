@@ -82,6 +82,7 @@ class UnifiedScores:
         evaluator: Fingerprint of the evaluator.
         generated: uint8 (S, 3, H, W), a face from each caption.
         diverse: uint8 (P, K, 3, H, W), K faces of each of the first P prompts.
+        reconstructed: uint8 (S, 3, H, W), the tokenizer's reconstructions of the true faces.
         stated: int8 (S, A), labels of the prompts: 1 stated, 0 denied, -1 not mentioned.
         seen: bool (S, A), labels that the evaluator predicts for the generated faces.
         agreement: Attribute agreement of faces with captions.
@@ -103,6 +104,7 @@ class UnifiedScores:
     evaluator: str
     generated: Tensor
     diverse: Tensor
+    reconstructed: Tensor
     stated: Tensor
     seen: Tensor
     agreement: Agreement
