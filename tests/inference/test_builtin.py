@@ -11,7 +11,7 @@ import unif2ace
 from unif2ace.inference.release import BUILTIN
 from unif2ace.synthetic import render, sample_face
 
-MEGABYTES = 25
+MEGABYTES = 32
 
 
 @pytest.fixture(scope="module")
