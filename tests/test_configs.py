@@ -38,6 +38,10 @@ def test_every_command_composes(command: str):
     OmegaConf.to_container(config, resolve=True)
 
 
+_TAKEN: dict[str, tuple[str, str]] = {}
+"""The command and experiment that took an earlier choice of each group, tried first."""
+
+
 def _composed(group: str, choice: str) -> DictConfig:
     """A command's configuration with the choice; the first command for which it is made."""
     pattern = re.compile(rf"^\s*- (override )?/?{group}(@\S+)?:", re.MULTILINE)
@@ -45,9 +49,12 @@ def _composed(group: str, choice: str) -> DictConfig:
     assert hosts, f"no command has the group {group!r}: nobody can select {choice!r}"
     experiments = {"train": ["", "experiment=tokenizer/synthetic", "experiment=unified/synthetic"]}  # by what reads it
     ways = [(host, word) for host in hosts for word in experiments.get(host, [""])]
+    ways.sort(key=lambda way: way != _TAKEN.get(group))
     for host, word in ways[:-1]:
         with contextlib.suppress(ConfigError):
-            return compose(host, [*filter(None, [word]), f"{group}={choice}"])
+            found = compose(host, [*filter(None, [word]), f"{group}={choice}"])
+            _TAKEN[group] = host, word
+            return found
     host, word = ways[-1]
     return compose(host, [*filter(None, [word]), f"{group}={choice}"])
 

@@ -25,10 +25,11 @@ def _texts() -> Iterator[tuple[str, str]]:
     """Every text of the code that is no docstring, with its place; values that are filled in become {}."""
     for file in sorted(SOURCE.rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        bare = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
-        inner = {id(v) for n in ast.walk(tree) if isinstance(n, ast.JoinedStr) for v in ast.walk(n) if v is not n}
-        for node in ast.walk(tree):
-            if id(node) in bare | inner:
+        nodes = list(ast.walk(tree))
+        bare = {id(n.value) for n in nodes if isinstance(n, ast.Expr)}
+        inner = {id(v) for n in nodes if isinstance(n, ast.JoinedStr) for v in ast.walk(n) if v is not n}
+        for node in nodes:
+            if id(node) in bare or id(node) in inner:
                 continue
             if isinstance(node, ast.JoinedStr):
                 parts = (v.value if isinstance(v, ast.Constant) else "{}" for v in node.values)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,18 @@ from unif2ace.engine.resuming import Start, changes, changes_that_matter, check_
 from unif2ace.errors import ConfigError, DataError
 
 
+@cache
+def _composed(*words: str) -> DictConfig:
+    return compose("train", list(words))
+
+
 def _config(run: Path, *words: str) -> DictConfig:
-    return compose("train", [f"paths.root={run.parent}", f"run_dir={run}", *words])
+    """Composed with the words; the run's place, and what it goes on from, are set afterwards."""
+    config = copy.deepcopy(_composed(*(word for word in words if not word.startswith("resume"))))
+    resume = dict(word.split("=", 1) for word in words if word.startswith("resume"))
+    config.paths.root, config.run_dir = str(run.parent), str(run)
+    config.resume, config.resume_changes = resume.get("resume"), resume.get("resume_changes") == "true"
+    return config
 
 
 def _save(run: Path, *steps: int, config: DictConfig | None = None) -> None:

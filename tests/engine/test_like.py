@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from omegaconf import DictConfig
 
 from unif2ace.commands import train
 from unif2ace.engine import compose
@@ -23,8 +25,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     folder = Path("logs/one")
     folder.mkdir(parents=True)
-    write_overrides(compose("train", FIRST), folder)
+    write_overrides(_first(), folder)
     return folder
+
+
+@cache
+def _first() -> DictConfig:
+    return compose("train", FIRST)
 
 
 def test_the_earlier_settings_are_taken_and_the_typed_ones_win(run: Path):

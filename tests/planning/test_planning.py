@@ -25,11 +25,12 @@ from unif2ace.planning.plan import make_plan
 from unif2ace.planning.sharding import layout, shares
 from unif2ace.planning.subject import Subject, at_most, subject
 from unif2ace.planning.table import tables
-from unif2ace.planning.tracing import autocast, trace
+from unif2ace.planning.tracing import Traced, autocast, trace
 
+CPU = "trainer.accelerator=cpu"
 TINY = [
     "experiment=unified/synthetic",
-    "trainer.accelerator=cpu",
+    CPU,
     "trainer.precision=32-true",
     "net.dim=32",
     "net.depth=2",
@@ -42,6 +43,8 @@ TINY = [
     "task.text_to_image.batch_size=16",
     "task.understanding.batch_size=8",
 ]
+SMALL = [*TINY, "net.depth=1", "moe.num_experts=2", "moe.top_k=1", "moe.und_experts=[visual,copy]"]
+"""Where the sizes say nothing."""
 HALF = [*TINY, "trainer.precision=bf16-mixed"]
 ADAMW = [
     *(word for word in TINY if "backend" not in word),
@@ -55,9 +58,16 @@ def _a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("UNIF2ACE_ROOT", str(tmp_path))
 
 
-@pytest.fixture
-def tiny() -> Subject:
-    return subject(compose("train", TINY))
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNIF2ACE_ROOT", str(tmp_path_factory.mktemp("root")))
+        return subject(compose("train", TINY))
+
+
+@pytest.fixture(scope="module")
+def traced(tiny: Subject) -> Traced:
+    return trace(tiny)
 
 
 def real(planned: Subject) -> tuple[Any, Any]:
@@ -169,19 +179,19 @@ def test_work_of_a_dense_network_is_what_one_computes_by_hand():
     assert found.backward == 2 * (2 * products + 2.5 * attention + 2 * logits)
 
 
-def test_experts_that_nobody_chose_are_no_work(tiny: Subject):
-    found, more = trace(tiny), trace(subject(compose("train", [*TINY, "moe.num_experts=8"])))
-    routers = 2 * 2 * found.columns * 2 * 4 * 32  # of two layers, for four more experts of both groups
-    assert more.forward - found.forward == routers
+def test_experts_that_nobody_chose_are_no_work(traced: Traced):
+    more = trace(subject(compose("train", [*TINY, "moe.num_experts=8"])))
+    routers = 2 * 2 * traced.columns * 2 * 4 * 32  # of two layers, for four more experts of both groups
+    assert more.forward - traced.forward == routers
 
 
-def test_routing_changes_neither_what_is_kept_nor_the_work(tiny: Subject):
-    even, worst = trace(tiny), trace(tiny, load="worst")
+def test_routing_changes_neither_what_is_kept_nor_the_work(tiny: Subject, traced: Traced):
+    even, worst = traced, trace(tiny, load="worst")
     assert (worst.layers, worst.logits, worst.forward) == (even.layers, even.logits, even.forward)
 
 
-def test_tensor_parallelism_halves_what_it_divides(tiny: Subject):
-    whole, half = trace(tiny), trace(tiny, tensor=2)
+def test_tensor_parallelism_halves_what_it_divides(tiny: Subject, traced: Traced):
+    whole, half = traced, trace(tiny, tensor=2)
     assert 0.5 * whole.forward < half.forward < 0.8 * whole.forward
     assert half.layers < whole.layers
     assert trace(tiny) == whole  # everything was put back
@@ -215,13 +225,13 @@ def test_every_rank_together_holds_the_whole_under_tensor_parallelism(tiny: Subj
 
 def test_ranks_and_strategies_are_those_of_the_configuration():
     def of(*words: str, ranks: int | None = None) -> str:
-        return str(layout(compose("train", [*TINY, *words]), ranks))
+        return str(layout(compose("train", [CPU, *words]), ranks))
 
     assert of() == "single"
     assert of("trainer.devices=2", "trainer.num_nodes=3") == "ddp"
     assert of("strategy=fsdp", "trainer.devices=2") == "fsdp"
     assert of("strategy=fsdp_tp", ranks=8) == "fsdp, tensor parallel 2"
-    assert layout(compose("train", [*TINY, "trainer.devices=2", "trainer.num_nodes=3"])).ranks == 6
+    assert layout(compose("train", [CPU, "trainer.devices=2", "trainer.num_nodes=3"])).ranks == 6
     with pytest.raises(ConfigError, match="tensor_parallel_size=2 does not divide 3"):
         of("strategy=fsdp_tp", ranks=3)
     with pytest.raises(ConfigError, match="deepspeed"):
@@ -229,7 +239,7 @@ def test_ranks_and_strategies_are_those_of_the_configuration():
 
 
 def test_a_plan_is_a_table_and_a_json(capsys: pytest.CaptureFixture[str]):
-    config = compose("train", [*TINY, "strategy=fsdp", "trainer.devices=2", "trainer.accumulate_grad_batches=3"])
+    config = compose("train", [*SMALL, "strategy=fsdp", "trainer.devices=2", "trainer.accumulate_grad_batches=3"])
     plan(config, [1, 64])
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 100
@@ -259,7 +269,7 @@ def test_frozen_networks_that_are_there_are_counted_apart(tmp_path: Path):
         save_weights(tmp_path / f"{kind}.safetensors", nets[kind], kind=kind, config=plain)
     paths = [f"image_tokenizer={tmp_path}/tokenizer.safetensors", f"classifier={tmp_path}/attributes.safetensors"]
     width = f"visual_encoder.classifier.dim={nets['attributes'].num_features}"
-    without, made = (make_plan(compose("train", [*TINY, width, *words])) for words in ([], paths))
+    without, made = (make_plan(compose("train", [*SMALL, width, *words])) for words in ([], paths))
     sizes = {kind: sum(p.numel() for p in net.parameters()) for kind, net in nets.items()}
     assert made.frozen["image_tokenizer"] == sizes["tokenizer"]
     heads = sum(p.numel() for p in nets["attributes"].heads.parameters())
@@ -272,8 +282,8 @@ def test_frozen_networks_that_are_there_are_counted_apart(tmp_path: Path):
 
 def test_rows_that_cannot_be_dealt_are_an_error_where_they_are_configured_and_a_dash_elsewhere():
     with pytest.raises(ConfigError, match="batch_size=16 cannot be dealt evenly to 3"):
-        make_plan(compose("train", [*TINY, "trainer.devices=3"]))
-    elsewhere = make_plan(compose("train", TINY), [3]).ranks[1]
+        make_plan(compose("train", [*SMALL, "trainer.devices=3"]))
+    elsewhere = make_plan(compose("train", SMALL), [3]).ranks[1]
     assert elsewhere.rows is None
     assert elsewhere.total is None
 

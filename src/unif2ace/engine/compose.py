@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from unif2ace.engine.added_keys import refuse_added
 from unif2ace.engine.config_comments import CONFIG_MODULE, choices_of
 from unif2ace.engine.installation import check_installation
 from unif2ace.engine.instantiate import ADDABLE, how_to_add, takes
+from unif2ace.engine.kept_files import KeptFiles
 from unif2ace.engine.key_types import check_values
 from unif2ace.engine.like import like_run
 from unif2ace.engine.overrides import remember_overrides, typed_overrides
@@ -50,12 +52,18 @@ def compose(command: str, overrides: Sequence[str] = (), config_dir: str | Path 
     check_installation()
     GlobalHydra.instance().clear()
     overrides = like_run(overrides) if command == "train" else overrides
-    search = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
+    folder = [f"hydra.searchpath=[file://{Path(config_dir).absolute()}]"] if config_dir else []
     with hydra.initialize_config_module(CONFIG_MODULE, version_base="1.3"):
+        loader: Any = GlobalHydra.instance().config_loader()
+        loader.repository = KeptFiles(loader.repository)
         try:
-            full = hydra.compose(command, [*readable(command, overrides), *search], return_hydra_config=True)
+            full = hydra.compose(command, [*readable(command, overrides), *folder], return_hydra_config=True)
             config = _without_hydra(full)
-            settle_experiment(full, config, lambda names: hydra.compose(command, [*names, *search]))
+            settle_experiment(
+                full,
+                config,
+                lambda names: hydra.compose(command, [*names, *folder]) if folder else _composed(command, *names),
+            )
             check_values(command, config)
         except Exception as error:
             if isinstance(error, ConfigError) or not is_config_fault(error):
@@ -64,6 +72,12 @@ def compose(command: str, overrides: Sequence[str] = (), config_dir: str | Path 
         finally:
             GlobalHydra.instance().clear()
     return config
+
+
+@lru_cache(maxsize=64)
+def _composed(command: str, *overrides: str) -> DictConfig:
+    """A composition of the package's files alone, which is only read."""
+    return hydra.compose(command, list(overrides))
 
 
 def _without_hydra(full: DictConfig) -> DictConfig:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -49,6 +50,15 @@ def _read(config: DictConfig) -> set[str]:
         key = waiting.pop()
         if key in tree and key not in found:
             found.add(key)
-            text = OmegaConf.to_yaml(OmegaConf.create({key: tree[key]}))
-            waiting += re.findall(r"\$\{(?:[a-z_]+:\$\{)?([a-z_]+)[.}]", text)
+            for text in _texts(tree[key]):
+                waiting += re.findall(r"\$\{(?:[a-z_]+:\$\{)?([a-z_]+)[.}]", text)
     return found
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """All texts of a tree, however deep."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict | list):
+        for value in node.values() if isinstance(node, dict) else node:
+            yield from _texts(value)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -139,11 +140,10 @@ def subject(config: DictConfig, gpu: bool | None = None) -> Subject:
         ConfigError: If it cannot be built.
     """
     import torch
-    from torch._subclasses.fake_tensor import FakeTensorMode
 
     allow, notes = config.engine.allow, list[str]()
     tasks = instantiate_slots(config.data.tasks, "task", allow=allow)
-    accelerator, mode = config.trainer.accelerator, FakeTensorMode(allow_non_fake_inputs=True)
+    accelerator, mode = config.trainer.accelerator, _mode()
     if gpu is None:
         gpu = accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
     text = _text_tokenizer(config, notes) if any(task.needs_text for task in tasks.values()) else None
@@ -179,6 +179,18 @@ def subject(config: DictConfig, gpu: bool | None = None) -> Subject:
         frozen=frozen,
         notes=notes,
     )
+
+
+def _mode() -> Any:
+    """The mode of fake tensors, which asks for GPUs once instead of at each operation."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    class Mode(FakeTensorMode):
+        @cached_property
+        def avoid_device_init(self) -> bool:  # type: ignore[override]
+            return bool(super().avoid_device_init)
+
+    return Mode(allow_non_fake_inputs=True)
 
 
 def _trainer(config: DictConfig, text: Any) -> Any:
