@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 
 import pytest
 
@@ -12,18 +13,22 @@ from unif2ace.synthetic import Face, sample_face
 from unif2ace.synthetic.plausibility import EXCLUSIVE, FORMAL
 
 COUNT = 3000
-FACES = [sample_face(seed) for seed in range(COUNT)]
 FACIAL_HAIR = ("beard", "goatee", "moustache", "sideburns", "five_o_clock_shadow")
 
 
+@cache
+def faces() -> list[Face]:
+    return [sample_face(seed) for seed in range(COUNT)]
+
+
 def test_a_seed_always_gives_the_same_face() -> None:
-    assert [sample_face(seed) for seed in range(50)] == FACES[:50]
+    assert [sample_face(seed) for seed in range(50)] == faces()[:50]
     assert sample_face(7, person=3) == sample_face(7, person=3)
 
 
 def test_seeds_give_different_faces() -> None:
-    assert len({face.drawn for face in FACES}) > 0.99 * COUNT
-    assert len({face.nuisance for face in FACES}) == COUNT
+    assert len({face.drawn for face in faces()}) > 0.99 * COUNT
+    assert len({face.nuisance for face in faces()}) == COUNT
 
 
 def test_negative_seeds_are_refused() -> None:
@@ -49,23 +54,23 @@ def test_persons_differ_and_their_pictures_too() -> None:
 
 
 def test_no_two_that_exclude_each_other_are_drawn() -> None:
-    for face in FACES:
+    for face in faces():
         for first, second in EXCLUSIVE:
             assert not (face.drawn[first] and face.drawn[second]), (face.seed, first, second)
 
 
 def test_women_have_no_facial_hair_and_men_no_makeup() -> None:
-    for face in FACES:
+    for face in faces():
         names = FACIAL_HAIR if face.drawn["gender"] == "woman" else ("lipstick", "heavy_makeup")
         assert not any(face.drawn[name] for name in names)
 
 
 def test_neckties_are_worn_with_collars() -> None:
-    assert all(face.drawn["clothing"] in FORMAL for face in FACES if face.drawn["necktie"])
+    assert all(face.drawn["clothing"] in FORMAL for face in faces() if face.drawn["necktie"])
 
 
 def test_expressions_agree_with_emotions() -> None:
-    for drawn in (face.drawn for face in FACES):
+    for drawn in (face.drawn for face in faces()):
         assert not drawn["smile"] or drawn["emotion"] == "happiness"
         assert not drawn["laugh"] or (drawn["smile"] and drawn["mouth_open"])
         assert not drawn["glare"] or drawn["emotion"] == "anger"
@@ -74,13 +79,13 @@ def test_expressions_agree_with_emotions() -> None:
 
 
 def test_hair_goes_with_age_and_skin() -> None:
-    gray = Counter((f.drawn["age"], f.drawn["hair_colour"] == "gray") for f in FACES)
+    gray = Counter((f.drawn["age"], f.drawn["hair_colour"] == "gray") for f in faces())
     assert gray["elderly", True] > 2 * gray["elderly", False]
     assert gray["young", False] > 8 * gray["young", True]
-    dark = [f.drawn["hair_colour"] for f in FACES if f.drawn["skin_tone"] in ("brown", "dark")]
+    dark = [f.drawn["hair_colour"] for f in faces() if f.drawn["skin_tone"] in ("brown", "dark")]
     young = [
         c
-        for f in FACES
+        for f in faces()
         if f.drawn["age"] != "elderly" and f.drawn["skin_tone"] in ("brown", "dark")
         for c in [f.drawn["hair_colour"]]
     ]
@@ -90,14 +95,14 @@ def test_hair_goes_with_age_and_skin() -> None:
 
 @pytest.mark.parametrize("label", TAXONOMY.labels)
 def test_every_label_is_common_enough_to_learn_and_seen_often_enough(label: str) -> None:
-    seen = [value for face in FACES if (value := face.record.labels[label]) is not None]
+    seen = [value for face in faces() if (value := face.record.labels[label]) is not None]
     assert len(seen) > 0.4 * COUNT
     assert 0.03 < sum(seen) / len(seen) < 0.7
 
 
 @pytest.mark.parametrize("name", [n for n, f in TAXONOMY.fields.items() if f.choices])
 def test_every_choice_is_drawn(name: str) -> None:
-    counts = Counter(face.record[name] for face in FACES)
+    counts = Counter(face.record[name] for face in faces())
     for choice in TAXONOMY.fields[name].choices:
         assert counts[choice] > 0.025 * COUNT, choice
 
@@ -108,7 +113,7 @@ def _replaced(face: Face, name: str, value: str | bool) -> AttributeRecord:
 
 
 def test_what_is_asked_for_is_drawn_and_stays_plausible() -> None:
-    for face in FACES[:40]:
+    for face in faces()[:40]:
         for name, field in TAXONOMY.fields.items():
             for value in field.values:
                 drawn = _replaced(face, name, value)
@@ -117,7 +122,7 @@ def test_what_is_asked_for_is_drawn_and_stays_plausible() -> None:
 
 
 def test_replacing_keeps_person_and_light_but_moves_the_head_where_asked() -> None:
-    for face in FACES[:40]:
+    for face in faces()[:40]:
         other = face.replace(hair_colour="red", eyeglasses=True)
         assert (other.person, other.nuisance) == (face.person, face.nuisance)
         assert face.replace(head_turn="left").nuisance.yaw < -0.4
@@ -127,13 +132,13 @@ def test_replacing_keeps_person_and_light_but_moves_the_head_where_asked() -> No
 
 def test_unknown_attributes_and_labels_cannot_be_replaced() -> None:
     with pytest.raises(DataError, match="unknown attribute"):
-        FACES[0].replace(haircolour="red")
+        faces()[0].replace(haircolour="red")
     with pytest.raises(DataError, match="hair_colour"):
-        FACES[0].replace(black_hair=True)
+        faces()[0].replace(black_hair=True)
 
 
 def test_the_pose_is_what_the_record_says() -> None:
-    for face in FACES:
+    for face in faces():
         turn, tilt = face.drawn["head_turn"], face.drawn["head_tilt"]
         yaw, roll = face.nuisance.yaw, face.nuisance.roll
         assert turn == ("left" if yaw < -0.3 else "right" if yaw > 0.3 else "front")

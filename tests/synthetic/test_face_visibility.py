@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
 from unif2ace.attributes import TAXONOMY
 from unif2ace.synthetic import Face, render, sample_face
-
-FACES = [sample_face(seed) for seed in range(1500)]
 
 HIDDEN_BY = {
     "sunglasses": ("eye_colour", "narrow_eyes", "bags_under_eyes", "eyes_closed", "gaze_direction", "glare"),
@@ -21,16 +21,21 @@ HIDDEN_BY = {
 }  # fmt: skip
 
 
+@cache
+def faces() -> list[Face]:
+    return [sample_face(seed) for seed in range(1500)]
+
+
 @pytest.mark.parametrize("occluder", HIDDEN_BY)
 def test_what_an_occluder_hides_is_null(occluder: str) -> None:
-    worn = [face for face in FACES if face.drawn[occluder]]
+    worn = [face for face in faces() if face.drawn[occluder]]
     assert len(worn) > 20
     for face in worn:
         assert all(face.record[name] is None for name in HIDDEN_BY[occluder]), face.seed
 
 
 def test_the_record_never_contradicts_what_is_drawn() -> None:
-    for face in FACES:
+    for face in faces():
         for name, value in face.record.items():
             assert value is None or value == face.drawn[name], (face.seed, name)
 
@@ -38,7 +43,7 @@ def test_the_record_never_contradicts_what_is_drawn() -> None:
 def test_nothing_is_hidden_without_an_occluder() -> None:
     plain = [
         face
-        for face in FACES
+        for face in faces()
         if not any(face.drawn[name] for name in (*HIDDEN_BY, "beard", "make_a_face", "laugh"))
         and face.drawn["hair_length"] == "short"
     ]
@@ -51,7 +56,7 @@ def test_nothing_is_hidden_without_an_occluder() -> None:
 
 def test_neck_and_clothes_are_seen_in_most_faces_and_not_in_all() -> None:
     for name in ("necklace", "necktie", "clothing"):
-        seen = np.mean([face.record[name] is not None for face in FACES])
+        seen = np.mean([face.record[name] is not None for face in faces()])
         assert 0.8 < seen < 1, name
 
 
@@ -64,7 +69,7 @@ def test_changing_what_is_hidden_changes_no_pixel(name: str) -> None:
     field = TAXONOMY.fields[name]
     cover = {"lipstick": "mask", "beard": "mask", "mouth_open": "mask", "earrings": "hat"}
     tried = 0
-    for face in FACES:
+    for face in faces():
         if face.record[name] is not None or tried == 4 or not face.drawn[cover.get(name, "sunglasses")]:
             continue
         if name == "earrings" and face.drawn["hat_kind"] != "beanie":
