@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -28,6 +29,7 @@ with output_lock(sys.argv[1], "out"):
 def _holder(folder: Path, *more: str) -> subprocess.Popen[str]:
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder), *more], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
+    assert select.select([process.stdout], [], [], 60)[0], "the holder says nothing"
     assert process.stdout.readline() == "held\n"
     return process
 
