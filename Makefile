@@ -25,10 +25,10 @@ from-scratch: install  ## trains classifier, tokenizer, unified model and evalua
 	$(BIN)/unif2ace-quickstart from_scratch=true
 
 test: install  ## the tests, on two processes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow"
 
 test-full: install  ## all tests, slow ones too
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 test-extras: install  ## what needs optional packages: installs the extras clip and identity, runs their tests
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[clip,identity]' onnx

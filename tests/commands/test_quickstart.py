@@ -6,6 +6,8 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ from omegaconf import OmegaConf
 from warm_process import run_warm
 
 from unif2ace.commands import train
-from unif2ace.commands.quickstart import train_once
+from unif2ace.commands.quickstart import quickstart, train_once
+from unif2ace.engine import compose
 from unif2ace.engine.weights import save_weights
 from unif2ace.errors import ConfigError
 
@@ -33,11 +36,32 @@ def _run(folder: Path, form: str) -> subprocess.CompletedProcess[str]:
     return run_warm(command, cwd=folder, env=os.environ | {"UNIF2ACE_ROOT": str(folder)}, timeout=280)
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Runs a form of the quickstart for the first time, once for all tests; its folder."""
+
+    @cache
+    def run(form: str) -> Path:
+        folder = tmp_path_factory.mktemp(form)
+        done = _run(folder, form)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return folder
+
+    return run
+
+
+def _out(folder: Path, form: str) -> Path:
+    return folder / "logs" / {"package": "quickstart"}.get(form, form)
+
+
+def _trained(folder: Path, form: str) -> list[int]:
+    return [(_out(folder, form) / name / "weights.safetensors").stat().st_mtime_ns for name in TRAINED[form]]
+
+
 @pytest.mark.parametrize("form", SMALL)
-def test_the_stages_end_in_a_page_and_a_second_start_trains_nothing(form: str, tmp_path: Path):
-    done = _run(tmp_path, form)
-    assert done.returncode == 0, done.stderr[-3000:]
-    out = tmp_path / "logs" / {"package": "quickstart"}.get(form, form)
+def test_the_stages_end_in_a_page(form: str, first: Callable[[str], Path]):
+    folder = first(form)
+    out = _out(folder, form)
     page = (out / "index.html").read_text()
     pictures = re.findall(r'src="([^"]+)"', page)
     assert pictures[:4] == ["compared.png", "unified/evaluation/understood.png", "unified/evaluation/scores.png",
@@ -47,13 +71,33 @@ def test_the_stages_end_in_a_page_and_a_second_start_trains_nothing(form: str, t
     scores = json.loads((out / "scores.json").read_text())
     assert "agreement" in scores["unified"]
     assert scores.get("tokenizer", {"psnr": 6})["psnr"] > 5
-    weights = [out / name / "weights.safetensors" for name in TRAINED[form]]
-    before = [file.stat().st_mtime_ns for file in weights]
-    if form == "from_scratch":
-        again = _run(tmp_path, form)
-        assert again.returncode == 0, again.stderr[-3000:]
-        assert [file.stat().st_mtime_ns for file in weights] == before
-        assert json.loads((out / "scores.json").read_text()) == scores
+    assert _trained(folder, form)
+
+
+def test_a_second_start_trains_nothing(first: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch):
+    form = "from_scratch"
+    folder = first(form)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("UNIF2ACE_ROOT", str(folder))
+    before, config = _trained(folder, form), compose("quickstart", SMALL[form])
+    scores = (_out(folder, form) / "scores.json").read_text()
+    config.stages = [stage for stage in config.stages if stage.command == "train"]
+    assert len(config.stages) == len(before)
+    quickstart(config)
+    assert _trained(folder, form) == before
+    assert (_out(folder, form) / "scores.json").read_text() == scores
+
+
+@pytest.mark.slow
+def test_a_second_start_of_all_stages_ends_alike(first: Callable[[str], Path]):
+    form = "from_scratch"
+    folder = first(form)
+    scores = _out(folder, form) / "scores.json"
+    before, found = _trained(folder, form), json.loads(scores.read_text())
+    again = _run(folder, form)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert _trained(folder, form) == before
+    assert json.loads(scores.read_text()) == found
 
 
 def test_a_folder_with_a_run_of_other_settings_is_refused(tmp_path: Path):

@@ -74,7 +74,7 @@ def test_who_knows_half_scores_half_and_who_knows_nothing_scores_about_zero(fold
 
 def test_the_average_face_and_constant_words_score_zero_or_less(folder: Path):
     for answer in ("Yes.", "No.", "Brown.", "Two."):
-        found = score(Constant(folder / "val", answer), EVALUATOR, folder, HOW)
+        found = score(Constant(folder / "val", answer), EVALUATOR, folder, replace(HOW, num_paraphrases=5))
         assert found.values["agreement"] == pytest.approx(0, abs=1e-9)
         assert found.values["answers"] <= 1e-9
         if answer in ("Yes.", "No."):
@@ -88,7 +88,7 @@ def test_the_average_face_and_constant_words_score_zero_or_less(folder: Path):
 
 
 def test_the_same_seed_gives_the_same_scores_and_another_one_another_eval_set(folder: Path):
-    how = replace(HOW, samples=40, num_questions=60)
+    how = replace(HOW, samples=40, num_questions=60, num_paraphrases=4)
     first, again = (score(Knower(folder / "val", 0.7), EVALUATOR, folder, how) for _ in range(2))
     assert first.values == again.values
     assert first.rows == again.rows
@@ -114,9 +114,8 @@ def test_every_value_says_what_it_was_measured_with(perfect: UnifiedScores):
 
 
 def test_sheets_show_faces_text_and_bars(perfect: UnifiedScores, folder: Path, tmp_path: Path):
-    files = draw_sheets(
-        score(Constant(folder / "val"), EVALUATOR, folder, replace(HOW, samples=30, num_questions=40)), tmp_path
-    )
+    few = replace(HOW, samples=30, num_questions=40, num_paraphrases=4)
+    files = draw_sheets(score(Constant(folder / "val"), EVALUATOR, folder, few), tmp_path)
     assert [file.name for file in files] == ["generated.png", "understood.png", "scores.png", "prompts.txt"]
     assert all(min(Image.open(file).size) > 300 for file in files[:3])
     assert len(files[3].read_text(encoding="utf-8").splitlines()) == 8  # prompts of several seeds

@@ -185,9 +185,9 @@ def _mode() -> Any:
     """The mode of fake tensors, which asks for GPUs once instead of at each operation."""
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    class Mode(FakeTensorMode):
+    class Mode(FakeTensorMode):  # type: ignore[no-untyped-call]
         @cached_property
-        def avoid_device_init(self) -> bool:  # type: ignore[override]
+        def avoid_device_init(self) -> bool:
             return bool(super().avoid_device_init)
 
     return Mode(allow_non_fake_inputs=True)
