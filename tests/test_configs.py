@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -52,13 +51,16 @@ def _composed(group: str, choice: str) -> DictConfig:
     experiments = {"train": ["", "experiment=tokenizer/synthetic", "experiment=unified/synthetic"]}  # by what reads it
     ways = [(host, word) for host in hosts for word in experiments.get(host, [""])]
     ways.sort(key=lambda way: way != _TAKEN.get(group))
-    for host, word in ways[:-1]:
-        with contextlib.suppress(ConfigError):
+    for host, word in ways:
+        try:
             found = compose(host, [*filter(None, [word]), f"{group}={choice}"])
+        except ConfigError:
+            if (host, word) == ways[-1]:
+                raise
+        else:
             _TAKEN[group] = host, word
             return found
-    host, word = ways[-1]
-    return compose(host, [*filter(None, [word]), f"{group}={choice}"])
+    raise AssertionError
 
 
 @pytest.mark.parametrize("file", GROUPS, ids=lambda p: str(p.relative_to(ROOT)))
