@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,9 +13,15 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are no part of 
 
 from benchmarks import gpu
 from benchmarks.__main__ import met
+from unif2ace.planning.plan import Plan, Rank
 
 
-def test_a_variant_trains_and_is_measured_beside_its_plan(tmp_path: Path):
+def test_a_variant_trains_and_is_measured_beside_its_plan(tmp_path: Path, monkeypatch):
+    # the plan takes ten times as long as the training, and has tests of its own
+    assert {"tokens", "ranks"} <= Plan.__dataclass_fields__.keys()
+    assert "total" in Rank.__dataclass_fields__
+    plan = SimpleNamespace(tokens=100, ranks=[SimpleNamespace(total=2**20)])
+    monkeypatch.setattr(gpu, "make_plan", lambda config: plan)
     rows = [*gpu.rows_of("single", gpu.train("single", "cpu", 2, str(tmp_path))), *gpu.attention("cpu")]
     assert {row["unit"] for row in rows} == {"1/s", "GiB per rank", "ratio"}
     assert all(row["value"] > 0 for row in rows)

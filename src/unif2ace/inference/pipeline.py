@@ -182,8 +182,7 @@ class FacePipeline:
         made = []
         for rows in batches(len(each), batch_size):
             given = None if starts is None else starts[rows]
-            codes = self._decoder.draw(*self.ids(each[rows]), own[rows], sampler, guidance, given)
-            made.append(self._decode(codes))
+            made.append(self._decode(self._decoder.draw(*self.ids(each[rows]), own[rows], sampler, guidance, given)))
             if progress:
                 progress(min(rows.stop, len(each)) // best_of, len(prompts))
         drawn = torch.cat(made)
