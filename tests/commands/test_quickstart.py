@@ -79,7 +79,7 @@ def test_a_second_start_trains_nothing(first: Callable[[str], Path], monkeypatch
     folder = first(form)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("UNIF2ACE_ROOT", str(folder))
-    before, config = _trained(folder, form), compose("quickstart", SMALL[form])
+    before, config = _trained(folder, form), compose("quickstart", [f"form={form}", *SMALL[form]])
     scores = (_out(folder, form) / "scores.json").read_text()
     config.stages = [stage for stage in config.stages if stage.command == "train"]
     assert len(config.stages) == len(before)
