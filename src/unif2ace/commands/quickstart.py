@@ -24,7 +24,6 @@ from unif2ace.engine.words import Line, Syntax
 from unif2ace.errors import ConfigError, check_list
 from unif2ace.evaluation.curves import draw_curves
 from unif2ace.evaluation.page import Section, write_page
-from unif2ace.evaluation.sheets import comparison_sheet
 
 NEXT = """unif2ace-generate "A smiling woman with red hair." n=8 ckpt={out}/unified
 unif2ace-caption my/face.jpg ckpt={out}/unified
@@ -129,6 +128,8 @@ def _evaluated(run: Path) -> dict[str, Any]:
 
 def _compare(out: Path, seeds: int = 2) -> None:
     """Draws this run's faces beside those of the package's model, the reconstructions and the true faces."""
+    from unif2ace.evaluation.sheets import comparison_sheet
+
     evaluation = out / "unified" / "evaluation"
     prompts = (evaluation / "prompts.txt").read_text(encoding="utf-8").splitlines()
     faces, package = evaluation / "faces", sorted((out / "builtin").glob("[0-9]*-seed*.png"))

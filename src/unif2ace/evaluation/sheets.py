@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from unif2ace.attributes import TAXONOMY
 from unif2ace.data.lettering import wrapped
-from unif2ace.data.roundtrip import read_picture
 from unif2ace.evaluation.values import KINDS, attribute_rows
 
 if TYPE_CHECKING:
@@ -74,6 +73,8 @@ def comparison_sheet(prompts: Sequence[str], columns: Mapping[str, Sequence[Sequ
         DataError: If a file cannot be read.
     """
     import torch
+
+    from unif2ace.data.roundtrip import read_picture
 
     heads: list[str] = []
     rows: list[list[Tensor]] = [[] for _ in prompts]
