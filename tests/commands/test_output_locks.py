@@ -74,7 +74,7 @@ def test_a_command_refuses_a_folder_that_another_process_writes(
     name: str, taken: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(taken)
-    monkeypatch.setattr("unif2ace.engine.weights.read_weights", lambda *_: SimpleNamespace(short="0"))
+    monkeypatch.setattr("unif2ace.engine.weights.read_weights", lambda *_: SimpleNamespace(component_fingerprint="0"))
     monkeypatch.setattr(data, "token_splits", lambda _: [""])
     monkeypatch.setattr("unif2ace.data.shards.statistics.collect_statistics", lambda *_, **__: None)
     checks = importlib.import_module("unif2ace.data.shards.validate")  # the package has a function of this name

@@ -95,10 +95,6 @@ def _score(config: DictConfig) -> dict[str, float | None]:
 
     hush()
     allow, device = config.engine.allow, config.device
-    if not config.evaluator:
-        raise ConfigError(
-            "evaluator=null: give builtin, or the run of an attribute classifier that the model does not use"
-        )
     model = load(config.ckpt, device=device, allow=allow, **{k: v for k, v in config.components.items() if v})
     model.drop_encoders(config.drop_encoders)
     weights = model.release.unified

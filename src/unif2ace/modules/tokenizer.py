@@ -103,7 +103,7 @@ class TokenizerModule(TrainingModule):
         """Makes the autoencoder and the networks that the Trainer's losses need."""
         super().configure_model()
         if self.decoder_only:
-            self._frozen().requires_grad_(False).eval()
+            self._encoding().requires_grad_(False).eval()
         size = getattr(getattr(self.trainer, "datamodule", None), "image_size", None)
         if size and any(side % self.tokenizer.factor for side in size):
             raise ConfigError(
@@ -124,10 +124,10 @@ class TokenizerModule(TrainingModule):
         """Sets the training mode; a frozen encoder and quantizer stay in evaluation mode."""
         super().train(mode)
         if self.decoder_only and self.net is not None:
-            self._frozen().eval()
+            self._encoding().eval()
         return self
 
-    def _frozen(self) -> nn.ModuleList:
+    def _encoding(self) -> nn.ModuleList:
         return nn.ModuleList([self.tokenizer.encoder, self.tokenizer.quantizer])
 
     def _reads(self, active: bool = False) -> set[Part | LogitsSpec]:
