@@ -29,5 +29,6 @@ def test_weights_maps_features_and_gradients_are_those_of_timm(size: int):
         torch.testing.assert_close(weight.grad, same.grad)
     torch.testing.assert_close(ours(image), theirs(image))
     torch.testing.assert_close(ours.forward_head(ours.forward_features(image)), theirs(image))
-    maps = theirs.forward_intermediates(image, intermediates_only=True)
-    torch.testing.assert_close(ours.forward_intermediates(image), maps)
+    for only in (True, False):
+        maps = theirs.forward_intermediates(image, intermediates_only=only)
+        torch.testing.assert_close(ours.forward_intermediates(image, intermediates_only=only), maps)

@@ -8,6 +8,7 @@ Shapes: B images, C channels, H x W pixels or cells.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, overload
 
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, max_pool2d, relu
@@ -67,24 +68,33 @@ class ResNet10T(nn.Module):
             elif isinstance(part, _Block):
                 nn.init.zeros_(part.bn2.weight)
 
-    def forward_intermediates(self, x_BCHW: Tensor, intermediates_only: bool = True) -> list[Tensor]:
+    @overload
+    def forward_intermediates(self, x_BCHW: Tensor, intermediates_only: Literal[True]) -> list[Tensor]: ...
+
+    @overload
+    def forward_intermediates(
+        self, x_BCHW: Tensor, intermediates_only: Literal[False] = False
+    ) -> tuple[Tensor, list[Tensor]]: ...
+
+    def forward_intermediates(
+        self, x_BCHW: Tensor, intermediates_only: bool = False
+    ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
         """Maps of the stem and of each stage, float (B, C, h, w) each, finest first; of images (B, 3, H, W).
 
         Args:
             x_BCHW: float (B, 3, H, W), images.
-            intermediates_only: True, as in timm.
+            intermediates_only: Whether to leave out the last map, which otherwise stands before the list.
         """
-        assert intermediates_only
         maps = [relu(self.bn1(self.conv1(x_BCHW)), inplace=True)]
         x_BCHW = max_pool2d(maps[0], 3, 2, 1)
         for number in range(1, self.stages + 1):
             x_BCHW = self.get_submodule(f"layer{number}")(x_BCHW)
             maps.append(x_BCHW)
-        return maps
+        return maps if intermediates_only else (x_BCHW, maps)
 
     def forward_features(self, x_BCHW: Tensor) -> Tensor:
         """The last map, float (B, F, h, w), of images (B, 3, H, W)."""
-        return self.forward_intermediates(x_BCHW)[-1]
+        return self.forward_intermediates(x_BCHW)[0]
 
     def forward_head(self, x_BFHW: Tensor, pre_logits: bool = True) -> Tensor:
         """Pooled features, float (B, F), of the last map (B, F, h, w).
