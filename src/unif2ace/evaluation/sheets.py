@@ -124,7 +124,7 @@ def understood_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
             lines.append((f"not understood: {' '.join(unread[:12])}", FAINT))
         for one in asked[number][:4]:
             truth = "" if one.right else f"  (true: {one.question.answer})"
-            lines.append((f"{one.question.question}  {one.said}{truth}", GOOD if one.right else BAD))
+            lines.append((f"{one.question.question} · {one.said}{truth}", GOOD if one.right else BAD))
         rows.append(([found.eval_set.images[number]], lines))
     return _sheet(["true face", "what the model says of it"], rows)
 
