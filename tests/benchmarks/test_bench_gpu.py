@@ -27,8 +27,8 @@ def test_a_variant_trains_and_is_measured_beside_its_plan(tmp_path: Path, monkey
     assert all(row["value"] > 0 for row in rows)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_it_says_so():
+def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit, match="no GPU"):
         gpu.main([])
 

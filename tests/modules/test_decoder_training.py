@@ -1,4 +1,4 @@
-"""A new decoder for a trained tokenizer: tokens stay the same, and whoever reads them takes it."""
+"""Training of a new decoder for a trained tokenizer: tokens stay the same, and models load with the new decoder."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_model_opens_with_a_new_decoder_but_not_with_another_encoder(root: Pat
         open_release(tmp_path, {"tokenizer": other.path})
 
 
-def test_a_decoder_of_no_tokenizer_is_refused(root: Path):
+def test_training_a_decoder_without_a_tokenizer_is_refused(root: Path):
     with pytest.raises(ConfigError, match=r"decoder_only=true .*init_from="):
         _train(root, "none", "module.decoder_only=true")
 

@@ -158,7 +158,7 @@ def read_weights(path: str | Path, kind: str = "") -> Weights:
     if found != header["fingerprint"]:
         raise DataError(
             f"{file} is damaged: its weights have fingerprint {found[:SHOWN]}, its header says "
-            f"{header['fingerprint'][:SHOWN]}; copy it again, or train anew"
+            f"{header['fingerprint'][:SHOWN]}; copy it again, or train it again"
         )
     if header["format"] == 1:
         header, state = renamed_header(header), renamed_state(state)
@@ -190,7 +190,7 @@ def _read_header(file: Path) -> dict[str, Any]:
         with safe_open(file, "pt") as opened:
             text = (opened.metadata() or {}).get(HEADER)
     except SafetensorError as error:
-        raise DataError(f"{file} is damaged ({error}); copy it again, or train anew") from error
+        raise DataError(f"{file} is damaged ({error}); copy it again, or train it again") from error
     try:
         header = json.loads(text or "null")
         if not isinstance(header, dict):
@@ -200,7 +200,7 @@ def _read_header(file: Path) -> dict[str, Any]:
         if not all(isinstance(header[k], t) for k, t in (("kind", str), ("net", dict), ("fingerprint", str))):
             raise KeyError("kind, net or fingerprint")
     except (KeyError, json.JSONDecodeError) as error:
-        raise DataError(f"{file} has a damaged header ({error}); copy it again, or train anew") from error
+        raise DataError(f"{file} has a damaged header ({error}); copy it again, or train it again") from error
     return header
 
 

@@ -96,11 +96,11 @@ def generated_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
         names = [name.replace("_", " ") for name in TAXONOMY.labels]
         missing = [n for n, said, is_ in zip(names, stated, seen, strict=True) if said == 1 and not is_]
         unwanted = [n for n, said, is_ in zip(names, stated, seen, strict=True) if said == 0 and is_]
-        told = sum(said >= 0 for said in stated)
-        kept = told - len(missing) - len(unwanted)
+        mentioned = sum(said >= 0 for said in stated)
+        kept = mentioned - len(missing) - len(unwanted)
         lines = [
             (found.eval_set.captions[number], INK),
-            (f"first face: the evaluator agrees with {kept} of {told}", FAINT),
+            (f"first face: the evaluator agrees with {kept} of {mentioned}", FAINT),
         ]
         lines += [(f"missing: {', '.join(missing)}", BAD)] if missing else []
         lines += [(f"unwanted: {', '.join(unwanted)}", BAD)] if unwanted else []
