@@ -42,7 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planning": FRAME | {"engine"},
     "inference": FRAME | {"engine"},
     "evaluation": FRAME | {"engine", "inference"},
-    "commands": FRAME | {"engine", "planning", "inference", "evaluation"},
+    "importers": FRAME | {"engine", "inference"},
+    "commands": FRAME | {"engine", "planning", "inference", "evaluation", "importers"},
 }
 """The rooms, and which other rooms each may enter."""
 

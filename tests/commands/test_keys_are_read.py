@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
 KINDS = sorted(path.stem for path in (ROOT / "configs" / "kind").glob("*.yaml"))
 CASES = [(name, "") for name in COMMANDS if name not in ("evaluate", "train")] + [("evaluate", kind) for kind in KINDS]
-_READERS = {"tokenizer": ["features=classifier"]}
+_READERS = {"tokenizer": ["features=classifier"], "import": ["visual_encoder=classifier"]}
 SOURCE = "\n".join(
     path.read_text(encoding="utf-8")
     for room in ("commands", "engine", "planning")
@@ -26,7 +26,7 @@ SOURCE = "\n".join(
 
 @pytest.mark.parametrize(("command", "kind"), CASES)
 def test_every_key_is_read(command: str, kind: str):
-    config = compose(command, [f"kind={kind}", *_READERS.get(kind, ())] if kind else [])
+    config = compose(command, [f"kind={kind}"] * bool(kind) + _READERS.get(kind or command, []))
     text = OmegaConf.to_yaml(config)
     unread = [
         key

@@ -1,4 +1,4 @@
-"""`unif2ace-checkpoint`: lists, verifies and converts the checkpoints of a run."""
+"""`unif2ace-checkpoint`: lists, verifies and converts checkpoints; imports and exports other projects' weights."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from unif2ace.checkpoints.finding import describe, is_checkpoint, listed, newest, verify
-from unif2ace.data.output_lock import output_lock
+from unif2ace.data.atomic import replacing
+from unif2ace.data.output_lock import LOCK, output_lock
 from unif2ace.engine.command import Command, run_verb
+from unif2ace.engine.instantiate import instantiate
+from unif2ace.engine.weights import read_weights
 from unif2ace.engine.words import Syntax
-from unif2ace.errors import DataError
+from unif2ace.errors import ConfigError, DataError
 
 APP = "unif2ace-checkpoint"
 
@@ -80,6 +83,62 @@ def convert(config: DictConfig) -> str:
     return kind
 
 
+def import_weights(config: DictConfig) -> Path:
+    """Reads weights of another project, and prints what was taken, made and left out.
+
+    Returns:
+        The folder that was written.
+
+    Raises:
+        DataError: If the source is damaged, or is not what the importer reads.
+        ConfigError: If a setting does not fit the weights, or the folder holds other files.
+    """
+    import torch
+
+    from unif2ace.importers.recognition import recognised
+    from unif2ace.importers.source import read_source
+
+    importer, folder = instantiate(config.importer, allow=config.engine.allow), Path(config.out)
+    with output_lock(folder, "out"):
+        if {p.name for p in folder.iterdir()} - {LOCK}:
+            raise ConfigError(f"out={folder} holds other files: give a new folder")
+        torch.manual_seed(config.seed)
+        state = read_source(config.weights)
+        try:
+            imported = importer.imported(state)
+        except DataError as error:
+            raise DataError(f"{config.weights}: {error}{recognised(state, type(importer))}") from error
+        for line in imported.lines():
+            _say(line)
+        _say(f"{imported.kind}: {importer.write(imported, folder)}")
+    return folder
+
+
+def export_weights(config: DictConfig) -> Path:
+    """Writes weights under the names of another project.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        DataError: If there are no weights, or they are damaged.
+        ConfigError: If the other project's network cannot compute what these weights do.
+    """
+    import safetensors.torch
+
+    from unif2ace.importers.recognition import importer_class
+
+    importer = importer_class(config.project)
+    weights = read_weights(config.ckpt, importer.kind)
+    if weights.kind != importer.kind:
+        raise ConfigError(f"{weights.path} holds weights of kind {weights.kind!r}; {importer.kind!r} is needed here")
+    made = importer.exported(weights)
+    with output_lock(config.out, "out", single=True), replacing(Path(config.out)) as file:
+        file.write(safetensors.torch.save({name: value.contiguous() for name, value in made.items()}))
+    _say(f"{len(made)} tensors: {config.out}")
+    return Path(config.out)
+
+
 def _paths(run: str) -> list[Path]:
     path = Path(run)
     found = [path] if is_checkpoint(path) else listed(path)
@@ -101,6 +160,12 @@ def _checked(config: DictConfig) -> None:
 VERBS = {
     "list": Command(show, Syntax(f"{APP} list", "checkpoint", ("run",)), "the checkpoints of a run"),
     "verify": Command(_checked, Syntax(f"{APP} verify", "checkpoint", ("run",)), "are they what was written?"),
+    "import": Command(
+        import_weights, Syntax(f"{APP} import", "import", ("importer", "weights")), "read weights of another project"
+    ),
+    "export": Command(
+        export_weights, Syntax(f"{APP} export", "export", ("project", "ckpt")), "write them under its names"
+    ),
     "convert": Command(convert, Syntax(f"{APP} convert", "convert", ("run", "out")), "sharded to single, or back"),
 }
 

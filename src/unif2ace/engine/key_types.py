@@ -172,6 +172,7 @@ KEY_TYPES: dict[str, KeyType] = {
     **dict.fromkeys(("num_questions", "pairs"), Number(0, MOST)),
     **dict.fromkeys(("seed", "scores.seed"), Number(0, 2**32 - 1)),
     **dict.fromkeys(("ckpt", "classifier", "evaluator", "image_tokenizer", "init_from", "resume", "run"), Text()),
+    **dict.fromkeys(("weights", "text_tokenizer"), Text()),
     **dict.fromkeys(("like", "question", "prompt_file", "title", "license", "notes", "name"), Text()),
     **dict.fromkeys(("paths.root", "paths.data", "paths.logs", "components.tokenizer"), Text()),
     **dict.fromkeys(("choices", "prompt", "engine.allow", "drop_encoders"), Texts()),
@@ -204,6 +205,7 @@ KEY_TYPES: dict[str, KeyType] = {
 OWN_TYPES: dict[str, dict[str, KeyType]] = {
     "build": {"folder": Folder()},
     "caption": {"out": File(IMAGE_SUFFIXES)},
+    "export": {"out": File((".safetensors",))},
     "generate": {"picture": Text()},
     "quickstart": {"folder": Folder()},
     "release": {"folder": Folder(), "precision": OneOf(("float16", "bfloat16", "float32"))},

@@ -34,10 +34,10 @@ def tiny_showo(**options):
     """The small official network as ours."""
     weights, notes = official_weights()
     vocab = notes["vocab"]
-    sizes = sizes_of(weights, vocab["codebook_size"])
+    sizes = sizes_of(weights)
     net = UnifiedNet(
-        text_size=sizes.text_size,
-        codebook_size=sizes.codebook_size,
+        text_size=sizes.text_size(vocab["codebook_size"]),
+        codebook_size=vocab["codebook_size"],
         bos_id=vocab["bos_id"],
         eos_id=vocab["eos_id"],
         num_image_tokens=vocab["num_vq_tokens"],

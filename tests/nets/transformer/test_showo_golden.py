@@ -9,7 +9,7 @@ import torch
 from showo_fixture import FOLDER, golden, official_weights, tiny_showo
 from torch.nn.functional import cross_entropy
 
-from unif2ace.errors import DataError
+from unif2ace.errors import ConfigError, DataError
 from unif2ace.nets.moe.dense import DenseMoE
 from unif2ace.nets.transformer.blocks.parallel import ParallelBlock
 from unif2ace.nets.transformer.showo import from_showo, sizes_of, to_showo
@@ -100,8 +100,8 @@ def test_experts_do_not_fit_a_showo():
 def test_other_weights_are_told_apart():
     with pytest.raises(DataError, match="Show-o"):
         sizes_of({"encoder.conv_in.weight": torch.zeros(3)})
-    with pytest.raises(DataError, match="codebook_size"):
-        sizes_of(official_weights()[0], codebook_size=8192)
+    with pytest.raises(ConfigError, match="no room for 8192 codes"):
+        sizes_of(official_weights()[0]).text_size(8192)
 
 
 def test_the_published_sizes_give_the_published_parameters():
@@ -112,9 +112,9 @@ def test_the_published_sizes_give_the_published_parameters():
         shapes = json.loads(path.read_text())["showo"]
         official = {name: torch.empty(shape) for name, shape in shapes.items()}
         sizes = sizes_of(official)
-        assert (sizes.text_size, sizes.dim, sizes.depth, sizes.heads, sizes.hidden) == (50295, 2048, 24, 32, 8192)
+        assert (sizes.text_size(8192), sizes.dim, sizes.depth, sizes.heads, sizes.hidden) == (50295, 2048, 24, 32, 8192)
         net = UnifiedNet(
-            sizes.text_size, 8192, 50256, 50256, 256, ParallelBlock, DenseMoE(8192), dim=2048, depth=24, heads=32
+            sizes.text_size(8192), 8192, 50256, 50256, 256, ParallelBlock, DenseMoE(8192), dim=2048, depth=24, heads=32
         )
     net.load_state_dict(from_showo(official), assign=True)
     assert sum(p.numel() for p in net.parameters()) == 1_448_176_770

@@ -29,11 +29,12 @@ def test_logits_stay_those_of_the_dense_network(moe):
 
 def test_a_showo_becomes_a_mixture_and_each_new_branch_learns():
     weights, notes = official_weights()
-    dense, sizes = tiny_showo(), sizes_of(weights, notes["vocab"]["codebook_size"])
+    dense, sizes = tiny_showo(), sizes_of(weights)
+    codes = notes["vocab"]["codebook_size"]
     widths = {"expert_ffn_dim": 16, "shared_ffn_dim": sizes.hidden}
     moe = GroupedMoE(num_experts=4, top_k=2, **widths, shared="tied", residual_scale_init=0)
     numbers = {"dim": sizes.dim, "depth": sizes.depth, "heads": sizes.heads}
-    net = UnifiedNet(sizes.text_size, sizes.codebook_size, 110, 110, 16, ParallelBlock, moe, **numbers)
+    net = UnifiedNet(sizes.text_size(codes), codes, 110, 110, 16, ParallelBlock, moe, **numbers)
     upcycle_(net, from_showo(weights))
     layout, code = SequenceLayout(net.vocabulary, 12), torch.randint(0, 64, (2, 16))
     sequence = layout.text_to_image(torch.randint(0, 100, (2, 5)), torch.tensor([5, 2]), code, code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from unif2ace.errors import ConfigError
@@ -18,8 +19,20 @@ class TokenLayer(nn.Module, ABC):
     def forward(self, x_BLD: Tensor, sequence: TokenSequence) -> tuple[Tensor, RouterStats | None]:
         """The update of the residual stream, (B, L, D), arbitrary but finite at padding, and the router statistics."""
 
+    @torch.no_grad()
     def upcycle_(self, dense_state: Mapping[str, Tensor]) -> None:
         """Initialises the layer from a trained dense network, so that it computes the same function.
+
+        Args:
+            dense_state: As in `upcycled`.
+
+        Raises:
+            ConfigError: If this layer does not support it or has another size.
+        """
+        self.load_state_dict(self.upcycled(dense_state), strict=False)
+
+    def upcycled(self, dense_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of this layer with which it computes what a dense network does, whatever its others are.
 
         Args:
             dense_state: State of its `FeedForward`: ``up.weight`` (H, D), ``up.bias`` (H,), ``down.weight`` (D, H),
@@ -46,8 +59,17 @@ class SequenceLayer(nn.Module, ABC):
             conditions: Conditions by name, resampled to the span: values (B, N, D), or (B, 1, D) for all image tokens.
         """
 
+    @torch.no_grad()
     def upcycle_(self) -> None:
         """Initialises the layer with a zero update.
+
+        Raises:
+            ConfigError: If this layer does not support it.
+        """
+        self.load_state_dict(self.upcycled(), strict=False)
+
+    def upcycled(self) -> dict[str, Tensor]:
+        """The tensors of this layer with which its update is zero, whatever its others are.
 
         Raises:
             ConfigError: If this layer does not support it.

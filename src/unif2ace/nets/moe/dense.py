@@ -27,9 +27,10 @@ class DenseLayer(TokenLayer):
         """The network's output, (B, L, D); there are no router statistics."""
         return self.network(x_BLD), None
 
-    def upcycle_(self, dense_state: Mapping[str, Tensor]) -> None:
-        """Copies the weights of the dense network: ``up.weight`` (H, D), ``down.weight`` (D, H) and biases."""
-        self.network.copy_(dense_state)
+    def upcycled(self, dense_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weights of the dense network: ``network.up.weight`` (H, D), ``network.down.weight`` (D, H) and biases."""
+        self.network.check_state(dense_state)
+        return {f"network.{name}": value for name, value in dense_state.items()}
 
 
 class DenseMoE(MoEFactory):

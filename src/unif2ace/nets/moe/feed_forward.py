@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -55,9 +54,8 @@ class FeedForward(nn.Module):
         out_BLD: Tensor = self.down(functional.gelu(self.up(x_BLD), approximate="tanh"))
         return out_BLD
 
-    @torch.no_grad()
-    def copy_(self, state: Mapping[str, Tensor]) -> None:
-        """Copies the weights of another network.
+    def check_state(self, state: Mapping[str, Tensor]) -> None:
+        """Compares names and shapes of another network's weights with this one's, which may be sharded.
 
         Args:
             state: Its ``up.weight`` (H, D), ``up.bias`` (H,), ``down.weight`` (D, H) and ``down.bias`` (D,).
@@ -65,9 +63,11 @@ class FeedForward(nn.Module):
         Raises:
             ConfigError: If one is missing, unknown or of another shape.
         """
-        try:
-            self.load_state_dict(dict(state))
-        except RuntimeError as error:
-            raise ConfigError(
-                f"the dense network does not fit this one: {error}; set moe.shared_ffn_dim to its width"
-            ) from None
+        own = {name: tuple(value.shape) for name, value in self.state_dict().items()}
+        for name in sorted(own.keys() | state.keys()):
+            found, here = (tuple(state[name].shape) if name in state else None), own.get(name)
+            if found != here:
+                raise ConfigError(
+                    f"the dense network does not fit: {name} is {found or 'missing'}, here {here or 'unknown'}; "
+                    "set moe.shared_ffn_dim to its width"
+                )

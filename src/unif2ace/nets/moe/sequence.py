@@ -94,10 +94,9 @@ class SequenceLevel(SequenceLayer):
         out_BLD = torch.zeros_like(x_BLD).flatten(0, 1).index_add(0, flat, y_BND.flatten(0, 1)).view_as(x_BLD)
         return out_BLD, routing.stats
 
-    @torch.no_grad()
-    def upcycle_(self) -> None:
-        """Sets the scale to 0, so that the layer adds nothing until it is trained."""
-        self.scale.zero_()
+    def upcycled(self) -> dict[str, Tensor]:
+        """A scale of 0, with which the layer adds nothing until it is trained."""
+        return {"scale": torch.zeros(1)}
 
     def _route(self, x_BND: Tensor, group_B: Tensor, has_B: Tensor, conditions: Mapping[str, Condition]) -> Routing:
         rows, always = len(x_BND), torch.ones_like(has_B)

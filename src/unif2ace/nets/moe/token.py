@@ -61,9 +61,8 @@ class TokenLevel(TokenLayer):
         both_BLD = torch.cat([expert(part) for expert, part in zip(self.shared, parts, strict=True)])
         return both_BLD.index_select(0, order_B.argsort())
 
-    @torch.no_grad()
-    def upcycle_(self, dense_state: Mapping[str, Tensor]) -> None:
-        """Copies the dense network to the shared expert and zeroes the output weights of the routed experts.
+    def upcycled(self, dense_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The dense network as shared expert, and zero output weights of the routed experts.
 
         Args:
             dense_state: State of its `FeedForward`: ``up.weight`` (H, D), ``up.bias`` (H,), ``down.weight`` (D, H),
@@ -74,10 +73,12 @@ class TokenLevel(TokenLayer):
         """
         if not self.shared:
             raise ConfigError("moe.shared=none: a dense network becomes the shared expert; take tied or each")
-        for expert in self.shared:
+        made = {"routed.weight_out": torch.zeros(self.routed.weight_out.shape)}
+        for number, expert in enumerate(self.shared):
             assert isinstance(expert, FeedForward)
-            expert.copy_(dense_state)
-        self.routed.weight_out.zero_()
+            expert.check_state(dense_state)
+            made |= {f"shared.{number}.{name}": value for name, value in dense_state.items()}
+        return made
 
 
 class TokenMoE(MoEFactory):

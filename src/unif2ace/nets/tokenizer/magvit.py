@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from unif2ace.errors import ConfigError, DataError, nearest
 from unif2ace.nets.quantizers.base import Quantizer
+from unif2ace.nets.quantizers.lfq import LFQ
 from unif2ace.nets.tokenizer.base import TokenizerNet
 from unif2ace.nets.tokenizer.magvit_blocks import DownLevel, Middle, UpLevel, conv3x3, group_norm
 
@@ -88,6 +89,19 @@ class MagvitNet(TokenizerNet):
                     "net.channels, multipliers and quantizer must be those of the file"
                 )
         self.load_state_dict(weights, strict=False)  # all names are known; the file has no quantizer weights
+
+    def official(self) -> dict[str, Tensor]:
+        """All tensors by the names of the published file, with its two buffers that list the codes.
+
+        Raises:
+            ConfigError: If the codes are not signs of bits, as Show-o's are.
+        """
+        bits = self.quantizer.dim
+        if not isinstance(self.quantizer, LFQ):
+            raise ConfigError(f"quantizer {type(self.quantizer).__name__}: Show-o's tokenizer has quantizer=lfq")
+        weights = {name: t for name, t in self.state_dict().items() if not name.startswith("quantizer.")}
+        codes = self.quantizer.decode_ids(torch.arange(2**bits).view(1, 1, -1))[0, :, 0].T.contiguous()
+        return weights | {"quantize.embedding": codes, "quantize.power_vals": self.quantizer.place_values.clone()}
 
     def _check_codes(self, state_dict: Mapping[str, Tensor]) -> None:
         """Compares the number of bits and, if the file has them, the codes."""

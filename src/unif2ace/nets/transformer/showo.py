@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unif2ace.errors import DataError
+from unif2ace.errors import ConfigError, DataError
 from unif2ace.sequence.vocabulary import SPECIAL
 
 _OUTER = {
@@ -41,45 +41,48 @@ class ShowoSizes:
     """Arguments of the `UnifiedNet` and the `DenseMoE` that match a checkpoint.
 
     Attributes:
-        text_size: Number of ids of its text tokenizer.
-        codebook_size: Number of codes of its image tokenizer.
+        rows: Number of ids of the whole vocabulary, V.
         dim: Width, D.
         depth: Number of blocks.
         heads: Number of attention heads.
         hidden: Hidden dimension of the feed-forward networks.
     """
 
-    text_size: int
-    codebook_size: int
+    rows: int
     dim: int
     depth: int
     heads: int
     hidden: int
 
+    def text_size(self, codebook_size: int) -> int:
+        """Number of ids of the text tokenizer, if the image tokenizer has this many codes.
 
-def sizes_of(state: Mapping[str, Tensor], codebook_size: int = 8192) -> ShowoSizes:
+        Raises:
+            ConfigError: If the vocabulary has no room for that many.
+        """
+        left = self.rows - codebook_size - len(SPECIAL) - 1
+        if left < 1:
+            raise ConfigError(f"a vocabulary of {self.rows} ids has no room for {codebook_size} codes")
+        return left
+
+
+def sizes_of(state: Mapping[str, Tensor]) -> ShowoSizes:
     """Sizes of a Show-o checkpoint.
 
     Args:
         state: Tensors by their official names, such as ``showo.model.embed_tokens.weight`` (V, D).
-        codebook_size: Number of codes of its image tokenizer, which its weights do not reveal.
 
     Raises:
         DataError: If these are not weights of Show-o.
     """
     try:
-        size, dim = state["showo.model.embed_tokens.weight"].shape
+        rows, dim = state["showo.model.embed_tokens.weight"].shape
         layer = "showo.model.layers.0."
         heads = dim // len(state[f"{layer}self_attn.q_layernorm.weight"])
         hidden = len(state[f"{layer}mlp.fc1.weight"])
     except KeyError as error:
-        raise DataError(
-            f"no weights of Show-o: {error} is missing; give its model's state, not its tokenizer's"
-        ) from None
-    text_size = size - codebook_size - len(SPECIAL) - 1
-    if text_size < 1:
-        raise DataError(f"a vocabulary of {size} ids has no room for {codebook_size} codes: set codebook_size")
-    return ShowoSizes(text_size, codebook_size, dim, _depth(state, _LAYER), heads, hidden)
+        raise DataError(f"no weights of Show-o: {error} is missing") from None
+    return ShowoSizes(rows, dim, _depth(state, _LAYER), heads, hidden)
 
 
 def from_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

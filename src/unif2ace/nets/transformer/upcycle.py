@@ -7,12 +7,13 @@ parts start without effect.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.transformer.blocks.parallel import ParallelBlock
+from unif2ace.nets.transformer.blocks.base import Block
 from unif2ace.nets.transformer.unified import UnifiedNet
 
 _DENSE = "token_moe.network."
@@ -24,30 +25,81 @@ def upcycle_(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> None:
     """Sets the network's weights so that its logits equal those of the dense network.
 
     Args:
-        net: A network with parallel blocks and experts that support it.
+        net: A network with blocks and experts that support it.
         dense_state: State of a dense `UnifiedNet` of the same sizes, with an embedding (V, D).
 
     Raises:
         ConfigError: If the blocks or experts cannot keep the function, or sizes differ.
     """
-    blocks = list(net.blocks)
-    if not all(isinstance(block, ParallelBlock) for block in blocks):
-        raise ConfigError("only block=parallel keeps the function of a dense network: select it, or train from scratch")
+    net.load_state_dict(upcycled(net, dense_state), strict=False)
+
+
+def upcycled(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors with which a network computes what a dense network does; all its others are without effect.
+
+    The network may be sharded: only names and shapes of its tensors are read.
+
+    Args:
+        net: As in `upcycle_`.
+        dense_state: As in `upcycle_`.
+
+    Raises:
+        ConfigError: If the blocks or experts cannot keep the function, or sizes differ.
+    """
     own = net.state_dict()
-    kept = {name: value for name, value in dense_state.items() if _DENSE not in name}
+    made = {name: value for name, value in dense_state.items() if _DENSE not in name}
     new = {name: value for name, value in own.items() if not _changes(name)}
     differ = sorted(
-        n for n in kept.keys() | new.keys() if n not in kept or n not in new or kept[n].shape != new[n].shape
+        n for n in made.keys() | new.keys() if n not in made or n not in new or made[n].shape != new[n].shape
     )
+    if any("token_norm" in name for name in differ):
+        raise ConfigError(
+            "block=parallel keeps the function of a dense network with parallel blocks, block=sequential that of one "
+            "with sequential blocks: select the block of the dense network"
+        )
     if differ:
         raise ConfigError(f"{differ[0]!r} and {len(differ) - 1} more differ between the dense network and this one")
-    net.load_state_dict(kept, strict=False)
-    for layer, block in enumerate(blocks):
-        assert isinstance(block, ParallelBlock)
-        prefix = f"blocks.{layer}.{_DENSE}"
-        block.token_moe.upcycle_({k.removeprefix(prefix): v for k, v in dense_state.items() if k.startswith(prefix)})
+    for layer, child in enumerate(net.blocks):
+        block = cast(Block, child)
+        place = f"blocks.{layer}."
+        prefix = f"{place}{_DENSE}"
+        dense = {k.removeprefix(prefix): v for k, v in dense_state.items() if k.startswith(prefix)}
+        made |= {f"{place}token_moe.{name}": value for name, value in block.token_moe.upcycled(dense).items()}
         if block.sequence_moe is not None:
-            block.sequence_moe.upcycle_()
+            made |= {f"{place}sequence_moe.{name}": value for name, value in block.sequence_moe.upcycled().items()}
+    return made
+
+
+def dense_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The dense network of which a network is a copy: `upcycled` the other way round.
+
+    Args:
+        state: State of a `UnifiedNet`, of any experts.
+
+    Raises:
+        ConfigError: If its experts have learned something, so that no dense network computes what it does.
+    """
+    made = {name: value for name, value in state.items() if not _changes(name)}
+    for name, value in state.items():
+        layer, _, part = name.partition("_moe.")
+        block = layer.removesuffix("token")
+        if name.endswith(("routed.weight_out", "sequence_moe.scale")) and bool(value.any()):
+            raise ConfigError(
+                f"{name} is not 0: the experts have learned, and no dense network computes what they do; only one "
+                "trained with moe=dense, or a mixture that was not trained, has a dense counterpart"
+            )
+        if part.startswith("network."):
+            made[name] = value
+        elif part.startswith("shared."):
+            _, number, rest = part.split(".", 2)
+            first = state[f"{layer}_moe.shared.0.{rest}"]
+            if number != "0" and not torch.equal(value, first):
+                raise ConfigError(
+                    f"{name} differs from that of the other group: two shared experts have learned, a dense network "
+                    "has one"
+                )
+            made[f"{block}{_DENSE}{rest}"] = first
+    return made
 
 
 def _changes(name: str) -> bool:
