@@ -185,6 +185,17 @@ def test_experts_that_nobody_chose_are_no_work(traced: Traced):
     assert more.forward - traced.forward == routers
 
 
+@pytest.mark.parametrize("router", ["noisy_top_k", "expert_choice"])
+def test_routers_are_counted(router: str, tiny: Subject, traced: Traced):
+    other = subject(compose("train", [*TINY, f"router={router}"]))
+    products = 1 + (router == "noisy_top_k")
+    weights = [sum(w.numel for w in weights_of(s.module) if w.part == "routers") for s in (tiny, other)]
+    assert weights[1] == products * weights[0]
+    router_work = 2 * 2 * traced.columns * 2 * 4 * 32  # of two layers, for four experts of both groups
+    extra = trace(other).forward - traced.forward
+    assert extra == (products - 1) * router_work
+
+
 def test_routing_changes_neither_what_is_kept_nor_the_work(tiny: Subject, traced: Traced):
     even, worst = traced, trace(tiny, load="worst")
     assert (worst.layers, worst.logits, worst.forward) == (even.layers, even.logits, even.forward)

@@ -8,14 +8,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from unif2ace.errors import ConfigError
-from unif2ace.losses.base import LossCallback
+from unif2ace.losses.router import RouterLoss
 from unif2ace.types import LossTerm, RouterStats, StepOutput
 
 GROUPS = ("gen", "und")
 
 
-class LoadBalanceLoss(LossCallback):
+class LoadBalanceLoss(RouterLoss):
     r"""Keeps routers from overloading a few experts (arXiv 2101.03961, eq. 4; the paper has one such loss per group).
 
     Formula, for each layer and group: :math:`E \sum_i f_i P_i`, with f_i the share of all choices that selected expert
@@ -41,12 +40,8 @@ class LoadBalanceLoss(LossCallback):
     def __init__(
         self, weight: float = 0.01, token_weight: float = 1.0, sequence_weight: float = 0.0, across_ranks: bool = True
     ) -> None:
-        super().__init__(weight)
-        if min(token_weight, sequence_weight) < 0:
-            raise ConfigError(
-                f"loss.load_balance.token_weight={token_weight}, sequence_weight={sequence_weight}: each 0 or more"
-            )
-        self.factors, self.across_ranks = {"token": token_weight, "sequence": sequence_weight}, across_ranks
+        super().__init__(weight, token_weight, sequence_weight)
+        self.across_ranks = across_ranks
 
     def compute(self, step: StepOutput) -> LossTerm:
         """The term, with a count of 1 per group that has tokens; 0 for a dense network."""

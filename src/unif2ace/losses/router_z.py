@@ -6,12 +6,11 @@ from typing import Literal
 
 import torch
 
-from unif2ace.errors import ConfigError
-from unif2ace.losses.base import LossCallback
+from unif2ace.losses.router import RouterLoss
 from unif2ace.types import LossTerm, StepOutput
 
 
-class RouterZLoss(LossCallback):
+class RouterZLoss(RouterLoss):
     r"""Keeps router logits small, where a softmax is precise and has a gradient (router z-loss, arXiv 2202.08906).
 
     Formula: the mean over tokens and layers of :math:`(\log \sum_i e^{l_i})^2`, with l the logits of a token's group.
@@ -29,17 +28,12 @@ class RouterZLoss(LossCallback):
     name = "router_z"
 
     def __init__(self, weight: float = 0.001, token_weight: float = 1.0, sequence_weight: float = 0.0) -> None:
-        super().__init__(weight)
-        if min(token_weight, sequence_weight) < 0:
-            raise ConfigError(
-                f"loss.router_z.token_weight={token_weight}, sequence_weight={sequence_weight}: each must be 0 or more"
-            )
-        self.token_weight, self.sequence_weight = token_weight, sequence_weight
+        super().__init__(weight, token_weight, sequence_weight)
 
     def compute(self, step: StepOutput) -> LossTerm:
         """The token-level term, with the sequence-level term in `also`; 0 for a dense network."""
-        token = self._level(step, "token", self.token_weight)
-        sequence = self._level(step, "sequence", self.sequence_weight)
+        token = self._level(step, "token", self.factors["token"])
+        sequence = self._level(step, "sequence", self.factors["sequence"])
         return LossTerm(token.total, token.count, also=(sequence,))
 
     @staticmethod

@@ -19,6 +19,7 @@ from unif2ace.errors import ConfigError
 from unif2ace.losses.base import LossCallback, losses_of
 from unif2ace.metrics.base import StepMetric
 from unif2ace.modules.base import TrainingModule
+from unif2ace.modules.router_balance import RouterBalance, check_router_losses
 from unif2ace.modules.word_initialization import initialize_words
 from unif2ace.nets.tokenizer.base import TokenizerNet
 from unif2ace.nets.transformer.code_embedding import code_features
@@ -105,6 +106,7 @@ class UnifiedModule(TrainingModule):
         self.forward_process, self.image_size, self.max_text, self.seed = forward_process, image_size, max_text, seed
         self.code_features = code_features
         self.guidance_dropout, self.visual_dropout = guidance_dropout, visual_dropout
+        self._router_balance = RouterBalance()
         self._frozen: dict[str, nn.Module] = {}  # a plain mapping: frozen weights stay out of checkpoints
 
     @property
@@ -186,7 +188,8 @@ class UnifiedModule(TrainingModule):
         return net
 
     def on_fit_start(self) -> None:
-        """Fails before the first step if there is no loss, or one does not support the chosen forward process."""
+        """Fails before the first step if there is no loss, or one does not support the forward process or router."""
+        check_router_losses(self.unified, losses_of(self.trainer))
         for loss in losses_of(self.trainer):
             if loss.forward_processes and self.forward_process.name not in loss.forward_processes:
                 fits = " or ".join(f"forward_process={name}" for name in sorted(loss.forward_processes))
@@ -213,6 +216,19 @@ class UnifiedModule(TrainingModule):
         hidden = self.unified(sequence, self._visual_features(batch, unseen_B))
         logits = self._logits(hidden.values, sequence, specs, read)
         return StepOutput(batch, unified=UnifiedStep(sequence, corrupted, logits, hidden.routers))
+
+    def objective(self, step: StepOutput, stage: str) -> Tensor:
+        """The weighted sum of the losses, float (). In training it also counts the choices of the routers."""
+        if stage == "train" and step.unified is not None:
+            self._router_balance.see(self.unified, step.unified.routers)
+        return super().objective(step, stage)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Takes a step, then lets the routers balance their load, unless the step was skipped."""
+        super().optimizer_step(*args, **kwargs)
+        if self.guard.skipping:
+            self._router_balance.forget()
+        self._router_balance.step(self.unified, lambda counts: self.trainer.strategy.reduce(counts, reduce_op="sum"))
 
     def codes(self, batch: Batch) -> Tensor:
         """Image codes of a batch, int64 (B, N).

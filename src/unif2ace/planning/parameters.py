@@ -98,14 +98,14 @@ def _active(owner: nn.Module, name: str, parameter: Any) -> int:
     from torch import nn
 
     from unif2ace.nets.moe.routed import RoutedExperts
-    from unif2ace.nets.moe.routers.top_k import TopKRouter
+    from unif2ace.nets.moe.routers.base import Router
 
     numel = int(parameter.numel())
     if isinstance(owner, nn.Embedding):
         return numel // len(parameter)  # one row
     if isinstance(owner, RoutedExperts):
         return numel * owner.router.top_k // (owner.router.groups * owner.router.num_experts)
-    if isinstance(owner, TopKRouter):
+    if isinstance(owner, Router):
         return numel // owner.groups
     if ".token_moe.shared.1." in name:
         return 0  # each token uses the expert of its group; both have the same size

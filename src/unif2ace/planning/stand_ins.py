@@ -24,19 +24,22 @@ def routed(net: nn.Module, load: Load) -> Iterator[None]:
     """
     import torch
 
-    from unif2ace.nets.moe.routers.top_k import Routing, TopKRouter
+    from unif2ace.nets.moe.routers.base import Router, Routing
 
     def choose(router: nn.Module, inputs: tuple[Any, ...], routing: Routing) -> Routing:
-        assert isinstance(router, TopKRouter)
+        assert isinstance(router, Router)
         group_B, real_BL = inputs[1], inputs[2]
         n, k = router.num_experts, router.top_k
         place_BL = (
             torch.arange(real_BL.numel()).view(real_BL.shape) if load == "balanced" else torch.zeros_like(real_BL)
         )
         choice_BLK = (place_BL[..., None] * k + torch.arange(k)) % n + group_B[:, None, None] * n
-        return replace(routing, expert=choice_BLK.masked_fill(~real_BL[..., None], router.groups * n))
+        none = router.groups * n
+        choice_BLK = choice_BLK.masked_fill(~real_BL[..., None], none)
+        spare = routing.gate.shape[-1] - k  # of routers whose experts choose
+        return replace(routing, expert=torch.nn.functional.pad(choice_BLK, (0, spare), value=none))
 
-    hooks = [m.register_forward_hook(choose) for m in net.modules() if isinstance(m, TopKRouter)]
+    hooks = [m.register_forward_hook(choose) for m in net.modules() if isinstance(m, Router)]
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 from moe_sequences import sequence_of
+from omegaconf import OmegaConf
 
 from unif2ace.engine import instantiate
 from unif2ace.errors import ConfigError
@@ -23,7 +24,9 @@ CHOICES = Path(__file__).parents[3] / "configs" / "moe"
     [("dense", []), ("token", ["token"]), ("sequence", ["sequence"]), ("grouped", ["token", "sequence"])],
 )
 def test_each_choice_makes_its_levels(name: str, levels: list[str]):
-    moe = instantiate(yaml.safe_load((CHOICES / f"{name}.yaml").read_text()))
+    router = yaml.safe_load((CHOICES.parent / "router" / "top_k.yaml").read_text())
+    choice = yaml.safe_load((CHOICES / f"{name}.yaml").read_text())
+    moe = instantiate(OmegaConf.create({"moe": choice, "router": router}).moe)
     sequence = sequence_of()
     x = torch.randn(*sequence.ids.shape, 16)
     y, stats = moe.token_layer(16)(x, sequence)

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.moe.routers.top_k import TopKRouter, group_of
+from unif2ace.nets.moe.routers.base import group_of
+from unif2ace.nets.moe.routers.top_k import TopKRouter
 from unif2ace.types import Task
 
 B, L, D, N, K = 4, 6, 8, 5, 3

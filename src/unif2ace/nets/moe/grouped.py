@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from unif2ace.nets.moe.backends import Backend
 from unif2ace.nets.moe.base import SequenceLayer
+from unif2ace.nets.moe.routers.base import Router
+from unif2ace.nets.moe.routers.top_k import TopKRouter
 from unif2ace.nets.moe.sequence import GEN, sequence_level
 from unif2ace.nets.moe.token import Shared, TokenMoE
 
@@ -24,9 +26,10 @@ class GroupedMoE(TokenMoE):
         und_experts: As in `SequenceMoE`.
         sequence_top_k: Number of sequence-level experts per sequence.
         residual_scale_init: As in `SequenceMoE`.
+        router: As in `TokenMoE`; sequences are always routed by `TopKRouter`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument a key
         self,
         num_experts: int = 8,
         top_k: int = 4,
@@ -38,8 +41,10 @@ class GroupedMoE(TokenMoE):
         und_experts: Sequence[str] | None = None,
         sequence_top_k: int = 2,
         residual_scale_init: float = 1.0,
+        *,
+        router: Callable[..., Router] = TopKRouter,
     ) -> None:
-        super().__init__(num_experts, top_k, expert_ffn_dim, shared_ffn_dim, shared, backend)
+        super().__init__(num_experts, top_k, expert_ffn_dim, shared_ffn_dim, shared, backend, router)
         self.gen_experts, self.und_experts, self.sequence_top_k, self.residual_scale_init = (
             gen_experts,
             und_experts,

@@ -5,6 +5,7 @@ Shapes: B sequences, L positions, T = B L tokens, D width, N experts per group, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +15,7 @@ from unif2ace.errors import ConfigError
 from unif2ace.nets.moe.backends import Backend, expert_backend
 from unif2ace.nets.moe.backends.dispatch import Dispatch
 from unif2ace.nets.moe.backends.sharded import ShardedBackend
+from unif2ace.nets.moe.routers.base import Router
 from unif2ace.nets.moe.routers.top_k import TopKRouter
 from unif2ace.nets.sharding import shard_weight_
 from unif2ace.types import RouterStats
@@ -35,6 +37,7 @@ class RoutedExperts(nn.Module):
         top_k: Number of experts per token.
         groups: G, 1 or 2.
         backend: How the experts are computed, see `expert_backend`.
+        router: Makes the router.
 
     Raises:
         ConfigError: If a value is out of range.
@@ -50,12 +53,13 @@ class RoutedExperts(nn.Module):
         top_k: int = 4,
         groups: int = 2,
         backend: Backend = "auto",
+        router: Callable[..., Router] = TopKRouter,
     ) -> None:
         super().__init__()
         hidden = max(1, dim // 2) if hidden is None else hidden
         if hidden < 1:
             raise ConfigError(f"moe.expert_ffn_dim={hidden}: it must be 1 or more")
-        self.router = TopKRouter(dim, num_experts, top_k, "token", groups)
+        self.router = router(dim, num_experts, top_k, "token", groups)
         self.weight_in = nn.Parameter(torch.empty(groups * num_experts, 2, hidden, dim))
         self.weight_out = nn.Parameter(torch.empty(groups * num_experts, dim, hidden))
         self._expert_backend = ShardedBackend(expert_backend(backend))
@@ -72,18 +76,21 @@ class RoutedExperts(nn.Module):
         for name in ("weight_in", "weight_out"):
             shard_weight_(self, name, 2, mesh, "moe.expert_ffn_dim")
 
-    def forward(self, x_BLD: Tensor, group_B: Tensor, real_BL: Tensor) -> tuple[Tensor, RouterStats]:
+    def forward(
+        self, x_BLD: Tensor, group_B: Tensor, real_BL: Tensor, together_BL: Tensor | None = None
+    ) -> tuple[Tensor, RouterStats]:
         """The gated sum of the experts, (B, L, D), and the router statistics.
 
         Args:
             x_BLD: float (B, L, D), tokens.
             group_B: int64 (B,), expert group of each sequence, in [0, G).
             real_BL: bool (B, L), False for padding.
+            together_BL: bool (B, L), positions that attend to each other, see `Router`.
         """
-        routing = self.router(x_BLD, group_B, real_BL)
+        routing = self.router(x_BLD, group_B, real_BL, together_BL=together_BL)
         device = x_BLD.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_BLD.dtype
-        dispatch = Dispatch.of(routing.expert.flatten(0, 1), len(self.weight_out))
+        dispatch = Dispatch.of(routing.expert.flatten(0, 1), len(self.weight_out), routing.most)
         y_TD = self._expert_backend(
             x_BLD.flatten(0, 1).to(dtype),
             routing.gate.flatten(0, 1),

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from unif2ace.errors import ConfigError, nearest
 from unif2ace.nets.moe.base import MoEFactory, SequenceLayer, TokenLayer
 from unif2ace.nets.moe.dense import DenseLayer
-from unif2ace.nets.moe.routers.top_k import Routing, TopKRouter, group_of
+from unif2ace.nets.moe.routers.base import Routing, group_of
+from unif2ace.nets.moe.routers.top_k import TopKRouter
 from unif2ace.types import Condition, Role, RouterStats, TokenSequence
 
 COPY, ZERO, NOISE, VISUAL = "copy", "zero", "noise", "visual"

@@ -5,7 +5,7 @@ Shapes: B sequences, L positions, D width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
@@ -16,8 +16,9 @@ from unif2ace.nets.moe.backends import Backend, expert_backend
 from unif2ace.nets.moe.base import MoEFactory, TokenLayer
 from unif2ace.nets.moe.feed_forward import FeedForward
 from unif2ace.nets.moe.routed import RoutedExperts
-from unif2ace.nets.moe.routers.top_k import group_of
-from unif2ace.types import RouterStats, TokenSequence
+from unif2ace.nets.moe.routers.base import Router, group_of
+from unif2ace.nets.moe.routers.top_k import TopKRouter
+from unif2ace.types import Role, RouterStats, TokenSequence
 
 Shared = Literal["each", "tied", "none"]
 """One shared expert per group, one for both, or none."""
@@ -48,7 +49,7 @@ class TokenLevel(TokenLayer):
 
     def forward(self, x_BLD: Tensor, sequence: TokenSequence) -> tuple[Tensor, RouterStats | None]:
         """The sum of the experts, (B, L, D)."""
-        y_BLD, stats = self.routed(x_BLD, group_of(sequence.task), sequence.real)
+        y_BLD, stats = self.routed(x_BLD, group_of(sequence.task), sequence.real, sequence.role == Role.IMAGE)
         return (y_BLD + self._shared(x_BLD, sequence) if self.shared else y_BLD), stats
 
     def _shared(self, x_BLD: Tensor, sequence: TokenSequence) -> Tensor:
@@ -92,6 +93,7 @@ class TokenMoE(MoEFactory):
         shared: ``each`` group has its own shared expert, one is ``tied`` for both (as in an upcycled model), or
             ``none``.
         backend: How routed experts are computed: ``auto``, ``cpu``, ``grouped_mm``, ``loop``, or an `ExpertBackend`.
+        router: Makes the router of the routed experts.
     """
 
     def __init__(
@@ -102,11 +104,14 @@ class TokenMoE(MoEFactory):
         shared_ffn_dim: int | None = None,
         shared: Shared = "each",
         backend: Backend = "auto",
+        router: Callable[..., Router] = TopKRouter,
     ) -> None:
+        self.router = router
         self.num_experts, self.top_k, self.expert_ffn_dim = num_experts, top_k, expert_ffn_dim
         self.shared_ffn_dim, self.shared, self.backend = shared_ffn_dim, shared, expert_backend(backend)
 
     def token_layer(self, dim: int) -> TokenLayer:
         """Shared and routed experts."""
-        routed = RoutedExperts(dim, self.expert_ffn_dim, self.num_experts, self.top_k, backend=self.backend)
+        sizes = dim, self.expert_ffn_dim, self.num_experts, self.top_k
+        routed = RoutedExperts(*sizes, backend=self.backend, router=self.router)
         return TokenLevel(dim, routed, self.shared_ffn_dim, self.shared)

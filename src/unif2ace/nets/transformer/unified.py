@@ -130,6 +130,7 @@ class UnifiedNet(nn.Module):
             self.blocks.append(block(dim=dim, attention=attend, **experts, eps=eps))
             if on_block_built is not None:
                 on_block_built(self.blocks[-1])
+        self._draws_noise = any(getattr(m, "draws_noise", False) for m in self.blocks.modules())
         self.norm, self.head = nn.LayerNorm(dim, eps), OutputHead(dim, self.vocabulary.size)
         self.image_pos_embed = nn.Embedding(num_image_tokens, dim) if image_pos_embed else None
         _init_(self.embedding, self.head, *filter(None, [self.image_pos_embed]))
@@ -221,7 +222,7 @@ class UnifiedNet(nn.Module):
     def _run(self, block: nn.Module, *inputs: Any) -> tuple[Tensor, tuple[RouterStats, ...]]:
         if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
             again: tuple[Tensor, tuple[RouterStats, ...]] = checkpoint(
-                block, *inputs, use_reentrant=False, preserve_rng_state=False
+                block, *inputs, use_reentrant=False, preserve_rng_state=self._draws_noise
             )
             return again
         out: tuple[Tensor, tuple[RouterStats, ...]] = block(*inputs)

@@ -83,7 +83,7 @@ class _SwiGLU(torch.autograd.Function):
             )
             torch.mm(dpre_PX.t(), x_TD.index_select(0, token_S[rows]), out=din_EXD[e])
             torch.mm(dpre_PX, in_EXD[e], out=dx_SD[rows])
-        dgate = torch.zeros(len(order), dtype=ctx.gate_dtype, device=dy_TD.device)
+        dgate = torch.zeros(place_TK.numel(), dtype=ctx.gate_dtype, device=dy_TD.device)
         dgate[order[:total]] = dgate_S.to(ctx.gate_dtype)
         return bag(dx_SD, place_TK), dgate.view_as(place_TK), din_EXD.view_as(in_E2HD), dout_EDH, None, None
 

@@ -16,11 +16,12 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """Slots sorted by expert; slot t K + k is choice k of token t. Slots without an expert come last.
+    """Slots sorted by expert; slot t K + k is choice k of token t. Slots without an expert come last;
+    some of them may be left out.
 
     Attributes:
-        order: int64 (S,), slots by expert, and by token within an expert.
-        place: int64 (T, K), index of each slot in `order`.
+        order: int64 (S,) or fewer, slots by expert, and by token within an expert.
+        place: int64 (T, K), index of each slot in `order`; the last index for all that are left out.
         ends: int64 (E,), end of each expert's slots in `order`; slots past the last end have no expert.
     """
 
@@ -29,18 +30,21 @@ class Dispatch:
     ends: Tensor
 
     @classmethod
-    def of(cls, expert_TK: Tensor, num_experts: int) -> Dispatch:
+    def of(cls, expert_TK: Tensor, num_experts: int, most: int | None = None) -> Dispatch:
         """Sorts the slots.
 
         Args:
             expert_TK: int64 (T, K), in [0, E]; E for no expert.
             num_experts: E.
+            most: Upper bound on the number of slots with an expert, if it is known; further slots are left out.
         """
         dtype = torch.uint8 if num_experts < 2**8 else torch.int16 if num_experts < 2**15 else torch.int64
         keys, order = expert_TK.flatten().to(dtype).sort(stable=True)  # narrow keys sort several times faster
         experts = torch.arange(num_experts, dtype=dtype, device=keys.device)
         ends = torch.searchsorted(keys, experts, right=True)
         place = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
+        if most is not None and most + 1 < len(order):  # one slot without an expert stands for all of them
+            order, place = order[: most + 1], place.clamp(max=most)
         return cls(order, place.view_as(expert_TK), ends)
 
     @property
