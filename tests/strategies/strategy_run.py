@@ -92,7 +92,14 @@ class Watched(UnifiedModule):
             self.gradients = {n: whole(p.grad).clone() for n, p in self.net.named_parameters() if p.grad is not None}
 
 
-def module(optimizer: str, gradient_checkpointing: bool) -> UnifiedModule:
+GROUPS = {
+    "words": {"patterns": ["embedding.weight", "*.attention.qkv.*"], "frozen": True},
+    "router": {"patterns": "*.router.weight", "lr_factor": 3.0},
+    "experts": {"patterns": "*.token_moe.*", "lr_factor": 0.5, "weight_decay": 0.3, "schedule": "constant"},
+}
+
+
+def module(optimizer: str, gradient_checkpointing: bool, groups: bool = False) -> UnifiedModule:
     moe = GroupedMoE(
         num_experts=4, top_k=2, expert_ffn_dim=8, shared_ffn_dim=16, und_experts=("colour", "colour", "copy", "copy")
     )
@@ -109,6 +116,7 @@ def module(optimizer: str, gradient_checkpointing: bool) -> UnifiedModule:
         image_tokenizer=Tokenizer,
         visual_encoders={"colour": MeanColour},
         image_size=SIZE,
+        parameter_groups=GROUPS if groups else None,
     )
 
 
@@ -121,13 +129,14 @@ def train(
     gradient_checkpointing: bool = False,
     ema: bool = False,
     accumulate: int = 1,
+    groups: bool = False,
     double: bool = True,
     callbacks: Sequence[pl.Callback] = (),
     start: Path | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     pl.seed_everything(3, workers=True, verbose=False)
-    made = module(optimizer, gradient_checkpointing)
+    made = module(optimizer, gradient_checkpointing, groups)
     if strategy == "auto":
         options["world_size"] = devices
     run = pl.Trainer(

@@ -18,8 +18,10 @@ SETTINGS = [
     "optimizer=sgd gradient_checkpointing=True alone=True",
     "optimizer=adamw accumulate=2",
 ]
+GROUPED = "optimizer=muon groups=True ema=True"
 STRATEGIES = ["auto", "ddp", "fsdp", "fsdp_tp"]
 CASES = [f"strategy={strategy} {settings}" for settings in SETTINGS for strategy in STRATEGIES]
+CASES += [f"strategy={strategy} {GROUPED}" for strategy in ("ddp", "fsdp")]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def one() -> dict[str, Any]:
     before = dict(os.environ)
-    found = {settings: train(**words_of(settings)) for settings in SETTINGS}
+    found = {settings: train(**words_of(settings)) for settings in [*SETTINGS, GROUPED]}
     os.environ.clear()
     os.environ.update(before)
     return found
@@ -50,6 +52,13 @@ def test_two_processes_train_as_one(case: str, one: dict[str, Any], two: dict[st
             )
     for name in ("val/d3diff", "val/ar", "val/nelbo"):
         assert found["found"][name] == pytest.approx(expected["found"][name], rel=1e-6), name  # logged in float32
+
+
+def test_frozen_weights_stay_and_all_others_move(one: dict[str, Any]):
+    run = one[GROUPED]
+    still = {n for n in run["gradients"].keys() | run["start"].keys() if torch.equal(run["state"][n], run["start"][n])}
+    assert {"embedding.weight", "blocks.0.attention.qkv.weight", "blocks.1.attention.qkv.bias"} <= still
+    assert not still & run["gradients"].keys()
 
 
 def test_every_weight_moved_and_clipping_did_something(one: dict[str, Any]):

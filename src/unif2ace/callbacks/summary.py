@@ -10,6 +10,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 from rich.console import Console
+from torch import nn
 
 from unif2ace.callbacks.counting import GIB, Seen, peak_memory
 from unif2ace.callbacks.progress import clock, number
@@ -147,6 +148,7 @@ class RunSummary(pl.Callback):
                 ("steps", f"{trainer.global_step:,}" + (f" of {total:,}" if total else "")),
                 ("time", f"{clock(seconds)} ({speed}, validation and checkpoints counted in)"),
                 ("seen", seen),
+                *_frozen(getattr(module, "net", None)),
                 ("peak memory", f"{self._peak / GIB:.2f} GiB {where}, first rank of {trainer.world_size}"),
             ]
         )
@@ -161,6 +163,13 @@ class RunSummary(pl.Callback):
             rows.append(("curves", f"tensorboard --logdir {self.folder}"))
         rows += [(name.replace("_", " "), str(self.folder / name)) for name in SHEETS if (self.folder / name).is_dir()]
         return _aligned(rows)
+
+
+def _frozen(net: nn.Module | None) -> list[tuple[str, str]]:
+    """A row for a network with frozen parameters."""
+    counts = [(p.numel(), p.requires_grad) for p in net.parameters()] if net is not None else []
+    frozen, total = sum(n for n, trained in counts if not trained), sum(n for n, _ in counts)
+    return [("parameters", f"{total - frozen:,} trained, {frozen:,} frozen")] if frozen else []
 
 
 def table(values: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:

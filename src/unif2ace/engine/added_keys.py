@@ -11,6 +11,9 @@ from unif2ace.engine.instantiate import ADDABLE, takes
 from unif2ace.engine.renamed_keys import hint
 from unif2ace.errors import ConfigError, check_list, nearest
 
+NAMED = "optimizer.groups"
+"""A mapping with names that are free."""
+
 
 def refuse_added(name: str, config: DictConfig, overrides: Sequence[str]) -> None:
     """Refuses added keys that nothing reads.
@@ -41,7 +44,7 @@ def refuse_added(name: str, config: DictConfig, overrides: Sequence[str]) -> Non
 
 def _is_own(key: str, own: Iterable[str]) -> bool:
     """Whether a key is one that the configuration files write, or lies below one."""
-    return any(key == other or key.startswith(f"{other}.") for other in own)
+    return any(key == other or key.startswith(f"{other}.") for other in (*own, NAMED))
 
 
 def _is_argument(config: DictConfig, key: str, allow: tuple[str, ...]) -> bool:

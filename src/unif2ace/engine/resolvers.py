@@ -127,6 +127,21 @@ def visual_dims(encoders: Any) -> dict[str, int]:
     return {str(name): int(node["dim"]) for name, node in (encoders or {}).items()}
 
 
+def optimizer_of(optimizer: Any) -> dict[str, Any]:
+    """The configuration of the optimiser class: the `optimizer` node without its parameter groups."""
+    return {str(key): value for key, value in _plain(optimizer).items() if key != "groups"}
+
+
+def groups_of(optimizer: Any) -> dict[str, Any]:
+    """The named parameter groups of the `optimizer` node."""
+    return dict(_plain(optimizer).get("groups") or {})
+
+
+def _plain(node: Any) -> dict[str, Any]:
+    plain: Any = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node or {}
+    return dict(plain)
+
+
 def fast_precision(accelerator: str) -> str:
     """``bf16-mixed`` if this machine is fast at bfloat16, else ``32-true``.
 
@@ -147,7 +162,8 @@ def register() -> None:
     OmegaConf.register_new_resolver("cpu_count", lambda: os.cpu_count() or 1, replace=True)
     OmegaConf.register_new_resolver("output_dir", output_dir, replace=True)
     OmegaConf.register_new_resolver("given_run_dir", given_run_dir, replace=True)
-    for function in (attribute_labels, attribute_families, attribute_groups, fsq_levels, num_bits, visual_dims):
+    of_nodes = visual_dims, optimizer_of, groups_of
+    for function in (attribute_labels, attribute_families, attribute_groups, fsq_levels, num_bits, *of_nodes):
         OmegaConf.register_new_resolver(function.__name__, _contained(function), replace=True)
     OmegaConf.register_new_resolver("fast_precision", fast_precision, replace=True)
     OmegaConf.register_new_resolver("world_size", world_size, replace=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
@@ -20,7 +21,7 @@ from unif2ace.modules.guard import StepGuard
 from unif2ace.modules.optimizer_options import options_of, restore_options
 from unif2ace.nets.gradients import clip_gradients_
 from unif2ace.nets.sharding import Sharding
-from unif2ace.optimizers.parameter_groups import parameter_groups
+from unif2ace.optimizers.named_groups import NamedGroups
 from unif2ace.types import Batch, LossTerm, StepOutput
 
 MOST_TERMS = 4
@@ -41,6 +42,7 @@ class TrainingModule(pl.LightningModule, ABC):
         metrics: Validation metrics by name.
         max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
         compile: Whether the network is compiled (`torch.compile`).
+        parameter_groups: Options of parts of the networks, by name, see `NamedGroups`.
     """
 
     kind: str
@@ -56,10 +58,11 @@ class TrainingModule(pl.LightningModule, ABC):
         metrics: Mapping[str, StepMetric] | None = None,
         max_nonfinite_steps: int = 10,
         compile: bool = False,
+        parameter_groups: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__()
         self._make_net, self._make_optimizer, self._make_scheduler = net, optimizer, lr_scheduler
-        self._compile = compile
+        self._compile, self._groups = compile, NamedGroups(parameter_groups)
         self.net: nn.Module | None = None
         self.net_arguments: dict[str, Any] = {}  # network arguments that the data determines
         self._provided: Collection[str] | None = ()
@@ -100,6 +103,12 @@ class TrainingModule(pl.LightningModule, ABC):
                 self.net.compile()
         if self.sharding is not None:
             self.sharding.root(self.net)
+        self._groups.freeze_(self.trained_networks())
+
+    def trained_networks(self) -> dict[str, nn.Module]:
+        """The networks that the optimiser trains, by their names in the module."""
+        assert self.net is not None
+        return {"net": self.net}
 
     @abstractmethod
     def step_output(self, batch: Batch) -> StepOutput:
@@ -215,8 +224,7 @@ class TrainingModule(pl.LightningModule, ABC):
 
     def optimizer_groups(self) -> list[dict[str, Any]]:
         """Parameter groups of all trained networks."""
-        assert self.net is not None
-        return parameter_groups(self.net)
+        return self._groups.of(self.trained_networks())
 
     def configure_gradient_clipping(
         self,
@@ -233,10 +241,12 @@ class TrainingModule(pl.LightningModule, ABC):
     def configure_optimizers(self) -> Any:
         """One optimiser over all trained parameters; norms, biases and embeddings do not decay."""
         optimizer = self._make_optimizer(self.optimizer_groups())
+        self._groups.set_rates(optimizer)
         if not self._make_scheduler:  # lr_scheduler=none is an empty mapping
             self._options = options_of(optimizer)
             return optimizer
-        schedule = self._make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
+        steps = {"total_steps": int(self.trainer.estimated_stepping_batches)}
+        schedule = self._groups.scheduled(optimizer, partial(self._make_scheduler, **steps))
         self._options = options_of(optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -245,3 +255,9 @@ class TrainingModule(pl.LightningModule, ABC):
         optimizer = self.optimizers(use_pl_optimizer=False)
         if isinstance(optimizer, torch.optim.Optimizer):  # DeepSpeed wraps its optimiser and does not resume
             restore_options(optimizer, self._options, [c.scheduler for c in self.trainer.lr_scheduler_configs])
+            self._groups.hold(optimizer)
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Steps the schedule; groups with a constant rate keep it."""
+        super().lr_scheduler_step(scheduler, metric)
+        self._groups.hold(scheduler.optimizer)

@@ -72,5 +72,9 @@ def check_router_losses(net: nn.Module, losses: Iterable[LossCallback]) -> None:
 
 
 def _balancing(net: nn.Module) -> list[Router]:
-    """Token-level routers, the lowest layer first, if they balance themselves."""
-    return [m for m in net.modules() if isinstance(m, Router) and m.balances and m.level == "token"]
+    """Token-level routers, the lowest layer first, if they balance themselves; a frozen one does not."""
+    return [
+        m
+        for m in net.modules()
+        if isinstance(m, Router) and m.balances and m.level == "token" and m.weight.requires_grad
+    ]

@@ -17,7 +17,6 @@ from unif2ace.modules.base import TrainingModule
 from unif2ace.nets.features.base import FrozenFeatures
 from unif2ace.nets.gradients import clip_gradients_
 from unif2ace.nets.tokenizer.base import TokenizerNet, from_uint8
-from unif2ace.optimizers.parameter_groups import parameter_groups
 from unif2ace.types import Batch, Discrimination, LogitsSpec, StepOutput
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
@@ -39,7 +38,7 @@ class TokenizerModule(TrainingModule):
     Args:
         net: Makes the autoencoder. Called when training starts.
         optimizer: Makes the optimiser from parameter groups.
-        lr_scheduler: Makes the learning-rate schedule; it must keep each group's own rate if `discriminator_lr` is set.
+        lr_scheduler: Makes the learning-rate schedule.
         metrics: Validation metrics by name.
         features: Makes the frozen network of the perceptual term; built only if a loss reads ``features``.
         discriminator: Makes the discriminator, images (B, 3, H, W) to logits (B, 1, P, P); built only if a loss
@@ -49,6 +48,8 @@ class TokenizerModule(TrainingModule):
         compile: Whether the autoencoder is compiled.
         decoder_only: Whether encoder and quantizer keep the weights that the run starts from. Tokens then stay the
             same, so models and tokens made with those weights go with the new decoder.
+        parameter_groups: Options of parts of the networks, by name; names of the discriminator start with
+            ``discriminator.``.
 
     Raises:
         ConfigError: If a loss reads features or a discriminator that is not configured, or `decoder_only` is set in a
@@ -57,7 +58,7 @@ class TokenizerModule(TrainingModule):
 
     kind = "tokenizer"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument a key
         self,
         net: Callable[[], TokenizerNet],
         optimizer: Callable[[Iterable[Any]], torch.optim.Optimizer],
@@ -69,8 +70,10 @@ class TokenizerModule(TrainingModule):
         max_nonfinite_steps: int = 10,
         compile: bool = False,
         decoder_only: bool = False,
+        *,
+        parameter_groups: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        super().__init__(net, optimizer, lr_scheduler, metrics, max_nonfinite_steps, compile)
+        super().__init__(net, optimizer, lr_scheduler, metrics, max_nonfinite_steps, compile, parameter_groups)
         self.decoder_only = decoder_only
         self._make_features, self._make_discriminator = features, discriminator
         self._discriminator_lr = discriminator_lr
@@ -112,6 +115,7 @@ class TokenizerModule(TrainingModule):
             )
         if self.discriminator is None and "discriminator" in self._reads():
             self.discriminator = _made(self._make_discriminator, "discriminator")
+            self._groups.freeze_(self.trained_networks())
         if not self._features and "features" in self._reads():
             self._features = [_made(self._make_features, "features").eval().requires_grad_(False)]
 
@@ -165,12 +169,15 @@ class TokenizerModule(TrainingModule):
         assert image is not None
         assert reconstruction is not None
         assert discriminator is not None
-        discriminator.requires_grad_(False)
+        trained = [p for p in discriminator.parameters() if p.requires_grad]
+        for parameter in trained:
+            parameter.requires_grad_(False)
         generator_logits = discriminator(reconstruction)
         weight = torch.ones((), device=image.device)
         if "adaptive_weight" in reads and torch.is_grad_enabled():
             weight = self._adaptive_weight(step, generator_logits)
-        discriminator.requires_grad_(True)
+        for parameter in trained:
+            parameter.requires_grad_(True)
         real = image.detach().requires_grad_("image_gradient" in reads and torch.is_grad_enabled())
         return Discrimination(
             generator_logits, real, discriminator(real), discriminator(reconstruction.detach()), weight
@@ -198,11 +205,9 @@ class TokenizerModule(TrainingModule):
 
     def optimizer_groups(self) -> list[dict[str, Any]]:
         """Parameter groups; the discriminator's have their own learning rate if `discriminator_lr` is set."""
-        groups = parameter_groups(self.tokenizer)
-        if self.discriminator is not None:
-            own = {} if self._discriminator_lr is None else {"lr": self._discriminator_lr}
-            groups += [group | own for group in parameter_groups(self.discriminator)]
-        return groups
+        own = {} if self._discriminator_lr is None else {"lr": self._discriminator_lr}
+        groups = super().optimizer_groups()
+        return [group | own if group["name"].startswith("discriminator/") else group for group in groups]
 
     def configure_gradient_clipping(
         self,

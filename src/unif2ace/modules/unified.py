@@ -71,6 +71,7 @@ class UnifiedModule(TrainingModule):
         seed: Seed of noise and dropout, together with the index of each sample.
         max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
         compile: Whether the transformer is compiled.
+        parameter_groups: Options of parts of the transformer, by name, see `NamedGroups`.
 
     Raises:
         ConfigError: If a dropout probability is not in [0, 1].
@@ -97,8 +98,9 @@ class UnifiedModule(TrainingModule):
         seed: int = 0,
         max_nonfinite_steps: int = 10,
         compile: bool = False,
+        parameter_groups: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        super().__init__(net, optimizer, lr_scheduler, metrics, max_nonfinite_steps, compile)
+        super().__init__(net, optimizer, lr_scheduler, metrics, max_nonfinite_steps, compile, parameter_groups)
         for name, share in (("guidance_dropout", guidance_dropout), ("visual_dropout", visual_dropout)):
             if not 0 <= share <= 1:
                 raise ConfigError(f"module.{name}={share}: it must be between 0 and 1")

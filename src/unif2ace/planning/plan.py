@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from unif2ace.planning.parameters import Weight, weights_of
+from unif2ace.planning.parameters import Weight, part_of, weights_of
 from unif2ace.planning.sharding import ParallelLayout, layout, shares
 from unif2ace.planning.subject import Subject, subject
 from unif2ace.planning.tracing import Traced, trace
@@ -135,7 +135,7 @@ def make_plan(config: DictConfig, ranks: Sequence[int] = ()) -> Plan:
         device="gpu" if found.gpu else "cpu",
         optimizer=str(config.optimizer.get("_target_", "")).rpartition(".")[2],
         parameters=_parts(weights),
-        frozen={name: sum(p.numel() for p in net.parameters()) for name, net in found.frozen.items()},
+        frozen=_frozen(found),
         ranks=[first, *further],
         variants=_variants(found, here, first.step),
         accumulate=accumulate,
@@ -152,16 +152,18 @@ def _rank(found: Subject, weights: Sequence[Weight], where: ParallelLayout, aver
     own = shares(found, where)
     buffers = sum(buffer.nbytes for buffer in found.module.buffers())
     size = sum(own.numel[w.name] * w.itemsize for w in weights)
+    still = {n: p for n, p in found.module.named_parameters() if not p.requires_grad}
+    held = sum(own.numel[name] * p.element_size() for name, p in still.items()) + size + buffers
     frozen = sum(t.nbytes for net in found.frozen.values() for t in (*net.parameters(), *net.buffers()))
     state = sum(own.numel[w.name] * w.state + w.fixed for w in weights)
     gathered = 2 * own.units[-1] + 3 * max(own.units[:-1], default=0) if own.units else 0
     even = all(rows % where.data == 0 for rows, _ in found.rows.values())
     step = trace(found, where.data, where.tensor) if even else None
     rows = sum(rows for rows, _ in found.rows.values()) // where.data if even else None
-    average = (size + buffers) * averaged
-    fixed = size + buffers + size + state + average + frozen + gathered
+    average = held * averaged
+    fixed = held + size + state + average + frozen + gathered
     total = None if step is None else fixed + step.peak
-    return Rank(where.ranks, str(where), rows, size + buffers, size, state, average, frozen, gathered, step, total)
+    return Rank(where.ranks, str(where), rows, held, size, state, average, frozen, gathered, step, total)
 
 
 def _parts(weights: Sequence[Weight]) -> dict[str, Part]:
@@ -170,6 +172,16 @@ def _parts(weights: Sequence[Weight]) -> dict[str, Part]:
         part = found.get(weight.part, Part(0, 0))
         found[weight.part] = Part(part.total + weight.numel, part.active + weight.active)
     return found
+
+
+def _frozen(found: Subject) -> dict[str, int]:
+    """Parameter counts of frozen networks, and of the frozen parts of the trained one."""
+    counts = {name: sum(p.numel() for p in net.parameters()) for name, net in found.frozen.items()}
+    for name, parameter in found.module.named_parameters():
+        if not parameter.requires_grad:
+            part = f"{part_of(name)} (frozen)"
+            counts[part] = counts.get(part, 0) + parameter.numel()
+    return counts
 
 
 def _variants(found: Subject, where: ParallelLayout, configured: Traced) -> dict[str, Traced]:
