@@ -70,9 +70,12 @@ def start_from(
         state = net.state_dict()
         own = _without_replaced(getattr(module, "replaceable_parts", ()), weights.state, state)
         try:
-            check_names(replace(weights, state=_with_added(net, own, state, module)), state)
-        except DataError as error:
-            raise ConfigError(f"init_from: {error}; build the network as theirs was") from error
+            mixture = _upcycled(net, own, state)
+            complete = _with_added(net, own, state, module) if mixture is None else {**state, **mixture}
+            check_names(replace(weights, state=complete), state)
+        except (ConfigError, DataError) as error:
+            raise ConfigError(f"init_from={weights.path}: {error}; build the network as theirs was") from error
+        own = own if mixture is None else mixture
         net.load_state_dict({n: shard_like(own[n], value) if n in own else value for n, value in state.items()})
         log.info("starting from weights %s: %s", weights.short, weights.path)
 
@@ -81,7 +84,9 @@ def start_from(
         if before != now:
             log.warning("the weights were trained with %s %s, this run uses %s", kind, before[:SHOWN], now[:SHOWN])
     differ = changes(weights.config, built or {})
-    for key in (k for k in differ if "(not there)" not in differ[k] and not AT_FIRST.fullmatch(k)):
+    dense = any(".token_moe.network." in name for name in weights.state)
+    kept = (k for k in differ if not (AT_FIRST.fullmatch(k) or (dense and k.startswith("moe."))))  # upcycled below
+    for key in (k for k in kept if "(not there)" not in differ[k]):
         log.warning("the weights' network was built otherwise (net.%s): it starts from another function", differ[key])
     return pl.callbacks.LambdaCallback(on_fit_start=load)
 
@@ -95,6 +100,17 @@ def _without_replaced(parts: Collection[str], given: Mapping[str, Any], state: M
             log.info("the weights' %s is built otherwise: this run's %s starts untrained", part, part)
             kept = {name: value for name, value in kept.items() if name not in theirs}
     return kept
+
+
+def _upcycled(net: Any, given: Mapping[str, Any], state: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Tensors with which the network's experts compute what a dense transformer does; None if none is given."""
+    from unif2ace.nets.transformer.upcycle import is_dense, upcycled
+
+    if not is_dense(given) or is_dense(state):
+        return None
+    made = upcycled(net, given)
+    log.info("the weights are dense: they become the shared experts, and all other experts start without effect")
+    return made
 
 
 def _with_added(net: Any, given: Mapping[str, Any], state: Mapping[str, Any], module: Any) -> Mapping[str, Any]:

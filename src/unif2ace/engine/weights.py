@@ -194,7 +194,10 @@ def _read_header(file: Path) -> dict[str, Any]:
     try:
         header = json.loads(text or "null")
         if not isinstance(header, dict):
-            raise DataError(f"{file} says nothing about its network: it was not written by unif2ace-train")
+            raise DataError(
+                f"{file} says nothing about its network: it was not written by unif2ace-train; weights "
+                f"of another project are imported: `unif2ace-checkpoint import NAME {file} out=...`"
+            )
         if header["format"] not in (1, FORMAT):
             raise DataError(f"{file} has format {header['format']!r}, this version reads {FORMAT}: update unif2ace")
         if not all(isinstance(header[k], t) for k, t in (("kind", str), ("net", dict), ("fingerprint", str))):

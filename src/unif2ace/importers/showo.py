@@ -15,7 +15,7 @@ from unif2ace.sequence.vocabulary import SPECIAL, Vocabulary
 if TYPE_CHECKING:
     from torch import Tensor
 
-_FIXED = {"rotary_fraction": 0.5, "rotary_theta": 10000.0, "eps": 1e-5}
+_FIXED = {"rotary_fraction": 0.5, "rotary_theta": 10000.0, "qk_norm": True, "eps": 1e-5}
 """Settings of Show-o that its tensors do not show."""
 _BUFFER = "rotary_emb.inv_freq"
 
@@ -31,7 +31,7 @@ class ShowoImporter(TransformerImporter):
         left_out = {name: "a buffer, computed here" for name in state if name.endswith(_BUFFER)}
         kept = {name: value for name, value in state.items() if name not in left_out}
         made, sizes = from_showo(kept), sizes_of(kept)
-        options = {"dim": sizes.dim, "depth": sizes.depth, "heads": sizes.heads}
+        options = {"dim": sizes.dim, "depth": sizes.depth, "heads": sizes.heads, **_FIXED}
         block = "unif2ace.nets.transformer.blocks.parallel.ParallelBlock"
         return DenseTransformer(block, sizes.hidden, options, made, left_out)
 

@@ -6,7 +6,7 @@ parts start without effect.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 import torch
@@ -100,6 +100,11 @@ def dense_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
                 )
             made[f"{block}{_DENSE}{rest}"] = first
     return made
+
+
+def is_dense(names: Iterable[str]) -> bool:
+    """Whether tensors of these names are those of a dense `UnifiedNet`."""
+    return any(_DENSE in name for name in names)
 
 
 def _changes(name: str) -> bool:
