@@ -64,7 +64,7 @@ UNIFIED = [
     "task.text_to_image={{batch_size: 4, caption: short}}", "task.understanding={{batch_size: 4, caption: short}}",
     "net.dim=32", "net.depth=2", "net.heads=2",
     "moe={{num_experts: 4, top_k: 2, expert_ffn_dim: 16, shared_ffn_dim: 32, und_experts: [copy, copy]}}",
-    "callbacks=[checkpoint,preemption,random_state,ema]", f"callbacks.checkpoint.every_n_train_steps={EVERY}",
+    "callbacks=[ema]", f"run_callbacks.checkpoint.every_n_train_steps={EVERY}",
     "+callbacks.witness._target_=interruptions.Witness", "+callbacks.witness.folder={run}",
     "engine.allow=[interruptions.]", "image_tokenizer={root}/tokenizer", "run_dir={run}", "hydra.run.dir={run}",
 ]  # fmt: skip

@@ -47,9 +47,9 @@ PATCHES = [
 ]
 SMALL = [
     "module=unified", "net=unified", "task=[text_to_image,understanding]", "loss=[d3diff,ar,load_balance]",
-    "metric=[nelbo]", "lr_scheduler=cosine", "callbacks=[checkpoint]",
-    f"callbacks.checkpoint.every_n_train_steps={EVERY}",
-    "callbacks.checkpoint.keep=9", "logger=none", f"trainer.max_steps={STEPS}", "trainer.accelerator=cpu",
+    "metric=[nelbo]", "lr_scheduler=cosine", "callbacks=[]",
+    f"run_callbacks.checkpoint.every_n_train_steps={EVERY}",
+    "run_callbacks.checkpoint.keep=9", "logger=none", f"trainer.max_steps={STEPS}", "trainer.accelerator=cpu",
     "moe.num_experts=4", "moe.top_k=2", f"data.steps_per_epoch={STEPS}", "data.max_eval_samples=8",
     "data.max_text_tokens=48", "task.text_to_image.batch_size=8", "task.understanding.batch_size=8", "image_size=32",
     "net.dim=64", "net.depth=3", "net.heads=4", "moe.expert_ffn_dim=32", "moe.shared_ffn_dim=128",

@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoints": BASE,
     "loggers": BASE,
     "modules": MODELS | {"optimizers"},
-    "callbacks": MODELS | {"checkpoints"},
+    "callbacks": MODELS | {"checkpoints", "loggers"},
     "strategies": MODELS | {"checkpoints"},
     "data": MODELS | FACES | {"progress"},
     "engine": FRAME,

@@ -80,17 +80,20 @@ def test_every_choice_composes_and_its_targets_exist(file: Path, tmp_path: Path)
         _MADE.add(text)
 
 
+OTHERWISE_NAMED = ("experiment", "debug", "callbacks", "run_callbacks", "logger")
+
+
 @pytest.mark.parametrize("file", GROUPS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_file_is_named_like_the_module_of_its_target(file: Path):
     tree = yaml.safe_load(file.read_text()) or {}
     tops = [tree, *(v for v in tree.values() if isinstance(v, dict))] if "_target_" not in tree else [tree]
     for node in tops:
         target = node.get("_target_", "")
-        if target.startswith("unif2ace.") and file.parent.name not in ("experiment", "debug", "callbacks", "logger"):
+        if target.startswith("unif2ace.") and file.parent.name not in OTHERWISE_NAMED:
             assert target.split(".")[-2] == file.stem, f"{file.name} builds {target}"
 
 
-@pytest.mark.parametrize("group", ["dataset", "task", "loss", "callbacks", "metric", "visual_encoder"])
+@pytest.mark.parametrize("group", ["dataset", "task", "loss", "callbacks", "run_callbacks", "metric", "visual_encoder"])
 def test_a_slot_file_holds_one_key_named_like_itself(group: str):
     for file in (ROOT / group).glob("*.yaml"):
         tree = yaml.safe_load(file.read_text()) or {}

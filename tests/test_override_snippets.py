@@ -58,7 +58,7 @@ def test_a_callback_is_added_to_those_of_the_experiment(experiment: str, words: 
     [
         (["callbacks.ema.decay=0.5"], ["+callbacks=ema", "callbacks.ema.decay=0.5"]),
         (["experiment=tokenizer/quickstart", "logger=[csv]", "logger.tensorboard.name=x"], []),
-        (["callbacks=[checkpoint]", "+callbacks=ema"], ["callbacks=[checkpoint,ema]"]),
+        (["callbacks=[]", "+callbacks=ema"], ["callbacks=[ema]"]),
         (["+callbacks=ema", "+callbacks=calibrate"], ["+callbacks=[ema,calibrate]"]),
         (["+loss=ar"], ["loss=[ar]"]),
         (["loss.ar.weight=2"], ["loss=[ar]", "loss.ar.weight=2"]),

@@ -20,6 +20,7 @@ from unif2ace.callbacks.noise_levels import NoiseLevels
 from unif2ace.callbacks.progress import TrainingProgress
 from unif2ace.callbacks.samples import Samples
 from unif2ace.callbacks.summary import RunSummary
+from unif2ace.loggers.tensorboard import TensorBoardLogger
 from unif2ace.losses.ar import ARLoss
 from unif2ace.losses.d3diff import D3DiffLoss
 from unif2ace.losses.load_balance import LoadBalanceLoss
@@ -86,7 +87,7 @@ def observe(out: Path, rank: int, strategy: Any = "auto", ranks: int = 1) -> Non
             NoiseLevels(own / "noise", every_n_steps=1), RunSummary(own),
         ],
         precision="32-true", strategy=strategy, devices=ranks, enable_progress_bar=True, gradient_clip_val=0.01,
-        logger=pl.loggers.TensorBoardLogger(own, name="", version=""), max_steps=2 * tiny.STEPS,
+        logger=TensorBoardLogger(str(own)), max_steps=2 * tiny.STEPS,
     )  # fmt: skip
     assert run.global_step == 2 * tiny.STEPS
     faces = [torch.from_numpy(face.faces) for face in drawn[0]]

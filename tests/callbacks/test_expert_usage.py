@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.data import DataLoader
 
 from unif2ace.callbacks.expert_usage import ExpertUsage, draw, evenness
+from unif2ace.loggers.tensorboard import TensorBoardLogger
 from unif2ace.types import Batch, RouterStats, StepOutput, TokenSequence, UnifiedStep
 
 NOTHING = torch.zeros(1, 1, dtype=torch.int64)
@@ -43,7 +44,7 @@ class _Routed(pl.LightningModule):
 
 
 def _validate(tmp_path: Path, module: _Routed) -> tuple[dict[str, float], EventAccumulator]:
-    logger = pl.loggers.TensorBoardLogger(tmp_path, name="", version="")
+    logger = TensorBoardLogger(str(tmp_path))
     trainer = pl.Trainer(
         accelerator="cpu",
         logger=logger,

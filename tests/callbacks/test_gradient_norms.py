@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from unif2ace.callbacks.gradient_norms import GradientNorms, norms_by_part, part_of
 from unif2ace.errors import ConfigError
+from unif2ace.loggers.tensorboard import TensorBoardLogger
 
 NAMES = {
     "net.embedding.weight": "embedding",
@@ -56,7 +57,7 @@ class _Exact(pl.Callback):
 
 
 def _logged(tmp_path: Path, **options: Any) -> tuple[dict[str, list[tuple[int, float]]], list[dict[str, float]]]:
-    logger = pl.loggers.TensorBoardLogger(tmp_path, name="", version="")
+    logger = TensorBoardLogger(str(tmp_path))
     exact = _Exact()
     observed_run.fit([GradientNorms(options.pop("every", 1)), exact], logger=logger, limit_val_batches=0, **options)
     events = EventAccumulator(str(tmp_path))

@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from unif2ace.callbacks.noise_levels import NoiseLevels, curves_of, draw
 from unif2ace.errors import ConfigError
+from unif2ace.loggers.tensorboard import TensorBoardLogger
 from unif2ace.losses.d3diff import D3DiffLoss
 from unif2ace.types import Task
 
@@ -84,7 +85,7 @@ def test_only_some_training_steps_are_read_and_counting_begins_anew(tmp_path: Pa
 
 
 def test_files_and_events(tmp_path: Path):
-    logger = pl.loggers.TensorBoardLogger(tmp_path, name="", version="")
+    logger = TensorBoardLogger(str(tmp_path))
     observed_run.fit([NoiseLevels(tmp_path / "noise", levels=4, every_n_steps=1)], logger=logger)
     assert Image.open(tmp_path / "noise" / "step-0000003.png").size == (1000, 600)
     events = EventAccumulator(str(tmp_path))

@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.data import DataLoader
 
 from unif2ace.callbacks.reconstructions import ReconstructionGrid, arrange
+from unif2ace.loggers.tensorboard import TensorBoardLogger
 from unif2ace.nets.tokenizer.base import from_uint8
 from unif2ace.types import Batch, StepOutput
 
@@ -41,7 +42,7 @@ def test_rows_alternate_and_pixels_are_enlarged():
 
 
 def test_valid_pictures_stand_over_what_came_back_and_are_logged(tmp_path: Path):
-    logger = pl.loggers.TensorBoardLogger(tmp_path, name="", version="")
+    logger = TensorBoardLogger(str(tmp_path))
     trainer = pl.Trainer(
         accelerator="cpu",
         logger=logger,

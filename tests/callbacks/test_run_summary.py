@@ -14,6 +14,7 @@ from rich.console import Console
 
 from unif2ace.callbacks import summary as summary_file
 from unif2ace.callbacks.summary import RunSummary, table
+from unif2ace.loggers.tensorboard import TensorBoardLogger
 
 
 class _Stops(pl.Callback):
@@ -34,7 +35,7 @@ def test_a_finished_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     screen = io.StringIO()
     monkeypatch.setattr(summary_file, "Console", lambda stderr: Console(file=screen, width=60))
     (tmp_path / "samples").mkdir()
-    logger = pl.loggers.TensorBoardLogger(tmp_path, name="", version="")
+    logger = TensorBoardLogger(str(tmp_path))
     run = observed_run.fit([RunSummary(tmp_path)], logger=logger)
     text = (tmp_path / "summary.txt").read_text()
     assert text in screen.getvalue()

@@ -15,9 +15,11 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from unif2ace.callbacks.ema import EMA
-from unif2ace.callbacks.sample_sheets import Drawn, SampleAnswer, answers_sheet, as_markdown, faces_sheet
+from unif2ace.callbacks.sample_sheets import Drawn, SampleAnswer, answers_sheet, as_table, faces_sheet
 from unif2ace.callbacks.samples import Samples, _Rows
 from unif2ace.errors import ConfigError
+from unif2ace.loggers.media import markdown_table
+from unif2ace.loggers.tensorboard import TensorBoardLogger
 from unif2ace.nets.transformer.decoding_text import GeneratedText
 from unif2ace.nets.transformer.face_decoder import FaceDecoder
 from unif2ace.sequence.conversation import join_turns
@@ -47,7 +49,7 @@ class _Weights(pl.Callback):
 
 
 def test_files_and_events(tmp_path: Path):
-    logger = pl.loggers.TensorBoardLogger(tmp_path, name="", version="")
+    logger = TensorBoardLogger(str(tmp_path))
     observed_run.fit([_samples(tmp_path)], logger=logger)
     names = ["answers-step-0000003.png", "faces-step-0000003.png"]
     assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == names
@@ -180,4 +182,7 @@ def test_sheets_hold_what_they_are_given():
     answers = np.asarray(answers_sheet([SampleAnswer(red, "who?", "", "she", "say!", "łong")], 4))
     assert (answers == [255, 0, 0]).all(2).sum() == 32 * 32
     assert answers.shape[0] > 5 * 18
-    assert "\\|" in as_markdown([SampleAnswer(red, "a|b", "c", "d")])
+    columns, rows = as_table([SampleAnswer(red, "a|b", "c", "d", "say!", "so")])
+    assert len(columns) == 4
+    assert rows == [[0, "a|b", "c", "d"], [0, "say!", "so", ""]]
+    assert "a\\|b" in markdown_table(columns, rows)

@@ -23,8 +23,8 @@ BASE = [
     "quantizer.num_codes=16", "loss=[reconstruction]", "metric=[psnr]", "lr_scheduler=none", "optimizer.lr=0.05",
     "dataset.synthetic.num_samples=60", "dataset.synthetic.size=32", "dataset.synthetic.workers=1",
     "task.image.batch_size=2", "data.steps_per_epoch=4", "data.max_eval_samples=2", "trainer.accelerator=cpu",
-    "callbacks=[progress,checkpoint,preemption,random_state,learning_rate,summary,gradient_norms,reconstructions,"
-    "model_summary]", "logger=[csv]", "callbacks.checkpoint.every_n_train_steps=3", "trainer.max_steps=6",
+    "callbacks=[learning_rate,gradient_norms,reconstructions,model_summary]", "logger=[csv]",
+    "run_callbacks.checkpoint.every_n_train_steps=3", "trainer.max_steps=6",
 ]  # fmt: skip
 
 UP = {
@@ -34,18 +34,18 @@ UP = {
     "data.max_eval_samples": 3,
     "data.max_drop_fraction": 0.5,
     "data.prepare_per_node": "true",
-    "callbacks.progress.seconds": 60,
-    "callbacks.progress.leave": "false",
-    "callbacks.progress.refresh": 2,
-    "callbacks.progress.terms": 9,
-    "callbacks.checkpoint.every_n_train_steps": 4,
-    "callbacks.checkpoint.keep": 5,
-    "callbacks.checkpoint.on_exception": "false",
-    "callbacks.preemption.signals": "[SIGUSR1]",
-    "callbacks.preemption.every": 3,
-    "callbacks.preemption.requeue": "true",
+    "run_callbacks.progress.seconds": 60,
+    "run_callbacks.progress.leave": "false",
+    "run_callbacks.progress.refresh": 2,
+    "run_callbacks.progress.terms": 9,
+    "run_callbacks.checkpoint.every_n_train_steps": 4,
+    "run_callbacks.checkpoint.keep": 5,
+    "run_callbacks.checkpoint.on_exception": "false",
+    "run_callbacks.preemption.signals": "[SIGUSR1]",
+    "run_callbacks.preemption.every": 3,
+    "run_callbacks.preemption.requeue": "true",
     "callbacks.learning_rate.logging_interval": "epoch",
-    "callbacks.summary.show": "false",
+    "run_callbacks.summary.show": "false",
     "callbacks.gradient_norms.every_n_steps": 70,
     "callbacks.reconstructions.count": 40,
     "callbacks.reconstructions.columns": 20,
@@ -71,11 +71,11 @@ DOWN = {
     "data.num_workers": 1,
     "data.max_eval_samples": 1,
     "data.max_drop_fraction": 0,
-    "callbacks.progress.seconds": 1,
-    "callbacks.progress.refresh": 0.1,
-    "callbacks.progress.terms": 0,
-    "callbacks.checkpoint.every_n_train_steps": 1,
-    "callbacks.checkpoint.keep": 1,
+    "run_callbacks.progress.seconds": 1,
+    "run_callbacks.progress.refresh": 0.1,
+    "run_callbacks.progress.terms": 0,
+    "run_callbacks.checkpoint.every_n_train_steps": 1,
+    "run_callbacks.checkpoint.keep": 1,
     "callbacks.gradient_norms.every_n_steps": 1,
     "callbacks.reconstructions.count": 2,
     "callbacks.reconstructions.columns": 1,
@@ -87,7 +87,13 @@ DOWN = {
     "trainer.val_check_interval": 0.25,
 }
 """The same: numbers go down, to 0 where 0 has a meaning."""
-GROUPS = {"callbacks": "[checkpoint,random_state]", "logger": "none", "metric": "[psnr,ssim]", "strategy": "ddp"}
+GROUPS = {
+    "callbacks": "[]",
+    "run_callbacks.progress": "null",
+    "logger": "none",
+    "metric": "[psnr,ssim]",
+    "strategy": "ddp",
+}
 """Groups of which a resume may have other members."""
 ELSEWHERE = {
     r".*\._target_": "changes with its group",

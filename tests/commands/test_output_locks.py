@@ -48,7 +48,12 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 COMMANDS: dict[str, tuple[str, Work, str, list[str]]] = {
     "train": ("train", train.train, "run_dir", ["run_dir=run"]),
-    "train, below": ("train", train.train, "run_dir", ["run_dir=new", "callbacks.checkpoint.folder=run/checkpoints"]),
+    "train, below": (
+        "train",
+        train.train,
+        "run_dir",
+        ["run_dir=new", "run_callbacks.checkpoint.folder=run/checkpoints"],
+    ),
     "evaluate": ("evaluate", evaluate.evaluate, "out", ["ckpt=run", "kind=attributes"]),
     "score": ("evaluate", evaluate.evaluate, "out", ["ckpt=run", "kind=unified", "evaluator=run"]),
     "release": ("release", release.release, "folder", ["ckpt=other", "folder=run/evaluation"]),

@@ -16,7 +16,7 @@ from unif2ace.engine.overrides import FILE, overrides_of, write_overrides
 from unif2ace.errors import ConfigError
 
 FIRST = ["experiment=attributes/synthetic", "loss=[attributes]", "run_dir=logs/one", "resume=auto", "seed=3",
-         "trainer.max_steps=7", "dataset.synthetic.num_samples=60", "callbacks=[checkpoint,ema]",
+         "trainer.max_steps=7", "dataset.synthetic.num_samples=60", "callbacks=[ema]",
          "callbacks.ema.decay=0.7", "name='its, ${seed}'", "+trainer.barebones=true"]  # fmt: skip
 
 

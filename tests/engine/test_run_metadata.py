@@ -16,7 +16,7 @@ from unif2ace.checkpoints.reading import read
 from unif2ace.commands import train as command
 from unif2ace.data.shards import load_index
 from unif2ace.data.shards.fingerprint import index_fingerprint
-from unif2ace.engine import compose
+from unif2ace.engine import compose, run_callbacks
 from unif2ace.engine.snapshot import typed_command
 from unif2ace.engine.weights import load_net, read_weights
 
@@ -40,8 +40,8 @@ def _train(root: Path, run: Path, *words: str) -> dict[str, float]:
 
 
 def test_the_weights_file_holds_the_averaged_weights_and_where_they_came_from(root: Path, tmp_path: Path):
-    words = ["callbacks.ema.decay=0.7", "callbacks.checkpoint.every_n_train_steps=3", "seed=5"]
-    metrics = _train(root, tmp_path, "callbacks=[checkpoint,ema]", *words)
+    words = ["callbacks.ema.decay=0.7", "run_callbacks.checkpoint.every_n_train_steps=3", "seed=5"]
+    metrics = _train(root, tmp_path, "callbacks=[ema]", *words)
     weights = read_weights(tmp_path)
     assert weights.path.name == "weights.safetensors"
     checkpoint = read(newest(tmp_path))
@@ -80,9 +80,9 @@ class _Stop(pl.Callback):
 
 
 def _stopping(monkeypatch: pytest.MonkeyPatch) -> None:
-    make = command.instantiate_slots
+    make = run_callbacks.instantiate_slots
     monkeypatch.setattr(
-        command,
+        run_callbacks,
         "instantiate_slots",
         lambda config, group, **more: make(config, group, **more) | ({"s": _Stop()} if group == "callbacks" else {}),
     )
@@ -93,7 +93,7 @@ def test_an_interrupted_run_leaves_weights_and_goes_on(root: Path, tmp_path: Pat
     with monkeypatch.context() as patched, caplog.at_level(logging.INFO):
         _stopping(patched)
         with pytest.raises(SystemExit):
-            _train(root, tmp_path, "callbacks=[checkpoint,ema]", "callbacks.ema.decay=0.7")
+            _train(root, tmp_path, "callbacks=[ema]", "callbacks.ema.decay=0.7")
     assert signal.getsignal(signal.SIGINT) is handler, "the next Ctrl-C would be ignored"
     assert f"go on with: run_dir={tmp_path} resume=auto" in caplog.text
     weights = read_weights(tmp_path / "weights.safetensors")
@@ -103,7 +103,7 @@ def test_an_interrupted_run_leaves_weights_and_goes_on(root: Path, tmp_path: Pat
     for name, value in weights.state.items():
         torch.testing.assert_close(value, checkpoint["state_dict"][f"net.{name}"], rtol=0, atol=0)
 
-    _train(root, tmp_path, "callbacks=[checkpoint,ema]", "callbacks.ema.decay=0.7", "resume=auto")
+    _train(root, tmp_path, "callbacks=[ema]", "callbacks.ema.decay=0.7", "resume=auto")
     again = read_weights(tmp_path / "weights.safetensors")
     assert again.header["steps"] == 6
     assert again.fingerprint != weights.fingerprint
@@ -113,6 +113,6 @@ def test_an_interrupted_run_leaves_weights_and_goes_on(root: Path, tmp_path: Pat
 def test_a_run_interrupted_before_its_first_checkpoint_says_so(root: Path, tmp_path: Path, monkeypatch, caplog):
     _stopping(monkeypatch)
     with pytest.raises(SystemExit), caplog.at_level(logging.INFO):
-        _train(root, tmp_path, "callbacks=none", "+trainer.enable_checkpointing=false")
+        _train(root, tmp_path, "run_callbacks.checkpoint=null", "+trainer.enable_checkpointing=false")
     assert "nothing to go on from" in caplog.text
     assert not (tmp_path / "weights.safetensors").exists()

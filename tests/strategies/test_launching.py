@@ -109,8 +109,8 @@ def test_torchrun_starts_processes_again(tmp_path: Path, monkeypatch: pytest.Mon
         "-m", "unif2ace.commands.train",
     )  # fmt: skip
     here = tmp_path / "here"
-    words = ["strategy=ddp", f"hydra.run.dir={here}", f"run_dir={here}", "resume=auto", "callbacks=[checkpoint]"]
-    words += ["callbacks.checkpoint.every_n_train_steps=1", "engine.allow=[victim.]"]
+    words = ["strategy=ddp", f"hydra.run.dir={here}", f"run_dir={here}", "resume=auto", "callbacks=[]"]
+    words += ["run_callbacks.checkpoint.every_n_train_steps=1", "engine.allow=[victim.]"]
     words += ["+callbacks.victim._target_=victim.Victim"]
     (tmp_path / "victim.py").write_text(VICTIM)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))

@@ -43,7 +43,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
     ) -> None:
         for name, value in (("every_n_train_steps", every_n_train_steps), ("keep", keep)):
             if value < 1:
-                raise ConfigError(f"callbacks.checkpoint.{name}={value}: at least 1")
+                raise ConfigError(f"run_callbacks.checkpoint.{name}={value}: at least 1")
         self.folder, self.every, self.keep, self.saves_on_exception = (
             Path(folder), every_n_train_steps, keep, on_exception,
         )  # fmt: skip
@@ -58,8 +58,8 @@ class Checkpoint(pl.callbacks.Checkpoint):
         """
         if isinstance(trainer.strategy, DeepSpeedStrategy):
             raise ConfigError(
-                "strategy=deepspeed writes checkpoints that callbacks.checkpoint can neither verify nor go on from: "
-                "leave checkpoint out of callbacks=[...], or take strategy=fsdp, which cuts the same things"
+                "strategy=deepspeed writes checkpoints that run_callbacks.checkpoint can neither verify nor go on "
+                "from: add run_callbacks.checkpoint=null, or take strategy=fsdp, which cuts the same things"
             )
         trainer.strategy.checkpoint_io = FolderIO()
         if stage == "fit" and trainer.is_global_zero and not _trial(trainer):

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unif2ace.loggers.media import log_values, media_loggers
 from unif2ace.types import Batch, StepOutput
 
 GROUPS = ("gen", "und")
@@ -35,10 +36,10 @@ class ExpertUsage(pl.Callback):
       expert it is the slowdown from imbalance;
     - ``val/dead``, the number of experts of all layers that were never chosen in the split.
 
-    The values of each layer go to the TensorBoard logger alone, as ``experts/VALUE/LEVEL/GROUP/LAYER``.
+    The values of each layer go to loggers that take figures, as ``experts/VALUE/LEVEL/GROUP/LAYER``.
 
     The plot has a panel for each level and group, a row for each layer, lowest first, and a column for each expert. It
-    goes to a PNG file and, if there is one, to the TensorBoard logger. A dense network has none.
+    goes to a PNG file and to the loggers that take figures. A dense network has none.
 
     Args:
         folder: Folder of the PNG files; created with the first file.
@@ -93,12 +94,10 @@ class ExpertUsage(pl.Callback):
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             self.folder.mkdir(parents=True, exist_ok=True)
             figure.savefig(self.folder / self.name.format(step=trainer.global_step))
-        for logger in trainer.loggers:
-            if isinstance(logger, pl.loggers.TensorBoardLogger):
-                logger.experiment.add_figure("val/experts", figure, trainer.global_step)
-                for name, values in layers.items():
-                    for layer, value in enumerate(values):
-                        logger.experiment.add_scalar(f"{name}/{layer:02}", value, trainer.global_step)
+        for logger in media_loggers(trainer):
+            logger.log_figure("val/experts", figure, trainer.global_step)
+        numbers = {f"{name}/{n:02}": value for name, values in layers.items() for n, value in enumerate(values)}
+        log_values(trainer, numbers)
 
 
 def loads(frequency_RE: Tensor) -> dict[str, tuple[Tensor, Callable[[Tensor], Tensor]]]:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from unif2ace.diffusion.likelihood import token_nats
 from unif2ace.errors import ConfigError
+from unif2ace.loggers.media import log_values, media_loggers
 from unif2ace.losses.observer import StepObserver
 from unif2ace.sequence.positions import answer
 from unif2ace.types import Batch, CorruptedTokens, Logits, StepOutput, UnifiedStep
@@ -35,8 +36,8 @@ class NoiseLevels(StepObserver):
     :math:`\sum w(t)\,l`, as in `D3DiffLoss` before its factors (``score_scale=exact``).
 
     Validation is read completely, with the same noise every time. Training is read every `every_n_steps` steps since
-    the last validation. Values go to TensorBoard as ``noise_val/mask/0.35`` (the middle of the bin), the figure to
-    TensorBoard and a PNG file. A run whose losses read no masked image tokens has none.
+    the last validation. Values go to the loggers that take figures as ``noise_val/mask/0.35`` (the middle of the bin),
+    the figure to these loggers and a PNG file. A run whose losses read no masked image tokens has none.
 
     Args:
         folder: Folder of the PNG files; created with the first file.
@@ -108,16 +109,16 @@ class NoiseLevels(StepObserver):
             self.folder.mkdir(parents=True, exist_ok=True)
             figure.savefig(self.folder / self.name.format(step=trainer.global_step))
         middles = (np.arange(self.levels) + 0.5) / self.levels
-        for logger in trainer.loggers:
-            if not isinstance(logger, pl.loggers.TensorBoardLogger):
-                continue
-            for stage, values in curves.items():
-                for value in VALUES:
-                    for middle, number in zip(middles, values[value], strict=True):
-                        if np.isfinite(number):
-                            tag = f"noise_{stage}/{value}/{middle:.3g}"
-                            logger.experiment.add_scalar(tag, number, trainer.global_step)
-            logger.experiment.add_figure("val/noise_levels", figure, trainer.global_step)
+        numbers = {
+            f"noise_{stage}/{value}/{middle:.3g}": float(number)
+            for stage, values in curves.items()
+            for value in VALUES
+            for middle, number in zip(middles, values[value], strict=True)
+            if np.isfinite(number)
+        }
+        log_values(trainer, numbers)
+        for logger in media_loggers(trainer):
+            logger.log_figure("val/noise_levels", figure, trainer.global_step)
 
 
 def masked_logits(step: UnifiedStep) -> Logits | None:

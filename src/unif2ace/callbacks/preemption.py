@@ -57,9 +57,9 @@ class Preemption(pl.Callback):
     ) -> None:
         for name in signals:
             if not hasattr(signal, name):
-                raise ConfigError(f"callbacks.preemption.signals: there is no {name!r}; such as SIGTERM")
+                raise ConfigError(f"run_callbacks.preemption.signals: there is no {name!r}; such as SIGTERM")
         if every < 1:
-            raise ConfigError(f"callbacks.preemption.every={every}: at least 1")
+            raise ConfigError(f"run_callbacks.preemption.every={every}: at least 1")
         self.signals = [signal.Signals[name] for name in signals]
         self.every, self.requeue = every, requeue
         self._received: int | None = None

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from unif2ace.loggers.media import media_loggers
 from unif2ace.nets.tokenizer.base import to_uint8
 from unif2ace.types import Batch, StepOutput
 
@@ -18,7 +19,7 @@ from unif2ace.types import Batch, StepOutput
 class ReconstructionGrid(pl.Callback):
     """Writes the first images of the validation split, always the same ones, each above its reconstruction.
 
-    They go to PNG files and, if there is one, to the TensorBoard logger.
+    They go to PNG files and to the loggers that take pictures.
 
     Args:
         folder: Folder of the PNG files; created with the first file.
@@ -71,9 +72,8 @@ class ReconstructionGrid(pl.Callback):
             Image.fromarray(sheet.permute(1, 2, 0).numpy()).save(
                 self.folder / self.name.format(step=trainer.global_step)
             )
-        for logger in trainer.loggers:
-            if isinstance(logger, pl.loggers.TensorBoardLogger):
-                logger.experiment.add_image("val/reconstructions", sheet, trainer.global_step)
+        for logger in media_loggers(trainer):
+            logger.log_picture("val/reconstructions", sheet.permute(1, 2, 0).numpy(), trainer.global_step)
 
 
 def arrange(images: Tensor, reconstructions: Tensor, columns: int, scale: int = 1) -> Tensor:

@@ -73,15 +73,14 @@ def answers_sheet(answered: Sequence[SampleAnswer], scale: int = 2) -> Image.Ima
     return _sheet([(_lines(a), [a.image]) for a in answered], [], scale, text=640, text_first=False)
 
 
-def as_markdown(answered: Sequence[SampleAnswer]) -> str:
-    """A table of questions, answers and truths."""
-    rows = []
+def as_table(answered: Sequence[SampleAnswer]) -> tuple[list[str], list[list[str | int]]]:
+    """Columns and rows of questions, answers and truths."""
+    rows: list[list[str | int]] = []
     for number, a in enumerate(answered):
-        rows.append((number, a.question, a.answer, a.truth))
+        rows.append([number, a.question, a.answer, a.truth])
         if a.instruction:
-            rows.append((number, a.instruction, a.said, ""))
-    table = [("face", "question", "model", "truth"), ("---",) * 4, *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in table)
+            rows.append([number, a.instruction, a.said, ""])
+    return ["face", "question", "model", "truth"], rows
 
 
 def _lines(answered: SampleAnswer) -> list[Line]:

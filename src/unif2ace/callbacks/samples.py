@@ -18,10 +18,11 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unif2ace.callbacks.sample_sheets import Drawn, SampleAnswer, answers_sheet, as_markdown, faces_sheet
+from unif2ace.callbacks.sample_sheets import Drawn, SampleAnswer, answers_sheet, as_table, faces_sheet
 from unif2ace.diffusion.samplers.base import Sampler
 from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
 from unif2ace.errors import ConfigError
+from unif2ace.loggers.media import media_loggers
 from unif2ace.nets.transformer.face_decoder import FaceDecoder
 from unif2ace.types import Batch, Task
 
@@ -72,7 +73,7 @@ class Samples(pl.Callback):
     """Generates faces for the first captions of the validation split and answers its first questions.
 
     It uses the weights that validation uses (averaged, if the run averages them), and does not affect random state.
-    Sheets go to PNG files and, if there is one, to the TensorBoard logger, which also gets the answers as text. The
+    Sheets go to PNG files and to the loggers that take pictures, which also get the answers as a table. The
     true face of each caption is shown as the tokenizer reconstructs it, the best that a model can generate. All ranks
     generate the same samples, because they may hold shards of one network.
 
@@ -185,14 +186,11 @@ class Samples(pl.Callback):
             self.folder.mkdir(parents=True, exist_ok=True)
             for what, sheet in sheets.items():
                 sheet.save(self.folder / self.name.format(step=trainer.global_step, what=what))
-        for logger in trainer.loggers:
-            if isinstance(logger, pl.loggers.TensorBoardLogger):
-                for what, sheet in sheets.items():
-                    logger.experiment.add_image(
-                        f"val/{what}", np.asarray(sheet), trainer.global_step, dataformats="HWC"
-                    )
-                if answered:
-                    logger.experiment.add_text("val/answers", as_markdown(answered), trainer.global_step)
+        for logger in media_loggers(trainer):
+            for what, sheet in sheets.items():
+                logger.log_picture(f"val/{what}", np.asarray(sheet), trainer.global_step)
+            if answered:
+                logger.log_table("val/answers", *as_table(answered), trainer.global_step)
 
 
 def _autocast(trainer: pl.Trainer) -> AbstractContextManager[Any]:

@@ -14,6 +14,7 @@ from unif2ace.engine.command import Command, run
 from unif2ace.engine.config_comments import choices_of
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.engine.quiet import hush
+from unif2ace.engine.run_callbacks import instantiate_callbacks
 from unif2ace.engine.signal_handlers import restored_signal_handlers
 from unif2ace.engine.words import Line, Syntax
 from unif2ace.errors import ConfigError
@@ -68,7 +69,7 @@ def _measure(config: DictConfig) -> dict[str, float | None]:
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     found = Evaluation(weights, out)
-    callbacks = instantiate_slots(config.get("callbacks"), "callbacks", allow=allow)
+    callbacks = instantiate_callbacks(config, required=["progress"])
     observers = [*callbacks.values(), found.callback()]
     trainer = instantiate(config.trainer, allow=allow, callbacks=observers, logger=False, enable_checkpointing=False)
     with first_error(trainer):

@@ -16,17 +16,20 @@ from unif2ace.commands.plan import FLAG, take_plan
 from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.command import Command, one_line_errors, run
 from unif2ace.engine.help import experiments
+from unif2ace.engine.hyperparameters import log_hyperparameters
 from unif2ace.engine.initialization import open_first, start_from
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.engine.like import check_like, like_run
 from unif2ace.engine.quiet import hush
 from unif2ace.engine.resuming import find_start
+from unif2ace.engine.run_callbacks import instantiate_callbacks
 from unif2ace.engine.run_metadata import RunMetadata
 from unif2ace.engine.signal_handlers import restored_signal_handlers
 from unif2ace.engine.snapshot import write_snapshot
 from unif2ace.engine.words import Syntax
 
 log = logging.getLogger(__name__)
+CALLBACKS = ("callbacks", "run_callbacks")
 FOLDERS = ("folder", "dirpath")
 """Arguments of callbacks that name where they write. Loggers may share a folder, in which each has its own."""
 
@@ -59,15 +62,16 @@ def _alone(config: DictConfig) -> Iterator[None]:
 
 
 def _written(config: DictConfig) -> set[Path]:
-    slots: Any = OmegaConf.to_container(config.get("callbacks") or OmegaConf.create(), resolve=True)
-    found = (options.get(name) for options in slots.values() if options for name in FOLDERS)
+    groups: Any = [OmegaConf.to_container(config.get(g) or OmegaConf.create(), resolve=True) for g in CALLBACKS]
+    slots = [options for group in groups for options in group.values() if options]
+    found = (options.get(name) for options in slots for name in FOLDERS)
     return {Path(config.run_dir), *(Path(folder) for folder in found if isinstance(folder, str))}
 
 
 def _callbacks(config: DictConfig, logged: bool) -> dict[str, Any]:
     from unif2ace.callbacks.without_logger import without_logger
 
-    callbacks = instantiate_slots(config.get("callbacks"), "callbacks", allow=config.engine.allow)
+    callbacks = instantiate_callbacks(config)
     return callbacks if logged else without_logger(callbacks)
 
 
@@ -103,6 +107,7 @@ def _train(config: DictConfig) -> dict[str, float]:
     trainer = instantiate(config.trainer, allow=allow, **made)
     if trainer.is_global_zero:
         write_snapshot(config, config.run_dir)
+        log_hyperparameters(config, trainer.loggers)
     if start.finished:
         log.info("the run is finished: %s", record.recover())
         return {}

@@ -23,7 +23,7 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 from unif2ace.engine.renamed_keys import hint
 from unif2ace.errors import ConfigError, Unif2aceError, check_list, nearest
 
-ADDABLE = ("callbacks", "logger")
+ADDABLE = ("callbacks", "logger", "run_callbacks")
 """Groups with a list of choices, to which ``+GROUP=NAME`` adds one."""
 
 WRITTEN = (

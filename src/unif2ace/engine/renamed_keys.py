@@ -33,6 +33,9 @@ CHOICES = {
     "experiment/unified/embedded": "unified/synthetic",
 }
 
+ALWAYS = ("progress", "checkpoint", "preemption", "random_state", "summary")
+"""Choices of `callbacks` that became `run_callbacks`, which every run has."""
+
 KEYS = {
     "patience": "max_nonfinite_steps",
     "tokenizer": "image_tokenizer",
@@ -109,6 +112,7 @@ PATTERNS = (
     (r"(?:view|tasks?)\.understanding\.turns", "task.understanding.max_turns"),
     (r"(?:view|tasks?)\.understanding\.caption_share", "task.understanding.caption_prob"),
     (r"dataset\.procedural(\..*)?", r"dataset.synthetic\1"),
+    (rf"callbacks\.({'|'.join(ALWAYS)})(\..*)?", r"run_callbacks.\1\2"),
     (r"condition\.attributes(\..*)?", r"visual_encoder.classifier\1"),
 )
 
@@ -128,6 +132,8 @@ def new_key(key: str) -> str | None:
 
 def new_choice(group: str, choice: str = "") -> str | None:
     """The current ``group=choice``; None if neither was renamed."""
+    if group == "callbacks" and choice in ALWAYS:
+        return f"run_callbacks.{choice}, which every run has without being named,"
     name = CHOICES.get(f"{group}/{choice}")
     if name is None and group not in GROUPS:
         return None

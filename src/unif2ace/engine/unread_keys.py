@@ -13,7 +13,7 @@ from unif2ace.errors import ConfigError
 READ_BY_TRAINING = frozenset(
     {
         *("callbacks", "data", "dataset", "engine", "init_from", "like", "logger", "loss", "module"),
-        *("name", "paths", "resume", "resume_changes", "run_dir", "seed", "trainer"),
+        *("name", "paths", "resume", "resume_changes", "run_callbacks", "run_dir", "seed", "trainer"),
     }
 )
 """Top-level keys that `unif2ace-train` itself reads; it reads others where these refer to them."""
@@ -29,7 +29,7 @@ def refuse_unread(config: DictConfig, typed: Iterable[str]) -> None:
     Raises:
         ConfigError: If neither the command nor a part of the run that it builds reads one of them.
     """
-    read = _read(config)
+    read = keys_read(config)
     for key in typed:
         top = key.partition(".")[0]
         if config.get(top) not in (None, {}) and top not in read:
@@ -40,8 +40,8 @@ def refuse_unread(config: DictConfig, typed: Iterable[str]) -> None:
             )
 
 
-def _read(config: DictConfig) -> set[str]:
-    """Top-level keys that the run reads, directly or through references."""
+def keys_read(config: DictConfig) -> set[str]:
+    """Top-level keys that a run of `unif2ace-train` reads, directly or through references."""
     tree = OmegaConf.to_container(config)
     assert isinstance(tree, dict)
     found: set[str] = set()
