@@ -102,8 +102,11 @@ def _train(config: DictConfig) -> dict[str, float]:
     if first:
         built: Any = OmegaConf.to_container(config.module.net, resolve=True)
         observers.insert(0, start_from(first, record.components, built))  # before moving averages start
-    plugins = [*(instantiate(node, allow=allow) for node in config.trainer.plugins or ()), FolderIO()]
-    made: dict[str, Any] = {"callbacks": observers, "logger": [*loggers.values()], "plugins": plugins}
+    made: dict[str, Any] = {
+        "callbacks": observers,
+        "logger": [*loggers.values()],
+        "plugins": [*(instantiate(node, allow=allow) for node in config.trainer.plugins or ()), FolderIO()],
+    }
     trainer = instantiate(config.trainer, allow=allow, **made)
     if trainer.is_global_zero:
         write_snapshot(config, config.run_dir)
