@@ -10,7 +10,8 @@ from pathlib import Path
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #202024 }
 h1 { font-weight: 600 } h2 { font-weight: 600; margin-top: 2.5rem } p { white-space: pre-line; color: #55555c }
-img { max-width: 100%; border-radius: 4px }
+figure { margin: 0; overflow-x: auto } img { max-width: 100%; border-radius: 4px }
+@media (max-width: 45rem) { img { max-width: none; width: 45rem } }  /* words in a picture stay readable: it scrolls */
 pre { background: #f4f4f6; padding: 1rem; border-radius: 4px; overflow-x: auto }
 """
 
@@ -50,11 +51,12 @@ def write_page(file: Path, title: str, sections: Sequence[Section]) -> Path:
             parts.append(f"<p>{escape(section.text)}</p>")
         if section.picture:
             name, title_text = escape(section.picture), escape(section.title)
-            parts.append(f'<a href="{name}"><img src="{name}" alt="{title_text}"></a>')
+            parts.append(f'<figure><a href="{name}"><img src="{name}" alt="{title_text}"></a></figure>')
         if section.code:
             parts.append(f"<pre>{escape(section.code)}</pre>")
     body = "\n".join(parts)
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
+    view = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = f'<meta charset="utf-8">{view}<title>{escape(title)}</title><style>{_STYLE}</style>'
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(
         f'<!doctype html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}\n</body>\n</html>\n', encoding="utf-8"
