@@ -30,9 +30,9 @@ test: install  ## the tests, on two processes
 test-full: install  ## all tests, slow ones too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q
 
-test-extras: install  ## what needs optional packages: installs the extras clip and identity, runs their tests
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[clip,identity]' onnx
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/nets/visual_encoders
+test-extras: install  ## what needs optional packages: installs the extras, runs their tests
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[clip,identity,comet,mlflow,trackio,wandb]' onnx
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/nets/visual_encoders tests/loggers
 
 test-gpu: install  ## what needs a GPU
 	$(BIN)/python -m pytest -q -k gpu

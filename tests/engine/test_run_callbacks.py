@@ -22,7 +22,7 @@ EXPERIMENTS = ["attributes/synthetic", "tokenizer/decoder", "unified/quickstart"
 SMALL = [
     "module=tokenizer", "net=patch", "net.channels=[16]", "net.encoder_blocks=[0]", "net.decoder_blocks=[0]",
     "quantizer.num_codes=16", "loss=[reconstruction]", "metric=[psnr]", "lr_scheduler=cosine", "logger=none",
-    "dataset.synthetic.num_samples=40", "dataset.synthetic.size=32", "dataset.synthetic.workers=1",
+    "dataset.synthetic.num_samples=60", "dataset.synthetic.size=32", "dataset.synthetic.workers=1",
     "task.image.batch_size=4", "data.steps_per_epoch=4", "data.max_eval_samples=2", "trainer.max_steps=6",
     "optimizer.lr=0.05", "callbacks=[expert_usage]", "trainer.accelerator=cpu",
 ]  # fmt: skip
