@@ -9,7 +9,7 @@ import pytest
 from tiny_release import TOKENIZER, make_run, saved
 
 from unif2ace.errors import ConfigError, DataError
-from unif2ace.inference.release import open_release, write_release
+from unif2ace.inference.release import _moved_with, open_release, write_release
 
 
 @pytest.fixture
@@ -44,6 +44,12 @@ def test_a_release_folder_holds_all_and_moves_freely(run: Path, tmp_path: Path):
     assert {w.path.parent for w in (release.unified, *release.components.values())} == {moved}
     halves = [v for v in release.unified.state.values() if v.is_floating_point()]
     assert {v.dtype.itemsize for v in halves} == {2}
+
+
+def test_the_part_of_the_package_is_meant_where_a_folder_has_its_name(run: Path, tmp_path: Path):
+    (tmp_path / "builtin").mkdir()
+    assert _moved_with(run, Path("builtin")) == Path("builtin")
+    assert _moved_with(run, Path("elsewhere/tokenizer")) == tmp_path / "tokenizer"
 
 
 def test_another_tokenizer_is_refused_with_both_fingerprints(run: Path, tmp_path: Path):

@@ -93,7 +93,12 @@ def _component(kind: str, wanted: Mapping[str, str], folder: Path, given: str | 
 
 
 def _moved_with(folder: Path, recorded: Path) -> Path:
-    """A recorded path as it is now: also looked for below the folders above the run, and beside the run."""
+    """A recorded path as it is now: also looked for below the folders above the run, and beside the run.
+
+    ``builtin`` is the package's, even where a folder has that name.
+    """
+    if str(recorded) == "builtin":
+        return recorded
     above = [parent / recorded for parent in folder.absolute().parents]
     places = [recorded, *above, folder.absolute().parent / recorded.name]
     return next((place for place in places if place.exists()), recorded)
