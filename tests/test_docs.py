@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from unif2ace.engine import compose
 from unif2ace.engine.config_comments import comments
@@ -45,8 +46,16 @@ def test_every_command_shown_composes(page: str, command: str):
         words += [f"kind={kind}"]
     words = [w for w in words if not w.startswith("--plan")]
     line = command.syntax.split(command.syntax.overrides(words))
-    single = [re.sub(r"=(\w+),[\w,]+$", r"=\1", o) for o in line.overrides]
-    _composes(command.syntax.config, *single)
+    _composes(command.syntax.config, *(_first_value(o) if "-m" in line.options else o for o in line.overrides))
+
+
+def _first_value(override: str) -> str:
+    """An override of a sweep with its first value."""
+    parsed = OverridesParser.create().parse_override(override)
+    if not parsed.is_sweep_override():
+        return override
+    first = parsed.value().start if parsed.is_interval_sweep() else next(parsed.sweep_string_iterator())
+    return f"{parsed.get_key_element()}={first}"
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from omegaconf import DictConfig
 
 from unif2ace.engine.command import Command, run
-from unif2ace.engine.sweep import FAILED
+from unif2ace.engine.sweep_table import FAILED, TABLE
 from unif2ace.engine.words import Syntax
 from unif2ace.errors import ConfigError
 
@@ -56,6 +58,15 @@ def test_a_failed_job_is_recorded_and_the_others_run(sweep: Sweep, capsys: pytes
     shown = capsys.readouterr()
     assert "error: 3 of 5 jobs failed" in shown.err
     assert all(line in shown.err for line in listed)
+    with Path("sweep", TABLE).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["trial"], row["seed"], row["status"]) for row in rows] == [
+        (str(number), str(number + 1), status)
+        for number, status in enumerate(["done", "failed", "failed", "failed", "done"])
+    ]
+    assert [row["cause"] for row in rows if row["cause"]] == list(causes)
+    assert [Path(row["run_dir"]).name for row in rows] == ["1", "2", "3", "4", "5"]
+    assert shlex.split(rows[0]["overrides"]) == ["seed=1", EACH]
     assert 'raise ValueError("unforeseen")' in shown.out  # the log of the job
 
 
@@ -108,3 +119,19 @@ def test_jobs_that_share_a_folder_are_refused_with_a_remedy(
 
 def test_jobs_with_folders_of_their_own_run(sweep: Sweep):
     assert len(sweep("evaluate", "ckpt=a,b", "dataset=synthetic", work=lambda config: config.out)) == 2
+
+
+def test_the_table_of_a_grid_has_the_last_metrics(sweep: Sweep, capsys: pytest.CaptureFixture[str]):
+    def work(config: DictConfig) -> dict[str, float | None]:
+        return {"val/loss": config.seed / 4, "val/psnr": 20.0, "val/none": None}
+
+    sweep("generate", "seed=1,2", "guidance=1.5", EACH, work=work)
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("trial  seed  status  val/loss")
+    assert lines[start + 1 : start + 3] == ["0      1     done    0.25", "1      2     done    0.5"]
+    with Path("sweep", TABLE).open(newline="") as file:
+        row = next(csv.DictReader(file))
+    assert list(row) == ["trial", "status", "run_dir", "overrides", "cause", "seed", "val/loss", "val/psnr"]
+    assert list(row.values())[:3] == ["0", "done", str(Path("out/1").absolute())]
+    assert list(row.values())[4:] == ["", "1", "0.25", "20.0"]
+    assert shlex.split(row["overrides"]) == ["seed=1", "guidance=1.5", EACH]

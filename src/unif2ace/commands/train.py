@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,15 @@ from unif2ace.engine.hyperparameters import log_hyperparameters
 from unif2ace.engine.initialization import open_first, start_from
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.engine.like import check_like, like_run
+from unif2ace.engine.objective import Objective, objective, optimized_names
 from unif2ace.engine.quiet import hush
 from unif2ace.engine.resuming import find_start
 from unif2ace.engine.run_callbacks import instantiate_callbacks
 from unif2ace.engine.run_metadata import RunMetadata
 from unif2ace.engine.signal_handlers import restored_signal_handlers
 from unif2ace.engine.snapshot import write_snapshot
+from unif2ace.engine.study import PRUNED_AT, check_trial, open_study
+from unif2ace.engine.weights import read_header
 from unif2ace.engine.words import Syntax
 
 log = logging.getLogger(__name__)
@@ -34,19 +38,22 @@ FOLDERS = ("folder", "dirpath")
 """Arguments of callbacks that name where they write. Loggers may share a folder, in which each has its own."""
 
 
-def train(config: DictConfig) -> dict[str, float]:
+def train(config: DictConfig) -> Objective:
     """Trains the configured module.
 
     Args:
         config: Composed from ``train.yaml``.
 
     Returns:
-        The last value of every logged quantity. The run folder then holds ``weights.safetensors``.
+        The last value of every logged quantity; with `optimized_metric` only that value, or a list if several are
+        named. The run folder then holds ``weights.safetensors``, unless a search has pruned the run.
 
     Raises:
-        ConfigError: If the configuration cannot be built.
+        ConfigError: If the configuration cannot be built, or `optimized_metric` is not logged.
+        Unif2aceError: If `optimized_metric` is NaN or infinite; the weights are written before.
     """
     check_like(config)
+    check_trial(config)
     with _alone(config), restored_signal_handlers():
         return _train(config)
 
@@ -75,7 +82,18 @@ def _callbacks(config: DictConfig, logged: bool) -> dict[str, Any]:
     return callbacks if logged else without_logger(callbacks)
 
 
-def _train(config: DictConfig) -> dict[str, float]:
+def _pruning(config: DictConfig) -> list[Any]:
+    """The callback of a trial; none outside a search, and none for several metrics, which cannot be pruned."""
+    from unif2ace.callbacks.pruning import Pruning
+
+    names = optimized_names(config)
+    if not config.hparams_search or len(names) != 1:
+        return []
+    options: Any = OmegaConf.to_container(config.hparams_search, resolve=True)
+    return [Pruning(partial(open_study, options), options["trial"], names[0], PRUNED_AT)]
+
+
+def _train(config: DictConfig) -> Objective:
     import lightning.pytorch as pl
     import torch
 
@@ -98,7 +116,7 @@ def _train(config: DictConfig) -> dict[str, float]:
     record.started_from = first.short if first else ""
     if "tokenizer" in record.components and data.inputs != "pixels":
         data.expect_tokenizer(record.components["tokenizer"]["fingerprint"])
-    observers = [*losses.values(), *callbacks.values(), record.callback()]
+    observers = [*losses.values(), *callbacks.values(), record.callback(), *_pruning(config)]
     if first:
         built: Any = OmegaConf.to_container(config.module.net, resolve=True)
         observers.insert(0, start_from(first, record.components, built))  # before moving averages start
@@ -112,18 +130,19 @@ def _train(config: DictConfig) -> dict[str, float]:
         write_snapshot(config, config.run_dir)
         log_hyperparameters(config, trainer.loggers)
     if start.finished:
-        log.info("the run is finished: %s", record.recover())
-        return {}
+        log.info("the run is finished: %s", path := record.recover())
+        return objective(config, read_header(path).get("metrics") or {}) if config.optimized_metric else {}
     try:
         with first_error(trainer):
             trainer.fit(module, datamodule=data, ckpt_path=start.path, weights_only=True)
     except (KeyboardInterrupt, SystemExit):  # the Trainer has saved a checkpoint and ends the process
         record.rescue(trainer)
         raise
-    record.finish(trainer, module)
-    metrics: dict[str, Any] = trainer.callback_metrics
     log.info("the run is in %s", config.run_dir)
-    return {name: float(value) for name, value in metrics.items()}
+    if any(getattr(callback, "pruned", False) for callback in observers):
+        return [float(trainer.callback_metrics[name]) for name in optimized_names(config)]
+    record.finish(trainer, module)
+    return objective(config, trainer.callback_metrics)
 
 
 NOTHING = f"""Nothing to train was chosen. Each experiment is a complete setting:
@@ -136,7 +155,8 @@ unif2ace-train --help                                   # all keys and groups
 """
 OPTIONS = {
     f"{FLAG}[=8,64,json]": "print parameters, memory per rank and compute; nothing is trained",
-    "-m, --multirun": "one run for each combination of comma-separated values, such as seed=0,1",
+    "-m, --multirun": "one run for each combination of comma-separated values, such as seed=0,1; with "
+    "hparams_search=optuna the trials of a search",
 }
 COMMAND = Command(train, Syntax("unif2ace-train", "train"), options=OPTIONS)
 

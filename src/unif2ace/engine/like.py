@@ -11,8 +11,8 @@ from unif2ace.engine.overrides import overrides_of, read_overrides
 from unif2ace.errors import ConfigError
 
 WORD = "like="
-NOT_TAKEN = ("like", "run_dir", "resume", "resume_changes")
-"""Keys of where a run lies and how it goes on; they say nothing about another run."""
+NOT_TAKEN = ("like", "run_dir", "resume", "resume_changes", "hparams_search")
+"""Keys of where a run lies, how it goes on, and what searches; they say nothing about another run."""
 
 
 def like_run(words: Sequence[str]) -> list[str]:
@@ -32,7 +32,11 @@ def like_run(words: Sequence[str]) -> list[str]:
     if not named or named[0] in ("", "null"):
         return list(words)
     typed = {_key(word) for word in words}
-    taken = [o for o in read_overrides(Path(named[0])) if _key(o) not in typed and _key(o).lstrip("+") not in NOT_TAKEN]
+    taken = [
+        o
+        for o in read_overrides(Path(named[0]))
+        if _key(o) not in typed and _key(o).lstrip("+") not in NOT_TAKEN and not o.startswith("hparams_search.")
+    ]
     return [*taken, *words]
 
 

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins import basic_sweeper
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus, filter_overrides
-from omegaconf import DictConfig, OmegaConf, open_dict
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.engine.compose import explain, is_config_fault
-from unif2ace.errors import ConfigError, Unif2aceError
+from unif2ace.engine.objective import optimized_names
+from unif2ace.engine.search import search
+from unif2ace.engine.sweep_jobs import cause_line, composed_jobs, job_metrics, refuse_shared, run_folder
+from unif2ace.engine.sweep_table import SweepRow, fail_if_any, varied_keys, write_table
+from unif2ace.errors import Unif2aceError
 
 log = logging.getLogger(__name__)
-FAILED = "failed_jobs.txt"
-"""File in the folder of a sweep with the jobs that failed, one a line."""
-_FIRST_LINE = 300
 
 
 def sweep_every_job(sweeper: Any, arguments: list[str]) -> list[Sequence[JobReturn]]:
-    """Runs every job of a sweep, and then fails if one has failed.
+    """Runs every job of a sweep, prints and writes its table, and then fails if a job has failed.
 
     Args:
         sweeper: Hydra's sweeper, set up.
@@ -36,11 +36,13 @@ def sweep_every_job(sweeper: Any, arguments: list[str]) -> list[Sequence[JobRetu
         ConfigError: If two jobs would write into one folder; no job has run then.
         Unif2aceError: After all jobs, if some have failed.
     """
+    if sweeper.config.get("hparams_search"):
+        return search(sweeper, arguments)
     parser = OverridesParser.create(config_loader=sweeper.hydra_context.config_loader)
     typed = parser.parse_overrides([*sweeper._parse_config(), *arguments])
     jobs = [tuple(job) for batch in sweeper.split_arguments(typed, sweeper.max_batch_size) for job in batch]
-    good, failed = _composed(sweeper, jobs)
-    _refuse_shared(good)
+    good, faults = composed_jobs(sweeper, jobs)
+    refuse_shared(good)
     folder = Path(sweeper.config.hydra.sweep.dir)
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(sweeper.config, folder / "multirun.yaml")
@@ -50,14 +52,19 @@ def sweep_every_job(sweeper: Any, arguments: list[str]) -> list[Sequence[JobRetu
         returns.append(sweeper.launcher.launch(batch, initial_job_idx=first))
         first += len(batch)
     done = [one for batch in returns for one in batch]
-    for number, (job, one) in enumerate(zip(good, done, strict=True)):
-        if one.status != JobStatus.COMPLETED:
-            failed.append(_line(number, job, one._return_value))
-    if failed:
-        text = "\n".join(failed)
-        (folder / FAILED).write_text(text + "\n", encoding="utf-8")
-        raise Unif2aceError(f"{len(failed)} of {len(jobs)} jobs failed, listed in {folder / FAILED}:\n{text}")
+    varied = varied_keys(jobs)
+    rows = [SweepRow(None, "failed", job, varied, cause=cause) for job, cause in faults.items()]
+    rows += [_row(number, job, varied, one) for number, (job, one) in enumerate(zip(good, done, strict=True))]
+    optimized = next((optimized_names(config) for config in good.values()), [])
+    sys.stdout.write(write_table(folder, rows, optimized))
+    fail_if_any(folder, rows)
     return returns
+
+
+def _row(number: int, job: Sequence[str], varied: Sequence[str], one: JobReturn) -> SweepRow:
+    if one.status != JobStatus.COMPLETED:
+        return SweepRow(number, "failed", job, varied, run_folder(one), cause=cause_line(one._return_value))
+    return SweepRow(number, "done", job, varied, run_folder(one), job_metrics(one))
 
 
 @contextmanager
@@ -71,68 +78,6 @@ def every_job() -> Iterator[None]:
         yield
     finally:
         sweeper.sweep = before
-
-
-def _composed(sweeper: Any, jobs: Sequence[tuple[str, ...]]) -> tuple[dict[tuple[str, ...], DictConfig], list[str]]:
-    """Configurations of the jobs that can be composed, and what is wrong with the others.
-
-    Raises:
-        Exception: The first fault, if there is no job without one.
-    """
-    good: dict[tuple[str, ...], DictConfig] = {}
-    faults: dict[tuple[str, ...], Exception] = {}
-    for job in jobs:
-        try:
-            good[job] = sweeper.hydra_context.config_loader.load_sweep_config(sweeper.config, list(job))
-        except Exception as error:
-            if not is_config_fault(error):
-                raise
-            faults[job] = error
-    if not good:
-        raise next(iter(faults.values()))
-    lines = [_line(None, job, explain(error)) for job, error in faults.items()]
-    for line in lines:
-        log.warning("this job is left out, the others run: %s", line)
-    return good, lines
-
-
-def _refuse_shared(jobs: Mapping[tuple[str, ...], DictConfig]) -> None:
-    seen: dict[Any, int] = {}
-    before = HydraConfig.instance().cfg
-    try:
-        for number, config in enumerate(jobs.values()):
-            with open_dict(config):
-                config.hydra.job.id = config.hydra.job.num = number
-            HydraConfig.instance().set_config(config)
-            key, place = _place(config)
-            if not key:
-                continue
-            if place in seen:
-                raise ConfigError(
-                    f"jobs {seen[place]} and {number} of the sweep would both write to the folder of "
-                    f"{key}={config[key]}: give each its own, such as '{key}={config[key] or 'logs'}/"
-                    "${hydra:job.num}'" + (", or leave it out" if key == "run_dir" else "")
-                )
-            seen[place] = number
-    finally:
-        HydraConfig.instance().cfg = before
-
-
-def _place(config: DictConfig) -> tuple[str, Any]:
-    """The key that names where a job writes, and its value; empty if the job has a folder of its own."""
-    key = next((key for key in ("out", "run_dir", "folder") if key in config), "")
-    node: Any = config._get_node(key) if key else None
-    if node is None or "${output_dir:" in str(node._value()):
-        return "", None
-    if config[key] is not None:
-        return key, Path(str(config[key])).absolute()
-    return key, tuple(str(config.get(name)) for name in ("ckpt", "folder"))  # beside what is read
-
-
-def _line(number: int | None, job: Sequence[str], cause: Any) -> str:
-    lines = str(cause).strip().splitlines() or [repr(cause)]
-    kind = "" if isinstance(cause, str | Unif2aceError) else f"{type(cause).__name__}: "
-    return f"{'-' if number is None else number} {' '.join(filter_overrides(job))}: {kind}{lines[0][:_FIRST_LINE]}"
 
 
 def sweep_job(work: Callable[[DictConfig], Any], config: DictConfig) -> Any:

@@ -1,0 +1,133 @@
+"""The table of a sweep: one row for each job or trial, printed and written as csv."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unif2ace.engine.sweep_jobs import shown
+from unif2ace.errors import Unif2aceError
+
+TABLE = "sweep.csv"
+"""File in the folder of a sweep: `trial`, `status`, `run_dir`, `overrides` and `cause`, a column for each key that
+differs, and one for each metric."""
+FAILED = "failed_jobs.txt"
+"""File in the folder of a sweep with the jobs that failed, one a line."""
+_WIDEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRow:
+    """A job of a sweep.
+
+    Attributes:
+        number: Its number; None if it could not be composed.
+        status: ``done``, ``pruned``, ``failed`` or ``running``.
+        overrides: All its overrides.
+        varied: Keys that differ between the jobs.
+        folder: The folder that it wrote to.
+        metrics: Its last metrics.
+        cause: Why it failed.
+        repeated: Whether it was interrupted and another trial has its settings.
+    """
+
+    number: int | None
+    status: str
+    overrides: Sequence[str]
+    varied: Sequence[str]
+    folder: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    cause: str = ""
+    repeated: bool = False
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values of the keys that differ."""
+        found = {key: value for key, _, value in (o.partition("=") for o in self.overrides)}
+        return {key: found.get(key, "") for key in self.varied}
+
+    @property
+    def shown(self) -> str:
+        """The overrides that differ; all if none does."""
+        return " ".join(f"{key}={value}" for key, value in self.values.items()) or shown(self.overrides)
+
+
+def varied_keys(jobs: Sequence[Sequence[str]]) -> list[str]:
+    """Keys whose values differ between jobs, in their order."""
+    seen: dict[str, set[str]] = {}
+    for job in jobs:
+        for key, _, value in (override.partition("=") for override in job):
+            seen.setdefault(key, set()).add(value)
+    return [key for key, values in seen.items() if len(values) > 1]
+
+
+def write_table(folder: Path, rows: Sequence[SweepRow], optimized: Sequence[str]) -> str:
+    """Writes `TABLE`, whole or not at all.
+
+    Args:
+        folder: Folder of the sweep.
+        rows: The jobs.
+        optimized: Metrics that the returned text shows; if empty, `val/loss` where there is one.
+
+    Returns:
+        The table as text.
+    """
+    varied = list(dict.fromkeys(key for row in rows for key in row.varied))
+    metrics = sorted({name for row in rows for name in row.metrics})
+    partial = folder / f".{TABLE}.{os.getpid()}"
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["trial", "status", "run_dir", "overrides", "cause", *varied, *metrics])
+        for row in rows:
+            numbers = [row.metrics.get(name, "") for name in metrics]
+            cells = [_number(row), row.status, row.folder, shlex.join(row.overrides), row.cause]
+            writer.writerow([*cells, *(row.values.get(key, "") for key in varied), *numbers])
+    partial.replace(folder / TABLE)
+    names = list(optimized) or [name for name in ("val/loss",) if name in metrics]
+    head = ["trial", *varied, "status", *names]
+    body = [
+        [_number(row), *map(_short, row.values.values()), row.status, *(_value(row, name) for name in names)]
+        for row in rows
+    ]
+    if any(row.cause for row in rows):
+        head, body = [*head, "cause"], [[*line, row.cause[:_WIDEST]] for line, row in zip(body, rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in (head, *body)]
+    return "\n".join([*lines, f"all metrics and run folders: {folder / TABLE}", ""])
+
+
+def fail_if_any(folder: Path, rows: Sequence[SweepRow]) -> None:
+    """Writes `FAILED` and ends the sweep with an error if a job has failed that no other repeats.
+
+    Raises:
+        Unif2aceError: If there is one.
+    """
+    failed = [row for row in rows if row.status == "failed" and not row.repeated]
+    if not failed:
+        (folder / FAILED).unlink(missing_ok=True)
+        return
+    text = "\n".join(f"{_number(row)} {row.shown}: {row.cause}" for row in failed)
+    (folder / FAILED).write_text(text + "\n", encoding="utf-8")
+    counted = sum(not row.repeated for row in rows)
+    raise Unif2aceError(f"{len(failed)} of {counted} jobs failed, listed in {folder / FAILED}:\n{text}")
+
+
+def _number(row: SweepRow) -> str:
+    return "-" if row.number is None else str(row.number)
+
+
+def _value(row: SweepRow, name: str) -> str:
+    return f"{row.metrics[name]:.6g}" if name in row.metrics else ""
+
+
+def _short(text: str) -> str:
+    """A value for the printed table: numbers with six digits, long texts cut; the file has them whole."""
+    if any(mark in text for mark in ".e"):
+        with suppress(ValueError):
+            return f"{float(text):.6g}"
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}..."
