@@ -257,6 +257,11 @@ def test_a_metric_that_no_trial_logs_ends_the_search(search: Search):
     assert _table()[0]["cause"].startswith("optimized_metric=val/los: the run does not log it")
 
 
+def test_a_job_without_a_result_ends_the_search(search: Search):
+    with pytest.raises(ConfigError, match="a search takes no --plan"):
+        search(LR, work=lambda _: None)
+
+
 def test_without_the_package_the_error_says_what_to_install(search: Search, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ConfigError, match=r"pip install 'unif2ace\[sweep\]'"):

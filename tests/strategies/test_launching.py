@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import signal
 import subprocess
@@ -67,6 +68,20 @@ def test_a_sweep_with_two_processes_is_as_many_runs_as_jobs(tmp_path: Path):
         assert read_header(job)["seed"] == seed
         assert (job / "train.log").is_file()
         assert (job / "train_rank_1.log").is_file()
+
+
+@pytest.mark.slow
+def test_trials_of_two_processes_are_pruned_together(tmp_path: Path):
+    pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+    search = ["hparams_search=optuna", "hparams_search.sampler=grid", "optimizer.lr=1e-2,0.0"]
+    search.append("hparams_search.pruner_options={n_startup_trials: 1}")
+    longer = ["trainer.max_steps=6", "data.steps_per_epoch=3", "trainer.limit_val_batches=1"]
+    run(tmp_path, "-m", *search, *longer, "strategy=ddp", "name=found")
+    folder = tmp_path / "logs" / "found" / "search"
+    with (folder / "sweep.csv").open(newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["done", "pruned"]
+    assert all((folder / trial / "train_rank_1.log").is_file() for trial in "01")
+    assert read_header(folder / "0")["steps"] == 6
 
 
 @pytest.mark.slow

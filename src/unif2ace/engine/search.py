@@ -191,6 +191,10 @@ class _Search:
         states = optuna().trial.TrialState
         self._note(trial, run_dir=run_folder(one))
         error = one._return_value if one.status != JobStatus.COMPLETED else None
+        if one.status == JobStatus.COMPLETED and one.return_value is None:
+            error = MetricError(
+                "the trial returned no metric: a search takes no --plan; leave out hparams_search for it"
+            )
         if isinstance(error, MetricError):
             self._note(trial, again=True, cause=cause_line(error))
             self.study.tell(trial, state=states.FAIL)
