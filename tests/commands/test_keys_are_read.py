@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
 KINDS = sorted(path.stem for path in (ROOT / "configs" / "kind").glob("*.yaml"))
 CASES = [(name, "") for name in COMMANDS if name not in ("evaluate", "train")] + [("evaluate", kind) for kind in KINDS]
-_READERS = {"tokenizer": ["features=classifier"], "import": ["visual_encoder=classifier"]}
+_READERS = {"tokenizer": ["features=classifier"], "import": ["visual_encoder=classifier", "moe=grouped"]}
 SOURCE = "\n".join(
     path.read_text(encoding="utf-8")
     for room in ("commands", "engine", "planning")

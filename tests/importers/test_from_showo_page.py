@@ -8,12 +8,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig
 from stand_in import ROOT, imported, imported_showo, write_stand_in
 
 from unif2ace.commands.train import COMMAND
 from unif2ace.engine import compose
+from unif2ace.engine.weights import read_weights
 from unif2ace.planning.plan import make_plan
+from unif2ace.planning.subject import subject
 
 SCRIPT, PAGE = ROOT / "scripts" / "from_showo.sh", ROOT / "docs" / "from_showo.md"
 SMALL = """image_size=64 net.dim=64 net.depth=1 net.heads=4 moe.shared_ffn_dim=128 moe.expert_ffn_dim=64
@@ -50,16 +52,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return imported_showo(place, place / "showo")
 
 
-@pytest.mark.parametrize("number", range(4))
-def test_every_training_of_the_page_is_planned(number: int, folder: Path, monkeypatch: pytest.MonkeyPatch):
+def _composed(number: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[DictConfig, int]:
+    """A training of the page on a narrow network, and its number of ranks."""
     monkeypatch.setenv("UNIF2ACE_ROOT", str(folder.parents[1]))
     _, *words = _training(_on_page())[number]
     config = compose("train", COMMAND.syntax.overrides([*words, *SMALL]))
-    plan = make_plan(config)
-    ranks = config.trainer.devices * config.trainer.num_nodes
+    return config, config.trainer.devices * config.trainer.num_nodes
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_every_training_of_the_page_can_be_built_and_dealt_to_its_gpus(
+    number: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config, ranks = _composed(number, folder, monkeypatch)
     assert ranks == (8 if number < 2 else 64)
-    assert not [note for note in plan.as_json()["notes"] if "no text tokenizer" in note or "no image tokenizer" in note]
-    assert OmegaConf.to_container(config.loss).keys() == {"d3diff", "ar", "load_balance"}
+    made = subject(config)
+    assert not [note for note in made.notes if "no text tokenizer" in note or "no image tokenizer" in note]
+    batch = made.batch(ranks * config.trainer.accumulate_grad_batches)
+    assert len(batch) == {8: 24, 64: 12}[ranks]
+    read = set(read_weights(folder, "unified").state) & set(made.module.net.state_dict())
+    assert {"embedding.weight", "head.weight", "blocks.0.attention.qkv.weight"} <= read
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(4))
+def test_every_training_of_the_page_is_planned(number: int, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    config, ranks = _composed(number, folder, monkeypatch)
+    assert [one.ranks for one in make_plan(config).ranks] == [ranks]
 
 
 @pytest.mark.slow
