@@ -123,6 +123,13 @@ def test_a_release_generates_and_its_card_says_where_it_comes_from(dense: Path):
     assert read_weights(dense, "unified").header["imported_from"] == "a Show-o transformer"
 
 
+def test_a_mixture_with_a_visual_encoder_takes_its_classifier_along(folder: Path, tmp_path: Path):
+    words = ["visual_encoder=classifier", "visual_encoder.classifier.dim=256"]
+    out = imported_showo(folder, tmp_path / "out", *GROUPED, *words)
+    assert {"unified.safetensors", "tokenizer.safetensors", "attributes.safetensors"} < {p.name for p in out.iterdir()}
+    assert [*unif2ace.load(out).visual_encoders] == ["classifier"]
+
+
 @torch.no_grad()
 def test_a_run_of_a_mixture_starts_from_dense_weights_with_their_function(dense: Path, caplog):
     weights = read_weights(dense, "unified")

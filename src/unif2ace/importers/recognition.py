@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
 
 import yaml
-from hydra.utils import get_object
 
 from unif2ace.engine.config_comments import choices_of, folders
 from unif2ace.errors import ConfigError, nearest
@@ -26,8 +26,9 @@ def importer_class(name: str) -> type[Importer]:
     names = choices_of(GROUP)
     if name not in names:
         raise ConfigError(f"there is no importer {name!r}{nearest(name, names)}; there are {', '.join(names)}")
-    file = next(found for folder in folders() if (found := folder / GROUP / f"{name}.yaml").is_file())
-    made: type[Importer] = get_object(yaml.safe_load(file.read_text(encoding="utf-8"))["_target_"])
+    file = next(path for folder in folders() if (path := folder / GROUP / f"{name}.yaml").is_file())
+    module, _, found = yaml.safe_load(file.read_text(encoding="utf-8"))["_target_"].rpartition(".")
+    made: type[Importer] = getattr(importlib.import_module(module), found)
     return made
 
 
