@@ -29,7 +29,7 @@ if $tiny; then
   step python "$(dirname "$0")/showo_stand_in.py" pretrained
   faces=(build source.num_samples=200 source.size=64 num_questions=4)
   showo=(image_size=64)
-  evaluator=(experiment=attributes/synthetic_small dataset=shards dataset.shards.folder=data/faces256 trainer.max_steps=20 task.image.batch_size=16 callbacks=[summary] trainer.accelerator=cpu data.max_eval_samples=16)
+  evaluator=(experiment=attributes/synthetic_small dataset=shards dataset.shards.folder=data/faces256 trainer.max_steps=20 task.image.batch_size=16 callbacks=[] trainer.accelerator=cpu data.max_eval_samples=16)
   all=(trainer.accelerator=cpu trainer.devices=1 trainer.accumulate_grad_batches=1 trainer.max_steps=20 lr_scheduler.warmup=5 trainer.precision=32-true strategy=auto
     image_size=64 codebook_size=256 net.dim=64 net.depth=2 net.heads=4 moe.shared_ffn_dim=128 moe.expert_ffn_dim=16 visual_encoder=classifier classifier=builtin
     visual_encoder.classifier.dim=256 task.text_to_image.batch_size=4 task.understanding.batch_size=4 data.num_workers=0 data.max_text_tokens=512 data.steps_per_epoch=20 data.max_eval_samples=8)

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from unif2ace.commands.plan import FLAG, take_plan
 from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.command import Command, one_line_errors, run
+from unif2ace.engine.extras import apply_extras
 from unif2ace.engine.help import experiments
 from unif2ace.engine.hyperparameters import log_hyperparameters
 from unif2ace.engine.initialization import open_first, start_from
@@ -54,6 +55,7 @@ def train(config: DictConfig) -> Objective:
     """
     check_like(config)
     check_trial(config)
+    apply_extras(config)
     with _alone(config), restored_signal_handlers():
         return _train(config)
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.engine.unread_keys import keys_read
 
-LEFT_OUT = ("callbacks", "engine", "launcher", "logger", "paths", "run_callbacks", "run_dir")
+LEFT_OUT = ("callbacks", "engine", "extras", "launcher", "logger", "paths", "run_callbacks", "run_dir")
 """Top-level keys that do not change what is learned, or say where files are."""
 _REFERENCE = re.compile(r"\$\{[\w.]+\}")
 

@@ -24,7 +24,7 @@ SILENT = (
 )
 """Keys that are paths or resume options; the files at these paths are compared by fingerprints."""
 HARMLESS = re.compile(
-    rf"({SILENT}|.*\.compile|(engine|hparams_search|logger|metric|module\.metrics|strategy|launcher)(\..*)?"
+    rf"({SILENT}|.*\.compile|(engine|extras|tags|hparams_search|logger|metric|module\.metrics|strategy|launcher)(\..*)?"
     r"|optimized_metric|callbacks(\.(?!(ema|calibrate)\b).*)?|run_callbacks(\.(?!random_state\b).*)?"
     r"|data\.(num_workers|prepare_per_node|max_eval_samples|max_drop_fraction)|(data\.datasets|dataset)\.\w+\.workers"
     r"|trainer\.(?!precision|accumulate_grad_batches|gradient_clip|overfit_batches|limit_train|sync_|use_distr).*)"
