@@ -1,4 +1,4 @@
-"""`unif2ace-checkpoint`: lists, verifies and converts checkpoints; imports and exports other projects' weights."""
+"""`unif2ace-checkpoint`: lists, verifies, converts and merges weights; imports and exports those of other projects."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from unif2ace.checkpoints.finding import describe, is_checkpoint, listed, newest, verify
 from unif2ace.data.atomic import replacing
 from unif2ace.data.output_lock import LOCK, output_lock
+from unif2ace.engine.adapters import merge_adapters
 from unif2ace.engine.command import Command, run_verb
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.engine.weights import read_weights
@@ -139,6 +140,25 @@ def export_weights(config: DictConfig) -> Path:
     return Path(config.out)
 
 
+def merge(config: DictConfig) -> Path:
+    """Merges adapters into the weights that they were trained on.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        ConfigError: If they do not belong together, or the file has another ending.
+        DataError: If a file does not exist or is damaged.
+    """
+    out = Path(config.out)
+    if out.suffix != ".safetensors":
+        raise ConfigError(f"out={out}: the name of a weights file ends in .safetensors")
+    with output_lock(out, "out", single=True):
+        weights = merge_adapters(config.adapters, config.weights, out)
+    _say(f"weights {weights.short}: {weights.path}")
+    return out
+
+
 def _paths(run: str) -> list[Path]:
     path = Path(run)
     found = [path] if is_checkpoint(path) else listed(path)
@@ -165,6 +185,11 @@ VERBS = {
     ),
     "export": Command(
         export_weights, Syntax(f"{APP} export", "export", ("project", "ckpt")), "write them under its names"
+    ),
+    "merge": Command(
+        merge,
+        Syntax(f"{APP} merge", "merge", ("adapters", "weights")),
+        "add adapters to their weights",
     ),
     "convert": Command(convert, Syntax(f"{APP} convert", "convert", ("run", "out")), "sharded to single, or back"),
 }

@@ -64,11 +64,13 @@ def start_from(
 
     def load(trainer: pl.Trainer, module: pl.LightningModule) -> None:
         from unif2ace.checkpoints.sharded import shard_like
+        from unif2ace.nets.lora import adapted_names
 
         net: Any = module.net
         _check_text(weights, getattr(trainer.datamodule, "text_tokenizer", None))  # type: ignore[attr-defined]
         state = net.state_dict()
-        own = _without_replaced(getattr(module, "replaceable_parts", ()), weights.state, state)
+        given = adapted_names(weights.state, state)
+        own = _without_replaced(getattr(module, "replaceable_parts", ()), given, state)
         try:
             mixture = _upcycled(net, own, state)
             complete = _with_added(net, own, state, module) if mixture is None else {**state, **mixture}

@@ -164,11 +164,22 @@ def changes(before: Any, now: Any) -> dict[str, str]:
         now: New configuration, as plain containers.
     """
     old, new = _flat(before), _flat(now)
-    keys = [k for k in sorted(old.keys() | new.keys()) if old.get(k, _NOTHING) != new.get(k, _NOTHING)]
+    keys = [k for k in sorted(old.keys() | new.keys()) if old.get(k, _before(k)) != new.get(k, _NOTHING)]
     return {k: f"{k}: {old.get(k, _NOTHING)} -> {new.get(k, _NOTHING)}" for k in keys}
 
 
 _NOTHING = "(not there)"
+_BEFORE = {
+    r"(.*\.)?router\._target_": "unif2ace.nets.moe.routers.top_k.TopKRouter",
+    r"(.*\.)?router\._partial_": True,
+    r"module\.parameter_groups|(module\.)?finetune": {},
+    r"optimizer\.groups": None,
+}
+"""What runs did that were configured before a key existed."""
+
+
+def _before(key: str) -> Any:
+    return next((value for name, value in _BEFORE.items() if re.fullmatch(name, key)), _NOTHING)
 
 
 def changes_that_matter(changed: Mapping[str, str], matter: bool = True) -> dict[str, str]:

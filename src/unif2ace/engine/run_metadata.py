@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.engine.checkpoint_reading import CONFIG, RECORD, record
+from unif2ace.engine.adapters import save_adapters
+from unif2ace.engine.checkpoint_reading import CONFIG, RECORD, read_checkpoint, record
 from unif2ace.engine.provenance import code_provenance, data_provenance, plain_metrics
 from unif2ace.engine.resuming import check_sources
 from unif2ace.engine.snapshot import typed_command
@@ -128,13 +129,17 @@ class RunMetadata:
         newest = find_weights(self.folder)
         if newest.name == FILE_NAME:
             return newest
-        weights = read_weights(newest)
-        tree = {**weights.header, "kind": weights.kind, "net": weights.config}
-        return self._write(weights.state, tree, {"steps": weights.header.get("steps")})
+        kind, net, state, header = read_checkpoint(newest)
+        return self._write(state, {**header, "kind": kind, "net": net}, {"steps": header.get("steps")})
 
     def _write(self, state: Mapping[str, Any], tree: Mapping[str, Any], further: Mapping[str, Any]) -> Path:
-        provenance = {k: v for k, v in tree.items() if k not in ("kind", "net")} | dict(further)
-        path = self.folder / FILE_NAME
+        from unif2ace.nets.lora import merged, scale_of
+
+        tree = {**tree, **further}
+        provenance = {k: v for k, v in tree.items() if k not in ("kind", "net")}
+        if adapters := save_adapters(self.folder, state, tree):
+            log.info("adapters: %s", adapters)
+        state, path = merged(state, scale_of(tree)), self.folder / FILE_NAME
         weights = save_weights(path, state, kind=tree["kind"], config=tree["net"], provenance=provenance)
         log.info("weights %s: %s", weights.short, path)
         return path

@@ -148,7 +148,10 @@ def read_weights(path: str | Path, kind: str = "") -> Weights:
     """
     file = find_weights(path, kind)
     if file.suffix != ".safetensors":
+        from unif2ace.nets.lora import merged, scale_of
+
         kind, config, state, header = read_checkpoint(file)
+        state = merged(state, scale_of(header))
         return Weights(file, kind, config, state, header, fingerprint(state, config))
     import safetensors.torch
 

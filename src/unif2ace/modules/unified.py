@@ -21,6 +21,7 @@ from unif2ace.metrics.base import StepMetric
 from unif2ace.modules.base import TrainingModule
 from unif2ace.modules.router_balance import RouterBalance, check_router_losses
 from unif2ace.modules.word_initialization import initialize_words
+from unif2ace.nets.lora import LoRA
 from unif2ace.nets.tokenizer.base import TokenizerNet
 from unif2ace.nets.transformer.code_embedding import code_features
 from unif2ace.nets.transformer.face_decoder import FaceDecoder
@@ -72,6 +73,7 @@ class UnifiedModule(TrainingModule):
         max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
         compile: Whether the transformer is compiled.
         parameter_groups: Options of parts of the transformer, by name, see `NamedGroups`.
+        finetune: Trains low-rank adapters instead of all weights; the run must start from trained weights.
 
     Raises:
         ConfigError: If a dropout probability is not in [0, 1].
@@ -99,6 +101,7 @@ class UnifiedModule(TrainingModule):
         max_nonfinite_steps: int = 10,
         compile: bool = False,
         parameter_groups: Mapping[str, Mapping[str, Any]] | None = None,
+        finetune: LoRA | None = None,
     ) -> None:
         super().__init__(net, optimizer, lr_scheduler, metrics, max_nonfinite_steps, compile, parameter_groups)
         for name, share in (("guidance_dropout", guidance_dropout), ("visual_dropout", visual_dropout)):
@@ -108,7 +111,7 @@ class UnifiedModule(TrainingModule):
         self.forward_process, self.image_size, self.max_text, self.seed = forward_process, image_size, max_text, seed
         self.code_features = code_features
         self.guidance_dropout, self.visual_dropout = guidance_dropout, visual_dropout
-        self._router_balance = RouterBalance()
+        self._router_balance, self._lora = RouterBalance(), finetune or None  # finetune=full is an empty mapping
         self._frozen: dict[str, nn.Module] = {}  # a plain mapping: frozen weights stay out of checkpoints
 
     @property
@@ -139,10 +142,21 @@ class UnifiedModule(TrainingModule):
             self.net_arguments = self._sizes()
             features_KF = self._code_features() if self.code_features else torch.zeros(0, 0)
             self.net_arguments["code_feature_dim"] = features_KF.shape[1]
-            shard = {} if self.sharding is None else {"on_block_built": self.sharding.unit}
-            self._make_net = lambda: self._prepared(cast(Any, make)(**self.net_arguments, **shard), features_KF)
+            built = {"on_block_built": self._on_block_built}
+            self._make_net = lambda: self._prepared(cast(Any, make)(**self.net_arguments, **built), features_KF)
         super().configure_model()
+        if self._lora is not None:
+            self._lora.freeze_(self.unified)
         self.layout = SequenceLayout(self.unified.vocabulary, self.max_text)
+
+    def _on_block_built(self, block: nn.Module) -> None:
+        """Adds adapters to a block, then shards it."""
+        if self._lora is not None:
+            if self.sharding is not None and self.sharding.tensor.size() > 1:
+                raise ConfigError("finetune=lora does not work with tensor parallelism: take strategy=fsdp or ddp")
+            self._lora.adapt_(block)
+        if self.sharding is not None:
+            self.sharding.unit(block)
 
     def _sizes(self) -> dict[str, int]:
         text: TextIds | None = getattr(self.trainer.datamodule, "text_tokenizer", None)  # type: ignore[attr-defined]
@@ -192,6 +206,10 @@ class UnifiedModule(TrainingModule):
     def on_fit_start(self) -> None:
         """Fails before the first step if there is no loss, or one does not support the forward process or router."""
         check_router_losses(self.unified, losses_of(self.trainer))
+        if self._lora is not None and not self.provides("embedding.weight"):
+            raise ConfigError(
+                "finetune=lora adapts trained weights: name them with init_from=, such as init_from=builtin"
+            )
         for loss in losses_of(self.trainer):
             if loss.forward_processes and self.forward_process.name not in loss.forward_processes:
                 fits = " or ".join(f"forward_process={name}" for name in sorted(loss.forward_processes))
