@@ -165,7 +165,7 @@ def changes(before: Any, now: Any) -> dict[str, str]:
     """
     old, new = _flat(before), _flat(now)
     keys = [k for k in sorted(old.keys() | new.keys()) if old.get(k, _before(k)) != new.get(k, _NOTHING)]
-    return {k: f"{k}: {old.get(k, _NOTHING)} -> {new.get(k, _NOTHING)}" for k in keys}
+    return {k: f"{k}: {old.get(k, _before(k))} -> {new.get(k, _NOTHING)}" for k in keys}
 
 
 _NOTHING = "(not there)"
