@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from unif2ace.engine import compose
-from unif2ace.engine.unread_keys import READ_BY_TRAINING, _read
+from unif2ace.engine.unread_keys import READ_BY_TRAINING, keys_read
 from unif2ace.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def test_no_key_of_training_is_read_by_no_module():
         for name in names
     ]
     everywhere = set.intersection(
-        *({str(key) for key in config if config[key] != {} and key not in _read(config)} for config in configs)
+        *({str(key) for key in config if config[key] != {} and key not in keys_read(config)} for config in configs)
     )
     assert not everywhere
     for key in READ_BY_TRAINING - {"name", "paths", "dataset"}:
