@@ -189,6 +189,11 @@ def test_two_processes_share_the_trials(search: Search):
     assert _states() == ["COMPLETE"] * 8
 
 
+def test_trials_of_several_names_are_of_one_study(search: Search):
+    jobs = search("name=a,b", *GRID)
+    assert [(job.name, job.hparams_search.study_name) for job in jobs] == [("a", "faces"), ("b", "faces")]
+
+
 def test_trials_that_are_started_together_keep_their_numbers(search: Search):
     assert len(search(LR, "hparams_search.n_trials=3", "hparams_search.n_jobs=2")) == 3
 

@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
@@ -27,6 +26,7 @@ from unif2ace.engine.search_space import SearchSpace
 from unif2ace.engine.study import PRUNED_AT, directions, make_sampler, open_study, optuna
 from unif2ace.engine.sweep_jobs import cause_line, composed_jobs, job_metrics, refuse_shared, run_folder
 from unif2ace.engine.sweep_table import SweepRow, fail_if_any, write_table
+from unif2ace.engine.words import quoted
 from unif2ace.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -177,11 +177,11 @@ class _Search:
 
     def _launch(self, batch: Sequence[Any]) -> Sequence[JobReturn]:
         """Runs trials, and tells the study their results."""
-        storage = QuotedString(str(self.options["storage"]), Quote.single).with_quotes()
+        study = [f"hparams_search.{name}={quoted(str(self.options[name]))}" for name in ("storage", "study_name")]
         jobs = {}
         for trial in batch:
-            own = (f"hparams_search.storage={storage}", f"hparams_search.trial={trial.number}")
-            jobs[tuple(self.space.overrides(trial.params)) + own] = trial
+            own = (*self.space.overrides(trial.params), *study, f"hparams_search.trial={trial.number}")
+            jobs[own] = trial
         ended = self.sweeper.launcher.launch([list(job) for job in jobs], initial_job_idx=batch[0].number)
         for trial, one in zip(jobs.values(), ended, strict=True):
             self._tell(trial, one)
