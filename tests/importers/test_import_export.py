@@ -130,10 +130,16 @@ def test_a_mixture_with_a_visual_encoder_takes_its_classifier_along(folder: Path
     assert [*unif2ace.load(out).visual_encoders] == ["classifier"]
 
 
+def _mixture_of(weights) -> dict:
+    """Configuration of experts for which the dense feed-forward network becomes the shared expert."""
+    moe = OmegaConf.to_container(compose("import", [*GROUPED, "moe.shared_ffn_dim=128"]).moe, resolve=True)
+    return {**moe, "feed_forward": weights.config["moe"]["feed_forward"]}
+
+
 @torch.no_grad()
 def test_a_run_of_a_mixture_starts_from_dense_weights_with_their_function(dense: Path, caplog):
     weights = read_weights(dense, "unified")
-    moe = OmegaConf.to_container(compose("import", [*GROUPED, "moe.shared_ffn_dim=128"]).moe)
+    moe = _mixture_of(weights)
     net = instantiate({**weights.config, "moe": moe, "visual_dims": {"classifier": 7}})
     data = SimpleNamespace(text_tokenizer=None)
     start_from(weights, {}, {**weights.config, "moe": moe}).on_fit_start(
@@ -149,7 +155,7 @@ def test_a_run_of_a_mixture_starts_from_dense_weights_with_their_function(dense:
 
 def test_a_sharded_network_gets_its_part_of_the_dense_weights(dense: Path):
     weights = read_weights(dense, "unified")
-    moe = OmegaConf.to_container(compose("import", [*GROUPED, "moe.shared_ffn_dim=128"]).moe)
+    moe = _mixture_of(weights)
     net = instantiate({**weights.config, "moe": moe})
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
     try:

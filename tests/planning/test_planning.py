@@ -160,7 +160,18 @@ def test_the_peak_is_what_the_allocator_saw(checkpoint: bool):
     assert gradients < 0.25 * found.peak  # so that the bounds say something
 
 
-def test_work_of_a_dense_network_is_what_one_computes_by_hand():
+@pytest.mark.parametrize(
+    ("net", "kv_heads", "matrices", "vectors"),
+    [
+        ("unified", 4, 2, 4 * 32 + 64 + 32 + 4 * 32 + 4 * 8),
+        ("phi", 4, 2, 4 * 32 + 64 + 32 + 2 * 32),
+        ("qwen2", 2, 3, 32 + 2 * 16 + 2 * 32),
+        ("llama", 2, 3, 2 * 32),
+    ],
+)
+def test_work_and_parameters_of_a_dense_network_are_what_one_computes_by_hand(
+    net: str, kv_heads: int, matrices: int, vectors: int
+):
     left_out = [f"~moe.{key}" for key in ("num_experts", "top_k", "expert_ffn_dim", "und_experts")]
     plain = [word for word in TINY if not word.startswith("moe.")]
     bare = [
@@ -168,15 +179,24 @@ def test_work_of_a_dense_network_is_what_one_computes_by_hand():
         "module.code_features=false",
         "net.early_fusion=false",
         "net.grounded_words=false",
+        "net.image_pos_embed=false",
     ]
-    config = compose("train", [*plain, "moe=dense", *left_out, *bare])
-    found = trace(subject(config))
+    layers = [f"net={net}", f"net.num_kv_heads={kv_heads}"]
+    config = compose("train", [*plain, "moe=dense", *left_out, *layers, *bare])
+    planned = subject(config)
+    found = trace(planned)
     rows, length, dim, depth = 24, found.columns // 24, 32, 2
-    products = depth * rows * length * (4 * dim * dim + 2 * dim * 64)
+    projections = dim * dim * 2 + 2 * dim * 8 * kv_heads
+    products = depth * rows * length * (projections + matrices * dim * 64)
     attention = depth * 2 * rows * length * length * dim
     logits = (16 * 16 * 1024 + 8 * 10 * 2048) * dim  # masked image tokens; ids of answers that are to be said
     assert found.forward == 2 * (products + attention + logits)
     assert found.backward == 2 * (2 * products + 2.5 * attention + 2 * logits)
+    ids, has_bias = 2048 + 10 + 1024 + 1, net in ("unified", "phi")
+    final = dim * (2 if has_bias else 1)
+    parameters = depth * (projections + matrices * dim * 64 + vectors) + 2 * ids * dim + has_bias * ids + final
+    assert sum(w.numel for w in weights_of(planned.module)) == parameters
+    assert sum(p.numel() for p in real(planned)[0].net.parameters()) == parameters
 
 
 def test_experts_that_nobody_chose_are_no_work(traced: Traced):

@@ -30,9 +30,12 @@ from unif2ace.losses.d3diff import D3DiffLoss
 from unif2ace.losses.load_balance import LoadBalanceLoss
 from unif2ace.metrics.nelbo import NELBOMetric
 from unif2ace.modules.unified import UnifiedModule
+from unif2ace.nets.moe.feed_forwards.gelu import GELUFeedForward
+from unif2ace.nets.moe.feed_forwards.swiglu import SwiGLUFeedForward
 from unif2ace.nets.moe.grouped import GroupedMoE
 from unif2ace.nets.sharding import whole
 from unif2ace.nets.transformer.blocks.sequential import SequentialBlock
+from unif2ace.nets.transformer.norms.rms_norm import RMSNorm
 from unif2ace.nets.transformer.unified import UnifiedNet
 from unif2ace.optimizers.muon import Muon
 from unif2ace.strategies.auto import auto_strategy
@@ -99,11 +102,22 @@ GROUPS = {
 }
 
 
-def module(optimizer: str, gradient_checkpointing: bool, groups: bool = False) -> UnifiedModule:
+LAYERS: dict[str, dict[str, Any]] = {
+    "showo": {"heads": 2},
+    "qwen2": {"heads": 4, "num_kv_heads": 2, "norm": RMSNorm, "out_bias": False, "head_bias": False},
+}
+
+
+def module(optimizer: str, gradient_checkpointing: bool, layers: str, groups: bool = False) -> UnifiedModule:
     moe = GroupedMoE(
-        num_experts=4, top_k=2, expert_ffn_dim=8, shared_ffn_dim=16, und_experts=("colour", "colour", "copy", "copy")
+        num_experts=4,
+        top_k=2,
+        expert_ffn_dim=8,
+        shared_ffn_dim=16,
+        und_experts=("colour", "colour", "copy", "copy"),
+        feed_forward=SwiGLUFeedForward if layers == "qwen2" else GELUFeedForward,
     )
-    sizes = {"block": SequentialBlock, "moe": moe, "dim": 16, "depth": 2, "heads": 2, "visual_dims": {"colour": 3}}
+    sizes = LAYERS[layers] | {"block": SequentialBlock, "moe": moe, "dim": 16, "depth": 2, "visual_dims": {"colour": 3}}
 
     def net(**found: Any) -> UnifiedNet:
         return UnifiedNet(**found, **sizes, gradient_checkpointing=gradient_checkpointing, image_pos_embed=True)
@@ -133,10 +147,11 @@ def train(
     double: bool = True,
     callbacks: Sequence[pl.Callback] = (),
     start: Path | None = None,
+    layers: str = "showo",
     **options: Any,
 ) -> dict[str, Any]:
     pl.seed_everything(3, workers=True, verbose=False)
-    made = module(optimizer, gradient_checkpointing, groups)
+    made = module(optimizer, gradient_checkpointing, layers, groups)
     if strategy == "auto":
         options["world_size"] = devices
     run = pl.Trainer(

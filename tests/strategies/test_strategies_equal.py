@@ -15,7 +15,7 @@ RUN = Path(__file__).with_name("strategy_run.py")
 SETTINGS = [
     "optimizer=adamw",
     "optimizer=muon clip=0.05 ema=True",
-    "optimizer=sgd gradient_checkpointing=True alone=True",
+    "optimizer=sgd gradient_checkpointing=True alone=True layers=qwen2",
     "optimizer=adamw accumulate=2",
 ]
 GROUPED = "optimizer=muon groups=True ema=True"

@@ -15,9 +15,10 @@ from strategy_run import train, words_of
 from torch.distributed.device_mesh import init_device_mesh
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.moe.feed_forward import FeedForward
+from unif2ace.nets.moe.feed_forwards.gelu import GELUFeedForward
+from unif2ace.nets.moe.feed_forwards.swiglu import SwiGLUFeedForward
 from unif2ace.nets.moe.routed import RoutedExperts
-from unif2ace.nets.transformer.attention import Attention
+from unif2ace.nets.transformer.attentions.multi_head import MultiHeadAttention
 from unif2ace.strategies.fsdp import FSDPStrategy
 from unif2ace.strategies.fsdp_tp import FSDPTPStrategy
 
@@ -43,11 +44,13 @@ THREE: Any = SimpleNamespace(size=lambda: 3)
 @pytest.mark.parametrize(
     ("layer", "key"),
     [
-        (Attention(16, 4), "net.heads=4"),
-        (FeedForward(16, 64), "moe.shared_ffn_dim, 64"),
+        (MultiHeadAttention(16, 4), "net.heads=4"),
+        (MultiHeadAttention(24, 6, num_kv_heads=2), "net.num_kv_heads=2"),
+        (SwiGLUFeedForward(16, 64), "moe.shared_ffn_dim, 64"),
+        (GELUFeedForward(16, 64), "moe.shared_ffn_dim, 64"),
         (RoutedExperts(16, 8), "moe.expert_ffn_dim, 8"),
     ],
-    ids=["heads", "hidden", "experts"],
+    ids=["heads", "key-value heads", "hidden", "hidden", "experts"],
 )
 def test_sizes_that_cannot_be_divided_are_named(layer: Any, key: str):
     with pytest.raises(ConfigError, match=f"tensor_parallel_size=3 does not divide {key}"):

@@ -44,8 +44,8 @@ class TextTokenizer:
         self.path = file
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self.pad_id = self._special(PAD, "<pad>", "[PAD]", EOS, "<|endoftext|>", "</s>")
-        self.eos_id = self._special(EOS, "<|endoftext|>", "</s>", "[SEP]")
+        self.pad_id = self._special(PAD, "<pad>", "[PAD]", EOS, "<|endoftext|>", "<|end_of_text|>", "</s>")
+        self.eos_id = self._special(EOS, "<|endoftext|>", "<|end_of_text|>", "</s>", "[SEP]")
 
     def _special(self, *names: str) -> int:
         for name in names:

@@ -55,6 +55,33 @@ def read_source(path: str | Path) -> dict[str, Tensor]:
     return found
 
 
+def settings_file(path: str | Path) -> Path:
+    """The place of the ``config.json`` beside weights: in their folder, or in `path` if it is a folder."""
+    path = Path(path)
+    return (path if path.is_dir() else path.parent) / "config.json"
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """The ``config.json`` beside weights.
+
+    Args:
+        path: As in `read_source`.
+
+    Raises:
+        DataError: If there is none, or it is no JSON object.
+    """
+    file = settings_file(path)
+    if not file.is_file():
+        raise DataError(f"{file} is missing, and tensors do not show all settings: copy it from the published folder")
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{file} is damaged ({error}): copy it again") from error
+    if not isinstance(settings, dict):
+        raise DataError(f"{file} is no JSON object: copy it from the published folder")
+    return settings
+
+
 def _file_of(path: Path) -> Path:
     if path.is_dir():
         return _file_in(path)

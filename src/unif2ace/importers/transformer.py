@@ -23,6 +23,7 @@ from unif2ace.errors import ConfigError
 from unif2ace.importers.base import Imported, Importer
 from unif2ace.inference.card import model_card
 from unif2ace.inference.release import KIND, Release, write_release
+from unif2ace.nets.moe.feed_forwards.gelu import GELUFeedForward
 from unif2ace.nets.transformer.unified import UnifiedNet
 from unif2ace.nets.transformer.upcycle import upcycled
 from unif2ace.sequence.vocabulary import Vocabulary
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _NET = f"{UnifiedNet.__module__}.{UnifiedNet.__qualname__}"
 _MODULE = "unif2ace.modules.unified.UnifiedModule"
 _LOAD = f"{load_net.__module__}.{load_net.__qualname__}"
+_GELU = f"{GELUFeedForward.__module__}.{GELUFeedForward.__qualname__}"
 TABLES = ("embedding.weight", "head.weight", "head.bias")
 """Tensors with one row per id, (V, D), (V, D) and (V,)."""
 
@@ -47,6 +49,8 @@ class DenseTransformer:
         options: Further arguments of `UnifiedNet`: dim, depth, heads and what differs from the defaults.
         state: Tensors by the names of a dense `UnifiedNet`; the tables have the source's V rows.
         left_out: As in `Imported`.
+        feed_forward: Configuration of its feed-forward networks, a partial.
+        new: Names of tensors in `state` that the source has nothing for.
     """
 
     block: str
@@ -54,6 +58,8 @@ class DenseTransformer:
     options: Mapping[str, Any]
     state: Mapping[str, Tensor]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    feed_forward: Mapping[str, Any] = field(default_factory=lambda: {"_target_": _GELU, "_partial_": True})
+    new: frozenset[str] = frozenset()
 
 
 class TransformerImporter(Importer):
@@ -136,7 +142,7 @@ class TransformerImporter(Importer):
                 given[name] = torch.cat([given[name][:taken], own[name][taken:].to(given[name].dtype)])
         complete = {**own, **upcycled(net, given)}
         values = {id(value) for value in given.values()}
-        made = frozenset(name for name, value in complete.items() if id(value) not in values)
+        made = dense.new | {name for name, value in complete.items() if id(value) not in values}
         notes = () if taken == len(own[TABLES[0]]) else (f"made      ids {taken:,} to {len(own[TABLES[0]]) - 1:,}",)
         return Imported(KIND, config, complete, made, dense.left_out, notes, self._provenance())
 
@@ -148,10 +154,12 @@ class TransformerImporter(Importer):
             )
         if (given := self.moe.get("shared_ffn_dim", dense.ffn_dim)) not in (None, dense.ffn_dim):
             raise ConfigError(f"moe.shared_ffn_dim={given}: the source has {dense.ffn_dim}; leave the key out")
+        if self.moe.get("feed_forward") is not None:
+            raise ConfigError("moe.feed_forward: the source has its own; leave the key out")
         return {
             "_target_": _NET,
             "block": {"_target_": dense.block, "_partial_": True},
-            "moe": {**self.moe, "shared_ffn_dim": dense.ffn_dim},
+            "moe": {**self.moe, "shared_ffn_dim": dense.ffn_dim, "feed_forward": dict(dense.feed_forward)},
             "text_size": self.text.vocab_size,
             "bos_id": self.text.eos_id,
             "eos_id": self.text.eos_id,

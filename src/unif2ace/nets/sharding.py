@@ -34,9 +34,16 @@ class Shardable(Protocol):
         """Modules that are gathered and freed one after the other, such as blocks."""
 
 
+DividedWeight = tuple[nn.Module, str, int]
+"""A module, the name of its weight, and the axis of the weight that is divided among ranks."""
+
+
 @runtime_checkable
 class Divisible(Protocol):
     """A layer that tensor parallelism divides."""
+
+    def divided_weights(self) -> list[DividedWeight]:
+        """The weights of which each rank uses a part in the forward pass; all other weights are used by every rank."""
 
     def shard_(self, mesh: DeviceMesh) -> None:
         """Keeps only this rank's shard of the weights."""

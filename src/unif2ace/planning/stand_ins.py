@@ -54,7 +54,7 @@ def as_on_gpu(net: nn.Module) -> Iterator[None]:
     Args:
         net: The network.
     """
-    from unif2ace.nets.transformer import attention as found
+    from unif2ace.nets.transformer.attentions import multi_head as found
 
     attention: Any = found
     kernel = getattr(net, "kernel", None)
@@ -95,17 +95,19 @@ def experts(net: nn.Module, gpu: bool, half: bool) -> Iterator[None]:
             layer.inner = inner
 
 
-def _attend(q_BHLd: Any, k_BHPd: Any, v_BHPd: Any, mask: Any, kernel: str) -> Any:
+def _attend(q_BHLd: Any, k_BJPd: Any, v_BJPd: Any, mask: Any, kernel: str) -> Any:
     """The fused kernel in the dtype of the heads; flex attention's block mask has a negligible size."""
     import torch
 
     if kernel == "math":
         from unif2ace.nets.transformer.kernels import attend
 
-        return attend(q_BHLd, k_BHPd, v_BHPd, mask, "math")
-    allowed = None if kernel == "flex" else mask.of(q_BHLd.shape[2], k_BHPd.shape[2], q_BHLd.device)
+        return attend(q_BHLd, k_BJPd, v_BJPd, mask, "math")
+    allowed = None if kernel == "flex" else mask.of(q_BHLd.shape[2], k_BJPd.shape[2], q_BHLd.device)
     with torch.autocast(q_BHLd.device.type, enabled=False):
-        return torch.nn.functional.scaled_dot_product_attention(q_BHLd, k_BHPd, v_BHPd, attn_mask=allowed)
+        return torch.nn.functional.scaled_dot_product_attention(
+            q_BHLd, k_BJPd, v_BJPd, attn_mask=allowed, enable_gqa=q_BHLd.shape[1] != k_BJPd.shape[1]
+        )
 
 
 def probed(precision: str) -> None:
@@ -133,18 +135,10 @@ def divided(net: nn.Module, ranks: int, mode: Any) -> Iterator[None]:
     """
     import torch
 
-    from unif2ace.nets.moe.feed_forward import FeedForward
-    from unif2ace.nets.moe.routed import RoutedExperts
-    from unif2ace.nets.transformer.attention import Attention
+    from unif2ace.nets.sharding import Divisible
 
-    cuts: list[tuple[nn.Module, str, int]] = []
-    for layer in net.modules() if ranks > 1 else ():
-        if isinstance(layer, Attention):
-            cuts += [(layer.qkv, "weight", 0), (layer.qkv, "bias", 0), (layer.out, "weight", 1)]
-        elif isinstance(layer, FeedForward):
-            cuts += [(layer.up, "weight", 0), (layer.up, "bias", 0), (layer.down, "weight", 1)]
-        elif isinstance(layer, RoutedExperts):
-            cuts += [(layer, "weight_in", 2), (layer, "weight_out", 2)]
+    parts = [layer for layer in net.modules() if isinstance(layer, Divisible)] if ranks > 1 else []
+    cuts = [cut for layer in parts for cut in layer.divided_weights()]
     before = [layer._parameters[name] for layer, name, _ in cuts]
     for (layer, name, axis), weight in zip(cuts, before, strict=True):
         assert weight is not None

@@ -25,8 +25,9 @@ CHOICES = Path(__file__).parents[3] / "configs" / "moe"
 )
 def test_each_choice_makes_its_levels(name: str, levels: list[str]):
     router = yaml.safe_load((CHOICES.parent / "router" / "top_k.yaml").read_text())
+    network = yaml.safe_load((CHOICES.parent / "feed_forward" / "gelu.yaml").read_text())
     choice = yaml.safe_load((CHOICES / f"{name}.yaml").read_text())
-    moe = instantiate(OmegaConf.create({"moe": choice, "router": router}).moe)
+    moe = instantiate(OmegaConf.create({"moe": choice, "router": router, "feed_forward": network}).moe)
     sequence = sequence_of()
     x = torch.randn(*sequence.ids.shape, 16)
     y, stats = moe.token_layer(16)(x, sequence)

@@ -97,6 +97,15 @@ def test_experts_do_not_fit_a_showo():
         to_showo(state)
 
 
+def test_grouped_queries_do_not_fit_a_showo():
+    state = dict(tiny_showo().state_dict())
+    for kind in ("weight", "bias"):
+        name = f"blocks.0.attention.qkv.{kind}"
+        state[name] = state[name][: len(state[name]) * 2 // 3]
+    with pytest.raises(DataError, match="as many key-value heads as heads"):
+        to_showo(state)
+
+
 def test_other_weights_are_told_apart():
     with pytest.raises(DataError, match="Show-o"):
         sizes_of({"encoder.conv_in.weight": torch.zeros(3)})

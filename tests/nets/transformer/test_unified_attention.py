@@ -6,18 +6,20 @@ import pytest
 import torch
 
 from unif2ace.errors import ConfigError
-from unif2ace.nets.transformer.attention import Attention, AttentionInputs
+from unif2ace.nets.transformer.attentions.base import AttentionInputs
+from unif2ace.nets.transformer.attentions.multi_head import MultiHeadAttention
 from unif2ace.nets.transformer.kernels import Mask, attend, fastest
 from unif2ace.nets.transformer.rotary import rotary_tables, rotate
 
 
-def _heads(length, width, dtype=torch.float64):
+def _heads(length, width, dtype=torch.float64, kv_heads=3):
     g = torch.Generator().manual_seed(0)
-    shapes = (2, 3, length, 8), (2, 3, width, 8), (2, 3, width, 8)
+    shapes = (2, 3 if kv_heads == 3 else 4, length, 8), (2, kv_heads, width, 8), (2, kv_heads, width, 8)
     return [torch.randn(*s, generator=g, dtype=torch.float64).to(dtype).requires_grad_() for s in shapes]
 
 
 def _formula(q, k, v, allowed):
+    k, v = (torch.stack([x[:, h * x.shape[1] // q.shape[1]] for h in range(q.shape[1])], 1) for x in (k, v))
     scores = torch.einsum("bhld,bhpd->bhlp", q, k) / 8**0.5
     weight = scores.exp() * allowed
     return torch.einsum("bhlp,bhpd->bhld", weight / weight.sum(-1, keepdim=True), v)
@@ -32,11 +34,11 @@ def _allowed(length, width):
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without")
 @pytest.mark.parametrize("kernel", ["sdpa", "math", "flex"])
-@pytest.mark.parametrize(("length", "width"), [(6, 6), (4, 9), (1, 7)])
+@pytest.mark.parametrize(("length", "width", "kv_heads"), [(6, 6, 3), (4, 9, 2), (1, 7, 3)])
 @pytest.mark.parametrize("masked", [True, False])
-def test_every_way_computes_the_formula(kernel, length, width, masked):
+def test_every_way_computes_the_formula(kernel, length, width, masked, kv_heads):
     dtype = torch.float32 if kernel == "flex" else torch.float64
-    q, k, v = (x.detach() for x in _heads(length, width, dtype))
+    q, k, v = (x.detach() for x in _heads(length, width, dtype, kv_heads))
     allowed = _allowed(length, width) if masked else torch.ones(length, width, dtype=torch.bool).tril(width - length)
     with torch.no_grad():
         found = attend(q, k, v, Mask(allowed if masked else None), kernel)
@@ -45,8 +47,9 @@ def test_every_way_computes_the_formula(kernel, length, width, masked):
 
 
 @pytest.mark.parametrize("kernel", ["sdpa", "math"])
-def test_gradients_are_those_of_the_formula(kernel):
-    inputs = _heads(5, 5)
+@pytest.mark.parametrize("kv_heads", [3, 2])
+def test_gradients_are_those_of_the_formula(kernel, kv_heads):
+    inputs = _heads(5, 5, kv_heads=kv_heads)
     allowed = _allowed(5, 5)
     wanted = torch.autograd.grad(_formula(*inputs, allowed).sin().sum(), inputs)
     found = torch.autograd.grad(attend(*inputs, Mask(allowed), kernel).sin().sum(), inputs)
@@ -108,7 +111,7 @@ def test_no_rotated_part_leaves_the_head_as_it_is():
 @pytest.mark.parametrize("normed", [True, False])
 def test_queries_and_keys_are_normalised_before_they_turn(normed):
     torch.manual_seed(0)
-    attention = Attention(16, 2, normed).double()
+    attention = MultiHeadAttention(16, 2, normed).double()
     x = torch.randn(1, 5, 16, dtype=torch.float64)
     tables = rotary_tables(torch.arange(5)[None], 4, 10000.0, x.dtype)
     view = AttentionInputs(tables, Mask(None), "sdpa", 0)

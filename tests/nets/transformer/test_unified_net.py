@@ -16,7 +16,7 @@ from unif2ace.sequence.positions import answer, image
 from unif2ace.sequence.sequence_layout import SequenceLayout, align_right, cut, stack
 from unif2ace.types import Condition, Role
 
-KINDS = [(block, moe) for block in BLOCKS for moe in MOES]
+KINDS = [*((block, moe) for block in BLOCKS for moe in MOES), ("qwen2", "dense"), ("qwen2", "grouped")]
 every = pytest.mark.parametrize(("block", "moe"), KINDS)
 
 
@@ -275,6 +275,9 @@ def test_a_fresh_network_predicts_next_to_nothing():
     ("wrong", "message"),
     [
         ({"heads": 5}, "heads"),
+        ({"num_kv_heads": 3}, "net.num_kv_heads=3.*net.heads=4"),
+        ({"num_kv_heads": 0}, "net.num_kv_heads=0"),
+        ({"head_dim": 0}, "net.head_dim=0"),
         ({"rotary_fraction": 0.4}, "rotary_fraction"),
         ({"rotary_fraction": 1.5}, "rotary"),
         ({"attention": "fast"}, "sdpa"),

@@ -17,8 +17,9 @@ from unif2ace.sequence.sequence_layout import SequenceLayout
 
 
 @pytest.mark.parametrize("moe", ["dense", "token", "sequence", "grouped"])
-def test_logits_stay_those_of_the_dense_network(moe):
-    dense, net = small(moe="dense"), small(moe=moe, seed=1)
+@pytest.mark.parametrize("block", ["parallel", "qwen2"])
+def test_logits_stay_those_of_the_dense_network(block, moe):
+    dense, net = small(block, "dense"), small(block, moe, seed=1)
     upcycle_(net, dense.state_dict())
     for sequence, conditions in zip(rows(net)[:2], (None, rows(net)[2]), strict=True):
         given = conditions if moe in ("sequence", "grouped") else None

@@ -35,8 +35,7 @@ class TokenLayer(nn.Module, ABC):
         """The tensors of this layer with which it computes what a dense network does, whatever its others are.
 
         Args:
-            dense_state: State of its `FeedForward`: ``up.weight`` (H, D), ``up.bias`` (H,), ``down.weight`` (D, H),
-                ``down.bias`` (D,).
+            dense_state: State of its `FeedForward`, such as ``up.weight`` (H, D) and ``down.weight`` (D, H).
 
         Raises:
             ConfigError: If this layer does not support it or has another size.

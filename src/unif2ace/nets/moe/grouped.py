@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 from unif2ace.nets.moe.backends import Backend
 from unif2ace.nets.moe.base import SequenceLayer
+from unif2ace.nets.moe.feed_forwards.base import FeedForward
+from unif2ace.nets.moe.feed_forwards.gelu import GELUFeedForward
 from unif2ace.nets.moe.routers.base import Router
 from unif2ace.nets.moe.routers.top_k import TopKRouter
 from unif2ace.nets.moe.sequence import GEN, sequence_level
@@ -27,6 +29,7 @@ class GroupedMoE(TokenMoE):
         sequence_top_k: Number of sequence-level experts per sequence.
         residual_scale_init: As in `SequenceMoE`.
         router: As in `TokenMoE`; sequences are always routed by `TopKRouter`.
+        feed_forward: As in `TokenMoE`.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a key
@@ -43,8 +46,10 @@ class GroupedMoE(TokenMoE):
         residual_scale_init: float = 1.0,
         *,
         router: Callable[..., Router] = TopKRouter,
+        feed_forward: Callable[..., FeedForward] = GELUFeedForward,
     ) -> None:
-        super().__init__(num_experts, top_k, expert_ffn_dim, shared_ffn_dim, shared, backend, router)
+        experts = num_experts, top_k, expert_ffn_dim, shared_ffn_dim, shared, backend
+        super().__init__(*experts, router=router, feed_forward=feed_forward)
         self.gen_experts, self.und_experts, self.sequence_top_k, self.residual_scale_init = (
             gen_experts,
             und_experts,

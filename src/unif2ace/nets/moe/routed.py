@@ -17,7 +17,7 @@ from unif2ace.nets.moe.backends.dispatch import Dispatch
 from unif2ace.nets.moe.backends.sharded import ShardedBackend
 from unif2ace.nets.moe.routers.base import Router
 from unif2ace.nets.moe.routers.top_k import TopKRouter
-from unif2ace.nets.sharding import shard_weight_
+from unif2ace.nets.sharding import DividedWeight, shard_weight_
 from unif2ace.types import RouterStats
 
 if TYPE_CHECKING:
@@ -71,10 +71,14 @@ class RoutedExperts(nn.Module):
             bound = weight.shape[-1] ** -0.5
             nn.init.uniform_(weight, -bound, bound)
 
+    def divided_weights(self) -> list[DividedWeight]:
+        """The hidden dimensions of every expert, see `unif2ace.nets.sharding.Divisible`."""
+        return [(self, "weight_in", 2), (self, "weight_out", 2)]
+
     def shard_(self, mesh: DeviceMesh) -> None:
         """Shards the hidden dimensions of every expert over the ranks; the router stays replicated."""
-        for name in ("weight_in", "weight_out"):
-            shard_weight_(self, name, 2, mesh, "moe.expert_ffn_dim")
+        for module, name, axis in self.divided_weights():
+            shard_weight_(module, name, axis, mesh, "moe.expert_ffn_dim")
 
     def forward(
         self, x_BLD: Tensor, group_B: Tensor, real_BL: Tensor, together_BL: Tensor | None = None

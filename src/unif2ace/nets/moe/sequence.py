@@ -6,7 +6,7 @@ condition.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from unif2ace.errors import ConfigError, nearest
 from unif2ace.nets.moe.base import MoEFactory, SequenceLayer, TokenLayer
 from unif2ace.nets.moe.dense import DenseLayer
+from unif2ace.nets.moe.feed_forwards.base import FeedForward
+from unif2ace.nets.moe.feed_forwards.gelu import GELUFeedForward
 from unif2ace.nets.moe.routers.base import Routing, group_of
 from unif2ace.nets.moe.routers.top_k import TopKRouter
 from unif2ace.types import Condition, Role, RouterStats, TokenSequence
@@ -153,12 +155,13 @@ class SequenceMoE(MoEFactory):
     """Sequence-level experts after a dense feed-forward network.
 
     Args:
-        shared_ffn_dim: Hidden dimension of the feed-forward network; None for four times the model width.
+        shared_ffn_dim: Hidden dimension of the feed-forward network; None for the network's default.
         gen_experts: Generation experts: copy, zero, noise, names of visual encoders, and ``visual`` for one of each.
         und_experts: Understanding experts; here ``visual`` stands for the encoders that `gen_experts` does not use.
             None for these plus copies, at least two, to match the number of `gen_experts`.
         top_k: Number of experts per sequence.
         residual_scale_init: Initial scale of the update; 0 for an upcycled model.
+        feed_forward: Builds the feed-forward network from the model width and the hidden dimension.
     """
 
     def __init__(
@@ -168,7 +171,9 @@ class SequenceMoE(MoEFactory):
         und_experts: Sequence[str] | None = None,
         top_k: int = 2,
         residual_scale_init: float = 1.0,
+        feed_forward: Callable[..., FeedForward] = GELUFeedForward,
     ) -> None:
+        self.feed_forward = feed_forward
         self.shared_ffn_dim, self.gen_experts, self.und_experts, self.top_k, self.residual_scale_init = (
             shared_ffn_dim,
             gen_experts,
@@ -179,7 +184,7 @@ class SequenceMoE(MoEFactory):
 
     def token_layer(self, dim: int) -> TokenLayer:
         """One feed-forward network for all tokens."""
-        return DenseLayer(dim, self.shared_ffn_dim)
+        return DenseLayer(dim, self.shared_ffn_dim, self.feed_forward)
 
     def sequence_layer(self, dim: int, conditions: Sequence[str]) -> SequenceLayer | None:
         """Sequence-level experts for these conditions."""

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from unif2ace.errors import ConfigError, nearest
 from unif2ace.nets.moe.backends import Backend, expert_backend
 from unif2ace.nets.moe.base import MoEFactory, TokenLayer
-from unif2ace.nets.moe.feed_forward import FeedForward
+from unif2ace.nets.moe.feed_forwards.base import FeedForward
+from unif2ace.nets.moe.feed_forwards.gelu import GELUFeedForward
 from unif2ace.nets.moe.routed import RoutedExperts
 from unif2ace.nets.moe.routers.base import Router, group_of
 from unif2ace.nets.moe.routers.top_k import TopKRouter
@@ -32,19 +33,27 @@ class TokenLevel(TokenLayer):
     Args:
         dim: D.
         routed: The routed experts.
-        hidden: Hidden dimension of a shared expert; None for 4 D.
+        hidden: Hidden dimension of a shared expert; None for its default.
         shared: Whether groups share it: ``each``, ``tied`` or ``none``.
+        feed_forward: Builds a shared expert from D and the hidden dimension.
 
     Raises:
         ConfigError: If `shared` is unknown.
     """
 
-    def __init__(self, dim: int, routed: RoutedExperts, hidden: int | None = None, shared: Shared = "each") -> None:
+    def __init__(
+        self,
+        dim: int,
+        routed: RoutedExperts,
+        hidden: int | None = None,
+        shared: Shared = "each",
+        feed_forward: Callable[..., FeedForward] = GELUFeedForward,
+    ) -> None:
         super().__init__()
         numbers = {"each": 2, "tied": 1, "none": 0}
         if shared not in numbers:
             raise ConfigError(f"moe.shared={shared!r}: take each, tied or none{nearest(shared, numbers)}")
-        self.shared = nn.ModuleList(FeedForward(dim, hidden) for _ in range(numbers[shared]))
+        self.shared = nn.ModuleList(feed_forward(dim, hidden) for _ in range(numbers[shared]))
         self.routed = routed
 
     def forward(self, x_BLD: Tensor, sequence: TokenSequence) -> tuple[Tensor, RouterStats | None]:
@@ -66,8 +75,7 @@ class TokenLevel(TokenLayer):
         """The dense network as shared expert, and zero output weights of the routed experts.
 
         Args:
-            dense_state: State of its `FeedForward`: ``up.weight`` (H, D), ``up.bias`` (H,), ``down.weight`` (D, H),
-                ``down.bias`` (D,).
+            dense_state: State of its `FeedForward`, such as ``up.weight`` (H, D) and ``down.weight`` (D, H).
 
         Raises:
             ConfigError: If there is no shared expert or its size differs.
@@ -89,11 +97,12 @@ class TokenMoE(MoEFactory):
         num_experts: Number of routed experts per group.
         top_k: Number of routed experts per token.
         expert_ffn_dim: Hidden dimension of a routed expert; None for half the model width.
-        shared_ffn_dim: Hidden dimension of a shared expert; None for four times the model width.
+        shared_ffn_dim: Hidden dimension of a shared expert; None for its default.
         shared: ``each`` group has its own shared expert, one is ``tied`` for both (as in an upcycled model), or
             ``none``.
         backend: How routed experts are computed: ``auto``, ``cpu``, ``grouped_mm``, ``loop``, or an `ExpertBackend`.
         router: Makes the router of the routed experts.
+        feed_forward: Builds a shared expert from the model width and the hidden dimension.
     """
 
     def __init__(
@@ -105,8 +114,9 @@ class TokenMoE(MoEFactory):
         shared: Shared = "each",
         backend: Backend = "auto",
         router: Callable[..., Router] = TopKRouter,
+        feed_forward: Callable[..., FeedForward] = GELUFeedForward,
     ) -> None:
-        self.router = router
+        self.router, self.feed_forward = router, feed_forward
         self.num_experts, self.top_k, self.expert_ffn_dim = num_experts, top_k, expert_ffn_dim
         self.shared_ffn_dim, self.shared, self.backend = shared_ffn_dim, shared, expert_backend(backend)
 
@@ -114,4 +124,4 @@ class TokenMoE(MoEFactory):
         """Shared and routed experts."""
         sizes = dim, self.expert_ffn_dim, self.num_experts, self.top_k
         routed = RoutedExperts(*sizes, backend=self.backend, router=self.router)
-        return TokenLevel(dim, routed, self.shared_ffn_dim, self.shared)
+        return TokenLevel(dim, routed, self.shared_ffn_dim, self.shared, self.feed_forward)

@@ -1,6 +1,6 @@
 """Key-value cache, so that decoding computes only new positions.
 
-Shapes: B sequences, H heads, P cached positions, L new positions, C allocated positions, d width of a head.
+Shapes: B sequences, H key-value heads, P cached positions, L new positions, C allocated positions, d width of a head.
 """
 
 from __future__ import annotations

@@ -17,9 +17,21 @@ from torch.autograd.function import once_differentiable
 
 
 class OutputHead(nn.Linear):
-    """Maps hidden states (P, D) to logits (P, V), with one weight row per id."""
+    """Maps hidden states (P, D) to logits (P, V), with one weight row per id.
+
+    Args:
+        dim: D.
+        size: V.
+        bias: Whether a bias is learned; otherwise it is a constant 0.
+    """
 
     weight_kind = "table"  # see `unif2ace.optimizers.parameter_groups`
+
+    def __init__(self, dim: int, size: int, bias: bool = True) -> None:
+        super().__init__(dim, size, bias)
+        if not bias:
+            del self.bias
+            self.register_buffer("bias", torch.zeros(size), persistent=False)
 
 
 class _SlicedLinear(torch.autograd.Function):

@@ -1,20 +1,21 @@
 """Tensor-parallel attention: each rank has all tokens and some of the heads.
 
-The rows of ``qkv.weight`` are all queries, then all keys, then all values. Sharded by row, a rank would hold queries
+The rows of ``qkv.weight`` are all queries, then all keys, then all values; of the latter two there are as many as
+key-value heads. Sharded by row, a rank would hold queries
 without keys. The weight is therefore stored sharded by column and redistributed in each pass. This communicates weights
 instead of activations, and checkpoints keep the order of an unsharded model.
 
-Shapes: B sequences, L positions, D width, X width of a rank's heads (3 X for queries, keys and values).
+Shapes: B sequences, L positions, D width, X width of a rank's heads, Y width of its queries, keys and values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from unif2ace.errors import ConfigError
@@ -30,6 +31,8 @@ class HasHeads(Protocol):
     """The parts of a multi-head attention layer that are sharded, or read by every rank."""
 
     heads: int
+    num_kv_heads: int
+    head_dim: int
     qkv: nn.Linear
     out: nn.Linear
     q_norm: nn.Module
@@ -37,62 +40,87 @@ class HasHeads(Protocol):
 
 
 def shard_heads_(attention: HasHeads, mesh: DeviceMesh) -> None:
-    """Keeps only this rank's shard of the two large weights; biases and LayerNorms stay replicated.
+    """Keeps only this rank's shard of the two large weights; biases and norms stay replicated.
 
     Args:
-        attention: The layer; its `heads` stays the number of all heads.
+        attention: The layer; its numbers of heads stay those of all heads.
         mesh: The ranks.
 
     Raises:
-        ConfigError: If the number of heads is not divisible by the number of ranks.
+        ConfigError: If a number of heads is not divisible by the number of ranks.
     """
-    if attention.heads % mesh.size():
-        raise ConfigError(
-            f"strategy.tensor_parallel_size={mesh.size()} does not divide net.heads={attention.heads}: change either"
-        )
+    for name, number in (("net.heads", attention.heads), ("net.num_kv_heads", attention.num_kv_heads)):
+        if number % mesh.size():
+            raise ConfigError(
+                f"strategy.tensor_parallel_size={mesh.size()} does not divide {name}={number}: change either"
+            )
     shard_weight_(attention.qkv, "weight", 1, mesh, "net.dim")
-    shard_weight_(attention.out, "weight", 1, mesh, "net.dim")
+    shard_weight_(attention.out, "weight", 1, mesh, "net.heads times net.head_dim")
 
 
 def own_norms(attention: HasHeads) -> tuple[Norm, Norm]:
-    """The LayerNorms over queries and keys, each from (B, H, L, d) to the same."""
+    """The normalisation of queries and keys, each from (B, H, L, d) to the same."""
     return attention.q_norm, attention.k_norm
 
 
 def heads_of_rank(attention: HasHeads, x_BLD: Tensor) -> tuple[Tensor, tuple[Norm, Norm]]:
-    """Queries, keys and values of this rank's heads, (B, L, 3 X), and their LayerNorms.
+    """Queries, keys and values of this rank's heads, (B, L, Y), and their normalisation.
 
     Args:
         attention: A layer sharded by `shard_heads_`.
         x_BLD: float (B, L, D), normalised residual stream, equal on all ranks.
     """
-    from torch.distributed.tensor import Shard
-
     weight = attention.qkv.weight
     assert is_sharded(weight)
-    mesh, width = weight.device_mesh, x_BLD.shape[-1]
-    rows_3DD: Any = weight.view(3, width, width)
-    own_3XD = rows_3DD.redistribute(mesh, [Shard(1)]).to_local()
-    bias_3D, *norms = _used_in_parts(attention, mesh)
-    first = mesh.get_local_rank() * own_3XD.shape[1]
-    bias_3X = bias_3D.view(3, width)[:, first : first + own_3XD.shape[1]]
-    qkv_BLX = functional.linear(shared(x_BLD, mesh), own_3XD.flatten(0, 1), bias_3X.flatten())
-    if not norms:
-        return qkv_BLX, own_norms(attention)
-    q_norm, k_norm = attention.q_norm, attention.k_norm
-    assert isinstance(q_norm, nn.LayerNorm)
-    assert isinstance(k_norm, nn.LayerNorm)
-    shape = q_norm.normalized_shape
-    of_q = partial(functional.layer_norm, normalized_shape=shape, weight=norms[0], bias=norms[1], eps=q_norm.eps)
-    of_k = partial(functional.layer_norm, normalized_shape=shape, weight=norms[2], bias=norms[3], eps=k_norm.eps)
-    return qkv_BLX, (of_q, of_k)
+    mesh = weight.device_mesh
+    bias, *norms = _used_in_parts(attention, mesh)
+    own_YD = _own_rows(attention, weight, mesh)
+    own_Y = None if bias is None else _own_rows(attention, bias, mesh)
+    return functional.linear(shared(x_BLD, mesh), own_YD, own_Y), (norms[0], norms[1])
 
 
-def _used_in_parts(attention: HasHeads, mesh: DeviceMesh) -> list[Tensor]:
-    """Bias of ``qkv`` and weights of the LayerNorms, with gradients summed over the ranks in one all-reduce."""
-    vectors: list[Tensor] = [attention.qkv.bias, *attention.q_norm.parameters(), *attention.k_norm.parameters()]
+def _own_rows(attention: HasHeads, rows: Tensor, mesh: DeviceMesh) -> Tensor:
+    """This rank's queries, keys and values among all rows (..., D), or among those of a replicated bias."""
+    from torch.distributed.tensor import Shard
+
+    width, found = attention.head_dim, []
+    # blocks of equal size are redistributed together
+    equal = attention.heads == attention.num_kv_heads
+    blocks = [(3, attention.heads)] if equal else [(1, attention.heads), (2, attention.num_kv_heads)]
+    for (number, heads), block in zip(
+        blocks, torch.split(rows, [n * heads * width for n, heads in blocks]), strict=True
+    ):
+        parts: Any = block.view(number, heads * width, *block.shape[1:])
+        if is_sharded(block):
+            own = parts.redistribute(mesh, [Shard(1)]).to_local()
+        else:
+            own = parts.chunk(mesh.size(), 1)[mesh.get_local_rank()]
+        found.append(own.flatten(0, 1))
+    return torch.cat(found)
+
+
+def _used_in_parts(attention: HasHeads, mesh: DeviceMesh) -> tuple[Tensor | None, Norm, Norm]:
+    """Bias of ``qkv`` and both norms, with gradients summed over the ranks in one all-reduce."""
+    bias: Tensor | None = attention.qkv.bias
+    norms = attention.q_norm, attention.k_norm
+    vectors = [*([] if bias is None else [bias]), *(p for norm in norms for p in norm.parameters())]
+    if not vectors:
+        return None, *own_norms(attention)
     flat = shared(torch.cat(vectors), mesh)
-    return list(torch.split(flat, [v.numel() for v in vectors]))
+    parts = iter(torch.split(flat, [v.numel() for v in vectors]))
+    bias = None if bias is None else next(parts)
+    of_q, of_k = (_with(norm, {name: next(parts) for name, _ in norm.named_parameters()}) for norm in norms)
+    return bias, of_q, of_k
+
+
+def _with(norm: nn.Module, values: dict[str, Tensor]) -> Norm:
+    """A norm with other values of its vectors (d,)."""
+
+    def apply(x: Tensor) -> Tensor:
+        out: Tensor = functional_call(norm, values, x)
+        return out
+
+    return apply
 
 
 def joined(attention: HasHeads, y_BLX: Tensor) -> Tensor:
@@ -105,4 +133,5 @@ def joined(attention: HasHeads, y_BLX: Tensor) -> Tensor:
     weight = attention.out.weight
     assert is_sharded(weight)
     part_BLD = functional.linear(y_BLX, local(weight))
-    return summed(part_BLD, weight.device_mesh) + attention.out.bias.to(part_BLD.dtype)
+    out_BLD = summed(part_BLD, weight.device_mesh)
+    return out_BLD if attention.out.bias is None else out_BLD + attention.out.bias.to(part_BLD.dtype)

@@ -5,7 +5,9 @@
     flex    flex_attention, compiled on a GPU: skips empty blocks of the mask
     auto    sdpa; on a CPU in 16 bits a short benchmark selects sdpa or math
 
-Shapes: B sequences, H heads, L query positions, P key positions, d width of a head.
+With fewer key-value heads than heads, each is read by as many consecutive heads.
+
+Shapes: B sequences, H heads, J key-value heads, L query positions, P key positions, d width of a head.
 """
 
 from __future__ import annotations
@@ -69,13 +71,13 @@ class Mask:
         return self._blocks
 
 
-def attend(q_BHLd: Tensor, k_BHPd: Tensor, v_BHPd: Tensor, mask: Mask, kernel: Kernel) -> Tensor:
+def attend(q_BHLd: Tensor, k_BJPd: Tensor, v_BJPd: Tensor, mask: Mask, kernel: Kernel) -> Tensor:
     """Softmax attention with scale 1 / sqrt(d), (B, H, L, d).
 
     Args:
         q_BHLd: float (B, H, L, d), queries.
-        k_BHPd: float (B, H, P, d), keys.
-        v_BHPd: float (B, H, P, d), values.
+        k_BJPd: float (B, J, P, d), keys.
+        v_BJPd: float (B, J, P, d), values.
         mask: Attention mask.
         kernel: The kernel.
 
@@ -84,34 +86,41 @@ def attend(q_BHLd: Tensor, k_BHPd: Tensor, v_BHPd: Tensor, mask: Mask, kernel: K
     """
     ways = {"math": _math, "flex": _flex, "sdpa": _sdpa, "auto": _sdpa}
     with torch.autocast(q_BHLd.device.type, enabled=False):
-        return ways[kernel](q_BHLd, k_BHPd, v_BHPd, mask)
+        return ways[kernel](q_BHLd, k_BJPd, v_BJPd, mask)
 
 
-def _sdpa(q_BHLd: Tensor, k_BHPd: Tensor, v_BHPd: Tensor, mask: Mask) -> Tensor:
-    length, width, dtype = q_BHLd.shape[2], k_BHPd.shape[2], q_BHLd.dtype
+def _sdpa(q_BHLd: Tensor, k_BJPd: Tensor, v_BJPd: Tensor, mask: Mask) -> Tensor:
+    length, width, dtype = q_BHLd.shape[2], k_BJPd.shape[2], q_BHLd.dtype
     device = q_BHLd.device
     causal = mask.allowed is None and length == width
     allowed = None if causal or (mask.allowed is None and length == 1) else mask.of(length, width, device)
     if device.type == "cpu" and dtype.itemsize < 4:
-        q_BHLd, k_BHPd, v_BHPd = q_BHLd.float(), k_BHPd.float(), v_BHPd.float()
+        q_BHLd, k_BJPd, v_BJPd = q_BHLd.float(), k_BJPd.float(), v_BJPd.float()
     found_BHLd: Tensor = scaled_dot_product_attention(
-        q_BHLd, k_BHPd, v_BHPd, attn_mask=allowed, is_causal=causal and length > 1
+        q_BHLd, k_BJPd, v_BJPd, attn_mask=allowed, is_causal=causal and length > 1, enable_gqa=_grouped(q_BHLd, k_BJPd)
     )
     return found_BHLd.to(dtype)
 
 
-def _math(q_BHLd: Tensor, k_BHPd: Tensor, v_BHPd: Tensor, mask: Mask) -> Tensor:
-    length, width = q_BHLd.shape[2], k_BHPd.shape[2]
+def _math(q_BHLd: Tensor, k_BJPd: Tensor, v_BJPd: Tensor, mask: Mask) -> Tensor:
+    length, width, group = q_BHLd.shape[2], k_BJPd.shape[2], q_BHLd.shape[1] // k_BJPd.shape[1]
+    k_BHPd, v_BHPd = (x if group == 1 else x.repeat_interleave(group, 1) for x in (k_BJPd, v_BJPd))
     scores_BHLP = (q_BHLd * q_BHLd.shape[3] ** -0.5) @ k_BHPd.mT + mask.bias(length, width, q_BHLd)
     found_BHLd: Tensor = scores_BHLP.softmax(-1) @ v_BHPd
     return found_BHLd
 
 
-def _flex(q_BHLd: Tensor, k_BHPd: Tensor, v_BHPd: Tensor, mask: Mask) -> Tensor:
+def _grouped(q_BHLd: Tensor, k_BJPd: Tensor) -> bool:
+    return q_BHLd.shape[1] != k_BJPd.shape[1]
+
+
+def _flex(q_BHLd: Tensor, k_BJPd: Tensor, v_BJPd: Tensor, mask: Mask) -> Tensor:
     if q_BHLd.device.type != "cuda" and torch.is_grad_enabled():
         raise ConfigError(f"net.attention=flex trains on a GPU only, not on {q_BHLd.device.type}: take auto")
-    blocks = mask.blocks(q_BHLd.shape[2], k_BHPd.shape[2], q_BHLd.device)
-    out: Tensor = _flex_attention(q_BHLd.device.type)(q_BHLd, k_BHPd, v_BHPd, block_mask=blocks)
+    blocks = mask.blocks(q_BHLd.shape[2], k_BJPd.shape[2], q_BHLd.device)
+    out: Tensor = _flex_attention(q_BHLd.device.type)(
+        q_BHLd, k_BJPd, v_BJPd, block_mask=blocks, enable_gqa=_grouped(q_BHLd, k_BJPd)
+    )
     return out
 
 

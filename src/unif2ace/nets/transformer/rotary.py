@@ -12,18 +12,30 @@ from torch import Tensor
 from unif2ace.errors import ConfigError
 
 
-def rotary_size(dim: int, heads: int, fraction: float) -> int:
+def head_size(dim: int, heads: int, head_dim: int | None = None) -> int:
+    """Width of a head: `head_dim`, or an equal part of `dim` if it is None.
+
+    Raises:
+        ConfigError: If the heads do not divide the width, or a number is below 1.
+    """
+    if head_dim is None and (heads < 1 or dim % heads):
+        raise ConfigError(f"net.heads={heads}: they must divide net.dim={dim}, or set net.head_dim")
+    if min(heads, 1 if head_dim is None else head_dim) < 1:
+        raise ConfigError(f"net.heads={heads}, net.head_dim={head_dim}: each must be 1 or more")
+    return dim // heads if head_dim is None else head_dim
+
+
+def rotary_size(dim: int, heads: int, fraction: float, head_dim: int | None = None) -> int:
     """Number of dimensions of each head that are rotated, r.
 
     Raises:
         ConfigError: If the heads do not divide the width, or r is odd.
     """
-    if heads < 1 or dim % heads:
-        raise ConfigError(f"net.heads={heads}: they must divide net.dim={dim}")
-    rotated = int(fraction * (dim // heads))
+    width = head_size(dim, heads, head_dim)
+    rotated = int(fraction * width)
     if rotated % 2 or not 0 <= fraction <= 1:
         raise ConfigError(
-            f"net.rotary_fraction={fraction} rotates {rotated} of the {dim // heads} values of a head: "
+            f"net.rotary_fraction={fraction} rotates {rotated} of the {width} values of a head: "
             "it must be in [0, 1] and give an even number"
         )
     return rotated

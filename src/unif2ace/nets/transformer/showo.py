@@ -115,13 +115,16 @@ def to_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         state: State of a dense `UnifiedNet` with parallel blocks, query-key normalisation and an untied head.
 
     Raises:
-        DataError: If a tensor is missing or has no counterpart in Show-o, such as those of experts.
+        DataError: If a tensor is missing or has no counterpart in Show-o, such as those of experts or grouped queries.
     """
     depth = _depth(state, _BLOCK)
     fused = {f"blocks.{i}.{_FUSED}.{kind}" for i in range(depth) for kind in ("weight", "bias")}
     _check(state, {ours for ours, _ in _pairs(depth)} | fused, "a dense network with parallel blocks")
     made = {theirs: state[ours] for ours, theirs in _pairs(depth)}
+    dim = state["embedding.weight"].shape[1]
     for layer in range(depth):
+        if len(state[f"blocks.{layer}.{_FUSED}.weight"]) != 3 * dim:
+            raise DataError("Show-o has as many key-value heads as heads, and heads that divide its width")
         for kind in ("weight", "bias"):
             parts = state[f"blocks.{layer}.{_FUSED}.{kind}"].chunk(3)
             for name, part in zip(_HEADS, parts, strict=True):

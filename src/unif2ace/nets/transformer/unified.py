@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast, get_args
 
 import torch
@@ -16,7 +17,8 @@ from torch.utils.checkpoint import checkpoint
 
 from unif2ace.errors import ConfigError
 from unif2ace.nets.moe.base import MoEFactory
-from unif2ace.nets.transformer.attention import Attention, AttentionInputs
+from unif2ace.nets.transformer.attentions.base import Attention, AttentionInputs
+from unif2ace.nets.transformer.attentions.multi_head import MultiHeadAttention
 from unif2ace.nets.transformer.blocks.base import Block
 from unif2ace.nets.transformer.cache import Cache
 from unif2ace.nets.transformer.code_embedding import CodeEmbedding
@@ -24,6 +26,7 @@ from unif2ace.nets.transformer.conditioning import NOISE, Conditioning, add_cond
 from unif2ace.nets.transformer.grounding import word_grounding
 from unif2ace.nets.transformer.head import OutputHead
 from unif2ace.nets.transformer.kernels import Kernel, Mask, fastest
+from unif2ace.nets.transformer.norms.layer_norm import LayerNorm
 from unif2ace.nets.transformer.rotary import rotary_size, rotary_tables
 from unif2ace.nets.transformer.token_embeddings import TokenEmbeddings
 from unif2ace.sequence.vocabulary import Slice, Vocabulary
@@ -38,7 +41,7 @@ class Hidden:
     """Output of the transformer.
 
     Attributes:
-        values: float (B, L, D), hidden states after the last LayerNorm.
+        values: float (B, L, D), hidden states after the last normalisation layer.
         routers: Router statistics of each layer and level, the lowest layer first.
     """
 
@@ -69,10 +72,17 @@ class UnifiedNet(nn.Module):
         grounded_words: Whether word embeddings start from the image features of captions that contain the word, using
             the first visual encoder; see `WordGrounding`. No effect without an encoder.
         grounding_dim: Number of whitened directions of these features.
+        attention_layer: Builds the attention layer of each block.
+        norm: Builds a normalisation layer from a width and an epsilon.
+        num_kv_heads: Number of key-value heads; fewer than `heads` for grouped-query attention. None for `heads`.
+        head_dim: Width of a head; None for `dim` / `heads`.
+        qkv_bias: Whether queries, keys and values have biases.
+        out_bias: Whether the output layer of attention has a bias.
+        head_bias: Whether the output head has a bias.
         rotary_fraction: Share of each head that the rotary embedding rotates.
         rotary_theta: Base of its frequencies.
         qk_norm: Whether queries and keys are normalised.
-        eps: Epsilon of the LayerNorms.
+        eps: Epsilon of the normalisation layers.
         tie_embeddings: Whether the head's weight is the embedding.
         text_init_std: Initial standard deviation of the rows of words in embedding and head. Phi's 0.02 suits a width
             of 2048.
@@ -103,6 +113,13 @@ class UnifiedNet(nn.Module):
         early_fusion: bool = False,
         grounded_words: bool = False,
         grounding_dim: int = 96,
+        attention_layer: Callable[..., Attention] = MultiHeadAttention,
+        norm: Callable[[int, float], nn.Module] = LayerNorm,
+        num_kv_heads: int | None = None,
+        head_dim: int | None = None,
+        qkv_bias: bool = True,
+        out_bias: bool = True,
+        head_bias: bool = True,
         rotary_fraction: float = 0.5,
         rotary_theta: float = 10000.0,
         qk_norm: bool = True,
@@ -119,31 +136,32 @@ class UnifiedNet(nn.Module):
         self.vocabulary = Vocabulary(text_size, codebook_size, bos_id, eos_id)
         self.num_image_tokens, self.kernel = num_image_tokens, attention
         self.gradient_checkpointing, self.early_fusion = gradient_checkpointing, early_fusion
-        self.rotary_size, self.rotary_theta = rotary_size(dim, heads, rotary_fraction), rotary_theta
+        self.rotary_size, self.rotary_theta = rotary_size(dim, heads, rotary_fraction, head_dim), rotary_theta
         visual_dims = dict(visual_dims or {})
+        parts = {"dim": dim, "eps": eps, "norm": norm}
+        attend = partial(attention_layer, heads=heads, num_kv_heads=num_kv_heads, head_dim=head_dim, **parts)
+        attend = partial(attend, qk_norm=qk_norm, qkv_bias=qkv_bias, out_bias=out_bias)
         self.embedding = nn.Embedding(self.vocabulary.size, dim)
         self.blocks = nn.ModuleList()
         for _ in range(depth):
-            attend, encoders = Attention(dim, heads, qk_norm, eps), list(visual_dims)
-            _init_(attend.qkv, attend.out)
-            experts = {"token_moe": moe.token_layer(dim), "sequence_moe": moe.sequence_layer(dim, encoders)}
-            self.blocks.append(block(dim=dim, attention=attend, **experts, eps=eps))
-            if on_block_built is not None:
-                on_block_built(self.blocks[-1])
+            self.blocks.append(_made(partial(block, **parts), attend, moe, dim, list(visual_dims), on_block_built))
         self._draws_noise = any(getattr(m, "draws_noise", False) for m in self.blocks.modules())
-        self.norm, self.head = nn.LayerNorm(dim, eps), OutputHead(dim, self.vocabulary.size)
+        self.norm, self.head = norm(dim, eps), OutputHead(dim, self.vocabulary.size, head_bias)
         self.image_pos_embed = nn.Embedding(num_image_tokens, dim) if image_pos_embed else None
+        self._initialize_tables(text_init_std, tie_embeddings, code_feature_dim)
+        words = visual_dims if grounded_words else {}
+        self.grounding = word_grounding(words, text_size, dim, grounding_dim, tie_embeddings)
+        wanted = self._read_by_experts([NOISE, *visual_dims]) | (set(visual_dims) if early_fusion else set())
+        self.conditioning = Conditioning(visual_dims, wanted, dim, num_image_tokens)
+
+    def _initialize_tables(self, init_std: float, tied: bool, code_features: int) -> None:
         _init_(self.embedding, self.head, *filter(None, [self.image_pos_embed]))
         with torch.no_grad():  # rows of words only: large rows of codes slow down learning to generate
             for table in (self.embedding, self.head):
-                table.weight[:text_size] *= text_init_std / STD
-        if tie_embeddings:
+                table.weight[: self.vocabulary.text_size] *= init_std / STD
+        if tied:
             self.head.weight = self.embedding.weight
-        self._share_codes(code_feature_dim, tie_embeddings)
-        grounded = visual_dims if grounded_words else {}
-        self.grounding = word_grounding(grounded, text_size, dim, grounding_dim, tie_embeddings)
-        wanted = self._read_by_experts([NOISE, *visual_dims]) | (set(visual_dims) if early_fusion else set())
-        self.conditioning = Conditioning(visual_dims, wanted, dim, num_image_tokens)
+        self._share_codes(code_features, tied)
 
     def _share_codes(self, features: int, tied: bool) -> None:
         """Builds the code embeddings of embedding, head and bias, and the buffer of code features (K, features)."""
@@ -238,10 +256,27 @@ class UnifiedNet(nn.Module):
         return fastest(device, dtype, torch.is_grad_enabled())
 
 
+def _made(
+    block: Callable[..., Block],
+    attention: Callable[[], Attention],
+    moe: MoEFactory,
+    dim: int,
+    encoders: Sequence[str],
+    on_block_built: Callable[[nn.Module], object] | None,
+) -> Block:
+    """A block with its layers; attention is built and initialised before the experts."""
+    attend = attention()
+    _init_(*(part for part in attend.modules() if isinstance(part, nn.Linear)))
+    made = block(attention=attend, token_moe=moe.token_layer(dim), sequence_moe=moe.sequence_layer(dim, encoders))
+    if on_block_built is not None:
+        on_block_built(made)
+    return made
+
+
 @torch.no_grad()
 def _init_(*parts: nn.Linear | nn.Embedding) -> None:
     """Initialises weights of tables and attention from N(0, STD^2), biases with 0. Experts initialise themselves."""
     for part in parts:
         nn.init.normal_(part.weight, std=STD)
-        if isinstance(part, nn.Linear):
+        if isinstance(part, nn.Linear) and part.bias is not None:
             nn.init.zeros_(part.bias)

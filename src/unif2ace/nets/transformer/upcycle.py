@@ -58,7 +58,10 @@ def upcycled(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> dict[str, Te
             "with sequential blocks: select the block of the dense network"
         )
     if differ:
-        raise ConfigError(f"{differ[0]!r} and {len(differ) - 1} more differ between the dense network and this one")
+        raise ConfigError(
+            f"{differ[0]!r} and {len(differ) - 1} more differ between the dense network and this one: "
+            "build it with the same norm, attention and sizes"
+        )
     for layer, child in enumerate(net.blocks):
         block = cast(Block, child)
         place = f"blocks.{layer}."

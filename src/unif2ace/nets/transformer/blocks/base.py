@@ -6,12 +6,13 @@ Shapes: B sequences, L positions, D width.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
 from unif2ace.nets.moe.base import SequenceLayer, TokenLayer
-from unif2ace.nets.transformer.attention import Attention, AttentionInputs
+from unif2ace.nets.transformer.attentions.base import Attention, AttentionInputs
+from unif2ace.nets.transformer.norms.layer_norm import LayerNorm
 from unif2ace.types import Condition, RouterStats, TokenSequence
 
 
@@ -23,17 +24,24 @@ class Block(nn.Module, ABC):
         attention: The attention layer.
         token_moe: Replaces the feed-forward network of a dense block.
         sequence_moe: Updates the image tokens of whole sequences, or None.
-        eps: Epsilon of the LayerNorms.
+        eps: Epsilon of the normalisation layers.
+        norm: Builds a normalisation layer from a width and an epsilon.
     """
 
     def __init__(
-        self, dim: int, attention: Attention, token_moe: TokenLayer, sequence_moe: SequenceLayer | None, eps: float
+        self,
+        dim: int,
+        attention: Attention,
+        token_moe: TokenLayer,
+        sequence_moe: SequenceLayer | None,
+        eps: float,
+        norm: Callable[[int, float], nn.Module] = LayerNorm,
     ) -> None:
         super().__init__()
-        self.attention_norm = nn.LayerNorm(dim, eps)
+        self.attention_norm = norm(dim, eps)
         self.attention = attention
         self.token_moe = token_moe
-        self.sequence_norm = nn.LayerNorm(dim, eps) if sequence_moe is not None else None
+        self.sequence_norm = norm(dim, eps) if sequence_moe is not None else None
         self.sequence_moe = sequence_moe
 
     @abstractmethod

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from unif2ace.nets.transformer.attention import AttentionInputs
+from unif2ace.nets.transformer.attentions.base import AttentionInputs
 from unif2ace.nets.transformer.blocks.base import Block, known
 from unif2ace.types import Condition, RouterStats, TokenSequence
 
 
 class ParallelBlock(Block):
-    """One LayerNorm for attention and token-level experts, whose outputs are added; maps (B, L, D) to (B, L, D).
+    """One norm for attention and token-level experts, whose outputs are added; maps (B, L, D) to (B, L, D).
 
     The sequence level follows. Weights of a dense Show-o fit this block, and experts that start without effect keep its
     function.
