@@ -1,0 +1,46 @@
+"""Frozen features of several networks together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+
+from unif2ace.errors import ConfigError
+from unif2ace.nets.features.base import FrozenFeatures
+
+
+class JoinedFeatures(FrozenFeatures):
+    """The maps of all members, one after the other; pooled features and name are those of the first member.
+
+    A perceptual loss over an ImageNet network alone makes reconstructions crisp, but loses details that captions
+    describe; one over the attribute classifier keeps them.
+
+    Args:
+        members: Builds the networks, by name.
+
+    Raises:
+        ConfigError: If there is no member.
+    """
+
+    def __init__(self, members: Mapping[str, Callable[[], FrozenFeatures]]) -> None:
+        super().__init__()
+        if not members:
+            raise ConfigError("features.members={}: at least one network is needed")
+        self.members = nn.ModuleDict({name: make() for name, make in members.items()})
+        self.name, self.num_features = self._first.name, self._first.num_features
+        self.likes_half = all(bool(member.likes_half) for member in self.members.values())
+
+    @property
+    def _first(self) -> FrozenFeatures:
+        first = next(iter(self.members.values()))
+        assert isinstance(first, FrozenFeatures)
+        return first
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps (B, C, h, w) of every member, finest first within a member; see `FrozenFeatures.forward`."""
+        return tuple(found for member in self.members.values() for found in member(image))
+
+    def pooled(self, image: Tensor) -> Tensor:
+        """The first member's feature vectors, float (B, D); see `FrozenFeatures.pooled`."""
+        return self._first.pooled(image)
