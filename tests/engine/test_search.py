@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,11 +19,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.commands.train import train
 from unif2ace.engine import search as engine
+from unif2ace.engine import study
 from unif2ace.engine.command import Command, run
 from unif2ace.engine.like import like_run
 from unif2ace.engine.objective import objective
 from unif2ace.engine.search_space import SearchSpace
-from unif2ace.engine.study import PRUNED_AT, open_study
+from unif2ace.engine.study import PRUNED_AT, database
 from unif2ace.engine.words import Syntax
 from unif2ace.errors import ConfigError, Unif2aceError
 
@@ -79,6 +81,7 @@ def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Search:
     """Runs a search with a function of a job as its work; returns its jobs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(engine, "refuse_shared", lambda jobs: None)
+    monkeypatch.setattr(study, "database", _storage)
 
     def started(
         *words: str, work: Callable[[DictConfig], Any] = lambda job: float(job.optimizer.lr)
@@ -94,8 +97,14 @@ def _refused(_: DictConfig) -> None:
     pytest.fail("it runs")
 
 
-def _study(storage: str = "sqlite:///found/study.db") -> Any:
-    return optuna.load_study(study_name=None, storage=storage)
+def _study(folder: str = "found") -> Any:
+    return optuna.load_study(study_name=None, storage=_storage(f"sqlite:///{Path(folder, 'study.db').absolute()}"))
+
+
+@cache
+def _storage(url: str) -> Any:
+    """The database, opened once in each process, because that takes a third of a second."""
+    return database(url)
 
 
 def _states() -> list[str]:
@@ -150,13 +159,12 @@ def test_a_continued_search_proposes_what_an_uninterrupted_one_would(search: Sea
     rates = [trial.params["optimizer.lr"] for trial in _study().trials]
     search(*words, "hparams_search.n_trials=4", "hydra.sweep.dir=whole")
     assert len({*rates}) == 4
-    assert [trial.params["optimizer.lr"] for trial in _study("sqlite:///whole/study.db").trials] == rates
+    assert [trial.params["optimizer.lr"] for trial in _study("whole").trials] == rates
 
 
 def test_a_trial_that_is_killed_when_it_is_pruned_is_pruned(search: Search):
     def dies(config: DictConfig) -> None:
-        study = open_study(config.hparams_search)
-        study._storage.set_trial_user_attr(study.trials[0]._trial_id, PRUNED_AT, 3)
+        _study()._storage.set_trial_user_attr(_study().trials[0]._trial_id, PRUNED_AT, 3)
         os.kill(os.getpid(), signal.SIGKILL)
 
     assert _in_a_process(lambda: search(LR, "hparams_search.n_trials=2", work=dies)) == -signal.SIGKILL
@@ -200,11 +208,11 @@ def test_trials_that_are_started_together_keep_their_numbers(search: Search):
 
 def test_failed_and_pruned_trials_are_in_the_table(search: Search, capsys: pytest.CaptureFixture[str]):
     def work(config: DictConfig) -> float:
-        study, number = open_study(config.hparams_search), config.hparams_search.trial
+        number = config.hparams_search.trial
         if number == 1:
             raise ValueError("unforeseen")
         if number == 2:
-            study._storage.set_trial_user_attr(study.trials[number]._trial_id, PRUNED_AT, 3)
+            _study()._storage.set_trial_user_attr(_study().trials[number]._trial_id, PRUNED_AT, 3)
         return 1.0 + number
 
     with pytest.raises(Unif2aceError, match="1 of 4 jobs failed"):

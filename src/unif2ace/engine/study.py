@@ -52,12 +52,11 @@ def open_study(options: Mapping[str, Any]) -> Any:
     """
     package = optuna()
     storage = str(options["storage"])
-    connect = {"connect_args": {"timeout": _BUSY}} if storage.startswith("sqlite:") else {}
     pruner = _make(package.pruners, PRUNERS, "pruner", options)
     try:
         return package.create_study(
             study_name=options["study_name"],
-            storage=package.storages.RDBStorage(storage, engine_kwargs=connect),
+            storage=database(storage),
             directions=directions(options),
             pruner=pruner,
             sampler=make_sampler(options, 0),
@@ -68,6 +67,16 @@ def open_study(options: Mapping[str, Any]) -> Any:
     except Exception as error:  # of the database's package, which is any
         reason = (str(error).splitlines() or [repr(error)])[0]
         raise ConfigError(f"hparams_search.storage={storage} cannot be used: {reason}") from error
+
+
+def database(url: str) -> Any:
+    """Optuna's connection to a database.
+
+    Args:
+        url: Address, such as ``sqlite:////folder/study.db``.
+    """
+    connect = {"connect_args": {"timeout": _BUSY}} if url.startswith("sqlite:") else {}
+    return optuna().storages.RDBStorage(url, engine_kwargs=connect)
 
 
 def check_trial(config: DictConfig) -> None:
