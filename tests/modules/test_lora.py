@@ -92,6 +92,15 @@ def test_merging_keeps_the_function(base: Weights, tuned: UnifiedModule, tmp_pat
     assert written.kind == "unified"
     plain.net.load_state_dict(dict(read_weights(tmp_path / "merged.safetensors").state))
     torch.testing.assert_close(hidden(plain), expected)
+    half = save_weights(tmp_path / "half.safetensors", base.state, kind="unified", config={}, dtype="float16")
+    file = save_adapters(tmp_path, tuned.after, {**TREE, "started_from": half.short})
+    (tmp_path / "tokenizer.json").write_text("{}")
+    written = merge_adapters(file, half.path, tmp_path / "other" / "merged.safetensors")
+    assert {v.dtype for v in written.state.values() if v.is_floating_point()} == {torch.float64}
+    assert (tmp_path / "other" / "tokenizer.json").read_text() == "{}"
+    (tmp_path / "other" / "tokenizer.json").write_text("[]")
+    with pytest.raises(ConfigError, match="another text tokenizer"):
+        merge_adapters(file, half.path, tmp_path / "other" / "merged.safetensors")
     with pytest.raises(ConfigError, match="give init_from of that run"):
         merge_adapters(file, tmp_path / "merged.safetensors", tmp_path / "twice.safetensors")
     with pytest.raises(ConfigError, match=ADAPTERS_FILE):
