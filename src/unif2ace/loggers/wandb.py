@@ -42,7 +42,7 @@ class WandbLogger(LightningWandbLogger, MediaLogger):
         self.log_metrics({name: wandb.Image(picture_HWC)}, step)
 
     @rank_zero_only
-    def log_text(self, name: str, text: str, step: int) -> None:
+    def log_text(self, name: str, text: str, step: int) -> None:  # type: ignore[override]
         """Logs a text in Markdown as a table of one cell."""
         self.log_table(name, ["text"], [[text]], step)
 
