@@ -29,6 +29,10 @@ BASE = [
 
 UP = {
     "engine.allow": "[torchvision.]",
+    "extras.ignore_warnings": "true",
+    "extras.print_config": "true",
+    "optimized_metric": "val/loss",
+    "tags": "[other]",
     "dataset.synthetic.workers": 2,
     "data.num_workers": 2,
     "data.max_eval_samples": 3,
@@ -101,6 +105,7 @@ ELSEWHERE = {
     r"trainer\.devices": "tests/strategies: the sums of several processes are rounded otherwise",
     r"trainer\.max_(steps|epochs)": "the length itself; this test resumes to another",
     r"trainer\.fast_dev_run": "trains another, single step by intent",
+    r"hparams_search": "set by a search, whose trials do not resume with other values",
     r"module\.compile": "kernels round otherwise; needs a compiler",
     r"(data\.datasets|module\.metrics|trainer\.strategy)\..*": "set through dataset, metric and strategy",
 }

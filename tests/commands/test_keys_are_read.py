@@ -81,5 +81,5 @@ def test_no_key_of_training_is_read_by_no_module():
         *({str(key) for key in config if config[key] != {} and key not in keys_read(config)} for config in configs)
     )
     assert not everywhere
-    for key in READ_BY_TRAINING - {"name", "paths", "dataset"}:
+    for key in READ_BY_TRAINING - {"name", "paths", "dataset", "tags"}:  # tags are for loggers
         assert re.search(rf"\bconfig\.{key}\b|config\.get\(\"{key}\"", SOURCE), key

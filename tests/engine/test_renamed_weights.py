@@ -17,7 +17,7 @@ from unif2ace.engine.renamed_weights import KEYS, TENSORS, renamed_tensor
 from unif2ace.engine.weights import BUILTIN, HEADER, load_net, read_header, read_weights, save_weights
 from unif2ace.errors import DataError
 
-KINDS = ("unified", "tokenizer", "attributes")
+KINDS = ("unified", "attributes")
 
 
 def _written(kind: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

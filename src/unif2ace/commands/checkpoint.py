@@ -130,12 +130,15 @@ def export_weights(config: DictConfig) -> Path:
     from unif2ace.importers.recognition import importer_class
 
     importer = importer_class(config.project)
-    weights = read_weights(config.ckpt, importer.kind)
-    if weights.kind != importer.kind:
-        raise ConfigError(f"{weights.path} holds weights of kind {weights.kind!r}; {importer.kind!r} is needed here")
-    made = importer.exported(weights)
-    with output_lock(config.out, "out", single=True), replacing(Path(config.out)) as file:
-        file.write(safetensors.torch.save({name: value.contiguous() for name, value in made.items()}))
+    with output_lock(config.out, "out", single=True):
+        weights = read_weights(config.ckpt, importer.kind)
+        if weights.kind != importer.kind:
+            raise ConfigError(
+                f"{weights.path} holds weights of kind {weights.kind!r}; {importer.kind!r} is needed here"
+            )
+        made = importer.exported(weights)
+        with replacing(Path(config.out)) as file:
+            file.write(safetensors.torch.save({name: value.contiguous() for name, value in made.items()}))
     _say(f"{len(made)} tensors: {config.out}")
     return Path(config.out)
 

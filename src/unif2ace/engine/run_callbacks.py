@@ -25,7 +25,7 @@ def instantiate_callbacks(config: DictConfig, required: Iterable[str] | None = N
     Raises:
         ConfigError: If a required name is missing, or a name stands in both groups.
     """
-    protecting = config.get(GROUP) or {}
+    protecting = config.get("run_callbacks") or {}
     for name in choices_of(GROUP) if required is None else required:
         if name not in protecting:
             raise ConfigError(
