@@ -92,5 +92,5 @@ def test_training_a_decoder_without_a_tokenizer_is_refused(root: Path):
 
 
 def test_an_encoder_that_was_built_otherwise_is_refused(root: Path, first: Weights):
-    with pytest.raises(ConfigError, match=r"init_from: .*encoder"):
+    with pytest.raises(ConfigError, match=r"init_from=.*encoder"):
         _decoder(root, first, "otherwise", "net.channels=[48]")

@@ -76,7 +76,8 @@ def start_from(
             complete = _with_added(net, own, state, module) if mixture is None else {**state, **mixture}
             check_names(replace(weights, state=complete), state)
         except (ConfigError, DataError) as error:
-            raise ConfigError(f"init_from={weights.path}: {error}; build the network as theirs was") from error
+            cause = str(error).removeprefix(f"{weights.path}: ")
+            raise ConfigError(f"init_from={weights.path}: {cause}; build the network as theirs was") from error
         own = own if mixture is None else mixture
         net.load_state_dict({n: shard_like(own[n], value) if n in own else value for n, value in state.items()})
         log.info("starting from weights %s: %s", weights.short, weights.path)
