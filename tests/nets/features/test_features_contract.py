@@ -12,7 +12,7 @@ import timm
 import torch
 from omegaconf import OmegaConf
 
-from unif2ace.engine import instantiate
+from unif2ace.engine import compose, instantiate
 from unif2ace.engine.weights import save_weights
 from unif2ace.nets.features.base import FrozenFeatures
 
@@ -22,15 +22,25 @@ CONFIGS = sorted((Path(__file__).parents[3] / "configs" / "features").glob("*.ya
 @pytest.fixture(scope="module", params=CONFIGS, ids=lambda p: p.stem)
 def make(request, tmp_path_factory) -> Any:
     config = OmegaConf.load(request.param)
+    if "defaults" in config:
+        config = OmegaConf.create(
+            OmegaConf.to_container(
+                compose("train", ["experiment=tokenizer/synthetic", f"features={request.param.stem}"]).features
+            )
+        )
     if "weights" in config and config.weights is None:
         config.weights = str(tmp_path_factory.mktemp("weights") / "w.pth")
         torch.save(timm.create_model(config.backbone).state_dict(), config.weights)
-    if "net" in config:
-        net = {"_target_": "unif2ace.nets.attributes.AttributesNet", "groups": ["hair"] * 3, "backbone": "test_resnet"}
-        path = tmp_path_factory.mktemp("weights") / "w.safetensors"
-        save_weights(path, instantiate(net), kind="attributes", config=net)
-        config.net.path = str(path)
+    for part in (config, *config.get("members", {}).values()):
+        if "net" in part:
+            part.net.path = _small_classifier(tmp_path_factory.mktemp("weights"))
     return instantiate(config)
+
+
+def _small_classifier(folder: Path) -> str:
+    net = {"_target_": "unif2ace.nets.attributes.AttributesNet", "groups": ["hair"] * 3, "backbone": "test_resnet"}
+    save_weights(folder / "w.safetensors", instantiate(net), kind="attributes", config=net)
+    return str(folder / "w.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +56,9 @@ def image() -> torch.Tensor:
 def test_maps_stand_finest_first_and_pass_a_gradient_to_the_picture_only(features, image):
     x = (image / 127.5 - 1).requires_grad_()
     maps = features(x)
-    sides = [m.shape[-1] for m in maps]
-    assert sides == sorted(sides, reverse=True)
+    for of_one in [member(x) for member in features.members.values()] if hasattr(features, "members") else [maps]:
+        sides = [m.shape[-1] for m in of_one]
+        assert sides == sorted(sides, reverse=True)
     assert all(m.ndim == 4 and len(m) == 3 for m in maps)
     sum(m.square().mean() for m in maps).backward()
     assert (x.grad.flatten(1).abs().sum(1) > 0).all()

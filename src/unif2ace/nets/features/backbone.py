@@ -52,10 +52,6 @@ class BackboneFeatures(FrozenFeatures):
         self.register_buffer("scale", 0.5 / std_C)
         self.register_buffer("shift", (0.5 - mean_C) / std_C)
 
-    def train(self, mode: bool = True) -> BackboneFeatures:
-        """Stays in evaluation mode, so that running statistics do not change."""
-        return super().train(False)
-
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Feature maps of the network's stages, finest first, float (B, C, h, w) each; see `FrozenFeatures.forward`."""
         x_BCHW = self._prepared(image.float(), self.map_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Self
 
 from torch import Tensor, nn
 
@@ -19,6 +20,10 @@ class FrozenFeatures(nn.Module, ABC):
     name: str
     num_features: int
     likes_half: bool = False
+
+    def train(self, mode: bool = True) -> Self:
+        """Stays in evaluation mode, so that running statistics do not change."""
+        return super().train(False)
 
     @abstractmethod
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
