@@ -85,7 +85,7 @@ def test_other_trained_networks_have_a_prefix():
         ),
         ({"a": {"patterns": "blocks.*"}, "b": {"patterns": "*.router.*"}}, r"groups\.b has no parameters.*before"),
         ({"a": {"patterns": "*", "frozen": True}}, "all parameters are frozen"),
-        ({"a": {"pattterns": "*"}}, "did you mean 'patterns'"),
+        ({"a": {"pattern": "*"}}, "did you mean 'patterns'"),
         ({"a": {}}, r"groups\.a\.patterns=None"),
         ({"a": {"patterns": [1]}}, r"groups\.a\.patterns=\[1\]"),
         ({"a": 3}, r"groups\.a=3: options are needed"),
