@@ -31,7 +31,7 @@ UP = {
     "engine.allow": "[torchvision.]",
     "extras.ignore_warnings": "true",
     "extras.print_config": "true",
-    "optimized_metric": "val/loss",
+    "optimized_metric": "train/loss",
     "tags": "[other]",
     "dataset.synthetic.workers": 2,
     "data.num_workers": 2,

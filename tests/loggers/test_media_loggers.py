@@ -102,7 +102,7 @@ def test_a_missing_package_is_named_before_any_work(choice: str, monkeypatch: py
 @pytest.mark.parametrize("choice", PACKAGES)
 def test_a_service_takes_every_kind_and_a_resumed_run_continues(choice: str, tmp_path: Path):
     if find_spec(PACKAGES[choice]) is None:
-        pytest.skip(f"needs the package {PACKAGES[choice]}")
+        pytest.skip(f"needs {PACKAGES[choice]}: make test-extras")
     words = [f"logger={choice}", f"run_dir={tmp_path / 'run'}", f"paths.root={tmp_path}", *OFFLINE.get(choice, [])]
     for _ in range(2):
         (logger,) = instantiate_slots(compose("train", words).logger, "logger").values()

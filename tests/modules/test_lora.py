@@ -22,7 +22,7 @@ from unif2ace.modules.unified import UnifiedModule
 from unif2ace.nets.lora import LoRA, adapted_names, merged
 from unif2ace.optimizers.muon import Muon
 
-pytest.importorskip("peft", reason="finetune=lora is tested where peft is installed: pip install peft")
+pytest.importorskip("peft", reason="needs peft: make test-extras")
 
 TREE = {"kind": "unified", "net": {}, "module": {"finetune": {"rank": 2, "alpha": 6.0}}}
 
