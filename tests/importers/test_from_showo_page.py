@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,8 @@ def test_every_training_of_the_page_is_planned(number: int, folder: Path, monkey
 
 @pytest.mark.slow
 def test_all_steps_run_on_a_stand_in(tmp_path: Path):
-    subprocess.run(["bash", SCRIPT, "--tiny"], cwd=tmp_path, check=True, timeout=1200)
+    commands = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": commands, "UNIF2ACE_ROOT": str(tmp_path)}
+    subprocess.run(["bash", SCRIPT, "--tiny"], cwd=tmp_path, env=environment, check=True, timeout=1200)
     assert (tmp_path / "unif2ace-faces" / "unified.safetensors").is_file()
     assert (tmp_path / "logs" / "stage2" / "evaluation" / "evaluation.json").is_file()
