@@ -28,7 +28,7 @@ from unif2ace.engine.study import PRUNED_AT, database
 from unif2ace.engine.words import Syntax
 from unif2ace.errors import ConfigError, Unif2aceError
 
-optuna = pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+optuna = pytest.importorskip("optuna", reason="needs optuna, which the test group has: make test")
 
 LR = "optimizer.lr=tag(log,interval(1e-4,1e-2))"
 GRID = ["optimizer.lr=1e-3", "hparams_search.sampler=grid"]

@@ -72,7 +72,7 @@ def test_a_sweep_with_two_processes_is_as_many_runs_as_jobs(tmp_path: Path):
 
 @pytest.mark.slow
 def test_trials_of_two_processes_are_pruned_together(tmp_path: Path):
-    pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+    pytest.importorskip("optuna", reason="needs optuna, which the test group has: make test")
     search = ["hparams_search=optuna", "hparams_search.sampler=grid", "optimizer.lr=1e-2,0.0"]
     search.append("hparams_search.pruner_options={n_startup_trials: 1}")
     longer = ["trainer.max_steps=6", "data.steps_per_epoch=3", "trainer.limit_val_batches=1"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from unif2ace.importers.language_model import GELU, LAYER_NORM, PARALLEL, LanguageModelImporter
+from unif2ace.nets.transformer.showo import PHI_LAYERS
 
 
 class PhiImporter(LanguageModelImporter):
@@ -18,12 +19,5 @@ class PhiImporter(LanguageModelImporter):
     eps_key = "layer_norm_eps"
     activations = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
     final_norm = "model.final_layernorm"
-    layers: ClassVar = {
-        "attention_norm": "input_layernorm",
-        "attention.out": "self_attn.dense",
-        "attention.q_norm": "self_attn.q_layernorm",
-        "attention.k_norm": "self_attn.k_layernorm",
-        "token_moe.network.up": "mlp.fc1",
-        "token_moe.network.down": "mlp.fc2",
-    }
+    layers: ClassVar = PHI_LAYERS
     defaults: ClassVar = {**LanguageModelImporter.defaults, "partial_rotary_factor": 0.5}

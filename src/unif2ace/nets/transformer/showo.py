@@ -22,7 +22,7 @@ _OUTER = {
     "norm": "showo.model.final_layernorm",
     "head": "showo.lm_head",
 }
-_INNER = {
+PHI_LAYERS = {
     "attention_norm": "input_layernorm",
     "attention.out": "self_attn.dense",
     "attention.q_norm": "self_attn.q_layernorm",
@@ -30,6 +30,7 @@ _INNER = {
     "token_moe.network.up": "mlp.fc1",
     "token_moe.network.down": "mlp.fc2",
 }
+"""Names in a block of this project and in a layer of Phi, which Show-o's layers are."""
 _HEADS = tuple(f"self_attn.{x}_proj" for x in "qkv")
 _FUSED = "attention.qkv"
 _LAYER = re.compile(r"showo\.model\.layers\.(\d+)\.")
@@ -138,7 +139,7 @@ def _pairs(depth: int) -> Iterator[tuple[str, str]]:
         for kind in ("weight", "bias") if ours != "embedding" else ("weight",):
             yield f"{ours}.{kind}", f"{theirs}.{kind}"
     for layer in range(depth):
-        for ours, theirs in _INNER.items():
+        for ours, theirs in PHI_LAYERS.items():
             for kind in ("weight", "bias"):
                 yield f"blocks.{layer}.{ours}.{kind}", f"showo.model.layers.{layer}.{theirs}.{kind}"
 
