@@ -1,16 +1,19 @@
-"""The evaluation set of a unified model: faces of a split, with captions, questions and true labels."""
+"""The evaluation set: faces of a split, with captions, questions, paraphrases and true labels."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unif2ace.attributes import AttributeRecord
 from unif2ace.data.shards import ShardReader, has_index
 from unif2ace.errors import ConfigError, DataError
+from unif2ace.evaluation.paraphrases import Paraphrase, paraphrased
 from unif2ace.language.question import Question
 
 if TYPE_CHECKING:
@@ -23,16 +26,20 @@ SCORED = ("yes_no", "which", "what", "count")
 
 @dataclass(frozen=True, slots=True)
 class EvalSet:
-    """S faces with captions, questions and A labels each.
+    """S faces with captions, questions and A labels each. A system's outputs for a face are found by its key.
 
     Attributes:
-        images: uint8 (S, 3, H, W).
-        captions: One caption per face.
+        images: uint8 (S, 3, H, W), the true faces. Captions and answers are about them.
+        captions: One caption per face, the data set's own. It is the prompt of the generated face.
         records: Attributes of the faces.
         true: int8 (S, A), the labels: 1 true, 0 false, -1 not visible or not labelled.
-        questions: Random pairs of a face's index and a question about the face.
+        questions: Random pairs of a face's index and a question about the face, with its true answer.
         unscored: Number of questions that were skipped because of their kind.
-        keys: Sample keys of the faces.
+        keys: Sample keys of the faces, all different.
+        other_keys: For each face the key of another one. Questions are asked about that one too, for the floor.
+        paraphrases: Yes/no questions in several wordings.
+        split: Name of the split.
+        caption: Which caption of a face is its prompt.
     """
 
     images: Tensor
@@ -42,9 +49,52 @@ class EvalSet:
     questions: tuple[tuple[int, Question], ...]
     unscored: int
     keys: tuple[str, ...]
+    other_keys: tuple[str, ...] = ()
+    paraphrases: tuple[Paraphrase, ...] = ()
+    split: str = "val"
+    caption: Which = "long"
 
     def __len__(self) -> int:
         return len(self.captions)
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The prompts that faces are generated from, in the order of `keys`."""
+        return self.captions
+
+    def subset(self, chosen: Sequence[int]) -> EvalSet:
+        """The evaluation set of some faces, with their questions and paraphrases. Outputs of the whole set fit it.
+
+        Args:
+            chosen: Indices of the faces.
+        """
+        place = {number: new for new, number in enumerate(chosen)}
+        return replace(
+            self,
+            images=self.images[list(chosen)],
+            captions=tuple(self.captions[n] for n in chosen),
+            records=tuple(self.records[n] for n in chosen),
+            true=self.true[list(chosen)],
+            questions=tuple((place[n], q) for n, q in self.questions if n in place),
+            keys=tuple(self.keys[n] for n in chosen),
+            other_keys=tuple(self.other_keys[n] for n in chosen),
+            paraphrases=tuple(replace(p, sample=place[p.sample]) for p in self.paraphrases if p.sample in place),
+        )
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the keys, of the pictures, of the prompts, and of the questions with their true answers."""
+        asked: list[list[object]] = [[self.keys[n], *q] for n, q in self.questions]
+        asked += [[self.keys[p.sample], p.plain, p.text, p.holds] for p in self.paraphrases]
+        return {
+            "keys": _sha256(self.keys),
+            "pictures": hashlib.sha256(self.images.numpy().tobytes()).hexdigest(),
+            "prompts": _sha256(self.captions),
+            "questions": _sha256([asked, self.other_keys]),
+        }
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()
 
 
 def open_split(folder: str | Path, split: str = "val") -> list[ShardReader]:
@@ -58,7 +108,12 @@ def open_split(folder: str | Path, split: str = "val") -> list[ShardReader]:
 
 
 def gather(
-    readers: Sequence[ShardReader], samples: int, questions: int, caption: Which = "long", seed: int = 0
+    readers: Sequence[ShardReader],
+    samples: int,
+    questions: int,
+    caption: Which = "long",
+    seed: int = 0,
+    paraphrases: int = 0,
 ) -> EvalSet:
     """Chooses random faces and random questions about them.
 
@@ -68,6 +123,7 @@ def gather(
         questions: Maximum number of questions.
         caption: Which caption of a face is its prompt.
         seed: Seed of the choice.
+        paraphrases: Number of wordings of each yes/no question; 0 for none.
 
     Raises:
         ConfigError: If fewer than two faces are requested.
@@ -89,15 +145,29 @@ def gather(
     asked = [(number, q) for number, sample in enumerate(chosen) for q in sample.metadata.qa]
     scored = [(number, q) for number, q in asked if q.kind in SCORED]
     labels = [attribute_labels(sample.metadata.attributes) for sample in chosen]
+    records, keys = tuple(sample.metadata.record for sample in chosen), _keys([sample.key for sample in chosen])
     return EvalSet(
         images=torch.from_numpy(np.stack([sample.image for sample in chosen])).permute(0, 3, 1, 2).contiguous(),
         captions=tuple(pick_captions(sample, caption, 1, draw)[0] for sample in chosen),
-        records=tuple(sample.metadata.record for sample in chosen),
+        records=records,
         true=torch.from_numpy(np.stack(labels)),
         questions=tuple(draw.sample(scored, min(questions, len(scored)))),
         unscored=len(asked) - len(scored),
-        keys=tuple(sample.key for sample in chosen),
+        keys=keys,
+        other_keys=tuple(keys[number] for number in others(len(keys), seed)),
+        paraphrases=tuple(paraphrased(records, paraphrases, seed)),
+        caption=caption,
     )
+
+
+def _keys(keys: Sequence[str]) -> tuple[str, ...]:
+    """The keys; one that an earlier sample has, of another data set, is numbered."""
+    seen: dict[str, int] = {}
+    found = []
+    for key in keys:
+        seen[key] = seen.get(key, 0) + 1
+        found.append(key if seen[key] == 1 else f"{key}+{seen[key]}")
+    return tuple(found)
 
 
 def others(count: int, seed: int) -> list[int]:

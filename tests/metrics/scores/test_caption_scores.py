@@ -21,7 +21,7 @@ def _world():
 def test_the_data_sets_own_captions_score_one():
     true, said, _ = _world()
     found = caption_scores(said, said, true)
-    assert found.normalised == (1, 1, 1)
+    assert found.normalised[:3] == (1, 1, 1)
     assert found.precision == 1
     assert found.f1.value == found.f1_reference < 1
 

@@ -6,7 +6,7 @@ knowledge of answer frequencies score 0.
 
 from unif2ace.metrics.scores.agreement import Agreement, attribute_agreement
 from unif2ace.metrics.scores.answers import AnswerScore, answer_scores
-from unif2ace.metrics.scores.bootstrap import Score, bootstrap
+from unif2ace.metrics.scores.bootstrap import Score, bootstrap, bootstrap_mean
 from unif2ace.metrics.scores.captions import CaptionScore, caption_scores
 from unif2ace.metrics.scores.diversity import Diversity, diversity
 from unif2ace.metrics.scores.paraphrases import ParaphraseScore, paraphrase_scores
@@ -22,6 +22,7 @@ __all__ = [
     "answer_scores",
     "attribute_agreement",
     "bootstrap",
+    "bootstrap_mean",
     "caption_scores",
     "distinct",
     "diversity",

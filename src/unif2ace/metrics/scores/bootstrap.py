@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,11 +11,22 @@ from torch import Tensor
 
 
 class Score(NamedTuple):
-    """A value with the bounds of its 95 % bootstrap interval; NaN if undefined."""
+    """A value with its 95 % bootstrap interval.
+
+    Attributes:
+        value: The value; NaN if undefined.
+        low: Lower bound of the interval; NaN if there is none.
+        high: Upper bound of the interval; NaN if there is none.
+        samples: Number of samples that were resampled; 0 if unknown.
+        replicates: The values on R bootstrap resamples. Two scores of the same S samples with the same seed have the
+            same resamples, so their differences are paired.
+    """
 
     value: float
-    low: float
-    high: float
+    low: float = math.nan
+    high: float = math.nan
+    samples: int = 0
+    replicates: tuple[float, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
@@ -36,11 +48,24 @@ def bootstrap(
     value = float(statistic(sums_SK.sum(0, keepdim=True))[0])
     count = len(sums_SK)
     if not resamples or count < 2:
-        return Score(value, float("nan"), float("nan"))
+        return Score(value, samples=count)
     drawn_RS = torch.randint(count, (resamples, count), generator=torch.Generator().manual_seed(seed))
     times_RS = torch.zeros(resamples, count, dtype=torch.float64)
     times_RS.scatter_add_(1, drawn_RS, torch.ones_like(times_RS))
     found_R = statistic(times_RS @ sums_SK)
     tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
     low, high = found_R.nanquantile(tails).tolist()
-    return Score(value, low, high)
+    return Score(value, low, high, count, tuple(found_R.tolist()))
+
+
+def bootstrap_mean(values_S: Tensor, resamples: int = 1000, seed: int = 0) -> Score:
+    """The mean of one value per sample, with its interval; see `bootstrap`.
+
+    Args:
+        values_S: float (S,); NaN for samples without a value, which are left out of the mean.
+        resamples: Number of resamples; 0 for no interval.
+        seed: Seed of the resamples.
+    """
+    known_S = values_S.isfinite()
+    sums_S2 = torch.stack([known_S.double(), torch.where(known_S, values_S.double(), 0)], 1)
+    return bootstrap(sums_S2, lambda sums_R2: sums_R2[:, 1] / sums_R2[:, 0], resamples, seed)

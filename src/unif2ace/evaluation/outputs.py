@@ -1,0 +1,291 @@
+"""What a system made of an evaluation set: a folder of pictures, captions, answers and likelihoods, read lazily.
+
+The folder holds, each only where the system makes it::
+
+    manifest.json            system, weights, sampler, sizes, hashes of the evaluation set; foreign folders need none
+    generated/KEY.png        the face generated from the prompt of KEY (also .jpg, .jpeg, .webp)
+    generated/KEY.1.png      further faces of the same prompt, from other seeds: .1, .2, ...
+    reconstructed/KEY.png    the image tokenizer's reconstruction of the true face
+    captions.jsonl           {"key": KEY, "caption": ...}
+    answers.jsonl            {"key": KEY, "question": ..., "answer": ...}
+    likelihoods.jsonl        {"key": KEY, "nelbo": nats per image token, ...}
+
+Pictures may also lie in the folder itself, and may be named by their prompt instead of their key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from unif2ace.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from unif2ace.evaluation.eval_set import EvalSet
+
+Need = Literal[
+    "generated",
+    "diverse",
+    "reconstructed",
+    "captions",
+    "answers",
+    "unseen",
+    "paraphrases",
+    "likelihoods",
+    "evaluator",
+    "real",
+]
+"""What a metric needs. Outputs: a face generated from each prompt; several faces of some prompts (``diverse``);
+reconstructions of the true faces; captions; answers; the same questions about other faces (``unseen``); answers to
+paraphrases; likelihoods. Besides outputs: the attribute classifier (``evaluator``), reference pictures (``real``)."""
+MANIFEST = "manifest.json"
+GENERATED, RECONSTRUCTED = "generated", "reconstructed"
+CAPTIONS, ANSWERS, LIKELIHOODS = "captions.jsonl", "answers.jsonl", "likelihoods.jsonl"
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+Made = TypeVar("Made")
+
+
+class Outputs:
+    """Outputs of one system.
+
+    Args:
+        folder: The folder.
+
+    Attributes:
+        folder: The folder.
+
+    Raises:
+        DataError: If there is no such folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise DataError(f"outputs={folder}: there is no such folder; give one with generated/ or *.jsonl files")
+        self._shared: dict[Any, Any] = {}
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Any]:
+        """What made the outputs; empty for a foreign folder without a manifest.
+
+        Raises:
+            DataError: If the file is damaged.
+        """
+        path = self.folder / MANIFEST
+        if not path.is_file():
+            return {}
+        try:
+            return cast("dict[str, Any]", json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise DataError(f"{path} is no JSON ({error}): delete it, or make the outputs again") from error
+
+    @property
+    def system(self) -> str:
+        """Name of the system."""
+        return str(self.manifest.get("system", self.folder.name))
+
+    def generated(self, key: str, number: int = 0, *, prompt: str | None = None) -> Tensor:
+        """A face generated from a sample's prompt, uint8 (3, H, W), of any size.
+
+        Args:
+            key: Key of the sample.
+            number: 0 for the first face, 1, 2, ... for further seeds.
+            prompt: The prompt, which foreign pictures may be named by.
+
+        Raises:
+            DataError: If there is none, or it cannot be read.
+        """
+        names = [key if not number else f"{key}.{number}", *([prompt] if prompt and not number else [])]
+        found = next((self._generated[name] for name in names if name in self._generated), None)
+        if found is None:
+            raise DataError(f"{self.folder} has no picture {names[0]}{SUFFIXES[0]} in {GENERATED}/ or in the folder")
+        return read_picture(found)
+
+    def generated_images(self, eval_set: EvalSet, size: tuple[int, int] | None = None) -> Tensor:
+        """The first face of each prompt, uint8 (S, 3, H, W).
+
+        Args:
+            eval_set: The evaluation set.
+            size: Height and width, to which pictures are resized (bicubic, antialiased); None for those of the
+                evaluation set's pictures.
+        """
+        pairs = zip(eval_set.keys, eval_set.prompts, strict=True)
+        return self._stack((self.generated(key, prompt=prompt) for key, prompt in pairs), eval_set, size)
+
+    def number_generated(self, key: str) -> int:
+        """How many faces there are of a sample's prompt, numbered without a gap."""
+        number = int(key in self._generated)
+        while f"{key}.{number}" in self._generated:
+            number += 1
+        return number
+
+    def reconstructed_images(self, eval_set: EvalSet, size: tuple[int, int] | None = None) -> Tensor:
+        """The reconstruction of each true face, uint8 (S, 3, H, W); see `generated_images`."""
+        paths = (self.folder / RECONSTRUCTED / f"{key}.png" for key in eval_set.keys)
+        return self._stack(map(read_picture, paths), eval_set, size)
+
+    def caption(self, key: str) -> str:
+        """The caption of a sample's true face.
+
+        Raises:
+            DataError: If there is none.
+        """
+        return self._found(self._captions, key, CAPTIONS, key)
+
+    def answer(self, key: str, question: str, max_new: int | None = None) -> str:
+        """The answer to a question about a sample's true face.
+
+        Args:
+            key: Key of the sample.
+            question: The question.
+            max_new: Limit of the answer in tokens, if it was asked with another one than usual.
+
+        Raises:
+            DataError: If there is none.
+        """
+        asked = (key, question, max_new) if (key, question, max_new) in self._answers else (key, question, None)
+        return self._found(self._answers, asked, ANSWERS, f"{key}: {question}")
+
+    def likelihood(self, key: str) -> Mapping[str, Any]:
+        """The likelihoods of a sample, such as ``nelbo`` in nats per image token.
+
+        Raises:
+            DataError: If there is none.
+        """
+        return self._found(self._likelihoods, key, LIKELIHOODS, key)
+
+    def missing(self, need: Need, eval_set: EvalSet) -> list[str]:
+        """What a need lacks for an evaluation set, as file names or lines; empty if it is there whole.
+
+        Args:
+            need: The need; ``diverse`` is there if at least two prompts have two faces.
+            eval_set: The evaluation set.
+        """
+        keys = eval_set.keys
+        if need == "generated":
+            pairs = zip(keys, eval_set.prompts, strict=True)
+            return [f"{key}.png" for key, prompt in pairs if not {key, prompt} & self._generated.keys()]
+        if need == "diverse":
+            several = [key for key in keys if self.number_generated(key) > 1]
+            return [] if len(several) > 1 else [f"{key}.1.png" for key in keys if key not in several][:2]
+        if need == "reconstructed":
+            return [
+                f"{RECONSTRUCTED}/{k}.png" for k in keys if not (self.folder / RECONSTRUCTED / f"{k}.png").is_file()
+            ]
+        if need in ("captions", "likelihoods"):
+            has = self._captions if need == "captions" else self._likelihoods
+            return [f"{need}.jsonl: {key}" for key in keys if key not in has]
+        return [
+            f"{ANSWERS}: {key}: {question}"
+            for key, question, max_new in asked(need, eval_set)
+            if not {(key, question, max_new), (key, question, None)} & self._answers.keys()
+        ]
+
+    def shared(self, name: Any, make: Callable[[], Made]) -> Made:
+        """A value that several metrics derive from these outputs, such as an extractor's features; made once.
+
+        Args:
+            name: Hashable name, with everything that the value depends on.
+            make: Makes the value.
+        """
+        if name not in self._shared:
+            self._shared[name] = make()
+        return cast(Made, self._shared[name])
+
+    @cached_property
+    def _generated(self) -> dict[str, Path]:
+        folder = self.folder / GENERATED
+        folder = folder if folder.is_dir() else self.folder
+        return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES}
+
+    @cached_property
+    def _captions(self) -> dict[str, str]:
+        return {row["key"]: row["caption"] for row in self._rows(CAPTIONS, ("key", "caption"))}
+
+    @cached_property
+    def _answers(self) -> dict[tuple[str, str, int | None], str]:
+        rows = self._rows(ANSWERS, ("key", "question", "answer"))
+        return {(row["key"], row["question"], row.get("max_new")): row["answer"] for row in rows}
+
+    @cached_property
+    def _likelihoods(self) -> dict[str, Mapping[str, Any]]:
+        return {row["key"]: row for row in self._rows(LIKELIHOODS, ("key",))}
+
+    def _rows(self, name: str, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """The lines of a file, none if it is absent; a last line that was cut is left out."""
+        path = self.folder / name
+        for number, line in enumerate(_lines(path), start=1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise DataError(f"{path}:{number} is no JSON ({error}): mend the line") from error
+            if not isinstance(row, dict) or not all(isinstance(row.get(text), str) for text in texts):
+                wanted = ", ".join(f'"{text}": "..."' for text in texts)
+                raise DataError(f"{path}:{number}: each line needs {{{wanted}}}")
+            yield row
+
+    def _found(self, rows: Mapping[Any, Made], at: Any, name: str, shown: str) -> Made:
+        if at not in rows:
+            raise DataError(f"{self.folder / name} has no line for {shown}")
+        return rows[at]
+
+    def _stack(self, pictures: Iterator[Tensor], eval_set: EvalSet, size: tuple[int, int] | None) -> Tensor:
+        import torch
+
+        height, width = size or (eval_set.images.shape[2], eval_set.images.shape[3])
+        return torch.stack([resized(picture, (height, width)) for picture in pictures])
+
+
+def asked(need: Need, eval_set: EvalSet) -> list[tuple[str, str, int | None]]:
+    """The questions of a need: key of the face, question, and the limit of the answer in tokens.
+
+    Args:
+        need: ``answers``, ``unseen`` or ``paraphrases``.
+        eval_set: The evaluation set.
+    """
+    from unif2ace.evaluation.paraphrases import MAX_NEW
+
+    if need == "paraphrases":
+        texts = ((eval_set.keys[one.sample], text) for one in eval_set.paraphrases for text in (one.plain, one.text))
+        return [(key, text, MAX_NEW) for key, text in dict.fromkeys(texts)]
+    keys = eval_set.keys if need == "answers" else eval_set.other_keys
+    return [(keys[number], question.question, None) for number, question in eval_set.questions]
+
+
+def resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """A picture uint8 (3, H, W) of another size, bicubic with antialiasing; the same picture if it has the size."""
+    from torch.nn.functional import interpolate
+
+    if (picture.shape[1], picture.shape[2]) == size:
+        return picture
+    grown = interpolate(picture[None].float(), size, mode="bicubic", antialias=True, align_corners=False)
+    return grown[0].round().clamp(0, 255).to(picture.dtype)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8") as file:
+        yield from (line for line in file if line.strip())
+
+
+def read_picture(path: Path) -> Tensor:
+    """A picture file as RGB, uint8 (3, H, W).
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
+    except OSError as error:
+        raise DataError(f"{path} is no picture that can be read ({error})") from error
