@@ -89,19 +89,7 @@ class ShardWriter:
             DataError: If the key is invalid or was written before, the metadata violates the schema, the image type is
                 unknown, or the disk is full. The writer can continue after a refused sample.
         """
-        if sample.extension not in IMAGE_EXTENSIONS:
-            known = ", ".join(IMAGE_EXTENSIONS)
-            raise DataError(f"sample {shown(sample.key)}: {sample.extension!r} is no type of picture; use {known}")
-        if taken := KNOWN.intersection(sample.metadata.extra):
-            raise DataError(f"sample {shown(sample.key)}: extra entry {min(taken)!r} belongs to the schema; rename it")
-        try:
-            check_metadata(sample.metadata.to_json(), self._rules)
-            text = sample.metadata.encode()
-        except SampleFault as fault:
-            raise fault.at("", sample.key) from fault
-        except (TypeError, ValueError) as error:
-            raise DataError(f"sample {shown(sample.key)}: the metadata is no plain JSON: {error}") from error
-        self.write_files(sample.key, {sample.extension: sample.image, "json": text, **sample.others})
+        self.write_files(sample.key, sample_files(sample, self._rules))
 
     def write_files(self, key: str, files: Mapping[str, bytes]) -> None:
         """Adds a sample as files by extension, such as pre-computed tokens. Only key and file types are checked.
@@ -110,8 +98,7 @@ class ShardWriter:
             DataError: If the key is invalid or was written before, a file is of an unknown type or a required one is
                 missing, or the disk is full.
         """
-        if not KEY_PATTERN.fullmatch(key):
-            raise DataError(f"key {shown(key)} has others than 1 to 80 of the characters a-z, 0-9, _ and -")
+        check_key(key)
         if key in self._keys:
             raise DataError(f"key {key!r} was written before; each sample needs its own")
         present = {*files, *(["image"] if any(e in IMAGE_EXTENSIONS for e in files) else [])}
@@ -171,7 +158,7 @@ class ShardWriter:
             before = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise DataError(f"{path} is damaged; remove {self.folder} and build it again") from error
-        if changed := _differences(before, build):
+        if changed := differences(before, build):
             raise DataError(
                 f"{self.folder} holds an unfinished build with other settings: {'; '.join(changed)}. "
                 "Use the same settings to go on, or give another folder"
@@ -193,12 +180,48 @@ class ShardWriter:
             self._shards += 1
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:
+def sample_files(sample: Sample, rules: Rules = DEFAULT_RULES) -> dict[str, bytes]:
+    """The files of a sample by extension, as a shard holds them.
+
+    Args:
+        sample: The sample.
+        rules: Requirements on its metadata.
+
+    Raises:
+        DataError: If the metadata violates the schema or the image type is unknown.
+    """
+    if sample.extension not in IMAGE_EXTENSIONS:
+        known = ", ".join(IMAGE_EXTENSIONS)
+        raise DataError(f"sample {shown(sample.key)}: {sample.extension!r} is no type of picture; use {known}")
+    if taken := KNOWN.intersection(sample.metadata.extra):
+        raise DataError(f"sample {shown(sample.key)}: extra entry {min(taken)!r} belongs to the schema; rename it")
+    try:
+        check_metadata(sample.metadata.to_json(), rules)
+        text = sample.metadata.encode()
+    except SampleFault as fault:
+        raise fault.at("", sample.key) from fault
+    except (TypeError, ValueError) as error:
+        raise DataError(f"sample {shown(sample.key)}: the metadata is no plain JSON: {error}") from error
+    return {sample.extension: sample.image, "json": text, **sample.others}
+
+
+def check_key(key: str) -> None:
+    """Checks the name of a sample.
+
+    Raises:
+        DataError: If it has other characters, none or too many.
+    """
+    if not KEY_PATTERN.fullmatch(key):
+        raise DataError(f"key {shown(key)} has others than 1 to 80 of the characters a-z, 0-9, _ and -")
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:
+    """One phrase for each entry that differs between two trees of settings."""
     out = []
     for name in sorted({*before, *now}):
         old, new = before.get(name), now.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
-            out += _differences(old, new, f"{path}{name}.")
+            out += differences(old, new, f"{path}{name}.")
         elif old != new:
             out.append(f"{path}{name} was {old!r} and is {new!r}")
     return out

@@ -1,0 +1,37 @@
+"""A share of the shards, for arrays of jobs: ``2/4`` is the second of four parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from unif2ace.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Shards `number` - 1, `number` - 1 + `total`, ... of a folder.
+
+    Attributes:
+        number: From 1 to `total`.
+        total: Number of parts.
+    """
+
+    number: int = 1
+    total: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A part written as ``i/n``.
+
+        Raises:
+            ConfigError: If it is written otherwise, or i is not between 1 and n.
+        """
+        first, _, last = str(text).partition("/")
+        if not (first.strip().isdecimal() and last.strip().isdecimal() and 1 <= int(first) <= int(last)):
+            raise ConfigError(f"part={text}: write i/n with i from 1 to n, such as part=1/4")
+        return cls(int(first), int(last))
+
+    def of(self, shards: int) -> range:
+        """Numbers of the shards of this part."""
+        return range(self.number - 1, shards, self.total)
