@@ -17,8 +17,13 @@ def distinct(texts: Sequence[str], n: int) -> float:
         texts: Texts; n-grams do not cross text boundaries.
         n: Words per n-gram.
     """
-    grams = [gram for text in texts for gram in _grams(_WORD.findall(text.lower()), n)]
+    grams = [gram for text in texts for gram in _grams(words_of_text(text), n)]
     return len(set(grams)) / max(len(grams), 1)
+
+
+def words_of_text(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation."""
+    return _WORD.findall(text.lower())
 
 
 def mean_words(texts: Sequence[str]) -> float:

@@ -1,0 +1,92 @@
+"""Attributes of a face as a graph of questions, where a child counts only if its parent holds.
+
+Shapes: S samples, A attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unif2ace.metrics.scores.bootstrap import Score
+from unif2ace.metrics.scores.distributions import share
+
+
+@dataclass(frozen=True, slots=True)
+class GraphScore:
+    """Score of S samples.
+
+    Attributes:
+        score: Mean over samples of the share of their questions that are right; a question whose parent is wrong is
+            wrong too.
+        flat: The same without the graph.
+        questions: Number of questions.
+        samples: Number of samples with a question.
+        right: bool (S, A), questions that are right, as in `score`; False where nothing is asked.
+    """
+
+    score: Score
+    flat: Score
+    questions: int
+    samples: int
+    right: Tensor
+
+
+def attribute_graph(
+    asked_SA: Tensor, seen_SA: Tensor, parents: Sequence[int | None], *, resamples: int = 1000, seed: int = 0
+) -> GraphScore:
+    """The dependency-graph score of DPG-Bench (arXiv 2403.05135, section 4), with exact questions.
+
+    Args:
+        asked_SA: int8 (S, A), questions: 1 must be seen, 0 must not be seen, -1 not asked.
+        seen_SA: int8 (S, A) or bool, answers: 1 seen, 0 not seen, -1 unknown, which is wrong.
+        parents: For each attribute the index of its parent, or None. A parent that is not asked holds.
+        resamples: Bootstrap resamples of the samples.
+        seed: Seed of the resamples.
+
+    Raises:
+        ValueError: If the parents form a cycle.
+    """
+    asked_SA, seen_SA = asked_SA.cpu(), seen_SA.cpu().to(torch.int8)
+    is_asked_SA = asked_SA >= 0
+    flat_SA = (asked_SA == seen_SA) & is_asked_SA
+    holds_SA = flat_SA | ~is_asked_SA
+    right_SA = flat_SA.clone()
+    for child in range(len(parents)):
+        for ancestor in _ancestors(child, parents):
+            right_SA[:, child] &= holds_SA[:, ancestor]
+    count_S = is_asked_SA.sum(1)
+    some_S = count_S > 0
+    graph, flat = ((x.sum(1) / count_S.clamp(min=1))[some_S] for x in (right_SA, flat_SA))
+    return GraphScore(
+        share(graph, resamples, seed),
+        share(flat, resamples, seed),
+        int(count_S.sum()),
+        int(some_S.sum()),
+        right_SA,
+    )
+
+
+def graph_parents(names: Sequence[str], parent_of: Mapping[str, str]) -> list[int | None]:
+    """For each name the index of its parent, or None if the parent is no name of the list.
+
+    Args:
+        names: The attributes.
+        parent_of: Name of the parent by name of the child.
+    """
+    places = {name: place for place, name in enumerate(names)}
+    return [places.get(parent_of.get(name, "")) for name in names]
+
+
+def _ancestors(child: int, parents: Sequence[int | None]) -> list[int]:
+    found: list[int] = []
+    at = parents[child]
+    while at is not None:
+        if at == child or at in found:
+            raise ValueError(f"parents of attribute {child}: they form a cycle")
+        found.append(at)
+        at = parents[at]
+    return found
