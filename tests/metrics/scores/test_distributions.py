@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from unif2ace.metrics.frechet import frechet_distance
-from unif2ace.metrics.scores.distributions import frechet, kernel, precision_recall, share
+from unif2ace.metrics.scores.distributions import frechet, kernel, precision_recall
 
 
 def _sets(n: int = 40, m: int = 50, d: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
@@ -67,7 +67,6 @@ def test_too_few_samples_are_undefined():
     assert math.isnan(frechet(x, y).value)
     assert math.isnan(kernel(x, y).value)
     assert math.isnan(precision_recall(x, y).recall.value)
-    assert math.isnan(share(torch.zeros(0)).value)
 
 
 @pytest.mark.parametrize("d", [6, 100])

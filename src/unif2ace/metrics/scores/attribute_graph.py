@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unif2ace.metrics.scores.bootstrap import Score
-from unif2ace.metrics.scores.distributions import share
+from unif2ace.metrics.scores.bootstrap import Score, bootstrap_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +61,8 @@ def attribute_graph(
     some_S = count_S > 0
     graph, flat = ((x.sum(1) / count_S.clamp(min=1))[some_S] for x in (right_SA, flat_SA))
     return GraphScore(
-        share(graph, resamples, seed),
-        share(flat, resamples, seed),
+        bootstrap_mean(graph, resamples, seed),
+        bootstrap_mean(flat, resamples, seed),
         int(count_S.sum()),
         int(some_S.sum()),
         right_SA,

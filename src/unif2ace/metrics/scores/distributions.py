@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unif2ace.metrics.scores.bootstrap import Score, bootstrap
+from unif2ace.metrics.scores.bootstrap import Score, bootstrap_mean
 
 _BLOCK = 4096
 """Rows of a matrix of N x M kernels or distances that are held at once."""
@@ -49,13 +49,13 @@ def frechet(made_ND: Tensor, real_MD: Tensor, resamples: int = 0, seed: int = 0)
     """
     x_ND, y_MD = made_ND.double().cpu(), real_MD.double().cpu()
     if min(len(x_ND), len(y_MD)) < 2:
-        return Score(math.nan, math.nan, math.nan)
+        return Score(math.nan)
     value = _frechet(x_ND, y_MD)
     draw = torch.Generator().manual_seed(seed)
     found = [
         _frechet(*(z[torch.randint(len(z), (len(z),), generator=draw)] for z in (x_ND, y_MD))) for _ in range(resamples)
     ]
-    return _around(value, torch.tensor(found, dtype=torch.float64))
+    return _around(value, torch.tensor(found, dtype=torch.float64), len(x_ND))
 
 
 def kernel(made_ND: Tensor, real_MD: Tensor, resamples: int = 0, seed: int = 0) -> Score:
@@ -76,7 +76,7 @@ def kernel(made_ND: Tensor, real_MD: Tensor, resamples: int = 0, seed: int = 0) 
     x_ND, y_MD = made_ND.double().cpu(), real_MD.double().cpu()
     n, m = len(x_ND), len(y_MD)
     if min(n, m) < 2:
-        return Score(math.nan, math.nan, math.nan)
+        return Score(math.nan)
     draw = torch.Generator().manual_seed(seed)
     times_RN, times_RM = (
         torch.cat([torch.ones(1, z, dtype=torch.float64), _counts(z, resamples, draw)]) for z in (n, m)
@@ -85,7 +85,7 @@ def kernel(made_ND: Tensor, real_MD: Tensor, resamples: int = 0, seed: int = 0) 
     pairs_R = _pairs(x_ND, x_ND, times_RN, times_RN, own=False) / _different(times_RN)
     pairs_R += _pairs(y_MD, y_MD, times_RM, times_RM, own=False) / _different(times_RM)
     pairs_R -= 2 * _pairs(x_ND, y_MD, times_RN, times_RM, own=True) / (n * m)
-    return _around(float(pairs_R[0]), pairs_R[1:])
+    return _around(float(pairs_R[0]), pairs_R[1:], n)
 
 
 def precision_recall(
@@ -105,31 +105,17 @@ def precision_recall(
     """
     made_ND, real_MD = made_ND.float().cpu(), real_MD.float().cpu()
     if min(len(made_ND), len(real_MD)) <= neighbours:
-        undefined = Score(math.nan, math.nan, math.nan)
+        undefined = Score(math.nan)
         return Manifold(undefined, undefined)
     precision_N, recall_M = _inside(made_ND, real_MD, neighbours), _inside(real_MD, made_ND, neighbours)
-    return Manifold(*(share(inside, resamples, seed) for inside in (precision_N, recall_M)))
+    return Manifold(*(bootstrap_mean(inside, resamples, seed) for inside in (precision_N, recall_M)))
 
 
-def share(values_S: Tensor, resamples: int = 0, seed: int = 0) -> Score:
-    """Mean over samples, with its percentile bootstrap interval; NaN without samples.
-
-    Args:
-        values_S: (S,), one value per sample.
-        resamples: Number of resamples; 0 for no interval.
-        seed: Seed of the resamples.
-    """
-    if not len(values_S):
-        return Score(math.nan, math.nan, math.nan)
-    sums_S2 = torch.stack([values_S.double(), torch.ones(len(values_S), dtype=torch.float64)], 1)
-    return bootstrap(sums_S2, lambda sums_R2: sums_R2[:, 0] / sums_R2[:, 1], resamples, seed)
-
-
-def _around(value: float, resampled_R: Tensor) -> Score:
+def _around(value: float, resampled_R: Tensor, samples: int) -> Score:
     if len(resampled_R) < 2:
-        return Score(value, math.nan, math.nan)
+        return Score(value, samples=samples)
     half = 1.96 * float(resampled_R.std())
-    return Score(value, value - half, value + half)
+    return Score(value, value - half, value + half, samples)
 
 
 def _frechet(x_ND: Tensor, y_MD: Tensor) -> float:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unif2ace.metrics.scores.bootstrap import Score
-from unif2ace.metrics.scores.distributions import share
+from unif2ace.metrics.scores.bootstrap import Score, bootstrap_mean
 
 _BLOCK = 1024
 
@@ -24,12 +23,14 @@ class Neighbours:
             between a training sample and its nearest other one.
         nearest: int64 (S, k), indices of the nearest training samples, the nearest first.
         distances: float (S, k), their Euclidean distances.
+        is_copied: bool (S,), the samples that `copied` counts.
     """
 
     copied: Score
     distance: float
     nearest: Tensor
     distances: Tensor
+    is_copied: Tensor
 
 
 def neighbours(made_SD: Tensor, train_TD: Tensor, k: int = 3, resamples: int = 0, seed: int = 0) -> Neighbours:
@@ -53,7 +54,10 @@ def neighbours(made_SD: Tensor, train_TD: Tensor, k: int = 3, resamples: int = 0
     copied_S = distance_Sk[:, 0] < own_T[index_Sk[:, 0]]
     scale = own_T.median()
     return Neighbours(
-        share(copied_S, resamples, seed), float(distance_Sk[:, 0].median() / scale), index_Sk, distance_Sk.float()
+        bootstrap_mean(copied_S, resamples, seed),
+        float(distance_Sk[:, 0].median() / scale),
+        index_Sk,
+        distance_Sk.float(),
     )
 
 

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from unif2ace.errors import ConfigError
-from unif2ace.metrics.scores.bootstrap import Score, bootstrap
-from unif2ace.metrics.scores.distributions import share
+from unif2ace.metrics.scores.bootstrap import Score, bootstrap, bootstrap_mean
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
 
@@ -83,7 +82,9 @@ def rouge(
     except ImportError as error:
         raise ConfigError("ROUGE needs a package: pip install rouge-score, or install unif2ace[captions]") from error
     found = [scorer.score_multi(list(each), text) for text, each in zip(texts, references, strict=True)]
-    return {name: share(torch.tensor([one[name].fmeasure for one in found]), resamples, seed) for name in ROUGE}
+    return {
+        name: bootstrap_mean(torch.tensor([one[name].fmeasure for one in found]), resamples, seed) for name in ROUGE
+    }
 
 
 def _sacrebleu() -> Any:
