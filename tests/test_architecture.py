@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "types": set(),
     "hardware": {"errors"},
     "progress": set(),
+    "language_models": {"errors", "types", "progress"},
     "attributes": {"errors"},
     "language": {"errors", "attributes"},
     "synthetic": {"errors", "attributes"},

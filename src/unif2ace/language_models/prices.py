@@ -1,0 +1,64 @@
+"""Tokens and what they cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from unif2ace.errors import ConfigError
+
+_LETTERS_PER_TOKEN = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Requests and tokens.
+
+    Attributes:
+        requests: Number of requests.
+        prompt_tokens: Tokens sent.
+        completion_tokens: Tokens received.
+    """
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.requests + other.requests,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """Prices of an endpoint.
+
+    Attributes:
+        prompt: Price of a million tokens sent, at least 0.
+        completion: Price of a million tokens received, at least 0.
+        currency: Name of the currency.
+        image_tokens: Tokens that an image counts as, for estimates, at least 0.
+    """
+
+    prompt: float = 0.0
+    completion: float = 0.0
+    currency: str = "USD"
+    image_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("prompt", "completion", "image_tokens"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ConfigError(f"language_model.prices.{name}={value}: at least 0 is needed")
+
+    def cost(self, usage: Usage) -> float:
+        """Price of some tokens, in `currency`."""
+        return (usage.prompt_tokens * self.prompt + usage.completion_tokens * self.completion) / 1e6
+
+
+def estimate_tokens(text: str) -> int:
+    """Approximate number of tokens of an English text: a quarter of its letters."""
+    return math.ceil(len(text) / _LETTERS_PER_TOKEN)
