@@ -14,7 +14,7 @@
 # %% [markdown]
 # # A tour of the unified model
 # One transformer generates faces from captions and answers questions about faces. This notebook uses the model in the
-# package; `unif2ace.load("logs/my_run")` loads any other.
+# package, on tensors; `unif2ace.load("logs/my_run")` loads any other.
 
 # %%
 # %matplotlib inline
@@ -28,7 +28,7 @@ from unif2ace.synthetic import render, sample_face
 
 plt.rcParams["figure.dpi"] = 110
 torch.set_grad_enabled(False)
-model = unif2ace.load()
+model = unif2ace.load().model
 
 
 def show(faces, titles=None, columns=8, side=1.5):

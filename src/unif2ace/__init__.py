@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unif2ace.inference.pipeline import FacePipeline
 
 __version__ = "0.2.0"
 
 
 def load(
     path: str | Path = "builtin", *, device: str | None = None, allow: Iterable[str] = (), **components: str
-) -> Any:
-    """A trained model: ``load().generate("a smiling woman")``; see `unif2ace.inference.pipeline.load`.
+) -> FacePipeline:
+    """A trained model: ``load()("a smiling woman").images``; see `unif2ace.inference.pipeline.load`.
 
     Args:
         path: ``builtin``, a release folder, or a run's folder.
@@ -20,6 +23,6 @@ def load(
         allow: Further admitted prefixes of classes.
         components: New paths of the networks it uses, if they were moved: ``tokenizer=...``, ``attributes=...``.
     """
-    from unif2ace.inference.pipeline import load as load_model  # torch is imported only when a model is wanted
+    from unif2ace.inference.pipeline import load as load_pipeline  # torch is imported only when a model is wanted
 
-    return load_model(path, device=device, allow=allow, **components)
+    return load_pipeline(path, device=device, allow=allow, **components)

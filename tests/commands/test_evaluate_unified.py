@@ -17,7 +17,7 @@ from unif2ace.engine import compose, instantiate
 from unif2ace.engine.resolvers import attribute_groups
 from unif2ace.engine.weights import save_weights
 from unif2ace.errors import ConfigError
-from unif2ace.inference import pipeline
+from unif2ace.inference import loading
 
 _spec = importlib.util.spec_from_file_location("scored", Path(__file__).parents[1] / "evaluation" / "scored_models.py")
 assert _spec is not None
@@ -58,7 +58,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (run / "config.yaml").write_text(OmegaConf.to_yaml({"dataset": dataset}))
     model = _Model(tmp_path / "faces" / "val")
     model.release = SimpleNamespace(unified=weights, components={"attributes": used})
-    monkeypatch.setattr(pipeline, "load", lambda *_, **__: model)
+    monkeypatch.setattr(loading, "load_model", lambda *_, **__: model)
     monkeypatch.setenv("UNIF2ACE_ROOT", str(tmp_path))
     run.joinpath("model.txt").write_text("")
     return run
@@ -78,8 +78,8 @@ def test_scores_are_printed_and_written_with_evaluator_split_and_intervals(
     )
     assert values["answers"] == pytest.approx(1)
     assert values["captions"] == pytest.approx(1)
-    assert pipeline.load("").used == ("AncestralSampler", 3, 2)
-    assert pipeline.load("").dropped == ["classifier"]
+    assert loading.load_model("").used == ("AncestralSampler", 3, 2)
+    assert loading.load_model("").dropped == ["classifier"]
     out = run / "evaluation"
     assert {"evaluation.json", "generated.png", "understood.png", "scores.png"} <= {p.name for p in out.iterdir()}
     written = json.loads((out / "evaluation.json").read_text())

@@ -25,7 +25,7 @@ from unif2ace.engine.weights import BUILTIN, read_header
 from unif2ace.errors import ConfigError
 from unif2ace.evaluation.evaluator import load_evaluator
 from unif2ace.inference.generated import Generated, save_faces
-from unif2ace.inference.pipeline import load
+from unif2ace.inference.loading import load_model as load
 from unif2ace.inference.shown_commands import shown_commands
 
 

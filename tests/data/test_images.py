@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from unif2ace.data.images import as_images
-from unif2ace.data.roundtrip import Picture, roundtrip
+from unif2ace.data.images import Picture, as_images
+from unif2ace.data.roundtrip import roundtrip
 from unif2ace.data.shards import SampleFault, decode_image, to_rgb
 from unif2ace.errors import ConfigError, DataError
 

@@ -11,7 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from unif2ace.data.roundtrip import Picture, draw_sheet, find_pictures, read_picture, roundtrip, summary, token_grid
+from unif2ace.data.images import Picture, read_picture
+from unif2ace.data.roundtrip import draw_sheet, find_pictures, roundtrip, summary, token_grid
+from unif2ace.data.sources.pictures import square_picture
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.nets.quantizers.base import Quantizer
 from unif2ace.nets.tokenizer.base import TokenizerNet
@@ -71,7 +73,8 @@ def test_the_middle_square_is_used_and_said(tmp_path: Path):
     image.save(tmp_path / "wide.png")
     picture = read_picture(tmp_path / "wide.png", 16)
     assert picture.pixels.shape == (16, 16, 3)
-    assert (picture.pixels == (0, 0, 255)).all()
+    assert (picture.pixels[:, 1:-1] == (0, 0, 255)).all()
+    assert np.array_equal(picture.pixels, square_picture((tmp_path / "wide.png").read_bytes(), 16))  # as imported
     assert picture.note == "60x20, cut to its middle 20x20, resized to 16x16"
     assert read_picture(tmp_path / "wide.png", 20).note == "60x20, cut to its middle 20x20"
 

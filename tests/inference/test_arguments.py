@@ -9,17 +9,17 @@ import pytest
 import torch
 from tiny_release import make_run
 
-import unif2ace
 from unif2ace.errors import ConfigError, DataError, Unif2aceError
 from unif2ace.evaluation.evaluator import Evaluator
-from unif2ace.inference.pipeline import FacePipeline
+from unif2ace.inference.loading import load_model
+from unif2ace.inference.unified_model import UnifiedModel
 
 IMAGES = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 QUESTION, LONG = "Is he wearing glasses?", "Is he wearing glasses? " * 40
 GIVEN = {"questions": [QUESTION] * 2, "texts": ["Yes.", "No."], "choices": ["Yes", "No"], "max_new": 3}
 PUBLIC = {
     name: inspect.signature(method)
-    for name, method in inspect.getmembers(FacePipeline, inspect.isfunction)
+    for name, method in inspect.getmembers(UnifiedModel, inspect.isfunction)
     if not name.startswith("_")
 }
 OF_IMAGES = sorted(name for name, signature in PUBLIC.items() if "images" in signature.parameters)
@@ -28,7 +28,7 @@ OF_TEXTS = sorted(n for n in OF_IMAGES if PUBLIC[n].parameters.keys() & {"questi
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return unif2ace.load(make_run(tmp_path_factory.mktemp("model")), device="cpu")
+    return load_model(make_run(tmp_path_factory.mktemp("model")), device="cpu")
 
 
 def call(model, name: str, images=IMAGES, **changed):
@@ -194,8 +194,8 @@ def test_unknown_options_are_refused_with_the_nearest_name(model, tmp_path: Path
     run = make_run(tmp_path)
     for wrong, near in (("devise", "device"), ("tokeniser", "tokenizer")):
         with pytest.raises(ConfigError, match=f"no option '{wrong}'; did you mean '{near}'"):
-            unif2ace.load(run, **{wrong: "cpu"})
+            load_model(run, **{wrong: "cpu"})
     with pytest.raises(ConfigError, match="device=gpu: torch has no such device; this machine has cpu"):
-        unif2ace.load(run, device="gpu")
+        load_model(run, device="gpu")
     with pytest.raises(TypeError, match="max_nwe"):
         model.caption(IMAGES, max_nwe=3)

@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 
-import unif2ace
+from unif2ace.inference.loading import load_model
 from unif2ace.inference.release import BUILTIN
 from unif2ace.synthetic import render, sample_face
 
@@ -16,7 +16,7 @@ MEGABYTES = 32
 
 @pytest.fixture(scope="module")
 def model():
-    return unif2ace.load(device="cpu")
+    return load_model(device="cpu")
 
 
 def test_it_is_small_and_whole():

@@ -8,8 +8,8 @@ import pytest
 import torch
 from tiny_release import make_run
 
-import unif2ace
 from unif2ace.errors import ConfigError
+from unif2ace.inference.loading import load_model
 from unif2ace.inference.release import open_release, write_release
 
 
@@ -20,7 +20,7 @@ def run(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(run: Path):
-    return unif2ace.load(run, device="cpu")
+    return load_model(run, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_what_the_classifier_sees_matters(model, pictures):
 
 
 def test_a_visual_encoder_that_is_dropped_says_nothing(run: Path, model, pictures):
-    blind = unif2ace.load(run, device="cpu")
+    blind = load_model(run, device="cpu")
     with pytest.raises(ConfigError, match="'identity' cannot be dropped: this model has classifier"):
         blind.drop_encoders(["identity"])
     text, number = "Yes.", len(pictures)
@@ -131,7 +131,7 @@ def test_wrong_sizes_and_numbers_are_named(model, pictures):
 
 def test_a_release_in_half_precision_answers_alike(run, model, pictures, tmp_path: Path):
     folder = write_release(open_release(run), tmp_path / "release", lambda stored: "card")
-    packed = unif2ace.load(folder, device="cpu")
+    packed = load_model(folder, device="cpu")
     assert packed.image_size == model.image_size
     first, second = (m.net.head.weight for m in (model, packed))
     torch.testing.assert_close(first, second, atol=1e-3, rtol=1e-3)

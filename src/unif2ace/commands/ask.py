@@ -25,9 +25,7 @@ def ask(config: DictConfig) -> list[str]:
         ConfigError: If the image or the question is missing.
         DataError: If the checkpoint or an image cannot be read.
     """
-    import torch
-
-    from unif2ace.data.roundtrip import find_pictures, read_picture
+    from unif2ace.data.roundtrip import find_pictures
     from unif2ace.inference.pipeline import load
 
     if OmegaConf.is_missing(config, "picture") or OmegaConf.is_missing(config, "question"):
@@ -36,16 +34,15 @@ def ask(config: DictConfig) -> list[str]:
         check_list(config.choices, "choices")
     place = config.picture if isinstance(config.picture, str) else list(config.picture)
     files = find_pictures(place, config.count)
-    model = load(config.ckpt, device=config.device, allow=config.engine.allow)
-    pictures = [read_picture(Path(file), model.image_size) for file in files]
-    images = torch.stack([torch.from_numpy(p.pixels).permute(2, 0, 1) for p in pictures])
-    question = str(config.question)
+    pipe = load(config.ckpt, device=config.device, allow=config.engine.allow)
+    pictures, question = pipe.read(files), str(config.question)
+    pixels = [picture.pixels for picture in pictures]
     if config.choices:
-        chosen = model.choose(images, question, [str(c) for c in config.choices])
+        chosen = pipe.ask(pixels, question, [str(c) for c in config.choices])
         answers = [c.answer for c in chosen]
         told = ["  ".join(f"{name} {share:.0%}" for name, share in c.probabilities.items()) for c in chosen]
     else:
-        told = answers = model.ask(images, question, max_new=config.max_new)
+        told = answers = pipe.ask(pixels, question, max_new=config.max_new)
     for picture, line in zip(pictures, told, strict=True):
         sys.stdout.write(f"{picture.name} ({picture.note}): {line}\n")
     return answers

@@ -24,10 +24,8 @@ def caption(config: DictConfig) -> list[str]:
         ConfigError: If no image is given, or `out` is one of them.
         DataError: If the checkpoint or an image cannot be read.
     """
-    import torch
-
     from unif2ace.data.preview import Shown, text_sheet
-    from unif2ace.data.roundtrip import find_pictures, keep_inputs, read_picture
+    from unif2ace.data.roundtrip import find_pictures, keep_inputs
     from unif2ace.inference.pipeline import load
 
     if OmegaConf.is_missing(config, "picture"):
@@ -36,10 +34,9 @@ def caption(config: DictConfig) -> list[str]:
     files = find_pictures(place, config.count)
     if config.out:
         keep_inputs(files, Path(config.out))
-    model = load(config.ckpt, device=config.device, allow=config.engine.allow)
-    pictures = [read_picture(Path(file), model.image_size) for file in files]
-    images = torch.stack([torch.from_numpy(p.pixels).permute(2, 0, 1) for p in pictures])
-    captions: list[str] = model.caption(images, length=config.length, max_new=config.max_new)
+    pipe = load(config.ckpt, device=config.device, allow=config.engine.allow)
+    pictures = pipe.read(files)
+    captions = pipe.caption([p.pixels for p in pictures], length=config.length, max_new=config.max_new)
     for picture, text in zip(pictures, captions, strict=True):
         sys.stdout.write(f"{picture.name} ({picture.note}): {text}\n")
     if config.out:

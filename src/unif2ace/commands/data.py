@@ -193,6 +193,7 @@ def roundtrip(config: DictConfig) -> Path:
     """
     _check_ckpt(config, "unif2ace-data roundtrip PICTURE ckpt=...")
     from unif2ace.data import roundtrip as trips
+    from unif2ace.data.images import read_picture
     from unif2ace.engine.weights import load_net, read_weights
 
     out = Path(config.out)
@@ -205,7 +206,7 @@ def roundtrip(config: DictConfig) -> Path:
         size = config.size or next(iter(weights.header.get("image_size") or ()), None)
         if size is None:
             raise ConfigError(f"{weights.path} does not say how large its pictures were: give size=...")
-        found = trips.roundtrip(net, [trips.read_picture(file, size) for file in files])
+        found = trips.roundtrip(net, [read_picture(file, size) for file in files])
         trips.draw_sheet(found).save(out)
     _say("\n".join(map(trips.summary, found)))
     _say(str(out))

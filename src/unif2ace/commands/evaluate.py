@@ -92,11 +92,11 @@ def _score(config: DictConfig) -> dict[str, float | None]:
     from unif2ace.evaluation.sheets import draw_sheets
     from unif2ace.evaluation.unified import Sampled, evaluation_of, provenance_of
     from unif2ace.evaluation.unified_scores import ScoreOptions
-    from unif2ace.inference.pipeline import load
+    from unif2ace.inference.loading import load_model
 
     hush()
     allow, device = config.engine.allow, config.device
-    model = load(config.ckpt, device=device, allow=allow, **{k: v for k, v in config.components.items() if v})
+    model = load_model(config.ckpt, device=device, allow=allow, **{k: v for k, v in config.components.items() if v})
     model.drop_encoders(config.drop_encoders)
     weights = model.release.unified
     evaluator = load_evaluator(

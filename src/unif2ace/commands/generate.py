@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -18,6 +18,12 @@ from unif2ace.engine.overrides import overrides_of
 from unif2ace.engine.words import Line, Syntax
 from unif2ace.errors import ConfigError, check_list
 from unif2ace.progress import progress
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from unif2ace.inference.pipeline import FacePipeline
+    from unif2ace.inference.sampling_options import SamplingOptions, SamplingPlan
 
 APP = "unif2ace-generate"
 
@@ -59,35 +65,48 @@ def _check_edit(config: DictConfig, number: int) -> None:
 
 
 def _generate(config: DictConfig, prompts: Sequence[str]) -> Path:
-    from unif2ace.inference.generated import Generated, draw_sheet, save_faces
+    from unif2ace.inference.generated import draw_sheet
     from unif2ace.inference.pipeline import load
+    from unif2ace.inference.sampling_options import SamplingOptions
 
-    model = load(config.ckpt, device=config.device, allow=config.engine.allow)
-    sampler = instantiate(config.sampler, allow=config.engine.allow)
-    each = [p for p in prompts for _ in range(config.n)]
-    best_of = config.best_of if any(prompts) else 1  # without a prompt there is no caption likelihood
-    seeds = [config.seed + place for place in range(len(each))]
-    start = None if config.picture is None else _start(model, config, seeds)
+    pipe = load(config.ckpt, device=config.device, allow=config.engine.allow)
     with progress("faces") as advance:
-        faces = model.generate(
-            each,
-            seeds,
-            sampler=sampler,
-            guidance=config.guidance,
-            start=start,
-            best_of=best_of,
+        options = SamplingOptions(
+            num_images=config.n,
+            seed=config.seed,
+            sampler=instantiate(config.sampler, allow=config.engine.allow),
+            guidance_scale=config.guidance,
+            best_of=config.best_of if any(prompts) else 1,  # without a prompt there is no caption likelihood
             progress=lambda done, total: advance(done, total, "faces"),
         )
-    pixels = faces.permute(0, 2, 3, 1).numpy()
-    made = [Generated(*row) for row in zip(pixels, each, seeds, strict=True)]
-    out = Path(config.out)
+        if config.picture is None:
+            made = pipe(prompts, **options)
+        elif config.region is None:
+            made = pipe.variations(config.picture, prompts, strength=config.mask_ratio, **options)
+        else:
+            made = pipe.sample(*_region(pipe, config, prompts, options))
     drawn = json.dumps(OmegaConf.to_container(config.sampler, resolve=True))
-    how = {"sampler": drawn, "guidance": f"{config.guidance:g}", "best_of": str(best_of)}
-    files = save_faces(made, out, model.fingerprint, how)
+    out = Path(config.out)
+    files = replace(made, settings={**made.settings, "sampler": drawn}).save(out)
     sheet = out / "sheet.png"
-    draw_sheet(made, config.n, config.scale).save(sheet)
+    draw_sheet(made.faces, config.n, config.scale).save(sheet)
     sys.stdout.write(f"{len(files)} faces in {out}, all of them on {sheet}\n")
     return sheet
+
+
+def _region(
+    pipe: FacePipeline, config: DictConfig, prompts: Sequence[str], options: SamplingOptions
+) -> tuple[SamplingPlan, Tensor]:
+    """What is sampled, and the picture's codes, masked in the region, int64 (B, N) with one sample per image."""
+    from unif2ace.diffusion.inpainting import inpaint
+    from unif2ace.inference.region import region_tokens
+    from unif2ace.inference.sampling_options import plan_sampling
+
+    check_list(config.region, "region")
+    plan = plan_sampling(prompts, options)
+    codes_BN = pipe.encode(config.picture)
+    anew_BN = region_tokens(list(config.region), pipe.image_size, codes_BN.shape[1])
+    return plan, inpaint(codes_BN, ~anew_BN, pipe.model.num_codes).repeat(len(plan.prompts), 1)
 
 
 def _prompts(config: DictConfig) -> list[str]:
@@ -105,32 +124,6 @@ def _prompts(config: DictConfig) -> list[str]:
     if not prompts and config.picture is None:
         raise ConfigError(f'nothing to draw: `{APP} "a smiling woman with red curly hair"`, or prompt_file=FILE')
     return prompts or [""]
-
-
-def _start(model: Any, config: DictConfig, seeds: Sequence[int]) -> Any:
-    """Codes of the given image, masked where they are to be sampled again, int64 (B, N) with one sample per seed."""
-    import torch
-
-    from unif2ace.data.roundtrip import read_picture
-    from unif2ace.diffusion.inpainting import inpaint, keep_tokens, mask_tokens
-    from unif2ace.diffusion.samplers.base import PerSampleRNG
-
-    size, num_codes = model.image_size, model.net.vocabulary.codebook_size
-    picture = read_picture(Path(config.picture), size)
-    codes = model.encode(torch.from_numpy(picture.pixels).permute(2, 0, 1)[None]).cpu().repeat(len(seeds), 1)
-    if config.region is None:
-        return mask_tokens(codes, config.mask_ratio, num_codes, PerSampleRNG(seeds))
-    check_list(config.region, "region")
-    edges = [float(e) for e in config.region]
-    if len(edges) != 4 or not (0 <= edges[0] < edges[2] <= 1 and 0 <= edges[1] < edges[3] <= 1):
-        raise ConfigError(f"region={edges}: give left, top, right and bottom, from 0 to 1, such as [0,0.5,1,1]")
-    left, top, right, bottom = (round(edge * size) for edge in edges)
-    keep = torch.ones(1, size, size, dtype=torch.bool)
-    keep[:, top:bottom, left:right] = False
-    if left == right or top == bottom:
-        raise ConfigError(f"region={edges}: it covers no pixel of a picture of {size}x{size}; give a larger region")
-    side = size // model.tokenizer.factor
-    return inpaint(codes, keep_tokens(keep, side, side), num_codes)
 
 
 def _with_lines(line: Line) -> Line:

@@ -1,22 +1,201 @@
-"""Converts images of a caller to the one kind that networks read. Shapes: B images of H x W pixels."""
+"""Converts images of a caller to the one kind that networks read. Shapes: B images of H x W pixels, S x S when read.
+
+`read_pictures` takes what a person has: files, PIL images, arrays and tensors of any size. `as_images` takes what a
+program has, and changes no pixel.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from unif2ace.data.shards import to_rgb
-from unif2ace.errors import ConfigError, DataError
+from unif2ace.data.shards import SampleFault, decode_image, to_rgb
+from unif2ace.data.shards.images import MAX_SOURCE_PIXELS, check_pixels, to_8_bits
+from unif2ace.data.sources.alignment import Points, cut_square
+from unif2ace.data.sources.pictures import central_square
+from unif2ace.errors import ConfigError, DataError, nearest
 
-_KINDS = (
-    "a tensor or an array of (B, 3, H, W), (B, H, W, 3) or of one picture, a PIL image, or a list of these; "
-    "`unif2ace.data.roundtrip.read_picture(path, size).pixels` reads a file"
-)
+log = logging.getLogger(__name__)
+
+_ARRAYS = "a tensor or an array of (B, 3, H, W), (B, H, W, 3) or of one picture, a PIL image, or a list of these"
+_KINDS = f"{_ARRAYS}; `unif2ace.data.images.read_picture(path, size).pixels` reads a file"
+_FORMS = f"the path of a file, {_ARRAYS}"
+_TO_BYTES = "-1..1 becomes 0..1 by (x + 1) / 2, 0..255 by x / 255; clamp what resizing overshoots"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image that was read.
+
+    Attributes:
+        name: File name, or its number among the given images.
+        pixels: uint8 (S, S, 3).
+        note: How the image was cropped and resized.
+        middle: Whether parts of it were cut off without looking for a face.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+    note: str
+    middle: bool = False
+
+
+class FaceFinder(Protocol):
+    """Finds the face in a picture."""
+
+    def face(self, pixels: NDArray[np.uint8]) -> Points | None:
+        """The square of the largest face as `unif2ace.data.sources.alignment.face_square` gives it.
+
+        Args:
+            pixels: RGB, uint8 (H, W, 3).
+
+        Returns:
+            Corners float64 (4, 2) as (x, y) in pixels: top left, bottom left, bottom right, top right. None without a
+            face.
+        """
+
+
+def read_pictures(images: Any, size: int, finder: FaceFinder | None = None) -> tuple[list[Picture], bool]:
+    """Reads pictures of any kind and size as training data is read: upright, in sRGB, as a square, resized.
+
+    Transparent parts become white. Integers must lie in 0..255 (uint16: 0..65535), floats in 0..1. A picture of S x S
+    pixels is not changed. Others are cut to the face's square if `finder` finds one, and to their central square
+    otherwise.
+
+    Args:
+        images: One picture or several: the path of a file, a PIL image, an array or a tensor with 1 to 4 channels first
+            or last, a batch of these with four dimensions, or a list of any of them.
+        size: S, side in pixels.
+        finder: Finds faces; None for the central square.
+
+    Returns:
+        The pictures, and whether several were given: a list or a batch, even of one.
+
+    Raises:
+        DataError: If there is no picture, or one cannot be read; the message names its kind, place and remedy.
+    """
+    found, several = _each(images)
+    if not found:
+        raise DataError("no picture is given: give one or more")
+    pictures = []
+    for number, image in enumerate(found, start=1):
+        name = Path(image).name if isinstance(image, str | Path) else f"picture {number}"
+        try:
+            pictures.append(_square(name, rgb_pixels(image), size, finder))
+        except DataError as error:
+            if isinstance(image, str | Path) or len(found) == 1:
+                raise
+            raise DataError(f"picture {number} of {len(found)}: {error}") from error
+    if any(picture.middle for picture in pictures):
+        _say_middle()
+    return pictures, several
+
+
+def stacked(pictures: Sequence[Picture]) -> Tensor:
+    """Pictures as a batch, uint8 (B, 3, S, S)."""
+    return torch.stack([torch.from_numpy(picture.pixels).permute(2, 0, 1) for picture in pictures])
+
+
+def read_picture(path: Path, size: int) -> Picture:
+    """Reads the central square of a file; see `read_pictures`.
+
+    Args:
+        path: The file.
+        size: S, side in pixels.
+
+    Raises:
+        DataError: If the file is no image.
+    """
+    return _square(path.name, rgb_pixels(path), size, None)
+
+
+def rgb_pixels(image: Any) -> NDArray[np.uint8]:
+    """One picture of any kind as RGB, uint8 (H, W, 3), upright and in sRGB; see `read_pictures`.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    if isinstance(image, str | Path):
+        return _file_pixels(image)
+    try:
+        if isinstance(image, Image.Image):
+            check_pixels(*image.size)
+            return to_rgb(image)
+        return _array_pixels(image)
+    except (OSError, SyntaxError, SampleFault) as error:
+        raise DataError(f"a picture that cannot be read: {error}") from error
+
+
+def _each(images: Any) -> tuple[list[Any], bool]:
+    """The single pictures, and whether several were given."""
+    if isinstance(images, Sequence) and not isinstance(images, str | bytes | bytearray | memoryview):
+        return [one for image in images for one in _each(image)[0]], True
+    if getattr(images, "ndim", 0) == 4:
+        return list(images), True
+    return [images], False
+
+
+def _file_pixels(name: str | Path) -> NDArray[np.uint8]:
+    if str(name).startswith(("http://", "https://", "data:")):
+        raise DataError(f"{str(name)[:80]} is an address: download the picture and give the path of its file")
+    path = Path(name)
+    if not path.is_file():
+        folder = path.parent
+        beside = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+        what = "is a folder" if path.is_dir() else f"does not exist{nearest(path.name, beside)}"
+        raise DataError(f"{path} {what}; give a picture")
+    try:
+        return decode_image(path.read_bytes(), max_side=None, max_pixels=MAX_SOURCE_PIXELS)
+    except (OSError, SampleFault) as error:
+        raise DataError(f"{path} is no picture that can be read: {error}") from error
+
+
+def _array_pixels(image: Any) -> NDArray[np.uint8]:
+    """RGB pixels of a tensor or an array."""
+    found = _tensor(image, _FORMS)
+    shape = tuple(found.shape)
+    if found.ndim == 2:
+        found = found[None]
+    if found.ndim == 3 and shape[0] not in (1, 2, 3, 4) and shape[-1] in (1, 2, 3, 4):
+        found = found.permute(2, 0, 1)
+    if found.ndim != 3 or found.shape[0] not in (1, 2, 3, 4) or not found.numel():
+        raise DataError(f"a picture of shape {shape}: give (H, W), (C, H, W) or (H, W, C) with 1 to 4 channels")
+    if found.dtype == torch.uint16:
+        pixels = to_8_bits(found.permute(1, 2, 0).cpu().numpy())
+    else:
+        pixels = _in_bytes(found).permute(1, 2, 0).cpu().numpy()
+    return to_rgb(Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)))
+
+
+def _square(name: str, pixels: NDArray[np.uint8], size: int, finder: FaceFinder | None) -> Picture:
+    height, width = pixels.shape[:2]
+    if height == width == size:
+        return Picture(name, pixels, f"{width}x{height}")
+    side, note = min(width, height), f"{width}x{height}"
+    corners = None if finder is None else finder.face(pixels)
+    if corners is not None:
+        edge = round(float(np.hypot(*(corners[3] - corners[0]))))
+        return Picture(name, np.array(cut_square(pixels, corners, size)), f"{note}, cut to its face of {edge} pixels")
+    if height != width:
+        note += f", cut to its middle {side}x{side}" + ("" if finder is None else ": no face was found")
+    note += "" if side == size else f", resized to {size}x{size}"
+    return Picture(name, central_square(pixels, size), note, height != width and finder is None)
+
+
+@cache
+def _say_middle() -> None:
+    """Says once in a process what happens to pictures that are no squares."""
+    log.warning("pictures are cut to their middle square; with `pip install 'unif2ace[identity]'` to the face")
 
 
 def as_images(images: Any, size: int | None = None) -> Tensor:
@@ -40,7 +219,7 @@ def as_images(images: Any, size: int | None = None) -> Tensor:
         if len(sizes) > 1:
             raise DataError(f"pictures of {sizes[0]} and {sizes[1]} pixels: resize them to one size")
         images = torch.cat(found) if found else torch.zeros(0, 3, size or 1, size or 1, dtype=torch.uint8)
-    image_BCHW = _in_bytes(_channels_first(_tensor(images)))
+    image_BCHW = _in_bytes(_channels_first(_tensor(images, _KINDS)))
     if image_BCHW.shape[0] == 0:
         raise DataError("no picture is given: give one or more")
     if size is not None and image_BCHW.shape[-2:] != (size, size):
@@ -52,8 +231,8 @@ def _size(image_BCHW: Tensor) -> str:
     return f"{image_BCHW.shape[-1]}x{image_BCHW.shape[-2]}"
 
 
-def _tensor(images: Any) -> Tensor:
-    """A tensor of any shape (...)."""
+def _tensor(images: Any, kinds: str) -> Tensor:
+    """A tensor of any shape (...); `kinds` says what could be given."""
     if isinstance(images, Image.Image):
         return torch.from_numpy(to_rgb(images))
     if isinstance(images, Tensor):
@@ -63,7 +242,7 @@ def _tensor(images: Any) -> Tensor:
             )
         return images.detach()
     if not hasattr(images, "__array__"):
-        raise DataError(f"pictures of type {type(images).__name__}: give {_KINDS}")
+        raise DataError(f"pictures of type {type(images).__name__}: give {kinds}")
     array = np.asarray(images)
     if array.dtype.kind not in "biuf":
         raise DataError(f"pictures of dtype {array.dtype}: give integers in 0..255 or floats in 0..1")
@@ -108,8 +287,5 @@ def _from_floats(images: Tensor) -> Tensor:
         raise DataError("pictures with NaN or infinite values: give floats in 0..1")
     low, high = float(images.min()), float(images.max())
     if low < 0 or high > 1:
-        raise DataError(
-            f"pictures with floats {low:g} to {high:g}: give floats in 0..1; -1..1 becomes 0..1 by (x + 1) / 2, 0..255 "
-            "by x / 255; clamp what resizing overshoots"
-        )
+        raise DataError(f"pictures with floats {low:g} to {high:g}: give floats in 0..1; {_TO_BYTES}")
     return (images * 255).round().to(torch.uint8)

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from unif2ace.data.images import as_images
-from unif2ace.data.shards import SampleFault, decode_image
-from unif2ace.data.shards.images import MAX_SOURCE_PIXELS, SUFFIXES
+from unif2ace.data.images import Picture, as_images
+from unif2ace.data.shards.images import SUFFIXES
 from unif2ace.errors import ConfigError, DataError, nearest
 from unif2ace.nets.tokenizer.base import TokenizerNet
 
@@ -31,21 +30,6 @@ _PANEL = 320  # minimum side of a panel in pixels
 _GOLDEN = 0.6180339887  # golden-ratio steps give neighbouring ids distant hues
 
 Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An image that was read.
-
-    Attributes:
-        name: File name.
-        pixels: uint8 (S, S, 3).
-        note: How the image was cropped and resized.
-    """
-
-    name: str
-    pixels: Pixels
-    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,32 +94,6 @@ def keep_inputs(files: Sequence[Path], out: Path) -> None:
     """
     if out.exists() and any(out.samefile(file) for file in files if file.exists()):
         raise ConfigError(f"{out} is a picture that is read, and would be overwritten; give another out=...")
-
-
-def read_picture(path: Path, size: int) -> Picture:
-    """Reads an image as data sets do: upright, in sRGB, cropped to its central square, resized.
-
-    Args:
-        path: The file.
-        size: S, side in pixels.
-
-    Raises:
-        DataError: If the file is no image.
-    """
-    if not path.is_file():
-        raise DataError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; give a picture")
-    try:
-        pixels = decode_image(path.read_bytes(), max_side=None, max_pixels=MAX_SOURCE_PIXELS)
-    except (OSError, SampleFault) as error:
-        raise DataError(f"{path} is no picture that can be read: {error}") from error
-    image = Image.fromarray(pixels)
-    width, height = image.size
-    side = min(width, height)
-    note = f"{width}x{height}" + ("" if width == height else f", cut to its middle {side}x{side}")
-    note += "" if side == size else f", resized to {size}x{size}"
-    left, top = (width - side) // 2, (height - side) // 2
-    square = image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.LANCZOS)
-    return Picture(path.name, np.array(square), note)  # a copy: torch needs a writable array
 
 
 def roundtrip(net: TokenizerNet, pictures: Sequence[Picture]) -> list[RoundTrip]:

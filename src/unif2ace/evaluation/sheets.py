@@ -74,7 +74,7 @@ def comparison_sheet(prompts: Sequence[str], columns: Mapping[str, Sequence[Sequ
     """
     import torch
 
-    from unif2ace.data.roundtrip import read_picture
+    from unif2ace.data.images import read_picture
 
     heads: list[str] = []
     rows: list[list[Tensor]] = [[] for _ in prompts]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from unif2ace.engine.weights import Weights
     from unif2ace.evaluation.evaluator import Evaluator
     from unif2ace.evaluation.unified_scores import UnifiedScores
-    from unif2ace.inference.pipeline import FacePipeline
+    from unif2ace.inference.unified_model import UnifiedModel
 
 
 class Sampled:
@@ -26,13 +26,13 @@ class Sampled:
 
     Args:
         model: The model to score.
-        sampler: As in `FacePipeline.generate`.
-        guidance: As in `FacePipeline.generate`.
-        best_of: As in `FacePipeline.generate`.
+        sampler: As in `UnifiedModel.generate`.
+        guidance: As in `UnifiedModel.generate`.
+        best_of: As in `UnifiedModel.generate`.
     """
 
     def __init__(
-        self, model: FacePipeline, *, sampler: Sampler | None = None, guidance: float = 2.0, best_of: int = 1
+        self, model: UnifiedModel, *, sampler: Sampler | None = None, guidance: float = 2.0, best_of: int = 1
     ) -> None:
         self._model, self._sampler = model, sampler
         self._guidance, self._best_of = guidance, best_of

@@ -8,16 +8,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from unif2ace.errors import ConfigError, check_list
+from unif2ace.errors import ConfigError, check_list, nearest
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from unif2ace.data.text_tokenizer import TextTokenizer
 
 
-def _in_order(values: Iterable[Any], key: str) -> list[Any]:
-    """The values as a list; those of a set or a dictionary have no order that would match them to images."""
+def in_order(values: Iterable[Any], key: str) -> list[Any]:
+    """The values as a list; those of a set or a dictionary have no order that would match them to images.
+
+    Raises:
+        ConfigError: If they are a text, no list, or without order.
+    """
     check_list(values, key)
     if isinstance(values, Set | Mapping):
         raise ConfigError(f"{key}={values}: a list is needed here, not a {type(values).__name__}")
@@ -36,7 +41,7 @@ def check_texts(texts: Sequence[str], what: str, tokenizer: TextTokenizer, max_t
     Raises:
         ConfigError: If `texts` is no list of texts, or one is too long.
     """
-    texts = _in_order(texts, f"{what}s")
+    texts = in_order(texts, f"{what}s")
     for text in texts:
         if not isinstance(text, str):
             raise ConfigError(f"{what} {text!r} is of type {type(text).__name__}: give a text")
@@ -77,7 +82,7 @@ def check_seeds(seeds: Iterable[int], count: int, what: str) -> list[int]:
     Raises:
         ConfigError: If `seeds` is no list of integers from 0, or of another length.
     """
-    found = _in_order(seeds, "seeds")
+    found = in_order(seeds, "seeds")
     if len(found) != count:
         raise ConfigError(f"{count} {what}s and {len(found)} seeds: give one seed for each {what}")
     return [check_count(seed.item() if hasattr(seed, "item") else seed, "seeds", least=0) for seed in found]
@@ -103,6 +108,21 @@ def check_number(value: Any, key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise ConfigError(f"{key}={value!r}: give a finite number")
     return float(value)
+
+
+def check_dtype(dtype: Any) -> torch.dtype:
+    """A floating-point precision of torch.
+
+    Raises:
+        ConfigError: If it is none of float32, bfloat16 and float16.
+    """
+    import torch
+
+    known = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
+    found: torch.dtype | None = known.get(str(dtype).removeprefix("torch."))
+    if found is None:
+        raise ConfigError(f"dtype={dtype}: take {', '.join(known)}{nearest(str(dtype), known)}")
+    return found
 
 
 def check_kind(value: object, kind: type, key: str, example: str) -> None:

@@ -54,14 +54,19 @@ def save_faces(
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for number, face in enumerate(faces):
-        info = PngInfo()
-        entries = {"generated": "yes", "software": "unif2ace", "prompt": face.prompt, "seed": str(face.seed)}
-        for key, value in {**entries, "checkpoint": checkpoint, **(how or {})}.items():
-            info.add_itxt(key, value)
         path = face_file(folder, number, face.seed)
-        Image.fromarray(face.pixels).save(path, pnginfo=info)
+        Image.fromarray(face.pixels).save(path, pnginfo=png_info(face, checkpoint, how))
         files.append(path)
     return files
+
+
+def png_info(face: Generated, checkpoint: str, how: Mapping[str, str] | None = None) -> PngInfo:
+    """The text entries of a PNG that mark a face as generated; see `save_faces`."""
+    info = PngInfo()
+    entries = {"generated": "yes", "software": "unif2ace", "prompt": face.prompt, "seed": str(face.seed)}
+    for key, value in {**entries, "checkpoint": checkpoint, **(how or {})}.items():
+        info.add_itxt(key, value)
+    return info
 
 
 def draw_sheet(faces: Sequence[Generated], per_prompt: int, scale: int = 4) -> Image.Image:

@@ -1,51 +1,49 @@
-"""A trained model in three lines: `load(path).generate(...)`, `.caption(...)`, `.ask(...)`."""
+"""A trained model for people: pictures of any kind in, pictures and texts out.
+
+``pipe = unif2ace.load()``, then ``pipe("a smiling woman").images``, ``pipe.ask("face.jpg", "Is he old?")``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import html
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from unif2ace.engine.instantiate import instantiate
-from unif2ace.engine.weights import load_net
-from unif2ace.errors import ConfigError, check_list
-from unif2ace.inference.arguments import (
-    batches,
-    check_choices,
-    check_codes,
-    check_count,
-    check_kind,
-    check_number,
-    check_seeds,
-    check_texts,
+from unif2ace.errors import ConfigError
+from unif2ace.inference.arguments import in_order
+from unif2ace.inference.attribute_probabilities import attribute_probabilities, classifier_of
+from unif2ace.inference.choice_answer import ChoiceAnswer
+from unif2ace.inference.face_finder import installed_finder
+from unif2ace.inference.generated import Generated
+from unif2ace.inference.loading import load_model
+from unif2ace.inference.output import FacePipelineOutput
+from unif2ace.inference.sampling_options import (
+    STEP_INPUTS,
+    SamplingOptions,
+    SamplingPlan,
+    plan_sampling,
+    shown_progress,
 )
-from unif2ace.inference.release import Release, moved, open_release
+from unif2ace.inference.sampling_steps import observed, with_masks
+from unif2ace.inference.unified_model import UnifiedModel
 
 if TYPE_CHECKING:
+    import torch
+    from PIL import Image
     from torch import Tensor
 
+    from unif2ace.data.images import Picture
     from unif2ace.diffusion.samplers.base import Sampler
-    from unif2ace.nets.transformer.token_sampling import TokenSampling
-    from unif2ace.types import Condition, TokenSequence
 
 
-@dataclass(frozen=True, slots=True)
-class ChoiceAnswer:
-    """An answer chosen from candidates.
-
-    Attributes:
-        answer: The most likely candidate.
-        probabilities: Probability of each candidate; they sum to 1.
-    """
-
-    answer: str
-    probabilities: Mapping[str, float]
+Texts = str | Sequence[str]
+Length = Literal["long", "short"]
 
 
 def load(
     path: str | Path = "builtin", *, device: str | None = None, allow: Iterable[str] = (), **components: str
-) -> Any:
+) -> FacePipeline:
     """Loads a trained model.
 
     Args:
@@ -55,344 +53,329 @@ def load(
         components: New paths of the networks it uses, if they were moved: ``tokenizer=...``, ``attributes=...``. Any
             other name is an error.
 
-    Returns:
-        A `FacePipeline`.
-
     Raises:
         DataError: If a part is missing, damaged, or not the one it was trained with.
         ConfigError: If the weights are of another kind, or an option is unknown.
     """
-    return FacePipeline(open_release(path, components), device, allow)
+    return FacePipeline(load_model(path, device=device, allow=allow, **components))
 
 
 class FacePipeline:
-    """Generates faces from text, captions images, and answers questions about images.
+    """Generates faces from text, describes faces, and answers questions about them.
 
-    Images are uint8 (B, 3, H, W) or whatever `unif2ace.data.images.as_images` converts to it: tensors, arrays and PIL
-    images with integers in 0..255 or floats in 0..1. They must have the model's size. A text has at most `max_tokens`
-    tokens.
+    A picture may be the path of a file, a PIL image, an array or a tensor, of any size: it is turned upright, cropped
+    and resized as training data is (`unif2ace.data.images.read_pictures`). One picture or text gives one result, a list
+    or a batch gives a list. The same face in any of these forms gives the same result.
 
     Args:
-        release: The model's parts.
-        device: Torch device; None for a GPU if there is one.
-        allow: Further admitted prefixes of classes.
+        model: The model on tensors.
 
     Attributes:
-        image_size: Side of its images in pixels.
-        fingerprint: Fingerprint of the transformer.
-        max_tokens: Maximum number of tokens of a caption, a question or an answer.
+        model: The model on tensors: codes, likelihoods, samples of one seed each.
+        face_finder: Finds the face that a picture is cropped to; None for the central square. By default dlib's, if it
+            is installed.
     """
 
-    def __init__(self, release: Release, device: str | None = None, allow: Iterable[str] = ()) -> None:
-        import torch
+    def __init__(self, model: UnifiedModel) -> None:
+        self.model = model
+        self.face_finder = installed_finder()
+        self._classifiers: dict[str | None, Any] = {}
 
-        from unif2ace.data.text_tokenizer import TextTokenizer
-        from unif2ace.hardware import check_device
-        from unif2ace.nets.transformer.face_decoder import FaceDecoder
-        from unif2ace.sequence.sequence_layout import SequenceLayout
+    @property
+    def image_size(self) -> int:
+        """Side of the model's images in pixels."""
+        return self.model.image_size
 
-        self.release = release
-        self.device = check_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        module = release.module
-        self.image_size, self.fingerprint = int(module["image_size"]), release.unified.fingerprint
-        net: Any = load_net(release.unified, "unified", allow).to(self.device)
-        self.net = net
-        if "tokenizer" not in release.components:
-            raise ConfigError(f"{release.unified.path} does not say which image tokenizer it was trained with")
-        tokenizer: Any = load_net(release.components["tokenizer"], "tokenizer", allow).to(self.device)
-        self.tokenizer = tokenizer
-        paths = {kind: str(weights.path) for kind, weights in release.components.items()}
-        self.visual_encoders = {
-            name: instantiate(moved(node, paths), allow=allow)().eval().to(self.device)
-            for name, node in (module.get("visual_encoders") or {}).items()
-        }
-        self.text = TextTokenizer(release.text)
-        self.layout = SequenceLayout(cast(Any, self.net).vocabulary, int(module["max_text"]))
-        self.max_tokens = self.layout.max_prompt
-        self._decoder = FaceDecoder(cast(Any, self.net), self.layout, cast(Any, self.tokenizer), self.visual_encoders)
+    @property
+    def device(self) -> torch.device:
+        """Torch device of the model."""
+        return self.model.device
 
-    def drop_encoders(self, names: Iterable[str]) -> None:
-        """Removes visual encoders. The model then reads only the image tokens and the remaining encoders.
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the transformer."""
+        return self.model.dtype
+
+    def to(self, device: str | torch.device | None = None, dtype: torch.dtype | str | None = None) -> FacePipeline:
+        """Moves the model; see `UnifiedModel.to`.
 
         Args:
-            names: Names of the encoders to remove, keys of `visual_encoders`.
-
-        Raises:
-            ConfigError: If the model has no such encoder.
-        """
-        check_list(names, "drop_encoders")
-        for name in names:
-            if name not in self.visual_encoders:
-                known = ", ".join(self.visual_encoders) or "none"
-                raise ConfigError(f"visual encoder {name!r} cannot be dropped: this model has {known}")
-            del self.visual_encoders[name]
-
-    def generate(
-        self,
-        prompts: Sequence[str] | str,
-        seeds: Sequence[int] | None = None,
-        *,
-        sampler: Sampler | None = None,
-        guidance: float = 2.0,
-        start: Tensor | None = None,
-        best_of: int = 1,
-        batch_size: int = 32,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Tensor:
-        """Generates faces from captions.
-
-        Args:
-            prompts: One caption per face.
-            seeds: One seed per face; 0, 1, 2, ... by default. A face does not depend on the rest of the batch.
-            sampler: Sampler of image codes; by default MaskGIT with 16 steps.
-            guidance: Weight w of classifier-free guidance, (1 + w) conditional - w unconditional; 0 for none.
-            start: int64 (B, N), codes to keep, K (the codebook size) where one is to be sampled; None samples all.
-            best_of: Samples per face; the one with the highest caption likelihood (`likelihood`) is kept. The first
-                sample is the result of `best_of=1`.
-            batch_size: Faces per batch; each of the `best_of` samples counts.
-            progress: Called with the number of finished faces and the total.
+            device: Torch device; None keeps it.
+            dtype: Floating-point precision of the transformer, such as ``bfloat16``; None keeps it.
 
         Returns:
-            uint8 (B, 3, H, W) on the CPU.
+            The pipeline itself.
 
         Raises:
-            ConfigError: If there is no prompt, one is too long, the numbers of prompts, seeds and rows of `start`
-                differ, `start` holds no codes of this model, or `best_of` is above 1 with an empty prompt.
+            ConfigError: If this machine has no such device, or torch no such precision.
         """
-        import torch
+        self.model.to(device, dtype)
+        return self
 
-        from unif2ace.diffusion.samplers.base import Sampler
-        from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
-
-        prompts = self._checked([prompts] if isinstance(prompts, str) else prompts, "prompt")
-        if not prompts:
-            raise ConfigError("no prompt is given: give one or more")
-        seeds = check_seeds(range(len(prompts)) if seeds is None else seeds, len(prompts), "prompt")
-        if start is not None:
-            start = check_codes(start, (len(prompts), self.net.num_image_tokens), self.net.vocabulary.codebook_size)
-        guidance, best_of = check_number(guidance, "guidance"), check_count(best_of, "best_of")
-        if sampler is not None:
-            check_kind(sampler, Sampler, "sampler", "unif2ace.diffusion.samplers.maskgit.MaskgitSampler()")
-        if best_of > 1 and not all(prompt.strip() for prompt in prompts):
-            raise ConfigError(f"best_of={best_of}: only faces with a description can be compared")
-        sampler = sampler or MaskgitSampler()
-        each = [prompt for prompt in prompts for _ in range(best_of)]
-        own = [seed + (again << 32) for seed in seeds for again in range(best_of)]
-        starts = None if start is None else start.repeat_interleave(best_of, 0).to(self.device)
-        made = []
-        for rows in batches(len(each), batch_size):
-            given = None if starts is None else starts[rows]
-            made.append(self._decode(self._decoder.draw(*self.ids(each[rows]), own[rows], sampler, guidance, given)))
-            if progress:
-                progress(min(rows.stop, len(each)) // best_of, len(prompts))
-        drawn = torch.cat(made)
-        return self._likeliest(drawn, each, best_of, batch_size) if best_of > 1 else drawn
-
-    def _likeliest(self, images_BCHW: Tensor, texts: Sequence[str], best_of: int, batch_size: int) -> Tensor:
-        """Of each `best_of` consecutive images of one text, the one with the highest caption likelihood."""
-        log_p_BK = self.likelihood(images_BCHW, texts, batch_size=batch_size).view(-1, best_of)
-        return images_BCHW[[row * best_of + best for row, best in enumerate(log_p_BK.argmax(1).tolist())]]
-
-    def likelihood(self, images: Any, texts: Sequence[str] | str, *, batch_size: int = 32) -> Tensor:
-        """Log-likelihood of captions given images. It ranks images for a caption, or captions for an image.
+    def __call__(self, prompt: str | Sequence[str], **options: Unpack[SamplingOptions]) -> FacePipelineOutput:
+        """Generates faces from text.
 
         Args:
-            images: uint8 (B, 3, H, W), or what `as_images` converts.
-            texts: One caption per image, or one for all.
-            batch_size: Images per batch.
+            prompt: A description, or several.
+            options: ``num_images`` of each description, 1 or as many as there are seeds. ``seed`` of the first image,
+                0 by default, each further image adds 1; or one seed per image; or a ``generator`` to draw seeds from.
+                ``guidance_scale`` w, 2 by default: (1 + w) conditional - w unconditional, 0 for none.
+                ``num_inference_steps``, 16 by default; or another ``sampler``. ``best_of`` samples per image, of which
+                the one with the highest caption likelihood is kept. ``batch_size``, samples at once. ``progress``,
+                True for a bar, or a function of the finished images and the total. ``callback_on_step_end`` as in
+                diffusers: called with the pipeline, the step, its time and a dictionary with what
+                ``callback_on_step_end_tensor_inputs`` names: ``codes``, int64 (B, N), and ``images``, PIL images in
+                which tokens that are not sampled yet are gray.
 
         Returns:
-            float32 (B,) on the CPU, log-likelihood in nats of the caption as the answer to the first instruction for
-            its length; longer captions have lower values.
+            The faces: those of one prompt are consecutive.
 
         Raises:
-            DataError: If the images are none that can be converted.
-            ConfigError: If the images have another size, the numbers differ, or a text is empty or too long.
+            ConfigError: If an option is unknown or out of range, or a prompt is empty or too long.
         """
-        import torch
+        return self.sample(plan_sampling(prompt, options))
 
-        from unif2ace.data.tasks.understanding import INSTRUCTIONS, length_of
-        from unif2ace.nets.transformer.decoding_text import answer_log_likelihood
-
-        images, texts = self._paired(images, texts, "text")
-        found = []
-        for rows in batches(len(texts), batch_size):
-            asked = [INSTRUCTIONS[length_of(text)][0] for text in texts[rows]]
-            prefix, conditions = self.asked(images[rows], asked)
-            ids_BT, length_B = self.ids(texts[rows])
-            with torch.inference_mode():
-                answers = ids_BT[:, None], length_B[:, None]
-                found.append(answer_log_likelihood(self.net, prefix, *answers, conditions)[:, 0].float().cpu())
-        return torch.cat(found)
-
-    def caption(
+    def variations(
         self,
-        images: Any,
+        image: Any,
+        prompt: str | Sequence[str] | None = None,
         *,
-        length: Literal["long", "short"] = "long",
-        instruction: str | None = None,
-        max_new: int = 200,
-        choice: TokenSampling | None = None,
-        seeds: Sequence[int] | None = None,
-        batch_size: int = 32,
-    ) -> list[str]:
-        """Captions images.
+        strength: float = 0.5,
+        **options: Unpack[SamplingOptions],
+    ) -> FacePipelineOutput:
+        """Generates faces like that of a picture: a part of its tokens, chosen at random, is sampled again.
 
         Args:
-            images: uint8 (B, 3, H, W), or what `as_images` converts, with a centred face.
-            length: ``short`` for about a dozen words, ``long`` for about a hundred.
-            instruction: Prompt to use instead; None for the first training instruction for that length.
-            max_new: Maximum number of text tokens per caption.
-            choice: As in `ask`.
-            seeds: As in `ask`.
-            batch_size: Images per batch.
+            image: A picture, or several.
+            prompt: A description of the result, or several: one per picture, or several for one picture; None for the
+                model's own short caption.
+            strength: Share of the tokens that are sampled again, in [0, 1].
+            options: As in `__call__`.
 
         Raises:
-            DataError: If the images are none that can be converted.
-            ConfigError: If `length` is unknown, or as in `ask`.
+            DataError: If a picture cannot be read.
+            ConfigError: If the share is not in [0, 1], the numbers of pictures and prompts differ, or as in `__call__`.
         """
-        from unif2ace.data.tasks.understanding import INSTRUCTIONS
+        from unif2ace.diffusion.inpainting import mask_tokens
+        from unif2ace.diffusion.samplers.base import PerSampleRNG
 
-        if length not in list(INSTRUCTIONS):
-            raise ConfigError(f"length={length}: take {' or '.join(INSTRUCTIONS)}")
-        question = INSTRUCTIONS[length][0] if instruction is None else instruction
-        return self.ask(images, question, max_new=max_new, choice=choice, seeds=seeds, batch_size=batch_size)
-
-    def ask(
-        self,
-        images: Any,
-        questions: Sequence[str] | str,
-        *,
-        max_new: int = 64,
-        choice: TokenSampling | None = None,
-        seeds: Sequence[int] | None = None,
-        batch_size: int = 32,
-    ) -> list[str]:
-        """Answers questions about images.
-
-        Args:
-            images: uint8 (B, 3, H, W), or what `as_images` converts.
-            questions: One question per image, or one for all.
-            max_new: Maximum number of text tokens per answer.
-            choice: How a token is chosen; by default the most likely one.
-            seeds: One seed per image; needed unless the most likely token is chosen.
-            batch_size: Images per batch.
-
-        Raises:
-            DataError: If the images are none that can be converted.
-            ConfigError: If the images have another size, the numbers of images, questions and seeds differ, or a
-                question is empty or too long.
-        """
-        from unif2ace.nets.transformer.token_sampling import TokenSampling
-
-        images, questions = self._paired(images, questions, "question")
-        seeds = None if seeds is None else check_seeds(seeds, len(images), "image")
-        max_new = check_count(max_new, "max_new")
-        if choice is not None:
-            check_kind(choice, TokenSampling, "choice", "TokenSampling(temperature=1.0)")
-        answers: list[str] = []
-        for rows in batches(len(questions), batch_size):
-            codes, given = self.encode(images[rows]), None if seeds is None else seeds[rows]
-            asked = codes, images[rows].to(self.device), *self.ids(questions[rows])
-            text = self._decoder.answer(*asked, max_new=max_new, choice=choice, seeds=given)
-            ids = zip(text.ids.tolist(), text.length.tolist(), strict=True)
-            answers += [self.text.decode(row[:length]).strip() for row, length in ids]
-        return answers
-
-    def choose(self, images: Any, questions: Sequence[str] | str, choices: Sequence[str]) -> list[ChoiceAnswer]:
-        """The most likely of several candidate answers.
-
-        Args:
-            images: uint8 (B, 3, H, W), or what `as_images` converts.
-            questions: One question per image, or one for all.
-            choices: Candidate answers, all different. Each is scored as the beginning of an answer, so ``Yes`` covers
-                all answers that begin with it.
-
-        Raises:
-            DataError: If the images are none that can be converted.
-            ConfigError: As in `ask`, or if `choices` is no list of at least two different answers.
-        """
-        import torch
-
-        from unif2ace.nets.transformer.decoding_text import answer_log_likelihood, answer_probabilities
-
-        images, questions = self._paired(images, questions, "question")
-        choices = self._checked(choices, "choice")
-        check_choices(choices)
-        found: list[ChoiceAnswer] = []
-        ids, length = self.ids([" ".join(choice.split()) for choice in choices])  # answers have no blanks around them
-        for rows in batches(len(questions), 16):
-            prefix, conditions = self.asked(images[rows], questions[rows])
-            count = len(prefix.ids)
-            with torch.inference_mode():
-                given = ids.expand(count, *ids.shape), length.expand(count, -1)
-                scores = answer_log_likelihood(self.net, prefix, *given, conditions, end=False)
-            for row in answer_probabilities(scores).tolist():
-                best = max(range(len(row)), key=row.__getitem__)
-                found.append(ChoiceAnswer(choices[best], dict(zip(choices, row, strict=True))))
-        return found
-
-    def reconstruct(self, images: Any) -> Tensor:
-        """The tokenizer's reconstruction of images, uint8 (B, 3, H, W) on the CPU; see `encode` for the images."""
-        return self._decode(self.encode(images))
-
-    def encode(self, images: Any) -> Tensor:
-        """Image codes, int64 (B, N), of images uint8 (B, 3, H, W), or of what `as_images` converts.
-
-        Raises:
-            DataError: If the images are none that can be converted.
-            ConfigError: If they have another size.
-        """
-        codes: Tensor = self.tokenizer.encode(self._images(images).to(self.device))
-        return codes
-
-    def _images(self, images: Any) -> Tensor:
-        """Images of the model's size, uint8 (B, 3, H, W)."""
-        from unif2ace.data.images import as_images
-
-        return as_images(images, self.image_size)
-
-    def _decode(self, codes_BN: Tensor) -> Tensor:
-        picture: Tensor = self.tokenizer.decode(codes_BN)
-        return picture.cpu()
-
-    def asked(self, images: Any, questions: Sequence[str] | str) -> tuple[TokenSequence, dict[str, Condition]]:
-        """Sequences that end where the answer begins, and the visual features of the images by encoder.
-
-        Args:
-            images: uint8 (B, 3, H, W), or what `as_images` converts.
-            questions: One question per image, or one for all.
-
-        Raises:
-            DataError: If the images are none that can be converted.
-            ConfigError: If the images have another size, the numbers differ, or a question is too long.
-        """
-        images, questions = self._paired(images, questions, "question")
-        return self._decoder.prefix(self.encode(images), images.to(self.device), *self.ids(questions))
-
-    def ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Text ids, int64 (B, T) padded at the end, and their lengths, int64 (B,).
-
-        Raises:
-            ConfigError: If a text is too long.
-        """
-        import torch
-
-        ids = self.text.encode(self._checked(texts, "text"))
-        padded = torch.full((len(ids), max(1, *map(len, ids)) if ids else 1), self.text.pad_id)
-        for row, found in enumerate(ids):
-            padded[row, : len(found)] = torch.tensor(found, dtype=torch.int64)
-        return padded.to(self.device), torch.tensor([len(found) for found in ids]).to(self.device)
-
-    def _paired(self, images: Any, texts: Sequence[str] | str, what: str) -> tuple[Tensor, list[str]]:
-        """Images uint8 (B, 3, H, W), and one text for each."""
-        images = self._images(images)
-        texts = self._checked([texts] * len(images) if isinstance(texts, str) else texts, what)
+        images, texts, _ = self._paired(image, "" if prompt is None else prompt, "prompt")
+        texts = [texts] * len(images) if isinstance(texts, str) else texts
+        if prompt is None:
+            texts = self.model.caption(images, length="short")
         if len(texts) != len(images):
-            raise ConfigError(f"{len(images)} images and {len(texts)} {what}s: give one {what} for each image")
-        if empty := [number for number, text in enumerate(texts, start=1) if not text.strip()]:
-            raise ConfigError(f"{what} {empty[0]} of {len(texts)} is empty: give a {what} for each image")
-        return images, texts
+            raise ConfigError(f"{len(images)} images and {len(texts)} prompts: give one prompt for each image")
+        plan = plan_sampling(texts, options)
+        codes_BN = self.model.encode(images).cpu().repeat_interleave(plan.num_images, 0)
+        return self.sample(plan, mask_tokens(codes_BN, strength, self.model.num_codes, PerSampleRNG(plan.seeds)))
 
-    def _checked(self, texts: Sequence[str], what: str) -> list[str]:
-        return check_texts(texts, what, self.text, self.max_tokens)
+    def sample(self, plan: SamplingPlan, start_BN: Tensor | None = None) -> FacePipelineOutput:
+        """Generates what a plan says; `__call__`, `edit` and `variations` end here.
+
+        Args:
+            plan: Prompts, seeds and options, as `plan_sampling` gives them.
+            start_BN: int64 (B, N), codes to keep, K (the codebook size) where one is to be sampled; None samples all.
+
+        Raises:
+            ConfigError: If an option is out of range, or a prompt is empty or too long.
+        """
+        given = plan.options
+        guidance, best_of = given.get("guidance_scale", 2.0), given.get("best_of", 1)
+        with shown_progress(given.get("progress", False)) as advance:
+            made = self.model.generate(
+                plan.prompts,
+                plan.seeds,
+                sampler=self._reporting(plan),
+                guidance=guidance,
+                start=start_BN,
+                best_of=best_of,
+                batch_size=given.get("batch_size", 32),
+                progress=advance,
+            )
+        pixels = made.permute(0, 2, 3, 1).numpy()
+        faces = tuple(Generated(*row) for row in zip(pixels, plan.prompts, plan.seeds, strict=True))
+        settings = {"guidance": f"{guidance:g}", "best_of": str(best_of)}
+        return FacePipelineOutput(faces, self.model.fingerprint, {"sampler": plan.sampler_name, **settings})
+
+    def _reporting(self, plan: SamplingPlan) -> Sampler:
+        """The sampler, with the callback if there is one."""
+        callback = plan.options.get("callback_on_step_end")
+        if callback is None:
+            return plan.sampler
+        wanted = list(plan.options.get("callback_on_step_end_tensor_inputs", ()))
+        if unknown := [name for name in wanted if name not in STEP_INPUTS]:
+            raise ConfigError(f"callback_on_step_end_tensor_inputs={unknown}: take {' or '.join(STEP_INPUTS)}")
+
+        def report(step: int, time: float, codes_BN: Tensor, likely_BN: Tensor) -> None:
+            found: dict[str, Any] = {}
+            if "codes" in wanted:
+                found["codes"] = codes_BN.clone()
+            if "images" in wanted:
+                masked_BN = codes_BN == self.model.num_codes
+                found["images"] = _as_pil(with_masks(self.model.decode(likely_BN), masked_BN.cpu()))
+            callback(self, step, time, found)
+
+        return observed(plan.sampler, report)
+
+    @overload
+    def ask(self, image: list[Any], question: Texts, choices: None = None, *, max_new: int = 64) -> list[str]: ...
+
+    @overload
+    def ask(self, image: list[Any], question: Texts, choices: Sequence[str]) -> list[ChoiceAnswer]: ...
+
+    @overload
+    def ask(self, image: Any, question: Texts, choices: None = None, *, max_new: int = 64) -> Any: ...
+
+    @overload
+    def ask(self, image: Any, question: Texts, choices: Sequence[str]) -> Any: ...
+
+    def ask(self, image: Any, question: Texts, choices: Sequence[str] | None = None, *, max_new: int = 64) -> Any:
+        """Answers questions about pictures.
+
+        Args:
+            image: A picture, or several.
+            question: A question, or several: one per picture, or several about one picture.
+            choices: Candidate answers, all different; None for an answer in the model's own words.
+            max_new: Maximum number of text tokens of an answer in its own words.
+
+        Returns:
+            The answer; with `choices` the most likely one, with the probability of each. A list of them if several
+            pictures or questions are given.
+
+        Raises:
+            DataError: If a picture cannot be read.
+            ConfigError: If the numbers of pictures and questions differ, or a text is empty or too long.
+        """
+        images, questions, several = self._paired(image, question, "question")
+        if choices is None:
+            answers = self.model.ask(images, questions, max_new=max_new)
+            return answers if several else answers[0]
+        chosen = self.model.choose(images, questions, choices)
+        return chosen if several else chosen[0]
+
+    @overload
+    def caption(self, image: list[Any], *, length: Length = "long", max_new: int = 200) -> list[str]: ...
+
+    @overload
+    def caption(self, image: str | Path | Image.Image, *, length: Length = "long", max_new: int = 200) -> str: ...
+
+    @overload
+    def caption(self, image: Any, *, length: Length = "long", max_new: int = 200) -> str | list[str]: ...
+
+    def caption(self, image: Any, *, length: Length = "long", max_new: int = 200) -> str | list[str]:
+        """Describes pictures.
+
+        Args:
+            image: A picture, or several.
+            length: ``short`` for about a dozen words, ``long`` for about a hundred.
+            max_new: Maximum number of text tokens per caption.
+
+        Raises:
+            DataError: If a picture cannot be read.
+            ConfigError: If the length is unknown.
+        """
+        images, several = self._read(image)
+        captions = self.model.caption(images, length=length, max_new=max_new)
+        return captions if several else captions[0]
+
+    def score(self, image: Any, text: str | Sequence[str]) -> float | list[float]:
+        """Log-likelihood of descriptions of pictures in nats: it ranks pictures for a text, or texts for a picture.
+
+        Args:
+            image: A picture, or several.
+            text: A description, or several: one per picture, or several of one picture.
+
+        Raises:
+            DataError: If a picture cannot be read.
+            ConfigError: If the numbers of pictures and texts differ, or a text is empty or too long.
+        """
+        images, texts, several = self._paired(image, text, "text")
+        found: list[float] = self.model.likelihood(images, texts).tolist()
+        return found if several else found[0]
+
+    def attributes(self, image: Any, *, classifier: str | None = None) -> dict[str, float] | list[dict[str, float]]:
+        """Calibrated probabilities of the 46 attributes of the taxonomy.
+
+        Args:
+            image: A picture, or several.
+            classifier: ``builtin``, the run folder of an attribute classifier or its weights; None for the one that the
+                model uses.
+
+        Raises:
+            DataError: If a picture or the classifier cannot be read.
+            ConfigError: If the model uses no classifier, and none is given.
+        """
+        from unif2ace.attributes import TAXONOMY
+
+        images, several = self._read(image)
+        if classifier not in self._classifiers:
+            self._classifiers[classifier] = classifier_of(self.model, classifier)
+        rows = attribute_probabilities(self._classifiers[classifier].to(self.device), images).tolist()
+        found = [dict(zip(TAXONOMY.labels, row, strict=False)) for row in rows]
+        return found if several else found[0]
+
+    def encode(self, image: Any) -> Tensor:
+        """Image codes of pictures, int64 (B, N) on the CPU.
+
+        Args:
+            image: A picture, or several.
+
+        Raises:
+            DataError: If a picture cannot be read.
+        """
+        return self.model.encode(self._read(image)[0]).cpu()
+
+    def read(self, images: Any) -> list[Picture]:
+        """Pictures as the model sees them, with what was done to each.
+
+        Args:
+            images: A picture, or several.
+
+        Raises:
+            DataError: If one cannot be read.
+        """
+        from unif2ace.data.images import read_pictures
+
+        return read_pictures(images, self.image_size, self.face_finder)[0]
+
+    def _read(self, images: Any) -> tuple[Tensor, bool]:
+        """Images uint8 (B, 3, S, S), and whether several were given."""
+        from unif2ace.data.images import read_pictures, stacked
+
+        pictures, several = read_pictures(images, self.image_size, self.face_finder)
+        return stacked(pictures), several
+
+    def _paired(self, image: Any, text: str | Sequence[str], what: str) -> tuple[Tensor, list[str] | str, bool]:
+        """Images and texts of equal number, or one text for all, and whether several of either were given."""
+        images, several = self._read(image)
+        if isinstance(text, str):
+            return images, text, several
+        texts = in_order(text, what)
+        if not texts:
+            raise ConfigError(f"{what}=[]: give a {what}, or several")
+        return images if several else images.expand(len(texts), -1, -1, -1), texts, True
+
+    def __repr__(self) -> str:
+        size, number = self.image_size, sum(weight.numel() for weight in self.model.net.parameters())
+        place = f"{self.device}, {str(self.dtype).removeprefix('torch.')}"
+        what = f"{size}x{size} pixels, {number / 1e6:.1f} M parameters"
+        return f"FacePipeline({self.model.fingerprint[:12]}: {what}, {place})"
+
+    def _repr_html_(self) -> str:
+        """The pipeline in a notebook: what it is and what it can be asked."""
+        calls = ('pipe("a smiling woman").images', 'pipe.ask(image, "Is he old?")', "pipe.caption(image)")
+        listed = "".join(f"<li><code>{html.escape(call)}</code></li>" for call in calls)
+        return f"<p><b>{html.escape(repr(self))}</b></p><ul>{listed}</ul>"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            hint = f": it is a method on tensors, pipe.model.{name}" if hasattr(UnifiedModel, name) else ""
+            raise AttributeError(f"FacePipeline has no {name!r}{hint}")
+
+
+def _as_pil(images: Tensor) -> list[Image.Image]:
+    """PIL images of uint8 (B, 3, H, W)."""
+    from PIL import Image
+
+    return [Image.fromarray(pixels) for pixels in images.permute(0, 2, 3, 1).contiguous().numpy()]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from unif2ace.data.roundtrip import read_picture
+from unif2ace.data.images import read_picture
 from unif2ace.data.shards import ShardReader, build_index, collect_statistics
 from unif2ace.data.shards.faults import SampleFault
 from unif2ace.data.shards.images import SUFFIXES, decode_image, image_header, image_size, picture_type

@@ -233,7 +233,7 @@ def to_rgb(image: Image.Image, header: Image.Image | None = None) -> NDArray[np.
 
 def _convert(image: Image.Image, profile: Any) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_from_deep(np.asarray(image), image.mode)).convert("RGB")
+        return Image.fromarray(to_8_bits(np.asarray(image), image.mode)).convert("RGB")
     if image.mode == "La":
         image = image.convert("LA")
     if (image.mode != "LAB" and "A" in image.mode) or "transparency" in image.info:
@@ -247,8 +247,12 @@ def _convert(image: Image.Image, profile: Any) -> Image.Image:
     return converted
 
 
-def _from_deep(values: NDArray[Any], mode: str) -> NDArray[np.uint8]:
-    """uint8 (H, W) of values in 0..65535, or of floats in 0..1."""
+def to_8_bits(values: NDArray[Any], mode: str = "I") -> NDArray[np.uint8]:
+    """uint8 (...) of values in 0..65535, or of floats in 0..1 in a mode that begins with F.
+
+    Raises:
+        SampleFault: If values have another range, are not finite, or are 8-bit values, which would be black.
+    """
     low, high = values.min(), values.max()
     if mode.startswith("F") and low >= 0 and high <= 1:
         return (255 * values).round().astype(np.uint8)
@@ -257,6 +261,15 @@ def _from_deep(values: NDArray[Any], mode: str) -> NDArray[np.uint8]:
     if 0 < high < 256:
         raise SampleFault("image", f"the picture has 16 bits or more and values {low:g} to {high:g}; save it as 8 bits")
     return (values.astype(np.int64) >> 8).astype(np.uint8)
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Checks the size of an image that is resized before it is used.
+
+    Raises:
+        SampleFault: If it has more than `MAX_SOURCE_PIXELS` pixels.
+    """
+    _check_size(width, height, None, MAX_SOURCE_PIXELS)
 
 
 def _check_size(width: int, height: int, max_side: int | None, max_pixels: int) -> None:

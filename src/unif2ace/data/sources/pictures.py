@@ -53,6 +53,21 @@ def square_picture(data: bytes, size: int | None) -> NDArray[np.uint8] | Encoded
     height, width = pixels.shape[:2]
     if width == height == side and header.as_stored and header.format in _STORED:
         return EncodedImage(data, _STORED[header.format])
-    image, edge = Image.fromarray(pixels), min(width, height)
+    return central_square(pixels, side)
+
+
+def central_square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The central square of an image, resized: the one crop of training data and of a user's pictures.
+
+    Args:
+        pixels: RGB, uint8 (H, W, 3).
+        size: S, side in pixels.
+
+    Returns:
+        RGB, uint8 (S, S, 3), writable.
+    """
+    height, width = pixels.shape[:2]
+    edge = min(width, height)
     left, top = (width - edge) // 2, (height - edge) // 2
-    return np.asarray(image.resize((side, side), Image.Resampling.LANCZOS, (left, top, left + edge, top + edge)))
+    box = (left, top, left + edge, top + edge)
+    return np.array(Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS, box))

@@ -1,0 +1,28 @@
+"""Loads a trained model on tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from unif2ace.inference.release import open_release
+from unif2ace.inference.unified_model import UnifiedModel
+
+
+def load_model(
+    path: str | Path = "builtin", *, device: str | None = None, allow: Iterable[str] = (), **components: str
+) -> UnifiedModel:
+    """Loads a trained model for tensors; `unif2ace.load` gives the pipeline that takes pictures of any kind.
+
+    Args:
+        path: ``builtin``, a release folder, or a run folder.
+        device: Torch device; None for a GPU if there is one.
+        allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
+        components: New paths of the networks it uses, if they were moved: ``tokenizer=...``, ``attributes=...``. Any
+            other name is an error.
+
+    Raises:
+        DataError: If a part is missing, damaged, or not the one it was trained with.
+        ConfigError: If the weights are of another kind, or an option is unknown.
+    """
+    return UnifiedModel(open_release(path, components), device, allow)

@@ -1,0 +1,41 @@
+"""The part of a picture that is generated again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from unif2ace.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def region_tokens(region: Sequence[float], size: int, number: int) -> Tensor:
+    """The tokens of a region: those with a pixel in it.
+
+    Args:
+        region: Left, top, right and bottom, from 0 to 1.
+        size: S, side of the picture in pixels.
+        number: N = h h, tokens of a picture.
+
+    Returns:
+        bool (1, N), true in the region.
+
+    Raises:
+        ConfigError: If these are no such edges, or no pixel is between them.
+    """
+    import torch
+
+    from unif2ace.diffusion.inpainting import keep_tokens
+
+    edges = [float(edge) for edge in region]
+    if len(edges) != 4 or not (0 <= edges[0] < edges[2] <= 1 and 0 <= edges[1] < edges[3] <= 1):
+        raise ConfigError(f"region={edges}: give left, top, right and bottom, from 0 to 1, such as [0,0.5,1,1]")
+    left, top, right, bottom = (round(edge * size) for edge in edges)
+    if left == right or top == bottom:
+        raise ConfigError(f"region={edges}: it covers no pixel of a picture of {size}x{size}; give a larger region")
+    keep = torch.ones(1, size, size, dtype=torch.bool)
+    keep[:, top:bottom, left:right] = False
+    side = round(number**0.5)
+    return ~keep_tokens(keep, side, side)
