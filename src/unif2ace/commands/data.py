@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from unif2ace.commands.curation import collect
 from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.command import Command, Work, fail, run_verb
 from unif2ace.engine.instantiate import instantiate
@@ -234,6 +235,7 @@ def _verb(name: str, work: Work, help: str, *words: str, config: str = "") -> Co
 VERBS = {
     "build": _verb("build", build, "draws the synthetic faces, with captions and questions"),
     "import": _verb("import", build, "brings in your pictures or a public data set", "source", config="build"),
+    "collect": _verb("collect", collect, "finds, aligns and filters the faces in pictures", "path"),
     "index": _verb("index", index, "makes the index of plain WebDataset shards", "folder"),
     "validate": _verb("validate", _validate_or_fail, "checks every byte, name and statement", "folder"),
     "stats": _verb("stats", stats, "counts what is in the data: text, JSON, picture", "folder"),

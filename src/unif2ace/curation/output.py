@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -81,8 +81,11 @@ class StepFolder:
         out.finish()
         compact(self.journal(shard), self.fingerprint, self.inputs.keys(shard))
 
-    def finish(self, step: Step[Any]) -> bool:
+    def finish(self, before_index: Callable[[], None] | None = None) -> bool:
         """Makes the index once all shards are written, whichever part wrote the last one.
+
+        Args:
+            before_index: Called once before the index is made; it may rewrite shards, and may be stopped and repeated.
 
         Returns:
             Whether the folder is finished.
@@ -101,7 +104,8 @@ class StepFolder:
             for shard in every:
                 compact(self.journal(shard), self.fingerprint, self.inputs.keys(shard))
             self._refuse_nothing()
-            step.finish(self.folder)
+            if before_index:
+                before_index()
             build_index(self.folder, recipe=self.recipe)
             (self.folder / BUILD).unlink(missing_ok=True)
         return True

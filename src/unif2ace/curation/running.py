@@ -78,6 +78,8 @@ def run_step(
     folder: str | Path,
     part: Part | None = None,
     progress: Progress | None = None,
+    *,
+    finish: bool = True,
 ) -> StepRun:
     """Runs a step over the shards of a part; what an earlier run finished is not done again.
 
@@ -89,6 +91,7 @@ def run_step(
         folder: Output folder.
         part: The part to run; None for all.
         progress: Called for every batch.
+        finish: Whether to make the index when all shards are written; else the caller does, see `StepFolder.finish`.
 
     Returns:
         What was done in this run; `unif2ace.curation.report` tells the whole.
@@ -102,7 +105,7 @@ def run_step(
     run = _Run(step, inputs, out, progress)
     if shards:
         run(shards)
-    return StepRun(out.folder, run.done, dict(run.outcomes), run.usage, out.finish(step))
+    return StepRun(out.folder, run.done, dict(run.outcomes), run.usage, finish and out.finish())
 
 
 @dataclass(slots=True)

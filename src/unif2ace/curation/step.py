@@ -26,7 +26,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from unif2ace.data.shards import Sample
@@ -162,9 +161,6 @@ class Step(ABC, Generic[Item]):
         """
         del samples, first
         return Usage(), ()
-
-    def finish(self, folder: Path) -> None:
-        """Called once when all shards of a folder are written, before its index is made. It may rewrite shards."""
 
 
 def with_metadata(sample: Sample, step: str, **changes: Any) -> Sample:

@@ -20,8 +20,12 @@ _HASH_LENGTH: Final = 12
 _NAME: Final = re.compile(r"[a-z0-9_-]{1,30}", re.ASCII)
 
 
-def existing_folder(path: str | Path) -> Path:
+def existing_folder(path: str | Path, key: str = "source.path") -> Path:
     """The folder at a path.
+
+    Args:
+        path: The path.
+        key: Key of the configuration that gives it, for messages.
 
     Raises:
         DataError: If there is none; the message names the last existing folder and its contents.
@@ -30,12 +34,12 @@ def existing_folder(path: str | Path) -> Path:
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise DataError(f"{folder} is a file; set source.path to the folder that holds it")
+        raise DataError(f"{folder} is a file; set {key} to the folder that holds it")
     place = next(p for p in folder.absolute().parents if p.is_dir())
     wanted = folder.absolute().relative_to(place).parts[0]
     there = sorted(p.name for p in place.iterdir() if p.is_dir())
     hint = nearest(wanted, there) or (f"; its folders are {', '.join(there[:8])}" if there else "")
-    raise DataError(f"source.path={path} does not exist: {place} has no folder {wanted!r}{hint}")
+    raise DataError(f"{key}={path} does not exist: {place} has no folder {wanted!r}{hint}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,62 @@
+"""Verbs of `unif2ace-data` that make a training set of pictures step by step."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from unif2ace.data.output_lock import output_lock
+from unif2ace.engine.instantiate import instantiate, instantiate_slots
+from unif2ace.errors import check_list
+from unif2ace.progress import progress
+
+
+def collect(config: DictConfig) -> Path:
+    """Collects faces from pictures; a stopped run goes on.
+
+    Returns:
+        The folder of the set.
+    """
+    from unif2ace.curation.collect.collect import CollectStep
+    from unif2ace.curation.collect.duplicates import HeldOut
+    from unif2ace.curation.collect.licenses import with_licenses
+    from unif2ace.curation.collect.options import CollectOptions
+    from unif2ace.curation.collect.pictures import find_pictures
+    from unif2ace.curation.collect.reporting import report_collect
+    from unif2ace.curation.collect.running import Collection, estimate_collect
+    from unif2ace.curation.collect.running import collect as run
+    from unif2ace.curation.part import Part
+
+    check_list(config.held_out, "held_out")
+    options = CollectOptions(**{name: config[name] for name in CollectOptions.__dataclass_fields__})
+    part, folder, path = Part.parse(config.part), Path(config.folder), Path(config.path).expanduser()
+    detector = instantiate(config.detector, allow=config.engine.allow)
+    filters = instantiate_slots(config.get("filter"), "filter", allow=config.engine.allow)
+    step = CollectStep(options, detector, filters, config.workers)
+    found = find_pictures(path, options.name)
+    pictures = with_licenses(found.pictures, path, config.licenses, config.license)
+    what = Collection(found, pictures, folder, options, HeldOut(config.held_out))
+    for fault in found.faults:
+        _say(f"not read: {fault}")
+    if config.estimate:
+        _say(estimate_collect(step, what, part).to_text())
+        return folder
+    began = time.monotonic()
+    with progress("collect") as advance:
+        runs = run(step, what, part, advance)
+    done, seconds = sum(one.done for one in runs), time.monotonic() - began
+    _say(f"{done:,} pictures in {seconds:,.0f} s ({done / max(seconds, 1e-9):,.1f}/s): {folder}")
+    if not all(one.finished for one in runs):
+        _say("other parts are not finished; the one that ends last makes the index and the report")
+        return folder
+    with output_lock(folder / "report.md", "folder", single=True, wait=True):
+        files = report_collect(what)
+    _say("\n".join(map(str, files)))
+    return folder
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

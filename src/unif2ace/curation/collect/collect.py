@@ -1,0 +1,170 @@
+"""What `collect` does with one picture: decode, find faces, align, measure, encode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from unif2ace.curation.collect.hashing import face_hash
+from unif2ace.curation.collect.options import CollectOptions
+from unif2ace.curation.collect.pictures import Picture
+from unif2ace.curation.detectors.base import Detector, FoundFace, Points
+from unif2ace.curation.filters.base import Candidate, Filter
+from unif2ace.curation.step import KEPT, Step, StepResult, Usage
+from unif2ace.data.shards import Metadata, Sample, decode_image, encode_jpeg
+from unif2ace.data.shards.images import MAX_SOURCE_PIXELS
+from unif2ace.data.sources.alignment import cut_square, face_square
+from unif2ace.data.sources.cells import is_missing, parse_captions, parse_name
+
+LICENSES: Final = ("license", "licence")
+SOURCES: Final = ("source", "url")
+CAPTIONS: Final = ("caption", "captions")
+
+
+class CollectStep(Step[Picture]):
+    """Makes samples of a picture.
+
+    Args:
+        options: Options.
+        detector: Finds the faces.
+        filters: Filters by name, in the order in which they are asked.
+        workers: Number of processes.
+    """
+
+    name = "collect"
+    batch_size = 4
+
+    def __init__(
+        self, options: CollectOptions, detector: Detector, filters: Mapping[str, Filter], workers: int = 1
+    ) -> None:
+        self.options, self.detector, self.filters = options, detector, dict(filters)
+        self.concurrency, self.processes = max(1, workers), workers > 1
+        if options.duplicates is not None:
+            face_hash(np.zeros((9, 9, 3), np.uint8))  # a missing package is told before the first picture
+
+    def describe(self) -> dict[str, Any]:
+        """Options, detector and filters."""
+        filters = {name: filter.describe() for name, filter in self.filters.items()}
+        return {**self.options.describe(), "detector": self.detector.describe(), "filters": filters}
+
+    def estimate(self, samples: int, first: Sequence[Picture]) -> tuple[Usage, tuple[str, ...]]:
+        """How many bytes are read."""
+        read = sum(picture.file.length for picture in first) / max(len(first), 1) * samples
+        return Usage(), (f"about {read / 1e6:,.0f} MB to read; nothing is sent anywhere",)
+
+    def run(self, item: Picture) -> StepResult:
+        """The faces of a picture.
+
+        Raises:
+            SampleFault: If it cannot be read.
+        """
+        facts = item.read_facts()
+        license = item.license or _first(facts, LICENSES)
+        if not license and self.options.require_license:
+            mend = "give license=..., a table of licenses, or require_license=false"
+            return StepResult.refused("no_license", f"no license is stated: {mend}")
+        pixels = decode_image(item.file.read(), max_side=None, max_pixels=MAX_SOURCE_PIXELS)
+        faces: list[FoundFace | None] = [None] if self.detector.aligned else [*self.detector.find(pixels, facts)]
+        if not faces:
+            return StepResult.refused("no_face", f"no face was found in {pixels.shape[1]}x{pixels.shape[0]} pixels")
+        faces = sorted(faces, key=lambda face: -face.area if face else 0.0)
+        if len(faces) > 1 and self.options.faces == "refuse":
+            return StepResult.refused("several_faces", f"{len(faces)} faces were found; faces=largest or faces=all")
+        chosen = faces if self.options.faces == "all" else faces[:1]
+        made = [self._face(pixels, face) for face in chosen]
+        notes = {"found": len(faces), "faces": [note for _, note in made]}
+        samples = tuple(
+            self._sample(item, facts, license or "unknown", place, candidate, note)
+            for place, (candidate, note) in enumerate(made, start=1)
+            if note["outcome"] == KEPT
+        )
+        if samples:
+            return StepResult(samples, notes=notes)
+        return StepResult.refused(made[0][1]["outcome"], made[0][1]["reason"], notes=notes)
+
+    def _face(self, pixels: NDArray[np.uint8], face: FoundFace | None) -> tuple[Candidate, dict[str, Any]]:
+        """A face, aligned and measured, with its outcome."""
+        height, width = pixels.shape[:2]
+        square = central_square(width, height) if face is None else ffhq_square(face)
+        aligned = cut_face(pixels, square, self.options.size)
+        candidate = Candidate(aligned, square, width, height, face)
+        measures: dict[str, float | None] = {}
+        outcome, reason = KEPT, ""
+        for name, filter in self.filters.items():
+            value = filter.measure(candidate)
+            measures[name] = None if value is None else round(value, 4)
+            if outcome == KEPT and (why := filter.refusal(value)):
+                outcome, reason = name, why
+        note = {"outcome": outcome, "reason": reason, "measures": measures, "square": np.round(square, 2).tolist()}
+        return candidate, note
+
+    def _sample(
+        self,
+        picture: Picture,
+        facts: Mapping[str, Any],
+        license: str,
+        place: int,
+        candidate: Candidate,
+        note: Mapping[str, Any],
+    ) -> Sample:
+        key = f"{picture.key}-f{place}" if self.options.faces == "all" else picture.key
+        caption, *captions = parse_captions(next((facts[n] for n in CAPTIONS if n in facts), None)) or (None,)
+        origin = picture.source or _first(facts, SOURCES)
+        face, found = candidate.face, {"square": note["square"], "measures": note["measures"]}
+        if face is not None:
+            found |= {"landmarks": np.round(face.landmarks, 2).tolist(), "score": round(face.score, 4)}
+        if self.options.duplicates is not None:
+            found["hash"] = face_hash(candidate.pixels)
+        metadata = Metadata(
+            source=self.options.name,
+            license=license,
+            caption=caption,
+            captions=tuple(text for text in captions if text),
+            provenance={
+                "file": picture.name,
+                **({"source": origin} if origin else {}),
+                "face": found,
+                "steps": [self.name],
+            },
+            identity=picture.identity or parse_name(facts.get("identity")),
+        )
+        return Sample(key, encode_jpeg(candidate.pixels, self.options.quality), "jpg", metadata)
+
+
+def central_square(width: int, height: int) -> Points:
+    """The largest central square, as corners float64 (4, 2)."""
+    side, x, y = min(width, height), (width - min(width, height)) / 2, (height - min(width, height)) / 2
+    return np.array([[x, y], [x, y + side], [x + side, y + side], [x + side, y]], np.float64)
+
+
+def ffhq_square(face: FoundFace) -> Points:
+    """FFHQ's square around a face, as corners float64 (4, 2)."""
+    left_eye, right_eye, _, left_mouth, right_mouth = face.landmarks
+    return face_square(left_eye, right_eye, (left_mouth + right_mouth) / 2)
+
+
+def cut_face(pixels: NDArray[np.uint8], square: Points, size: int) -> NDArray[np.uint8]:
+    """The square as pixels, uint8 (size, size, 3); only its surroundings are touched.
+
+    Args:
+        pixels: RGB, uint8 (H, W, 3).
+        square: float64 (4, 2).
+        size: Side of the result in pixels.
+    """
+    height, width = pixels.shape[:2]
+    if np.array_equal(square, central_square(width, height)):
+        side, (x, y) = min(width, height), square[0].tolist()
+        box = (x, y, x + side, y + side)
+        return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS, box))
+    left, top = np.clip(np.floor(square.min(axis=0)).astype(int) - 4, 0, (width - 1, height - 1)).tolist()
+    right, bottom = np.clip(np.ceil(square.max(axis=0)).astype(int) + 4, (left + 1, top + 1), (width, height)).tolist()
+    return cut_square(pixels[top:bottom, left:right], square - (left, top), size)
+
+
+def _first(facts: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The first of these entries that states something; empty if none does."""
+    return next((str(facts[name]).strip() for name in names if not is_missing(facts.get(name))), "")

@@ -1,0 +1,60 @@
+"""Options of `collect`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from unif2ace.data.sources.paths import check_name
+from unif2ace.data.sources.pictures import LARGEST, SMALLEST
+from unif2ace.errors import ConfigError, nearest
+
+Faces = Literal["largest", "all", "refuse"]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOptions:
+    """Options for collecting faces.
+
+    Attributes:
+        name: Short name of the set, written into every sample; keys start with it.
+        size: Side of the samples in pixels.
+        faces: Of several faces in a picture: keep the ``largest``, ``all``, or ``refuse`` the picture.
+        quality: JPEG quality, 1 to 100.
+        require_license: Whether pictures without a license are left out; else their license is ``unknown``.
+        duplicates: Faces whose hashes differ in at most this number of 128 bits are near-duplicates, of which the first
+            is kept; None keeps all.
+        validation: Share of the pictures in ``val/``, from 0 to 0.5; pictures of one identity are in one split.
+        pictures_per_shard: Pictures that one shard is made from.
+        seed: Seed of the split.
+    """
+
+    name: str = "collected"
+    size: int = 256
+    faces: Faces = "largest"
+    quality: int = 95
+    require_license: bool = True
+    duplicates: int | None = 6
+    validation: float = 0.05
+    pictures_per_shard: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if not SMALLEST <= self.size <= LARGEST:
+            raise ConfigError(f"size={self.size}: faces may have {SMALLEST} to {LARGEST} pixels a side")
+        if self.faces not in get_args(Faces):
+            known = get_args(Faces)
+            raise ConfigError(f"faces={self.faces!r} is none of {', '.join(known)}{nearest(str(self.faces), known)}")
+        if not 1 <= self.quality <= 100:
+            raise ConfigError(f"quality={self.quality}: it lies between 1 and 100")
+        if self.duplicates is not None and not 0 <= self.duplicates <= 64:
+            raise ConfigError(f"duplicates={self.duplicates}: it is a number of bits from 0 to 64, or null")
+        if not 0 <= self.validation <= 0.5:
+            raise ConfigError(f"validation={self.validation}: it is a share from 0 to 0.5")
+        if self.pictures_per_shard < 1:
+            raise ConfigError(f"pictures_per_shard={self.pictures_per_shard}: at least 1")
+
+    def describe(self) -> dict[str, Any]:
+        """The options as plain JSON."""
+        return asdict(self)

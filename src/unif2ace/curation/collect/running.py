@@ -1,0 +1,145 @@
+"""Runs `collect` over a folder of pictures: splits, shards, near-duplicates, and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from unif2ace.curation.collect.collect import CollectStep
+from unif2ace.curation.collect.duplicates import HeldOut, remove_duplicates, written_faces
+from unif2ace.curation.collect.options import CollectOptions
+from unif2ace.curation.collect.pictures import FoundPictures, Picture
+from unif2ace.curation.output import StepFolder
+from unif2ace.curation.part import Part
+from unif2ace.curation.running import StepRun, estimate_step, run_step
+from unif2ace.curation.step import Estimate, Usage
+from unif2ace.data.shards import Progress, SampleFault
+from unif2ace.data.sources.cells import parse_name
+
+SPLITS = ("train", "val")
+
+
+class PictureInput:
+    """Pictures in shards of equal size.
+
+    Args:
+        pictures: The pictures.
+        per_shard: Pictures in each shard but the last.
+        described: Fingerprints of all that is read.
+    """
+
+    def __init__(self, pictures: Sequence[Picture], per_shard: int, described: dict[str, Any]) -> None:
+        self._shards = [pictures[start : start + per_shard] for start in range(0, len(pictures), per_shard)]
+        self._described = described
+
+    def __len__(self) -> int:
+        return len(self._shards)
+
+    def keys(self, shard: int) -> list[str]:
+        """Keys of the pictures of a shard."""
+        return [picture.key for picture in self._shards[shard]]
+
+    def read(self, shard: int, place: int) -> Picture:
+        """A picture; its bytes are read by the step."""
+        return self._shards[shard][place]
+
+    def describe(self) -> dict[str, Any]:
+        """The fingerprints."""
+        return self._described
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What is to be collected, where to.
+
+    Attributes:
+        found: The pictures below the folder.
+        pictures: The same with their licenses.
+        folder: Output folder; gets ``train/`` and ``val/``.
+        options: Options.
+        held_out: Faces that must not be in the set.
+    """
+
+    found: FoundPictures
+    pictures: Sequence[Picture]
+    folder: Path
+    options: CollectOptions
+    held_out: HeldOut
+
+    def splits(self) -> dict[str, PictureInput]:
+        """The input of each split that has pictures."""
+        parts: dict[str, list[Picture]] = {split: [] for split in SPLITS}
+        for picture in self.pictures:
+            parts[self._split(picture)].append(picture)
+        terms = blake2b(digest_size=16)
+        for picture in self.pictures:
+            terms.update(f"{picture.license}\0{picture.source}\0{picture.identity}\n".encode())
+        inputs = {"pictures": self.found.fingerprint(), "licenses": terms.hexdigest()}
+        described = {**inputs, "held_out": self.held_out.describe()}
+        per_shard = self.options.pictures_per_shard
+        return {split: PictureInput(part, per_shard, described) for split, part in parts.items() if part}
+
+    def _split(self, picture: Picture) -> str:
+        """``val`` for a share of the persons; a picture without a person counts as one."""
+        if not self.options.validation:
+            return "train"
+        person = picture.identity
+        if not person and picture.facts:
+            try:
+                person = parse_name(picture.read_facts().get("identity")) or ""
+            except SampleFault:  # is left out later
+                person = ""
+        digest = blake2b(f"{self.options.seed}/{(person or picture.key).casefold()}".encode(), digest_size=8).digest()
+        return "val" if int.from_bytes(digest, "big") / 2**64 < self.options.validation else "train"
+
+
+def estimate_collect(step: CollectStep, what: Collection, part: Part) -> Estimate:
+    """What `collect` would do; nothing is written.
+
+    Args:
+        step: The step.
+        what: What is collected.
+        part: The part to run.
+    """
+    parts = [estimate_step(step, inputs, what.folder / split, part) for split, inputs in what.splits().items()]
+    usage = sum((one.usage for one in parts), Usage())
+    samples, finished = sum(one.samples for one in parts), sum(one.finished for one in parts)
+    return Estimate(samples, finished, usage, step.estimate(samples, what.pictures[:64])[1])
+
+
+def collect(step: CollectStep, what: Collection, part: Part, progress: Progress | None = None) -> list[StepRun]:
+    """Collects the faces of a part; what an earlier run finished is not done again.
+
+    The part that finishes last removes near-duplicates, first from ``train/`` and then from ``val/``, and makes the
+    indices.
+
+    Args:
+        step: The step.
+        what: What is collected.
+        part: The part to run.
+        progress: Called for every few pictures.
+
+    Returns:
+        What was done in each split.
+
+    Raises:
+        DataError: If the folder holds another set, or no face is left.
+    """
+    inputs = what.splits()
+    runs = [run_step(step, given, what.folder / split, part, progress, finish=False) for split, given in inputs.items()]
+    finished: list[bool] = []
+    for split, given in inputs.items():
+        out = StepFolder(what.folder / split, step, given)
+        finished.append(all(finished) and out.finish(partial(_remove, what, split)))
+    return [StepRun(r.folder, r.done, r.outcomes, r.usage, f) for r, f in zip(runs, finished, strict=True)]
+
+
+def _remove(what: Collection, split: str) -> None:
+    if what.options.duplicates is None:
+        return
+    known = [*what.held_out.faces(), *(written_faces(what.folder / "train") if split == "val" else ())]
+    remove_duplicates(what.folder / split, what.options.duplicates, known)

@@ -1,0 +1,1 @@
+"""Face detectors with landmarks, one file each; see ``configs/detector``."""

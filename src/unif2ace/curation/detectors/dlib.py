@@ -1,0 +1,98 @@
+"""dlib's frontal face detector (HOG) and its 68 landmarks. Needs ``dlib-bin`` and ``face_recognition_models``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from unif2ace.curation.detectors.base import Detector, FoundFace, search_scale
+from unif2ace.errors import ConfigError
+
+_MODELS: Final = "face_recognition_models"
+_HOW: Final = "pip install dlib-bin face_recognition_models, or install unif2ace[collect]"
+_PARTS: Final = (range(36, 42), range(42, 48), (30,), (48,), (54,))
+"""Indices of the five landmarks among dlib's 68 points; an eye is the mean of six."""
+
+
+class DlibDetector(Detector):
+    """Finds upright, frontal faces of about 80 pixels or more, in the resized picture.
+
+    Args:
+        threshold: Smallest score; 0 is dlib's own, lower finds more faces and more false ones.
+        min_side: The shorter side is enlarged to this number of pixels before detection.
+        max_side: The longer side is reduced to this number of pixels before detection.
+
+    Raises:
+        ConfigError: If a package is missing or a setting is out of range.
+    """
+
+    def __init__(self, threshold: float = 0.0, min_side: int = 256, max_side: int = 1024) -> None:
+        if not 1 <= min_side <= max_side:
+            raise ConfigError(f"detector.min_side={min_side}, detector.max_side={max_side}: 1 <= min_side <= max_side")
+        self.threshold, self.min_side, self.max_side = threshold, min_side, max_side
+        self._models: tuple[Any, Any] | None = None
+        _dlib()
+        _landmark_file()
+
+    def find(self, pixels: NDArray[np.uint8], facts: Mapping[str, Any]) -> list[FoundFace]:
+        """The faces in a picture, uint8 (H, W, 3)."""
+        dlib = _dlib()
+        if self._models is None:
+            self._models = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(_landmark_file()))
+        detect, predict = self._models
+        height, width = pixels.shape[:2]
+        scale = search_scale(height, width, self.min_side, self.max_side)
+        searched = pixels if scale == 1 else _resized(pixels, scale)
+        boxes, scores, _ = detect.run(searched, 0, self.threshold)
+        # Landmarks are whole pixels: they are predicted in the larger one of the two pictures.
+        canvas, factor = (searched, scale) if scale > 1 else (pixels, 1.0)
+        found = []
+        for box, score in zip(boxes, scores, strict=True):
+            edges = [side / scale for side in (box.left(), box.top(), box.right() + 1, box.bottom() + 1)]
+            left, top, right, bottom = edges
+            shape = predict(canvas, dlib.rectangle(*(round(side * factor) for side in edges)))
+            points = [np.mean([(shape.part(i).x, shape.part(i).y) for i in part], axis=0) for part in _PARTS]
+            landmarks = (np.stack(points) + 0.5) / factor
+            found.append(FoundFace((left, top, right, bottom), landmarks, float(score)))
+        return found
+
+    def describe(self) -> dict[str, Any]:
+        """Its settings, and the version of dlib."""
+        settings = {"threshold": self.threshold, "min_side": self.min_side, "max_side": self.max_side}
+        return {"name": "dlib", "version": version("dlib-bin"), **settings}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_models": None}  # each process reads them itself
+
+
+def _resized(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    resample = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(pixels).resize(size, resample, reducing_gap=2.0))
+
+
+def _dlib() -> Any:
+    try:
+        return import_module("dlib")
+    except ImportError as error:
+        raise ConfigError(f"detector=dlib needs dlib: {_HOW}") from error
+
+
+def _landmark_file() -> Path:
+    """The file of the landmarks' weights; the package's code is not run."""
+    try:
+        package = distribution(_MODELS)
+    except PackageNotFoundError as error:
+        raise ConfigError(f"detector=dlib needs weights: {_HOW}") from error
+    path = Path(str(package.locate_file(f"{_MODELS}/models/shape_predictor_68_face_landmarks.dat")))
+    if not path.is_file():
+        raise ConfigError(f"detector=dlib: the package {_MODELS} lacks {path.name}: {_HOW}")
+    return path

@@ -1,0 +1,1 @@
+"""Filters of found faces, one file each; see ``configs/filter``."""

@@ -1,0 +1,26 @@
+"""Faces at the edge of the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unif2ace.curation.filters.base import Candidate, Filter
+
+_STEPS = 64
+
+
+class BorderFilter(Filter):
+    """Share of the aligned square that lies outside the picture, in percent; it is filled by reflection."""
+
+    unit = " %"
+
+    def measure(self, candidate: Candidate) -> float:
+        """The share in percent, counted on a grid of 64 x 64 points."""
+        limits = (candidate.width, candidate.height)
+        if (candidate.square >= 0).all() and (candidate.square <= limits).all():
+            return 0.0
+        a, b = np.meshgrid(*[(np.arange(_STEPS) + 0.5) / _STEPS] * 2)
+        corner, down, across = (candidate.square[n] for n in (0, 1, 3))
+        points = corner + a[..., None] * (across - corner) + b[..., None] * (down - corner)
+        inside = (points >= 0).all(axis=-1) & (points <= limits).all(axis=-1)
+        return 100 * float(1 - inside.mean())

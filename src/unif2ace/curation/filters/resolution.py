@@ -1,0 +1,15 @@
+"""Size of the face in the picture."""
+
+from __future__ import annotations
+
+from unif2ace.curation.filters.base import Candidate, Filter
+
+
+class ResolutionFilter(Filter):
+    """Side of the aligned square in pixels of the picture, before it is resized."""
+
+    unit = " px"
+
+    def measure(self, candidate: Candidate) -> float:
+        """The side in pixels."""
+        return candidate.side

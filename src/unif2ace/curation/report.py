@@ -1,0 +1,81 @@
+"""The report of a step, from its journals: how many samples became what, with examples, and what they used."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from unif2ace.curation.journal import read_journal
+from unif2ace.curation.step import KEPT, Usage
+from unif2ace.data.atomic import replacing
+
+EXAMPLES = 5
+JOURNALS = "*.journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What a step did, over all its runs and parts.
+
+    Attributes:
+        inputs: Number of finished input samples.
+        kept: Number of samples written.
+        outcomes: Number of input samples by outcome, the most frequent first.
+        examples: For each outcome but ``kept``, the first keys and reasons.
+        usage: What was used of an endpoint.
+    """
+
+    inputs: int
+    kept: int
+    outcomes: dict[str, int]
+    examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON."""
+        return asdict(self)
+
+    def to_markdown(self) -> str:
+        """The report as Markdown: a table of outcomes, and examples."""
+        lines = [f"{self.inputs:,} inputs, {self.kept:,} samples.", "", "| outcome | inputs | share |", "|---|---|---|"]
+        for outcome, number in self.outcomes.items():
+            lines.append(f"| {outcome} | {number:,} | {100 * number / max(self.inputs, 1):.1f} % |")
+        if self.usage.requests:
+            lines += ["", f"Used: {self.usage}."]
+        for outcome, examples in self.examples.items():
+            lines += ["", f"`{outcome}`, the first:", "", *(f"- `{key}`: {reason}" for key, reason in examples)]
+        return "\n".join([*lines, ""])
+
+
+def read_report(folders: Iterable[str | Path]) -> StepReport:
+    """The report of the journals in some folders, such as ``train`` and ``val`` of one set.
+
+    Args:
+        folders: Folders that a step wrote, finished or not.
+    """
+    outcomes, examples, usage, kept = Counter[str](), defaultdict[str, list[tuple[str, str]]](list), Usage(), 0
+    for folder in folders:
+        for path in sorted(Path(folder).glob(JOURNALS)):
+            for key, result, number in read_journal(path):
+                outcomes[result.outcome] += 1
+                usage, kept = usage + result.usage, kept + number
+                if result.outcome != KEPT and len(examples[result.outcome]) < EXAMPLES:
+                    examples[result.outcome].append((key, result.reason))
+    return StepReport(outcomes.total(), kept, dict(outcomes.most_common()), dict(examples), usage)
+
+
+def write_report(folder: Path, markdown: str, tree: dict[str, Any]) -> list[Path]:
+    """Writes ``report.md`` and ``report.json`` into a folder.
+
+    Returns:
+        The files.
+    """
+    texts = {"report.md": markdown, "report.json": json.dumps(tree, indent=1, ensure_ascii=False) + "\n"}
+    for name, text in texts.items():
+        with replacing(folder / name) as file:
+            file.write(text.encode())
+    return [folder / name for name in texts]
