@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from unif2ace.commands import checkpoint, data, evaluate, generate, quickstart, release, train
+from unif2ace.commands import checkpoint, curation, data, evaluate, generate, quickstart, release, train
 from unif2ace.engine import compose
 from unif2ace.engine.command import Command, Work, run
 from unif2ace.engine.words import Syntax
@@ -41,6 +41,8 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (run / "weights.safetensors").touch()
     (run / "config.yaml").write_text("dataset: {shards: {folder: nowhere}}")
     (root / "faces" / "train").mkdir(parents=True)
+    (root / "pictures").mkdir()
+    (root / "pictures" / "a.png").touch()
     yield root
     process.kill()
     process.wait()
@@ -67,6 +69,12 @@ COMMANDS: dict[str, tuple[str, Work, str, list[str]]] = {
     "preview": ("preview", data.preview, "out", ["out=run"]),
     "roundtrip": ("roundtrip", data.roundtrip, "out", ["picture=x.png", "ckpt=other", "out=run/trip.png"]),
     "tokenize": ("tokenize", data.tokenize, "out", ["folder=faces", "ckpt=other", "out=run"]),
+    "collect": (
+        "collect",
+        curation.collect,
+        "folder",
+        ["path=pictures", "folder=run", "detector=aligned", "license=x"],
+    ),
     "index": ("index", data.index, "folder", ["folder=run"]),
     "stats": ("stats", data.stats, "out", ["folder=faces", "out=run"]),
     "validate": ("validate", data.validate, "report", ["folder=faces", "report=run/report.json"]),

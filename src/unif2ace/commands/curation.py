@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from omegaconf import DictConfig
 
+from unif2ace.curation.part import Part
 from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.errors import check_list
@@ -28,10 +30,19 @@ def collect(config: DictConfig) -> Path:
     from unif2ace.curation.collect.reporting import report_collect
     from unif2ace.curation.collect.running import Collection, estimate_collect
     from unif2ace.curation.collect.running import collect as run
-    from unif2ace.curation.part import Part
 
     check_list(config.held_out, "held_out")
-    options = CollectOptions(**{name: config[name] for name in CollectOptions.__dataclass_fields__})
+    options = CollectOptions(
+        name=config.name,
+        size=config.size,
+        faces=config.faces,
+        quality=config.quality,
+        require_license=config.require_license,
+        duplicates=config.duplicates,
+        validation=config.validation,
+        pictures_per_shard=config.pictures_per_shard,
+        seed=config.seed,
+    )
     part, folder, path = Part.parse(config.part), Path(config.folder), Path(config.path).expanduser()
     detector = instantiate(config.detector, allow=config.engine.allow)
     filters = instantiate_slots(config.get("filter"), "filter", allow=config.engine.allow)
@@ -45,7 +56,7 @@ def collect(config: DictConfig) -> Path:
         _say(estimate_collect(step, what, part).to_text())
         return folder
     began = time.monotonic()
-    with progress("collect") as advance:
+    with part_lock(folder, part), progress("collect") as advance:
         runs = run(step, what, part, advance)
     done, seconds = sum(one.done for one in runs), time.monotonic() - began
     _say(f"{done:,} pictures in {seconds:,.0f} s ({done / max(seconds, 1e-9):,.1f}/s): {folder}")
@@ -56,6 +67,16 @@ def collect(config: DictConfig) -> Path:
         files = report_collect(what)
     _say("\n".join(map(str, files)))
     return folder
+
+
+def part_lock(folder: Path, part: Part) -> AbstractContextManager[None]:
+    """Keeps a second process out that runs the same part of a step, or that holds the whole folder.
+
+    Args:
+        folder: Output folder of the step.
+        part: The part.
+    """
+    return output_lock(folder / f"part-{part.number}-of-{part.total}", "folder", single=True)
 
 
 def _say(text: str) -> None:

@@ -165,7 +165,7 @@ ANY = KeyType()
 
 KEY_TYPES: dict[str, KeyType] = {
     **dict.fromkeys(("batch_size", "best_of", "columns", "count", "max_new", "n", "num_samples"), COUNT),
-    **dict.fromkeys(("samples_per_shard", "workers", "vocab_size", "max_nonfinite_steps"), COUNT),
+    **dict.fromkeys(("samples_per_shard", "pictures_per_shard", "workers", "vocab_size", "max_nonfinite_steps"), COUNT),
     **{f"steps.{name}": COUNT for name in ("attributes", "tokenizer", "unified", "evaluator")},
     **{f"scores.{name}": COUNT for name in ("samples", "diverse", "seeds", "at_least", "batch_size")},
     **{f"scores.{name}": Number(0, MOST) for name in ("num_questions", "num_paraphrases", "resamples")},
@@ -183,11 +183,16 @@ KEY_TYPES: dict[str, KeyType] = {
     **{f"hparams_search.{name}": Text() for name in ("storage", "study_name")},
     "hparams_search.sampler": OneOf(("tpe", "random", "grid", "cmaes")),
     "hparams_search.pruner": OneOf(("median", "halving", "hyperband", "none")),
+    **dict.fromkeys(("path", "licenses", "part"), Text()),
+    **dict.fromkeys(("require_license", "estimate"), Switch()),
     "captions": OneOf(("dense", "short"), several=True),
     "codebook_size": Number(2, 2**20),
     "device": Device(),
+    "duplicates": Number(0, 64),
+    "faces": OneOf(("largest", "all", "refuse")),
     "folder": Text(),
     "guidance": Number(0, 100, whole=False),
+    "held_out": Texts(),
     "image_size": Number(8, 4096),
     "kind": OneOf(("attributes", "tokenizer", "unified")),
     "length": OneOf(("long", "short")),
@@ -210,6 +215,7 @@ KEY_TYPES: dict[str, KeyType] = {
 OWN_TYPES: dict[str, dict[str, KeyType]] = {
     "build": {"folder": Folder()},
     "caption": {"out": File(IMAGE_SUFFIXES)},
+    "collect": {"folder": Folder()},
     "export": {"out": File((".safetensors",))},
     "generate": {"picture": Text()},
     "merge": {"out": File((".safetensors",))},

@@ -22,6 +22,8 @@ from unif2ace.data.sources.cells import is_missing, parse_captions, parse_name
 
 LICENSES: Final = ("license", "licence")
 SOURCES: Final = ("source", "url")
+UNKNOWN: Final = "unknown"
+"""License of a picture that states none."""
 CAPTIONS: Final = ("caption", "captions")
 
 
@@ -76,9 +78,9 @@ class CollectStep(Step[Picture]):
             return StepResult.refused("several_faces", f"{len(faces)} faces were found; faces=largest or faces=all")
         chosen = faces if self.options.faces == "all" else faces[:1]
         made = [self._face(pixels, face) for face in chosen]
-        notes = {"found": len(faces), "faces": [note for _, note in made]}
+        notes = {"license": license or UNKNOWN, "found": len(faces), "faces": [note for _, note in made]}
         samples = tuple(
-            self._sample(item, facts, license or "unknown", place, candidate, note)
+            self._sample(item, facts, license or UNKNOWN, place, candidate, note)
             for place, (candidate, note) in enumerate(made, start=1)
             if note["outcome"] == KEPT
         )

@@ -29,13 +29,12 @@ def report_collect(what: Collection) -> list[Path]:
     """
     splits = [split for split in SPLITS if (what.folder / split).is_dir()]
     whole = read_report(what.folder / split for split in splits)
-    faces, measures = _faces(what.folder, splits)
+    faces, measures, licenses = _faces(what.folder, splits)
     removed = {split: read_duplicates(what.folder / split) for split in splits}
     for line in (line for lines in removed.values() for line in lines):
         faces[KEPT] -= 1
         faces[line["kind"]] += 1
     sheets = draw_sheets(what.folder, splits, {picture.key: picture for picture in what.pictures})
-    licenses = Counter(picture.license or "beside the picture, or none" for picture in what.pictures)
     tables = {name: _percentiles(values) for name, values in measures.items() if values}
     tree = {
         "pictures": whole.to_json(),
@@ -52,17 +51,18 @@ def report_collect(what: Collection) -> list[Path]:
     return [*write_report(what.folder, markdown, tree), *sheets]
 
 
-def _faces(folder: Path, splits: list[str]) -> tuple[Counter[str], dict[str, list[float]]]:
-    """Number of faces by outcome, and the measurements of all faces by filter."""
-    faces, measures = Counter[str](), defaultdict[str, list[float]](list)
+def _faces(folder: Path, splits: list[str]) -> tuple[Counter[str], dict[str, list[float]], Counter[str]]:
+    """Number of faces by outcome, the measurements of all faces by filter, and kept pictures by license."""
+    faces, licenses, measures = Counter[str](), Counter[str](), defaultdict[str, list[float]](list)
     for split in splits:
         for path in sorted((folder / split).glob(JOURNALS)):
-            for _, result, _ in read_journal(path):
+            for _, result, number in read_journal(path):
+                licenses[result.notes.get("license", "")] += number > 0
                 for face in result.notes.get("faces", ()):
                     faces[face["outcome"]] += 1
                     for name, value in face["measures"].items():
                         measures[name] += [] if value is None else [value]
-    return faces, measures
+    return faces, measures, +licenses
 
 
 def _percentiles(values: list[float]) -> dict[str, float]:
@@ -77,7 +77,12 @@ def _markdown(pictures: str, tree: dict[str, Any], unmeasured: list[str]) -> str
     for name, row in tree["measures"].items():
         lines.append(f"| {name} | {' | '.join(f'{value:.3g}' for value in row.values())} |")
     lines += [f"\nNot measured, so nothing was refused: {', '.join(unmeasured)}." if unmeasured else ""]
-    lines += ["", "## Licenses", "", *(f"- {name}: {number:,}" for name, number in tree["licenses"].items())]
+    lines += [
+        "",
+        "## Licenses of the kept pictures",
+        "",
+        *(f"- {name}: {number:,}" for name, number in tree["licenses"].items()),
+    ]
     if tree["not_read"] or tree["archives_not_read"]:
         lines += ["", "## Not read", ""]
         lines += [f"- {number:,} {what}" for what, number in tree["not_read"].items()]
