@@ -21,6 +21,7 @@ GROUPS = sorted(p for p in ROOT.glob("*/**/*.yaml") if p.relative_to(ROOT).parts
 MISSING = {
     "folder": "{tmp}/folder",
     "path": "{tmp}/faces",
+    "images": "{tmp}/faces",
     "license": "CC0-1.0",
 }
 """Values for keys that a person must give (`???`), by their last name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
-from unif2ace.commands import checkpoint, curation, data, evaluate, generate, quickstart, release, train
+from unif2ace.commands import checkpoint, curation, data, data_sharing, evaluate, generate, quickstart, release, train
 from unif2ace.engine import compose
 from unif2ace.engine.command import Command, Work, run
 from unif2ace.engine.words import Syntax
@@ -68,6 +70,9 @@ COMMANDS: dict[str, tuple[str, Work, str, list[str]]] = {
     "merge": ("merge", checkpoint.merge, "out", ["adapters=a", "weights=b", "out=run/x.safetensors"]),
     "preview": ("preview", data.preview, "out", ["out=run"]),
     "roundtrip": ("roundtrip", data.roundtrip, "out", ["picture=x.png", "ckpt=other", "out=run/trip.png"]),
+    "card": ("card", data_sharing.card, "out", ["folder=faces", "out=run"]),
+    "export data": ("export_data", data_sharing.export, "out", ["folder=faces", "out=run"]),
+    "questions": ("questions", data_sharing.questions, "out", ["question_file.path=q.jsonl", "out=run/q.jsonl"]),
     "tokenize": ("tokenize", data.tokenize, "out", ["folder=faces", "ckpt=other", "out=run"]),
     "collect": (
         "collect",
@@ -97,6 +102,10 @@ def test_a_command_refuses_a_folder_that_another_process_writes(
     monkeypatch.setattr(checks, "validate", lambda *_, **__: SimpleNamespace(to_json=str, to_text=str, ok=True))
     monkeypatch.setattr(train, "_train", _works)
     monkeypatch.setattr(quickstart, "_stages", _works)
+    monkeypatch.setattr("unif2ace.data.export_formats.base.open_splits", lambda _: {})
+    line = {"question_id": "q", "question_type": "OEQ", "image_id": "x.png", "text": "Who?", "gt_answer": "One."}
+    Path("q.jsonl").write_text(json.dumps(line))
+    Image.new("RGB", (8, 8)).save("x.png")
     config, work, key, words = COMMANDS[name]
     with pytest.raises(ConfigError, match=rf"is in use by process \d+ on .* another {key}="):
         work(compose(config, words))

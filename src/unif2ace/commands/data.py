@@ -1,4 +1,4 @@
-"""`unif2ace-data`: builds, imports, indexes, validates, summarises, previews and tokenizes shards of faces."""
+"""`unif2ace-data`: builds, imports, checks, summarises, previews, tokenizes and exports shards of faces."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from unif2ace.commands import data_sharing
 from unif2ace.commands.curation import collect
 from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.command import Command, Work, fail, run_verb
@@ -242,6 +243,11 @@ VERBS = {
     "tokenize": _verb("tokenize", tokenize, "pictures to tokens, as shards beside them", "folder"),
     "roundtrip": _verb("roundtrip", roundtrip, "your picture, its tokens, what comes back", "picture ..."),
     "preview": _verb("preview", preview, "contact sheets, of a folder or of a source", "[folder]"),
+    "card": _verb("card", data_sharing.card, "the data card: README.md and a picture", "folder"),
+    "export": _verb(
+        "export", data_sharing.export, "writes it for other projects", "export_format", "folder", config="export_data"
+    ),
+    "questions": _verb("questions", data_sharing.questions, "reads a benchmark's question file", "question_file"),
 }
 
 

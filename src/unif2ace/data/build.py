@@ -35,6 +35,7 @@ from unif2ace.data.sources.base import EncodedImage, Source, SourceItem, read_it
 from unif2ace.data.text_tokenizer import FILE_NAME, train_text_tokenizer
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.language import Style, ask_questions, measure_rates, write_caption
+from unif2ace.language.question import Question
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +162,9 @@ class _Maker:
         options = self.options
         seed = _seed(options.seed, self.source.key(index))
         captions = item.captions or _write_captions(item.record, seed, options.captions)
-        questions = ask_questions(item.record, seed, options.num_questions, self.rates) if options.num_questions else []
+        questions: Sequence[Question] = item.questions
+        if not questions and options.num_questions:
+            questions = ask_questions(item.record, seed, options.num_questions, self.rates)
         metadata = Metadata(
             source=self.source.name,
             license=item.license,
@@ -169,16 +172,22 @@ class _Maker:
             captions=captions[1:],
             attributes=item.record,
             qa=tuple(questions),
-            provenance={
-                **item.provenance,
-                "steps": ["collect", *(["caption"] if captions else []), *(["ask"] if questions else [])],
-            },
+            provenance=_provenance(item, bool(captions), bool(questions)),
             identity=self.source.identity(index),
         )
         image = item.image
         if not isinstance(image, EncodedImage):
             image = EncodedImage(encode_jpeg(image, options.quality), "jpg")
         return Sample(self.source.key(index), image.data, image.extension, metadata)
+
+
+def _provenance(item: SourceItem, captioned: bool, asked: bool) -> dict[str, Any]:
+    """A sample's origin, with what was done here and what was taken over word for word."""
+    steps = ["collect", *(["caption"] if captioned else []), *(["ask"] if asked else [])]
+    if isinstance(before := item.provenance.get("steps"), list):  # a data set of this project, taken over as it is
+        return {**item.provenance, "steps": [*before, *(step for step in steps if step not in before)]}
+    kept = [*(["captions"] if item.captions else []), *(["questions"] if item.questions else [])]
+    return {**item.provenance, "steps": steps, **({"from_source": kept} if kept else {})}
 
 
 def _build_split(

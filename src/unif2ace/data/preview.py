@@ -88,7 +88,8 @@ def preview_source(
         image = (
             decode_image(item.image.data, item.image.extension) if isinstance(item.image, EncodedImage) else item.image
         )
-        questions = tuple((q.question, q.answer) for q in ask_questions(item.record, index))
+        asked = item.questions or ask_questions(item.record, index)
+        questions = tuple((q.question, q.answer) for q in asked)
         shown.append(Shown(image, item.captions[0] if item.captions else write_caption(item.record, index), questions))
     if not shown:
         raise DataError(f"none of the {len(chosen)} pictures can be read; the faults are listed above")

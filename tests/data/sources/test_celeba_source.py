@@ -151,7 +151,7 @@ def edit(file, change):
         ("list_attr_celeba.txt", lambda t: "4" + t[1:], "3 rows, but its first line says 4"),
         ("list_attr_celeba.txt", lambda t: "", "neither a count"),
         ("identity_CelebA.txt", lambda t: t.replace("000002", "000009"), "no row for 000002.jpg"),
-        ("list_attr_celeba.txt", lambda t: t.replace(".jpg", ".png"), "none of the 3 pictures"),
+        ("list_attr_celeba.txt", lambda t: t.replace(".jpg", "x.jpg"), "none of the 3 pictures"),
     ],
 )  # fmt: skip
 def test_broken_lists_are_named_with_their_line(release, name, change, message):

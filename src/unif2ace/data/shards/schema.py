@@ -47,7 +47,7 @@ class Rules:
     max_caption: int = 4000
     max_captions: int = 64
     max_questions: int = 256
-    max_text: int = 1000
+    max_text: int = 4000
     max_bytes: int = 1 << 22
     require: tuple[str, ...] = ()
 

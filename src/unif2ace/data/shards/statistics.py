@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,11 @@ class Statistics:
 
 
 def collect_statistics(
-    folder: str | Path, *, rules: Rules = DEFAULT_RULES, progress: Progress | None = None
+    folder: str | Path,
+    *,
+    rules: Rules = DEFAULT_RULES,
+    progress: Progress | None = None,
+    observe: Callable[[Sample], None] | None = None,
 ) -> Statistics:
     """Reads all metadata and the headers of all images of an indexed folder.
 
@@ -98,6 +102,7 @@ def collect_statistics(
         folder: A shard folder with an index.
         rules: Requirements on metadata; samples that violate them are counted as faulty.
         progress: Called for the samples.
+        observe: Called with each sound sample, for further counts.
 
     Raises:
         DataError: If the folder has no valid index or its shards are not those of the index.
@@ -106,7 +111,10 @@ def collect_statistics(
     tally = _Tally()
     for index in tracked(range(len(reader)), progress, "counting samples", every=256):
         try:
-            tally.add(reader[index])
+            sample = reader[index]
+            tally.add(sample)
+            if observe:
+                observe(sample)
         except SampleFault as fault:
             tally.faults[fault.cause] += 1
     shards = reader.index.shards

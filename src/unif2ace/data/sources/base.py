@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from unif2ace.attributes import AttributeRecord
 from unif2ace.data.shards import SampleFault
 from unif2ace.errors import DataError
+from unif2ace.language.question import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class SourceItem:
         license: Terms under which the image may be used.
         captions: Captions of the source; empty to generate them.
         provenance: Origin of the image, as plain JSON values.
+        questions: Questions of the source with their answers; empty to generate them.
     """
 
     image: NDArray[np.uint8] | EncodedImage
@@ -44,6 +46,7 @@ class SourceItem:
     license: str
     captions: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

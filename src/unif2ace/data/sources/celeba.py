@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -15,9 +14,9 @@ from unif2ace.attributes import AttributeMapping, AttributeRecord
 from unif2ace.data.shards import SampleFault, decode_image
 from unif2ace.data.sources.alignment import check_square, cut_square, face_square
 from unif2ace.data.sources.base import SourceItem, SourceReport
-from unif2ace.data.sources.celeba_list import CelebAList, read_list
-from unif2ace.data.sources.cells import same_form
-from unif2ace.data.sources.paths import existing_folder, unique_keys
+from unif2ace.data.sources.celeba_list import CelebAList, check_signs, needed_list, optional_list, read_list
+from unif2ace.data.sources.paths import existing_folder, list_folder, unique_keys
+from unif2ace.data.sources.picture_finder import PictureFinder
 from unif2ace.data.sources.pictures import check_size
 from unif2ace.errors import ConfigError, DataError, nearest
 
@@ -75,22 +74,24 @@ class CelebASource:
         self.size = size
         self._images = _find_images(folder, images)
         self._mapping = AttributeMapping("celeba")
-        labels = read_list(_needed(folder, attributes))
+        labels = read_list(needed_list(folder, attributes))
         self._columns = labels.columns
         self._mapping(dict.fromkeys(labels.columns))  # every column must be a label
-        _check_signs(labels)
-        there = {same_form(name): name for name in os.listdir(self._images)}
+        check_signs(labels)
+        finder = PictureFinder({"": self._images}, {"": list_folder(self._images).pictures})
+        there = _present(finder, labels)
         rows = [i for i, file in enumerate(labels.files) if file in there]
         if not rows:
             raise DataError(f"{self._images} holds none of the {len(labels.files):,} pictures that {attributes} lists")
         self._absent = [file for file in labels.files if file not in there]
-        self._unlisted = sorted(there.keys() - set(labels.files))
+        self._unlisted = [picture.file for picture in finder.unused]
         files = [labels.files[i] for i in rows]
+        self._found = finder.notes
         self._files = [there[file] for file in files]
         self._labels = labels.values[rows].astype(np.int8)
-        self._keys = unique_keys([f.rpartition(".")[0] for f in files], prefix="celeba-")
-        people = _optional(folder, identities, IDENTITIES, "source.identities")
-        points = _optional(folder, landmarks, LANDMARKS, "source.landmarks")
+        self._keys = unique_keys([f.rpartition(".")[0] for f in self._files], prefix="celeba-")
+        people = optional_list(folder, identities, IDENTITIES, "source.identities")
+        points = optional_list(folder, landmarks, LANDMARKS, "source.landmarks")
         self._people = read_list(people, ["identity"]).select(["identity"], files) if people else None
         self._points = read_list(points).select(_POINTS, files) if points else None
         self._lists = {"labels": labels.path, "identities": people, "landmarks": points}
@@ -125,6 +126,7 @@ class CelebASource:
         """Listed and existing images, and the lists that were found."""
         listed = len(self._files) + len(self._absent)
         lines = [f"{len(self._files):,} of {listed:,} listed pictures are in {self._images}"]
+        lines += self._found
         if self._absent:
             lines.append(f"listed and missing: {len(self._absent):,}, the first {self._absent[0]}")
         if self._unlisted:
@@ -191,29 +193,13 @@ def _find_images(folder: Path, images: str) -> Path:
     return found
 
 
-def _find(folder: Path, name: str) -> Path | None:
-    names = (name, str(Path(name).with_suffix(".csv")))
-    return next((f for n in names for f in (folder / n, folder / "Anno" / n) if f.is_file()), None)
-
-
-def _needed(folder: Path, name: str, setting: str = "source.attributes") -> Path:
-    found = _find(folder, name)
-    if found is None:
-        there = sorted(p.name for p in folder.iterdir() if p.is_file())
-        raise DataError(f"{folder} has no {name}, nor as csv, nor in Anno{nearest(name, there)} ({setting})")
+def _present(finder: PictureFinder, labels: CelebAList) -> dict[str, str]:
+    """File of each listed image that exists."""
+    found = {}
+    for file, place in zip(labels.files, labels.places, strict=True):
+        try:
+            found[file] = finder.find(file, place).file
+        except SampleFault as fault:
+            if fault.cause != "missing":
+                raise DataError(fault.message) from fault
     return found
-
-
-def _optional(folder: Path, name: str | None, usual: str, setting: str) -> Path | None:
-    """A list that copies may lack under its usual name; a list that was asked for by another name must exist."""
-    if name is None:
-        return None
-    return _find(folder, name) if name == usual else _needed(folder, name, setting)
-
-
-def _check_signs(labels: CelebAList) -> None:
-    wrong = np.argwhere(~np.isin(labels.values, (-1, 0, 1)))
-    if len(wrong):
-        row, column = wrong[0]
-        value, name = labels.values[row, column], labels.columns[column]
-        raise DataError(f"{labels.places[row]}, column {name!r}: {value} is no label; it may be 1, -1 or 0")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unif2ace.data.sources.cells import same_form
+from unif2ace.data.sources.picture_finder import loose_stem
 from unif2ace.data.sources.tables import csv_rows
 from unif2ace.data.sources.text_files import read_text
 from unif2ace.errors import DataError, nearest
@@ -56,7 +57,8 @@ class CelebAList:
         if unknown := [name for name in self.columns if name.casefold() not in wanted]:
             hint = nearest(unknown[0], columns)
             raise DataError(f"{self.path}: unknown column {unknown[0]!r}{hint}; it needs {', '.join(columns)}")
-        rows = {name: i for i, name in enumerate(self.files)}
+        loose = {loose_stem(name): i for i, name in enumerate(self.files)}
+        rows = {name: loose[loose_stem(name)] for name in files if loose_stem(name) in loose}
         missing = next((name for name in files if name not in rows), None)
         if missing is not None:
             raise DataError(f"{self.path} has no row for {missing}; take lists and pictures from one copy")
@@ -153,3 +155,46 @@ def _whole(cell: str, where: str) -> int:
 
 def _name(cell: str) -> str:
     return same_form(str(cell).strip())
+
+
+def find_list(folder: Path, name: str) -> Path | None:
+    """A list by its name: in the folder or in ``Anno``, as txt or as csv; None if there is none."""
+    names = (name, str(Path(name).with_suffix(".csv")))
+    return next((f for n in names for f in (folder / n, folder / "Anno" / n) if f.is_file()), None)
+
+
+def needed_list(folder: Path, name: str, setting: str = "source.attributes") -> Path:
+    """A list that must exist.
+
+    Raises:
+        DataError: If there is none.
+    """
+    found = find_list(folder, name)
+    if found is None:
+        there = sorted(p.name for p in folder.iterdir() if p.is_file())
+        raise DataError(f"{folder} has no {name}, nor as csv, nor in Anno{nearest(name, there)} ({setting})")
+    return found
+
+
+def optional_list(folder: Path, name: str | None, usual: str, setting: str) -> Path | None:
+    """A list that copies may lack under its usual name; a list that was asked for by another name must exist.
+
+    Raises:
+        DataError: If a list of another than the usual name does not exist.
+    """
+    if name is None:
+        return None
+    return find_list(folder, name) if name == usual else needed_list(folder, name, setting)
+
+
+def check_signs(labels: CelebAList) -> None:
+    """Checks that all values are labels.
+
+    Raises:
+        DataError: If a value is not 1, -1 or 0.
+    """
+    wrong = np.argwhere(~np.isin(labels.values, (-1, 0, 1)))
+    if len(wrong):
+        row, column = wrong[0]
+        value, name = labels.values[row, column], labels.columns[column]
+        raise DataError(f"{labels.places[row]}, column {name!r}: {value} is no label; it may be 1, -1 or 0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import unicodedata
@@ -93,3 +94,13 @@ def parse_captions(cell: object) -> tuple[str, ...]:
 def _shown(cell: object) -> str:
     text = repr(cell)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def from_json_text(cell: Any) -> Any:
+    """A cell, with an object or a list that was written as JSON text read; another text stays as it is."""
+    if isinstance(cell, str) and cell.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(cell)
+        except ValueError:
+            return cell
+    return cell

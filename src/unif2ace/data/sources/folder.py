@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from unif2ace.attributes import TAXONOMY, AttributeMapping, AttributeRecord
 from unif2ace.attributes.record import Value
 from unif2ace.data.shards import SampleFault
 from unif2ace.data.sources.base import SourceItem, SourceReport
-from unif2ace.data.sources.cells import is_missing, parse_captions, parse_label, parse_name, same_form
+from unif2ace.data.sources.cells import from_json_text, is_missing, parse_captions, parse_label, parse_name
 from unif2ace.data.sources.paths import check_name, counted, existing_folder, list_folder, unique_keys
+from unif2ace.data.sources.picture_finder import PictureFinder
 from unif2ace.data.sources.pictures import check_size, square_picture
+from unif2ace.data.sources.questions import parse_exchanges
 from unif2ace.data.sources.tables import Table, TableRow, read_table
 from unif2ace.errors import ConfigError, DataError, nearest
 
+_T = TypeVar("_T")
 TABLE_NAMES = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
+_COLUMNS = (
+    "image_column",
+    "identity_column",
+    "caption_column",
+    "questions_column",
+    "license_column",
+    "provenance_column",
+)
+"""Settings that name a column which is no attribute."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -42,6 +54,10 @@ class FolderSource:
         caption_column: Column with a caption, or in jsonl a list of captions; None for no captions.
         ignore: Columns that are not attributes.
         name: Short name, prefix of the keys.
+        questions_column: Column with a list of questions and answers, in jsonl or as JSON text; None for none.
+        license_column: Column with an image's own license; None gives all images the same.
+        provenance_column: Column with an object that says where an image comes from; None for none.
+        identity_prefix: Text before the name of a person; None for ``NAME-person-``. The split depends on it.
 
     Raises:
         ConfigError: If a setting is out of range.
@@ -58,6 +74,10 @@ class FolderSource:
     caption_column: str | None = None
     ignore: Sequence[str] = ()
     name: str = "folder"
+    questions_column: str | None = None
+    license_column: str | None = None
+    provenance_column: str | None = None
+    identity_prefix: str | None = None
     unlabelled: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,8 +99,7 @@ class FolderSource:
         self._table = read_table(self._table_file) if self._table_file else None
         if self._table:
             self._join(self._table)
-        elif self.identity_column or self.caption_column or self.ignore:
-            wanted = self.identity_column or self.caption_column or self.ignore[0]
+        elif wanted := next(filter(None, (*(getattr(self, c) for c in _COLUMNS[1:]), *self.ignore)), None):
             raise DataError(f"there is no table to take column {wanted!r} from: {self._no_table()}")
         self.unlabelled = len(self._files) - len(self._rows)
 
@@ -101,17 +120,19 @@ class FolderSource:
 
     def _join(self, table: Table) -> None:
         """Finds the image of each row and parses its cells."""
-        settings = ("image_column", "identity_column", "caption_column")
-        apart = {str(getattr(self, setting)): f"source.{setting}" for setting in settings if getattr(self, setting)}
+        apart = {str(getattr(self, setting)): f"source.{setting}" for setting in _COLUMNS if getattr(self, setting)}
         apart |= dict.fromkeys(self.ignore, "source.ignore")
         for column, setting in apart.items():
             table.need(column, setting)
         attributes = [c for c in table.columns if c not in apart]
         for column in attributes:
             self._check_column(table.name, column)
-        files = {same_form(file): file for file in self._files}
+        self._finder = finder = PictureFinder({"": self._folder}, {"": self._files})
+        assert self._table_file is not None
+        place = self._table_file.parent
+        beside = place.relative_to(self._folder).as_posix() if place.is_relative_to(self._folder) else ""
         for row in table.rows:
-            file = self._file_of(row, files)
+            file = self._file_of(row, finder, beside.strip("."))
             if file is None:
                 continue
             if file in self._rows:
@@ -127,18 +148,13 @@ class FolderSource:
         if not self._rows:
             raise DataError(f"{table.name}: no row belongs to a picture; the first: {self._faults[0].message}")
 
-    def _file_of(self, row: TableRow, files: Mapping[str, str]) -> str | None:
-        """The image of a row; None, with a fault, if there is no such image."""
-        cell = row.cells.get(self.image_column)
-        said = "" if is_missing(cell) else same_form(PurePosixPath(str(cell).strip().replace("\\", "/")).as_posix())
-        assert self._table_file is not None
-        beside = Path(*self._table_file.parts[:-1], said)
-        places = [said, *([beside.relative_to(self._folder).as_posix()] if beside.is_relative_to(self._folder) else [])]
-        found = next((files[place] for place in places if place in files), None)
-        if found is None:
-            message = f"{row.place}: no picture {said!r} below {self._folder}{nearest(said, files)}"
-            self._faults.append(SampleFault("missing", message))
-        return found
+    def _file_of(self, row: TableRow, finder: PictureFinder, beside: str) -> str | None:
+        """The image of a row; None, with a fault, if there is no such image or there are several."""
+        try:
+            return finder.find(row.cells.get(self.image_column), row.place, beside=beside).file
+        except SampleFault as fault:
+            self._faults.append(fault)
+            return None
 
     def _read_person(self, file: str, row: TableRow, column: str) -> None:
         cell = row.cells.get(column)
@@ -185,7 +201,8 @@ class FolderSource:
     def identity(self, index: int) -> str:
         """The identity column's value, or the key if it is missing."""
         person = self._people.get(self._files[index])
-        return self._keys[index] if person is None else f"{self.name}-person-{person}"
+        prefix = f"{self.name}-person-" if self.identity_prefix is None else self.identity_prefix
+        return self._keys[index] if person is None else f"{prefix}{person}"
 
     def record(self, index: int) -> AttributeRecord:
         """Attributes of the image's row; an empty record without a row."""
@@ -205,16 +222,28 @@ class FolderSource:
         except SampleFault as fault:
             raise SampleFault(fault.cause, f"{self._folder / file}: {fault.message}") from fault
         printable = file.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        return SourceItem(image, self.record(index), self.license, self._captions(file), {"file": printable})
+        license, origin = (
+            self._cell(file, self.license_column),
+            from_json_text(self._cell(file, self.provenance_column)),
+        )
+        return SourceItem(
+            image,
+            self.record(index),
+            self.license if is_missing(license) else str(license),
+            self._texts(file, self.caption_column, parse_captions),
+            {"file": printable, **(origin if isinstance(origin, dict) else {})},
+            tuple(one.typed() for one in self._texts(file, self.questions_column, parse_exchanges)),
+        )
 
-    def _captions(self, file: str) -> tuple[str, ...]:
-        row = self._rows.get(file)
-        if row is None or not self.caption_column:
-            return ()
+    def _cell(self, file: str, column: str | None) -> Any:
+        return self._rows[file].cells.get(column) if column and file in self._rows else None
+
+    def _texts(self, file: str, column: str | None, parse: Callable[[object], tuple[_T, ...]]) -> tuple[_T, ...]:
+        """The captions or questions of an image's row."""
         try:
-            return parse_captions(row.cells.get(self.caption_column))
+            return parse(self._cell(file, column))
         except DataError as error:
-            raise SampleFault("schema", f"{row.place}, column {self.caption_column!r}: {error}") from error
+            raise SampleFault("schema", f"{self._rows[file].place}, column {column!r}: {error}") from error
 
     def report(self) -> SourceReport:
         """Pictures, other files, rows, persons and captions that were found."""
@@ -236,7 +265,10 @@ class FolderSource:
         unread = [table for table in self._contents.tables if self._folder / table != self._table_file]
         if unread:
             lines.append(f"tables not read: {', '.join(unread)} (source.table)")
-        lines += [self._persons_line(), self._captions_line()]
+        lines += [*self._finder.notes, self._persons_line(), self._captions_line()]
+        if self.questions_column:
+            asked = sum(not is_missing(row.cells.get(self.questions_column)) for row in self._rows.values())
+            lines.append(f"questions: {asked:,} of {number:,} pictures have their own")
         return SourceReport(tuple(lines), tuple(self._faults))
 
     def _persons_line(self) -> str:
@@ -259,7 +291,8 @@ class FolderSource:
 
     def describe(self) -> dict[str, Any]:
         """The settings, with fingerprints of file names, file sizes, the table and the mapping instead of paths."""
-        settings = ("name", "license", "mapping", "size", "image_column", "identity_column", "caption_column")
+        settings = ("name", "license", "mapping", "size", *_COLUMNS[:3])
+        new = ("identity_prefix", *_COLUMNS[3:])  # left out where not used: data sets of before stay valid
         digest = sha256()
         for file in self._files:
             digest.update(f"{file}\0{_size(self._folder / file)}\0".encode("utf-8", "surrogateescape"))
@@ -270,6 +303,7 @@ class FolderSource:
             inputs["mapping"] = self._mapping.fingerprint
         return {
             **{setting: getattr(self, setting) for setting in settings},
+            **{setting: value for setting in new if (value := getattr(self, setting)) is not None},
             "ignore": list(self.ignore),
             "inputs": inputs,
         }

@@ -17,8 +17,9 @@ from unif2ace.data.shards.indexing import list_shards
 from unif2ace.data.shards.sample import SCHEMA_VERSION
 from unif2ace.data.shards.shard_layout import arrange, image_extension, split_name
 from unif2ace.data.shards.tar import Member, scan_tar
+from unif2ace.data.sources.attribute_cells import parse_record
 from unif2ace.data.sources.base import SourceItem, SourceReport
-from unif2ace.data.sources.cells import is_missing, parse_captions, parse_label, parse_name
+from unif2ace.data.sources.cells import is_missing, parse_captions, parse_name
 from unif2ace.data.sources.paths import check_name, counted, existing_folder, unique_keys
 from unif2ace.data.sources.pictures import check_size, square_picture
 from unif2ace.errors import DataError, nearest
@@ -230,22 +231,10 @@ class WebDatasetSource:
         )
 
     def _record(self, labels: Any) -> AttributeRecord:
-        mapping = self._mapping
         try:
-            if is_missing(labels):
-                return AttributeRecord()
-            if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
-                return mapping.of_positive(labels) if mapping else AttributeRecord(dict.fromkeys(labels, True))
-            if isinstance(labels, dict):
-                if mapping is None:
-                    return AttributeRecord({name: None if is_missing(v) else v for name, v in labels.items()})
-                read = {name: value for name, value in labels.items() if not mapping.ignores(name)}
-                return mapping({name: parse_label(value, mapping.choices(name)) for name, value in read.items()})
+            return parse_record(labels, self._mapping)
         except DataError as error:
             raise SampleFault("schema", f"entry {self.attributes_key!r}: {error}") from error
-        raise SampleFault(
-            "schema", f"entry {self.attributes_key!r} is {str(labels)[:40]!r}, not a list of names or an object"
-        )
 
     def __len__(self) -> int:
         return len(self._places)

@@ -1,0 +1,88 @@
+"""Verbs of `unif2ace-data` about data of and for others: exports, data cards, question files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from unif2ace.data.output_lock import output_lock
+from unif2ace.engine.instantiate import instantiate
+from unif2ace.progress import progress
+
+
+def export(config: DictConfig) -> dict[str, int]:
+    """Writes a data set in a format of other projects, with a data card.
+
+    Returns:
+        Number of samples in each split.
+    """
+    from unif2ace.data.card import write_card
+    from unif2ace.data.export_formats.base import Export
+
+    form = instantiate(config.export_format, allow=config.engine.allow)
+    out = Path(config.out)
+    work = Export(config.folder, form)
+    with output_lock(out, "out"):
+        with progress("export") as advance:
+            counts = work.write(out, advance)
+        patterns = {split: form.data_files.format(split=split) for split in counts}
+        write_card(config.folder, out, title=config.title, notes=config.notes, data_files=patterns)
+    if work.faults:
+        _say(f"left out: {len(work.faults):,} samples that cannot be read, the first: {work.faults[0]}")
+    _say(f"{', '.join(f'{count:,} of {split}' for split, count in counts.items())}: {out}")
+    _say(f"read it back: {form.read_back(out, next(iter(counts)))} folder=...")
+    return counts
+
+
+def card(config: DictConfig) -> list[Path]:
+    """Writes the data card of a data set.
+
+    Returns:
+        The files.
+    """
+    from unif2ace.data.card import write_card
+
+    out = Path(config.out or config.folder)
+    with output_lock(out, "out"), progress("card") as advance:
+        files = write_card(
+            config.folder, out, title=config.title, notes=config.notes, seed=config.seed, progress=advance
+        )
+    _say("\n".join(map(str, files)))
+    return files
+
+
+def questions(config: DictConfig) -> int:
+    """Reads a question file, prints what it holds, and writes the questions as they are asked.
+
+    Returns:
+        Number of questions.
+    """
+    found = instantiate(config.question_file, allow=config.engine.allow)
+    _say("\n".join(found.report().lines))
+    if config.out:
+        rows = [
+            {
+                "key": item.key,
+                "prompt": item.prompt,
+                "kind": item.kind,
+                "options": list(item.options),
+                "answers": list(item.answers),
+                "letters": list(item.letters) if item.lettered else [],
+                "images": [str(image) for image in item.images],
+                "category": list(item.category),
+                "after": list(item.after) if item.after else None,
+            }
+            for item in found.items
+        ]
+        with output_lock(config.out, "out", single=True):
+            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            Path(config.out).write_text(text, encoding="utf-8")
+        _say(str(config.out))
+    return len(found)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

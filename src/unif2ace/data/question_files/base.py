@@ -1,0 +1,242 @@
+"""Questions about pictures with their right answers, as benchmarks publish them, in one form."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from unif2ace.data.shards import SampleFault
+from unif2ace.data.sources.base import SourceReport
+from unif2ace.data.sources.paths import counted, existing_folder, list_folder
+from unif2ace.data.sources.picture_finder import PictureFinder
+from unif2ace.errors import ConfigError, DataError
+
+ItemKind = Literal["yes_no", "single", "multiple", "open"]
+NOT_VISIBLE: Final = "Information not visible"
+"""An option, and right answer, of its own: the picture does not show what is asked. It is neither yes nor no."""
+LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionItem:
+    """One question about one or several pictures.
+
+    Attributes:
+        key: Unique name in the file.
+        question: The question, word for word.
+        kind: ``yes_no`` (the options are Yes, No and perhaps `NOT_VISIBLE`), ``single`` (one option is right),
+            ``multiple`` (one or more are) or ``open`` (no options).
+        options: The options, word for word.
+        answers: The right options, or the reference answer of an open question.
+        images: The pictures in their order.
+        prompt: Question, options and instruction as the benchmark gives them to a model.
+        lettered: Whether the prompt asks for the option's letter (``A`` is the first) rather than its text.
+        category: From the general to the special, such as ``("Appearance", "level 1")``.
+        after: Key of the question before it and the answer to that under which this one is asked; None for always.
+        place: File and line, for messages.
+    """
+
+    key: str
+    question: str
+    kind: ItemKind
+    options: tuple[str, ...]
+    answers: tuple[str, ...]
+    images: tuple[Path, ...]
+    prompt: str
+    lettered: bool = False
+    category: tuple[str, ...] = ()
+    after: tuple[str, str] | None = None
+    place: str = ""
+
+    @property
+    def single_image(self) -> bool:
+        """Whether it is about one picture. A system that takes one skips the others, and its result says how many."""
+        return len(self.images) == 1
+
+    @property
+    def not_visible(self) -> bool:
+        """Whether the right answer is that the picture does not show it."""
+        return self.answers == (NOT_VISIBLE,)
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """Letters of the right options; empty for an open question."""
+        return tuple(LETTERS[self.options.index(answer)] for answer in self.answers if answer in self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftItem:
+    """A question whose pictures have not been looked up yet; fields as in `QuestionItem`, `images` as written."""
+
+    key: str
+    question: str
+    kind: ItemKind
+    options: tuple[str, ...]
+    answers: tuple[str, ...]
+    images: tuple[str, ...]
+    prompt: str
+    lettered: bool = False
+    category: tuple[str, ...] = ()
+    after: tuple[str, str] | None = None
+    place: str = ""
+
+
+class QuestionFile(ABC):
+    """The questions of a benchmark, joined with pictures on this machine.
+
+    A question with a fault, such as a missing picture, is left out and listed in the report.
+
+    Args:
+        path: The file of questions, or a folder of such files.
+        images: Folder of the pictures; None takes the folder of the file.
+
+    Raises:
+        ConfigError: If a setting is out of range.
+        DataError: If a file or folder is missing or malformed, or no question is left.
+    """
+
+    name: str
+
+    def __init__(self, path: str, images: str | None = None) -> None:
+        self.path = Path(path).expanduser()
+        beside = self.path if self.path.is_dir() else self.path.parent
+        self._files = self._find()
+        self._images = existing_folder(images or beside, "question_file.images")
+
+    @abstractmethod
+    def _find(self) -> list[Path]:
+        """The files of questions.
+
+        Raises:
+            DataError: If there is none.
+        """
+
+    @abstractmethod
+    def _drafts(self) -> Iterable[DraftItem | SampleFault]:
+        """All questions, or the fault of those that are malformed."""
+
+    @cached_property
+    def items(self) -> tuple[QuestionItem, ...]:
+        """The questions in the order of the file.
+
+        Raises:
+            DataError: If none is left.
+        """
+        finder = PictureFinder({"": self._images}, {"": list_folder(self._images).pictures})
+        items: dict[str, QuestionItem] = {}
+        faults: list[SampleFault] = []
+        for draft in self._drafts():
+            try:
+                if isinstance(draft, SampleFault):
+                    raise draft
+                if draft.key in items:
+                    first = items[draft.key].place
+                    raise SampleFault("schema", f"{draft.place}: question {draft.key!r} is there already, {first}")
+                items[draft.key] = _joined(draft, finder)
+            except SampleFault as fault:
+                faults.append(fault)
+        self._faults, self._notes = tuple(faults), finder.notes
+        if not items:
+            first = f"; the first: {faults[0].message}" if faults else ""
+            raise DataError(f"{self.path}: no question is left, {len(faults):,} have a fault{first}")
+        return tuple(items.values())
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def report(self) -> SourceReport:
+        """What was found: kinds, categories, questions about several pictures, and what is left out."""
+        items = self.items
+        kinds = counted(dict(Counter(item.kind for item in items).most_common()))
+        categories = counted(dict(Counter(item.category[0] for item in items if item.category).most_common()))
+        pictures = {image for item in items for image in item.images}
+        several = sum(not item.single_image for item in items)
+        lines = [
+            f"{len(items):,} questions about {len(pictures):,} pictures of {self._images}",
+            f"kinds: {kinds}",
+            *([f"categories: {categories}"] if categories else []),
+            f"about one picture: {len(items) - several:,}; about several: {several:,}",
+            f"right answer {NOT_VISIBLE!r}: {sum(item.not_visible for item in items):,}",
+            f"asked only after another answer: {sum(item.after is not None for item in items):,}",
+        ]
+        lines += self._notes
+        if self._faults:
+            causes = counted(dict(Counter(fault.cause for fault in self._faults).most_common()))
+            lines.append(f"left out: {len(self._faults):,} ({causes}), the first: {self._faults[0].message}")
+        return SourceReport(tuple(lines), self._faults)
+
+    def describe(self) -> dict[str, Any]:
+        """Name, SHA-256 of the files and numbers of questions, as a result states them."""
+        digest = sha256()
+        for file in self._files:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        several = sum(not item.single_image for item in self.items)
+        return {
+            "name": self.name,
+            "sha256": digest.hexdigest(),
+            "questions": len(self.items),
+            "several_images": several,
+            "left_out": len(self._faults),
+        }
+
+
+def _joined(draft: DraftItem, finder: PictureFinder) -> QuestionItem:
+    if not draft.images:
+        raise SampleFault("missing", f"{draft.place}: the question names no picture")
+    images = tuple(finder.path(finder.find(image, draft.place)) for image in draft.images)
+    fields = {name: getattr(draft, name) for name in DraftItem.__slots__ if name != "images"}
+    return QuestionItem(images=images, **fields)
+
+
+def checked_answers(place: str, options: Sequence[str], answers: Sequence[str], kind: ItemKind) -> tuple[str, ...]:
+    """The right answers in the words of the options.
+
+    Args:
+        place: File and line, for messages.
+        options: The options; empty for an open question.
+        answers: The answers as written; case and blanks may differ from the options'.
+        kind: Kind of the question.
+
+    Raises:
+        SampleFault: If there is no answer, an answer is none of the options, or there are several for one choice.
+    """
+    if not answers or not all(answer.strip() for answer in answers):
+        raise SampleFault("missing", f"{place}: the question has no right answer")
+    if kind == "open":
+        return tuple(answers)
+    if not options:
+        raise SampleFault("missing", f"{place}: the question has no options")
+    if len(set(options)) < len(options):
+        raise SampleFault("schema", f"{place}: an option is given twice: {', '.join(options)}")
+    known = {" ".join(option.casefold().split()): option for option in options}
+    found = []
+    for answer in answers:
+        option = known.get(" ".join(answer.casefold().split()))
+        if option is None:
+            raise SampleFault("schema", f"{place}: the answer {answer!r} is none of the options {', '.join(options)}")
+        found.append(option)
+    if kind != "multiple" and len(found) > 1:
+        raise SampleFault("schema", f"{place}: a question with one right answer has {len(found)}: {', '.join(found)}")
+    return tuple(dict.fromkeys(found))
+
+
+def is_yes_no(options: Sequence[str]) -> bool:
+    """Whether the options are yes and no, with or without `NOT_VISIBLE`."""
+    words = {option.casefold() for option in options}
+    return {"yes", "no"} <= words <= {"yes", "no", NOT_VISIBLE.casefold()}
+
+
+def check_choice(value: str, known: Sequence[str], key: str) -> None:
+    """Checks a setting that is one of some words.
+
+    Raises:
+        ConfigError: If it is none of them.
+    """
+    if value not in known:
+        raise ConfigError(f"question_file.{key}={value}: it may be {' or '.join(known)}")

@@ -1,0 +1,61 @@
+"""Parquet files, as the Hugging Face hub has them: pictures, captions and questions in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from unif2ace.data.sources.dataset_table import DatasetTable, is_dataset
+from unif2ace.data.sources.parquet_table import ParquetTable
+from unif2ace.data.sources.paths import existing_folder
+from unif2ace.data.sources.row_tables import PARQUET, find_tables
+from unif2ace.data.sources.tabular import EmbeddingSource
+from unif2ace.errors import DataError
+
+
+@dataclass(kw_only=True, eq=False)
+class ParquetSource(EmbeddingSource):
+    """Rows of parquet files, or of a data set that the package `datasets` reads.
+
+    Captions and questions are kept word for word. The default columns are those of ``unif2ace-data export parquet``.
+
+    Args:
+        path: A parquet file, a folder of them, a folder of `datasets`, or the id of a data set on the hub.
+        files: Which files of a folder, such as ``train-*.parquet``; None for all.
+        split: Split of a data set that `datasets` reads; None for the only one.
+        images: Folder of the pictures where the table has only their names; None reads them from the table, or
+            from beside it.
+        license: License of rows that state none.
+        size: Image side in pixels; None keeps square files unchanged and crops others to a square.
+        name: Short name, prefix of the keys.
+
+    Raises:
+        ConfigError: If a setting is out of range, or a package is missing.
+        DataError: If there is no table, a named column is missing, or no row has a picture.
+    """
+
+    path: str
+    files: str | None = None
+    split: str | None = None
+    images: str | None = None
+    name: str = "parquet"
+
+    def __post_init__(self) -> None:
+        place = Path(self.path).expanduser()
+        if is_dataset(str(place)):
+            self._table = DatasetTable(str(place), self.split)
+            beside = place
+        else:
+            found = find_tables(place, self.files, (PARQUET,))
+            if self.split:
+                found = [f for f in found if self.split in f.stem or self.split in f.parts[len(place.parts) :]]
+            if not found:
+                raise DataError(
+                    f"source.split={self.split}: no file below {place} has it in its name; choose by source.files"
+                )
+            self._table = ParquetTable(found)
+            beside = place if place.is_dir() else place.parent
+        self._prepare(self._table)
+        embedded = self.images is None and self._table.embeds(self.image_column)
+        self._join_rows({} if embedded else {"images": existing_folder(self.images or beside, "source.images")})
+        self._finish()
