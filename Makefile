@@ -31,7 +31,7 @@ test-full: install  ## all tests, slow ones too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 test-extras: install  ## what needs optional packages: installs the extras, runs their tests
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[clip,collect,identity,lora,parquet,comet,mlflow,trackio,wandb]' onnx
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[clip,collect,identity,lora,parquet,ray,comet,mlflow,trackio,wandb]' onnx
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/nets/visual_encoders tests/loggers tests/modules/test_lora.py tests/curation tests/data/sources tests/data/export_formats
 
 test-gpu: install  ## what needs a GPU

@@ -174,3 +174,39 @@ def test_a_result_that_no_shard_can_hold_is_left_out(faces: Path, tmp_path: Path
     assert not has_index(tmp_path / "out")
     reasons = [result.reason for _, result, _ in read_journal(tmp_path / "out" / "shard-000000.journal.jsonl")]
     assert "caption" in reasons[0]
+
+
+def test_ray_gives_the_same_bytes(faces: Path, expected: dict[str, bytes], tmp_path: Path):
+    ray = pytest.importorskip("ray", reason="needs the extra ray: make test-extras runs this")
+    from unif2ace.curation.ray import run_step_on_ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        with pytest.raises(DataError, match="is down"):
+            run_step_on_ray(DownShout(tmp_path / "calls"), ShardInput(faces), tmp_path / "out")
+        done = run_step_on_ray(Shout(tmp_path / "again"), ShardInput(faces), tmp_path / "out")
+    finally:
+        ray.shutdown()
+    assert done.finished
+    assert 0 < done.done < NUMBER, "the shards without the error were finished before"
+    assert _bytes(tmp_path / "out") == expected
+
+
+class DownShout(Shout):
+    """Its endpoint fails for one sample."""
+
+    def run(self, item: Sample) -> StepResult:
+        if item.key == "face-008":
+            raise DataError("the endpoint is down")
+        return super().run(item)
+
+
+def test_a_missing_ray_is_named(faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from unif2ace.curation import ray
+
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(ray, "import_module", missing)
+    with pytest.raises(ConfigError, match=r"runner=ray needs Ray: pip install 'ray\[data\]'"):
+        ray.run_step_on_ray(Shout(tmp_path / "calls"), ShardInput(faces), tmp_path / "out")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
@@ -14,6 +16,9 @@ from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.errors import check_list
 from unif2ace.progress import progress
+
+if TYPE_CHECKING:
+    from unif2ace.curation.running import StepRun
 
 
 def collect(config: DictConfig) -> Path:
@@ -57,7 +62,7 @@ def collect(config: DictConfig) -> Path:
         return folder
     began = time.monotonic()
     with part_lock(folder, part), progress("collect") as advance:
-        runs = run(step, what, part, advance)
+        runs = run(step, what, part, advance, runner(config.runner))
     done, seconds = sum(one.done for one in runs), time.monotonic() - began
     _say(f"{done:,} pictures in {seconds:,.0f} s ({done / max(seconds, 1e-9):,.1f}/s): {folder}")
     if not all(one.finished for one in runs):
@@ -67,6 +72,21 @@ def collect(config: DictConfig) -> Path:
         files = report_collect(what)
     _say("\n".join(map(str, files)))
     return folder
+
+
+def runner(name: str) -> Callable[..., StepRun]:
+    """The function that runs a step: `run_step`, or `run_step_on_ray`.
+
+    Args:
+        name: ``local`` or ``ray``.
+    """
+    if name == "ray":
+        from unif2ace.curation.ray import run_step_on_ray
+
+        return run_step_on_ray
+    from unif2ace.curation.running import run_step
+
+    return run_step
 
 
 def part_lock(folder: Path, part: Part) -> AbstractContextManager[None]:

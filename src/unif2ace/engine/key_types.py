@@ -188,7 +188,7 @@ KEY_TYPES: dict[str, KeyType] = {
     "captions": OneOf(("dense", "short"), several=True),
     "codebook_size": Number(2, 2**20),
     "device": Device(),
-    "duplicates": Number(0, 64),
+    "duplicates": ANY,  # bits, or null; `CollectOptions` checks them
     "faces": OneOf(("largest", "all", "refuse")),
     "folder": Text(),
     "guidance": Number(0, 100, whole=False),
@@ -205,6 +205,7 @@ KEY_TYPES: dict[str, KeyType] = {
     "region": Box(),
     "report": File(),
     "run_dir": Folder(),
+    "runner": OneOf(("local", "ray")),
     "scale": Number(1, 64),
     "scores.caption": OneOf(("long", "short", "any")),
     "size": Number(8, 4096),

@@ -106,8 +106,9 @@ def test_the_eyes_are_where_ffhq_has_them(scene: Scene):
 def _bomb() -> bytes:
     """A PNG whose header states 60,000 x 60,000 pixels."""
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    chunk = b"IHDR" + header
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))))
+    packed = (struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 def test_bad_files_are_left_out_with_their_cause(scene: Scene, tmp_path: Path):
@@ -124,7 +125,7 @@ def test_bad_files_are_left_out_with_their_cause(scene: Scene, tmp_path: Path):
     what = _collect(folder, tmp_path / "out")
     assert _outcomes(what) == {"image": 2, "kept": 1, "no_face": 1, "size": 1, "schema": 1, "json": 1}
     text = (tmp_path / "out" / "report.md").read_text()
-    assert "60000x60000" in text
+    assert "the picture is far too large" in text
     assert "no face was found in 320x240 pixels" in text
     assert (tmp_path / "out" / "sheets" / "kept.png").is_file()
 
@@ -270,6 +271,7 @@ def test_aligned_pictures_are_taken_as_they_are(tmp_path: Path):
         ({"faces": "lagest"}, "faces='lagest' is none of largest, all, refuse; did you mean 'largest'"),
         ({"size": 4}, "size=4: faces may have 16 to 1024 pixels"),
         ({"duplicates": 99}, "duplicates=99"),
+        ({"duplicates": "no"}, "duplicates=no: it is a number of bits from 0 to 64, or null"),
         ({"validation": 0.9}, "validation=0.9"),
         ({"name": "My set"}, "name"),
     ],

@@ -22,6 +22,7 @@ from unif2ace.data.sources.cells import is_missing, parse_captions, parse_name
 
 LICENSES: Final = ("license", "licence")
 SOURCES: Final = ("source", "url")
+_COARSEST: Final = 1.25
 UNKNOWN: Final = "unknown"
 """License of a picture that states none."""
 CAPTIONS: Final = ("caption", "captions")
@@ -164,7 +165,7 @@ def cut_face(pixels: NDArray[np.uint8], square: Points, size: int) -> NDArray[np
         return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS, box))
     left, top = np.clip(np.floor(square.min(axis=0)).astype(int) - 4, 0, (width - 1, height - 1)).tolist()
     right, bottom = np.clip(np.ceil(square.max(axis=0)).astype(int) + 4, (left + 1, top + 1), (width, height)).tolist()
-    return cut_square(pixels[top:bottom, left:right], square - (left, top), size)
+    return cut_square(pixels[top:bottom, left:right], square - (left, top), size, _COARSEST)
 
 
 def _first(facts: Mapping[str, Any], names: Sequence[str]) -> str:

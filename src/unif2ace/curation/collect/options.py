@@ -48,7 +48,7 @@ class CollectOptions:
             raise ConfigError(f"faces={self.faces!r} is none of {', '.join(known)}{nearest(str(self.faces), known)}")
         if not 1 <= self.quality <= 100:
             raise ConfigError(f"quality={self.quality}: it lies between 1 and 100")
-        if self.duplicates is not None and not 0 <= self.duplicates <= 64:
+        if self.duplicates is not None and (type(self.duplicates) is not int or not 0 <= self.duplicates <= 64):
             raise ConfigError(f"duplicates={self.duplicates}: it is a number of bits from 0 to 64, or null")
         if not 0 <= self.validation <= 0.5:
             raise ConfigError(f"validation={self.validation}: it is a share from 0 to 0.5")

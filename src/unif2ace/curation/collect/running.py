@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -20,6 +20,7 @@ from unif2ace.curation.step import Estimate, Usage
 from unif2ace.data.shards import Progress, SampleFault
 from unif2ace.data.sources.cells import parse_name
 
+Runner = Callable[..., StepRun]
 SPLITS = ("train", "val")
 
 
@@ -111,7 +112,9 @@ def estimate_collect(step: CollectStep, what: Collection, part: Part) -> Estimat
     return Estimate(samples, finished, usage, step.estimate(samples, what.pictures[:64])[1])
 
 
-def collect(step: CollectStep, what: Collection, part: Part, progress: Progress | None = None) -> list[StepRun]:
+def collect(
+    step: CollectStep, what: Collection, part: Part, progress: Progress | None = None, run: Runner = run_step
+) -> list[StepRun]:
     """Collects the faces of a part; what an earlier run finished is not done again.
 
     The part that finishes last removes near-duplicates, first from ``train/`` and then from ``val/``, and makes the
@@ -122,6 +125,7 @@ def collect(step: CollectStep, what: Collection, part: Part, progress: Progress 
         what: What is collected.
         part: The part to run.
         progress: Called for every few pictures.
+        run: `run_step`, or `run_step_on_ray`.
 
     Returns:
         What was done in each split.
@@ -130,12 +134,23 @@ def collect(step: CollectStep, what: Collection, part: Part, progress: Progress 
         DataError: If the folder holds another set, or no face is left.
     """
     inputs = what.splits()
-    runs = [run_step(step, given, what.folder / split, part, progress, finish=False) for split, given in inputs.items()]
+    total = estimate_collect(step, what, part).samples if progress else 0
+    runs: list[StepRun] = []
+    for split, given in inputs.items():
+        runs.append(run(step, given, what.folder / split, part, _onward(progress, runs, total), finish=False))
     finished: list[bool] = []
     for split, given in inputs.items():
         out = StepFolder(what.folder / split, step, given)
         finished.append(all(finished) and out.finish(partial(_remove, what, split)))
     return [StepRun(r.folder, r.done, r.outcomes, r.usage, f) for r, f in zip(runs, finished, strict=True)]
+
+
+def _onward(progress: Progress | None, before: Sequence[StepRun], total: int) -> Progress | None:
+    """Progress of one split, reported after that of the splits before it."""
+    if progress is None:
+        return None
+    done = sum(run.done for run in before)
+    return lambda number, _, what: progress(done + number, total, what)
 
 
 def _remove(what: Collection, split: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from unif2ace.errors import ConfigError
 _SIDE = 128
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Candidate:
     """A face before it is kept.
 
@@ -39,6 +40,7 @@ class Candidate:
         """Side of the square in pixels of the picture."""
         return float(np.hypot(*(self.square[3] - self.square[0])))
 
+    @cached_property
     def grayscale(self) -> NDArray[np.float32]:
         """Luminance in 0..255 at a fixed size, float32 (128, 128), whatever the size of the samples."""
         image = Image.fromarray(self.pixels).convert("L")

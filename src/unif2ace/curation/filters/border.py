@@ -6,7 +6,7 @@ import numpy as np
 
 from unif2ace.curation.filters.base import Candidate, Filter
 
-_STEPS = 64
+_STEPS = 32
 
 
 class BorderFilter(Filter):
@@ -15,7 +15,7 @@ class BorderFilter(Filter):
     unit = " %"
 
     def measure(self, candidate: Candidate) -> float:
-        """The share in percent, counted on a grid of 64 x 64 points."""
+        """The share in percent, counted on a grid of 32 x 32 points."""
         limits = (candidate.width, candidate.height)
         if (candidate.square >= 0).all() and (candidate.square <= limits).all():
             return 0.0

@@ -10,4 +10,4 @@ class ExposureFilter(Filter):
 
     def measure(self, candidate: Candidate) -> float:
         """The mean luminance."""
-        return float(candidate.grayscale()[32:96, 32:96].mean())
+        return float(candidate.grayscale[32:96, 32:96].mean())

@@ -19,7 +19,7 @@ class SharpnessFilter(Filter):
 
     def measure(self, candidate: Candidate) -> float:
         """The ratio in percent; 0 for a face of one colour."""
-        gray = candidate.grayscale()[31:97, 31:97]
+        gray = candidate.grayscale[31:97, 31:97]
         middle = gray[1:-1, 1:-1]
         laplacian = gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:] - 4 * middle
         contrast = float(np.std(middle))

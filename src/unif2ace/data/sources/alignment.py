@@ -60,13 +60,14 @@ def check_square(corners: Points, width: int, height: int) -> None:
         raise SampleFault("schema", f"its landmarks give {what} in {width}x{height} pixels")
 
 
-def cut_square(pixels: NDArray[np.uint8], corners: Points, size: int) -> NDArray[np.uint8]:
+def cut_square(pixels: NDArray[np.uint8], corners: Points, size: int, coarsest: float = 1.0) -> NDArray[np.uint8]:
     """Crops a square from an image; parts outside the image are filled by reflection.
 
     Args:
         pixels: RGB, uint8 (H, W, 3).
         corners: float64 (4, 2), as `face_square` returns them.
         size: Side of the result in pixels.
+        coarsest: Largest step between samples, in pixels of the image; a little over 1 is faster and hardly aliases.
 
     Returns:
         RGB, uint8 (size, size, 3).
@@ -77,7 +78,7 @@ def cut_square(pixels: NDArray[np.uint8], corners: Points, size: int) -> NDArray
     padded = Image.fromarray(np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="reflect"))
     # Resampled at the image's resolution or more, then reduced: a square much larger than `size` would alias.
     side = float(np.hypot(*(corners[3] - corners[0])))
-    fine = size * max(1, math.ceil(side / size))
+    fine = size * max(1, math.ceil(side / size / coarsest))
     quad = tuple((corners + margin).ravel().tolist())
     image = padded.transform((fine, fine), Image.Transform.QUAD, quad, Image.Resampling.BICUBIC)
     return np.asarray(image if fine == size else image.resize((size, size), Image.Resampling.LANCZOS))

@@ -1,0 +1,95 @@
+"""Runs a step on a Ray cluster: one task for each shard. Needs ``ray[data]``."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from unif2ace.curation.inputs import StepInput
+from unif2ace.curation.output import StepFolder
+from unif2ace.curation.part import Part
+from unif2ace.curation.running import StepRun, run_step
+from unif2ace.curation.step import Item, Step, Usage
+from unif2ace.data.shards import Progress
+from unif2ace.errors import ConfigError, DataError
+
+
+def run_step_on_ray(
+    step: Step[Item],
+    inputs: StepInput[Item],
+    folder: str | Path,
+    part: Part | None = None,
+    progress: Progress | None = None,
+    *,
+    finish: bool = True,
+) -> StepRun:
+    """As `run_step`, with the shards as tasks of Ray Data.
+
+    It joins the cluster that ``RAY_ADDRESS`` names, else it starts Ray on this machine. All machines must see the
+    output folder and the input under the same paths. A task takes one processor, or `Step.concurrency` if the step
+    works in processes.
+
+    Args:
+        step: The step; it is sent to the tasks.
+        inputs: Its input, likewise.
+        folder: Output folder.
+        part: The part to run; None for all.
+        progress: Called for every shard.
+        finish: Whether to make the index when all shards are written.
+
+    Raises:
+        ConfigError: If Ray is missing.
+        DataError: If the folder holds something else, or a shard could not be finished.
+    """
+    ray = _ray()
+    out = StepFolder(folder, step, inputs)
+    shards = out.missing((part or Part()).of(len(inputs)))
+    done, outcomes, usage = 0, Counter[str](), Usage()
+    if shards:
+        if not ray.is_initialized():
+            ray.init(address=os.environ.get("RAY_ADDRESS"), log_to_driver=False, include_dashboard=False)
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        task = _Task(step, inputs, str(Path(folder).absolute()))
+        rows = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
+        finished = rows.map(task, num_cpus=step.concurrency if step.processes else 1)
+        errors: list[str] = []
+        for number, row in enumerate(finished.iter_rows(), start=1):
+            done, usage = done + row["done"], usage + Usage(**row["usage"])
+            outcomes.update({name: count for name, count in row["outcomes"].items() if count})
+            errors += [row["error"]] * bool(row["error"])
+            if progress:
+                progress(number, len(shards), f"{step.name}: shards")
+        if errors:
+            more = f" ({len(errors)} shards were not finished)" if len(errors) > 1 else ""
+            raise DataError(f"{errors[0]}{more}")
+    return StepRun(out.folder, done, dict(outcomes), usage, finish and out.finish())
+
+
+class _Task:
+    """One shard, in a process of Ray. An error is returned: raised, it would end the tasks of other shards."""
+
+    def __init__(self, step: Step[Any], inputs: StepInput[Any], folder: str) -> None:
+        self.step, self.inputs, self.folder = step, inputs, folder
+
+    def __call__(self, row: dict[str, int]) -> dict[str, Any]:
+        part = Part(row["shard"] + 1, len(self.inputs))  # as many parts as shards: exactly this shard
+        found: dict[str, Any] = {"done": 0, "outcomes": {"kept": 0}, "usage": {}, "error": ""}
+        try:
+            run = run_step(self.step, self.inputs, self.folder, part, finish=False)
+        except (ConfigError, DataError) as error:
+            return {**found, "error": str(error), "usage": asdict(Usage())}
+        return {**found, "done": run.done, "outcomes": run.outcomes or {"kept": 0}, "usage": asdict(run.usage)}
+
+
+def _ray() -> Any:
+    try:
+        import_module("ray.data")
+    except ImportError as error:
+        raise ConfigError(
+            "runner=ray needs Ray: pip install 'ray[data]', or install unif2ace[ray]; runner=local needs nothing"
+        ) from error
+    return import_module("ray")
