@@ -7,5 +7,5 @@ configs = ["unif2ace_configs", *(f"unif2ace_configs.{name}" for name in find_nam
 setup(
     packages=[*find_namespace_packages("src", include=["unif2ace", "unif2ace.*"]), *configs],
     package_dir={"": "src", "unif2ace_configs": "configs"},
-    package_data={"": ["*.yaml"], "unif2ace": ["py.typed", "builtin/*"]},
+    package_data={"": ["*.yaml", "*.txt"], "unif2ace": ["py.typed", "builtin/*"]},
 )

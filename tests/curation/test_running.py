@@ -13,7 +13,7 @@ from unif2ace.curation.inputs import ShardInput
 from unif2ace.curation.journal import Journal, read_journal
 from unif2ace.curation.part import Part
 from unif2ace.curation.running import estimate_step, run_step
-from unif2ace.curation.step import Step, StepResult, Usage, with_metadata
+from unif2ace.curation.step import Step, StepResult, StepUsage, with_metadata
 from unif2ace.data.shards import Metadata, Sample, SampleFault, ShardReader, ShardWriter, encode_jpeg, has_index
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.synthetic import render, sample_face
@@ -49,7 +49,7 @@ class Shout(Step[Sample]):
         if int(item.key[-3:]) % 7 == 6:
             raise SampleFault("refused", "every seventh")
         caption = (item.metadata.caption or "").upper()
-        return StepResult((with_metadata(item, self.name, caption=caption),), usage=Usage(1, 10, 5, 0.5))
+        return StepResult((with_metadata(item, self.name, caption=caption),), usage=StepUsage(1, 10, 5, 0.5))
 
 
 class BatchedShout(Shout):
@@ -68,7 +68,7 @@ def expected(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     folder = tmp_path_factory.mktemp("expected")
     done = run_step(Shout(folder / "calls"), ShardInput(faces), folder / "out")
     assert (done.done, done.finished, done.outcomes) == (NUMBER, True, {"kept": 20, "refused": 3})
-    assert done.usage == Usage(20, 200, 100, 10.0)
+    assert done.usage == StepUsage(20, 200, 100, 10.0)
     return _bytes(folder / "out")
 
 

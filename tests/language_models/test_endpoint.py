@@ -90,6 +90,8 @@ def test_every_kind_of_answer(answers, parsed, attempts, error, refusal):
     assert (refusal or "") in (reply.refusal or "")
     assert bool(reply.refusal) == bool(refusal)
     assert reply.ok == (parsed is not None)
+    silent = error is not None and ("status" in error or "no answer" in error or "structured" in error)
+    assert (reply.answers == 0) == silent
 
 
 def test_a_malformed_answer_is_asked_for_again_with_its_fault_and_one_image():

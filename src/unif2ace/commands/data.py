@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.commands import data_sharing
+from unif2ace.commands import annotation, data_sharing
 from unif2ace.commands.curation import collect
 from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.command import Command, Work, fail, run_verb
@@ -237,6 +237,14 @@ VERBS = {
     "build": _verb("build", build, "draws the synthetic faces, with captions and questions"),
     "import": _verb("import", build, "brings in your pictures or a public data set", "source", config="build"),
     "collect": _verb("collect", collect, "finds, aligns and filters the faces in pictures", "path"),
+    "caption": _verb(
+        "caption", annotation.caption, "captions by a model or the grammar", "folder", config="caption_data"
+    ),
+    "correct": _verb(
+        "correct", annotation.correct, "a classifier corrects the captions", "folder", config="correct_data"
+    ),
+    "ask": _verb("ask", annotation.ask, "questions and answers from the captions", "folder", config="ask_data"),
+    "pipeline": _verb("pipeline", annotation.pipeline, "collect, caption, correct and ask in a row", "path"),
     "index": _verb("index", index, "makes the index of plain WebDataset shards", "folder"),
     "validate": _verb("validate", _validate_or_fail, "checks every byte, name and statement", "folder"),
     "stats": _verb("stats", stats, "counts what is in the data: text, JSON, picture", "folder"),

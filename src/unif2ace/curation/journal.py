@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from unif2ace.curation.step import StepResult, Usage
+from unif2ace.curation.step import StepResult, StepUsage
 from unif2ace.data.atomic import explained, replacing
 from unif2ace.data.shards import Sample, check_metadata
 from unif2ace.data.shards.schema import Rules
@@ -144,7 +144,7 @@ def read_journal(path: Path) -> Iterator[tuple[str, StepResult, int]]:
         path: The journal.
     """
     for _, _, line in _lines(path):
-        usage = Usage(**line["usage"])
+        usage = StepUsage(**line["usage"])
         yield line["key"], StepResult((), line["outcome"], line["reason"], usage, line["notes"]), line["kept"]
 
 

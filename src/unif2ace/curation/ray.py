@@ -13,7 +13,7 @@ from unif2ace.curation.inputs import StepInput
 from unif2ace.curation.output import StepFolder
 from unif2ace.curation.part import Part
 from unif2ace.curation.running import StepRun, run_step
-from unif2ace.curation.step import Item, Step, Usage
+from unif2ace.curation.step import Item, Step, StepUsage
 from unif2ace.data.shards import Progress
 from unif2ace.errors import ConfigError, DataError
 
@@ -48,7 +48,7 @@ def run_step_on_ray(
     ray = _ray()
     out = StepFolder(folder, step, inputs)
     shards = out.missing((part or Part()).of(len(inputs)))
-    done, outcomes, usage = 0, Counter[str](), Usage()
+    done, outcomes, usage = 0, Counter[str](), StepUsage()
     if shards:
         if not ray.is_initialized():
             ray.init(address=os.environ.get("RAY_ADDRESS"), log_to_driver=False, include_dashboard=False)
@@ -58,7 +58,7 @@ def run_step_on_ray(
         finished = rows.map(task, num_cpus=step.concurrency if step.processes else 1)
         errors: list[str] = []
         for number, row in enumerate(finished.iter_rows(), start=1):
-            done, usage = done + row["done"], usage + Usage(**row["usage"])
+            done, usage = done + row["done"], usage + StepUsage(**row["usage"])
             outcomes.update({name: count for name, count in row["outcomes"].items() if count})
             errors += [row["error"]] * bool(row["error"])
             if progress:
@@ -81,7 +81,7 @@ class _Task:
         try:
             run = run_step(self.step, self.inputs, self.folder, part, finish=False)
         except (ConfigError, DataError) as error:
-            return {**found, "error": str(error), "usage": asdict(Usage())}
+            return {**found, "error": str(error), "usage": asdict(StepUsage())}
         return {**found, "done": run.done, "outcomes": run.outcomes or {"kept": 0}, "usage": asdict(run.usage)}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unif2ace.curation.journal import read_journal
-from unif2ace.curation.step import KEPT, Usage
+from unif2ace.curation.step import KEPT, StepUsage
 from unif2ace.data.atomic import replacing
 
 EXAMPLES = 5
@@ -33,7 +33,7 @@ class StepReport:
     kept: int
     outcomes: dict[str, int]
     examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    usage: Usage = field(default_factory=Usage)
+    usage: StepUsage = field(default_factory=StepUsage)
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON."""
@@ -57,7 +57,7 @@ def read_report(folders: Iterable[str | Path]) -> StepReport:
     Args:
         folders: Folders that a step wrote, finished or not.
     """
-    outcomes, examples, usage, kept = Counter[str](), defaultdict[str, list[tuple[str, str]]](list), Usage(), 0
+    outcomes, examples, usage, kept = Counter[str](), defaultdict[str, list[tuple[str, str]]](list), StepUsage(), 0
     for folder in folders:
         for path in sorted(Path(folder).glob(JOURNALS)):
             for key, result, number in read_journal(path):

@@ -16,7 +16,7 @@ from unif2ace.curation.inputs import StepInput
 from unif2ace.curation.journal import Journal
 from unif2ace.curation.output import StepFolder
 from unif2ace.curation.part import Part
-from unif2ace.curation.step import Estimate, Item, Step, StepResult, Usage
+from unif2ace.curation.step import Estimate, Item, Step, StepResult, StepUsage
 from unif2ace.data.output_lock import output_lock
 from unif2ace.data.shards import Progress, Sample, SampleFault
 from unif2ace.data.shards.writer import check_key, sample_files
@@ -40,7 +40,7 @@ class StepRun:
     folder: Path
     done: int
     outcomes: dict[str, int]
-    usage: Usage
+    usage: StepUsage
     finished: bool
 
 
@@ -132,7 +132,7 @@ class _Run:
 
     def __init__(self, step: Step[Any], inputs: StepInput[Any], out: StepFolder, progress: Progress | None) -> None:
         self.step, self.inputs, self.out, self.progress = step, inputs, out, progress
-        self.done, self.total, self.outcomes, self.usage = 0, 0, Counter[str](), Usage()
+        self.done, self.total, self.outcomes, self.usage = 0, 0, Counter[str](), StepUsage()
         self._open: dict[int, _OpenShard] = {}
 
     def __call__(self, shards: Sequence[int]) -> None:

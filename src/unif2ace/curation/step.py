@@ -35,7 +35,7 @@ KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class StepUsage:
     """What an endpoint was asked for.
 
     Attributes:
@@ -50,13 +50,13 @@ class Usage:
     output_tokens: int = 0
     cost: float = 0.0
 
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Usage)))
+    def __add__(self, other: StepUsage) -> StepUsage:
+        return StepUsage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(StepUsage)))
 
-    def times(self, number: float) -> Usage:
+    def times(self, number: float) -> StepUsage:
         """The usage of so many such samples; counts are rounded."""
         requests, sent, received = self.requests * number, self.input_tokens * number, self.output_tokens * number
-        return Usage(round(requests), round(sent), round(received), self.cost * number)
+        return StepUsage(round(requests), round(sent), round(received), self.cost * number)
 
     def __str__(self) -> str:
         money = f", {self.cost:,.2f} in money" if self.cost else ""
@@ -78,7 +78,7 @@ class StepResult:
     samples: tuple[Sample, ...] = ()
     outcome: str = KEPT
     reason: str = ""
-    usage: Usage = Usage()
+    usage: StepUsage = StepUsage()
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -100,7 +100,7 @@ class Estimate:
 
     samples: int
     finished: int
-    usage: Usage = Usage()
+    usage: StepUsage = StepUsage()
     lines: tuple[str, ...] = ()
 
     def to_text(self) -> str:
@@ -152,7 +152,7 @@ class Step(ABC, Generic[Item]):
         """
         return [self.run(item) for item in items]
 
-    def estimate(self, samples: int, first: Sequence[Item]) -> tuple[Usage, tuple[str, ...]]:
+    def estimate(self, samples: int, first: Sequence[Item]) -> tuple[StepUsage, tuple[str, ...]]:
         """The expected usage, and further facts for people. Nothing is sent anywhere.
 
         Args:
@@ -160,7 +160,7 @@ class Step(ABC, Generic[Item]):
             first: Some of them, to measure lengths.
         """
         del samples, first
-        return Usage(), ()
+        return StepUsage(), ()
 
 
 def with_metadata(sample: Sample, step: str, **changes: Any) -> Sample:

@@ -120,7 +120,7 @@ def build_shards(
             for split, indices in places.items()
         }
         if not (folder / FILE_NAME).is_file():
-            train_text_tokenizer(_texts(folder / "train", progress), folder, options.vocab_size)
+            train_text_tokenizer(training_texts(folder / "train", progress), folder, options.vocab_size)
         (folder / PICTURES).unlink(missing_ok=True)
     return counts
 
@@ -275,7 +275,13 @@ def _seed(seed: int, key: str) -> int:
     return int.from_bytes(blake2b(f"{seed}/{key}".encode(), digest_size=6).digest(), "big")
 
 
-def _texts(folder: Path, progress: Progress | None) -> Iterator[str]:
+def training_texts(folder: Path, progress: Progress | None) -> Iterator[str]:
+    """All captions, questions and answers of a shard folder, for the text tokenizer.
+
+    Args:
+        folder: The shard folder.
+        progress: Receives the number of read samples; None for none.
+    """
     reader = ShardReader(folder)
     for done, sample in enumerate(reader, start=1):
         yield from (text for text in (sample.metadata.caption, *sample.metadata.captions) if text)

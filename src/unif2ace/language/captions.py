@@ -78,6 +78,30 @@ def compose_caption(record: AttributeRecord, seed: int, style: Style = "dense") 
     return best
 
 
+def state_all(record: AttributeRecord, seed: int, *, opening: bool = True) -> Caption:
+    """States everything that a record knows, and not only a choice of it.
+
+    Args:
+        record: Known and visible attributes.
+        seed: Chooses the phrasings.
+        opening: Whether the first sentence presents the person ("a portrait of ..."); else the sentences continue a
+            caption: "She wears a hat."
+    """
+    known = known_values(record)
+    best: Caption | None = None
+    for attempt in range(_ATTEMPTS):
+        rng = random.Random(f"unif2ace/{VERSION}/all/{seed}/{attempt}")
+        facts, w = LEXICON.facts(known, rng), Writer(known, rng)
+        text, used = write_opening(w, facts, "dense", 3) if opening else ("", [])
+        texts, said = _sentences(w, _arrange([f for f in facts if f not in used], rng))
+        caption = _caption(known, [text, *texts] if text else texts, used + said)
+        best = caption if best is None or len(caption.stated) > len(best.stated) else best
+        if len(said) + len(used) == len(facts):
+            break
+    assert best is not None
+    return best
+
+
 def _compose_dense(known: dict[str, Value], rng: random.Random, attempt: int) -> Caption:
     facts = LEXICON.facts(known, rng)
     target = round(rng.triangular(13.5, 23, 18.5)) + 2 * attempt

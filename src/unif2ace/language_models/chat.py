@@ -73,6 +73,7 @@ class ChatReply:
         completion_tokens: Tokens of all answers received for this reply, counted the same way.
         attempts: Number of requests made for this reply; 0 for a recorded one.
         cut_off: Whether the answer ended at `max_tokens`.
+        answers: Number of answers received: 2 if the first was malformed, 0 if the endpoint gave none.
     """
 
     key: str
@@ -84,6 +85,7 @@ class ChatReply:
     completion_tokens: int = 0
     attempts: int = 0
     cut_off: bool = False
+    answers: int = 1
 
     @property
     def usage(self) -> Usage:

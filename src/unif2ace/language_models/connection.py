@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import Future
 
 from unif2ace.language_models.chat import ChatReply, ChatRequest
-from unif2ace.language_models.conversation import Conversation, Failed
+from unif2ace.language_models.conversation import ChatConversation, Failed
 from unif2ace.language_models.session import Session
 from unif2ace.language_models.settings import EndpointSettings
 
@@ -24,7 +24,7 @@ class Connection:
 
     def __init__(self, settings: EndpointSettings) -> None:
         self._session = Session(settings, settings.read_key())
-        self._conversation = Conversation(settings, self._session)
+        self._conversation = ChatConversation(settings, self._session)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="language model")
         self._thread.start()

@@ -28,7 +28,7 @@ class Failed:
     reply: ChatReply
 
 
-class Conversation:
+class ChatConversation:
     """Turns requests into replies.
 
     Args:
@@ -55,9 +55,10 @@ class Conversation:
                 found = await self._session.complete(self._body(request, messages))
             except RequestFailedError as error:
                 used += Usage(error.attempts)
-                return Failed(_with_usage(ChatReply(request.key, reply.text, error=str(error)), used))
+                failed = ChatReply(request.key, reply.text, error=str(error), answers=tried)
+                return Failed(_with_usage(failed, used))
             used += self._usage(request, messages, found)
-            reply = read_reply(request, found.text, found.refusal, found.cut_off)
+            reply = replace(read_reply(request, found.text, found.refusal, found.cut_off), answers=tried + 1)
             if reply.error is None or found.cut_off or tried == _TRIES - 1:
                 break
             again = f"This answer cannot be used: {reply.error}. {_JSON if request.schema else 'Answer in words.'}"

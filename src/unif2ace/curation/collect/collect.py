@@ -14,7 +14,7 @@ from unif2ace.curation.collect.options import CollectOptions
 from unif2ace.curation.collect.pictures import Picture
 from unif2ace.curation.detectors.base import Detector, FoundFace, Points
 from unif2ace.curation.filters.base import Candidate, Filter
-from unif2ace.curation.step import KEPT, Step, StepResult, Usage
+from unif2ace.curation.step import KEPT, Step, StepResult, StepUsage
 from unif2ace.data.shards import Metadata, Sample, decode_image, encode_jpeg
 from unif2ace.data.shards.images import MAX_SOURCE_PIXELS
 from unif2ace.data.sources.alignment import cut_square, face_square
@@ -54,10 +54,10 @@ class CollectStep(Step[Picture]):
         filters = {name: filter.describe() for name, filter in self.filters.items()}
         return {**self.options.describe(), "detector": self.detector.describe(), "filters": filters}
 
-    def estimate(self, samples: int, first: Sequence[Picture]) -> tuple[Usage, tuple[str, ...]]:
+    def estimate(self, samples: int, first: Sequence[Picture]) -> tuple[StepUsage, tuple[str, ...]]:
         """How many bytes are read."""
         read = sum(picture.file.length for picture in first) / max(len(first), 1) * samples
-        return Usage(), (f"about {read / 1e6:,.0f} MB to read; nothing is sent anywhere",)
+        return StepUsage(), (f"about {read / 1e6:,.0f} MB to read; nothing is sent anywhere",)
 
     def run(self, item: Picture) -> StepResult:
         """The faces of a picture.

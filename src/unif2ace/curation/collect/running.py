@@ -16,7 +16,7 @@ from unif2ace.curation.collect.pictures import FoundPictures, Picture
 from unif2ace.curation.output import StepFolder
 from unif2ace.curation.part import Part
 from unif2ace.curation.running import StepRun, estimate_step, run_step
-from unif2ace.curation.step import Estimate, Usage
+from unif2ace.curation.step import Estimate, StepUsage
 from unif2ace.data.shards import Progress, SampleFault
 from unif2ace.data.sources.cells import parse_name
 
@@ -107,7 +107,7 @@ def estimate_collect(step: CollectStep, what: Collection, part: Part) -> Estimat
         part: The part to run.
     """
     parts = [estimate_step(step, inputs, what.folder / split, part) for split, inputs in what.splits().items()]
-    usage = sum((one.usage for one in parts), Usage())
+    usage = sum((one.usage for one in parts), StepUsage())
     samples, finished = sum(one.samples for one in parts), sum(one.finished for one in parts)
     return Estimate(samples, finished, usage, step.estimate(samples, what.pictures[:64])[1])
 

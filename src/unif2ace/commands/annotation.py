@@ -1,0 +1,240 @@
+"""Verbs of `unif2ace-data` that write captions and questions: caption, correct, ask, and all steps in a row."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from unif2ace.commands.curation import collect, part_lock
+from unif2ace.curation.part import Part
+from unif2ace.data.output_lock import output_lock
+from unif2ace.engine.instantiate import instantiate
+from unif2ace.errors import ConfigError, nearest
+from unif2ace.progress import progress
+
+if TYPE_CHECKING:
+    from unif2ace.curation.annotate import DataSet
+    from unif2ace.curation.net_classifier import NetClassifier
+    from unif2ace.curation.step import Step
+    from unif2ace.data.shards import Sample
+
+STEPS = ("collect", "caption", "correct", "ask")
+
+
+def caption(config: DictConfig) -> Path:
+    """Captions a data set; a stopped run goes on.
+
+    Returns:
+        The folder of the set.
+
+    Raises:
+        ConfigError: If `by` and `language_model` do not fit.
+    """
+    from unif2ace.curation.caption_by_grammar import CaptionByGrammar
+    from unif2ace.curation.caption_by_model import CaptionByModel
+
+    data = _data_set(config, "caption")
+    by = config.by or ("model" if config.get("language_model") else "labels")
+    if by == "model":
+        step: Step[Sample] = CaptionByModel(
+            _model(config, "by=model"),
+            config.prompt_file,
+            source_captions=config.source_captions,
+            max_tokens=config.max_tokens,
+            temperature=config.temperature,
+            seed=config.seed,
+        )
+    elif config.get("language_model"):
+        raise ConfigError(f"by={by} asks no language model: leave language_model out, or set by=model")
+    else:
+        classifier = _classifier(config, data) if by == "classifier" else None
+        step = CaptionByGrammar(classifier, config.style, config.confidence, config.seed)
+    return _run(config, step, data)
+
+
+def correct(config: DictConfig) -> Path:
+    """Corrects the captions of a data set; a stopped run goes on.
+
+    Returns:
+        The folder of the set.
+
+    Raises:
+        ConfigError: If `editor` and `language_model` do not fit.
+    """
+    from unif2ace.curation.caption_editors import CaptionEditor, GrammarEditor, ModelEditor
+    from unif2ace.curation.correct import Correct
+    from unif2ace.curation.correction_table import read_corrections
+    from unif2ace.curation.corrections import Thresholds
+    from unif2ace.language.caption_parser import GrammarParser
+
+    data, parser = _data_set(config, "correct"), GrammarParser()
+    editor: CaptionEditor = GrammarEditor(parser)
+    if config.editor == "model":
+        model = _model(config, "editor=model")
+        editor = ModelEditor(model, parser, config.prompt_file, config.max_tokens, config.temperature)
+    elif config.get("language_model"):
+        raise ConfigError("editor=grammar asks no language model: leave language_model out, or set editor=model")
+    limits: Any = OmegaConf.to_container(config.thresholds)
+    step = Correct(_classifier(config, data), editor, parser, Thresholds(**limits), fill=config.fill, seed=config.seed)
+
+    def table() -> tuple[str, dict[str, Any]]:
+        found = read_corrections(data.outputs)
+        return found.to_markdown(), {"corrections": found.to_json()}
+
+    return _run(config, step, data, table)
+
+
+def ask(config: DictConfig) -> Path:
+    """Writes the questions of a data set; a stopped run goes on.
+
+    Returns:
+        The folder of the set.
+    """
+    from unif2ace.curation.annotate import known_rates
+    from unif2ace.curation.ask import Ask
+    from unif2ace.language.caption_parser import GrammarParser
+
+    data, parser = _data_set(config, "ask"), GrammarParser()
+    step = Ask(
+        parser,
+        known_rates([data.folder / split for split in data.splits], parser),
+        config.num_questions,
+        _model(config, "") if config.get("language_model") else None,
+        config.prompt_file,
+        temperature=config.temperature,
+        max_tokens=config.max_tokens,
+        seed=config.seed,
+    )
+    return _run(config, step, data)
+
+
+def pipeline(config: DictConfig) -> Path:
+    """Runs several steps; finished ones are passed over, a stopped one goes on.
+
+    Returns:
+        The folder of the last set.
+
+    Raises:
+        ConfigError: If a step is unknown or out of order.
+    """
+    from unif2ace.engine.compose import compose
+
+    steps = [str(step) for step in config.steps]
+    for step in steps:
+        if step not in STEPS:
+            raise ConfigError(f"steps: there is no step {step!r}{nearest(step, STEPS)} (known: {', '.join(STEPS)})")
+    if not steps or steps != [step for step in STEPS if step in steps]:
+        raise ConfigError(f"steps=[{','.join(steps)}]: give some of {', '.join(STEPS)}, each once and in this order")
+    if len(steps) > 1 and Part.parse(config.part).total > 1:
+        raise ConfigError(
+            f"part={config.part}: a step begins when all parts of the one before are finished; give one step of steps "
+            "at a time"
+        )
+    work: dict[str, Callable[[DictConfig], Path]] = {
+        "collect": collect, "caption": caption, "correct": correct, "ask": ask,
+    }  # fmt: skip
+    given, place = {name: list(config[name]) for name in STEPS}, Path(config.path)
+    for step in steps:
+        out = Path(config.out) / step
+        keys = {"path": place, "folder": out} if step == "collect" else {"folder": place, "out": out}
+        words = [f"{key}={value}" for key, value in keys.items()]
+        words += [*map(str, given[step]), f"part={config.part}", f"estimate={str(config.estimate).lower()}"]
+        made = compose("collect" if step == "collect" else f"{step}_data", words)
+        if config.get("language_model") and step != "collect" and _asks_model(step, made):
+            OmegaConf.update(made, "language_model", config.language_model, force_add=True)
+        _say(f"{step}: {place} -> {out}")
+        work[step](made)
+        if config.estimate and not (out / "report.json").is_file():
+            break
+        place = out
+    return place
+
+
+def _asks_model(step: str, made: DictConfig) -> bool:
+    """Whether a step would use the pipeline's language model."""
+    if made.get("language_model"):  # it has its own
+        return False
+    if step == "caption":
+        return made.by in (None, "model")
+    return step == "ask" or made.editor == "model"
+
+
+def _data_set(config: DictConfig, step: str) -> DataSet:
+    from unif2ace.curation.annotate import DataSet
+
+    folder = Path(config.folder).expanduser()
+    data = DataSet(
+        folder, Path(config.out) if config.out else folder.with_name(f"{folder.name}-{step}"), config.vocab_size
+    )
+    if data.out.resolve() == folder.resolve():
+        raise ConfigError(f"out={config.out}: this is the input folder; give another")
+    return data
+
+
+def _model(config: DictConfig, needed_by: str) -> Any:
+    if not config.get("language_model"):
+        raise ConfigError(
+            f"{needed_by} needs a language model: language_model=endpoint language_model.base_url=... "
+            "language_model.model=..."
+        )
+    return instantiate(config.language_model, allow=config.engine.allow)
+
+
+def _classifier(config: DictConfig, data: DataSet) -> NetClassifier:
+    """The classifier, after a check that the package's own knows such pictures."""
+    from unif2ace.curation.net_classifier import NetClassifier
+    from unif2ace.data.shards import ShardReader
+    from unif2ace.engine.weights import read_header
+    from unif2ace.evaluation.evaluator import BUILTIN_EVALUATOR, load_evaluator
+
+    if config.classifier == "builtin":
+        first = ShardReader(data.folder / data.splits[0])[0]
+        side, size = read_header(BUILTIN_EVALUATOR)["image_size"][0], first.pixels().shape[:2]
+        if first.metadata.source != "synthetic" or size != (side, side):
+            raise ConfigError(
+                f"classifier=builtin learned from synthetic faces of {side}x{side} pixels, {data.folder} holds "
+                f"{size[1]}x{size[0]} of {first.metadata.source}: train one on labelled pictures of that kind "
+                "(`unif2ace-train experiment=attributes/photographs`) and give classifier=RUN_FOLDER"
+            )
+    device = None if config.device == "auto" else config.device
+    found = load_evaluator(config.classifier, device=device, allow=config.engine.allow)
+    return NetClassifier(found.net, found.fingerprint, found.device)
+
+
+def _run(
+    config: DictConfig,
+    step: Step[Sample],
+    data: DataSet,
+    more: Callable[[], tuple[str, dict[str, Any]]] | None = None,
+) -> Path:
+    from unif2ace.curation.annotate import annotate, estimate
+    from unif2ace.curation.report import read_report, write_report
+
+    part = Part.parse(config.part)
+    if config.estimate:
+        _say(estimate(step, data, part).to_text())
+        return data.out
+    began = time.monotonic()
+    with part_lock(data.out, part), progress(step.name) as advance:
+        runs = annotate(step, data, part, advance)
+    done, seconds = sum(run.done for run in runs), time.monotonic() - began
+    _say(f"{done:,} samples in {seconds:,.0f} s ({done / max(seconds, 1e-9):,.1f}/s): {data.out}")
+    if not all(run.finished for run in runs):
+        _say("other parts are not finished; the one that ends last makes the index and the report")
+        return data.out
+    with output_lock(data.out / "report.md", "out", single=True, wait=True):
+        report = read_report(data.outputs)
+        text, tree = more() if more else ("", {})
+        markdown = f"# {step.name}\n\n{report.to_markdown()}" + (f"\n{text}" if text else "")
+        files = write_report(data.out, markdown, {**report.to_json(), **tree})
+    _say("\n".join([report.to_markdown().strip(), *map(str, files)]))
+    return data.out
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,90 @@
+"""How steps ask a language model: what a reply means for a sample, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from hashlib import blake2b
+
+from unif2ace.curation.step import StepResult, StepUsage
+from unif2ace.data.shards import Sample
+from unif2ace.errors import DataError
+from unif2ace.language_models import ChatReply, ChatRequest, LanguageModel, Prices
+
+REFUSED, MALFORMED = "model_refused", "malformed_answer"
+
+
+class ModelClient:
+    """Asks a model for one sample at a time.
+
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.model = model
+        self._was_answered = False
+
+    def ask(self, request: ChatRequest) -> ChatReply:
+        """The reply to a request: an answer, a refusal or a malformed answer.
+
+        Raises:
+            ConfigError: If every request would fail.
+            DataError: If the endpoint gave no answer: the sample is not finished, and the next run asks again.
+        """
+        reply = self.model.reply(request)
+        rejected = reply.error is not None and reply.error.startswith("status 4")
+        if reply.error is not None and not reply.answers and not (rejected and self._was_answered):
+            raise DataError(
+                f"{request.key}: {self.model.name} gave no answer: {reply.error}; finished samples are kept: run the "
+                "same command again"
+            )
+        self._was_answered = self._was_answered or reply.answers > 0
+        return reply
+
+
+def usage_of(reply: ChatReply, prices: Prices) -> StepUsage:
+    """What a reply used, with its price."""
+    return StepUsage(reply.attempts, reply.prompt_tokens, reply.completion_tokens, prices.cost(reply.usage))
+
+
+def expected_usage(requests: Iterable[ChatRequest], samples: float, answer_tokens: int, prices: Prices) -> StepUsage:
+    """The expected usage of many samples, from the requests of some.
+
+    Args:
+        requests: Requests of some samples.
+        samples: Number of requests in all.
+        answer_tokens: Expected length of an answer, in tokens.
+        prices: Prices of tokens.
+    """
+    each = [request.expected_usage(prices, answer_tokens) for request in requests]
+    if not each:
+        return StepUsage(requests=round(samples))
+    total = [StepUsage(u.requests, u.prompt_tokens, u.completion_tokens, prices.cost(u)) for u in each]
+    return sum(total, StepUsage()).times(samples / len(total))
+
+
+def not_answered(reply: ChatReply, prices: Prices, sample: Sample | None = None) -> StepResult | None:
+    """The result for a refusal or a malformed answer; None for a good answer.
+
+    Args:
+        reply: The reply.
+        prices: Prices of tokens.
+        sample: What stays of the sample; None leaves it out.
+    """
+    if reply.ok:
+        return None
+    outcome, words = (REFUSED, reply.refusal) if reply.refusal is not None else (MALFORMED, reply.error)
+    kept = () if sample is None else (sample,)
+    notes = {"answer": reply.text[:1000], "answers": reply.answers}
+    return StepResult(kept, outcome, str(words)[:300], usage_of(reply, prices), notes)
+
+
+def seed_of(seed: int, key: str) -> int:
+    """A seed for one sample, from 0 to 2**48 - 1."""
+    return int.from_bytes(blake2b(f"{seed}/{key}".encode(), digest_size=6).digest(), "big")
+
+
+def without_questions(sample: Sample) -> Sample:
+    """The sample without its questions."""
+    return replace(sample, metadata=replace(sample.metadata, qa=()))

@@ -1,0 +1,141 @@
+"""Which of a model's questions are usable: kinds, duplicates, what the record contradicts, balance."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from unif2ace.attributes import TAXONOMY, AttributeRecord
+from unif2ace.language.asking import Asker
+from unif2ace.language.balance import yes_no_weight
+from unif2ace.language.phrasebook import words_of
+from unif2ace.language.phrases import CHOICES, COUNTED
+from unif2ace.language.question import Kind, Question
+from unif2ace.language.reading import holds, read_text
+from unif2ace.language.replies import read_answer
+
+LONGEST = 1000
+_TEXT = re.compile(r"\b(description|caption|text|passage|according to)\b", re.IGNORECASE)
+_NAMES = frozenset((*TAXONOMY.fields, *TAXONOMY.labels, *TAXONOMY.groups))
+_MARKS = frozenset(".,;:!?")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedQuestions:
+    """The result of a check.
+
+    Attributes:
+        questions: The usable ones.
+        refused: Number of the others by reason: ``no_question_mark``, ``too_long``, ``kind`` (a yes/no question without
+            "yes" or "no", or the reverse), ``mentions_text``, ``duplicate``, ``contradicted``.
+    """
+
+    questions: tuple[Question, ...]
+    refused: Counter[str]
+
+
+def check_questions(rows: Sequence[Mapping[str, Any]], record: AttributeRecord) -> CheckedQuestions:
+    """Checks questions that a model wrote about one face.
+
+    An attribute that the taxonomy does not have becomes null.
+
+    Args:
+        rows: ``question``, ``answer``, ``kind`` and ``attribute`` each.
+        record: What is known of the face; answers that it contradicts are refused.
+    """
+    kept: list[Question] = []
+    refused = Counter[str]()
+    asked: set[tuple[str, ...]] = set()
+    for row in rows:
+        question = _question(row)
+        words = tuple(word for word in words_of(question.question) if word not in _MARKS)
+        reason = _fault(question) or ("duplicate" if words in asked else None) or _contradiction(question, record)
+        if reason:
+            refused[reason] += 1
+        else:
+            asked.add(words)
+            kept.append(question)
+    return CheckedQuestions(tuple(kept), refused)
+
+
+def balance_yes_no(
+    questions: Sequence[Question], record: AttributeRecord, rates: Mapping[str, float], seed: int
+) -> list[Question]:
+    """Makes "yes" and "no" equally frequent over a data set, as the grammar's own questions are.
+
+    A model that reads a caption asks mostly about what is there. Of its questions on a label with the rate p, one with
+    the answer "yes" is kept with probability min(1, (1 - p) / p), one with "no" with min(1, p / (1 - p)). The grammar
+    then adds questions on absent labels as often as the model asks about present ones.
+
+    Args:
+        questions: Checked questions.
+        record: What is known of the face.
+        rates: Result of `unif2ace.language.measure_rates` on the data set.
+        seed: Chooses the questions.
+    """
+    rng = random.Random(f"unif2ace/balance/{seed}")
+    kept: list[Question] = []
+    for question in questions:
+        if question.kind == "yes_no" and question.attribute in rates:
+            said = read_answer(question, question.answer).value == "yes"
+            if rng.random() >= yes_no_weight(rates, question.attribute, said):
+                continue
+        kept.append(question)
+    answers = Counter(read_answer(q, q.answer).value for q in kept if q.kind == "yes_no")
+    asked = {q.attribute for q in kept if q.kind == "yes_no"}
+    lack = answers["yes"] - answers["no"]
+    for candidate in Asker(record, rng, rates).yes_no():
+        if lack <= 0:
+            break
+        made = candidate.ask()
+        if made.attribute not in asked and read_answer(made, made.answer).value == "no":
+            kept.append(made)
+            lack -= 1
+    return kept
+
+
+def _question(row: Mapping[str, Any]) -> Question:
+    name = str(row.get("attribute") or "").strip().lower().replace(" ", "_").replace("-", "_")
+    texts = [" ".join(str(row[part]).split()) for part in ("question", "answer")]
+    return Question(texts[0], texts[1], cast("Kind", row["kind"]), name if name in _NAMES else None)
+
+
+def _fault(question: Question) -> str | None:
+    if not question.question.endswith("?"):
+        return "no_question_mark"
+    if not question.answer or max(map(len, question[:2])) > LONGEST:
+        return "too_long" if question.answer else "no_answer"
+    first = next(iter(words_of(question.answer)), "")
+    if (question.kind == "yes_no") != (first in ("yes", "no")):
+        return "kind"
+    return "mentions_text" if _TEXT.search(" ".join(question[:2])) else None
+
+
+def _contradiction(question: Question, record: AttributeRecord) -> str | None:
+    """Whether the record contradicts an answer: its "yes" or "no", or any statement of it."""
+    name = question.attribute
+    if question.kind == "yes_no":
+        said = read_answer(question, question.answer).value
+        if said is None and name is not None:
+            return "contradicted"  # by itself: "Yes, she wears no hat."
+        true = _boolean(name, record)
+        return "contradicted" if true is not None and said is not None and (said == "yes") != true else None
+    if question.kind in ("what", "which") and name in CHOICES and record[name] is not None:
+        said = read_answer(question, question.answer).value
+        if said is not None and said != record[name]:
+            return "contradicted"
+    if question.kind == "count" and name in COUNTED:
+        return None
+    statements = read_text(question.answer).statements
+    return "contradicted" if any(holds(statement, record) is False for statement in statements) else None
+
+
+def _boolean(name: str | None, record: AttributeRecord) -> bool | None:
+    if name in TAXONOMY.labels:
+        return record.labels[name]
+    known = record[name] if name in TAXONOMY.fields else None
+    return known if isinstance(known, bool) else None
