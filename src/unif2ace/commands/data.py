@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import nullcontext
@@ -51,8 +52,19 @@ def build(config: DictConfig) -> dict[str, int]:
         _say("\n".join(report_of(source).lines))
     _say(f"{', '.join(f'{count:,} in {split}/' for split, count in counts.items())}: {config.folder}")
     _say(faults_line(Path(config.folder)))
+    _write_card(Path(config.folder))
     _say(f"next: unif2ace-data stats {Path(config.folder) / 'train'}")
     return counts
+
+
+def _write_card(folder: Path) -> None:
+    """Writes the data card of a new data set; a card that is there may have been edited."""
+    from unif2ace.data.card import README, write_card
+
+    if not (folder / README).exists() and os.access(folder, os.W_OK):
+        with output_lock(folder, "folder", wait=True), progress("card") as advance:
+            write_card(folder, progress=advance)
+        _say(f"data card: {folder / README}")
 
 
 def index(config: DictConfig) -> int:

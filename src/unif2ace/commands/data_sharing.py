@@ -33,7 +33,7 @@ def export(config: DictConfig) -> dict[str, int]:
     if work.faults:
         _say(f"left out: {len(work.faults):,} samples that cannot be read, the first: {work.faults[0]}")
     _say(f"{', '.join(f'{count:,} of {split}' for split, count in counts.items())}: {out}")
-    _say(f"read it back: {form.read_back(out, next(iter(counts)))} folder=...")
+    _say(f"read it back: {form.read_back(out, next(iter(counts)))} validation=0 folder=...")
     return counts
 
 

@@ -20,6 +20,8 @@ from unif2ace.errors import ConfigError, DataError
 ItemKind = Literal["yes_no", "single", "multiple", "open"]
 NOT_VISIBLE: Final = "Information not visible"
 """An option, and right answer, of its own: the picture does not show what is asked. It is neither yes nor no."""
+KEYS: Final = ("question_file.path", None)
+"""Keys of a file's path and of a pattern of files, for messages."""
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from unif2ace.data.question_files.base import DraftItem, ItemKind, QuestionFile
+from unif2ace.data.question_files.base import KEYS, DraftItem, ItemKind, QuestionFile
 from unif2ace.data.shards import SampleFault
 from unif2ace.data.sources.cells import is_missing
 from unif2ace.data.sources.conversations import IMAGES, TURNS, first_column
@@ -46,7 +46,7 @@ class ConversationsFile(QuestionFile):
         self._turns = first_column(self._table, questions_column, TURNS, "question_file.questions_column")
 
     def _find(self) -> list[Path]:
-        return find_tables(self.path, None, (".json", ".jsonl"))
+        return find_tables(self.path, None, (".json", ".jsonl"), *KEYS)
 
     def _drafts(self) -> Iterator[DraftItem | SampleFault]:
         for number, row in enumerate(self._table.rows(self._image)):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from unif2ace.data.question_files.base import DraftItem, ItemKind, QuestionFile, checked_answers
+from unif2ace.data.question_files.base import KEYS, DraftItem, ItemKind, QuestionFile, checked_answers
 from unif2ace.data.shards import SampleFault
 from unif2ace.data.sources.row_tables import find_tables
 from unif2ace.data.sources.tables import TableRow, read_table
@@ -31,7 +31,7 @@ class FaceBenchFile(QuestionFile):
     name = "face_bench"
 
     def _find(self) -> list[Path]:
-        return find_tables(self.path, "*.jsonl" if self.path.is_dir() else None, (".jsonl", ".json"))
+        return find_tables(self.path, "*.jsonl" if self.path.is_dir() else None, (".jsonl", ".json"), *KEYS)
 
     def _drafts(self) -> Iterator[DraftItem | SampleFault]:
         for file in self._files:

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from unif2ace.data.question_files.base import LETTERS, DraftItem, QuestionFile, check_choice, checked_answers, is_yes_no
+from unif2ace.data.question_files.base import (
+    KEYS,
+    LETTERS,
+    DraftItem,
+    QuestionFile,
+    check_choice,
+    checked_answers,
+    is_yes_no,
+)
 from unif2ace.data.shards import SampleFault
 from unif2ace.data.sources.row_tables import find_tables
 from unif2ace.data.sources.tables import read_json
@@ -54,7 +62,7 @@ class FaceHumanBenchFile(QuestionFile):
         super().__init__(path, images)
 
     def _find(self) -> list[Path]:
-        found = find_tables(self.path, "*.json", (".json",))
+        found = find_tables(self.path, "*.json", (".json",), *KEYS)
         chosen = [f for f in found if self.path.is_file() or f.stem.startswith(self._subset)]
         if not chosen:
             kinds = ", ".join(f.stem for f in found)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from unif2ace.data.question_files.base import LETTERS, DraftItem, QuestionFile, checked_answers
+from unif2ace.data.question_files.base import KEYS, LETTERS, DraftItem, QuestionFile, checked_answers
 from unif2ace.data.shards import SampleFault
 from unif2ace.data.sources.row_tables import find_tables
 from unif2ace.data.sources.tables import read_json
@@ -34,7 +34,7 @@ class FaceXBenchFile(QuestionFile):
         super().__init__(path, images)
 
     def _find(self) -> list[Path]:
-        return find_tables(self.path, "*.json", (".json",))
+        return find_tables(self.path, "*.json", (".json",), *KEYS)
 
     def _drafts(self) -> Iterator[DraftItem | SampleFault]:
         for file in self._files:

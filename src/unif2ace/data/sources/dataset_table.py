@@ -76,7 +76,8 @@ def _load(path: str, split: str | None) -> Any:
     try:
         import datasets
     except ImportError as error:
-        raise ConfigError(f"source.path={path} needs a package: {HOW}") from error
+        what = "" if Path(path).exists() else " does not exist here; as the id of a data set on the hub it"
+        raise ConfigError(f"source.path={path}{what} needs a package: {HOW}") from error
     try:
         found = datasets.load_from_disk(path) if Path(path).is_dir() else datasets.load_dataset(path)
     except Exception as error:  # whatever the hub or a damaged folder gives

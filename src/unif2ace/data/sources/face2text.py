@@ -58,7 +58,8 @@ class Face2TextSource(CelebATextSource):
     def _texts(self, root: Path) -> Iterator[tuple[object, PictureEntry | SampleFault]]:
         if self.size is None:
             raise ConfigError("size=null: the pictures are cut to squares; set source.size=128")
-        for file in find_tables(root / (self.captions or ""), None if self.captions else "*.json", (".json", ".jsonl")):
+        place, pattern = root / (self.captions or ""), None if self.captions else "*.json"
+        for file in find_tables(place, pattern, (".json", ".jsonl"), "source.captions", None):
             table = read_table(file, self.image_column)
             table.need(self.image_column, "source.image_column")
             table.need(self.caption_column, "source.caption_column")

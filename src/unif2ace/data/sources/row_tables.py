@@ -67,13 +67,21 @@ class FileTable:
         raise DataError(f"{self.name} holds no pictures")
 
 
-def find_tables(path: Path, pattern: str | None, suffixes: tuple[str, ...] = (*READABLE, PARQUET)) -> list[Path]:
+def find_tables(
+    path: Path,
+    pattern: str | None,
+    suffixes: tuple[str, ...] = (*READABLE, PARQUET),
+    key: str = "source.path",
+    pattern_key: str | None = "source.files",
+) -> list[Path]:
     """The table at a path, or all tables below a folder.
 
     Args:
         path: A file or a folder.
         pattern: Which files of a folder, such as ``*train*.parquet``; None for all of one type.
         suffixes: Suffixes of tables.
+        key: Key of the configuration that gives the path, for messages.
+        pattern_key: Key that gives the pattern; None if there is none.
 
     Raises:
         DataError: If there is none, or tables of several types where no pattern chooses.
@@ -83,17 +91,15 @@ def find_tables(path: Path, pattern: str | None, suffixes: tuple[str, ...] = (*R
     if not path.exists():
         place = path.parent
         there = sorted(p.name for p in place.iterdir()) if place.is_dir() else []
-        raise DataError(f"source.path={path} does not exist{nearest(path.name, there)}")
+        raise DataError(f"{key}={path} does not exist{nearest(path.name, there)}")
     found = sorted(f for f in path.rglob(pattern or "*") if f.is_file() and f.suffix.lower() in suffixes)
-    hidden = [f for f in found if any(part.startswith(".") for part in f.relative_to(path).parts)]
-    found = [f for f in found if f not in hidden]
+    found = [f for f in found if not any(part.startswith(".") for part in f.relative_to(path).parts)]
     if not found:
         holds = ", ".join(sorted(p.name for p in path.iterdir())[:8]) or "nothing"
-        chosen = f" that match source.files={pattern}" if pattern else ""
-        raise DataError(f"{path} has no tables ({', '.join(suffixes)}){chosen}: it holds {holds}")
+        chosen = f" that match {pattern}" if pattern else ""
+        raise DataError(f"{path} has no tables ({', '.join(suffixes)}){chosen}: it holds {holds} ({key})")
     types = sorted({f.suffix.lower() for f in found})
     if len(types) > 1:
-        raise DataError(
-            f"{path} has tables of several types ({', '.join(types)}): choose with source.files='*{types[0]}'"
-        )
+        choose = f"choose with {pattern_key}='*{types[0]}'" if pattern_key else f"name one of the files in {key}"
+        raise DataError(f"{path} has tables of several types ({', '.join(types)}): {choose}")
     return found
