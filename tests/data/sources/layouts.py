@@ -117,7 +117,7 @@ def _celebv(root: Path, names: list[str]) -> None:
             "ytb_id": f"video{n}",
             "attributes": {
                 "appearance": [1, 0, 1],
-                "action": [1, 0],
+                "action": [1, 1],
                 "emotion": {"sep_flag": False, "labels": "happy"},
             },
         }

@@ -70,6 +70,7 @@ class PictureEntry:
         self.questions += tuple(q for q in other.questions if q not in self.questions)
         self.identity = self.identity or other.identity
         self.license = self.license or other.license
+        self.provenance = {**other.provenance, **self.provenance}
         self.rows += 1
 
 
