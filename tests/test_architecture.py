@@ -50,12 +50,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "progress",
         "language_models",
     },
-    "engine": FRAME,
+    "comparing": {"errors"},
+    "engine": FRAME | {"comparing"},
     "planning": FRAME | {"engine"},
     "inference": FRAME | {"engine"},
     "evaluation": FRAME | {"engine", "inference"},
     "importers": FRAME | {"engine", "inference"},
-    "commands": FRAME | {"curation", "engine", "planning", "inference", "evaluation", "importers"},
+    "commands": FRAME | {"comparing", "curation", "engine", "planning", "inference", "evaluation", "importers"},
 }
 """The rooms, and which other rooms each may enter."""
 
@@ -88,6 +89,7 @@ LIGHT = (
     "engine",
     "planning",
     "inference",
+    "comparing",
     "evaluation",
     "commands",
 )

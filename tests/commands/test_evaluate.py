@@ -182,3 +182,16 @@ def test_a_fault_is_told_in_one_message_without_a_traceback(words: tuple[str, ..
     assert message in done.stderr
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("metric", "why"),
+    [
+        ("agreement", "metric=agreement scores the outputs of a system, not a validation pass"),
+        ("attributes", "metric=attributes applies to networks of kind attributes: a step of kind tokenizer"),
+        ("nelbo", "metric=nelbo applies to networks of kind unified: a step of kind tokenizer"),
+    ],
+)
+def test_a_metric_that_cannot_apply_says_why_before_any_work(root: Path, tmp_path: Path, metric: str, why: str):
+    with pytest.raises(ConfigError, match=f"^{why}"):
+        _evaluate(root / "run", f"metric=[{metric}]", f"out={tmp_path}/unlike")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
+from PIL import Image
 
 from unif2ace.commands.evaluate import SYNTAX, evaluate
 from unif2ace.engine import compose, instantiate
@@ -115,3 +116,143 @@ def test_the_kind_is_known_of_a_run_a_release_and_the_built_in_model(run: Path, 
     release = tmp_path / "release"
     save_weights(release / "unified.safetensors", {"a": torch.ones(1)}, kind="unified", config={})
     assert SYNTAX.overrides([str(release)])[0] == "kind=unified"
+
+
+SMALL = ["scores.samples=40", "scores.num_questions=60", "scores.num_paraphrases=0", "scores.at_least=2"]
+
+
+def _evaluate_outputs(run: Path, *words: str, more: Path | None = None) -> dict[str, float | None]:
+    faces = ["dataset=shards", f"dataset.shards.folder={run.parent / 'faces'}"]
+    own = f"evaluator={run.parent / 'evaluator.safetensors'}"
+    return evaluate(compose("evaluate", SYNTAX.overrides([own, "device=cpu", *faces, *SMALL, *words]), more))
+
+
+def test_outputs_of_another_system_are_scored_from_plain_files(run: Path, tmp_path: Path):
+    asked, folder = tmp_path / "asked", tmp_path / "theirs"
+    folder.mkdir()
+    assert _evaluate_outputs(run, f"export={asked}") == {}
+    model = loading.load_model("")
+    rows = [json.loads(line) for line in (asked / "prompts.jsonl").read_text().splitlines()]
+    for number, row in enumerate(rows):
+        pixels = model.images[model.by_caption[row["prompt"]]].permute(1, 2, 0).numpy()
+        Image.fromarray(pixels).resize((32, 32), Image.Resampling.NEAREST).save(
+            folder / f"{row['key']}.webp", quality=1
+        )
+        assert (asked / "pictures" / f"{row['key']}.png").is_file(), number
+    captions = [{"key": row["key"], "caption": row["prompt"]} for row in rows]
+    (folder / "captions.jsonl").write_text("\n".join(map(json.dumps, captions)) + "\n")
+    pictures = {row["key"]: model.images[model.by_caption[row["prompt"]]] for row in rows}
+    answers = []
+    for row in map(json.loads, (asked / "questions.jsonl").read_text().splitlines()):
+        (said,) = model.ask(pictures[row["key"]][None], [row["question"]])
+        answers.append({**row, "answer": said})
+    (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, answers)) + "\n")
+    values = _evaluate_outputs(run, f"outputs={folder}", "metric=[agreement,answers,captions]")
+    assert values["answers"] == values["captions"] == pytest.approx(1)
+    written = json.loads((folder / "evaluation" / "evaluation.json").read_text())
+    assert written["system"] == "theirs"
+    assert written["counts"]["answers"] == 40
+
+    (folder / "captions.jsonl").write_text(json.dumps(captions[0]) + "\n")
+    with pytest.raises(ConfigError, match=r"metric=captions needs captions, but .*theirs lacks 39 of them: captions\."):
+        _evaluate_outputs(run, f"outputs={folder}", "metric=[answers,captions]")
+    with pytest.raises(ConfigError, match=r"give one of them"):
+        _evaluate_outputs(run, str(run), f"outputs={folder}")
+
+
+def test_the_same_checkpoint_twice_is_identical_and_the_second_time_nothing_is_made(run: Path):
+    words = [f"evaluator={run.parent / 'evaluator.safetensors'}", "metric=[answers,captions]"]
+    trees = []
+    for turn in range(2):
+        _evaluate(run, *words)
+        trees.append(json.loads((run / "evaluation" / "evaluation.json").read_text()))
+        trees[turn].pop("date")
+        if not turn:
+            loading.load_model("").ask = loading.load_model("").caption = None
+    assert trees[0] == trees[1]
+    kept = json.loads((run / "evaluation" / "replicates.json").read_text())
+    assert len(kept["captions"]) == 1000
+    assert (run / "evaluation" / "samples.jsonl").read_text().count("\n") == 40
+    (manifest,) = (run / "evaluation" / "outputs").glob("*/manifest.json")
+    made = json.loads(manifest.read_text())
+    assert made["weights"] == loading.load_model("").release.unified.fingerprint
+    assert made["eval_set"]["prompts"] == trees[0]["eval_set"]["prompts"]
+
+
+METRIC = '''
+"""Share of captions that are loud."""
+
+from unif2ace.errors import ConfigError
+from unif2ace.evaluation.metrics.base import OutputMetric
+
+
+class LoudnessMetric(OutputMetric):
+    """Share of captions with an exclamation mark."""
+
+    needs = frozenset({"captions"})
+
+    def __init__(self, weights: str = "") -> None:
+        self.weights = weights
+
+    def prepare(self, setting):
+        super().prepare(setting)
+        if self.weights:
+            raise ConfigError(f"metric.loudness.weights={self.weights}: there is no such file; give loudness.pt")
+
+    def update(self, eval_set, outputs):
+        self.keys, self.loud = eval_set.keys, [float("!" in outputs.caption(key)) for key in eval_set.keys]
+
+    def compute(self):
+        import torch
+
+        from unif2ace.metrics.scores import bootstrap_mean
+
+        return {"loudness": bootstrap_mean(torch.tensor(self.loud), self.setting.resamples, self.setting.seed)}
+
+    def samples(self):
+        return {"loudness": dict(zip(self.keys, self.loud, strict=True))}
+
+    def figure(self, path):
+        path.write_bytes(b"drawn")
+        return True
+'''
+
+
+@pytest.fixture
+def loudness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of configurations with a metric of a package of one's own: one class, one yaml."""
+    (tmp_path / "mylab").mkdir()
+    (tmp_path / "mylab" / "loudness.py").write_text(METRIC)
+    more = tmp_path / "more" / "metric"
+    more.mkdir(parents=True)
+    (more / "loudness.yaml").write_text("loudness:\n  _target_: mylab.loudness.LoudnessMetric\n  weights: ''\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return more.parent
+
+
+def test_a_new_metric_is_one_class_and_one_yaml(run: Path, loudness: Path, capsys: pytest.CaptureFixture[str]):
+    loading.load_model("").caption = lambda images: ["She smiles!"] * 10 + ["She smiles."] * (len(images) - 10)
+    words = [str(run), "engine.allow=[mylab.]", "metric=[loudness,captions]", "scores.subgroups=[smile]"]
+    values = _evaluate_outputs(run, *words, "scores.batch_size=40", more=loudness)
+    assert values["loudness"] == 0.25
+    assert "loudness/smile" in values
+    written = json.loads((run / "evaluation" / "evaluation.json").read_text())
+    low, high = written["intervals"]["loudness"]
+    assert low < 0.25 < high
+    assert "loudness" in capsys.readouterr().out
+    assert (run / "evaluation" / "loudness.png").read_bytes() == b"drawn"
+    assert '"loudness": 1.0' in (run / "evaluation" / "samples.jsonl").read_text()
+
+
+def test_a_metric_that_lacks_weights_says_so_before_anything_is_made(run: Path, loudness: Path):
+    loading.load_model("").caption = None
+    words = [str(run), "engine.allow=[mylab.]", "metric=[loudness]", "metric.loudness.weights=x.pt"]
+    with pytest.raises(ConfigError, match=r"metric\.loudness\.weights=x\.pt: there is no such file"):
+        _evaluate_outputs(run, *words, more=loudness)
+    assert not list(run.rglob("captions.jsonl"))
+
+
+@pytest.mark.parametrize("metric", ["psnr", "attributes", "nelbo"])
+def test_a_metric_of_a_validation_pass_does_not_apply_to_outputs(run: Path, metric: str):
+    with pytest.raises(ConfigError, match=f"metric={metric} reads a validation pass of a network, not the outputs"):
+        _evaluate_outputs(run, str(run), f"metric=[{metric}]")

@@ -1,11 +1,12 @@
-"""`unif2ace-evaluate`: evaluates a trained network on a validation split."""
+"""`unif2ace-evaluate`: evaluates a trained network, or the outputs of any system, on a validation split."""
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
@@ -18,6 +19,30 @@ from unif2ace.engine.run_callbacks import instantiate_callbacks
 from unif2ace.engine.signal_handlers import restored_signal_handlers
 from unif2ace.engine.words import Line, Syntax
 from unif2ace.errors import ConfigError
+from unif2ace.evaluation.evaluator import check_builtin, load_evaluator
+from unif2ace.evaluation.export import export
+from unif2ace.evaluation.making import FORMAT, Maker, eval_set_fields, first_seed, outputs_folder, refuse_unlike
+from unif2ace.evaluation.metrics.base import OutputMetric, Setting
+from unif2ace.evaluation.outputs import Outputs
+from unif2ace.evaluation.real import RealPictures
+from unif2ace.evaluation.scores import (
+    NO_OUTPUTS,
+    add_robustness,
+    choose,
+    needs_of,
+    prepare,
+    result_fields,
+    robust_outputs,
+    score_outputs,
+)
+from unif2ace.evaluation.system import Sampled
+from unif2ace.evaluation.unified_scores import ScoreOptions
+from unif2ace.inference.release import KIND
+
+if TYPE_CHECKING:
+    from unif2ace.evaluation.eval_set import EvalSet
+    from unif2ace.evaluation.outputs import Need
+    from unif2ace.evaluation.unified_scores import UnifiedScores
 
 APP = "unif2ace-evaluate"
 
@@ -37,10 +62,12 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
     """
     from unif2ace.engine.weights import find_weights
 
-    weights = find_weights(config.ckpt, config.kind)
+    if not (config.ckpt or config.get("outputs") or config.get("export")):
+        raise ConfigError("nothing to evaluate: give ckpt=..., or outputs=FOLDER with kind=unified")
+    weights = find_weights(config.ckpt, config.kind) if config.ckpt else None
     with open_dict(config):
         config.dataset = config.dataset or _trained_on(weights)
-        config.out = config.out or str(run_folder(weights) / "evaluation")
+        config.out = config.out or str(_out(config, weights))
     with output_lock(config.out, "out"), restored_signal_handlers():
         return _score(config) if config.get("scores") else _measure(config)
 
@@ -82,43 +109,142 @@ def _measure(config: DictConfig) -> dict[str, float | None]:
 
 
 def _score(config: DictConfig) -> dict[str, float | None]:
-    """Scores a unified model by what it generates and answers, rather than by metrics of a validation pass."""
-    from rich.console import Console
-
+    """Scores what a unified model, or any other system, makes of an evaluation set."""
     from unif2ace.data.shards import Rules
-    from unif2ace.engine.provenance import data_provenance
-    from unif2ace.evaluation.evaluator import check_builtin, load_evaluator
-    from unif2ace.evaluation.scores import score
-    from unif2ace.evaluation.sheets import draw_sheets
-    from unif2ace.evaluation.unified import Sampled, evaluation_of, provenance_of
-    from unif2ace.evaluation.unified_scores import ScoreOptions
-    from unif2ace.inference.loading import load_model
 
     hush()
-    allow, device = config.engine.allow, config.device
-    model = load_model(config.ckpt, device=device, allow=allow, **{k: v for k, v in config.components.items() if v})
-    model.drop_encoders(config.drop_encoders)
-    weights = model.release.unified
-    evaluator = load_evaluator(
-        config.evaluator, model.release.components, same=config.same_evaluator, device=device, allow=allow
-    )
+    allow = config.engine.allow
+    metrics = _output_metrics(config)
+    sizes: Any = OmegaConf.to_container(config.scores, resolve=True)
+    how = ScoreOptions(**sizes)
+    system = _Model(config) if config.ckpt else None
     datasets = instantiate_slots(config.dataset, "dataset", allow=allow)
     for dataset in datasets.values():
         dataset.prepare()
     opened = {name: dataset.open("val", Rules(require=("caption",))) for name, dataset in datasets.items()}
     if missing := [name for name, reader in opened.items() if reader is None]:
         raise ConfigError(f"data set {missing[0]!r} has no 'val' split: select one that has, such as dataset=synthetic")
-    check_builtin(config.evaluator, opened.values())
-    how = {"guidance": config.guidance, "best_of": config.best_of}
-    sampled = Sampled(model, sampler=instantiate(config.sampler, allow=allow), **how)
-    found = score(sampled, evaluator, list(opened.values()), ScoreOptions(**config.scores))
+    needs = needs_of(metrics.values())
+    readers = list(opened.values())
+    setting = _setting(config, how, system, readers, needs)
+    eval_set = choose(readers, how, system.scored.image_size if system else None)
+    if "real" in needs:
+        setting = replace(setting, real=RealPictures(config.real, eval_set))
+    prepare(metrics, setting)
+    if config.export:
+        with output_lock(config.export, "export"):
+            export(eval_set, Path(config.export))
+        if not system and not config.outputs:
+            return {}
+    if system:
+        maker, manifest = system.maker(eval_set, how, Path(config.out))
+        outputs = maker.make(needs - NO_OUTPUTS, manifest)
+    else:
+        outputs = Outputs(config.outputs)
+        refuse_unlike(outputs.manifest.get("eval_set", {}), eval_set_fields(eval_set, how), outputs.folder)
+    found = score_outputs(metrics, eval_set, outputs, how)
+    scored = system.scored if system else None
+    for title, changed, there in robust_outputs(scored, eval_set, how, outputs, metrics.values()):
+        add_robustness(found, title, changed, there, metrics)
+    return _report(config, found, setting, datasets, system)
+
+
+def _output_metrics(config: DictConfig) -> dict[str, OutputMetric]:
+    """The metrics, all of which read outputs.
+
+    Raises:
+        ConfigError: If there is none, or one reads something else.
+    """
+    metrics = instantiate_slots(config.metric, "metric", allow=config.engine.allow)
+    if not metrics:
+        raise ConfigError("nothing to measure: select at least one metric, such as metric=[answers]")
+    for name, metric in metrics.items():
+        if not isinstance(metric, OutputMetric):
+            raise ConfigError(
+                f"metric={name} reads a validation pass of a network, not the outputs of a unified model: it applies "
+                "to an image tokenizer or an attribute classifier; leave it out, or take one such as metric=[answers]"
+            )
+    return metrics
+
+
+class _Model:
+    """The model of a checkpoint with its sampling options."""
+
+    def __init__(self, config: DictConfig) -> None:
+        from unif2ace.inference.loading import load_model
+
+        components = {k: v for k, v in config.components.items() if v}
+        self.model = load_model(config.ckpt, device=config.device, allow=config.engine.allow, **components)
+        self.model.drop_encoders(config.drop_encoders)
+        self.release = self.model.release
+        self.options = {
+            "guidance": config.guidance,
+            "best_of": config.best_of,
+            "drop_encoders": list(config.drop_encoders),
+            "sampler": OmegaConf.to_container(config.sampler, resolve=True),
+        }
+        sampler = instantiate(config.sampler, allow=config.engine.allow)
+        self.scored = Sampled(self.model, sampler=sampler, guidance=config.guidance, best_of=config.best_of)
+
+    def maker(self, eval_set: EvalSet, how: ScoreOptions, out: Path) -> tuple[Maker, dict[str, Any]]:
+        """What makes its outputs below the output folder, and their manifest."""
+        weights = self.release.unified
+        manifest = {
+            "format": FORMAT,
+            "system": f"{weights.kind} {weights.short}",
+            "weights": weights.fingerprint,
+            "components": {kind: other.fingerprint for kind, other in self.release.components.items()},
+            **self.options,
+            "image_size": list(eval_set.images.shape[2:]),
+            "seeds": {"first": first_seed(how, len(eval_set)), "per_prompt": how.seeds},
+            "batch_size": how.batch_size,
+            "eval_set": eval_set_fields(eval_set, how),
+        }
+        return Maker(self.scored, eval_set, how, outputs_folder(out, manifest)), manifest
+
+
+def _setting(
+    config: DictConfig, how: ScoreOptions, system: _Model | None, readers: list[Any], needs: set[Need]
+) -> Setting:
+    """What metrics share; the evaluator is loaded, and compared with the model's networks, if one needs it."""
+    from unif2ace.hardware import check_device
+
+    evaluator, device = None, config.device
+    if "evaluator" in needs:
+        used = system.release.components if system else {}
+        same, allow = config.same_evaluator, config.engine.allow
+        evaluator = load_evaluator(config.evaluator, used, same=same, device=device, allow=allow)
+        check_builtin(config.evaluator, readers)
+        device = evaluator.device
+    return Setting(how.resamples, how.seed, str(check_device(device or "cpu")), how.batch_size, evaluator)
+
+
+def _report(
+    config: DictConfig, found: UnifiedScores, setting: Setting, datasets: dict[str, Any], system: _Model | None
+) -> dict[str, float | None]:
+    """Prints the values, and writes the files."""
+    from rich.console import Console
+
+    from unif2ace.engine.provenance import data_provenance
+    from unif2ace.evaluation.evaluation import Evaluation, write_parts
+    from unif2ace.evaluation.sheets import draw_sheets
+
     out = Path(config.out)
     draw_sheets(found, out)
-    evaluation = evaluation_of(found, weights, out)
+    values = {name: value if math.isfinite(value) else None for name, value in found.values.items()}
+    weights = system.release.unified if system else None
+    evaluation = Evaluation(weights, out, len(found.eval_set), values, found.described, found.tables)
+    evaluation.system = found.outputs.system
+    evaluation.draw(found.metrics)
     evaluation.show(Console(), ", ".join(f"{dataset.folder}/val" for dataset in datasets.values()))
-    how["drop_encoders"] = list(config.drop_encoders)
-    how["sampler"] = OmegaConf.to_container(config.sampler, resolve=True)
-    evaluation.write({**data_provenance(datasets), **provenance_of(found, evaluator), **how})
+    options = dict(system.options) if system else {"manifest": dict(found.outputs.manifest)}
+    if setting.evaluator:
+        options["evaluator"] = {"kind": "attributes", "fingerprint": setting.evaluator.fingerprint}
+    evaluation.write({**data_provenance(datasets), **result_fields(found), **options})
+    samples: dict[str, Any] = {}
+    for metric in found.metrics.values():
+        samples |= metric.samples()
+    write_parts(out, found.scores, samples)
     sys.stdout.write(f"{out}: {', '.join(sorted(p.name for p in out.iterdir()))}\n")
     return evaluation.values
 
@@ -128,8 +254,17 @@ def run_folder(weights: Path) -> Path:
     return weights.parent.parent if weights.parent.name == "checkpoints" else weights.parent
 
 
-def _trained_on(weights: Path) -> Any:
+def _out(config: DictConfig, weights: Path | None) -> Path:
+    """The default output folder: ``evaluation`` in the folder of the run, of the outputs, or of the export."""
+    if weights:
+        return run_folder(weights) / "evaluation"
+    return Path(config.outputs or config.export) / "evaluation"
+
+
+def _trained_on(weights: Path | None) -> Any:
     """The data sets in the configuration of the run that wrote some weights."""
+    if weights is None:
+        raise ConfigError("outputs are scored on the data set they were made for: give dataset=..., such as synthetic")
     path = run_folder(weights) / "config.yaml"
     config: Any = OmegaConf.load(path) if path.is_file() else {}
     node = config.get("dataset")
@@ -152,6 +287,10 @@ def _with_kind(line: Line) -> Line:
         DataError: If the checkpoint cannot be read.
     """
     path = line.words[0] if line.words else line.given("ckpt")
+    if path is None and (line.given("outputs") or line.given("export")):
+        return replace(line, overrides=[*line.overrides, "ckpt=null", f"kind={KIND}"])
+    if path is not None and line.given("outputs"):
+        raise ConfigError(f"ckpt={path} and outputs={line.given('outputs')}: give one of them")
     if path is None or line.given("kind") is not None:
         return line
     return replace(line, overrides=[*line.overrides, f"kind={_kind(path)}"])
@@ -159,7 +298,6 @@ def _with_kind(line: Line) -> Line:
 
 def _kind(path: str) -> str:
     from unif2ace.engine.weights import read_header
-    from unif2ace.inference.release import KIND
 
     released = path == "builtin" or (Path(path) / f"{KIND}.safetensors").is_file()
     return KIND if released else str(read_header(path)["kind"])

@@ -10,7 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unif2ace.engine.sweep_jobs import shown
+from unif2ace.comparing.comparison import seed_table
+from unif2ace.comparing.run import read_values
+from unif2ace.comparing.table import TextTable
+from unif2ace.engine.sweep_jobs import shown as shown_overrides
 from unif2ace.errors import Unif2aceError
 
 TABLE = "sweep.csv"
@@ -54,7 +57,7 @@ class SweepRow:
     @property
     def shown(self) -> str:
         """The overrides that differ; all if none does."""
-        return " ".join(f"{key}={value}" for key, value in self.values.items()) or shown(self.overrides)
+        return " ".join(f"{key}={value}" for key, value in self.values.items()) or shown_overrides(self.overrides)
 
 
 def varied_keys(jobs: Sequence[Sequence[str]]) -> list[str]:
@@ -89,16 +92,26 @@ def write_table(folder: Path, rows: Sequence[SweepRow], optimized: Sequence[str]
             writer.writerow([*cells, *(row.values.get(key, "") for key in varied), *numbers])
     partial.replace(folder / TABLE)
     names = list(optimized) or [name for name in ("val/loss",) if name in metrics]
-    head = ["trial", *varied, "status", *names]
+    best = [read_values(Path(row.folder) / "metrics.csv")[1] if row.folder else {} for row in rows]
+    shown = [name for name in names if any(name in found for found in best)]
+    head = ["trial", *varied, "status", *names, *(f"best {name}" for name in shown)]
     body = [
         [_number(row), *map(_short, row.values.values()), row.status, *(_value(row, name) for name in names)]
-        for row in rows
+        + [f"{found[name][0]:.6g}" if name in found else "" for name in shown]
+        for row, found in zip(rows, best, strict=True)
     ]
     if any(row.cause for row in rows):
         head, body = [*head, "cause"], [[*line, row.cause[:_WIDEST]] for line, row in zip(body, rows, strict=True)]
-    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in (head, *body)]
-    return "\n".join([*lines, f"all metrics and run folders: {folder / TABLE}", ""])
+    parts = [TextTable(head, body).text(), *_over_seeds(rows, names)]
+    return "\n".join([*parts, f"all metrics and run folders: {folder / TABLE}; `unif2ace-compare {folder}`", ""])
+
+
+def _over_seeds(rows: Sequence[SweepRow], names: Sequence[str]) -> list[str]:
+    """Mean and standard error over the seeds of each setting, if there are several."""
+    done = [row for row in rows if row.status == "done" and not row.repeated]
+    values = [{name: row.metrics[name] for name in names if name in row.metrics} for row in done]
+    text = seed_table([row.values for row in done], values)
+    return ["", text, ""] if text else []
 
 
 def fail_if_any(folder: Path, rows: Sequence[SweepRow]) -> None:

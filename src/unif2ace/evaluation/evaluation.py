@@ -1,9 +1,10 @@
-"""Collects the results of a validation pass, prints them as tables, and writes them as JSON and images."""
+"""Results of a network or a system on a split: printed as tables, written as JSON and images."""
 
 from __future__ import annotations
 
 import datetime
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,30 +20,36 @@ from unif2ace.engine.weights import Weights
 if TYPE_CHECKING:
     import lightning.pytorch as pl
 
+    from unif2ace.evaluation.metrics.base import OutputMetric
+    from unif2ace.metrics.scores import Score
+
 FILE_NAME = "evaluation.json"
+REPLICATES, SAMPLES = "replicates.json", "samples.jsonl"
 
 
 @dataclass
 class Evaluation:
-    """Results of a network on a split.
+    """Results of a network, or of a system's outputs, on a split.
 
     Attributes:
-        weights: Weights of the network.
+        weights: Weights of the network; None for the outputs of another system.
         out: Output folder.
         pictures: Number of valid images.
         values: Values by name; None for values that are not finite.
         described: For each metric, a description of each value.
         tables: For each metric that has one, a detailed table.
         files: Images that metrics wrote.
+        system: Name of the system, if there are no weights.
     """
 
-    weights: Weights
+    weights: Weights | None
     out: Path
     pictures: int = 0
     values: dict[str, float | None] = field(default_factory=dict)
     described: dict[str, dict[str, str]] = field(default_factory=dict)
     tables: dict[str, Any] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
+    system: str = ""
 
     def callback(self) -> pl.Callback:
         """A callback that counts images, and reads the metrics at the end of the pass, before the module resets
@@ -73,6 +80,12 @@ class Evaluation:
             metric.plot(path)
             self.files.append(path)
 
+    def draw(self, metrics: Mapping[str, OutputMetric]) -> None:
+        """Lets each metric of outputs draw its figure."""
+        for name, metric in metrics.items():
+            if metric.figure(self.out / f"{name}.png"):
+                self.files.append(self.out / f"{name}.png")
+
     def show(self, console: Console, data: str) -> None:
         """Prints the values and the detailed tables.
 
@@ -88,7 +101,8 @@ class Evaluation:
             table.add_row(name, "", text)
         if not any(texts for texts in self.described.values()):
             table.columns.pop()
-        title = f"{self.weights.kind} {self.weights.short} on {self.pictures:,} pictures of {data}"
+        name = f"{self.weights.kind} {self.weights.short}" if self.weights else self.system
+        title = f"{name} on {self.pictures:,} pictures of {data}"
         console.print(title, highlight=False)
         console.print(table)
         for finer in self.tables.values():
@@ -108,11 +122,7 @@ class Evaluation:
             "pictures": self.pictures,
             "split": "val",
             "metrics": self.described,
-            "weights": {
-                "file": self.weights.path.name,
-                "kind": self.weights.kind,
-                "fingerprint": self.weights.fingerprint,
-            },
+            **self._subject(),
             **provenance,
             "code": code_provenance(),
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -121,3 +131,31 @@ class Evaluation:
         with replacing(path) as file:
             file.write((json.dumps(tree, indent=1) + "\n").encode())
         return path
+
+    def _subject(self) -> dict[str, Any]:
+        """The weights, or the name of the system."""
+        if self.weights is None:
+            return {"system": self.system}
+        names = {"file": self.weights.path.name, "kind": self.weights.kind, "fingerprint": self.weights.fingerprint}
+        return {"weights": names}
+
+
+def write_parts(out: Path, scores: Mapping[str, Score], samples: Mapping[str, Mapping[str, float]]) -> None:
+    """Writes what a comparison of two systems pairs: ``replicates.json`` and ``samples.jsonl``.
+
+    Args:
+        out: Output folder.
+        scores: Values by name, with their bootstrap replicates.
+        samples: By value and key, the contribution of each sample.
+    """
+    replicates = {
+        name: [value if math.isfinite(value) else None for value in score.replicates]
+        for name, score in scores.items()
+        if score.replicates
+    }
+    with replacing(out / REPLICATES) as file:
+        file.write((json.dumps(replicates) + "\n").encode())
+    keys = dict.fromkeys(key for of_key in samples.values() for key in of_key)
+    rows = [{"key": key, **{name: of_key[key] for name, of_key in samples.items() if key in of_key}} for key in keys]
+    with replacing(out / SAMPLES) as file:
+        file.write("".join(json.dumps(row) + "\n" for row in rows).encode())

@@ -89,12 +89,15 @@ class Outputs:
         """Name of the system."""
         return str(self.manifest.get("system", self.folder.name))
 
-    def generated(self, key: str, number: int = 0, *, prompt: str | None = None) -> Tensor:
-        """A face generated from a sample's prompt, uint8 (3, H, W), of any size.
+    def generated(
+        self, key: str, number: int = 0, *, size: tuple[int, ...] | None = None, prompt: str | None = None
+    ) -> Tensor:
+        """A face generated from a sample's prompt, uint8 (3, H, W).
 
         Args:
             key: Key of the sample.
             number: 0 for the first face, 1, 2, ... for further seeds.
+            size: Height and width, to which it is resized (bicubic, antialiased); None for those of the file.
             prompt: The prompt, which foreign pictures may be named by.
 
         Raises:
@@ -104,7 +107,7 @@ class Outputs:
         found = next((self._generated[name] for name in names if name in self._generated), None)
         if found is None:
             raise DataError(f"{self.folder} has no picture {names[0]}{SUFFIXES[0]} in {GENERATED}/ or in the folder")
-        return read_picture(found)
+        return resized(read_picture(found), size) if size else read_picture(found)
 
     def generated_images(self, eval_set: EvalSet, size: tuple[int, int] | None = None) -> Tensor:
         """The first face of each prompt, uint8 (S, 3, H, W).
@@ -148,8 +151,18 @@ class Outputs:
         Raises:
             DataError: If there is none.
         """
-        asked = (key, question, max_new) if (key, question, max_new) in self._answers else (key, question, None)
-        return self._found(self._answers, asked, ANSWERS, f"{key}: {question}")
+        item = (key, question, max_new) if (key, question, max_new) in self._answers else (key, question, None)
+        return self._found(self._answers, item, ANSWERS, f"{key}: {question}")
+
+    def has_answer(self, item: tuple[str, str, int | None], *, exact: bool = False) -> bool:
+        """Whether there is an answer.
+
+        Args:
+            item: Key of the sample, question, and limit of the answer in tokens.
+            exact: Whether it must have been asked with this limit; else a line without a limit will do.
+        """
+        key, question, _ = item
+        return item in self._answers or (not exact and (key, question, None) in self._answers)
 
     def likelihood(self, key: str) -> Mapping[str, Any]:
         """The likelihoods of a sample, such as ``nelbo`` in nats per image token.
@@ -180,11 +193,8 @@ class Outputs:
         if need in ("captions", "likelihoods"):
             has = self._captions if need == "captions" else self._likelihoods
             return [f"{need}.jsonl: {key}" for key in keys if key not in has]
-        return [
-            f"{ANSWERS}: {key}: {question}"
-            for key, question, max_new in asked(need, eval_set)
-            if not {(key, question, max_new), (key, question, None)} & self._answers.keys()
-        ]
+        items = asked(need, eval_set)
+        return [f"{ANSWERS}: {item[0]}: {item[1]}" for item in items if not self.has_answer(item)]
 
     def shared(self, name: Any, make: Callable[[], Made]) -> Made:
         """A value that several metrics derive from these outputs, such as an extractor's features; made once.
@@ -257,7 +267,7 @@ def asked(need: Need, eval_set: EvalSet) -> list[tuple[str, str, int | None]]:
     return [(keys[number], question.question, None) for number, question in eval_set.questions]
 
 
-def resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
+def resized(picture: Tensor, size: tuple[int, ...]) -> Tensor:
     """A picture uint8 (3, H, W) of another size, bicubic with antialiasing; the same picture if it has the size."""
     from torch.nn.functional import interpolate
 

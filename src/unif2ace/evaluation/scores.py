@@ -1,76 +1,87 @@
-"""Scores of a unified model on a validation split: faces from captions, answers, and captions of faces."""
+"""Scores of a system on a validation split: its outputs are made or read once, and every metric reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from unif2ace.engine.fingerprint import SHOWN
+from unif2ace.attributes import TAXONOMY
 from unif2ace.errors import ConfigError
-from unif2ace.evaluation.eval_set import EvalSet, gather, open_split, others
-from unif2ace.evaluation.paraphrases import MAX_NEW, paraphrased
-from unif2ace.evaluation.unified_scores import ScoredAnswer, ScoreOptions, UnifiedScores
-from unif2ace.evaluation.values import describe, name_values
-from unif2ace.language.reading import ParsedCaption, holds, read_text
-from unif2ace.language.replies import Reply, options, read_answer
-from unif2ace.progress import progress
+from unif2ace.evaluation.corruptions import STRENGTHS, corrupted
+from unif2ace.evaluation.eval_set import EvalSet, gather, open_split
+from unif2ace.evaluation.making import Maker, eval_set_fields
+from unif2ace.evaluation.metrics.agreement import AgreementMetric
+from unif2ace.evaluation.metrics.answers import AnswersMetric
+from unif2ace.evaluation.metrics.base import OutputMetric, Setting
+from unif2ace.evaluation.metrics.captions import CaptionsMetric
+from unif2ace.evaluation.metrics.diversity import DiversityMetric
+from unif2ace.evaluation.metrics.paraphrases import ParaphrasesMetric
+from unif2ace.evaluation.outputs import Need, Outputs
+from unif2ace.evaluation.unified_scores import ScoreOptions, UnifiedScores
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from unif2ace.data.shards import ShardReader
     from unif2ace.evaluation.evaluator import Evaluator
+    from unif2ace.evaluation.system import Scored
+    from unif2ace.metrics.scores import Score
 
-Made = TypeVar("Made")
-
-
-class Scored(Protocol):
-    """Interface of a model that can be scored; images are uint8 (B, 3, H, W)."""
-
-    def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
-        """Faces from captions, uint8 (B, 3, H, W); the same prompt and seed give the same face."""
-
-    def caption(self, images: Tensor) -> list[str]:
-        """A caption for each image, uint8 (B, 3, H, W)."""
-
-    def ask(self, images: Tensor, questions: Sequence[str], *, max_new: int = 64) -> list[str]:
-        """An answer of at most `max_new` tokens to a question about each image, uint8 (B, 3, H, W)."""
-
-    def reconstruct(self, images: Tensor) -> Tensor:
-        """The tokenizer's reconstruction of each image, uint8 (B, 3, H, W)."""
+NO_OUTPUTS: frozenset[Need] = frozenset({"evaluator", "real"})
+"""Needs that no system makes."""
+UNDERSTANDING: frozenset[Need] = frozenset({"captions", "answers"})
+"""Outputs about the true faces, which corruptions change."""
 
 
 def score(
-    model: Scored, evaluator: Evaluator, data: str | Path | Sequence[ShardReader], how: ScoreOptions | None = None
+    model: Scored, evaluator: Evaluator, data: str | Path | Sequence[ShardReader], out: Path, how: ScoreOptions
 ) -> UnifiedScores:
-    """Scores a model.
+    """Scores a model by agreement, diversity, answers, paraphrases and captions.
 
     Args:
         model: The model; the same model and options give the same values.
         evaluator: Predicts the labels of generated faces.
         data: A data set's folder, whose ``val`` split is read, or readers of a split.
+        out: Folder of the outputs.
         how: Size of the evaluation.
 
     Raises:
         ConfigError: If an option is out of range, or the images have another size than the model's `image_size`.
         DataError: If the split cannot be read, has no captions, or its images differ in size.
     """
-    how = how or ScoreOptions()
     readers = open_split(data) if isinstance(data, str | Path) else list(data)
-    _check_size(readers, getattr(model, "image_size", None))
-    eval_set = gather(readers, how.samples, how.num_questions, how.caption, how.seed)
-    found = _generate(model, evaluator, eval_set, how)
-    _ask(model, found)
-    _paraphrase(model, found)
-    _caption(model, found)
-    found.values = name_values(found)
-    found.described = describe(found)
+    eval_set = choose(readers, how, getattr(model, "image_size", None))
+    metrics = {
+        "agreement": AgreementMetric(how.at_least),
+        "diversity": DiversityMetric(),
+        "answers": AnswersMetric(),
+        "paraphrases": ParaphrasesMetric(),
+        "captions": CaptionsMetric(),
+    }
+    setting = Setting(how.resamples, how.seed, batch_size=how.batch_size, evaluator=evaluator)
+    prepare(metrics, setting)
+    manifest = {"system": "model", "eval_set": eval_set_fields(eval_set, how)}
+    outputs = Maker(model, eval_set, how, out).make(needs_of(metrics.values()), manifest)
+    found = score_outputs(metrics, eval_set, outputs, how)
+    for name, changed, there in robust_outputs(model, eval_set, how, outputs, metrics.values()):
+        add_robustness(found, name, changed, there, metrics)
     return found
 
 
-def _check_size(readers: Sequence[ShardReader], size: int | None) -> None:
-    """Compares the size of the images with the model's before anything is generated."""
+def choose(readers: Sequence[ShardReader], how: ScoreOptions, size: int | None) -> EvalSet:
+    """The evaluation set of a split.
+
+    Args:
+        readers: Readers of the split.
+        how: Size of the evaluation.
+        size: Side of the system's images in pixels; None if any will do.
+
+    Raises:
+        ConfigError: If the images have another size.
+        DataError: If the split has too few samples or no captions, or its images differ in size.
+    """
     from unif2ace.data.image_sizes import common_size
 
     found = common_size((str(reader.folder), reader) for reader in readers)
@@ -79,138 +90,159 @@ def _check_size(readers: Sequence[ShardReader], size: int | None) -> None:
             f"{readers[0].folder} has pictures of {found[0]}x{found[1]} pixels, the model takes {size}x{size}: select "
             f"a data set that was imported with source.size={size}"
         )
+    return gather(readers, how.samples, how.num_questions, how.caption, how.seed, how.num_paraphrases)
 
 
-def _generate(model: Scored, evaluator: Evaluator, eval_set: EvalSet, how: ScoreOptions) -> UnifiedScores:
-    """Generates faces, and scores their labels with the evaluator."""
-    import torch
+def prepare(metrics: Mapping[str, OutputMetric], setting: Setting) -> None:
+    """Lets every metric load what it needs, before any output is made.
 
-    from unif2ace.metrics.scores import attribute_agreement, diversity
-
-    count = len(eval_set)
-    diverse, seeds = min(how.diverse, count), how.seeds
-    first = how.seed * seeds * count  # all faces have different seeds
-    again = [(number, first + number + k * count) for number in range(diverse) for k in range(1, seeds)]
-    todo = [*((number, first + number) for number in range(count)), *again]
-
-    def generate(rows: slice) -> Tensor:
-        return model.generate([eval_set.captions[n] for n, _ in todo[rows]], [seed for _, seed in todo[rows]])
-
-    made = torch.cat(_batched("faces from captions", len(todo), how.batch_size, generate))
-    back = torch.cat(
-        _batched("reconstructions", count, how.batch_size, lambda r: model.reconstruct(eval_set.images[r]))
-    )
-    seen, features = evaluator.sees(made)
-    several = torch.cat([torch.arange(diverse)[:, None], torch.arange(count, len(todo)).view(diverse, -1)], 1)
-    stated = _labels([read_text(caption) for caption in eval_set.captions])
-    agreement = attribute_agreement(
-        stated,
-        seen[:count],
-        evaluator.sees(eval_set.images)[0],
-        evaluator.sees(back)[0],
-        at_least=how.at_least,
-        resamples=how.resamples,
-        seed=how.seed,
-    )
-    return UnifiedScores(
-        eval_set,
-        how,
-        evaluator.fingerprint[:SHOWN],
-        generated=made[:count],
-        diverse=made[several],
-        reconstructed=back,
-        stated=stated,
-        seen=seen[:count],
-        agreement=agreement,
-        pixels=diversity(made[several].flatten(2).float() / 255),
-        features=diversity(features[several]),
-    )
+    Raises:
+        ConfigError: If a metric lacks something.
+    """
+    for metric in metrics.values():
+        metric.prepare(setting)
 
 
-def _ask(model: Scored, found: UnifiedScores) -> None:
-    """Asks each question about its own face and about another face."""
-    from unif2ace.metrics.scores import answer_scores
-    from unif2ace.metrics.scores.answers import Asked
-
-    eval_set, how = found.eval_set, found.options
-    asked, texts = eval_set.questions, [q.question for _, q in eval_set.questions]
-    other = others(len(eval_set), how.seed)
-
-    def ask(faces: Sequence[int]) -> Callable[[slice], list[str]]:
-        return lambda rows: model.ask(eval_set.images[list(faces[rows])], texts[rows])
-
-    own, elsewhere = (
-        [text for texts in _batched(what, len(asked), how.batch_size, ask(faces)) for text in texts]
-        for what, faces in (
-            ("questions", [number for number, _ in asked]),
-            ("questions about other faces", [other[number] for number, _ in asked]),
-        )
-    )
-    rows: list[Asked] = []
-    answered: list[ScoredAnswer] = []
-    for (number, question), said, unseen in zip(asked, own, elsewhere, strict=True):
-        truth: Reply = read_answer(question, question.answer)
-        if truth.value is None:
-            continue  # the true answer cannot be parsed
-        right = read_answer(question, said).agrees(truth)
-        blind = read_answer(question, unseen).agrees(truth)
-        chance = 1 / len(offered) if (offered := options(question)) else 0.0
-        rows.append(Asked(number, question.kind, str(question.attribute), truth.value, right, blind, chance))
-        answered.append(ScoredAnswer(number, question, said, right))
-    found.answered = tuple(answered)
-    found.answers = answer_scores(rows, resamples=how.resamples, seed=how.seed)
+def needs_of(metrics: Iterable[OutputMetric]) -> set[Need]:
+    """All that metrics need or use."""
+    return {need for metric in metrics for need in metric.needs | metric.uses}
 
 
-def _paraphrase(model: Scored, found: UnifiedScores) -> None:
-    """Asks yes/no questions in other words, and in the plainest ones about the same faces."""
-    from unif2ace.metrics.scores import paraphrase_scores
+def check_outputs(outputs: Outputs, eval_set: EvalSet, metrics: Mapping[str, OutputMetric]) -> None:
+    """Checks that a folder holds the outputs that metrics need.
 
-    eval_set, how = found.eval_set, found.options
-    todo = paraphrased(eval_set.records, how.num_paraphrases, how.seed)
-    asked = list(dict.fromkeys((one.sample, text) for one in todo for text in (one.plain, one.text)))
-
-    def ask(rows: slice) -> list[str]:
-        faces, texts = zip(*asked[rows], strict=True)
-        return model.ask(eval_set.images[list(faces)], texts, max_new=MAX_NEW)
-
-    said = [text for texts in _batched("paraphrases", len(asked), how.batch_size, ask) for text in texts]
-    answers = dict(zip(asked, said, strict=True))
-    verdicts = [one.verdict(answers[one.sample, one.plain], answers[one.sample, one.text]) for one in todo]
-    found.paraphrases = paraphrase_scores(verdicts, resamples=how.resamples, seed=how.seed)
-
-
-def _caption(model: Scored, found: UnifiedScores) -> None:
-    """Captions the true faces, and scores the statements."""
-    from unif2ace.metrics.scores import caption_scores
-
-    eval_set, how = found.eval_set, found.options
-    made = _batched("captions", len(eval_set), how.batch_size, lambda rows: model.caption(eval_set.images[rows]))
-    found.captions = tuple(text for texts in made for text in texts)
-    found.readings = tuple(map(read_text, found.captions))
-    found.false = tuple(
-        tuple(said for said in reading.statements if holds(said, record) is False)
-        for reading, record in zip(found.readings, eval_set.records, strict=True)
-    )
-    found.captioning = caption_scores(
-        _labels(found.readings) == 1, found.stated == 1, eval_set.true, resamples=how.resamples, seed=how.seed
-    )
+    Raises:
+        ConfigError: If something is missing; the message names a metric, and the first files or lines.
+    """
+    for name, metric in metrics.items():
+        for need in sorted(metric.needs - NO_OUTPUTS):
+            if missing := outputs.missing(need, eval_set):
+                shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+                others = ",".join(other for other in metrics if other != name)
+                raise ConfigError(
+                    f"metric={name} needs {need}, but {outputs.folder} lacks {len(missing)} of them: {shown}; add them"
+                    + (f", or select metric=[{others}]" if others else "")
+                )
 
 
-def _labels(readings: Sequence[ParsedCaption]) -> Tensor:
-    """The labels that captions state or deny, int8 (S, A); for a contradiction, the first statement counts."""
-    import numpy as np
-    import torch
+def score_outputs(
+    metrics: Mapping[str, OutputMetric], eval_set: EvalSet, outputs: Outputs, how: ScoreOptions
+) -> UnifiedScores:
+    """Scores outputs with metrics that are prepared, and breaks the main values down by subgroup.
 
-    from unif2ace.data.tasks.base import attribute_labels
+    Raises:
+        ConfigError: If the folder lacks outputs that a metric needs, or two metrics give a value of the same name.
+        DataError: If a file cannot be read.
+    """
+    check_outputs(outputs, eval_set, metrics)
+    updated = {name: _updated(metric, eval_set, outputs) for name, metric in metrics.items()}
+    found = UnifiedScores(eval_set, how, outputs, updated)
+    for name, metric in updated.items():
+        values = dict(metric.compute())
+        if twice := values.keys() & found.scores.keys():
+            raise ConfigError(f"metric={name} gives {min(twice)}, as another metric does: leave one of them out")
+        found.scores |= values
+        found.described[name] = dict(metric.describe())
+        found.conditions[name] = dict(metric.conditions())
+        found.tables |= metric.table()
+    for group, chosen in subgroups(eval_set, how.subgroups):
+        part = eval_set.subset(chosen)
+        for name, metric in metrics.items():
+            main = _main(_updated(metric, part, outputs))
+            if main:
+                found.scores[f"{main[0]}/{group}"] = main[1]
+                found.described[name][f"{main[0]}/{group}"] = f"{len(chosen)} faces"
+    return found
 
-    return torch.from_numpy(np.stack([attribute_labels(reading.values) for reading in readings]))
+
+def subgroups(eval_set: EvalSet, names: Sequence[str]) -> list[tuple[str, list[int]]]:
+    """Faces with and without each label, as ``LABEL`` and ``no_LABEL``, and with each value of each field, as
+    ``FIELD=VALUE``; groups of fewer than two faces are left out.
+    """
+    found: dict[str, list[int]] = {}
+    labels = list(TAXONOMY.labels)
+    for name in names:
+        for number, record in enumerate(eval_set.records):
+            if name in TAXONOMY.labels:
+                shown = int(eval_set.true[number, labels.index(name)])
+                title = {1: name, 0: f"no_{name}"}.get(shown)
+            else:
+                value = record[name]
+                title = None if value is None else f"{name}={value}"
+            if title:
+                found.setdefault(title, []).append(number)
+    return sorted((title, chosen) for title, chosen in found.items() if len(chosen) > 1)
 
 
-def _batched(what: str, count: int, size: int, work: Callable[[slice], Made]) -> list[Made]:
-    """Runs the work on each batch of samples, and shows progress."""
-    made: list[Made] = []
-    with progress(what) as advance:
-        for start in range(0, count, size):
-            made.append(work(slice(start, min(start + size, count))))
-            advance(min(start + size, count), count, what)
-    return made
+def robust_outputs(
+    model: Scored | None, eval_set: EvalSet, how: ScoreOptions, outputs: Outputs, metrics: Iterable[OutputMetric]
+) -> Iterable[tuple[str, EvalSet, Outputs]]:
+    """Outputs about corrupted faces, in folders ``corrupted/NAME-STRENGTH`` of the outputs.
+
+    Args:
+        model: The model that makes them; None for a foreign folder, which must hold them.
+        eval_set: The evaluation set.
+        how: Size of the evaluation, and the corruptions.
+        outputs: Outputs about the faces as they are.
+        metrics: The metrics.
+
+    Raises:
+        ConfigError: If a foreign folder lacks them.
+    """
+    needs = needs_of(metric for metric in metrics if _understands(metric))
+    for name in how.robustness if needs else ():
+        for strength in STRENGTHS:
+            title = f"{name}-{strength}"
+            changed, folder = corrupted(eval_set, name, strength), outputs.folder / "corrupted" / title
+            if model is not None:
+                manifest = {**outputs.manifest, "eval_set": eval_set_fields(changed, how)}
+                Maker(model, changed, how, folder).make(needs, manifest)
+            elif not folder.is_dir():
+                raise ConfigError(f"scores.robustness=[{name}] needs answers about corrupted faces in {folder}")
+            yield title, changed, Outputs(folder)
+
+
+def add_robustness(
+    found: UnifiedScores, title: str, eval_set: EvalSet, outputs: Outputs, metrics: Mapping[str, OutputMetric]
+) -> None:
+    """Adds the main values of captions and answers about corrupted faces, as ``VALUE/CORRUPTION-STRENGTH``."""
+    chosen = {name: metric for name, metric in metrics.items() if _understands(metric)}
+    check_outputs(outputs, eval_set, chosen)
+    for name, metric in chosen.items():
+        if main := _main(_updated(metric, eval_set, outputs)):
+            found.scores[f"{main[0]}/{title}"] = main[1]
+            found.described[name][f"{main[0]}/{title}"] = "corrupted faces, strength of 5"
+
+
+def result_fields(found: UnifiedScores) -> dict[str, Any]:
+    """Options, intervals, conditions and detailed scores as plain values, for the JSON file."""
+    details: dict[str, Any] = {}
+    for metric in found.metrics.values():
+        details |= metric.details()
+    return {
+        "options": {name: _plain(value) for name, value in asdict(found.options).items()},
+        "intervals": {n: [s.low, s.high] for n, s in found.scores.items() if math.isfinite(s.low)},
+        "counts": {name: one.samples for name, one in found.scores.items() if one.samples},
+        "eval_set": eval_set_fields(found.eval_set, found.options),
+        "conditions": found.conditions,
+        **details,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, Collection) and not isinstance(value, str) else value
+
+
+def _understands(metric: OutputMetric) -> bool:
+    return bool(metric.needs) and metric.needs <= UNDERSTANDING
+
+
+def _updated(metric: OutputMetric, eval_set: EvalSet, outputs: Outputs) -> OutputMetric:
+    updated = copy.copy(metric)
+    updated.update(eval_set, outputs)
+    return updated
+
+
+def _main(metric: OutputMetric) -> tuple[str, Score] | None:
+    """The main value of an updated metric; None if it has no value."""
+    return next(iter(metric.compute().items()), None)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from PIL import Image, ImageDraw, ImageFont
 
 from unif2ace.attributes import TAXONOMY
 from unif2ace.data.lettering import wrapped
-from unif2ace.evaluation.values import KINDS, attribute_rows
+from unif2ace.evaluation.metrics.agreement import AgreementMetric
+from unif2ace.evaluation.metrics.answers import KINDS, AnswersMetric
+from unif2ace.evaluation.metrics.captions import CaptionsMetric
+from unif2ace.evaluation.metrics.paraphrases import ParaphrasesMetric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
+    from unif2ace.evaluation.metrics.base import OutputMetric
     from unif2ace.evaluation.unified_scores import UnifiedScores
 
+Found = TypeVar("Found", bound="OutputMetric")
 Colour = tuple[int, int, int]
 Line = tuple[str, Colour]
 
@@ -31,11 +36,12 @@ _NO, _YES, _CEILING = "#c9d6ea", "#30507f", "#222222"
 def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[Path]:
     """Writes ``generated.png``, ``understood.png`` and ``scores.png``, and the prompts of the first as ``prompts.txt``.
 
-    A folder ``faces`` holds the faces of the first sheet one by one: ``003-generated-0.png`` is the first one of the
-    fourth prompt, ``003-reconstruction.png`` and ``003-true.png`` are those of the described face.
+    A sheet whose outputs or metrics are absent is left out. A folder ``faces`` holds the faces of the first sheet one
+    by one: ``003-generated-0.png`` is the first one of the fourth prompt, ``003-reconstruction.png`` and
+    ``003-true.png`` are those of the described face.
 
     Args:
-        found: Scores of a model.
+        found: Scores of a system.
         out: Output folder; it is created.
         faces: Maximum number of faces per sheet.
 
@@ -44,21 +50,47 @@ def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    generated_sheet(found, faces).save(out / "generated.png")
-    understood_sheet(found, faces).save(out / "understood.png")
-    draw_bars(found, out / "scores.png")
-    _save_faces(found, out / "faces", faces)
-    prompts = [" ".join(caption.split()) for caption in found.eval_set.captions[: min(faces, len(found.diverse))]]
-    (out / "prompts.txt").write_text("\n".join(prompts) + "\n", encoding="utf-8")
-    return [out / name for name in ("generated.png", "understood.png", "scores.png", "prompts.txt")]
+    files = []
+    if shown := _shown(found, faces):
+        generated_sheet(found, faces).save(out / "generated.png")
+        _save_faces(found, out / "faces", faces)
+        prompts = [" ".join(found.eval_set.prompts[number].split()) for number in shown]
+        (out / "prompts.txt").write_text("\n".join(prompts) + "\n", encoding="utf-8")
+        files.append("generated.png")
+    if _metric(found, CaptionsMetric) or _metric(found, AnswersMetric):
+        understood_sheet(found, faces).save(out / "understood.png")
+        files.append("understood.png")
+    if _metric(found, AgreementMetric) or _metric(found, AnswersMetric) or _metric(found, ParaphrasesMetric):
+        draw_bars(found, out / "scores.png")
+        files.append("scores.png")
+    return [out / name for name in [*files, *(["prompts.txt"] if shown else [])]]
+
+
+def _metric(found: UnifiedScores, kind: type[Found]) -> Found | None:
+    return next((metric for metric in found.metrics.values() if isinstance(metric, kind)), None)
+
+
+def _shown(found: UnifiedScores, faces: int) -> list[int]:
+    """Indices of the prompts of the first sheet: the first with several faces, else the first with one."""
+    number = [found.outputs.number_generated(key) for key in found.eval_set.keys]
+    several = [n for n, count in enumerate(number) if count > 1] or [n for n, count in enumerate(number) if count]
+    return several[:faces]
+
+
+def _pictures(found: UnifiedScores, number: int) -> dict[str, Tensor]:
+    """The pictures of a prompt by name: generated ones, the reconstruction if there is one, and the true face."""
+    key, outputs = found.eval_set.keys[number], found.outputs
+    named = {f"generated-{seed}": outputs.generated(key, seed) for seed in range(outputs.number_generated(key))}
+    part = found.eval_set.subset([number])
+    if not outputs.missing("reconstructed", part):
+        named["reconstruction"] = outputs.reconstructed_images(part)[0]
+    return {**named, "true": found.eval_set.images[number]}
 
 
 def _save_faces(found: UnifiedScores, out: Path, faces: int) -> None:
     out.mkdir(exist_ok=True)
-    for number, several in enumerate(found.diverse[:faces]):
-        named = {f"generated-{seed}": face for seed, face in enumerate(several)}
-        named |= {"reconstruction": found.reconstructed[number], "true": found.eval_set.images[number]}
-        for name, face in named.items():
+    for number in _shown(found, faces):
+        for name, face in _pictures(found, number).items():
             Image.fromarray(face.permute(1, 2, 0).numpy()).save(out / f"{number:03d}-{name}.png")
 
 
@@ -90,43 +122,57 @@ def generated_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
     """For each of the first prompts: the generated faces, the true face and its reconstruction, the prompt, and labels
     the evaluator disagrees with.
     """
+    agreement, shown = _metric(found, AgreementMetric), _shown(found, faces)
+    several = [_pictures(found, number) for number in shown]
+    names = list(dict.fromkeys(name for named in several for name in named if name.startswith("generated")))
+    names += [name for name in ("reconstruction", "true") if any(name in named for named in several)]
     rows = []
-    for number, several in enumerate(found.diverse[:faces]):
-        stated, seen = found.stated[number].tolist(), found.seen[number].tolist()
-        names = [name.replace("_", " ") for name in TAXONOMY.labels]
-        missing = [n for n, said, is_ in zip(names, stated, seen, strict=True) if said == 1 and not is_]
-        unwanted = [n for n, said, is_ in zip(names, stated, seen, strict=True) if said == 0 and is_]
-        mentioned = sum(said >= 0 for said in stated)
-        kept = mentioned - len(missing) - len(unwanted)
-        lines = [
-            (found.eval_set.captions[number], INK),
-            (f"first face: the evaluator agrees with {kept} of {mentioned}", FAINT),
-        ]
-        lines += [(f"missing: {', '.join(missing)}", BAD)] if missing else []
-        lines += [(f"unwanted: {', '.join(unwanted)}", BAD)] if unwanted else []
-        rows.append(([*several, found.reconstructed[number], found.eval_set.images[number]], lines))
-    seeds = found.diverse.shape[1]
-    heads = ["generated", *([""] * (seeds - 1)), "reconstruction", "true face", "prompt"]
-    return _sheet(heads, rows)
+    for number, named in zip(shown, several, strict=True):
+        lines: list[Line] = [(found.eval_set.prompts[number], INK)]
+        if agreement:
+            lines += _disagreements(agreement, number)
+        blank = named["true"].new_full(named["true"].shape, 255)
+        rows.append(([named.get(name, blank) for name in names], lines))
+    heads = {"generated-0": "generated", "true": "true face", "reconstruction": "reconstruction"}
+    return _sheet([*(heads.get(name, "") for name in names), "prompt"], rows)
+
+
+def _disagreements(agreement: AgreementMetric, number: int) -> list[Line]:
+    stated, seen = agreement.stated[number].tolist(), agreement.seen[number].tolist()
+    names = [name.replace("_", " ") for name in TAXONOMY.labels]
+    missing = [n for n, said, is_ in zip(names, stated, seen, strict=True) if said == 1 and not is_]
+    unwanted = [n for n, said, is_ in zip(names, stated, seen, strict=True) if said == 0 and is_]
+    mentioned = sum(said >= 0 for said in stated)
+    kept = mentioned - len(missing) - len(unwanted)
+    lines = [(f"first face: the evaluator agrees with {kept} of {mentioned}", FAINT)]
+    lines += [(f"missing: {', '.join(missing)}", BAD)] if missing else []
+    lines += [(f"unwanted: {', '.join(unwanted)}", BAD)] if unwanted else []
+    return lines
 
 
 def understood_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
-    """True faces with the model's captions and answers; false statements are red."""
+    """True faces with the system's captions and answers; false statements are red."""
     rows = []
-    asked = [[one for one in found.answered if one.sample == n] for n in range(len(found.captions))]
-    chosen = sorted(range(len(found.captions)), key=lambda n: not asked[n])[:faces]
-    for number in chosen:
-        lines = [(found.captions[number] or "(nothing)", INK)]
-        if found.false[number]:
-            said = ", ".join(_negated(name, value) for name, value in found.false[number])
-            lines.append((f"false: {said}", BAD))
-        if unread := found.readings[number].unread:
-            lines.append((f"not understood: {' '.join(unread[:12])}", FAINT))
+    captions, answers = _metric(found, CaptionsMetric), _metric(found, AnswersMetric)
+    answered = answers.answered if answers else ()
+    asked = [[one for one in answered if one.sample == n] for n in range(len(found.eval_set))]
+    for number in sorted(range(len(found.eval_set)), key=lambda n: not asked[n])[:faces]:
+        lines = _captioned(captions, number) if captions else []
         for one in asked[number][:4]:
             truth = "" if one.right else f"  (true: {one.question.answer})"
             lines.append((f"{one.question.question} · {one.said}{truth}", GOOD if one.right else BAD))
         rows.append(([found.eval_set.images[number]], lines))
     return _sheet(["true face", "what the model says of it"], rows)
+
+
+def _captioned(captions: CaptionsMetric, number: int) -> list[Line]:
+    lines = [(captions.captions[number] or "(nothing)", INK)]
+    if captions.false[number]:
+        said = ", ".join(_negated(name, value) for name, value in captions.false[number])
+        lines.append((f"false: {said}", BAD))
+    if unread := captions.readings[number].unread:
+        lines.append((f"not understood: {' '.join(unread[:12])}", FAINT))
+    return lines
 
 
 def _negated(name: str, value: object) -> str:
@@ -159,12 +205,11 @@ def draw_bars(found: UnifiedScores, path: Path) -> None:
     """Draws each attribute's floor, score and ceiling as bars, and the same for the kinds of questions."""
     from matplotlib.figure import Figure
 
-    rows = sorted(attribute_rows(found), key=lambda row: row[1][1] - row[1][2])
+    agreement, answers = _metric(found, AgreementMetric), _metric(found, AnswersMetric)
+    rows = sorted(agreement.attribute_rows() if agreement else (), key=lambda row: row[1][1] - row[1][2])
     figure = Figure(figsize=(12, max(4.5, 0.19 * len(rows) + 1.4)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
-    kinds = [(KINDS.get(kind, kind), (one.floor, one.raw, 1.0)) for kind, one in reversed(found.answers.items())]
-    if found.paraphrases:
-        kinds.insert(0, ("yes or no, reworded", (0.5, (1 + found.paraphrases.normalised.value) / 2, 1.0)))
+    kinds = list(_kinds(answers, _metric(found, ParaphrasesMetric)))
     for axes, some in ((left, rows), (right, kinds)):
         axes.set_visible(bool(some))
     _bars(
@@ -172,10 +217,11 @@ def draw_bars(found: UnifiedScores, path: Path) -> None:
         [name.replace("_", " ") for name, *_ in rows],
         [(numbers[2], numbers[1], numbers[3]) for _, numbers, _ in rows],
     )
-    left.set_title(f"faces show what captions say: {_number(found.agreement.normalised.value)}")
+    if agreement:
+        left.set_title(f"faces show what captions say: {_number(agreement.found.normalised.value)}")
     _bars(right, [name for name, _ in kinds], [numbers for _, numbers in kinds])
-    title = _number(found.answers["all"].normalised.value) if "all" in found.answers else "none asked"
-    right.set_title(f"answers: {title}")
+    asked = answers is not None and "all" in answers.found
+    right.set_title(f"answers: {_number(found.values['answers']) if asked else 'none asked'}")
     for axes in (left, right):
         axes.set_xlabel("balanced accuracy")
         axes.set_xlim(0, 1)
@@ -183,6 +229,16 @@ def draw_bars(found: UnifiedScores, path: Path) -> None:
     handles, names = left.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
     figure.savefig(path, dpi=110)
+
+
+def _kinds(
+    answers: AnswersMetric | None, paraphrases: ParaphrasesMetric | None
+) -> Iterable[tuple[str, tuple[float, float, float]]]:
+    """Floor, accuracy and 1 of each kind of questions."""
+    if paraphrases and paraphrases.found:
+        yield "yes or no, reworded", (0.5, (1 + paraphrases.found.normalised.value) / 2, 1.0)
+    for kind, one in reversed(list(answers.found.items()) if answers else []):
+        yield KINDS.get(kind, kind), (one.floor, one.raw, 1.0)
 
 
 def _bars(axes: Axes, names: Sequence[str], values: Sequence[tuple[float, float, float]]) -> None:

@@ -54,6 +54,7 @@ class AttributesMetric(StepMetric):
         ConfigError: If `skip` is not in [0, 1), families and labels differ in number, or a subgroup is no label.
     """
 
+    kinds = frozenset({"attributes"})
     probabilities: list[Tensor]
     truths: list[Tensor]
     places: list[Tensor]

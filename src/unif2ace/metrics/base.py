@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torchmetrics import Metric
 
+from unif2ace.errors import ConfigError
 from unif2ace.types import StepOutput
 
 
@@ -15,9 +17,13 @@ class StepMetric(Metric, ABC):
     """Accumulates over a split, on all ranks, and returns named values.
 
     Samples that are not `batch.valid` are left out.
+
+    Attributes:
+        kinds: Kinds of networks whose steps hold what the metric reads; empty for any.
     """
 
     full_state_update = False
+    kinds: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def update(self, step: StepOutput) -> None:
@@ -30,3 +36,26 @@ class StepMetric(Metric, ABC):
     def describe(self) -> Mapping[str, str]:
         """What a reader needs to compare the values: feature extractor, weights, sizes."""
         return {}
+
+
+def check_metrics(metrics: Mapping[str, Any], kind: str) -> None:
+    """Checks that metrics read what a network of a kind computes in a validation step.
+
+    Args:
+        metrics: Metrics by name.
+        kind: ``tokenizer``, ``attributes`` or ``unified``.
+
+    Raises:
+        ConfigError: If one does not; the message says what it applies to.
+    """
+    for name, metric in metrics.items():
+        if not isinstance(metric, Metric):
+            raise ConfigError(
+                f"metric={name} scores the outputs of a system, not a validation pass: it applies to "
+                "`unif2ace-evaluate CKPT` of a unified model, and to `unif2ace-evaluate outputs=FOLDER`"
+            )
+        if isinstance(metric, StepMetric) and metric.kinds and kind not in metric.kinds:
+            raise ConfigError(
+                f"metric={name} applies to networks of kind {', '.join(sorted(metric.kinds))}: a step of kind {kind} "
+                "does not hold what it reads"
+            )

@@ -18,6 +18,7 @@ class CodebookMetric(StepMetric):
     A split of fewer than K tokens cannot use all codes. The perplexity is NaN without images.
     """
 
+    kinds = frozenset({"tokenizer"})
     counts: Tensor
 
     def __init__(self) -> None:

@@ -31,6 +31,7 @@ class FrechetMetric(StepMetric):
         ConfigError: If `kernel_pictures` is negative.
     """
 
+    kinds = frozenset({"tokenizer"})
     sums: Tensor
     products: Tensor
     count: Tensor

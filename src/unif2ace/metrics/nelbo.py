@@ -16,6 +16,7 @@ class NELBOMetric(StepMetric):
     The metric therefore compares training objectives, but not tokenizers. NaN if no sample generates.
     """
 
+    kinds = frozenset({"unified"})
     total: Tensor
     count: Tensor
 

@@ -18,6 +18,7 @@ class PSNRMetric(StepMetric):
     differ by one: :math:`m = 1 / (3 H W)`. NaN without images.
     """
 
+    kinds = frozenset({"tokenizer"})
     total: Tensor
     count: Tensor
 

@@ -19,6 +19,7 @@ class SSIMMetric(StepMetric):
     channel by itself, as in torchmetrics. NaN without images.
     """
 
+    kinds = frozenset({"tokenizer"})
     total: Tensor
     count: Tensor
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from unif2ace.errors import ConfigError
 from unif2ace.losses.base import LossCallback, losses_of
 from unif2ace.losses.observer import show
-from unif2ace.metrics.base import StepMetric
+from unif2ace.metrics.base import StepMetric, check_metrics
 from unif2ace.modules.guard import StepGuard
 from unif2ace.modules.optimizer_options import options_of, restore_options
 from unif2ace.nets.gradients import clip_gradients_
@@ -66,6 +66,7 @@ class TrainingModule(pl.LightningModule, ABC):
         self.net: nn.Module | None = None
         self.net_arguments: dict[str, Any] = {}  # network arguments that the data determines
         self._provided: Collection[str] | None = ()
+        check_metrics(metrics or {}, self.kind)
         self.metrics = nn.ModuleDict(metrics or {})
         self.guard = StepGuard(max_nonfinite_steps)
         self._options: list[dict[str, Any]] = []  # options of the optimiser's groups, as configured

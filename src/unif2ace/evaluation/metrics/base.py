@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -106,6 +107,13 @@ class OutputMetric(ABC):
         """Plain values for the JSON file, such as fingerprints, counts and finer scores. Names must not collide."""
         return {}
 
+    def conditions(self) -> Mapping[str, Any]:
+        """What must be equal for two systems' values to be compared: extractor, weights, resize, number of pictures.
+
+        The evaluation set, the resamples and the seed are compared anyway.
+        """
+        return {}
+
     def table(self) -> Mapping[str, Table]:
         """Detailed tables by name, printed below the values."""
         return {}
@@ -120,3 +128,13 @@ class OutputMetric(ABC):
             Whether it was written.
         """
         return False
+
+
+def interval(score: Score) -> str:
+    """The interval of a score in words, for `OutputMetric.describe`."""
+    return f"{score.low:.3f} to {score.high:.3f}"
+
+
+def cell(number: float) -> str:
+    """A number in a table; ``-`` if it is not finite."""
+    return f"{number:.3f}" if math.isfinite(number) else "-"

@@ -8,7 +8,7 @@ from unif2ace.metrics.scores.agreement import Agreement, attribute_agreement
 from unif2ace.metrics.scores.answers import AnswerScore, answer_scores
 from unif2ace.metrics.scores.bootstrap import Score, bootstrap, bootstrap_mean
 from unif2ace.metrics.scores.captions import CaptionScore, caption_scores
-from unif2ace.metrics.scores.diversity import Diversity, diversity
+from unif2ace.metrics.scores.diversity import Diversity, diversity, diversity_score
 from unif2ace.metrics.scores.paraphrases import ParaphraseScore, paraphrase_scores
 from unif2ace.metrics.scores.text import distinct, mean_words
 
@@ -26,6 +26,7 @@ __all__ = [
     "caption_scores",
     "distinct",
     "diversity",
+    "diversity_score",
     "mean_words",
     "paraphrase_scores",
 ]

@@ -1,0 +1,1 @@
+"""Comparison of runs and of scored outputs: differing keys, values, means over seeds, paired differences."""
