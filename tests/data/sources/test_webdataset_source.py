@@ -14,6 +14,7 @@ from unif2ace.data.shards import Metadata, Sample, ShardWriter, encode_jpeg
 from unif2ace.data.sources.base import EncodedImage
 from unif2ace.data.sources.webdataset import WebDatasetSource
 from unif2ace.errors import DataError
+from unif2ace.language.question import Question
 
 TERMS = "research only"
 
@@ -97,6 +98,7 @@ def test_samples_of_our_own_format_are_taken_as_they_are(tmp_path):
         attributes=AttributeRecord(gender="man", black_hair=False),
         provenance={"seed": 3},
         identity="p1",
+        qa=(Question("Is he smiling?", "Yes.", "yes_no", "smile"),),
     )
     with ShardWriter(tmp_path / "own") as writer:
         writer.write(Sample("k1", encode_jpeg(np.full((32, 32, 3), 90, np.uint8)), "jpg", metadata))
@@ -105,6 +107,7 @@ def test_samples_of_our_own_format_are_taken_as_they_are(tmp_path):
     assert faces.record(0) == metadata.record
     assert faces.identity(0) == "p1"
     assert item.captions == ("A man.", "He smiles.")
+    assert item.questions == metadata.qa
     assert item.license == "CC0-1.0"
     assert item.provenance["seed"] == 3
 
@@ -223,3 +226,18 @@ def test_pictures_of_other_types_are_read_from_tars(tmp_path):
     faces = source(tmp_path)
     assert faces.items([0])[0].image.shape == (32, 32, 3)
     assert "not read: 1 .nfo" in faces.report().lines
+
+
+def test_questions_of_another_project_are_kept_word_for_word(tmp_path):
+    asked = [{"question": "Why?", "answer": "Because."}, ["Is it?", "No, it is not."]]
+    files = {"a.jpg": picture(), "a.json": told(talk=asked), "b.jpg": picture(), "b.json": told(talk=[["?"]])}
+    write(tmp_path / "x.tar", files)
+    faces = source(tmp_path, questions_key="talk")
+    assert faces.items([0])[0].questions == (
+        Question("Why?", "Because.", "what", None),
+        Question("Is it?", "No, it is not.", "yes_no", None),
+    )
+    assert "entry 'talk'" in faces.report().faults[0].message
+    assert "questions: 1 of 1 samples have them, by entry 'talk' (source.questions_key)" in faces.report().lines
+    with pytest.raises(DataError, match=r"no sample has an entry 'talks'; did you mean 'talk'"):
+        source(tmp_path, questions_key="talks")

@@ -22,7 +22,9 @@ from unif2ace.data.sources.base import SourceItem, SourceReport
 from unif2ace.data.sources.cells import is_missing, parse_captions, parse_name
 from unif2ace.data.sources.paths import check_name, counted, existing_folder, unique_keys
 from unif2ace.data.sources.pictures import check_size, square_picture
+from unif2ace.data.sources.questions import parse_exchanges
 from unif2ace.errors import DataError, nearest
+from unif2ace.language.question import Question
 
 _T = TypeVar("_T")
 _ENTRIES: Final = {
@@ -30,8 +32,16 @@ _ENTRIES: Final = {
     "identity_key": "identity",
     "license_key": "license",
     "caption_key": None,
+    "questions_key": None,
 }
 """Settings that name an entry of the JSON, and the usual entry."""
+_REPORTED: Final = {
+    "labels": ("attributes_key", ""),
+    "persons": ("identity_key", "count as another person each"),
+    "captions": ("caption_key", "get some written from labels (captions=...)"),
+    "questions": ("questions_key", "get some written from labels (num_questions=...)"),
+}
+"""What is counted, the setting of its entry, and what becomes of samples without it."""
 
 
 class _Place(NamedTuple):
@@ -50,6 +60,7 @@ class _Contents(NamedTuple):
     license: str
     identity: str | None
     captions: tuple[str, ...]
+    questions: tuple[Question, ...]
     provenance: Mapping[str, Any]
 
 
@@ -59,7 +70,7 @@ class WebDatasetSource:
 
     Nothing is unpacked: the headers of the tars are read once, images by their offsets. A faulty sample is skipped and
     counted in `skipped` by cause; an unreadable shard counts once, with the cause ``shard``. Samples of this project's
-    own format (``"schema": 1``) are used as they are, without their questions. Each sample states its own license.
+    own format (``"schema": 1``) are used as they are, with their questions. Each sample states its own license.
 
     Args:
         path: Folder of the shards.
@@ -71,6 +82,7 @@ class WebDatasetSource:
         license_key: JSON entry with the license.
         license: License of samples that have none; None skips such samples.
         caption_key: JSON entry with a caption or a list of captions; None to read none.
+        questions_key: JSON entry with a list of questions and answers; None to read none.
         hide: Labelled fields to set to null because the crop does not show them, such as ``[necklace, necktie]`` for
             CelebA images cropped like FFHQ.
         size: Image side in pixels; None keeps square files unchanged and crops others to a square.
@@ -88,6 +100,7 @@ class WebDatasetSource:
     license_key: str = "license"
     license: str | None = None
     caption_key: str | None = None
+    questions_key: str | None = None
     hide: Sequence[str] = ()
     size: int | None = None
     name: str = "webdataset"
@@ -114,8 +127,13 @@ class WebDatasetSource:
             except SampleFault as fault:
                 self._skip(fault.at(self._shards[place.shard].name, place.key))
                 continue
-            known = ("attributes_key", any(v is not None for v in sample.record.to_json().values()))
-            for setting, there in (known, ("identity_key", sample.identity), ("caption_key", sample.captions)):
+            said = {
+                "attributes_key": any(v is not None for v in sample.record.to_json().values()),
+                "identity_key": sample.identity,
+                "caption_key": sample.captions,
+                "questions_key": sample.questions,
+            }
+            for setting, there in said.items():
                 self._used[setting] += bool(there)
             self._places.append(place)
             self._trees.append(data)
@@ -196,15 +214,11 @@ class WebDatasetSource:
         lines = [f"{number:,} samples in {len(self._shards):,} shards of {self._folder}"]
         if self._unread:
             lines.append(f"not read: {counted(dict(self._unread.most_common()))}")
-        kinds = (("labels", "attributes_key"), ("persons", "identity_key"), ("captions", "caption_key"))
-        for what, setting in kinds:
-            entry = getattr(self, setting)
+        for what, (setting, without) in _REPORTED.items():
+            entry, has = getattr(self, setting), self._used[setting]
             place = f"entry {entry!r} (source.{setting})" if entry else f"source.{setting}=null"
-            lines.append(f"{what}: {self._used[setting]:,} of {number:,} samples have them, by {place}")
-        if apart := number - self._used["identity_key"]:
-            lines[-2] += f"; the other {apart:,} count as another person each"
-        if rest := number - self._used["caption_key"]:
-            lines[-1] += f"; for the other {rest:,} they are written from labels (captions=...)"
+            rest = f"; the other {number - has:,} {without}" if without and has < number else ""
+            lines.append(f"{what}: {has:,} of {number:,} samples have them, by {place}{rest}")
         lines.append(f"entries of the JSON: {', '.join(self._entries)}")
         return SourceReport(tuple(lines), tuple(self._faults))
 
@@ -216,7 +230,7 @@ class WebDatasetSource:
             data = check_metadata(tree)
             captions = (*((data.caption,) if data.caption else ()), *data.captions)
             person = parse_name(data.identity)
-            return _Contents(data.record.hide(*self.hide), data.license, person, captions, data.provenance)
+            return _Contents(data.record.hide(*self.hide), data.license, person, captions, data.qa, data.provenance)
         given = [tree.get(self.license_key), tree.get("licence"), self.license]
         license = next((text for text in given if isinstance(text, str) and not is_missing(text)), None)
         if license is None:
@@ -227,6 +241,7 @@ class WebDatasetSource:
             license,
             _parsed(parse_name, tree, self.identity_key),
             _parsed(parse_captions, tree, self.caption_key) or (),
+            tuple(one.typed() for one in _parsed(parse_exchanges, tree, self.questions_key) or ()),
             {"source": tree["source"]} if isinstance(tree.get("source"), str) else {},
         )
 
@@ -269,7 +284,7 @@ class WebDatasetSource:
             raise SampleFault(fault.cause, f"{where}: {fault.message}") from fault
         sample = self._read(decode_json(self._trees[index]))
         provenance = {**sample.provenance, "shard": shard.name}
-        return SourceItem(image, sample.record, sample.license, sample.captions, provenance)
+        return SourceItem(image, sample.record, sample.license, sample.captions, provenance, sample.questions)
 
     def describe(self) -> dict[str, Any]:
         """The settings, with a fingerprint of the samples' shards, keys and JSON instead of the path."""
@@ -287,6 +302,8 @@ class WebDatasetSource:
         for place, tree in zip(self._places, self._trees, strict=True):
             digest.update(f"{self._shards[place.shard].name}\0{place.key}\0{place.length}\0".encode() + tree)
         chosen = {setting: getattr(self, setting) for setting in settings}
+        if self.questions_key:  # left out where not used: data sets of before stay valid
+            chosen["questions_key"] = self.questions_key
         inputs = {"pictures": digest.hexdigest()}
         if self._mapping:
             inputs["mapping"] = self._mapping.fingerprint
