@@ -20,9 +20,9 @@ from unif2ace.nets.moe.backends.auto import AutoBackend
 from unif2ace.nets.moe.backends.base import ExpertBackend
 from unif2ace.nets.moe.backends.cpu import CPUBackend
 from unif2ace.nets.moe.backends.grouped_mm import GroupedMMBackend
-from unif2ace.nets.moe.routed import RoutedExperts
+from unif2ace.nets.moe.routed import RoutedExperts, RouterInput
 from unif2ace.nets.moe.sequence import SequenceLevel
-from unif2ace.types import Condition, Role, Task, TokenSequence
+from unif2ace.types import Condition, Role, SequenceParts, Task, TokenSequence
 
 COMMAND = "python -m benchmarks moe"
 ROUNDS, TOP_K = 3, 4
@@ -78,7 +78,7 @@ def _experts(
     chosen = WAYS if device == "cpu" else {"auto": AutoBackend}
     for way, experts in chosen.items():
         routed = RoutedExperts(dim, hidden, number, TOP_K, 1, experts()).to(device, dtype)
-        ways[way] = lambda routed=routed: routed(x, group, real)[0]
+        ways[way] = lambda routed=routed: routed(x.flatten(0, 1), [RouterInput(group, real)])[0]
         nets.append(routed)
     times = _seconds(ways, device, nets)
     name = str(dtype).removeprefix("torch.")
@@ -99,7 +99,9 @@ def _sequence() -> dict[str, Any]:
     noise = {"noise": Condition(torch.randn(batch, 1, dim, requires_grad=True), torch.ones(batch, dtype=torch.bool))}
     level = SequenceLevel(dim, ("copy", "zero", "noise", "copy"), ())
     dense = Dense(dim, 2 * dim)
-    times = _seconds({"dense": lambda: dense(x), "level": lambda: level(x, sequence, noise)[0]}, "cpu", [dense, level])
+    parts = SequenceParts.of(sequence)
+    ways = {"dense": lambda: dense(x), "level": lambda: level(x.flatten(0, 1), parts, noise)[0]}
+    times = _seconds(ways, "cpu", [dense, level])
     share = statistics.median(t / d for d, t in zip(times["dense"], times["level"], strict=True))
     return _row("time of the sequence level to a dense network, 512 wide, 8 x 512 tokens", 100 * share, "%", "<= 4")
 

@@ -35,7 +35,7 @@ SOME = TEXTS[torch.tensor([0, 5, 11, 17, 26])]
 def _logits(of: torch.Tensor, xt_GN: torch.Tensor, x0_GN: torch.Tensor) -> Logits:
     """What the table says at the masked tokens of some samples."""
     sample, token = (xt_GN == V).nonzero(as_tuple=True)
-    return Logits(sample, token, of[state(xt_GN)][sample, token], x0_GN[sample, token], sample, token)
+    return Logits(sample, of[state(xt_GN)][sample, token], x0_GN[sample, token], sample, token)
 
 
 def _corrupted(schedule: NoiseSchedule, xt_GN: torch.Tensor, x0_GN: torch.Tensor, t_G: torch.Tensor) -> CorruptedTokens:
@@ -138,7 +138,7 @@ def test_a_sample_without_masks_has_nothing_and_samples_need_not_be_the_first():
     assert bound.tolist() == pytest.approx([(2 * nats[0] / L).item(), 0.0, (4 * nats[1:].sum() / L).item()])
     samples = torch.tensor([2, 5, 6])
     moved = replace(corrupted, sample=samples)
-    elsewhere = replace(logits, sample=samples[logits.sample], position=logits.position + 4)
+    elsewhere = replace(logits, sample=samples[logits.sample])
     assert torch.equal(elsewhere.generation, torch.searchsorted(moved.sample, elsewhere.sample))
     assert torch.equal(nelbo_per_sample(elsewhere, moved), bound)
 
@@ -146,7 +146,7 @@ def test_a_sample_without_masks_has_nothing_and_samples_need_not_be_the_first():
 def test_half_precision_logits_are_widened():
     values = torch.randn(6, 50, dtype=torch.bfloat16)
     first, token = torch.zeros(6, dtype=torch.int64), torch.arange(6)
-    logits = Logits(first, token, values, torch.arange(6), first, token)
+    logits = Logits(first, values, torch.arange(6), first, token)
     with torch.autocast("cpu", torch.bfloat16):
         nats = token_nats(logits)
     expected = -values.double().log_softmax(1)[torch.arange(6), torch.arange(6)]

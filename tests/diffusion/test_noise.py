@@ -91,3 +91,16 @@ def test_no_sample_has_no_noise():
     noise = SampleNoise.draw(40, Stream.TRAIN, INDICES[:0], N)
     assert noise.choice.shape == noise.replacement.shape == (0, N)
     assert noise.time.shape == (0,)
+
+
+def test_copies_of_a_sample_have_times_at_equal_distances_and_noise_of_their_own():
+    index = torch.tensor([4, 9, 2**40])
+    one, many = SampleNoise.draw(3, Stream.TRAIN, index, 5), SampleNoise.draw(3, Stream.TRAIN, index, 5, 4)
+    for name in NAMES:
+        assert torch.equal(getattr(one, name), getattr(many, name)[::4]), name
+    times = many.time.view(3, 4).sort(1).values
+    torch.testing.assert_close(times.diff(dim=1), torch.full((3, 3), 0.25))
+    assert bool((many.time < 1).all())
+    for noise in (many.choice, many.replacement):
+        assert len(noise.flatten().unique()) == noise.numel()
+    assert torch.equal(many.guidance_dropout.view(3, 4), one.guidance_dropout[:, None].expand(-1, 4))

@@ -192,7 +192,7 @@ def _show_o() -> tuple[dict[str, torch.Tensor], TokenSequence, CorruptedTokens]:
 
 def _all_ids(positions, sequence: TokenSequence, logits: torch.Tensor) -> Logits:
     at = positions(sequence).nonzero(as_tuple=True)
-    return Logits(*at, logits[at], sequence.target[at], *places_of(sequence, *at))
+    return Logits(at[0], logits[at], sequence.target[at], *places_of(sequence, *at))
 
 
 def test_the_losses_of_show_o():
@@ -224,7 +224,7 @@ def test_the_masked_loss_of_show_o_without_its_span(size: int):
     loss = D3DiffLoss(score_weight=0, vocabulary="full", codebook_size=codes)
     at = (g["labels"] >= 0).nonzero(as_tuple=True)  # a sequence is its picture, and all of them generate
     values = g["logits"].clone().requires_grad_()
-    logits = {loss.logits_spec: Logits(*at, values[at], g["labels"][at], *at)}
+    logits = {loss.logits_spec: Logits(at[0], values[at], g["labels"][at], *at)}
     x0 = torch.where(g["labels"] >= 0, g["labels"], 0)
     corrupted = CorruptedTokens(
         torch.arange(rows), x0, torch.where(g["labels"] >= 0, codes, x0), *(torch.ones(4, rows))

@@ -54,7 +54,7 @@ def _of_samples(loss: NELBOLoss, schedule: NoiseSchedule, log_p: Tensor, x0: Ten
         target=x0,
     )
     at = loss.logits_spec.positions(sequence).nonzero(as_tuple=True)  # a sequence is its picture
-    logits = Logits(*at, log_p[at], x0[at], *at)
+    logits = Logits(at[0], log_p[at], x0[at], *at)
     s = schedule
     corrupted = CorruptedTokens(torch.arange(rows), x0, xt, t, s.alpha(t), s.weight(t), s.sigma(t))
     found = []

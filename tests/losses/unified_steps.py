@@ -6,14 +6,25 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
+from mixed_sequences import stack
 from torch import Tensor
 
 from unif2ace.diffusion.forward_processes.base import ForwardProcess
 from unif2ace.diffusion.noise import SampleNoise
 from unif2ace.losses.base import LossCallback
-from unif2ace.sequence.sequence_layout import SequenceLayout, stack
+from unif2ace.sequence.sequence_layout import SequenceLayout
 from unif2ace.sequence.vocabulary import Vocabulary
-from unif2ace.types import Batch, CorruptedTokens, Logits, LogitsSpec, StepOutput, Task, TokenSequence, UnifiedStep
+from unif2ace.types import (
+    Batch,
+    CorruptedTokens,
+    Logits,
+    LogitsSpec,
+    SequenceParts,
+    StepOutput,
+    Task,
+    TokenSequence,
+    UnifiedStep,
+)
 
 VOCABULARY = Vocabulary(text_size=20, codebook_size=11, bos_id=1, eos_id=2)
 K, N = 11, 8
@@ -64,7 +75,10 @@ def step_of(
     valid_B = torch.tensor(valid if valid is not None else [True] * rows)
     specs = {part for loss in losses for part in loss.reads if isinstance(part, LogitsSpec)}
     read = {spec: _read(spec, sequence, logits_BLV) for spec in specs}
-    return StepOutput(Batch(sequence.task, torch.arange(rows), valid_B), unified=UnifiedStep(sequence, corrupted, read))
+    return StepOutput(
+        Batch(sequence.task, torch.arange(rows), valid_B),
+        unified=UnifiedStep(SequenceParts.of(sequence), corrupted, read),
+    )
 
 
 def _read(spec: LogitsSpec, sequence: TokenSequence, logits_BLV: Tensor) -> Logits:
@@ -73,7 +87,8 @@ def _read(spec: LogitsSpec, sequence: TokenSequence, logits_BLV: Tensor) -> Logi
     first, end = VOCABULARY.bounds(spec.vocabulary)
     target = sequence.target[at]
     target = torch.where((target >= first) & (target < end), target - first, -100)
-    return Logits(*at, logits_BLV[..., first:end][at], target, *places_of(sequence, *at))
+    starts = sequence.target[at[0], at[1] - 1] < 0
+    return Logits(at[0], logits_BLV[..., first:end][at], target, *places_of(sequence, *at), starts)
 
 
 def places_of(sequence: TokenSequence, sample_P: Tensor, position_P: Tensor) -> tuple[Tensor, Tensor]:

@@ -74,9 +74,9 @@ def test_merging_keeps_the_function(base: Weights, tuned: UnifiedModule, tmp_pat
         codes = module.codes(batch)
         never = torch.zeros(len(batch), dtype=torch.bool)
         unfinished = module.forward_process.corrupt(torch.arange(4), codes[:4], module_noise(codes), 11)
-        sequence = module.build_sequence(batch, codes, unfinished, never)
+        sequences = module.build_sequences(batch, codes, unfinished, never).sequences
         with torch.no_grad():
-            return module.eval().unified(sequence).values
+            return module.eval().unified(sequences).values
 
     expected = hidden(tuned)
     plain.net.load_state_dict(dict(base.state))

@@ -15,7 +15,7 @@ import torch
 from omegaconf import OmegaConf
 from ranks import run_ranks
 from torch.utils.data import DataLoader
-from unified_run import ANSWER, CODES, GENERATE, TEXT, TOKENS, Data, MeanColour, batch, module, train, trainer
+from unified_run import ANSWER, CODES, GENERATE, TEXT, Data, MeanColour, batch, module, train, trainer
 
 from unif2ace.diffusion.forward_processes.absorbing import AbsorbingProcess
 from unif2ace.diffusion.forward_processes.uniform import UniformProcess
@@ -260,22 +260,20 @@ def test_rows_that_are_not_valid_add_nothing():
 def test_left_out_captions_leave_nothing_of_them():
     made = stepped(guidance_dropout=1.0)
     given = batch(0)
-    sequence = made.step_output(given).unified.sequence
-    generates = sequence.task == Task.TEXT_TO_IMAGE
-    before_image = sequence.ids[generates][:, : -TOKENS - 2]
+    text = made.step_output(given).unified.sequences.parts[0]
     eos, t2i, pad = 1, made.unified.vocabulary.special("t2i"), made.unified.vocabulary.special("pad")
-    assert set(before_image.flatten().tolist()) <= {eos, t2i, pad}
+    assert set(text.ids.flatten().tolist()) <= {eos, t2i, pad}
     made.eval()
-    kept = made.step_output(given).unified.sequence
-    assert kept.ids.shape[1] >= sequence.ids.shape[1]
-    assert set(kept.ids[generates][:, : -TOKENS - 2].flatten().tolist()) - {eos, t2i, pad}
+    kept = made.step_output(given).unified.sequences.parts[0]
+    assert kept.ids.shape[1] >= text.ids.shape[1]
+    assert set(kept.ids.flatten().tolist()) - {eos, t2i, pad}
 
 
 def test_visual_features_are_of_samples_that_answer_only():
     made = stepped(visual_dropout=0.0)
     given = batch(0)
     found = made._visual_features(given, torch.zeros(len(given), dtype=torch.bool))["colour"]
-    assert found.present.tolist() == [False] * GENERATE + [True] * ANSWER
+    assert found.present.tolist() == [True] * ANSWER
     torch.testing.assert_close(found.values[-1, 0], given.image[-1].double().mean((1, 2)) / 255)
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from mixed_sequences import stack
 from safetensors.torch import load_file
 
 from unif2ace.errors import ConfigError
 from unif2ace.sequence.conversation import join_turns
 from unif2ace.sequence.positions import answer, image, image_span, masked_image
-from unif2ace.sequence.sequence_layout import IGNORE, SequenceLayout, align_right, cut, stack
+from unif2ace.sequence.sequence_layout import IGNORE, SequenceLayout, align_right, cut
 from unif2ace.sequence.vocabulary import Vocabulary
 from unif2ace.types import Role, Task
 

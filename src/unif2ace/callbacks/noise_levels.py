@@ -95,7 +95,7 @@ class NoiseLevels(StepObserver):
 
     def _add(self, stage: str, step: StepOutput) -> None:
         unified = step.unified
-        if unified is None or unified.corrupted is None or unified.sequence.image_start is None:
+        if unified is None or unified.corrupted is None:
             return
         logits = masked_logits(unified)
         if logits is None:

@@ -53,16 +53,36 @@ class SampleNoise:
         return cls(time_B1[:, 0], choice_BN, replacement_BN, visual_B1[:, 0], guidance_B1[:, 0])
 
     @classmethod
-    def draw(cls, seed: int, stream: Stream, index_B: Tensor, num_tokens: int) -> SampleNoise:
-        """Samples the noise on the device of `index_B`.
+    def draw(cls, seed: int, stream: Stream, index_B: Tensor, num_tokens: int, copies: int = 1) -> SampleNoise:
+        """Samples the noise of B `copies` images on the device of `index_B`; copies of a sample are consecutive.
+
+        The first copy has the same noise for any number of copies. The times of a sample's copies have equal distances
+        modulo 1 (low-discrepancy times, MDLM, arXiv 2406.07524, appendix C.3). Copies share their dropouts.
 
         Args:
             seed: Seed of the run.
             stream: The noise stream.
             index_B: int64 (B,), positions of the samples in the run's global order (`Batch.index`).
             num_tokens: N.
+            copies: Number of images of each sample.
         """
-        return cls.split(sample_uniforms(seed + stream, index_B, 3 + 2 * num_tokens))
+        own = 2 * num_tokens  # values of each copy
+        uniform_BM = sample_uniforms(seed + stream, index_B, 3 + copies * own)
+        if copies == 1:
+            return cls.split(uniform_BM)
+        first_BM, more_BX = torch.split(uniform_BM, [3 + own, (copies - 1) * own], 1)
+        one = cls.split(first_BM)
+        shift_C = torch.arange(copies, device=index_B.device) / copies
+        time_BC = ((one.time[:, None] + shift_C) % 1).clamp(max=1 - 2**-24)
+        time_BC[:, 0] = one.time
+        choice_BxN, replacement_BxN = torch.split(more_BX.view(-1, copies - 1, own), num_tokens, 2)
+        return cls(
+            time_BC.flatten(),
+            torch.cat([one.choice[:, None], choice_BxN], 1).flatten(0, 1),
+            torch.cat([one.replacement[:, None], replacement_BxN], 1).flatten(0, 1),
+            one.visual_dropout.repeat_interleave(copies),
+            one.guidance_dropout.repeat_interleave(copies),
+        )
 
 
 def sample_uniforms(seed: int, index_B: Tensor, number: int) -> Tensor:

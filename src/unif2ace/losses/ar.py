@@ -52,9 +52,9 @@ class ARLoss(LossCallback):
         assert step.unified is not None
         logits = step.unified.logits[self.logits_spec]
         counts_P = step.batch.valid[logits.sample] & (logits.target >= 0)
-        target_BL = step.unified.sequence.target
-        assert target_BL is not None
-        first_P = target_BL[logits.sample, logits.position - 1] < 0
-        weight_P = torch.where(counts_P, torch.where(first_P, self.first_token_weight, 1.0), 0.0)
+        weight_P = counts_P.float()
+        if self.first_token_weight != 1:
+            assert logits.first is not None
+            weight_P = torch.where(logits.first, self.first_token_weight, 1.0) * weight_P
         nats_P = torch.where(counts_P, token_nats(logits), 0)  # values that do not count may be infinite
         return LossTerm((weight_P.to(nats_P.dtype) * nats_P).sum(), weight_P.sum().float())

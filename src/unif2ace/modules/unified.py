@@ -28,14 +28,16 @@ from unif2ace.nets.transformer.face_decoder import FaceDecoder
 from unif2ace.nets.transformer.grounding import WordGrounding
 from unif2ace.nets.transformer.unified import UnifiedNet
 from unif2ace.nets.visual_encoders.base import VisualEncoder
+from unif2ace.sequence.placed_sequences import PlacedSequences
 from unif2ace.sequence.positions import masked_image
-from unif2ace.sequence.sequence_layout import SequenceLayout, stack
+from unif2ace.sequence.sequence_layout import SequenceLayout
 from unif2ace.types import (
     Batch,
     Condition,
     CorruptedTokens,
     Logits,
     LogitsSpec,
+    SequenceParts,
     StepOutput,
     Task,
     TokenSequence,
@@ -69,6 +71,8 @@ class UnifiedModule(TrainingModule):
         visual_dropout: Probability of dropping a sample's visual features, so that the model also works without them.
         max_text: Longest text part of a sequence in tokens, see `SequenceLayout`.
         code_features: Whether image codes are embedded from the tokenizer's vectors too, see `CodeEmbedding`.
+        corruptions: Corrupted copies of each T2I sample's image in training. They share the text of the caption, and
+            their times are spread evenly.
         seed: Seed of noise and dropout, together with the index of each sample.
         max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
         compile: Whether the transformer is compiled.
@@ -76,7 +80,7 @@ class UnifiedModule(TrainingModule):
         finetune: Trains low-rank adapters instead of all weights; the run must start from trained weights.
 
     Raises:
-        ConfigError: If a dropout probability is not in [0, 1].
+        ConfigError: If a dropout probability is not in [0, 1], or `corruptions` is below 1.
     """
 
     kind = "unified"
@@ -97,6 +101,7 @@ class UnifiedModule(TrainingModule):
         visual_dropout: float = 0.1,
         max_text: int = 256,
         code_features: bool = True,
+        corruptions: int = 1,
         seed: int = 0,
         max_nonfinite_steps: int = 10,
         compile: bool = False,
@@ -109,7 +114,9 @@ class UnifiedModule(TrainingModule):
                 raise ConfigError(f"module.{name}={share}: it must be between 0 and 1")
         self._make_image_tokenizer, self._make_encoders = image_tokenizer, dict(visual_encoders or {})
         self.forward_process, self.image_size, self.max_text, self.seed = forward_process, image_size, max_text, seed
-        self.code_features = code_features
+        if corruptions < 1:
+            raise ConfigError(f"module.corruptions={corruptions}: give 1 or more")
+        self.code_features, self.corruptions = code_features, corruptions
         self.guidance_dropout, self.visual_dropout = guidance_dropout, visual_dropout
         self._router_balance, self._lora = RouterBalance(), finetune or None  # finetune=full is an empty mapping
         self._frozen: dict[str, nn.Module] = {}  # a plain mapping: frozen weights stay out of checkpoints
@@ -221,21 +228,23 @@ class UnifiedModule(TrainingModule):
     def step_output(self, batch: Batch) -> StepOutput:
         """One forward pass; see `UnifiedStep`."""
         codes_BN = self.codes(batch)
-        stream = Stream.TRAIN if self.training else Stream.VALIDATION
-        noise = SampleNoise.draw(self.seed, stream, batch.index, codes_BN.shape[1])
+        stream, copies = (Stream.TRAIN, self.corruptions) if self.training else (Stream.VALIDATION, 1)
+        noise = SampleNoise.draw(self.seed, stream, batch.index, codes_BN.shape[1], copies)
         g = (batch.task == Task.TEXT_TO_IMAGE).nonzero()[:, 0]
         corrupted = None
         if len(g):
             num_codes = self.unified.vocabulary.codebook_size
-            corrupted = self.forward_process.corrupt(g, codes_BN[g], noise[g], num_codes)
-        uncaptioned_B = (noise.guidance_dropout < self.guidance_dropout) & self.training
-        unseen_B = (noise.visual_dropout < self.visual_dropout) & self.training
-        sequence = self.build_sequence(batch, codes_BN, corrupted, uncaptioned_B)
+            copy = torch.arange(copies, device=g.device)
+            sample, drawn = g.repeat_interleave(copies), (g[:, None] * copies + copy).flatten()
+            corrupted = self.forward_process.corrupt(sample, codes_BN[sample], noise[drawn], num_codes)
+        uncaptioned_B = (noise.guidance_dropout[::copies] < self.guidance_dropout) & self.training
+        unseen_B = (noise.visual_dropout[::copies] < self.visual_dropout) & self.training
+        placed = self.build_sequences(batch, codes_BN, corrupted, uncaptioned_B)
         specs = self._logits_specs()
-        read = self._read_positions(sequence, specs, batch.valid)  # before the forward pass: this waits for the GPU
-        hidden = self.unified(sequence, self._visual_features(batch, unseen_B))
-        logits = self._logits(hidden.values, sequence, specs, read)
-        return StepOutput(batch, unified=UnifiedStep(sequence, corrupted, logits, hidden.routers))
+        read = placed.read(specs, batch.valid)  # before the forward pass: this waits for the GPU
+        hidden = self.unified(placed.sequences, self._visual_features(batch, unseen_B))
+        logits = self._logits(hidden.values, placed, specs, read)
+        return StepOutput(batch, unified=UnifiedStep(placed.sequences, corrupted, logits, hidden.routers))
 
     def objective(self, step: StepOutput, stage: str) -> Tensor:
         """The weighted sum of the losses, float (). In training it also counts the choices of the routers."""
@@ -274,9 +283,9 @@ class UnifiedModule(TrainingModule):
         with torch.autocast(self.device.type, enabled=False):
             return self.image_tokenizer.encode(batch.image).clone()
 
-    def build_sequence(
+    def build_sequences(
         self, batch: Batch, codes_BN: Tensor, corrupted: CorruptedTokens | None, uncaptioned_B: Tensor
-    ) -> TokenSequence:
+    ) -> PlacedSequences:
         """The token sequences of a batch; those that generate come first.
 
         Args:
@@ -288,33 +297,41 @@ class UnifiedModule(TrainingModule):
         assert batch.text is not None
         assert batch.text_length is not None
         assert batch.text_loss is not None
-        parts = []
+        parts: list[TokenSequence] = []
+        before: list[int | None] = []
+        samples: list[Tensor] = []
         if corrupted is not None:
-            g = corrupted.sample
+            g = (batch.task == Task.TEXT_TO_IMAGE).nonzero()[:, 0]
             length_G = batch.text_length[g].where(~uncaptioned_B[g], 0)
-            parts.append(self.layout.text_to_image(batch.text[g], length_G, corrupted.xt, corrupted.x0))
+            made = self.layout.text_to_images(batch.text[g], length_G, corrupted.xt, corrupted.x0)
+            parts, before, samples = [*made.parts], [*made.before], [g, corrupted.sample]
         u = (batch.task == Task.UNDERSTANDING).nonzero()[:, 0]
         if len(u):
             segment = None if batch.text_segment is None else batch.text_segment[u]
             text = batch.text[u], batch.text_length[u], batch.text_loss[u], segment
             parts.append(self.layout.conversation(codes_BN[u], *text))
-        return parts[0] if len(parts) == 1 else stack(parts[0], parts[1], self.unified.vocabulary)
+            before.append(None)
+            samples.append(u)
+        return PlacedSequences(SequenceParts(tuple(parts), tuple(before)), tuple(samples))
 
     def _visual_features(self, batch: Batch, unseen_B: Tensor) -> dict[str, Condition]:
-        """Visual features (B, M, F) of the MMU samples by encoder; samples that generate receive none."""
+        """Visual features (U, M, F) of the U MMU samples by encoder; samples that generate receive none."""
         found: dict[str, Condition] = {}
+        u = (batch.task == Task.UNDERSTANDING).nonzero()[:, 0]
+        seen = (~unseen_B[u]).nonzero()[:, 0]
         for name, make in self._make_encoders.items():
             encoder = self._loaded(name, make)
             if batch.image is None:
                 raise ConfigError(
                     f"visual encoder {name!r} reads pictures: set data.inputs=both, or visual_encoder=none"
                 )
-            u = ((batch.task == Task.UNDERSTANDING) & ~unseen_B).nonzero()[:, 0]
+            if not len(u):
+                continue
             with torch.no_grad():
-                features: Condition = encoder(batch.image[u])
-            values_BMF = features.values.new_zeros(len(batch), *features.values.shape[1:])
-            present_B = torch.zeros_like(unseen_B).index_copy(0, u, features.present)
-            found[name] = Condition(values_BMF.index_copy(0, u, features.values), present_B)
+                features: Condition = encoder(batch.image[u[seen]])
+            values_UMF = features.values.new_zeros(len(u), *features.values.shape[1:])
+            present_U = torch.zeros_like(unseen_B[u]).index_copy(0, seen, features.present)
+            found[name] = Condition(values_UMF.index_copy(0, seen, features.values), present_U)
         return found
 
     def _logits_specs(self) -> list[LogitsSpec]:
@@ -322,33 +339,15 @@ class UnifiedModule(TrainingModule):
         found = [part for loss in losses if loss.active for part in loss.reads if isinstance(part, LogitsSpec)]
         return list(dict.fromkeys(found))
 
-    @staticmethod
-    def _read_positions(
-        sequence: TokenSequence, specs: Sequence[LogitsSpec], valid_B: Tensor
-    ) -> list[tuple[Tensor, ...]]:
-        """Samples and positions that each spec reads, int64 (P,) both."""
-        return [(spec.positions(sequence) & valid_B[:, None]).nonzero().unbind(1) for spec in specs]
-
     def _logits(
-        self,
-        hidden_BLD: Tensor,
-        sequence: TokenSequence,
-        specs: Sequence[LogitsSpec],
-        read: Sequence[tuple[Tensor, ...]],
+        self, hidden_TD: Tensor, placed: PlacedSequences, specs: Sequence[LogitsSpec], read: Sequence[Tensor]
     ) -> dict[LogitsSpec, Logits]:
-        """Logits of all specs in one call of the head, from hidden states (B, L, D)."""
-        assert sequence.target is not None
-        assert sequence.image_start is not None
-        generation_B = (sequence.task == Task.TEXT_TO_IMAGE).cumsum(0) - 1
-        parts = [(hidden_BLD[at[0], at[1]], spec.vocabulary) for at, spec in zip(read, specs, strict=True)]
-        found: dict[LogitsSpec, Logits] = {}
-        for spec, (sample, position), values_PV in zip(specs, read, self.unified.logits_of(parts), strict=True):
-            first, end = self.unified.vocabulary.bounds(spec.vocabulary)
-            target_P = sequence.target[sample, position]
-            target_P = torch.where((target_P >= first) & (target_P < end), target_P - first, -100)
-            token_P = position - sequence.image_start[sample]
-            found[spec] = Logits(sample, position, values_PV, target_P, generation_B[sample], token_P)
-        return found
+        """Logits of all specs in one call of the head, from hidden states (T, D) at tokens int64 (P,)."""
+        parts = [(hidden_TD.index_select(0, at), spec.vocabulary) for at, spec in zip(read, specs, strict=True)]
+        values = self.unified.logits_of(parts)
+        bounds = self.unified.vocabulary.bounds
+        scored = zip(specs, read, values, strict=True)
+        return {spec: placed.logits(at, values_PV, bounds(spec.vocabulary)) for spec, at, values_PV in scored}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Losses and metrics; the likelihood bound has its own forward pass, independent of the training noise."""
@@ -365,9 +364,8 @@ class UnifiedModule(TrainingModule):
         masked = nelbo_corruption(g, corrupted.x0, noise, vocabulary.codebook_size)
         assert batch.text is not None
         assert batch.text_length is not None
-        sequence = self.layout.text_to_image(batch.text[g], batch.text_length[g], masked.xt, masked.x0)
-        valid_G = torch.ones(len(g), dtype=torch.bool, device=g.device)
-        spec = LogitsSpec(masked_image, "codebook")
-        read = self._read_positions(sequence, [spec], valid_G)
-        hidden = self.unified(sequence, {})
-        return nelbo_per_sample(self._logits(hidden.values, sequence, [spec], read)[spec], masked)
+        sequences = self.layout.text_to_images(batch.text[g], batch.text_length[g], masked.xt, masked.x0)
+        placed, spec = PlacedSequences(sequences, (g, g)), LogitsSpec(masked_image, "codebook")
+        read = placed.read([spec], torch.ones_like(batch.valid))
+        hidden = self.unified(sequences, {})
+        return nelbo_per_sample(self._logits(hidden.values, placed, [spec], read)[spec], masked)

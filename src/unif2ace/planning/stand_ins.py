@@ -54,7 +54,7 @@ def as_on_gpu(net: nn.Module) -> Iterator[None]:
     Args:
         net: The network.
     """
-    from unif2ace.nets.transformer.attentions import multi_head as found
+    from unif2ace.nets.transformer.attentions import base as found
 
     attention: Any = found
     kernel = getattr(net, "kernel", None)

@@ -86,7 +86,7 @@ def measure(
             step = module.step_output(batch)
             total = sum(loss.weight * term.mean for loss, term in module.terms(step))
         forward, kept = meter.work, meter.kept()
-        columns = 0 if step.unified is None else step.unified.sequence.ids.numel()
+        columns = 0 if step.unified is None else step.unified.sequences.tokens("ids").numel()
         del step
         total.backward()
     after.remove()

@@ -13,7 +13,6 @@ Shapes: B sequences, T text ids, N image tokens, L positions, W positions of the
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +20,7 @@ from torch import Tensor
 from unif2ace.errors import ConfigError
 from unif2ace.sequence.attention import omni_attention
 from unif2ace.sequence.vocabulary import Vocabulary
-from unif2ace.types import Role, Task, TokenSequence
+from unif2ace.types import Role, SequenceParts, Task, TokenSequence
 
 IGNORE = -100
 
@@ -67,10 +66,41 @@ class SequenceLayout:
         Args:
             prompt_BT: int64 (B, T), captions.
             length_B: int64 (B,), number of ids of each caption; 0 for the unconditional prompt.
-            codes_BN: int64 (B, N), image codes in [0, K], where K is the mask.
+            codes_BN: int64 (B, N), image codes in [0, K), where K is the mask.
             x0_BN: int64 (B, N), clean codes in [0, K).
         """
-        v, device = self.vocabulary, codes_BN.device
+        text, image = self._caption(prompt_BT, length_B), self._image(codes_BN, x0_BN)
+        ids, target, role = (torch.cat(both, 1) for both in zip(text, image, strict=True))
+        visible = (codes_BN != self.vocabulary.codebook_size).float().mean(1)
+        start = text[0].shape[1] + 1
+        return self._sequence(ids, role, Task.TEXT_TO_IMAGE, start, codes_BN.shape[1], target, visible)
+
+    def text_to_images(self, prompt_BT: Tensor, length_B: Tensor, codes_GN: Tensor, x0_GN: Tensor) -> SequenceParts:
+        """T2I sequences with G / B images for each caption, as two parts: the captions, and the images.
+
+        Each image is computed as in a sequence of its own: it attends to its caption and to itself.
+
+        Args:
+            prompt_BT: int64 (B, T), captions.
+            length_B: int64 (B,), number of ids of each caption; 0 for the unconditional prompt.
+            codes_GN: int64 (G, N), image codes in [0, K), where K is the mask; those of a caption are consecutive.
+            x0_GN: int64 (G, N), clean codes in [0, K).
+        """
+        ids, target, role = self._caption(prompt_BT, length_B)
+        task, width = Task.TEXT_TO_IMAGE, ids.shape[1]
+        text = replace(self._sequence(ids, role, task, 0, 0, target, None), image_start=None)
+        ids, target, role = self._image(codes_GN, x0_GN)
+        visible = (codes_GN != self.vocabulary.codebook_size).float().mean(1)
+        image = self._sequence(ids, role, task, 1, codes_GN.shape[1], target, visible)
+        caption_GW = text.real.repeat_interleave(len(codes_GN) // len(prompt_BT), 0)
+        sees_G1W = torch.cat([caption_GW, torch.ones_like(role, dtype=torch.bool)], 1)[:, None]
+        allowed = sees_G1W[:, None].expand(-1, 1, role.shape[1], -1)
+        image = replace(image, position=image.position + width, attention=allowed)
+        return SequenceParts((text, image), (None, 0))
+
+    def _caption(self, prompt_BT: Tensor, length_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Ids, targets and roles of the text of T2I sequences, (B, W) each."""
+        v, device = self.vocabulary, prompt_BT.device
         kept_B = length_B.clamp(max=self.max_prompt)
         width = self.max_text + 1 if self.fixed else int(kept_B.max()) + 3
         # position relative to the first real token: task, bos, text, eos
@@ -80,12 +110,15 @@ class SequenceLayout:
         text = torch.where(place == (kept_B + 2)[:, None], v.eos_id, text)
         text = torch.where(place < 0, v.special("pad"), text)
         role = torch.where(place < 0, Role.PAD, torch.where(place == 0, Role.TASK, Role.PROMPT))
+        return text, torch.full_like(text, IGNORE), role.to(torch.int8)
+
+    def _image(self, codes_BN: Tensor, x0_BN: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Ids, targets and roles of soi, image and eoi of T2I sequences, (B, N + 2) each."""
+        v = self.vocabulary
         soi, eoi = (_constant(v.special(s), codes_BN) for s in ("soi", "eoi"))
-        ids = torch.cat([text, soi, codes_BN + v.image_offset, eoi], 1)
-        target = torch.cat([torch.full_like(text, IGNORE), soi, x0_BN + v.image_offset, eoi], 1)
-        roles = torch.cat([role, _image_roles(codes_BN)], 1).to(torch.int8)
-        visible = (codes_BN != v.codebook_size).float().mean(1)
-        return self._sequence(ids, roles, Task.TEXT_TO_IMAGE, width + 1, codes_BN.shape[1], target, visible)
+        ids = torch.cat([soi, codes_BN + v.image_offset, eoi], 1)
+        target = torch.cat([soi, x0_BN + v.image_offset, eoi], 1)
+        return ids, target, _image_roles(codes_BN).to(torch.int8)
 
     def understanding(
         self,
@@ -161,24 +194,13 @@ class SequenceLayout:
         return made if segment_BT is None else _asked_apart(made, _gather(segment_BT, position))
 
     def _sequence(
-        self, ids: Tensor, role: Tensor, task: Task, image_start: int, num: int, target: Tensor, visible: Tensor
+        self, ids: Tensor, role: Tensor, task: Task, image_start: int, num: int, target: Tensor, visible: Tensor | None
     ) -> TokenSequence:
         rows, length = ids.shape
         tasks = torch.full((rows,), task, dtype=torch.int8, device=ids.device)
         position = torch.arange(length, device=ids.device).expand(rows, length)
         start = torch.full((rows,), image_start, device=ids.device)
         return TokenSequence(ids, role, tasks, position, omni_attention(role, tasks), start, num, target, visible)
-
-
-def stack(above: TokenSequence, below: TokenSequence, vocabulary: Vocabulary) -> TokenSequence:
-    """Concatenates two sequences along the batch axis, (B, L); T2I is padded further on the left, MMU on the right."""
-    length = max(above.ids.shape[1], below.ids.shape[1])
-    a, b = (_padded(s, length, vocabulary.special("pad")) for s in (above, below))
-    parts: dict[str, Any] = {
-        name: torch.cat([getattr(a, name), getattr(b, name)])
-        for name in ("ids", "role", "task", "position", "attention", "image_start", "target", "visible")
-    }
-    return replace(a, **parts)
 
 
 def align_right(sequence: TokenSequence, vocabulary: Vocabulary) -> TokenSequence:
@@ -216,34 +238,6 @@ def cut(sequence: TokenSequence, start: int, stop: int | None = None) -> TokenSe
         image_start=None if image_start is None else image_start - start,
         num_image_tokens=number,
         target=None if sequence.target is None else sequence.target[:, start:stop],
-    )
-
-
-def _padded(sequence: TokenSequence, length: int, pad_id: int) -> TokenSequence:
-    missing = length - sequence.ids.shape[1]
-    if not missing:
-        return sequence
-    assert sequence.target is not None
-    assert sequence.image_start is not None
-    assert sequence.attention is not None
-    left = bool(sequence.task[0] == Task.TEXT_TO_IMAGE)
-    sides = (missing, 0) if left else (0, missing)
-    pad = torch.nn.functional.pad
-    role = pad(sequence.role, sides, value=int(Role.PAD))
-    attention = omni_attention(role, sequence.task)
-    position = torch.arange(length, device=role.device).expand(len(role), length)
-    if not left:  # questions of one sequence stay isolated
-        own = length - missing
-        attention[:, :, :own, :own] = sequence.attention
-        position = torch.cat([sequence.position, position[:, own:]], 1)
-    return replace(
-        sequence,
-        ids=pad(sequence.ids, sides, value=pad_id),
-        role=role,
-        position=position,
-        attention=attention,
-        target=pad(sequence.target, sides, value=IGNORE),
-        image_start=sequence.image_start + (missing if left else 0),
     )
 
 

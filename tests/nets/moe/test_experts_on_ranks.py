@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from moe_sequences import sequence_of
+from moe_sequences import apply, sequence_of
 from ranks import call_on_ranks
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
@@ -33,8 +33,8 @@ class _Block(nn.Module):
             self.token_moe.routed.router.weight[4:6] = -50
 
     def forward(self, x: Tensor, sequence: TokenSequence, conditions: dict[str, Condition]) -> Tensor:
-        x = x + self.token_moe(x, sequence)[0]
-        return x + self.sequence_moe(x, sequence, conditions)[0]
+        x = x + apply(self.token_moe, x, sequence)[0]
+        return x + apply(self.sequence_moe, x, sequence, conditions)[0]
 
 
 def _block() -> _Block:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from moe_sequences import sequence_of
+from moe_sequences import apply, sequence_of
 from omegaconf import OmegaConf
 
 from unif2ace.engine import instantiate
@@ -30,12 +30,12 @@ def test_each_choice_makes_its_levels(name: str, levels: list[str]):
     moe = instantiate(OmegaConf.create({"moe": choice, "router": router, "feed_forward": network}).moe)
     sequence = sequence_of()
     x = torch.randn(*sequence.ids.shape, 16)
-    y, stats = moe.token_layer(16)(x, sequence)
+    y, stats = apply(moe.token_layer(16), x, sequence)
     found = [stats]
     sequence_layer = moe.sequence_layer(16, ["noise", "clip"])
     if sequence_layer is not None:
         condition = Condition(torch.randn(4, 1, 16), torch.ones(4, dtype=torch.bool))
-        added, stats = sequence_layer(y, sequence, {"noise": condition, "clip": condition})
+        added, stats = apply(sequence_layer, y, sequence, {"noise": condition, "clip": condition})
         assert added.shape == x.shape
         found.append(stats)
     assert [s.level for s in found if s is not None] == levels

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from moe_sequences import sequence_of
+from moe_sequences import apply, sequence_of
 from torch import Tensor
 from torch.nn import functional
 
@@ -99,7 +99,7 @@ def test_values_and_gradients_are_those_of_a_plain_loop(name: str, top_k: int, b
     x = _stream(sequence).requires_grad_()
     weights = [layer.routed.weight_in, layer.routed.weight_out, layer.routed.router.weight, x]
     results = []
-    for y in (layer(x, sequence)[0], _literal(name, layer, x, sequence)):
+    for y in (apply(layer, x, sequence)[0], _literal(name, layer, x, sequence)):
         results.append((y, *torch.autograd.grad(y.sin().sum(), weights)))
     for found, expected in zip(*results, strict=True):
         torch.testing.assert_close(found, expected)
@@ -111,7 +111,7 @@ def test_the_grouped_product_agrees_with_the_loop(name: str):
     for backend in ("grouped_mm", "loop", "cpu"):
         layer = _layer(name, dtype=torch.float32, backend=backend)
         x = _stream(sequence, torch.float32).requires_grad_()
-        y = layer(x, sequence)[0][sequence.real]
+        y = apply(layer, x, sequence)[0][sequence.real]
         results.append((y, *torch.autograd.grad(y.sin().sum(), [x, *layer.routed.parameters()], allow_unused=True)))
     for other in results[1:]:
         for found, expected in zip(results[0], other, strict=True):
@@ -135,14 +135,14 @@ def test_experts_serve_equally_many_image_tokens_of_each_sequence():
 def test_no_text_position_depends_on_a_later_one_and_no_sample_on_another(name: str):
     sequence, layer = sequence_of(), _layer(name)
     x = _stream(sequence)
-    y, _ = layer(x, sequence)
+    y, _ = apply(layer, x, sequence)
     last = sequence.real.long().cumsum(1).argmax(1)
     other = x.clone()
     other[torch.arange(len(x)), last] += 10
-    changed = (layer(other, sequence)[0] - y).abs().amax(-1) > 1e-9
+    changed = (apply(layer, other, sequence)[0] - y).abs().amax(-1) > 1e-9
     assert changed.nonzero().tolist() == [[b, int(column)] for b, column in enumerate(last)]
     alone = replace(sequence, ids=sequence.ids[:1], role=sequence.role[:1], task=sequence.task[:1])
-    torch.testing.assert_close(layer(x[:1], alone)[0], y[:1])
+    torch.testing.assert_close(apply(layer, x[:1], alone)[0], y[:1])
 
 
 def _net(name: str) -> UnifiedNet:
@@ -177,7 +177,7 @@ def test_upcycling_keeps_the_dense_function(name: str, backend: str):
     dense = DenseMoE(shared_ffn_dim=24).token_layer(D).double()
     layer = _layer(name, backend=backend).train()
     layer.upcycle_(dense.network.state_dict())
-    assert torch.equal(layer(x, sequence)[0], dense(x, sequence)[0])
+    assert torch.equal(apply(layer, x, sequence)[0], apply(dense, x, sequence)[0])
 
 
 @every
@@ -207,7 +207,7 @@ def test_noise_is_in_training_only_and_its_scale_is_trained():
     torch.testing.assert_close(samples.std(0) / scale, torch.ones_like(scale), rtol=0, atol=0.1)
     clean = router.eval().logits(inputs[0], inputs[1])
     torch.testing.assert_close((samples.mean(0) - clean) / scale, torch.zeros_like(scale), rtol=0, atol=0.13)
-    layer.train()(inputs[0], sequence)[0].square().sum().backward()
+    apply(layer.train(), inputs[0], sequence)[0].square().sum().backward()
     assert router.noise_weight.grad.any()
     assert not NoisyTopKRouter(D, N, 2).noise_weight.any()
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from moe_sequences import GEN, VOCABULARY, sequence_of
+from moe_sequences import GEN, VOCABULARY, apply, sequence_of
 from torch import Tensor
 
 from unif2ace.errors import ConfigError
 from unif2ace.nets.moe.sequence import SequenceLevel, SequenceMoE
 from unif2ace.sequence.sequence_layout import cut
-from unif2ace.types import Condition, TokenSequence
+from unif2ace.types import Condition, SequenceParts, TokenSequence
 
 D, N = 8, 4
 
@@ -82,7 +82,7 @@ def test_the_fused_form_is_the_literal_one():
         sequence, level = sequence_of(gen=5, und=6), _level()
         torch.nn.init.normal_(level.router.weight, generator=torch.Generator().manual_seed(seed))
         x, conditions = _stream(sequence), _conditions(11)
-        out, stats = level(x, sequence, conditions)
+        out, stats = apply(level, x, sequence, conditions)
         torch.testing.assert_close(out, _literal(level, x, sequence, conditions))
         flat = [name for names in level.names for name in names]
         chosen |= {flat[e] for e in stats.assigned.flatten().nonzero().flatten().tolist()}
@@ -100,7 +100,8 @@ def test_gradients_in_double_precision():
     def run(x: Tensor, *rest: Tensor):
         filled = {n: Condition(v, conditions[n].present) for n, v in zip(values, rest, strict=False)}
         state = dict(zip(names, rest[len(values) :], strict=True))
-        return torch.func.functional_call(level, state, (x, sequence, filled))[0]
+        given = x.flatten(0, 1), SequenceParts.of(sequence), filled
+        return torch.func.functional_call(level, state, given)[0].view(x.shape)
 
     inputs = [_stream(sequence), *values.values(), *(p.detach().clone() for p in level.parameters())]
     assert torch.autograd.gradcheck(run, [t.requires_grad_() for t in inputs], fast_mode=True)
@@ -131,12 +132,12 @@ def test_copy_zero_and_blend():
     x, conditions = _stream(sequence).abs(), _conditions(2)
     span = sequence.image_token_positions[0, 0], sequence.image_token_positions[0, -1] + 1
     of = slice(*map(int, span))
-    copies, _ = _only(_level(1.0), 0, [0, 3])(x, sequence, conditions)
+    copies, _ = apply(_only(_level(1.0), 0, [0, 3]), x, sequence, conditions)
     torch.testing.assert_close(copies[0, of], x[0, of])
-    half, _ = _only(_level(1.0), 0, [0, 1])(x, sequence, conditions)
+    half, _ = apply(_only(_level(1.0), 0, [0, 1]), x, sequence, conditions)
     torch.testing.assert_close(half[0, of], x[0, of] / 2)
     level = _only(_level(1.0), 0, [1, 2])
-    blended, _ = level(x, sequence, conditions)
+    blended, _ = apply(level, x, sequence, conditions)
     w = level.blend[:2].softmax(0)
     torch.testing.assert_close(blended[0, of], (w[0] * x[0, of] + w[1] * conditions["noise"].values[0]) / 2)
 
@@ -145,9 +146,9 @@ def test_nothing_is_added_outside_the_image_and_nothing_else_is_read():
     sequence, level = sequence_of(), _level()
     x, conditions = _stream(sequence), _conditions(4)
     inside = torch.zeros(sequence.ids.shape, dtype=torch.bool).scatter(1, sequence.image_token_positions, True)
-    out, stats = level(x, sequence, conditions)
+    out, stats = apply(level, x, sequence, conditions)
     assert not out[~inside].any()
-    other, others = level(torch.where(inside[..., None], x, torch.randn_like(x)), sequence, conditions)
+    other, others = apply(level, torch.where(inside[..., None], x, torch.randn_like(x)), sequence, conditions)
     assert torch.equal(out, other)
     assert torch.equal(stats.probability, others.probability)
 
@@ -157,9 +158,9 @@ def test_rows_without_an_image_are_left_alone():
     x, conditions = _stream(sequence), _conditions(4)
     role = sequence.role.clone()
     role[3][role[3] == 4] = 2
-    out, stats = level(x, replace(sequence, role=role), conditions)
+    out, stats = apply(level, x, replace(sequence, role=role), conditions)
     assert not out[3].any()
-    torch.testing.assert_close(out[:3], level(x, sequence, conditions)[0][:3])
+    torch.testing.assert_close(out[:3], apply(level, x, sequence, conditions)[0][:3])
     assert stats.count.tolist() == [2, 1]
     assert stats.assigned.sum() == 6
 
@@ -168,14 +169,14 @@ def test_columns_after_the_image_add_nothing():
     sequence, level = sequence_of(gen=0, und=2), _level()
     later = cut(sequence, int(sequence.image_token_positions.max()) + 2)
     x = _stream(later)
-    out, stats = level(x, later, _conditions(2))
+    out, stats = apply(level, x, later, _conditions(2))
     assert stats is None
     assert not out.any()
     whole = _stream(sequence)
     conditions = _conditions(2)
     first = cut(sequence, 0, int(sequence.image_token_positions.max()) + 2)
-    prefix, _ = level(whole[:, : first.ids.shape[1]], first, conditions)
-    torch.testing.assert_close(prefix, level(whole, sequence, conditions)[0][:, : first.ids.shape[1]])
+    prefix, _ = apply(level, whole[:, : first.ids.shape[1]], first, conditions)
+    torch.testing.assert_close(prefix, apply(level, whole, sequence, conditions)[0][:, : first.ids.shape[1]])
 
 
 @pytest.mark.parametrize("case", ["gen", "und", "no image", "no conditions"])
@@ -187,7 +188,8 @@ def test_everything_gets_a_finite_gradient_in_every_step(case: str):
         condition.values.requires_grad_()
     if case == "no image":
         sequence = replace(sequence, image_start=None, num_image_tokens=0)
-    out, stats = level(_stream(sequence).requires_grad_(), sequence, {} if case == "no conditions" else conditions)
+    given = {} if case == "no conditions" else conditions
+    out, stats = apply(level, _stream(sequence).requires_grad_(), sequence, given)
     total = out.sum() + (stats.probability.square().sum() + stats.z.sum() if stats else 0)
     total.backward()
     for name, parameter in level.named_parameters():
@@ -203,7 +205,7 @@ def test_everything_gets_a_finite_gradient_in_every_step(case: str):
 def test_upcycling_adds_nothing_and_can_leave_it():
     sequence, level = sequence_of(), _level()
     level.upcycle_()
-    out, _ = level(_stream(sequence), sequence, _conditions(4))
+    out, _ = apply(level, _stream(sequence), sequence, _conditions(4))
     assert not out.any()
     out.backward(torch.ones_like(out))
     assert level.scale.grad.any()
@@ -213,11 +215,11 @@ def test_upcycling_adds_nothing_and_can_leave_it():
 def test_bfloat16_and_autocast():
     sequence, level = sequence_of(), _level(dtype=torch.float32)
     x, conditions = _stream(sequence, torch.float32), _conditions(4, torch.float32)
-    exact, _ = level(x, sequence, conditions)
+    exact, _ = apply(level, x, sequence, conditions)
     with torch.autocast("cpu", torch.bfloat16):
-        same, _ = level(x, sequence, conditions)
+        same, _ = apply(level, x, sequence, conditions)
     torch.testing.assert_close(same, exact)
-    narrow, stats = level(x.bfloat16(), sequence, conditions)
+    narrow, stats = apply(level, x.bfloat16(), sequence, conditions)
     assert narrow.dtype == torch.bfloat16
     assert stats.z.dtype == torch.float32
     torch.testing.assert_close(narrow.float(), exact, rtol=0, atol=0.03 * float(exact.detach().abs().max()))
@@ -230,7 +232,7 @@ def test_vectors_of_conditions_do_not_decay():
 def test_without_conditions_there_is_no_blend():
     level = SequenceMoE(gen_experts=["copy", "zero"]).sequence_layer(D, []).double()
     sequence = sequence_of()
-    out, _ = level(_stream(sequence), sequence, {})
+    out, _ = apply(level, _stream(sequence), sequence, {})
     out.sum().backward()
     assert [name for name, p in level.named_parameters() if p.grad is not None] == ["scale", "router.weight"]
     assert len(list(level.parameters())) == 2
@@ -240,5 +242,5 @@ def test_conditions_must_fit_the_span():
     sequence = sequence_of()
     values = {"clip": Condition(torch.zeros(4, N - 1, D), torch.ones(4, dtype=torch.bool))}
     with pytest.raises(ConfigError, match="clip"):
-        _level()(_stream(sequence), sequence, values)
+        apply(_level(), _stream(sequence), sequence, values)
     assert VOCABULARY.size > 0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from moe_sequences import sequence_of
+from moe_sequences import apply, sequence_of
 from torch import Tensor
 
 from unif2ace.errors import ConfigError
@@ -48,7 +48,7 @@ def _literal(layer: TokenLevel, x_D: Tensor, group: int) -> Tensor:
 def test_each_real_token_gets_its_groups_experts(shared: str):
     sequence, layer = sequence_of(), _layer(shared=shared)
     x = _stream(sequence)
-    y, stats = layer(x, sequence)
+    y, stats = apply(layer, x, sequence)
     for b, column in sequence.real.nonzero().tolist():
         torch.testing.assert_close(y[b, column], _literal(layer, x[b, column], int(b >= 2)))
     assert y.isfinite().all()
@@ -60,7 +60,7 @@ def test_rows_of_both_tasks_in_any_order():
     x = _stream(sequence)
     order = torch.tensor([2, 0, 3, 1])
     mixed = replace(sequence, ids=sequence.ids[order], role=sequence.role[order], task=sequence.task[order])
-    torch.testing.assert_close(layer(x[order], mixed)[0], layer(x, sequence)[0][order])
+    torch.testing.assert_close(apply(layer, x[order], mixed)[0], apply(layer, x, sequence)[0][order])
 
 
 def test_no_token_is_dropped_when_all_want_the_same_experts():
@@ -69,7 +69,7 @@ def test_no_token_is_dropped_when_all_want_the_same_experts():
         layer.routed.router.weight[:2] = 0
         layer.routed.router.weight[2:6] = -1e3
     x = _stream(sequence).abs()
-    y, stats = layer(x, sequence)
+    y, stats = apply(layer, x, sequence)
     real = int(sequence.real.sum())
     assert stats.assigned[0].tolist() == [real, real, 0, 0, 0, 0]
     for b, column in sequence.real.nonzero().tolist():
@@ -83,7 +83,7 @@ def test_padding_reaches_nothing():
     other = torch.where(sequence.real[..., None], x, 100 * torch.randn_like(x))
     grads = []
     for stream in (x, other):
-        y, stats = layer(stream, sequence)
+        y, stats = apply(layer, stream, sequence)
         weights = [p for n, p in layer.named_parameters() if n.startswith("routed")]
         objective = y[sequence.real].square().sum() + stats.z.sum() + stats.probability.square().sum()
         grads.append((*torch.autograd.grad(objective, weights), stats.assigned, stats.probability.detach()))
@@ -95,7 +95,7 @@ def test_padding_reaches_nothing():
 @pytest.mark.parametrize(("gen", "und"), [(2, 0), (0, 2)])
 def test_one_task_alone_trains_its_group_and_gives_the_other_zeros(gen: int, und: int, shared: str):
     sequence, layer = sequence_of(gen, und), _layer(shared=shared)
-    y, stats = layer(_stream(sequence), sequence)
+    y, stats = apply(layer, _stream(sequence), sequence)
     (y.sum() + stats.probability.square().sum() + stats.z.sum()).backward()
     for name, parameter in layer.named_parameters():
         assert parameter.grad is not None, name
@@ -116,7 +116,7 @@ def test_no_rows_and_no_columns():
         cut = replace(
             sequence, ids=sequence.ids[part, columns], role=sequence.role[part, columns], task=sequence.task[part]
         )
-        y, stats = layer(_stream(sequence)[part, columns], cut)
+        y, stats = apply(layer, _stream(sequence)[part, columns], cut)
         assert y.shape == (*cut.ids.shape, D)
         (y.sum() + stats.probability.sum()).backward()
     assert all(p.grad is not None and not p.grad.any() for p in layer.parameters())
@@ -125,9 +125,9 @@ def test_no_rows_and_no_columns():
 def test_autocast_computes_experts_in_bfloat16_and_gradients_in_float32():
     sequence, layer = sequence_of(), _layer(torch.float32)
     x = _stream(sequence, torch.float32)
-    exact, _ = layer(x, sequence)
+    exact, _ = apply(layer, x, sequence)
     with torch.autocast("cpu", torch.bfloat16):
-        y, stats = layer(x, sequence)
+        y, stats = apply(layer, x, sequence)
     assert y.dtype == torch.bfloat16
     assert stats.z.dtype == torch.float32
     real = sequence.real
@@ -144,7 +144,7 @@ def test_autocast_computes_experts_in_bfloat16_and_gradients_in_float32():
 def test_the_backend_can_be_chosen(backend: Backend):
     sequence = sequence_of()
     x = _stream(sequence)
-    torch.testing.assert_close(_layer()(x, sequence)[0], _layer(backend=backend)(x, sequence)[0])
+    torch.testing.assert_close(apply(_layer(), x, sequence)[0], apply(_layer(backend=backend), x, sequence)[0])
 
 
 @pytest.mark.parametrize("shared", ["each", "tied"])
@@ -154,14 +154,14 @@ def test_upcycling_keeps_the_dense_function_and_can_leave_it(shared: str):
     dense = DenseMoE(shared_ffn_dim=24).token_layer(D).double()
     layer = _layer(shared=shared)
     layer.upcycle_(dense.network.state_dict())
-    y, stats = layer(x, sequence)
-    assert torch.equal(y, dense(x, sequence)[0])
+    y, stats = apply(layer, x, sequence)
+    assert torch.equal(y, apply(dense, x, sequence)[0])
     (y.square().sum()).backward()
     assert layer.routed.weight_out.grad.flatten(1).any(1)[stats.assigned.flatten() > 0].all()
     with torch.no_grad():
         layer.routed.weight_out -= 0.1 * layer.routed.weight_out.grad
     layer.zero_grad()
-    layer(x, sequence)[0].square().sum().backward()
+    apply(layer, x, sequence)[0].square().sum().backward()
     assert layer.routed.weight_in.grad.any()
     assert layer.routed.router.weight.grad.any()
 
@@ -179,8 +179,8 @@ def test_a_dense_layer_takes_dense_weights():
     x = _stream(sequence)
     one, other = DenseMoE().token_layer(D).double(), DenseMoE().token_layer(D).double()
     other.upcycle_(one.network.state_dict())
-    y, stats = other(x, sequence)
-    assert torch.equal(y, one(x, sequence)[0])
+    y, stats = apply(other, x, sequence)
+    assert torch.equal(y, apply(one, x, sequence)[0])
     assert stats is None
     assert one.network.up.weight.shape == (4 * D, D)
     weights = one.network

@@ -11,7 +11,7 @@ from unif2ace.nets.moe.base import MoEFactory, SequenceLayer, TokenLayer
 from unif2ace.nets.transformer.blocks.parallel import ParallelBlock
 from unif2ace.nets.transformer.unified import UnifiedNet
 from unif2ace.sequence.sequence_layout import SequenceLayout, align_right
-from unif2ace.types import Condition, RouterStats, Task, TokenSequence
+from unif2ace.types import Condition, RouterStats, SequenceParts, Task, TokenSequence
 
 TEXT, CODES, IMAGE = 23, 7, 9
 BOS, EOS = 20, 21
@@ -23,8 +23,8 @@ class PlainToken(TokenLayer):
         super().__init__()
         self.up, self.down = nn.Linear(dim, 2 * dim), nn.Linear(2 * dim, dim)
 
-    def forward(self, x_BLD: Tensor, sequence: TokenSequence) -> tuple[Tensor, RouterStats | None]:
-        return self.down(self.up(x_BLD).tanh()), None
+    def forward(self, x_TD: Tensor, sequences: SequenceParts) -> tuple[Tensor, RouterStats | None]:
+        return self.down(self.up(x_TD).tanh()), None
 
 
 class PlainSequence(SequenceLayer):
@@ -35,18 +35,17 @@ class PlainSequence(SequenceLayer):
         self.mean = nn.Linear(dim, dim)
 
     def forward(
-        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition]
+        self, x_TD: Tensor, sequences: SequenceParts, conditions: Mapping[str, Condition]
     ) -> tuple[Tensor, RouterStats | None]:
-        change_BLD = torch.zeros_like(x_BLD)
-        if sequence.image_start is None:
-            return change_BLD, None
-        place_BND = sequence.image_token_positions[..., None].expand(-1, -1, x_BLD.shape[-1])
-        image_BND = x_BLD.gather(1, place_BND)
-        added_BND = self.mean(image_BND.mean(1, keepdim=True)).expand_as(image_BND)
-        generates_B11 = (sequence.task == Task.TEXT_TO_IMAGE)[:, None, None]
+        images = sequences.images
+        if images is None:
+            return torch.zeros_like(x_TD), None
+        image_RND = x_TD[images.token]
+        added_RND = self.mean(image_RND.mean(1, keepdim=True)).expand_as(image_RND)
+        generates_R11 = (images.task == Task.TEXT_TO_IMAGE)[:, None, None]
         for name, condition in conditions.items():
-            added_BND = added_BND + condition.values * (generates_B11 == (name == "noise"))
-        return change_BLD.scatter(1, place_BND, added_BND), None
+            added_RND = added_RND + condition.values * (generates_R11 == (name == "noise"))
+        return torch.zeros_like(x_TD).index_put((images.token,), added_RND), None
 
 
 class PlainMoE(MoEFactory):

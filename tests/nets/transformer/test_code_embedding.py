@@ -8,6 +8,7 @@ from unified_nets import CODES, rows, small
 
 from unif2ace.nets.quantizers.fsq import FSQ
 from unif2ace.nets.transformer.code_embedding import CodeEmbedding, code_features
+from unif2ace.types import SequenceParts
 
 
 def test_few_values_become_indicators_and_many_become_numbers():
@@ -38,11 +39,11 @@ def test_without_gradients_no_table_is_built_and_values_are_the_same(tied: bool,
     above, below, _ = rows(net)
     hidden = torch.randn(4, 32, dtype=torch.float64)
     parts = [(hidden, part) for part in ("codebook", "text", "full")]
-    with_tables = [net.tables.embed(above, net.code_features), net.tables.embed(below, net.code_features)]
+    with_tables = [net.tables.embed(SequenceParts.of(s), net.code_features) for s in (above, below)]
     with_tables += net.logits_of(parts)
     monkeypatch.delattr(CodeEmbedding, "forward")
     with torch.no_grad():
-        found = [net.tables.embed(above, net.code_features), net.tables.embed(below, net.code_features)]
+        found = [net.tables.embed(SequenceParts.of(s), net.code_features) for s in (above, below)]
         found += net.logits_of(parts)
     for value, wanted in zip(found, with_tables, strict=True):
         torch.testing.assert_close(value, wanted.detach())
@@ -73,9 +74,8 @@ def test_each_image_token_has_a_position_embedding_of_its_own():
     moved = net(above).values
     with torch.no_grad():
         net.image_pos_embed.weight[0].normal_()
-    changed = (
-        net.tables.embed(above, net.code_features) - torch.nn.functional.embedding(above.ids, net.embedding.weight)
-    )[2]
+    found = net.tables.embed(SequenceParts.of(above), net.code_features).view(*above.ids.shape, -1)
+    changed = (found - torch.nn.functional.embedding(above.ids, net.embedding.weight))[2]
     assert changed[other].abs().sum() > 0
     assert not torch.allclose(net(above).values[2, place], moved[2, place])
     text = torch.ones(len(changed), dtype=torch.bool)

@@ -10,6 +10,7 @@ from unif2ace.nets.transformer.attentions.base import AttentionInputs
 from unif2ace.nets.transformer.attentions.multi_head import MultiHeadAttention
 from unif2ace.nets.transformer.kernels import Mask, attend, fastest
 from unif2ace.nets.transformer.rotary import rotary_tables, rotate
+from unif2ace.types import SequenceParts, TokenSequence
 
 
 def _heads(length, width, dtype=torch.float64, kv_heads=3):
@@ -86,8 +87,8 @@ def test_the_choice_by_itself_is_known_or_probed_once():
 
 
 def test_rotation_is_multiplication_by_a_complex_phase():
-    position = torch.tensor([[0, 3, 700], [5, 6, 7]])
-    x = torch.randn(2, 4, 3, 10, dtype=torch.float64)
+    position = torch.tensor([0, 3, 700, 5, 6, 7])
+    x = torch.randn(6, 4, 10, dtype=torch.float64)
     found = rotate(x, rotary_tables(position, 6, 10000.0, x.dtype))
     for number in range(3):
         phase = torch.polar(torch.ones(()).double(), position.double() * 10000.0 ** (-2 * number / 6))
@@ -98,23 +99,26 @@ def test_rotation_is_multiplication_by_a_complex_phase():
 
 
 def test_scores_depend_on_distances_alone():
-    q, k = torch.randn(2, 1, 1, 5, 8, dtype=torch.float64)
-    here, there = (rotary_tables(torch.arange(5)[None] + shift, 8, 10000.0, q.dtype) for shift in (0, 1234))
-    torch.testing.assert_close(rotate(q, here) @ rotate(k, here).mT, rotate(q, there) @ rotate(k, there).mT)
+    q, k = torch.randn(2, 5, 1, 8, dtype=torch.float64)
+    here, there = (rotary_tables(torch.arange(5) + shift, 8, 10000.0, q.dtype) for shift in (0, 1234))
+    first, second = (rotate(q, at)[:, 0] @ rotate(k, at)[:, 0].T for at in (here, there))
+    torch.testing.assert_close(first, second)
 
 
 def test_no_rotated_part_leaves_the_head_as_it_is():
-    x = torch.randn(1, 2, 3, 4)
-    assert torch.equal(rotate(x, rotary_tables(torch.arange(3)[None], 0, 10000.0, x.dtype)), x)
+    x = torch.randn(3, 2, 4)
+    assert torch.equal(rotate(x, rotary_tables(torch.arange(3), 0, 10000.0, x.dtype)), x)
 
 
 @pytest.mark.parametrize("normed", [True, False])
 def test_queries_and_keys_are_normalised_before_they_turn(normed):
     torch.manual_seed(0)
     attention = MultiHeadAttention(16, 2, normed).double()
-    x = torch.randn(1, 5, 16, dtype=torch.float64)
-    tables = rotary_tables(torch.arange(5)[None], 4, 10000.0, x.dtype)
-    view = AttentionInputs(tables, Mask(None), "sdpa", 0)
+    x = torch.randn(5, 16, dtype=torch.float64)
+    place = torch.arange(5)[None]
+    sequences = SequenceParts.of(TokenSequence(place, place, torch.zeros(1), place, None))
+    tables = rotary_tables(place[0], 4, 10000.0, x.dtype)
+    view = AttentionInputs(sequences, tables, (Mask(None),), "sdpa", 0)
     wanted = attention(x, view)
     with torch.no_grad():
         attention.qkv.weight[:32] *= 3  # queries and keys

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from mixed_sequences import stack
 from unified_nets import BLOCKS, CODES, FACE, MOES, rows, small
 
 from unif2ace.errors import ConfigError
 from unif2ace.nets.transformer.cache import Cache, joined
 from unif2ace.nets.transformer.unified import UnifiedNet
 from unif2ace.sequence.positions import answer, image
-from unif2ace.sequence.sequence_layout import SequenceLayout, align_right, cut, stack
+from unif2ace.sequence.sequence_layout import SequenceLayout, align_right, cut
 from unif2ace.types import Condition, Role
 
 KINDS = [*((block, moe) for block in BLOCKS for moe in MOES), ("qwen2", "dense"), ("qwen2", "grouped")]

@@ -1,4 +1,7 @@
-"""Interfaces of the expert layers of a block. Shapes: B sequences, L positions, N image tokens, D width."""
+"""Interfaces of the expert layers of a block.
+
+Shapes: T tokens of all sequences, R sequences with an image, N image tokens of each, D width.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from unif2ace.errors import ConfigError
-from unif2ace.types import Condition, RouterStats, TokenSequence
+from unif2ace.types import Condition, RouterStats, SequenceParts
 
 
 class TokenLayer(nn.Module, ABC):
-    """Replaces the feed-forward network of a dense block; maps (B, L, D) to (B, L, D)."""
+    """Replaces the feed-forward network of a dense block; maps (T, D) to (T, D)."""
 
     @abstractmethod
-    def forward(self, x_BLD: Tensor, sequence: TokenSequence) -> tuple[Tensor, RouterStats | None]:
-        """The update of the residual stream, (B, L, D), arbitrary but finite at padding, and the router statistics."""
+    def forward(self, x_TD: Tensor, sequences: SequenceParts) -> tuple[Tensor, RouterStats | None]:
+        """The update of the residual stream, (T, D), arbitrary but finite at padding, and the router statistics."""
 
     @torch.no_grad()
     def upcycle_(self, dense_state: Mapping[str, Tensor]) -> None:
@@ -44,18 +47,18 @@ class TokenLayer(nn.Module, ABC):
 
 
 class SequenceLayer(nn.Module, ABC):
-    """Follows the token layer and updates the image tokens of whole sequences; maps (B, L, D) to (B, L, D)."""
+    """Follows the token layer and updates the image tokens of whole sequences; maps (T, D) to (T, D)."""
 
     @abstractmethod
     def forward(
-        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition]
+        self, x_TD: Tensor, sequences: SequenceParts, conditions: Mapping[str, Condition]
     ) -> tuple[Tensor, RouterStats | None]:
-        """The update of the residual stream, (B, L, D), zero outside the image span, and the router statistics.
+        """The update of the residual stream, (T, D), zero outside the image span, and the router statistics.
 
         Args:
-            x_BLD: float (B, L, D), normalised residual stream.
-            sequence: The tokens; without an image the update is zero.
-            conditions: Conditions by name, resampled to the span: values (B, N, D), or (B, 1, D) for all image tokens.
+            x_TD: float (T, D), normalised residual stream.
+            sequences: The tokens; without an image the update is zero.
+            conditions: Conditions by name, resampled to the span: values (R, N, D), or (R, 1, D) for all image tokens.
         """
 
     @torch.no_grad()

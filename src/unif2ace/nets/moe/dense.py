@@ -1,4 +1,4 @@
-"""No experts: each block has one feed-forward network. Shapes: B sequences, L positions, D width."""
+"""No experts: each block has one feed-forward network. Shapes: T tokens, D width."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor
 from unif2ace.nets.moe.base import MoEFactory, TokenLayer
 from unif2ace.nets.moe.feed_forwards.base import FeedForward
 from unif2ace.nets.moe.feed_forwards.gelu import GELUFeedForward
-from unif2ace.types import RouterStats, TokenSequence
+from unif2ace.types import RouterStats, SequenceParts
 
 
 class DenseLayer(TokenLayer):
-    """One feed-forward network for all tokens; maps (B, L, D) to (B, L, D).
+    """One feed-forward network for all tokens; maps (T, D) to (T, D).
 
     Args:
         dim: D.
@@ -27,9 +27,9 @@ class DenseLayer(TokenLayer):
         super().__init__()
         self.network = feed_forward(dim, hidden)
 
-    def forward(self, x_BLD: Tensor, sequence: TokenSequence) -> tuple[Tensor, RouterStats | None]:
-        """The network's output, (B, L, D); there are no router statistics."""
-        return self.network(x_BLD), None
+    def forward(self, x_TD: Tensor, sequences: SequenceParts) -> tuple[Tensor, RouterStats | None]:
+        """The network's output, (T, D); there are no router statistics."""
+        return self.network(x_TD), None
 
     def upcycled(self, dense_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The weights of the dense network, see `TokenLayer`."""

@@ -1,12 +1,13 @@
 """Routed experts of all groups.
 
-Shapes: B sequences, L positions, T = B L tokens, D width, N experts per group, G groups, H hidden dimensions.
+Shapes: B sequences, L positions, T tokens of all sequences, D width, N experts per group, G groups, H hidden
+dimensions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,17 +16,33 @@ from unif2ace.errors import ConfigError
 from unif2ace.nets.moe.backends import Backend, expert_backend
 from unif2ace.nets.moe.backends.dispatch import Dispatch
 from unif2ace.nets.moe.backends.sharded import ShardedBackend
-from unif2ace.nets.moe.routers.base import Router
+from unif2ace.nets.moe.routers.base import Router, Routing, added
 from unif2ace.nets.moe.routers.top_k import TopKRouter
 from unif2ace.nets.sharding import DividedWeight, shard_weight_
-from unif2ace.types import RouterStats
+from unif2ace.types import RouterStats, joined
 
 if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
 
 
+class RouterInput(NamedTuple):
+    """Tokens of B sequences of length L, as routers see them.
+
+    Attributes:
+        group: int64 (B,), expert group of each sequence, in [0, G).
+        real: bool (B, L), False for padding.
+        together: bool (B, L), positions that attend to each other, see `Router`; None for none.
+        times: How often each token counts in the statistics.
+    """
+
+    group: Tensor
+    real: Tensor
+    together: Tensor | None = None
+    times: int = 1
+
+
 class RoutedExperts(nn.Module):
-    """A router with SwiGLU experts without biases; maps (B, L, D) to (B, L, D).
+    """A router with SwiGLU experts without biases; maps (T, D) to (T, D).
 
     Both groups share one sort and one pair of grouped products. No token is dropped, whatever the load of an expert.
     Padding is not routed and gets 0.
@@ -80,26 +97,31 @@ class RoutedExperts(nn.Module):
         for module, name, axis in self.divided_weights():
             shard_weight_(module, name, axis, mesh, "moe.expert_ffn_dim")
 
-    def forward(
-        self, x_BLD: Tensor, group_B: Tensor, real_BL: Tensor, together_BL: Tensor | None = None
-    ) -> tuple[Tensor, RouterStats]:
-        """The gated sum of the experts, (B, L, D), and the router statistics.
+    def forward(self, x_TD: Tensor, inputs: Sequence[RouterInput]) -> tuple[Tensor, RouterStats]:
+        """The gated sum of the experts, (T, D), and the router statistics.
 
         Args:
-            x_BLD: float (B, L, D), tokens.
-            group_B: int64 (B,), expert group of each sequence, in [0, G).
-            real_BL: bool (B, L), False for padding.
-            together_BL: bool (B, L), positions that attend to each other, see `Router`.
+            x_TD: float (T, D), tokens of all inputs, one after the other.
+            inputs: What the router needs to know about them.
         """
-        routing = self.router(x_BLD, group_B, real_BL, together_BL=together_BL)
-        device = x_BLD.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_BLD.dtype
-        dispatch = Dispatch.of(routing.expert.flatten(0, 1), len(self.weight_out), routing.most)
+        rows = torch.split(x_TD, [i.real.numel() for i in inputs])
+        routings = [self._route(x, i) for x, i in zip(rows, inputs, strict=True)]
+        device = x_TD.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_TD.dtype
+        expert_TK = joined([r.expert.flatten(0, 1) for r in routings])
+        most = [r.most for r in routings]
+        slots = None if None in most else sum(cast("list[int]", most))
+        dispatch = Dispatch.of(expert_TK, len(self.weight_out), slots)
         y_TD = self._expert_backend(
-            x_BLD.flatten(0, 1).to(dtype),
-            routing.gate.flatten(0, 1),
+            x_TD.to(dtype),
+            joined([r.gate.flatten(0, 1) for r in routings]),
             dispatch,
             self.weight_in.to(dtype),  # grouped products ignore autocast
             self.weight_out.to(dtype),
         )
-        return y_TD.view(x_BLD.shape), routing.stats
+        return y_TD, added([r.stats for r in routings], [i.times for i in inputs])
+
+    def _route(self, x_XD: Tensor, given: RouterInput) -> Routing:
+        x_BLD = x_XD.view(*given.real.shape, x_XD.shape[1])
+        routing: Routing = self.router(x_BLD, given.group, given.real, together_BL=given.together)
+        return routing

@@ -1,7 +1,7 @@
 """Sequence-level experts: one choice of experts for all image tokens of a sequence.
 
-Shapes: B sequences, L positions, N image tokens, D width, E experts per group, C experts of both groups that blend in a
-condition.
+Shapes: T tokens of all sequences, R sequences with an image, N image tokens, D width, E experts per group, C experts of
+both groups that blend in a condition.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from unif2ace.nets.moe.feed_forwards.base import FeedForward
 from unif2ace.nets.moe.feed_forwards.gelu import GELUFeedForward
 from unif2ace.nets.moe.routers.base import Routing, group_of
 from unif2ace.nets.moe.routers.top_k import TopKRouter
-from unif2ace.types import Condition, Role, RouterStats, TokenSequence
+from unif2ace.types import Condition, RouterStats, SequenceParts
 
 COPY, ZERO, NOISE, VISUAL = "copy", "zero", "noise", "visual"
 """Kinds of experts; ``visual`` stands for one expert per selected visual encoder."""
@@ -27,7 +27,7 @@ GEN = (COPY, ZERO, NOISE, COPY)
 
 
 class SequenceLevel(SequenceLayer):
-    r"""Applies the experts that each sequence chose to its image tokens; maps (B, L, D) to (B, L, D).
+    r"""Applies the experts that each sequence chose to its image tokens; maps (T, D) to (T, D).
 
     UniF2ace, arXiv 2503.08120; experts after MoE++, arXiv 2410.07348: ``copy`` returns x and ``zero`` returns 0. Any
     other name blends in the condition S of that name, w x + (1 - w) S, with (w, 1 - w) the softmax of a trained pair.
@@ -74,66 +74,64 @@ class SequenceLevel(SequenceLayer):
             nn.init.zeros_(self.blend)
 
     def forward(
-        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition]
+        self, x_TD: Tensor, sequences: SequenceParts, conditions: Mapping[str, Condition]
     ) -> tuple[Tensor, RouterStats | None]:
-        """The update of the residual stream, (B, L, D), and the router statistics.
+        """The update of the residual stream, (T, D), and the router statistics.
 
         Raises:
             ConfigError: If a condition's values do not fit the image span.
         """
-        if sequence.image_start is None or not sequence.num_image_tokens:
-            return self._nothing(x_BLD, conditions), None
-        columns_BN = sequence.image_token_positions.clamp(0, x_BLD.shape[1] - 1)
-        has_B = (sequence.role.gather(1, columns_BN) == Role.IMAGE).all(1)
-        flat = (columns_BN + torch.arange(len(has_B), device=has_B.device)[:, None] * x_BLD.shape[1]).flatten()
-        x_BND = x_BLD.flatten(0, 1).index_select(0, flat).view(*columns_BN.shape, -1)
-        group_B = group_of(sequence.task)
-        routing = self._route(x_BND, group_B, has_B, conditions)
-        a_B, c = self._coefficients(routing, group_B)
-        y_BND = x_BND * a_B[:, None, None].to(x_BND.dtype)
+        images = sequences.images
+        if images is None:
+            return self._nothing(x_TD, conditions), None
+        flat = images.token.flatten()
+        x_RND = x_TD.index_select(0, flat).view(*images.token.shape, x_TD.shape[1])
+        group_R = group_of(images.task)
+        routing = self._route(x_RND, group_R, images.whole, conditions)
+        a_R, c = self._coefficients(routing, group_R)
+        y_RND = x_RND * a_R[:, None, None].to(x_RND.dtype)
         for name, condition in conditions.items():
             if name in c:
-                y_BND = torch.addcmul(y_BND, c[name][:, None, None].to(y_BND.dtype), _values(condition, name, y_BND))
-        out_BLD = torch.zeros_like(x_BLD).flatten(0, 1).index_add(0, flat, y_BND.flatten(0, 1)).view_as(x_BLD)
-        return out_BLD, routing.stats
+                y_RND = torch.addcmul(y_RND, c[name][:, None, None].to(y_RND.dtype), _values(condition, name, y_RND))
+        return torch.zeros_like(x_TD).index_add(0, flat, y_RND.flatten(0, 1)), routing.stats
 
     def upcycled(self) -> dict[str, Tensor]:
         """A scale of 0, with which the layer adds nothing until it is trained."""
         return {"scale": torch.zeros(1)}
 
-    def _route(self, x_BND: Tensor, group_B: Tensor, has_B: Tensor, conditions: Mapping[str, Condition]) -> Routing:
-        rows, always = len(x_BND), torch.ones_like(has_B)
-        never = torch.zeros_like(has_B)
+    def _route(self, x_RND: Tensor, group_R: Tensor, whole_R: Tensor, conditions: Mapping[str, Condition]) -> Routing:
+        rows, always = len(x_RND), torch.ones_like(whole_R)
+        never = torch.zeros_like(whole_R)
         present = {name: conditions[name].present if name in conditions else never for name in self.conditions}
         flat = [present[self.places[e]] if e in self.places else always for e in range(2 * len(self.names[0]))]
-        both_B2E = torch.stack(flat, 1).view(rows, 2, -1)
-        available_BE = torch.where(group_B[:, None] == 1, both_B2E[:, 1], both_B2E[:, 0])
-        mean_B1D = x_BND.mean(1, keepdim=True, dtype=torch.promote_types(x_BND.dtype, torch.float32))
-        routing: Routing = self.router(mean_B1D, group_B, has_B[:, None], available_BE)
+        both_R2E = torch.stack(flat, 1).view(rows, 2, -1)
+        available_RE = torch.where(group_R[:, None] == 1, both_R2E[:, 1], both_R2E[:, 0])
+        mean_R1D = x_RND.mean(1, keepdim=True, dtype=torch.promote_types(x_RND.dtype, torch.float32))
+        routing: Routing = self.router(mean_R1D, group_R, whole_R[:, None], available_RE)
         return routing
 
-    def _coefficients(self, routing: Routing, group_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """a, float (B,), and c of each condition, float (B,), times the scale; 0 for sequences without an image."""
-        gate_BK = routing.gate[:, 0] * self.scale.to(routing.gate.dtype)
+    def _coefficients(self, routing: Routing, group_R: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """a, float (R,), and c of each condition, float (R,), times the scale; 0 for sequences without an image."""
+        gate_RK = routing.gate[:, 0] * self.scale.to(routing.gate.dtype)
         total = 2 * len(self.names[0])
-        gate_BX = gate_BK.new_zeros(len(gate_BK), total + 1).scatter_add(1, routing.expert[:, 0], gate_BK)
-        blend = self.blend if self.blend is not None else gate_BX.new_zeros(0)
-        blend_C2 = blend.to(gate_BX.dtype).view(len(self.places), 2).softmax(-1)
+        gate_RX = gate_RK.new_zeros(len(gate_RK), total + 1).scatter_add(1, routing.expert[:, 0], gate_RK)
+        blend = self.blend if self.blend is not None else gate_RX.new_zeros(0)
+        blend_C2 = blend.to(gate_RX.dtype).view(len(self.places), 2).softmax(-1)
         place = {e: n for n, e in enumerate(self.places)}
         flat = [name for names in self.names for name in names]
-        a_B = gate_BX.new_zeros(len(gate_BX))
+        a_R = gate_RX.new_zeros(len(gate_RX))
         c: dict[str, Tensor] = {}
         for e, name in enumerate(flat):
             if name == COPY:
-                a_B = a_B + gate_BX[:, e]
+                a_R = a_R + gate_RX[:, e]
             elif name != ZERO:
-                a_B = a_B + gate_BX[:, e] * blend_C2[place[e], 0]
-                c[name] = c.get(name, 0) + gate_BX[:, e] * blend_C2[place[e], 1]
-        return a_B, c
+                a_R = a_R + gate_RX[:, e] * blend_C2[place[e], 0]
+                c[name] = c.get(name, 0) + gate_RX[:, e] * blend_C2[place[e], 1]
+        return a_R, c
 
-    def _nothing(self, x_BLD: Tensor, conditions: Mapping[str, Condition]) -> Tensor:
-        """Zeros (B, L, D); in training attached to all unused inputs, because DDP waits for their gradients."""
-        zeros = torch.zeros_like(x_BLD)
+    def _nothing(self, x_TD: Tensor, conditions: Mapping[str, Condition]) -> Tensor:
+        """Zeros (T, D); in training attached to all unused inputs, because DDP waits for their gradients."""
+        zeros = torch.zeros_like(x_TD)
         if not torch.is_grad_enabled():
             return zeros
         tied = [p.sum() for p in self.parameters()]
@@ -141,14 +139,14 @@ class SequenceLevel(SequenceLayer):
         return zeros + 0 * torch.stack([t.to(zeros.dtype) for t in tied]).sum()
 
 
-def _values(condition: Condition, name: str, x_BND: Tensor | None) -> Tensor:
-    """The condition's values (B, M, D), 0 for sequences that lack it."""
+def _values(condition: Condition, name: str, x_RND: Tensor | None) -> Tensor:
+    """The condition's values (R, M, D), 0 for sequences that lack it."""
     values = torch.where(condition.present[:, None, None], condition.values, 0)
-    if x_BND is None:
+    if x_RND is None:
         return values
-    if values.shape[0] != len(x_BND) or values.shape[1] not in (1, x_BND.shape[1]) or values.shape[2] != x_BND.shape[2]:
-        raise ConfigError(f"condition {name}: values {tuple(values.shape)} for an image span {tuple(x_BND.shape)}")
-    return values.to(x_BND.dtype)
+    if values.shape[0] != len(x_RND) or values.shape[1] not in (1, x_RND.shape[1]) or values.shape[2] != x_RND.shape[2]:
+        raise ConfigError(f"condition {name}: values {tuple(values.shape)} for an image span {tuple(x_RND.shape)}")
+    return values.to(x_RND.dtype)
 
 
 class SequenceMoE(MoEFactory):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from unif2ace.nets.moe.routed import RoutedExperts
+from unif2ace.nets.moe.routed import RoutedExperts, RouterInput
 
 
 class SingleGroupExperts(nn.Module):
@@ -26,8 +26,8 @@ class SingleGroupExperts(nn.Module):
         """Gated sum of the experts, (T, D)."""
         group_B = torch.zeros(1, dtype=torch.int64, device=x_TD.device)
         real_BL = torch.ones(1, len(x_TD), dtype=torch.bool, device=x_TD.device)
-        y_BLD: Tensor = self.routed(x_TD[None], group_B, real_BL)[0]
-        return y_BLD[0]
+        y_TD: Tensor = self.routed(x_TD, [RouterInput(group_B, real_BL)])[0]
+        return y_TD
 
     @torch.no_grad()
     def load_reference(self, router_ND: Tensor, in_NXD: Tensor, out_NDH: Tensor) -> None:

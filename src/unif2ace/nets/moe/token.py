@@ -1,6 +1,6 @@
 """Token-level experts: each token passes a shared expert and the routed experts of its task's group.
 
-Shapes: B sequences, L positions, D width.
+Shapes: T tokens of all sequences, D width.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from unif2ace.nets.moe.backends import Backend, expert_backend
 from unif2ace.nets.moe.base import MoEFactory, TokenLayer
 from unif2ace.nets.moe.feed_forwards.base import FeedForward
 from unif2ace.nets.moe.feed_forwards.gelu import GELUFeedForward
-from unif2ace.nets.moe.routed import RoutedExperts
+from unif2ace.nets.moe.routed import RoutedExperts, RouterInput
 from unif2ace.nets.moe.routers.base import Router, group_of
 from unif2ace.nets.moe.routers.top_k import TopKRouter
-from unif2ace.types import Role, RouterStats, TokenSequence
+from unif2ace.types import Role, RouterStats, SequenceParts
 
 Shared = Literal["each", "tied", "none"]
 """One shared expert per group, one for both, or none."""
 
 
 class TokenLevel(TokenLayer):
-    r"""Adds the group's shared expert and K routed experts for each token; maps (B, L, D) to (B, L, D).
+    r"""Adds the group's shared expert and K routed experts for each token; maps (T, D) to (T, D).
 
     Formula (UniF2ace, arXiv 2503.08120): :math:`E_s(x) + \sum_{e \in \mathrm{top}\,K} g_e(x)\,E_e(x)`.
 
@@ -56,20 +56,25 @@ class TokenLevel(TokenLayer):
         self.shared = nn.ModuleList(feed_forward(dim, hidden) for _ in range(numbers[shared]))
         self.routed = routed
 
-    def forward(self, x_BLD: Tensor, sequence: TokenSequence) -> tuple[Tensor, RouterStats | None]:
-        """The sum of the experts, (B, L, D)."""
-        y_BLD, stats = self.routed(x_BLD, group_of(sequence.task), sequence.real, sequence.role == Role.IMAGE)
-        return (y_BLD + self._shared(x_BLD, sequence) if self.shared else y_BLD), stats
+    def forward(self, x_TD: Tensor, sequences: SequenceParts) -> tuple[Tensor, RouterStats | None]:
+        """The sum of the experts, (T, D)."""
+        inputs = [
+            RouterInput(group_of(part.task), part.real, part.role == Role.IMAGE, times)
+            for part, times in zip(sequences.parts, sequences.copies, strict=True)
+        ]
+        y_TD, stats = self.routed(x_TD, inputs)
+        return (y_TD + self._shared(x_TD, sequences) if self.shared else y_TD), stats
 
-    def _shared(self, x_BLD: Tensor, sequence: TokenSequence) -> Tensor:
+    def _shared(self, x_TD: Tensor, sequences: SequenceParts) -> Tensor:
         if len(self.shared) == 1:
-            tied: Tensor = self.shared[0](x_BLD)
+            tied: Tensor = self.shared[0](x_TD)
             return tied
-        order_B, und = group_of(sequence.task).argsort(stable=True), sequence.understanding_rows
-        parts = torch.split(x_BLD.index_select(0, order_B), [len(order_B) - und, und])
+        order_T, und = sequences.by_task
+        ordered_TD = x_TD if order_T is None else x_TD.index_select(0, order_T)
+        pieces = torch.split(ordered_TD, [len(x_TD) - und, und])
         # both run, even on an empty batch: DDP waits for their gradients
-        both_BLD = torch.cat([expert(part) for expert, part in zip(self.shared, parts, strict=True)])
-        return both_BLD.index_select(0, order_B.argsort())
+        both_TD = torch.cat([expert(piece) for expert, piece in zip(self.shared, pieces, strict=True)])
+        return both_TD if order_T is None else both_TD.index_select(0, order_T.argsort())
 
     def upcycled(self, dense_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The dense network as shared expert, and zero output weights of the routed experts.

@@ -1,6 +1,6 @@
 """Inputs of the network besides the tokens: the noise level and visual features.
 
-Shapes: B sequences, L positions, N image tokens, M vectors of F values per image, D width.
+Shapes: T tokens of all sequences, R sequences with an image, N image tokens, M vectors of F values per image, D width.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from unif2ace.errors import ConfigError
 from unif2ace.nets.transformer.noise_level import NoiseLevel
 from unif2ace.nets.visual_encoders.resampler import Resampler
-from unif2ace.types import Condition, TokenSequence
+from unif2ace.types import Condition, SequenceParts
 
 NOISE = "noise"
 """Name of the noise level among the conditions."""
 
 
 class Conditioning(nn.Module):
-    """Resamples visual features (B, M, F) to the image span (B, N, D) and encodes the noise level (B, 1, D).
+    """Resamples visual features (R, M, F) to the image span (R, N, D) and encodes the noise level (R, 1, D).
 
     Args:
         visual_dims: F of each visual encoder, by name.
@@ -39,41 +39,52 @@ class Conditioning(nn.Module):
         resamplers = {n: Resampler(f, dim, num_image_tokens) for n, f in visual_dims.items() if n in wanted}
         self.resamplers = nn.ModuleDict(resamplers)
 
-    def forward(self, sequence: TokenSequence, features: Mapping[str, Condition]) -> dict[str, Condition]:
-        """Conditions by name, values (B, N, D), or (B, 1, D) for the noise level.
+    def forward(self, sequences: SequenceParts, features: Mapping[str, Condition]) -> dict[str, Condition]:
+        """Conditions by name, values (R, N, D), or (R, 1, D) for the noise level.
 
         In training every condition is computed in every step, whatever the sequences contain: ranks that shard the
         network wait for each other's calls.
 
         Args:
-            sequence: Whole sequences.
-            features: Visual features by encoder, values (B, M, F); a missing encoder is present in no sequence.
+            sequences: Whole sequences.
+            features: Visual features by encoder, values (R, M, F), or fewer rows for the last of the R sequences. A
+                missing encoder is present in no sequence.
 
         Raises:
             ConfigError: If the network was not built for an encoder.
         """
         if unknown := features.keys() - self._dims.keys():
             raise ConfigError(f"visual encoders {sorted(unknown)}: the network was built for {sorted(self._dims)}")
-        batch, device = len(sequence.ids), sequence.ids.device
+        images, device = sequences.images, sequences.parts[0].ids.device
+        rows = sum(len(part.ids) for part in sequences.parts) if images is None else len(images.task)
         found: dict[str, Condition] = {}
         if self.noise_level is not None:
-            visible_B = torch.ones(batch, device=device) if sequence.visible is None else sequence.visible
-            found[NOISE] = self.noise_level(visible_B)
+            found[NOISE] = self.noise_level(torch.ones(rows, device=device) if images is None else images.visible)
         for name, resampler in self.resamplers.items():
             condition = features.get(name)
             if condition is None and not torch.is_grad_enabled():
                 continue  # no expert can choose it, and no gradient is needed
             if condition is None:
-                nothing_BMF = torch.zeros(batch, 1, self._dims[name], device=device)
-                condition = Condition(nothing_BMF, torch.zeros(batch, dtype=torch.bool, device=device))
-            found[name] = resampler(condition)
+                nothing_RMF = torch.zeros(rows, 1, self._dims[name], device=device)
+                condition = Condition(nothing_RMF, torch.zeros(rows, dtype=torch.bool, device=device))
+            found[name] = _of_last_rows(resampler(condition), rows)
         return found
 
 
-def add_conditions(x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition]) -> Tensor:
-    """Adds visual features, values (B, N, D), to the image tokens of the residual stream (B, L, D)."""
+def _of_last_rows(condition: Condition, rows: int) -> Condition:
+    """A condition of the last sequences as one of `rows` sequences, values (rows, N, D)."""
+    before = rows - len(condition.present)
+    if before <= 0:
+        return condition
+    pad = torch.nn.functional.pad
+    return Condition(pad(condition.values, (0, 0, 0, 0, before, 0)), pad(condition.present, (before, 0)))
+
+
+def add_conditions(x_TD: Tensor, sequences: SequenceParts, conditions: Mapping[str, Condition]) -> Tensor:
+    """Adds visual features, values (R, N, D), to the image tokens of the residual stream (T, D)."""
+    images = sequences.images
     for name, condition in conditions.items():
-        if name != NOISE:
-            values_BND = torch.where(condition.present[:, None, None], condition.values, 0).to(x_BLD.dtype)
-            x_BLD = x_BLD.scatter_add(1, sequence.image_token_positions[..., None].expand_as(values_BND), values_BND)
-    return x_BLD
+        if name != NOISE and images is not None:
+            values_RND = torch.where(condition.present[:, None, None], condition.values, 0).to(x_TD.dtype)
+            x_TD = x_TD.index_add(0, images.token.flatten(), values_RND.flatten(0, 1))
+    return x_TD

@@ -33,9 +33,9 @@ class NoGrounding(nn.Module):
         """A table of ids, (V, D), plus the rows of the words."""
         return table_VD
 
-    def embed(self, ids_BL: Tensor, x_BLD: Tensor) -> Tensor:
-        """Embeddings (B, L, D) plus the rows of the words among the ids (B, L)."""
-        return x_BLD
+    def embed(self, ids_T: Tensor, x_TD: Tensor) -> Tensor:
+        """Embeddings (T, D) plus the rows of the words among the ids (T,)."""
+        return x_TD
 
     def score(self, hidden_PD: Tensor, logits_PV: Tensor) -> Tensor:
         """Logits (P, V) that begin with the text ids, plus the scores of the words."""
@@ -139,11 +139,11 @@ class WordGrounding(NoGrounding):
         table: Tensor = self._table(name)(table_VD, self.words, 0)
         return table
 
-    def embed(self, ids_BL: Tensor, x_BLD: Tensor) -> Tensor:
-        """Embeddings (B, L, D) plus the rows of the words among the ids (B, L); the whole table is not built."""
-        known_BL = ids_BL < len(self.words)
-        rows_BLD = self._table("embedding").looked_up(ids_BL.where(known_BL, 0), self.words)
-        return x_BLD + rows_BLD.where(known_BL[..., None], 0)
+    def embed(self, ids_T: Tensor, x_TD: Tensor) -> Tensor:
+        """Embeddings (T, D) plus the rows of the words among the ids (T,); the whole table is not built."""
+        known_T = ids_T < len(self.words)
+        rows_TD = self._table("embedding").looked_up(ids_T.where(known_T, 0), self.words)
+        return x_TD + rows_TD.where(known_T[:, None], 0)
 
     def score(self, hidden_PD: Tensor, logits_PV: Tensor) -> Tensor:
         """Logits (P, V) that begin with the text ids, plus the scores of the words; the whole table is not built."""

@@ -5,7 +5,7 @@ key-value heads. Sharded by row, a rank would hold queries
 without keys. The weight is therefore stored sharded by column and redistributed in each pass. This communicates weights
 instead of activations, and checkpoints keep the order of an unsharded model.
 
-Shapes: B sequences, L positions, D width, X width of a rank's heads, Y width of its queries, keys and values.
+Shapes: T tokens, D width, X width of a rank's heads, Y width of its queries, keys and values.
 """
 
 from __future__ import annotations
@@ -59,16 +59,16 @@ def shard_heads_(attention: HasHeads, mesh: DeviceMesh) -> None:
 
 
 def own_norms(attention: HasHeads) -> tuple[Norm, Norm]:
-    """The normalisation of queries and keys, each from (B, H, L, d) to the same."""
+    """The normalisation of queries and keys, each from (T, H, d) to the same."""
     return attention.q_norm, attention.k_norm
 
 
-def heads_of_rank(attention: HasHeads, x_BLD: Tensor) -> tuple[Tensor, tuple[Norm, Norm]]:
-    """Queries, keys and values of this rank's heads, (B, L, Y), and their normalisation.
+def heads_of_rank(attention: HasHeads, x_TD: Tensor) -> tuple[Tensor, tuple[Norm, Norm]]:
+    """Queries, keys and values of this rank's heads, (T, Y), and their normalisation.
 
     Args:
         attention: A layer sharded by `shard_heads_`.
-        x_BLD: float (B, L, D), normalised residual stream, equal on all ranks.
+        x_TD: float (T, D), normalised residual stream, equal on all ranks.
     """
     weight = attention.qkv.weight
     assert is_sharded(weight)
@@ -76,7 +76,7 @@ def heads_of_rank(attention: HasHeads, x_BLD: Tensor) -> tuple[Tensor, tuple[Nor
     bias, *norms = _used_in_parts(attention, mesh)
     own_YD = _own_rows(attention, weight, mesh)
     own_Y = None if bias is None else _own_rows(attention, bias, mesh)
-    return functional.linear(shared(x_BLD, mesh), own_YD, own_Y), (norms[0], norms[1])
+    return functional.linear(shared(x_TD, mesh), own_YD, own_Y), (norms[0], norms[1])
 
 
 def _own_rows(attention: HasHeads, rows: Tensor, mesh: DeviceMesh) -> Tensor:
@@ -123,15 +123,15 @@ def _with(norm: nn.Module, values: dict[str, Tensor]) -> Norm:
     return apply
 
 
-def joined(attention: HasHeads, y_BLX: Tensor) -> Tensor:
-    """The output of all heads, (B, L, D), equal on all ranks.
+def joined(attention: HasHeads, y_TX: Tensor) -> Tensor:
+    """The output of all heads, (T, D), equal on all ranks.
 
     Args:
         attention: A layer sharded by `shard_heads_`.
-        y_BLX: float (B, L, X), attention output of this rank's heads.
+        y_TX: float (T, X), attention output of this rank's heads.
     """
     weight = attention.out.weight
     assert is_sharded(weight)
-    part_BLD = functional.linear(y_BLX, local(weight))
-    out_BLD = summed(part_BLD, weight.device_mesh)
-    return out_BLD if attention.out.bias is None else out_BLD + attention.out.bias.to(part_BLD.dtype)
+    part_TD = functional.linear(y_TX, local(weight))
+    out_TD = summed(part_TD, weight.device_mesh)
+    return out_TD if attention.out.bias is None else out_TD + attention.out.bias.to(part_TD.dtype)

@@ -1,6 +1,6 @@
 """Rotary embedding of a part of each head (RoFormer, arXiv 2104.09864, equation 34; partial as in Phi).
 
-Shapes: B sequences, H heads, L positions, d width of a head, of which r dimensions are rotated. Dimension i is rotated
+Shapes: T tokens, H heads, d width of a head, of which r dimensions are rotated. Dimension i is rotated
 with dimension i + r / 2 by the angle position * theta ** (-2 i / r).
 """
 
@@ -41,24 +41,24 @@ def rotary_size(dim: int, heads: int, fraction: float, head_dim: int | None = No
     return rotated
 
 
-def rotary_tables(position_BL: Tensor, rotated: int, theta: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of the angles, (B, 1, L, r / 2) each, at least in float32.
+def rotary_tables(position_T: Tensor, rotated: int, theta: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the angles, (T, 1, r / 2) each, at least in float32.
 
     Args:
-        position_BL: int64 (B, L), position indices.
+        position_T: int64 (T,), position indices.
         rotated: r, even.
         theta: Base of the frequencies.
         dtype: Dtype of the network; float64 gives tables in float64.
     """
     dtype = torch.float64 if dtype == torch.float64 else torch.float32
-    exponent = torch.arange(0, rotated, 2, device=position_BL.device, dtype=dtype) / rotated
-    angle_BLr = position_BL[:, None, :, None].to(dtype) * theta**-exponent
-    return angle_BLr.cos(), angle_BLr.sin()
+    exponent = torch.arange(0, rotated, 2, device=position_T.device, dtype=dtype) / rotated
+    angle_T1r = position_T[:, None, None].to(dtype) * theta**-exponent
+    return angle_T1r.cos(), angle_T1r.sin()
 
 
-def rotate(x_BHLd: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
-    """Heads (B, H, L, d) with their first r dimensions rotated, in the tables' precision."""
+def rotate(x_THd: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
+    """Heads (T, H, d) with their first r dimensions rotated, in the tables' precision."""
     cos, sin = tables
     half = cos.shape[-1]
-    first, second, rest = torch.split(x_BHLd, [half, half, x_BHLd.shape[-1] - 2 * half], -1)
+    first, second, rest = torch.split(x_THd, [half, half, x_THd.shape[-1] - 2 * half], -1)
     return torch.cat([first * cos - second * sin, second * cos + first * sin, rest], -1)

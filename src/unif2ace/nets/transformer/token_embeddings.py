@@ -2,7 +2,7 @@
 
 Image codes and words share parts of their rows, which are added here: see `CodeEmbedding` and `WordGrounding`.
 
-Shapes: B sequences, L positions, P positions at which logits are read, D width, V ids of a slice, K codes, F features.
+Shapes: T tokens of all sequences, P positions at which logits are read, D width, V ids of a slice, K codes, F features.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from unif2ace.nets.transformer.code_embedding import CodeEmbedding
 from unif2ace.nets.transformer.grounding import NoGrounding
 from unif2ace.nets.transformer.head import OutputHead, sliced_logits
 from unif2ace.sequence.vocabulary import Slice, Vocabulary
-from unif2ace.types import TokenSequence
+from unif2ace.types import SequenceParts
 
 
 @dataclass(frozen=True)
@@ -43,26 +43,26 @@ class TokenEmbeddings:
     grounding: NoGrounding
     tied: bool
 
-    def embed(self, sequence: TokenSequence, code_features_KF: Tensor | None) -> Tensor:
-        """Embeddings of a sequence's ids, (B, L, D).
+    def embed(self, sequences: SequenceParts, code_features_KF: Tensor | None) -> Tensor:
+        """Embeddings of all ids, (T, D).
 
         Args:
-            sequence: Whole sequences, or their new positions.
+            sequences: Whole sequences, or their new positions.
             code_features_KF: float (K, F), features of each image code.
         """
-        has_image = sequence.image_start is not None
-        if has_image and torch.is_grad_enabled():
+        ids_T, images = sequences.tokens("ids"), sequences.images
+        if images is not None and torch.is_grad_enabled():
             table_VD = self.grounding.table("embedding", self.embedding.weight)
             table_VD = self._with_codes("embedding", table_VD, code_features_KF)
-            x_BLD = nn.functional.embedding(sequence.ids, table_VD)
+            x_TD = nn.functional.embedding(ids_T, table_VD)
         else:  # few ids are read: the whole table is not built
-            x_BLD = nn.functional.embedding(sequence.ids, self.embedding.weight)
-            x_BLD = self.grounding.embed(sequence.ids, x_BLD)
-            x_BLD = self._plus_codes(sequence.ids, x_BLD, code_features_KF) if has_image else x_BLD
-        if self.positions is None or not has_image:
-            return x_BLD
-        positions_BND = self.positions.weight.to(x_BLD.dtype).expand(len(x_BLD), -1, -1)
-        return x_BLD.scatter_add(1, sequence.image_token_positions[..., None].expand_as(positions_BND), positions_BND)
+            x_TD = nn.functional.embedding(ids_T, self.embedding.weight)
+            x_TD = self.grounding.embed(ids_T, x_TD)
+            x_TD = self._plus_codes(ids_T, x_TD, code_features_KF) if images is not None else x_TD
+        if self.positions is None or images is None:
+            return x_TD
+        positions_TD = self.positions.weight.to(x_TD.dtype).repeat(len(images.token), 1)
+        return x_TD.index_add(0, images.token.flatten(), positions_TD)
 
     def logits(self, parts: Sequence[tuple[Tensor, Slice]], code_features_KF: Tensor | None) -> tuple[Tensor, ...]:
         """Logits over slices of the vocabulary, float32 (P, V) each; they share one gradient of the head's weight.
@@ -93,14 +93,14 @@ class TokenEmbeddings:
             codes_PK += self._shared("bias").scored(hidden_PD.new_ones(1, 1), features_KF)
         return logits_PV
 
-    def _plus_codes(self, ids_BL: Tensor, x_BLD: Tensor, features_KF: Tensor | None) -> Tensor:
-        """Embeddings (B, L, D) plus the shared parts of the codes among the ids (B, L); no table is built."""
+    def _plus_codes(self, ids_T: Tensor, x_TD: Tensor, features_KF: Tensor | None) -> Tensor:
+        """Embeddings (T, D) plus the shared parts of the codes among the ids (T,); no table is built."""
         if features_KF is None or not self.codes:
-            return x_BLD
-        code_BL = ids_BL - self.vocabulary.image_offset
-        known_BL = (code_BL >= 0) & (code_BL < len(features_KF))
-        rows_BLD = self._shared("embedding").looked_up(code_BL.where(known_BL, 0), features_KF)
-        return x_BLD + rows_BLD.where(known_BL[..., None], 0)
+            return x_TD
+        code_T = ids_T - self.vocabulary.image_offset
+        known_T = (code_T >= 0) & (code_T < len(features_KF))
+        rows_TD = self._shared("embedding").looked_up(code_T.where(known_T, 0), features_KF)
+        return x_TD + rows_TD.where(known_T[..., None], 0)
 
     def _shared(self, name: str) -> CodeEmbedding:
         return cast(CodeEmbedding, self.codes[name])

@@ -30,7 +30,7 @@ from unif2ace.nets.transformer.norms.layer_norm import LayerNorm
 from unif2ace.nets.transformer.rotary import rotary_size, rotary_tables
 from unif2ace.nets.transformer.token_embeddings import TokenEmbeddings
 from unif2ace.sequence.vocabulary import Slice, Vocabulary
-from unif2ace.types import Condition, RouterStats, TokenSequence
+from unif2ace.types import Condition, RouterStats, SequenceParts, TokenSequence, joined
 
 STD = 0.02
 """Standard deviation of initial weights, as in Phi."""
@@ -41,7 +41,7 @@ class Hidden:
     """Output of the transformer.
 
     Attributes:
-        values: float (B, L, D), hidden states after the last normalisation layer.
+        values: float (B, L, D), hidden states after the last normalisation layer; (T, D) for sequences in parts.
         routers: Router statistics of each layer and level, the lowest layer first.
     """
 
@@ -198,36 +198,43 @@ class UnifiedNet(nn.Module):
 
     def forward(
         self,
-        sequence: TokenSequence,
+        sequence: TokenSequence | SequenceParts,
         features: Mapping[str, Condition] | None = None,
         cache: Cache | None = None,
     ) -> Hidden:
-        """Hidden states of all positions (B, L, D); `logits_of` computes logits where they are read.
+        """Hidden states of all positions; `logits_of` computes logits where they are read.
 
         Args:
-            sequence: Whole sequences, or the positions after those in the cache.
-            features: Visual features by encoder, values (B, M, F); a missing encoder is present in no sequence.
+            sequence: Whole sequences (B, L), or the positions after those in the cache; or several parts.
+            features: Visual features by encoder, values (R, M, F) for the R sequences with an image, or fewer rows for
+                the last of them. A missing encoder is present in no sequence.
             cache: Keys and values of the earlier positions; those of the new positions are appended.
         """
         features = features or {}
-        picture_BK = self.grounding.picture(features, len(sequence.ids), cache)
-        x_BLD = self.tables.embed(sequence, self.code_features)
-        x_BLD = self.grounding.modulate_embeddings(x_BLD, sequence.ids, picture_BK)
-        goes_on = cache is not None and sequence.image_start is None
-        conditions = {} if goes_on else self.conditioning(sequence, features)
+        parts = SequenceParts.of(sequence) if isinstance(sequence, TokenSequence) else sequence
+        picture_BK = self.grounding.picture(features, len(parts.parts[-1].ids), cache)
+        x_TD = self.tables.embed(parts, self.code_features)
+        x_TD = _modulated(
+            lambda x, part, picture: self.grounding.modulate_embeddings(x, part.ids, picture), x_TD, parts, picture_BK
+        )
+        goes_on = cache is not None and parts.images is None
+        conditions = {} if goes_on else self.conditioning(parts, features)
         if self.early_fusion:
-            x_BLD = add_conditions(x_BLD, sequence, conditions)
+            x_TD = add_conditions(x_TD, parts, conditions)
 
-        rotary = rotary_tables(sequence.position, self.rotary_size, self.rotary_theta, self.head.weight.dtype)
-        mask, kernel, routers = Mask(sequence.attention), self._kernel(x_BLD.device.type), list[RouterStats]()
+        rotary = rotary_tables(parts.tokens("position"), self.rotary_size, self.rotary_theta, self.head.weight.dtype)
+        masks = tuple(Mask(part.attention) for part in parts.parts)
+        kernel, routers = self._kernel(x_TD.device.type), list[RouterStats]()
         for layer, block in enumerate(self.blocks):
-            inputs = AttentionInputs(rotary, mask, kernel, layer, cache)
-            x_BLD, stats = self._run(block, x_BLD, sequence, conditions, inputs)
+            inputs = AttentionInputs(parts, rotary, masks, kernel, layer, cache)
+            x_TD, stats = self._run(block, x_TD, parts, conditions, inputs)
             routers += stats
         if cache is not None:
-            cache.advance(sequence.ids.shape[1])
-        hidden_BLD = self.grounding.modulate_hidden(self.norm(x_BLD), picture_BK)
-        return Hidden(hidden_BLD, tuple(routers))
+            cache.advance(parts.parts[0].ids.shape[1])
+        hidden_TD = _modulated(
+            lambda x, _, picture: self.grounding.modulate_hidden(x, picture), self.norm(x_TD), parts, picture_BK
+        )
+        return Hidden(hidden_TD if sequence is parts else parts.split(hidden_TD)[0], tuple(routers))
 
     def logits(self, hidden_PD: Tensor, part: Slice) -> Tensor:
         """Logits of hidden states (P, D) over a slice of the vocabulary, float32 (P, V)."""
@@ -254,6 +261,24 @@ class UnifiedNet(nn.Module):
         if torch.compiler.is_compiling():  # the probe cannot be compiled
             return "math" if device == "cpu" and dtype.itemsize < 4 else "sdpa"
         return fastest(device, dtype, torch.is_grad_enabled())
+
+
+def _modulated(
+    change: Callable[[Tensor, TokenSequence, Tensor], Tensor],
+    x_TD: Tensor,
+    sequences: SequenceParts,
+    picture_BK: Tensor | None,
+) -> Tensor:
+    """The tokens (T, D) after a change of the last B sequences, whose image features (B, K) are given."""
+    if picture_BK is None:
+        return x_TD
+    end, found = len(picture_BK), []
+    for part, x_BLD in reversed([*zip(sequences.parts, sequences.split(x_TD), strict=True)]):
+        first = end - len(part.ids)
+        changed = x_BLD if first < 0 else change(x_BLD, part, picture_BK[first:end])
+        found.append(changed.flatten(0, 1))
+        end = first
+    return joined(found[::-1])
 
 
 def _made(

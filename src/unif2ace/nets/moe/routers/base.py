@@ -6,8 +6,8 @@ Shapes: B sequences, L positions, D width, N experts per group, K slots per posi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -59,6 +59,15 @@ class RouterChoice:
     probability: Tensor | None = None
     used: Tensor | None = None
     most: int | None = None
+
+
+def added(stats: Sequence[RouterStats], times: Sequence[int]) -> RouterStats:
+    """The sum of statistics of one layer, each multiplied by a number."""
+    if len(stats) == 1 and times[0] == 1:
+        return stats[0]
+    names = ("assigned", "probability", "count", "z")
+    sums = {name: sum(n * getattr(s, name) for s, n in zip(stats, times, strict=True)) for name in names}
+    return replace(stats[0], **sums)
 
 
 class Router(nn.Module, ABC):

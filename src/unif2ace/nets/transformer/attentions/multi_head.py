@@ -1,6 +1,6 @@
 """Self-attention with query-key normalisation, partial rotary embedding, grouped queries and a cache.
 
-Shapes: B sequences, L new positions, P cached positions, D width, H heads and J key-value heads of width d.
+Shapes: T tokens of all sequences, D width, H heads and J key-value heads of width d.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from unif2ace.errors import ConfigError
 from unif2ace.nets.sharding import DividedWeight, is_sharded
 from unif2ace.nets.transformer.attentions.base import Attention, AttentionInputs
 from unif2ace.nets.transformer.head_sharding import heads_of_rank, joined, own_norms, shard_heads_
-from unif2ace.nets.transformer.kernels import attend
 from unif2ace.nets.transformer.norms.layer_norm import LayerNorm
 from unif2ace.nets.transformer.rotary import head_size, rotate
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class MultiHeadAttention(Attention):
-    """Multi-head self-attention; maps (B, L, D) to (B, L, D).
+    """Multi-head self-attention; maps (T, D) to (T, D).
 
     With fewer key-value heads than heads, several heads share one: grouped-query attention (arXiv 2305.13245).
 
@@ -74,18 +73,15 @@ class MultiHeadAttention(Attention):
         """Shards the heads over the ranks, see `unif2ace.nets.transformer.head_sharding`."""
         shard_heads_(self, mesh)
 
-    def forward(self, x_BLD: Tensor, inputs: AttentionInputs) -> Tensor:
-        """Attention output, (B, L, D), see `Attention`."""
-        rows, length, _ = x_BLD.shape
+    def forward(self, x_TD: Tensor, inputs: AttentionInputs) -> Tensor:
+        """Attention output, (T, D), see `Attention`."""
         cut = is_sharded(self.out.weight)
-        qkv_BLX, norms = heads_of_rank(self, x_BLD) if cut else (self.qkv(x_BLD), own_norms(self))
-        heads_BXLd = qkv_BLX.view(rows, length, -1, self.head_dim).transpose(1, 2)
+        qkv_TX, norms = heads_of_rank(self, x_TD) if cut else (self.qkv(x_TD), own_norms(self))
+        heads_TXd = qkv_TX.view(len(x_TD), qkv_TX.shape[1] // self.head_dim, self.head_dim)
         group = self.heads // self.num_kv_heads
-        kv_heads = heads_BXLd.shape[1] // (group + 2)  # of this rank
-        q, k, v = heads_BXLd.split([group * kv_heads, kv_heads, kv_heads], 1)
+        kv_heads = heads_TXd.shape[1] // (group + 2)  # of this rank
+        q, k, v = heads_TXd.split([group * kv_heads, kv_heads, kv_heads], 1)
         q, k = (rotate(norm(t), inputs.tables).to(v.dtype) for norm, t in zip(norms, (q, k), strict=True))
-        if inputs.cache is not None:
-            k, v = inputs.cache.append(inputs.layer, k, v)
-        y_BLX = attend(q, k, v, inputs.mask, inputs.kernel).transpose(1, 2).reshape(rows, length, -1)
-        out: Tensor = joined(self, y_BLX) if cut else self.out(y_BLX)
+        y_TX = inputs.attend(q, k, v)
+        out: Tensor = joined(self, y_TX) if cut else self.out(y_TX)
         return out

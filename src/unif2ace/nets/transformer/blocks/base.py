@@ -1,6 +1,6 @@
 """Base class of the transformer blocks.
 
-Shapes: B sequences, L positions, D width.
+Shapes: T tokens of all sequences, D width.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from unif2ace.nets.moe.base import SequenceLayer, TokenLayer
 from unif2ace.nets.transformer.attentions.base import Attention, AttentionInputs
 from unif2ace.nets.transformer.norms.layer_norm import LayerNorm
-from unif2ace.types import Condition, RouterStats, TokenSequence
+from unif2ace.types import Condition, RouterStats, SequenceParts
 
 
 class Block(nn.Module, ABC):
-    """Attention, token-level experts, sequence-level experts; maps (B, L, D) to (B, L, D).
+    """Attention, token-level experts, sequence-level experts; maps (T, D) to (T, D).
 
     Args:
         dim: D.
@@ -46,24 +46,24 @@ class Block(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition], inputs: AttentionInputs
+        self, x_TD: Tensor, sequences: SequenceParts, conditions: Mapping[str, Condition], inputs: AttentionInputs
     ) -> tuple[Tensor, tuple[RouterStats, ...]]:
-        """The residual stream after the block, (B, L, D), and its router statistics.
+        """The residual stream after the block, (T, D), and its router statistics.
 
         Args:
-            x_BLD: float (B, L, D), the residual stream before the block.
-            sequence: The tokens.
+            x_TD: float (T, D), the residual stream before the block.
+            sequences: The tokens.
             conditions: Conditions by name, resampled to the image span.
             inputs: Further inputs of attention.
         """
 
     def _sequence_level(
-        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition]
+        self, x_TD: Tensor, sequences: SequenceParts, conditions: Mapping[str, Condition]
     ) -> tuple[Tensor, RouterStats | None]:
         if self.sequence_moe is None or self.sequence_norm is None:
-            return x_BLD, None
-        change_BLD, stats = self.sequence_moe(self.sequence_norm(x_BLD), sequence, conditions)
-        return x_BLD + change_BLD, stats
+            return x_TD, None
+        change_TD, stats = self.sequence_moe(self.sequence_norm(x_TD), sequences, conditions)
+        return x_TD + change_TD, stats
 
 
 def known(*stats: RouterStats | None) -> tuple[RouterStats, ...]:

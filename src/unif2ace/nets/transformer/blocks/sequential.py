@@ -10,11 +10,11 @@ from unif2ace.nets.moe.base import SequenceLayer, TokenLayer
 from unif2ace.nets.transformer.attentions.base import Attention, AttentionInputs
 from unif2ace.nets.transformer.blocks.base import Block, known
 from unif2ace.nets.transformer.norms.layer_norm import LayerNorm
-from unif2ace.types import Condition, RouterStats, TokenSequence
+from unif2ace.types import Condition, RouterStats, SequenceParts
 
 
 class SequentialBlock(Block):
-    """Attention, token-level experts, sequence-level experts; maps (B, L, D) to (B, L, D).
+    """Attention, token-level experts, sequence-level experts; maps (T, D) to (T, D).
 
     Each layer has its own normalisation layer before it and a residual connection around it.
 
@@ -40,10 +40,10 @@ class SequentialBlock(Block):
         self.token_norm = norm(dim, eps)
 
     def forward(
-        self, x_BLD: Tensor, sequence: TokenSequence, conditions: Mapping[str, Condition], inputs: AttentionInputs
+        self, x_TD: Tensor, sequences: SequenceParts, conditions: Mapping[str, Condition], inputs: AttentionInputs
     ) -> tuple[Tensor, tuple[RouterStats, ...]]:
-        """The residual stream (B, L, D) and router statistics, see `Block`."""
-        x_BLD = x_BLD + self.attention(self.attention_norm(x_BLD), inputs)
-        tokens_BLD, token_stats = self.token_moe(self.token_norm(x_BLD), sequence)
-        x_BLD, sequence_stats = self._sequence_level(x_BLD + tokens_BLD, sequence, conditions)
-        return x_BLD, known(token_stats, sequence_stats)
+        """The residual stream (T, D) and router statistics, see `Block`."""
+        x_TD = x_TD + self.attention(self.attention_norm(x_TD), inputs)
+        tokens_TD, token_stats = self.token_moe(self.token_norm(x_TD), sequences)
+        x_TD, sequence_stats = self._sequence_level(x_TD + tokens_TD, sequences, conditions)
+        return x_TD, known(token_stats, sequence_stats)

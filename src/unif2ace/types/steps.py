@@ -1,30 +1,19 @@
-"""Dataclasses of tensors that packages exchange. Imports no other module of this project.
+"""Batches, and what modules, losses and metrics exchange about one step.
 
-Shapes: B samples, H and W pixels, N image tokens, T text tokens (padded to the longest sample), A attributes, L
-sequence positions, K codes, D width of the network, G samples of text-to-image, E experts of a group.
+Shapes: B samples, H and W pixels, N image tokens, T text tokens (padded to the longest sample), A attributes, K codes,
+D width of the network, G corrupted images, E experts of a group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from enum import IntEnum
-from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-
-class Task(IntEnum):
-    """The task that a sample trains."""
-
-    IMAGE = 0
-    """The image alone (tokenizer), with its attributes where they are known (classifier)."""
-    TEXT_TO_IMAGE = 1
-    """A caption and the image to generate from it (T2I; expert group Gen)."""
-    UNDERSTANDING = 2
-    """An image, a question (or none) and the text to answer with (MMU; expert group Und)."""
+from unif2ace.types.sequences import CorruptedTokens, Logits, LogitsSpec, SequenceParts
 
 
 @dataclass(slots=True)
@@ -155,124 +144,6 @@ class Discrimination:
     adaptive_weight: Tensor
 
 
-class Role(IntEnum):
-    """The kind of token at a position of a sequence."""
-
-    PAD = 0
-    TASK = 1
-    """The special token of the task."""
-    PROMPT = 2
-    """Caption, question or instruction, with the tokens that start and end it."""
-    SOI = 3
-    IMAGE = 4
-    EOI = 5
-    ANSWER = 6
-    """The answer of an MMU sequence, with the eos that ends it."""
-
-
-@dataclass(frozen=True)
-class TokenSequence:
-    """Input of the transformer: whole sequences, or, with a cache, only their new positions.
-
-    Attributes:
-        ids: int64 (B, L), input ids over the whole vocabulary.
-        role: int8 (B, L), values of `Role`.
-        task: int8 (B,), values of `Task`; selects the expert group (T2I: Gen, MMU: Und).
-        position: int64 (B, L), position index for the rotary embedding.
-        attention: bool (B, 1, L, P + L), True where a query position (third axis) may attend to a key position (last
-            axis); the P cached positions come first. None means causal attention.
-        image_start: int64 (B,), position of the first image token, or None if these positions hold no image token.
-        num_image_tokens: N; 0 if there is none.
-        target: int64 (B, L), id to predict at each position, -100 for none. Image positions of a T2I sequence predict
-            their own clean token, and soi and eoi themselves; text positions of an MMU sequence predict the next token.
-            None when decoding.
-        visible: float32 (B,), share of the image tokens that are not masked, in [0, 1].
-    """
-
-    ids: Tensor
-    role: Tensor
-    task: Tensor
-    position: Tensor
-    attention: Tensor | None
-    image_start: Tensor | None = None
-    num_image_tokens: int = 0
-    target: Tensor | None = None
-    visible: Tensor | None = None
-
-    @property
-    def real(self) -> Tensor:
-        """Bool (B, L), False for padding."""
-        return self.role != Role.PAD
-
-    @cached_property
-    def understanding_rows(self) -> int:
-        """Number of MMU sequences; cached, so the device is synchronised once and not in every layer."""
-        return int((self.task == Task.UNDERSTANDING).sum())
-
-    @property
-    def image_token_positions(self) -> Tensor:
-        """int64 (B, N), positions of the image tokens."""
-        assert self.image_start is not None
-        return self.image_start[:, None] + torch.arange(self.num_image_tokens, device=self.ids.device)
-
-
-class LogitsSpec(NamedTuple):
-    """Where a loss reads logits: the positions and the slice of the vocabulary. Equal specs are computed once.
-
-    Attributes:
-        positions: A function from a sequence to bool (B, L), such as those of `unif2ace.sequence.positions`.
-        vocabulary: ``codebook``, ``text`` or ``full``.
-    """
-
-    positions: Callable[[TokenSequence], Tensor]
-    vocabulary: Literal["codebook", "text", "full"]
-
-
-@dataclass(frozen=True, slots=True)
-class Logits:
-    """Logits at P positions over a slice of V ids.
-
-    Attributes:
-        sample: int64 (P,), index of the sample in the batch, in [0, B), ascending.
-        position: int64 (P,), position in its sequence, in [0, L).
-        values: float32 (P, V).
-        target: int64 (P,), index of the target in the slice, in [0, V), or -100.
-        generation: int64 (P,), index of the sample among the T2I samples, in [0, G): the first axis of
-            `CorruptedTokens`. Undefined for other samples.
-        image_token: int64 (P,), index of the image token in its image; outside [0, N) for other tokens.
-    """
-
-    sample: Tensor
-    position: Tensor
-    values: Tensor
-    target: Tensor
-    generation: Tensor
-    image_token: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class CorruptedTokens:
-    """Image codes of the G T2I samples before and after the forward process; codes, not vocabulary ids.
-
-    Attributes:
-        sample: int64 (G,), indices of these samples in the batch.
-        x0: int64 (G, N), clean codes in [0, K).
-        xt: int64 (G, N), corrupted codes in [0, K], where K is the mask.
-        t: float32 (G,), time in [0, 1]: 0 clean, 1 all noise.
-        alpha: float32 (G,), probability alpha_t that a token is not corrupted.
-        weight: float32 (G,), weight of the likelihood bound, w(t) = -alpha'_t / (1 - alpha_t).
-        sigma: float32 (G,), noise rate, sigma(t) = -alpha'_t / alpha_t.
-    """
-
-    sample: Tensor
-    x0: Tensor
-    xt: Tensor
-    t: Tensor
-    alpha: Tensor
-    weight: Tensor
-    sigma: Tensor
-
-
 @dataclass(frozen=True, slots=True)
 class Condition:
     """Conditioning from outside the token sequence, such as visual features: M vectors of F values per sequence.
@@ -325,7 +196,7 @@ class UnifiedStep:
     """Outputs of the unified model in one step.
 
     Attributes:
-        sequence: Input of the transformer.
+        sequences: Input of the transformer.
         corrupted: Image codes of the T2I samples, or None if there is none.
         logits: Logits that the losses read.
         routers: Statistics of each layer and level, the lowest layer first; empty for a dense network.
@@ -333,7 +204,7 @@ class UnifiedStep:
             in nats per token, from one sample of time and masks; None in training.
     """
 
-    sequence: TokenSequence
+    sequences: SequenceParts
     corrupted: CorruptedTokens | None
     logits: Mapping[LogitsSpec, Logits]
     routers: tuple[RouterStats, ...] = ()
