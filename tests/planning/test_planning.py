@@ -185,10 +185,12 @@ def test_work_and_parameters_of_a_dense_network_are_what_one_computes_by_hand(
     config = compose("train", [*plain, "moe=dense", *left_out, *layers, *bare])
     planned = subject(config)
     found = trace(planned)
-    rows, length, dim, depth = 24, found.columns // 24, 32, 2
+    dim, depth = 32, 2
+    parts = [(16, 13, 13), (16, 18, 31), (8, 31, 31)]  # captions, their images, questions: rows, positions, keys
+    assert found.columns == sum(rows * length for rows, length, _ in parts)
     projections = dim * dim * 2 + 2 * dim * 8 * kv_heads
-    products = depth * rows * length * (projections + matrices * dim * 64)
-    attention = depth * 2 * rows * length * length * dim
+    products = depth * found.columns * (projections + matrices * dim * 64)
+    attention = depth * 2 * sum(rows * length * keys for rows, length, keys in parts) * dim
     logits = (16 * 16 * 1024 + 8 * 10 * 2048) * dim  # masked image tokens; ids of answers that are to be said
     assert found.forward == 2 * (products + attention + logits)
     assert found.backward == 2 * (2 * products + 2.5 * attention + 2 * logits)
