@@ -74,6 +74,7 @@ OUTSIDE = {
     "curation": {"lightning", "hydra", "omegaconf"},
     "attributes": {"lightning", "hydra", "omegaconf"},
     "language": {"lightning", "hydra", "omegaconf"},
+    "language_models": {"torch", "lightning", "hydra", "omegaconf"},
     "synthetic": {"lightning", "hydra", "omegaconf"},
     "evaluation": {"hydra", "omegaconf"},
 }
@@ -82,6 +83,7 @@ OUTSIDE = {
 LIGHT = (
     "attributes",
     "language",
+    "language_models",
     "synthetic",
     "data/shards",
     "data/sources",

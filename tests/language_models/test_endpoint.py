@@ -106,6 +106,15 @@ def test_a_malformed_answer_is_asked_for_again_with_its_fault_and_one_image():
     assert Prices(prompt=2.0, completion=10.0).cost(reply.usage) == pytest.approx((200 * 2 + 20 * 10) / 1e6)
 
 
+def test_lengths_of_texts_are_checked_here_and_not_sent():
+    schema = {"type": "object", "properties": {"a": {"type": "string", "minLength": 3}}, "required": ["a"]}
+    with chat_server(in_turn(Answer('{"a": "no"}'), Answer('{"a": "yes"}'))) as server:
+        reply = ask(server, schema=schema)
+    assert reply.parsed == {"a": "yes"}
+    assert "too short" in server.bodies[1]["messages"][-1]["content"]
+    assert "minLength" not in json.dumps(server.bodies[0]["response_format"])
+
+
 def test_free_text_needs_no_json_and_tells_when_it_was_cut():
     with chat_server(in_turn(Answer("A man with a", finish="length", usage=False))) as server:
         reply = ask(server, schema=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,7 +88,7 @@ class ChatConversation:
         body[self._settings.token_limit] = request.max_tokens
         body |= {k: v for k in ("temperature", "seed") if (v := getattr(request, k)) is not None}
         if request.schema is not None and self._settings.structured == "json_schema":
-            schema = {"name": "answer", "schema": dict(request.schema), "strict": True}
+            schema = {"name": "answer", "schema": _sendable(request.schema), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         elif request.schema is not None and self._settings.structured == "json_object":
             body["response_format"] = {"type": "json_object"}
@@ -101,6 +102,13 @@ class ChatConversation:
             words = [request.user if isinstance(m["content"], list) else m["content"] for m in messages]
             sent = sum(map(estimate_tokens, words)) + len(request.images) * self._settings.prices.image_tokens
         return Usage(found.attempts, sent, estimate_tokens(found.text) if received is None else received)
+
+
+def _sendable(schema: Any) -> Any:
+    """The schema without lengths of texts, which strict endpoints refuse; answers are checked against all of it."""
+    if isinstance(schema, Mapping):
+        return {key: _sendable(value) for key, value in schema.items() if key not in ("minLength", "maxLength")}
+    return [_sendable(value) for value in schema] if isinstance(schema, list | tuple) else schema
 
 
 def _text(words: str) -> dict[str, Any]:

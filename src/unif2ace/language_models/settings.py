@@ -35,7 +35,7 @@ class EndpointSettings:
             or ``prompt``, as words of the system message only.
         token_limit: Name under which the endpoint receives the length of the answer.
         image_detail: OpenAI's ``detail`` of images: auto, low or high; None leaves it out.
-        extra_body: Further fields of every request.
+        extra_body: Further fields of every request; None for none.
         prices: Prices of tokens.
     """
 
@@ -50,7 +50,7 @@ class EndpointSettings:
     structured: str = "json_schema"
     token_limit: str = "max_tokens"
     image_detail: str | None = None
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    extra_body: Mapping[str, Any] | None = None
     prices: Prices = field(default_factory=Prices)
 
     def __post_init__(self) -> None:
