@@ -61,7 +61,9 @@ def _write_card(folder: Path) -> None:
     """Writes the data card of a new data set; a card that is there may have been edited."""
     from unif2ace.data.card import README, write_card
 
-    if not (folder / README).exists() and os.access(folder, os.W_OK):
+    if (folder / README).exists():
+        _say(f"{folder / README} is kept; a new one: unif2ace-data card {folder}")
+    elif os.access(folder, os.W_OK):
         with output_lock(folder, "folder", wait=True), progress("card") as advance:
             write_card(folder, progress=advance)
         _say(f"data card: {folder / README}")

@@ -20,6 +20,8 @@ from unif2ace.data.shards.statistics import mean
 from unif2ace.errors import DataError
 
 README, PICTURE = "README.md", "card.png"
+REPORT = "report.md"
+"""Report of a step of curation, such as `collect`."""
 SUBGROUPS: Final = ("gender", "age", "skin_tone")
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 LICENSES: Final = {
@@ -250,6 +252,10 @@ def _left_out(folder: Path, readers: Mapping[str, ShardReader]) -> list[str]:
         step = reader.index.recipe.get("step")
         if step or outcomes:
             lines.append(f"- step `{step or 'unknown'}`, {split}: {_counts(outcomes)}")
+    for place in dict.fromkeys((folder, *(reader.folder for reader in readers.values()))):
+        if (place / REPORT).is_file():
+            path = (place / REPORT).relative_to(folder).as_posix()
+            lines.append(f"- what was refused and why, with examples: [{path}]({path})")
     return lines
 
 

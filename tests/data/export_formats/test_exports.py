@@ -115,6 +115,7 @@ def test_a_card_tells_models_prompts_and_what_steps_left_out(faces: Path, tmp_pa
     lines = [{"outcome": "kept", "kept": 1}, {"outcome": "refused", "kept": 0}]
     journal = tmp_path / "made" / "train" / "shard-000000.journal.jsonl"
     journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "made" / "train" / "report.md").touch()
     (tmp_path / "made" / "faults.jsonl").write_text('{"cause": "missing", "key": ""}\n')
     text = write_card(tmp_path / "made")[0].read_text(encoding="utf-8")
     assert f"- `caption: by = m-7, prompt = abc123`: {number} samples" in text
@@ -123,4 +124,5 @@ def test_a_card_tells_models_prompts_and_what_steps_left_out(faces: Path, tmp_pa
     assert f"- questions: {number} of {number} samples have those of their source" in text
     assert "- step `caption`, train: refused 1" in text
     assert "- while importing: missing 1" in text
+    assert "[train/report.md](train/report.md)" in text
     assert "license: other\n" in text
