@@ -256,3 +256,29 @@ def test_a_metric_that_lacks_weights_says_so_before_anything_is_made(run: Path, 
 def test_a_metric_of_a_validation_pass_does_not_apply_to_outputs(run: Path, metric: str):
     with pytest.raises(ConfigError, match=f"metric={metric} reads a validation pass of a network, not the outputs"):
         _evaluate_outputs(run, str(run), f"metric=[{metric}]")
+
+
+def test_the_questions_of_a_file_are_asked_and_matched_with_their_options(run: Path, tmp_path: Path):
+    model = loading.load_model("")
+    for number in range(4):
+        Image.fromarray(model.images[number].permute(1, 2, 0).numpy()).save(tmp_path / f"{number}.png")
+    base = {"question_type": "SCQ", "text": "Which hair?", "instruction": "Choose.", "options": ["Black", "Brown"]}
+    rows = [{**base, "question_id": n, "image_id": f"{n}.png", "gt_answer": "Brown"} for n in range(3)]
+    hidden = {"question_type": "TFQ", "text": "Does she smile?", "options": ["Yes", "No", "Information not visible"]}
+    rows.append({**base, **hidden, "question_id": 3, "image_id": "3.png", "gt_answer": "Information not visible"})
+    for row in rows:
+        row["metadata"] = {"view": "Appearance", "attribute_level": "level 1", "image_source": "ours"}
+    (tmp_path / "bench.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = iter(["It is brown.", "Black", "purple", "Information not visible"])
+    model.ask = lambda images, questions, max_new=64: [next(said) for _ in questions]
+    words = [str(run), "question_file=face_bench", f"question_file.path={tmp_path / 'bench.jsonl'}"]
+    values = _evaluate_outputs(run, *words, "metric=[choices]")
+    assert values["choices"] == 0.5
+    assert values["choices_not_visible"] == 1
+    assert values["choices_unmatched"] == 0.25
+    written = json.loads((run / "evaluation" / "evaluation.json").read_text())
+    assert written["question_file"]["questions"] == 4
+    with pytest.raises(ConfigError, match=r"metric=agreement needs faces with captions and attributes"):
+        _evaluate_outputs(run, *words)
+    with pytest.raises(ConfigError, match=r"metric=choices scores the questions of a file"):
+        _evaluate_outputs(run, str(run), "metric=[choices]")

@@ -18,6 +18,7 @@ from unif2ace.comparing.run import read_runs
 from unif2ace.comparing.table import TextTable
 from unif2ace.comparing.unlike import refuse_unlike
 from unif2ace.engine import compose
+from unif2ace.engine.sweep_table import SweepRow, write_table
 from unif2ace.errors import ConfigError, DataError
 
 EVALUATION: dict[str, Any] = {
@@ -128,3 +129,19 @@ def test_the_command_writes_text_csv_and_markdown(tmp_path: Path, capsys: pytest
     assert (first["optimizer.lr"], first["val/loss"], first["best val/loss"]) == ("0.1", "2.0", "1.0")
     assert (second["score/answers"], second["score/answers low"]) == ("0.2", "0.4")
     assert TextTable(["a|b"], [["c\nd"]]).markdown() == "| a\\|b |\n|---|\n| c d |"
+
+
+def test_a_sweep_prints_best_values_and_means_over_seeds(tmp_path: Path):
+    rows = []
+    for number, (lr, seed) in enumerate([(0.1, 0), (0.1, 1), (0.2, 0), (0.2, 1)]):
+        folder = _run(tmp_path / str(number), lr, seed)
+        overrides = [f"optimizer.lr={lr}", f"seed={seed}"]
+        metrics = {"val/loss": lr + seed}
+        rows.append(SweepRow(number, "done", overrides, ["optimizer.lr", "seed"], str(folder), metrics))
+    rows.append(SweepRow(4, "failed", ["optimizer.lr=0.1", "seed=2"], ["optimizer.lr", "seed"], cause="broken"))
+    text = write_table(tmp_path, rows, ["val/loss"])
+    lines = text.splitlines()
+    assert lines[0].split() == ["trial", "optimizer.lr", "seed", "status", "val/loss", "best", "val/loss", "cause"]
+    assert lines[1].split() == ["0", "0.1", "0", "done", "0.1", "1"]
+    assert "0.1           2      0.6 +- 0.5" in text
+    assert f"unif2ace-compare {tmp_path}" in text

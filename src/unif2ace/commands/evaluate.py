@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,10 +24,12 @@ from unif2ace.evaluation.export import export
 from unif2ace.evaluation.making import FORMAT, Maker, eval_set_fields, first_seed, outputs_folder, refuse_unlike
 from unif2ace.evaluation.metrics.base import OutputMetric, Setting
 from unif2ace.evaluation.outputs import Outputs
+from unif2ace.evaluation.question_set import question_set
 from unif2ace.evaluation.real import RealPictures
 from unif2ace.evaluation.scores import (
     NO_OUTPUTS,
     add_robustness,
+    check_applies,
     choose,
     needs_of,
     prepare,
@@ -66,7 +68,8 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
         raise ConfigError("nothing to evaluate: give ckpt=..., or outputs=FOLDER with kind=unified")
     weights = find_weights(config.ckpt, config.kind) if config.ckpt else None
     with open_dict(config):
-        config.dataset = config.dataset or _trained_on(weights)
+        if not config.get("question_file"):
+            config.dataset = config.dataset or _trained_on(weights)
         config.out = config.out or str(_out(config, weights))
     with output_lock(config.out, "out"), restored_signal_handlers():
         return _score(config) if config.get("scores") else _measure(config)
@@ -110,24 +113,15 @@ def _measure(config: DictConfig) -> dict[str, float | None]:
 
 def _score(config: DictConfig) -> dict[str, float | None]:
     """Scores what a unified model, or any other system, makes of an evaluation set."""
-    from unif2ace.data.shards import Rules
-
     hush()
-    allow = config.engine.allow
     metrics = _output_metrics(config)
     sizes: Any = OmegaConf.to_container(config.scores, resolve=True)
     how = ScoreOptions(**sizes)
     system = _Model(config) if config.ckpt else None
-    datasets = instantiate_slots(config.dataset, "dataset", allow=allow)
-    for dataset in datasets.values():
-        dataset.prepare()
-    opened = {name: dataset.open("val", Rules(require=("caption",))) for name, dataset in datasets.items()}
-    if missing := [name for name, reader in opened.items() if reader is None]:
-        raise ConfigError(f"data set {missing[0]!r} has no 'val' split: select one that has, such as dataset=synthetic")
+    check_applies(metrics, bool(config.question_file), how.subgroups)
     needs = needs_of(metrics.values())
-    readers = list(opened.values())
-    setting = _setting(config, how, system, readers, needs)
-    eval_set = choose(readers, how, system.scored.image_size if system else None)
+    eval_set, data = _eval_set(config, how, system)
+    setting = _setting(config, how, system, data.readers, needs)
     if "real" in needs:
         setting = replace(setting, real=RealPictures(config.real, eval_set))
     prepare(metrics, setting)
@@ -146,7 +140,37 @@ def _score(config: DictConfig) -> dict[str, float | None]:
     scored = system.scored if system else None
     for title, changed, there in robust_outputs(scored, eval_set, how, outputs, metrics.values()):
         add_robustness(found, title, changed, there, metrics)
-    return _report(config, found, setting, datasets, system)
+    return _report(config, found, setting, data, system)
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """What an evaluation set was chosen from: its name, what the result says of it, and readers of its splits."""
+
+    name: str
+    provenance: dict[str, Any]
+    readers: list[Any]
+
+
+def _eval_set(config: DictConfig, how: ScoreOptions, system: _Model | None) -> tuple[EvalSet, _Data]:
+    """The evaluation set of the data sets, or of the question file."""
+    from unif2ace.data.shards import Rules
+    from unif2ace.engine.provenance import data_provenance
+
+    size = system.scored.image_size if system else None
+    if config.question_file:
+        file = instantiate(config.question_file, allow=config.engine.allow)
+        eval_set = question_set(file, size or config.image_size, how.num_questions, how.seed)
+        return eval_set, _Data(str(file.path), {"question_file": file.describe()}, [])
+    datasets = instantiate_slots(config.dataset, "dataset", allow=config.engine.allow)
+    for dataset in datasets.values():
+        dataset.prepare()
+    opened = {name: dataset.open("val", Rules(require=("caption",))) for name, dataset in datasets.items()}
+    if missing := [name for name, reader in opened.items() if reader is None]:
+        raise ConfigError(f"data set {missing[0]!r} has no 'val' split: select one that has, such as dataset=synthetic")
+    readers = list(opened.values())
+    name = ", ".join(f"{dataset.folder}/val" for dataset in datasets.values())
+    return choose(readers, how, size), _Data(name, data_provenance(datasets), readers)
 
 
 def _output_metrics(config: DictConfig) -> dict[str, OutputMetric]:
@@ -197,7 +221,6 @@ class _Model:
             **self.options,
             "image_size": list(eval_set.images.shape[2:]),
             "seeds": {"first": first_seed(how, len(eval_set)), "per_prompt": how.seeds},
-            "batch_size": how.batch_size,
             "eval_set": eval_set_fields(eval_set, how),
         }
         return Maker(self.scored, eval_set, how, outputs_folder(out, manifest)), manifest
@@ -207,25 +230,25 @@ def _setting(
     config: DictConfig, how: ScoreOptions, system: _Model | None, readers: list[Any], needs: set[Need]
 ) -> Setting:
     """What metrics share; the evaluator is loaded, and compared with the model's networks, if one needs it."""
+    import torch
+
     from unif2ace.hardware import check_device
 
-    evaluator, device = None, config.device
+    evaluator, device = None, config.device or ("cuda" if torch.cuda.is_available() else "cpu")
     if "evaluator" in needs:
         used = system.release.components if system else {}
         same, allow = config.same_evaluator, config.engine.allow
         evaluator = load_evaluator(config.evaluator, used, same=same, device=device, allow=allow)
         check_builtin(config.evaluator, readers)
-        device = evaluator.device
-    return Setting(how.resamples, how.seed, str(check_device(device or "cpu")), how.batch_size, evaluator)
+    return Setting(how.resamples, how.seed, str(check_device(device)), how.batch_size, evaluator)
 
 
 def _report(
-    config: DictConfig, found: UnifiedScores, setting: Setting, datasets: dict[str, Any], system: _Model | None
+    config: DictConfig, found: UnifiedScores, setting: Setting, data: _Data, system: _Model | None
 ) -> dict[str, float | None]:
     """Prints the values, and writes the files."""
     from rich.console import Console
 
-    from unif2ace.engine.provenance import data_provenance
     from unif2ace.evaluation.evaluation import Evaluation, write_parts
     from unif2ace.evaluation.sheets import draw_sheets
 
@@ -236,11 +259,11 @@ def _report(
     evaluation = Evaluation(weights, out, len(found.eval_set), values, found.described, found.tables)
     evaluation.system = found.outputs.system
     evaluation.draw(found.metrics)
-    evaluation.show(Console(), ", ".join(f"{dataset.folder}/val" for dataset in datasets.values()))
+    evaluation.show(Console(), data.name)
     options = dict(system.options) if system else {"manifest": dict(found.outputs.manifest)}
     if setting.evaluator:
         options["evaluator"] = {"kind": "attributes", "fingerprint": setting.evaluator.fingerprint}
-    evaluation.write({**data_provenance(datasets), **result_fields(found), **options})
+    evaluation.write({**data.provenance, **result_fields(found), **options})
     samples: dict[str, Any] = {}
     for metric in found.metrics.values():
         samples |= metric.samples()

@@ -19,6 +19,8 @@ from unif2ace.language.question import Question
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from unif2ace.data.question_files.base import QuestionItem
+
 Which = Literal["any", "long", "short"]
 SCORED = ("yes_no", "which", "what", "count")
 """Kinds of questions whose answers can be scored automatically."""
@@ -40,6 +42,8 @@ class EvalSet:
         paraphrases: Yes/no questions in several wordings.
         split: Name of the split.
         caption: Which caption of a face is its prompt.
+        items: Questions of a question file, each with the index of its picture. Such a set has neither captions nor
+            records.
     """
 
     images: Tensor
@@ -53,6 +57,7 @@ class EvalSet:
     paraphrases: tuple[Paraphrase, ...] = ()
     split: str = "val"
     caption: Which = "long"
+    items: tuple[tuple[int, QuestionItem], ...] = ()
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -85,6 +90,7 @@ class EvalSet:
         """SHA-256 of the keys, of the pictures, of the prompts, and of the questions with their true answers."""
         asked: list[list[object]] = [[self.keys[n], *q] for n, q in self.questions]
         asked += [[self.keys[p.sample], p.plain, p.text, p.holds] for p in self.paraphrases]
+        asked += [[self.keys[n], item.prompt, item.options, item.answers] for n, item in self.items]
         return {
             "keys": _sha256(self.keys),
             "pictures": hashlib.sha256(self.images.numpy().tobytes()).hexdigest(),

@@ -14,7 +14,7 @@ from unif2ace.evaluation.outputs import Need, asked
 if TYPE_CHECKING:
     from unif2ace.evaluation.eval_set import EvalSet
 
-NEEDS: tuple[Need, ...] = ("answers", "unseen", "paraphrases")
+NEEDS: tuple[Need, ...] = ("answers", "unseen", "paraphrases", "items")
 
 
 def export(eval_set: EvalSet, folder: Path) -> None:

@@ -42,6 +42,7 @@ _TITLES: dict[str, str] = {
     "answers": "questions",
     "unseen": "questions about other faces",
     "paraphrases": "paraphrases",
+    "items": "questions of the file",
 }
 
 
@@ -79,7 +80,7 @@ class Maker:
             self._generate(several="diverse" in needs)
         if "reconstructed" in needs:
             self._reconstruct()
-        for need in ("answers", "unseen", "paraphrases"):
+        for need in ("answers", "unseen", "paraphrases", "items"):
             if need in needs:
                 self._ask(need)
         if "captions" in needs:
@@ -222,6 +223,7 @@ def outputs_folder(parent: Path, manifest: Mapping[str, Any]) -> Path:
 def eval_set_fields(eval_set: EvalSet, how: ScoreOptions) -> dict[str, Any]:
     """What the manifest says of an evaluation set: sizes, split and hashes."""
     asked = {"num_questions": len(eval_set.questions), "num_paraphrases": len(eval_set.paraphrases)}
+    asked |= {"num_items": len(eval_set.items)} if eval_set.items else {}
     sizes = {"samples": len(eval_set), **asked}
     return {"split": eval_set.split, "caption": eval_set.caption, **sizes, "seed": how.seed, **eval_set.hashes()}
 

@@ -36,13 +36,15 @@ Need = Literal[
     "answers",
     "unseen",
     "paraphrases",
+    "items",
     "likelihoods",
     "evaluator",
     "real",
 ]
 """What a metric needs. Outputs: a face generated from each prompt; several faces of some prompts (``diverse``);
 reconstructions of the true faces; captions; answers; the same questions about other faces (``unseen``); answers to
-paraphrases; likelihoods. Besides outputs: the attribute classifier (``evaluator``), reference pictures (``real``)."""
+paraphrases, and to the questions of a question file (``items``); likelihoods. Besides outputs: the attribute
+classifier (``evaluator``), reference pictures (``real``)."""
 MANIFEST = "manifest.json"
 GENERATED, RECONSTRUCTED = "generated", "reconstructed"
 CAPTIONS, ANSWERS, LIKELIHOODS = "captions.jsonl", "answers.jsonl", "likelihoods.jsonl"
@@ -255,7 +257,7 @@ def asked(need: Need, eval_set: EvalSet) -> list[tuple[str, str, int | None]]:
     """The questions of a need: key of the face, question, and the limit of the answer in tokens.
 
     Args:
-        need: ``answers``, ``unseen`` or ``paraphrases``.
+        need: ``answers``, ``unseen``, ``paraphrases`` or ``items``.
         eval_set: The evaluation set.
     """
     from unif2ace.evaluation.paraphrases import MAX_NEW
@@ -263,6 +265,8 @@ def asked(need: Need, eval_set: EvalSet) -> list[tuple[str, str, int | None]]:
     if need == "paraphrases":
         texts = ((eval_set.keys[one.sample], text) for one in eval_set.paraphrases for text in (one.plain, one.text))
         return [(key, text, MAX_NEW) for key, text in dict.fromkeys(texts)]
+    if need == "items":
+        return [(eval_set.keys[number], item.prompt, None) for number, item in eval_set.items]
     keys = eval_set.keys if need == "answers" else eval_set.other_keys
     return [(keys[number], question.question, None) for number, question in eval_set.questions]
 

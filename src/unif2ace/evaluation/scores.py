@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 NO_OUTPUTS: frozenset[Need] = frozenset({"evaluator", "real"})
 """Needs that no system makes."""
-UNDERSTANDING: frozenset[Need] = frozenset({"captions", "answers"})
+UNDERSTANDING: frozenset[Need] = frozenset({"captions", "answers", "items"})
 """Outputs about the true faces, which corruptions change."""
 
 
@@ -125,6 +125,28 @@ def check_outputs(outputs: Outputs, eval_set: EvalSet, metrics: Mapping[str, Out
                 )
 
 
+def check_applies(metrics: Mapping[str, OutputMetric], question_file: bool, subgroups: Sequence[str] = ()) -> None:
+    """Checks that metrics read what the evaluation set has: a question file has no captions, a data set no items.
+
+    Raises:
+        ConfigError: If one does not.
+    """
+    for name, metric in metrics.items():
+        if question_file and "items" not in metric.needs:
+            raise ConfigError(
+                f"metric={name} needs faces with captions and attributes, and question_file=... has questions only: "
+                "select metric=[choices], or leave the question file out"
+            )
+        if not question_file and "items" in metric.needs:
+            raise ConfigError(
+                f"metric={name} scores the questions of a file: give one, such as question_file=face_bench"
+            )
+    if question_file and subgroups:
+        raise ConfigError(
+            f"scores.subgroups={list(subgroups)}: the pictures of a question file have no labels; leave it out"
+        )
+
+
 def score_outputs(
     metrics: Mapping[str, OutputMetric], eval_set: EvalSet, outputs: Outputs, how: ScoreOptions
 ) -> UnifiedScores:
@@ -134,6 +156,7 @@ def score_outputs(
         ConfigError: If the folder lacks outputs that a metric needs, or two metrics give a value of the same name.
         DataError: If a file cannot be read.
     """
+    check_applies(metrics, bool(eval_set.items), how.subgroups)
     check_outputs(outputs, eval_set, metrics)
     updated = {name: _updated(metric, eval_set, outputs) for name, metric in metrics.items()}
     found = UnifiedScores(eval_set, how, outputs, updated)
