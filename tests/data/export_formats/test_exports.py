@@ -12,6 +12,7 @@ import yaml
 from PIL import Image
 
 from unif2ace.commands.data import VERBS
+from unif2ace.commands.data_sharing import export
 from unif2ace.data.build import BuildOptions, build_shards
 from unif2ace.data.card import write_card
 from unif2ace.data.export_formats.base import Export
@@ -51,10 +52,10 @@ def test_an_export_is_read_back_with_the_same_samples(name: str, split: str, fac
     if name == "parquet":
         pytest.importorskip("pyarrow", reason="needs the extra parquet: `make test-extras` runs this")
     form = FORMATS[name]()
-    export = Export(faces, form)
-    counts = export.write(tmp_path / "out")
+    work = Export(faces, form)
+    counts = work.write(tmp_path / "out")
     assert sum(counts.values()) == SAMPLES
-    assert not export.faults
+    assert not work.faults
     command = VERBS["import"].syntax
     words = shlex.split(form.read_back(tmp_path / "out", split))[2:]
     line = command.split(command.overrides([*words, "folder=x"]))
@@ -83,6 +84,17 @@ def test_conversations_are_what_llava_reads(faces: Path, tmp_path: Path):
         assert [turn["from"] for turn in turns] == ["human", "gpt"] * (len(turns) // 2)
         assert [turn["value"].startswith("<image>\n") for turn in turns] == [True] + [False] * (len(turns) - 1)
         assert (tmp_path / row["image"]).is_file()
+
+
+def test_the_command_writes_a_card_of_its_own_files(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out"
+    words = [f"folder={faces}", f"out={out}", "export_format=conversations", "title=Mine"]
+    assert sum(export(compose("export_data", words)).values()) == SAMPLES
+    head = yaml.safe_load((out / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+    assert head["configs"][0]["data_files"][0] == {"split": "train", "path": "train.json"}
+    assert (
+        f"read it back: unif2ace-data import conversations source.path={out / 'train.json'}" in capsys.readouterr().out
+    )
 
 
 def test_a_card_says_where_data_come_from_and_shows_faces(faces: Path, tmp_path: Path):

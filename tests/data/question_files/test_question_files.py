@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from unif2ace.commands.data_sharing import questions
 from unif2ace.data.question_files.base import NOT_VISIBLE
 from unif2ace.data.question_files.conversations import ConversationsFile
 from unif2ace.data.question_files.face_bench import DIRECTLY, FaceBenchFile
 from unif2ace.data.question_files.face_human_bench import FaceHumanBenchFile
 from unif2ace.data.question_files.facexbench import FaceXBenchFile
+from unif2ace.engine import compose
 from unif2ace.errors import ConfigError, DataError
 
 
@@ -190,3 +192,15 @@ def test_conversations_are_questions_with_reference_answers(tmp_path: Path):
     assert (first.question, first.kind, first.answers) == ("Is he smiling?", "yes_no", ("Yes",))
     assert (second.kind, second.answers, second.options) == ("open", ("He is happy.",), ())
     assert "has no answer" in found.report().faults[0].message
+
+
+def test_the_command_writes_questions_as_they_are_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    face_bench(tmp_path)
+    out = tmp_path / "q.jsonl"
+    words = ["question_file=face_bench", f"question_file.path={tmp_path / 'test.jsonl'}", f"out={out}"]
+    assert questions(compose("questions", words)) == 4
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert rows[2]["answers"] == [NOT_VISIBLE]
+    assert rows[1]["after"] == ["test-CelebA-HQ-7.jpg/beard_q0", "Yes"]
+    assert rows[0]["images"] == [str(tmp_path / "images" / "test-CelebA-HQ-7.jpg")]
+    assert "kinds: 2 yes_no, 1 multiple, 1 open" in capsys.readouterr().out
