@@ -23,6 +23,7 @@ MISSING = {
     "path": "{tmp}/faces",
     "images": "{tmp}/faces",
     "license": "CC0-1.0",
+    "weights": "{tmp}/weights",
 }
 """Values for keys that a person must give (`???`), by their last name."""
 

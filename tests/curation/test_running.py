@@ -11,7 +11,7 @@ import pytest
 
 from unif2ace.curation.inputs import ShardInput
 from unif2ace.curation.journal import Journal, read_journal
-from unif2ace.curation.part import Part
+from unif2ace.curation.part import StepPart
 from unif2ace.curation.running import estimate_step, run_step
 from unif2ace.curation.step import Step, StepResult, StepUsage, with_metadata
 from unif2ace.data.shards import Metadata, Sample, SampleFault, ShardReader, ShardWriter, encode_jpeg, has_index
@@ -136,17 +136,17 @@ def test_an_error_keeps_what_is_in_flight(faces: Path, expected: dict[str, bytes
 
 def test_parts_make_the_whole(faces: Path, expected: dict[str, bytes], tmp_path: Path):
     runs = [
-        run_step(Shout(tmp_path / "calls"), ShardInput(faces), tmp_path / "out", Part.parse(f"{n}/3"))
+        run_step(Shout(tmp_path / "calls"), ShardInput(faces), tmp_path / "out", StepPart.parse(f"{n}/3"))
         for n in (3, 1, 2)
     ]
     assert [run.finished for run in runs] == [False, False, True]
     assert _bytes(tmp_path / "out") == expected
     with pytest.raises(ConfigError, match=r"part=4/3: write i/n"):
-        Part.parse("4/3")
+        StepPart.parse("4/3")
 
 
 def test_an_estimate_counts_what_is_left(faces: Path, tmp_path: Path):
-    run_step(Shout(tmp_path / "calls"), ShardInput(faces), tmp_path / "out", Part(1, 5))
+    run_step(Shout(tmp_path / "calls"), ShardInput(faces), tmp_path / "out", StepPart(1, 5))
     found = estimate_step(Shout(tmp_path / "none"), ShardInput(faces), tmp_path / "out")
     assert (found.samples, found.finished) == (NUMBER - PER_SHARD, PER_SHARD)
     estimate_step(Shout(tmp_path / "none"), ShardInput(faces), tmp_path / "other")
@@ -159,9 +159,15 @@ def test_other_settings_are_refused(faces: Path, tmp_path: Path):
         def describe(self) -> dict[str, object]:
             return {"case": "lower"}
 
-    run_step(Shout(tmp_path / "calls"), ShardInput(faces), tmp_path / "out", Part(1, 5))
+    run_step(Shout(tmp_path / "calls"), ShardInput(faces), tmp_path / "out", StepPart(1, 5))
     with pytest.raises(DataError, match=r"unfinished set of other settings: settings.case was 'upper' and is 'lower'"):
         run_step(Whisper(tmp_path / "calls"), ShardInput(faces), tmp_path / "out")
+
+
+def test_another_input_is_refused(faces: Path, tmp_path: Path):
+    run_step(Shout(tmp_path / "calls"), ShardInput(faces), tmp_path / "out")
+    with pytest.raises(DataError, match=r"finished set of other settings: its input changed \(shards\). Restore"):
+        run_step(Shout(tmp_path / "calls"), ShardInput(tmp_path / "out"), tmp_path / "out")
 
 
 def test_a_result_that_no_shard_can_hold_is_left_out(faces: Path, tmp_path: Path):

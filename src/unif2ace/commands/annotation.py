@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.commands.curation import collect, part_lock
-from unif2ace.curation.part import Part
+from unif2ace.curation.part import StepPart
 from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.errors import ConfigError, nearest
@@ -130,7 +130,7 @@ def pipeline(config: DictConfig) -> Path:
             raise ConfigError(f"steps: there is no step {step!r}{nearest(step, STEPS)} (known: {', '.join(STEPS)})")
     if not steps or steps != [step for step in STEPS if step in steps]:
         raise ConfigError(f"steps=[{','.join(steps)}]: give some of {', '.join(STEPS)}, each once and in this order")
-    if len(steps) > 1 and Part.parse(config.part).total > 1:
+    if len(steps) > 1 and StepPart.parse(config.part).total > 1:
         raise ConfigError(
             f"part={config.part}: a step begins when all parts of the one before are finished; give one step of steps "
             "at a time"
@@ -215,7 +215,7 @@ def _run(
     from unif2ace.curation.annotate import annotate, estimate
     from unif2ace.curation.report import read_report, write_report
 
-    part = Part.parse(config.part)
+    part = StepPart.parse(config.part)
     if config.estimate:
         _say(estimate(step, data, part).to_text())
         return data.out

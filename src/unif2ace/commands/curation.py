@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from unif2ace.curation.part import Part
+from unif2ace.curation.part import StepPart
 from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.errors import check_list
@@ -48,7 +48,7 @@ def collect(config: DictConfig) -> Path:
         pictures_per_shard=config.pictures_per_shard,
         seed=config.seed,
     )
-    part, folder, path = Part.parse(config.part), Path(config.folder), Path(config.path).expanduser()
+    part, folder, path = StepPart.parse(config.part), Path(config.folder), Path(config.path).expanduser()
     detector = instantiate(config.detector, allow=config.engine.allow)
     filters = instantiate_slots(config.get("filter"), "filter", allow=config.engine.allow)
     step = CollectStep(options, detector, filters, config.workers)
@@ -89,7 +89,7 @@ def runner(name: str) -> Callable[..., StepRun]:
     return run_step
 
 
-def part_lock(folder: Path, part: Part) -> AbstractContextManager[None]:
+def part_lock(folder: Path, part: StepPart) -> AbstractContextManager[None]:
     """Keeps a second process out that runs the same part of a step, or that holds the whole folder.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 
 from unif2ace.curation.ask import known_record
 from unif2ace.curation.inputs import ShardInput
-from unif2ace.curation.part import Part
+from unif2ace.curation.part import StepPart
 from unif2ace.curation.running import StepRun, estimate_step, run_step
 from unif2ace.curation.step import Estimate, Step
 from unif2ace.data.build import training_texts
@@ -63,7 +63,7 @@ class DataSet:
 
 
 def annotate(
-    step: Step[Sample], data: DataSet, part: Part | None = None, progress: Progress | None = None
+    step: Step[Sample], data: DataSet, part: StepPart | None = None, progress: Progress | None = None
 ) -> list[StepRun]:
     """Runs a step over all splits; what an earlier run finished is not done again.
 
@@ -86,7 +86,7 @@ def annotate(
     return runs
 
 
-def estimate(step: Step[Sample], data: DataSet, part: Part | None = None) -> Estimate:
+def estimate(step: Step[Sample], data: DataSet, part: StepPart | None = None) -> Estimate:
     """What `annotate` would do; nothing is written or sent.
 
     Args:

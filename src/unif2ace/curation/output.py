@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -123,11 +123,18 @@ class StepFolder:
                 f"change the settings or the input, and remove {self.folder}"
             )
 
+    def _changes(self, before: Mapping[str, Any]) -> list[str]:
+        """What differs from the settings of the folder; of inputs, whose fingerprints say nothing, only which ones."""
+        settings = [{name: value for name, value in tree.items() if name != "input"} for tree in (before, self.recipe)]
+        was, now = before.get("input", {}), self.recipe["input"]
+        inputs = sorted(name for name in {*was, *now} if was.get(name) != now.get(name))
+        return differences(*settings) + [f"its input changed ({', '.join(inputs)})"] * bool(inputs)
+
     def _check(self) -> None:
         path, mend = self.folder / BUILD, f"Restore them, give another folder, or remove {self.folder}"
         if self.finished:
             before = load_index(self.folder).recipe
-            if changed := differences(before, self.recipe):
+            if changed := self._changes(before):
                 raise DataError(f"{self.folder} holds a finished set of other settings: {'; '.join(changed)}. {mend}")
             return
         if not path.exists():
@@ -138,7 +145,7 @@ class StepFolder:
             before = json.loads(path.read_text(encoding="utf-8"))["recipe"]
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} is damaged; remove {self.folder} and run again") from error
-        if changed := differences(before, self.recipe):
+        if changed := self._changes(before):
             raise DataError(f"{self.folder} holds an unfinished set of other settings: {'; '.join(changed)}. {mend}")
 
     def _begin(self) -> None:

@@ -9,7 +9,7 @@ from unif2ace.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StepPart:
     """Shards `number` - 1, `number` - 1 + `total`, ... of a folder.
 
     Attributes:

@@ -11,7 +11,7 @@ from typing import Any
 
 from unif2ace.curation.inputs import StepInput
 from unif2ace.curation.output import StepFolder
-from unif2ace.curation.part import Part
+from unif2ace.curation.part import StepPart
 from unif2ace.curation.running import StepRun, run_step
 from unif2ace.curation.step import Item, Step, StepUsage
 from unif2ace.data.shards import Progress
@@ -22,7 +22,7 @@ def run_step_on_ray(
     step: Step[Item],
     inputs: StepInput[Item],
     folder: str | Path,
-    part: Part | None = None,
+    part: StepPart | None = None,
     progress: Progress | None = None,
     *,
     finish: bool = True,
@@ -47,7 +47,7 @@ def run_step_on_ray(
     """
     ray = _ray()
     out = StepFolder(folder, step, inputs)
-    shards = out.missing((part or Part()).of(len(inputs)))
+    shards = out.missing((part or StepPart()).of(len(inputs)))
     done, outcomes, usage = 0, Counter[str](), StepUsage()
     if shards:
         if not ray.is_initialized():
@@ -76,7 +76,7 @@ class _Task:
         self.step, self.inputs, self.folder = step, inputs, folder
 
     def __call__(self, row: dict[str, int]) -> dict[str, Any]:
-        part = Part(row["shard"] + 1, len(self.inputs))  # as many parts as shards: exactly this shard
+        part = StepPart(row["shard"] + 1, len(self.inputs))  # as many parts as shards: exactly this shard
         found: dict[str, Any] = {"done": 0, "outcomes": {"kept": 0}, "usage": {}, "error": ""}
         try:
             run = run_step(self.step, self.inputs, self.folder, part, finish=False)

@@ -15,7 +15,7 @@ from typing import Any
 from unif2ace.curation.inputs import StepInput
 from unif2ace.curation.journal import Journal
 from unif2ace.curation.output import StepFolder
-from unif2ace.curation.part import Part
+from unif2ace.curation.part import StepPart
 from unif2ace.curation.step import Estimate, Item, Step, StepResult, StepUsage
 from unif2ace.data.output_lock import output_lock
 from unif2ace.data.shards import Progress, Sample, SampleFault
@@ -44,7 +44,9 @@ class StepRun:
     finished: bool
 
 
-def estimate_step(step: Step[Item], inputs: StepInput[Item], folder: str | Path, part: Part | None = None) -> Estimate:
+def estimate_step(
+    step: Step[Item], inputs: StepInput[Item], folder: str | Path, part: StepPart | None = None
+) -> Estimate:
     """What `run_step` would do; nothing is written or sent.
 
     Args:
@@ -58,7 +60,7 @@ def estimate_step(step: Step[Item], inputs: StepInput[Item], folder: str | Path,
     """
     out = StepFolder(folder, step, inputs, write=False)
     todo, finished, first = 0, 0, list[Item]()
-    for shard in (part or Part()).of(len(inputs)):
+    for shard in (part or StepPart()).of(len(inputs)):
         keys = inputs.keys(shard)
         known = out.journalled(shard) if out.missing([shard]) else set(keys)
         left = [place for place, key in enumerate(keys) if key not in known]
@@ -76,7 +78,7 @@ def run_step(
     step: Step[Item],
     inputs: StepInput[Item],
     folder: str | Path,
-    part: Part | None = None,
+    part: StepPart | None = None,
     progress: Progress | None = None,
     *,
     finish: bool = True,
@@ -101,7 +103,7 @@ def run_step(
         ConfigError: If another process works on one of the shards.
     """
     out = StepFolder(folder, step, inputs)
-    shards = out.missing((part or Part()).of(len(inputs)))
+    shards = out.missing((part or StepPart()).of(len(inputs)))
     run = _Run(step, inputs, out, progress)
     if shards:
         run(shards)

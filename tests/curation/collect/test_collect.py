@@ -27,11 +27,11 @@ from unif2ace.curation.collect.running import Collection, collect, estimate_coll
 from unif2ace.curation.detectors.aligned import AlignedDetector
 from unif2ace.curation.detectors.base import Detector, FoundFace
 from unif2ace.curation.detectors.landmarks import LandmarksDetector
-from unif2ace.curation.filters.base import Filter
+from unif2ace.curation.filters.base import FaceFilter
 from unif2ace.curation.filters.border import BorderFilter
 from unif2ace.curation.filters.resolution import ResolutionFilter
 from unif2ace.curation.filters.sharpness import SharpnessFilter
-from unif2ace.curation.part import Part
+from unif2ace.curation.part import StepPart
 from unif2ace.data.shards import ShardReader
 from unif2ace.errors import ConfigError, DataError
 
@@ -58,16 +58,17 @@ def _collect(
     license: str | None = LICENSE,
     licenses: str | None = None,
     detector: Detector | None = None,
-    filters: Sequence[Filter] = (),
+    filters: Sequence[FaceFilter] = (),
     part: str = "1/1",
     held_out: Sequence[Path] = (),
+    workers: int = 1,
     **options: Any,
 ) -> Collection:
     chosen = CollectOptions(**{"size": 64, "validation": 0.0, **options})
-    step = CollectStep(chosen, detector or LandmarksDetector(), {filter.name: filter for filter in filters})
+    step = CollectStep(chosen, detector or LandmarksDetector(), {filter.name: filter for filter in filters}, workers)
     found = find_pictures(source, chosen.name)
     what = Collection(found, with_licenses(found.pictures, source, licenses, license), out, chosen, HeldOut(held_out))
-    collect(step, what, Part.parse(part))
+    collect(step, what, StepPart.parse(part))
     return what
 
 
@@ -120,10 +121,11 @@ def test_bad_files_are_left_out_with_their_cause(scene: Scene, tmp_path: Path):
     _write(folder, "page.jpg", b"<!doctype html><html>not found</html>", scene)
     _write(folder, "bomb.png", _bomb(), scene)
     _write(folder, "odd.jpg", good, landmarks=[[1, 2]])
+    _write(folder, "nameless.jpg", good, scene, identity=["a"])
     (folder / "broken.jpg").write_bytes(good)
     (folder / "broken.json").write_text("{")
     what = _collect(folder, tmp_path / "out")
-    assert _outcomes(what) == {"image": 2, "kept": 1, "no_face": 1, "size": 1, "schema": 1, "json": 1}
+    assert _outcomes(what) == {"image": 2, "kept": 1, "no_face": 1, "size": 1, "schema": 2, "json": 1}
     text = (tmp_path / "out" / "report.md").read_text()
     assert "the picture is far too large" in text
     assert "no face was found in 320x240 pixels" in text
@@ -220,7 +222,7 @@ def test_parts_and_splits_give_the_bytes_of_one_run(tmp_path: Path):
     options = {"validation": 0.4, "pictures_per_shard": 3}
     what = _collect(folder, tmp_path / "whole", **options)
     for number in (2, 1, 3):
-        _collect(folder, tmp_path / "parts", part=f"{number}/3", **options)
+        _collect(folder, tmp_path / "parts", part=f"{number}/3", workers=2 if number == 1 else 1, **options)
     for path in (tmp_path / "whole").rglob("*.*"):
         if path.suffix in (".tar", ".json", ".npy", ".jsonl"):
             assert (tmp_path / "parts" / path.relative_to(tmp_path / "whole")).read_bytes() == path.read_bytes(), path
@@ -229,7 +231,7 @@ def test_parts_and_splits_give_the_bytes_of_one_run(tmp_path: Path):
     assert people[1]
     assert not people[0] & people[1]
     step = CollectStep(what.options, LandmarksDetector(), {})
-    assert estimate_collect(step, what, Part()).finished == 12
+    assert estimate_collect(step, what, StepPart()).finished == 12
 
 
 def test_each_picture_has_its_license(scene: Scene, tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from scenes import make_scene
 
 from unif2ace.curation.collect import hashing
 from unif2ace.curation.detectors import dlib, onnx
+from unif2ace.curation.detectors.base import Detector
 from unif2ace.curation.detectors.dlib import DlibDetector
+from unif2ace.curation.detectors.mtcnn import MtcnnDetector
 from unif2ace.curation.detectors.onnx import OnnxDetector
 from unif2ace.errors import ConfigError
 
@@ -37,12 +40,20 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_missing_file_is_named():
     with pytest.raises(ConfigError, match=r"detector.weights='nowhere.onnx': there is no such file"):
         OnnxDetector("nowhere.onnx")
+    with pytest.raises(ConfigError, match=r"detector.weights=nowhere: there is no nowhere/pnet.pt"):
+        MtcnnDetector("nowhere")
+    with pytest.raises(ConfigError, match=r"detector.thresholds=\[0.6, 2, 0.7\]: three numbers between 0 and 1"):
+        MtcnnDetector("nowhere", (0.6, 2, 0.7))
 
 
 @pytest.mark.parametrize(("width", "height"), [(480, 400), (1800, 1500)])
-def test_dlib_finds_rendered_faces(width: int, height: int):
-    pytest.importorskip("dlib", reason=EXTRA)
-    detector = pickle.loads(pickle.dumps(DlibDetector()))
+@pytest.mark.parametrize(("kind", "package"), [(DlibDetector, "dlib-bin"), (MtcnnDetector, "facenet-pytorch")])
+def test_rendered_faces_are_found(kind: type[Detector], package: str, width: int, height: int):
+    try:
+        version(package)
+    except PackageNotFoundError:
+        pytest.skip(EXTRA)
+    detector = pickle.loads(pickle.dumps(kind()))
     errors = []
     for seed in range(4):
         scene = make_scene(seed, [height // 2], [10.0], width, height)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +11,17 @@ from PIL import Image
 
 from unif2ace.curation.collect.hashing import face_hash
 from unif2ace.curation.collect.options import CollectOptions
-from unif2ace.curation.collect.pictures import Picture
+from unif2ace.curation.collect.pictures import FoundPicture
 from unif2ace.curation.detectors.base import Detector, FoundFace, Points
-from unif2ace.curation.filters.base import Candidate, Filter
+from unif2ace.curation.filters.base import FaceCandidate, FaceFilter
 from unif2ace.curation.step import KEPT, Step, StepResult, StepUsage
-from unif2ace.data.shards import Metadata, Sample, decode_image, encode_jpeg
+from unif2ace.data.shards import Metadata, Sample, SampleFault, decode_image, encode_jpeg
 from unif2ace.data.shards.images import MAX_SOURCE_PIXELS
 from unif2ace.data.sources.alignment import cut_square, face_square
 from unif2ace.data.sources.cells import is_missing, parse_captions, parse_name
+from unif2ace.errors import DataError
 
+_T = TypeVar("_T")
 LICENSES: Final = ("license", "licence")
 SOURCES: Final = ("source", "url")
 _COARSEST: Final = 1.25
@@ -28,7 +30,7 @@ UNKNOWN: Final = "unknown"
 CAPTIONS: Final = ("caption", "captions")
 
 
-class CollectStep(Step[Picture]):
+class CollectStep(Step[FoundPicture]):
     """Makes samples of a picture.
 
     Args:
@@ -42,7 +44,7 @@ class CollectStep(Step[Picture]):
     batch_size = 4
 
     def __init__(
-        self, options: CollectOptions, detector: Detector, filters: Mapping[str, Filter], workers: int = 1
+        self, options: CollectOptions, detector: Detector, filters: Mapping[str, FaceFilter], workers: int = 1
     ) -> None:
         self.options, self.detector, self.filters = options, detector, dict(filters)
         self.concurrency, self.processes = max(1, workers), workers > 1
@@ -54,12 +56,12 @@ class CollectStep(Step[Picture]):
         filters = {name: filter.describe() for name, filter in self.filters.items()}
         return {**self.options.describe(), "detector": self.detector.describe(), "filters": filters}
 
-    def estimate(self, samples: int, first: Sequence[Picture]) -> tuple[StepUsage, tuple[str, ...]]:
+    def estimate(self, samples: int, first: Sequence[FoundPicture]) -> tuple[StepUsage, tuple[str, ...]]:
         """How many bytes are read."""
         read = sum(picture.file.length for picture in first) / max(len(first), 1) * samples
         return StepUsage(), (f"about {read / 1e6:,.0f} MB to read; nothing is sent anywhere",)
 
-    def run(self, item: Picture) -> StepResult:
+    def run(self, item: FoundPicture) -> StepResult:
         """The faces of a picture.
 
         Raises:
@@ -89,12 +91,12 @@ class CollectStep(Step[Picture]):
             return StepResult(samples, notes=notes)
         return StepResult.refused(made[0][1]["outcome"], made[0][1]["reason"], notes=notes)
 
-    def _face(self, pixels: NDArray[np.uint8], face: FoundFace | None) -> tuple[Candidate, dict[str, Any]]:
+    def _face(self, pixels: NDArray[np.uint8], face: FoundFace | None) -> tuple[FaceCandidate, dict[str, Any]]:
         """A face, aligned and measured, with its outcome."""
         height, width = pixels.shape[:2]
         square = central_square(width, height) if face is None else ffhq_square(face)
         aligned = cut_face(pixels, square, self.options.size)
-        candidate = Candidate(aligned, square, width, height, face)
+        candidate = FaceCandidate(aligned, square, width, height, face)
         measures: dict[str, float | None] = {}
         outcome, reason = KEPT, ""
         for name, filter in self.filters.items():
@@ -107,15 +109,15 @@ class CollectStep(Step[Picture]):
 
     def _sample(
         self,
-        picture: Picture,
+        picture: FoundPicture,
         facts: Mapping[str, Any],
         license: str,
         place: int,
-        candidate: Candidate,
+        candidate: FaceCandidate,
         note: Mapping[str, Any],
     ) -> Sample:
         key = f"{picture.key}-f{place}" if self.options.faces == "all" else picture.key
-        caption, *captions = parse_captions(next((facts[n] for n in CAPTIONS if n in facts), None)) or (None,)
+        caption, *captions = _parsed(parse_captions, facts, CAPTIONS) or (None,)
         origin = picture.source or _first(facts, SOURCES)
         face, found = candidate.face, {"square": note["square"], "measures": note["measures"]}
         if face is not None:
@@ -133,7 +135,7 @@ class CollectStep(Step[Picture]):
                 "face": found,
                 "steps": [self.name],
             },
-            identity=picture.identity or parse_name(facts.get("identity")),
+            identity=picture.identity or identity_of(facts),
         )
         return Sample(key, encode_jpeg(candidate.pixels, self.options.quality), "jpg", metadata)
 
@@ -166,6 +168,26 @@ def cut_face(pixels: NDArray[np.uint8], square: Points, size: int) -> NDArray[np
     left, top = np.clip(np.floor(square.min(axis=0)).astype(int) - 4, 0, (width - 1, height - 1)).tolist()
     right, bottom = np.clip(np.ceil(square.max(axis=0)).astype(int) + 4, (left + 1, top + 1), (width, height)).tolist()
     return cut_square(pixels[top:bottom, left:right], square - (left, top), size, _COARSEST)
+
+
+def identity_of(facts: Mapping[str, Any]) -> str | None:
+    """The person that the JSON beside a picture states; None if it states none.
+
+    Raises:
+        SampleFault: If the entry is no name.
+    """
+    return _parsed(parse_name, facts, ("identity",))
+
+
+def _parsed(parse: Callable[[object], _T], facts: Mapping[str, Any], names: Sequence[str]) -> _T | None:
+    """The first of these entries, parsed; None if none is there."""
+    name = next((name for name in names if name in facts), None)
+    if name is None:
+        return None
+    try:
+        return parse(facts[name])
+    except DataError as error:
+        raise SampleFault("schema", f"entry {name!r} of the JSON beside the picture: {error}") from error
 
 
 def _first(facts: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 from unif2ace.errors import ConfigError
 
 BITS = 128
-_ROWS = 512  # compared with all others at once
+_ROWS = 64  # compared with all others at once
 
 
 def face_hash(pixels: NDArray[np.uint8]) -> str:
@@ -56,8 +56,8 @@ def _words(hashes: Sequence[str]) -> NDArray[np.uint64]:
 def _near(new: NDArray[np.uint64], old: NDArray[np.uint64], limit: int) -> Iterator[tuple[int, int, int]]:
     """Pairs (index in `new`, index in `old`, different bits), sorted by the first and then the second."""
     for start in range(0, len(new) if len(old) else 0, _ROWS):
-        different = new[start : start + _ROWS, None] ^ old[None]
-        bits = np.bitwise_count(different).sum(axis=-1, dtype=np.int64)
+        rows = new[start : start + _ROWS, None]
+        bits = sum(np.bitwise_count(rows[..., word] ^ old[None, :, word]) for word in (0, 1))  # uint8, up to 128
         for row, column in np.argwhere(bits <= limit).tolist():
             yield start + row, column, int(bits[row, column])
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from unif2ace.curation.collect.pictures import Picture
+from unif2ace.curation.collect.pictures import FoundPicture
 from unif2ace.data.sources.cells import is_missing, same_form
 from unif2ace.data.sources.tables import Table, TableRow, read_table
 from unif2ace.errors import DataError
@@ -17,7 +17,9 @@ FILE, LICENSE = "file", "license"
 OPTIONAL: Final = ("source", "identity")
 
 
-def with_licenses(pictures: Sequence[Picture], path: Path, table: str | None, license: str | None) -> list[Picture]:
+def with_licenses(
+    pictures: Sequence[FoundPicture], path: Path, table: str | None, license: str | None
+) -> list[FoundPicture]:
     """The pictures with what the table says of them.
 
     A row's ``file`` is a picture's path below the folder, or a folder or archive that holds pictures; of several rows

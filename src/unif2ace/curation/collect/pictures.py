@@ -7,6 +7,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -23,6 +24,12 @@ MAX_BYTES: Final = 1 << 28
 ZIPS, TARS = (".zip",), (".tar",)
 PACKED: Final = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".7z", ".rar", ".gz")
 """Archives without random access."""
+
+
+@lru_cache(maxsize=8)
+def _archive(path: str) -> zipfile.ZipFile:
+    """An open zip: its directory, which may be long, is read once in each process."""
+    return zipfile.ZipFile(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,7 @@ class FileRef:
             raise SampleFault("size", f"the file has {self.length:,} bytes; {MAX_BYTES:,} are the limit")
         try:
             if self.member:
-                with zipfile.ZipFile(self.path) as archive:
-                    return archive.read(self.member)
+                return _archive(self.path).read(self.member)
             with Path(self.path).open("rb") as file:
                 return os.pread(file.fileno(), self.length, max(self.offset, 0))
         except OSError as error:
@@ -62,7 +68,7 @@ class FileRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class FoundPicture:
     """A picture that was found.
 
     Attributes:
@@ -107,7 +113,7 @@ class FoundPictures:
         faults: Archives that cannot be read, and why.
     """
 
-    pictures: tuple[Picture, ...]
+    pictures: tuple[FoundPicture, ...]
     others: Mapping[str, int]
     faults: tuple[str, ...]
 
@@ -156,7 +162,7 @@ def find_pictures(path: str | Path, name: str) -> FoundPictures:
         raise DataError(f"no pictures ({', '.join(SUFFIXES)}) below {path}, also not in its archives: it holds {holds}")
     keys = unique_keys([p.rpartition(".")[0] for p in pictures], pictures, f"{name}-")
     made = [
-        Picture(key, p, found[p], found.get(f"{p.rpartition('.')[0]}.json"))
+        FoundPicture(key, p, found[p], found.get(f"{p.rpartition('.')[0]}.json"))
         for key, p in zip(keys, pictures, strict=True)
     ]
     return FoundPictures(tuple(made), dict(others.most_common()), tuple(faults))

@@ -9,16 +9,15 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from unif2ace.curation.collect.collect import CollectStep
+from unif2ace.curation.collect.collect import CollectStep, identity_of
 from unif2ace.curation.collect.duplicates import HeldOut, remove_duplicates, written_faces
 from unif2ace.curation.collect.options import CollectOptions
-from unif2ace.curation.collect.pictures import FoundPictures, Picture
+from unif2ace.curation.collect.pictures import FoundPicture, FoundPictures
 from unif2ace.curation.output import StepFolder
-from unif2ace.curation.part import Part
+from unif2ace.curation.part import StepPart
 from unif2ace.curation.running import StepRun, estimate_step, run_step
 from unif2ace.curation.step import Estimate, StepUsage
 from unif2ace.data.shards import Progress, SampleFault
-from unif2ace.data.sources.cells import parse_name
 
 Runner = Callable[..., StepRun]
 SPLITS = ("train", "val")
@@ -33,7 +32,7 @@ class PictureInput:
         described: Fingerprints of all that is read.
     """
 
-    def __init__(self, pictures: Sequence[Picture], per_shard: int, described: dict[str, Any]) -> None:
+    def __init__(self, pictures: Sequence[FoundPicture], per_shard: int, described: dict[str, Any]) -> None:
         self._shards = [pictures[start : start + per_shard] for start in range(0, len(pictures), per_shard)]
         self._described = described
 
@@ -44,7 +43,7 @@ class PictureInput:
         """Keys of the pictures of a shard."""
         return [picture.key for picture in self._shards[shard]]
 
-    def read(self, shard: int, place: int) -> Picture:
+    def read(self, shard: int, place: int) -> FoundPicture:
         """A picture; its bytes are read by the step."""
         return self._shards[shard][place]
 
@@ -66,14 +65,14 @@ class Collection:
     """
 
     found: FoundPictures
-    pictures: Sequence[Picture]
+    pictures: Sequence[FoundPicture]
     folder: Path
     options: CollectOptions
     held_out: HeldOut
 
     def splits(self) -> dict[str, PictureInput]:
         """The input of each split that has pictures."""
-        parts: dict[str, list[Picture]] = {split: [] for split in SPLITS}
+        parts: dict[str, list[FoundPicture]] = {split: [] for split in SPLITS}
         for picture in self.pictures:
             parts[self._split(picture)].append(picture)
         terms = blake2b(digest_size=16)
@@ -84,21 +83,21 @@ class Collection:
         per_shard = self.options.pictures_per_shard
         return {split: PictureInput(part, per_shard, described) for split, part in parts.items() if part}
 
-    def _split(self, picture: Picture) -> str:
+    def _split(self, picture: FoundPicture) -> str:
         """``val`` for a share of the persons; a picture without a person counts as one."""
         if not self.options.validation:
             return "train"
         person = picture.identity
         if not person and picture.facts:
             try:
-                person = parse_name(picture.read_facts().get("identity")) or ""
+                person = identity_of(picture.read_facts()) or ""
             except SampleFault:  # is left out later
                 person = ""
         digest = blake2b(f"{self.options.seed}/{(person or picture.key).casefold()}".encode(), digest_size=8).digest()
         return "val" if int.from_bytes(digest, "big") / 2**64 < self.options.validation else "train"
 
 
-def estimate_collect(step: CollectStep, what: Collection, part: Part) -> Estimate:
+def estimate_collect(step: CollectStep, what: Collection, part: StepPart) -> Estimate:
     """What `collect` would do; nothing is written.
 
     Args:
@@ -113,7 +112,7 @@ def estimate_collect(step: CollectStep, what: Collection, part: Part) -> Estimat
 
 
 def collect(
-    step: CollectStep, what: Collection, part: Part, progress: Progress | None = None, run: Runner = run_step
+    step: CollectStep, what: Collection, part: StepPart, progress: Progress | None = None, run: Runner = run_step
 ) -> list[StepRun]:
     """Collects the faces of a part; what an earlier run finished is not done again.
 

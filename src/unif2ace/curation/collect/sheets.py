@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from unif2ace.curation.collect.collect import cut_face
 from unif2ace.curation.collect.duplicates import read_duplicates
-from unif2ace.curation.collect.pictures import Picture
+from unif2ace.curation.collect.pictures import FoundPicture
 from unif2ace.curation.journal import read_journal
 from unif2ace.curation.report import JOURNALS
 from unif2ace.curation.step import KEPT
@@ -23,7 +23,7 @@ _PER_SHEET: Final = 40
 PAPER, INK = (255, 255, 255), (32, 32, 36)
 
 
-def draw_sheets(folder: Path, splits: Sequence[str], pictures: Mapping[str, Picture]) -> list[Path]:
+def draw_sheets(folder: Path, splits: Sequence[str], pictures: Mapping[str, FoundPicture]) -> list[Path]:
     """Writes ``sheets/OUTCOME.png`` for each outcome with pictures that can be shown.
 
     Args:
@@ -52,8 +52,8 @@ def draw_sheets(folder: Path, splits: Sequence[str], pictures: Mapping[str, Pict
 
 
 def _examples(
-    folder: Path, splits: Sequence[str], pictures: Mapping[str, Picture]
-) -> Iterator[tuple[str, Picture, list[list[float]] | None, str]]:
+    folder: Path, splits: Sequence[str], pictures: Mapping[str, FoundPicture]
+) -> Iterator[tuple[str, FoundPicture, list[list[float]] | None, str]]:
     """Outcome, picture, square of the face or None, and a line of text, of each face and each picture without one."""
     for split in splits:
         for path in sorted((folder / split).glob(JOURNALS)):
@@ -68,7 +68,7 @@ def _examples(
                     yield face["outcome"], picture, face["square"], "" if face["outcome"] == KEPT else text
 
 
-def _pairs(split: Path, pictures: Mapping[str, Picture]) -> Iterator[tuple[Image.Image, str]]:
+def _pairs(split: Path, pictures: Mapping[str, FoundPicture]) -> Iterator[tuple[Image.Image, str]]:
     """Removed faces, each followed by the kept face that it is near, where that is in the same split."""
     lines = read_duplicates(split)[: _PER_SHEET // 2]
     if not lines or not has_index(split):
@@ -94,7 +94,7 @@ def _squares(split: Path, wanted: set[str]) -> dict[str, Any]:
     return found
 
 
-def _shown(picture: Picture, square: list[list[float]] | None) -> Image.Image | None:
+def _shown(picture: FoundPicture, square: list[list[float]] | None) -> Image.Image | None:
     """The face, or the whole picture; None if it cannot be read."""
     try:
         pixels = decode_image(picture.file.read(), max_side=None, max_pixels=MAX_SOURCE_PIXELS)

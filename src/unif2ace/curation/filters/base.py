@@ -18,7 +18,7 @@ _SIDE = 128
 
 
 @dataclass(frozen=True)
-class Candidate:
+class FaceCandidate:
     """A face before it is kept.
 
     Attributes:
@@ -49,7 +49,7 @@ class Candidate:
         return np.asarray(image, np.float32)
 
 
-class Filter(ABC):
+class FaceFilter(ABC):
     """Limits on one measurement.
 
     Attributes:
@@ -68,10 +68,10 @@ class Filter(ABC):
     @property
     def name(self) -> str:
         """Name of the filter: the outcome of what it refuses."""
-        return type(self).__name__.removesuffix("Filter").lower()
+        return type(self).__name__.removesuffix("FaceFilter").lower()
 
     @abstractmethod
-    def measure(self, candidate: Candidate) -> float | None:
+    def measure(self, candidate: FaceCandidate) -> float | None:
         """The measurement; None if it cannot be made, as of a pose without landmarks. The face then passes."""
 
     def refusal(self, value: float | None) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from unif2ace.curation.filters.base import Candidate, Filter
+from unif2ace.curation.filters.base import FaceCandidate, FaceFilter
 
 _STEPS = 32
 
 
-class BorderFilter(Filter):
+class BorderFilter(FaceFilter):
     """Share of the aligned square that lies outside the picture, in percent; it is filled by reflection."""
 
     unit = " %"
 
-    def measure(self, candidate: Candidate) -> float:
+    def measure(self, candidate: FaceCandidate) -> float:
         """The share in percent, counted on a grid of 32 x 32 points."""
         limits = (candidate.width, candidate.height)
         if (candidate.square >= 0).all() and (candidate.square <= limits).all():

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from unif2ace.curation.filters.base import Candidate, Filter
+from unif2ace.curation.filters.base import FaceCandidate, FaceFilter
 
 
-class PoseFilter(Filter):
+class PoseFilter(FaceFilter):
     """Distance of the nose's tip from the middle line of the face, in distances between the eyes.
 
     The middle line runs from between the eyes to between the corners of the mouth. About 0 for a face that looks
     straight ahead, 0.25 for a turn of 25 degrees, 0.5 and more for a profile. A tilt does not change it.
     """
 
-    def measure(self, candidate: Candidate) -> float | None:
+    def measure(self, candidate: FaceCandidate) -> float | None:
         """The distance; None without landmarks."""
         if candidate.face is None:
             return None

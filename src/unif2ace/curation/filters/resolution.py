@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from unif2ace.curation.filters.base import Candidate, Filter
+from unif2ace.curation.filters.base import FaceCandidate, FaceFilter
 
 
-class ResolutionFilter(Filter):
+class ResolutionFilter(FaceFilter):
     """Side of the aligned square in pixels of the picture, before it is resized."""
 
     unit = " px"
 
-    def measure(self, candidate: Candidate) -> float:
+    def measure(self, candidate: FaceCandidate) -> float:
         """The side in pixels."""
         return candidate.side

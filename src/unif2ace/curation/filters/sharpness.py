@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from unif2ace.curation.filters.base import Candidate, Filter
+from unif2ace.curation.filters.base import FaceCandidate, FaceFilter
 
 
-class SharpnessFilter(Filter):
+class SharpnessFilter(FaceFilter):
     """Contrast of fine detail relative to all contrast, in percent; small for a blurred or enlarged face.
 
     Formula:
@@ -17,7 +17,7 @@ class SharpnessFilter(Filter):
 
     unit = " %"
 
-    def measure(self, candidate: Candidate) -> float:
+    def measure(self, candidate: FaceCandidate) -> float:
         """The ratio in percent; 0 for a face of one colour."""
         gray = candidate.grayscale[31:97, 31:97]
         middle = gray[1:-1, 1:-1]
