@@ -6,18 +6,26 @@ Byte-level, so any text round-trips exactly. The special tokens have the first i
 from __future__ import annotations
 
 import hashlib
+import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from unif2ace.data.superwords import is_superword, superword_merges
 from unif2ace.errors import DataError
 
 FILE_NAME = "tokenizer.json"
 PAD, EOS = "<|pad|>", "<|eos|>"
 NUM_BYTES = 256
 SPECIAL = (PAD, EOS)
+SENTENCES = 20_000
+"""Distinct sentences, the most frequent ones, in which tokens of several words are searched."""
+_SENTENCE = re.compile(r"[^.!?]+[.!?]*|[.!?]+")
+"""A sentence with the space before it; no token extends beyond one."""
 
 
 class TextTokenizer:
@@ -68,6 +76,23 @@ class TextTokenizer:
         """Ids of each text without special tokens; special tokens written in a text are encoded as plain characters."""
         return [list(e.ids) for e in self._plain.encode_batch_fast(list(texts), add_special_tokens=False)]
 
+    def encode_words(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text as in `encode`, without tokens of several words."""
+        return [list(e.ids) for e in self._words.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    @cached_property
+    def _words(self) -> Tokenizer:
+        """The tokenizer without merges across spaces."""
+        content = json.loads(self._tokenizer.to_str())
+        merges = content["model"].get("merges", [])
+        kept = [merge for merge in merges if not is_superword("".join(merge))]
+        if len(kept) == len(merges):
+            return self._plain
+        content["model"]["merges"] = kept
+        tokenizer = Tokenizer.from_str(json.dumps(content))
+        tokenizer.encode_special_tokens = True
+        return tokenizer
+
     @cached_property
     def _plain(self) -> Tokenizer:
         tokenizer = Tokenizer.from_str(self._tokenizer.to_str())
@@ -79,13 +104,17 @@ class TextTokenizer:
         return str(self._tokenizer.decode([int(i) for i in ids], skip_special_tokens=True))
 
 
-def train_text_tokenizer(texts: Iterable[str], path: str | Path, vocab_size: int = 2048) -> TextTokenizer:
+def train_text_tokenizer(
+    texts: Iterable[str], path: str | Path, vocab_size: int = 2048, across_spaces: bool = False
+) -> TextTokenizer:
     """Trains a tokenizer and writes it.
 
     Args:
         texts: Training text; equal text gives an equal tokenizer.
         path: The folder to write `tokenizer.json` to.
         vocab_size: Requested vocabulary size. A small corpus gives fewer ids: read `vocab_size` of the result.
+        across_spaces: Whether half of the vocabulary may be tokens of several words, see `superword_merges`. Texts then
+            have about half as many tokens.
 
     Raises:
         DataError: If `vocab_size` leaves no room for the 256 bytes and the special tokens.
@@ -96,17 +125,45 @@ def train_text_tokenizer(texts: Iterable[str], path: str | Path, vocab_size: int
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
+        vocab_size=max(least, vocab_size // 2) if across_spaces else vocab_size,
         special_tokens=list(SPECIAL),
-        initial_alphabet=alphabet,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
         min_frequency=2,
     )
+    if across_spaces:
+        texts = list(texts)
     tokenizer.train_from_iterator(texts, trainer)
+    if across_spaces:
+        tokenizer = _with_superwords(tokenizer, texts, vocab_size)
     file = Path(path) / FILE_NAME
     partial = file.with_suffix(".tmp")
     tokenizer.save(str(partial))
     partial.replace(file)
     return TextTokenizer(file)
+
+
+def _with_superwords(words: Tokenizer, texts: Iterable[str], vocab_size: int) -> Tokenizer:
+    """A tokenizer of words, with further tokens of several words up to `vocab_size`."""
+    found = Counter(sentence for text in texts for sentence in _SENTENCE.findall(text))
+    common = [text for text, _ in sorted(found.items(), key=lambda item: (-item[1], item[0]))[:SENTENCES]]
+    ids = words.encode_batch_fast(common, add_special_tokens=False)
+    counts: Counter[tuple[int, ...]] = Counter()
+    for text, encoded in zip(common, ids, strict=True):
+        counts[tuple(encoded.ids)] += found[text]
+    size = words.get_vocab_size()
+    tokens = [words.id_to_token(number) for number in range(size)]
+    merges = superword_merges(counts, tokens, vocab_size - size)
+    content = json.loads(words.to_str())
+    model = content["model"]
+    model["merges"] += [list(merge) for merge in merges]
+    model["vocab"] |= {left + right: size + place for place, (left, right) in enumerate(merges)}
+    made = Tokenizer.from_str(json.dumps(content))
+    made.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_SENTENCE.pattern), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    return made

@@ -174,6 +174,7 @@ _BEFORE = {
     r"(.*\.)?router\._partial_": True,
     r"module\.parameter_groups|(module\.)?finetune": {},
     r"optimizer\.groups": None,
+    r"module\.corruptions": 1,
 }
 """What runs did that were configured before a key existed."""
 

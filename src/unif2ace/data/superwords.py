@@ -1,0 +1,100 @@
+"""Merges across spaces for a byte-level BPE, so that frequent phrases are single tokens.
+
+SuperBPE (arXiv 2503.13423): pairs are first merged within words, then within sentences.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+SPACE = "Ġ"
+"""The character that stands for a space in byte-level tokens."""
+MAX_WORDS = 4
+"""Words that a token may span. Longer ones are seldom part of a text that a person writes."""
+MIN_COUNT = 10
+"""Occurrences from which a pair is merged."""
+
+
+def is_superword(token: str) -> bool:
+    """Whether a token goes on after a space."""
+    return SPACE in token[1:].lstrip(SPACE)
+
+
+def superword_merges(
+    sentences: Mapping[tuple[int, ...], int], tokens: Sequence[str], number: int
+) -> list[tuple[str, str]]:
+    """The most frequent pairs within sentences, merged one after the other.
+
+    Args:
+        sentences: Sentences of token ids, with their counts.
+        tokens: Text of each id.
+        number: Number of merges to find; fewer if no pair is frequent enough.
+
+    Returns:
+        The merges in their order, as texts of their two tokens.
+    """
+    texts, words = list(tokens), [_words(token) for token in tokens]
+    rows, counts = [list(sentence) for sentence in sentences], list(sentences.values())
+    pairs: Counter[tuple[int, int]] = Counter()
+    where: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+    for place, row in enumerate(rows):
+        for pair in pairwise(row):
+            pairs[pair] += counts[place]
+            where[pair].add(place)
+    queue = [(-count, pair) for pair, count in pairs.items() if count >= MIN_COUNT]
+    heapq.heapify(queue)
+    known, found = set(texts), list[tuple[str, str]]()
+    while queue and len(found) < number:
+        count, pair = heapq.heappop(queue)
+        left, right = pair
+        if -count != pairs[pair] or words[left] + words[right] > MAX_WORDS or texts[left] + texts[right] in known:
+            continue  # an entry from before other merges, or no merge of its own
+        found.append((texts[left], texts[right]))
+        texts.append(texts[left] + texts[right])
+        words.append(words[left] + words[right])
+        known.add(texts[-1])
+        changed = set[tuple[int, int]]()
+        for place in sorted(where[pair]):
+            changed |= _merge(rows, place, pair, len(texts) - 1, pairs, where, counts[place])
+        for other in changed:
+            if pairs[other] >= MIN_COUNT:
+                heapq.heappush(queue, (-pairs[other], other))
+    return found
+
+
+def _words(token: str) -> int:
+    """Words that begin in a token; 0 for a part of a word or punctuation."""
+    return token.count(SPACE)
+
+
+def _merge(
+    rows: list[list[int]],
+    place: int,
+    pair: tuple[int, int],
+    made: int,
+    pairs: Counter[tuple[int, int]],
+    where: defaultdict[tuple[int, int], set[int]],
+    count: int,
+) -> set[tuple[int, int]]:
+    """Replaces a pair in one sentence by the merged id; returns the pairs whose counts changed."""
+    old, new, at = rows[place], list[int](), 0
+    while at < len(old):
+        if at + 1 < len(old) and (old[at], old[at + 1]) == pair:
+            new.append(made)
+            at += 2
+        else:
+            new.append(old[at])
+            at += 1
+    before, after = (Counter(pairwise(row)) for row in (old, new))
+    changed = {p for p in before.keys() | after.keys() if before[p] != after[p]}
+    for p in changed:
+        pairs[p] += (after[p] - before[p]) * count
+        if after[p]:
+            where[p].add(place)
+        else:
+            where[p].discard(place)
+    rows[place] = new
+    return changed
