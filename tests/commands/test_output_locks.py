@@ -80,6 +80,7 @@ COMMANDS: dict[str, tuple[str, Work, str, list[str]]] = {
         "folder",
         ["path=pictures", "folder=run", "detector=aligned", "license=x"],
     ),
+    "text tokenizer": ("text_tokenizer", data.text_tokenizer, "out", ["folder=faces", "out=run"]),
     "index": ("index", data.index, "folder", ["folder=run"]),
     "stats": ("stats", data.stats, "out", ["folder=faces", "out=run"]),
     "validate": ("validate", data.validate, "report", ["folder=faces", "report=run/report.json"]),

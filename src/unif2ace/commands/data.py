@@ -57,6 +57,23 @@ def build(config: DictConfig) -> dict[str, int]:
     return counts
 
 
+def text_tokenizer(config: DictConfig) -> int:
+    """Trains a text tokenizer on the captions, questions and answers of a data set.
+
+    Returns:
+        Number of its ids.
+    """
+    from unif2ace.data.build import training_texts
+    from unif2ace.data.text_tokenizer import train_text_tokenizer
+
+    out = Path(config.out)
+    with output_lock(out, "out"), progress("text tokenizer") as advance:
+        texts = training_texts(Path(config.folder), advance)
+        made = train_text_tokenizer(texts, out, config.vocab_size, config.across_spaces)
+    _say(f"{made.vocab_size:,} ids: {made.path}; train with it: data.text_tokenizer={out}")
+    return made.vocab_size
+
+
 def _write_card(folder: Path) -> None:
     """Writes the data card of a new data set; a card that is there may have been edited."""
     from unif2ace.data.card import README, write_card
@@ -262,6 +279,7 @@ VERBS = {
     "index": _verb("index", index, "makes the index of plain WebDataset shards", "folder"),
     "validate": _verb("validate", _validate_or_fail, "checks every byte, name and statement", "folder"),
     "stats": _verb("stats", stats, "counts what is in the data: text, JSON, picture", "folder"),
+    "text_tokenizer": _verb("text_tokenizer", text_tokenizer, "trains a text tokenizer on the data's texts", "folder"),
     "tokenize": _verb("tokenize", tokenize, "pictures to tokens, as shards beside them", "folder"),
     "roundtrip": _verb("roundtrip", roundtrip, "your picture, its tokens, what comes back", "picture ..."),
     "preview": _verb("preview", preview, "contact sheets, of a folder or of a source", "[folder]"),

@@ -65,10 +65,20 @@ class Collate:
         tokenizer: Turns text into ids; None if no task has text.
         max_text_tokens: Maximum number of ids of a text with its special ids. Longer captions are cut, turns that
             do not fit are left out; `Batch.long_texts` and `Batch.turns_left_out` count them.
+        segmentation_dropout: Share of the samples whose captions and questions have no tokens of several words. Answers
+            keep them: the model must predict one segmentation.
+        seed: Seed of the choice of these samples, together with their position.
     """
 
-    def __init__(self, tokenizer: TextTokenizer | None, max_text_tokens: int) -> None:
+    def __init__(
+        self,
+        tokenizer: TextTokenizer | None,
+        max_text_tokens: int,
+        segmentation_dropout: float = 0.0,
+        seed: int = 0,
+    ) -> None:
         self.tokenizer, self.max_text_tokens = tokenizer, max_text_tokens
+        self.segmentation_dropout, self.seed = segmentation_dropout, seed
 
     def __call__(self, placed: Sequence[OrderedSample]) -> Batch:
         """The batch of some samples.
@@ -81,7 +91,7 @@ class Collate:
         if len(sizes) > 1:
             found = ", ".join(f"{key!r} is {w}x{h}" for (h, w), key in sizes.items())
             raise DataError(f"pictures of one batch differ in size: {found}; import the data sets with one source.size")
-        text = {} if self.tokenizer is None else self._text(rows)
+        text = {} if self.tokenizer is None else self._text(rows, [self._by_words(ref.position) for ref in refs])
         pixels = np.stack([row.image for row in rows])
         return Batch(
             task=torch.tensor([row.task for row in rows], dtype=torch.int8),
@@ -94,8 +104,16 @@ class Collate:
             **text,
         )
 
-    def _text(self, samples: Sequence[TaskSample]) -> dict[str, Any]:
-        found = [self._conversation(s) if s.task == Task.UNDERSTANDING else self._caption(s) for s in samples]
+    def _by_words(self, position: int) -> bool:
+        """Whether the sample at a position of the run's order is read without tokens of several words."""
+        share = self.segmentation_dropout
+        return bool(share) and random.Random(f"{self.seed}/segmentation/{position}").random() < share
+
+    def _text(self, samples: Sequence[TaskSample], by_words: Sequence[bool]) -> dict[str, Any]:
+        found = [
+            self._conversation(s, words) if s.task == Task.UNDERSTANDING else self._caption(s, words)
+            for s, words in zip(samples, by_words, strict=True)
+        ]
         texts = [f.text for f in found]
         width = max(1, *(len(t.ids) for t in texts)) if texts else 1
         assert self.tokenizer is not None
@@ -109,17 +127,20 @@ class Collate:
         }
         return text | ({"text_segment": _padded([t.segment for t in texts], width, 0)} if several else {})
 
-    def _caption(self, sample: TaskSample) -> _Text:
+    def _prompts(self, texts: Sequence[str], by_words: bool) -> list[list[int]]:
         assert self.tokenizer is not None
-        whole = self.tokenizer.encode([sample.prompt])[0]
+        return self.tokenizer.encode_words(texts) if by_words else self.tokenizer.encode(texts)
+
+    def _caption(self, sample: TaskSample, by_words: bool) -> _Text:
+        whole = self._prompts([sample.prompt], by_words)[0]
         ids = whole[: self.max_text_tokens - 2]  # bos and eos, see `SequenceLayout.max_prompt`
         return _Text(Conversation(ids, [0] * len(ids), [False] * len(ids)), len(ids) < len(whole))
 
-    def _conversation(self, sample: TaskSample) -> _Text:
+    def _conversation(self, sample: TaskSample, by_words: bool) -> _Text:
         assert self.tokenizer is not None
         turns = (sample.prompt, sample.answer), *sample.turns
-        ids = self.tokenizer.encode([text for turn in turns for text in turn])
-        pairs = [*zip(ids[::2], ids[1::2], strict=True)]
+        prompts = self._prompts([prompt for prompt, _ in turns], by_words)
+        pairs = [*zip(prompts, self.tokenizer.encode([answer for _, answer in turns]), strict=True)]
         made = join_turns(pairs, self.tokenizer.eos_id, self.max_text_tokens)
         short = sum(fits(*pair, self.max_text_tokens) for pair in pairs)
         return _Text(made, short < len(pairs), short - made.segment[-1] - 1 if short else 0)

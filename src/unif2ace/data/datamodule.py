@@ -47,6 +47,8 @@ class FaceDataModule(pl.LightningDataModule):
         text_tokenizer: File or folder of the text tokenizer; by default the one beside the first data set.
         max_text_tokens: Maximum number of ids of a text with its special ids. Longer captions are cut, questions that
             do not fit are left out; the first long text and the number of all are logged.
+        segmentation_dropout: Share of the training samples whose captions and questions are read without tokens of
+            several words, so that the model also knows phrases that it has not seen, see `superword_merges`.
         num_workers: Processes that read and decode; 0 reads in the training process. The samples are the same.
         seed: Seed of the order and of the samples' randomness.
         steps_per_epoch: Training steps between two validations; by default one pass through the data.
@@ -71,6 +73,7 @@ class FaceDataModule(pl.LightningDataModule):
         *,
         text_tokenizer: str | Path | None = None,
         max_text_tokens: int = 256,
+        segmentation_dropout: float = 0.0,
         num_workers: int = 0,
         seed: int = 0,
         steps_per_epoch: int | None = None,
@@ -89,6 +92,7 @@ class FaceDataModule(pl.LightningDataModule):
         self.tasks = dict(sorted(tasks.items(), key=lambda item: item[1].task))  # samples are in the order of `Task`
         self.text_tokenizer_path = text_tokenizer
         self.max_text_tokens, self.num_workers, self.seed = max_text_tokens, num_workers, seed
+        self.segmentation_dropout = segmentation_dropout
         self.steps_per_epoch, self.max_eval_samples = steps_per_epoch, max_eval_samples
         self.max_drop_fraction = max_drop_fraction
         self.image_size: tuple[int, int] | None = None
@@ -99,6 +103,8 @@ class FaceDataModule(pl.LightningDataModule):
                 raise ConfigError(f"data.{key}={getattr(self, key)}: it is 1 or more, or null")
         if inputs not in (None, *get_args(Read)):
             raise ConfigError(f"data.inputs={inputs!r}: it is one of {', '.join(get_args(Read))}, or null")
+        if not 0 <= segmentation_dropout <= 1:
+            raise ConfigError(f"data.segmentation_dropout={segmentation_dropout}: it must be between 0 and 1")
         if num_workers < 0:
             raise ConfigError(f"data.num_workers={num_workers}: give 0 or more")
         tokenised = all(dataset.tokens for dataset in self.datasets.values())
@@ -273,7 +279,12 @@ class FaceDataModule(pl.LightningDataModule):
         return ResumableLoader(
             TaskDataset([TolerantReader(r, drops) for r in readers], tasks or [*self.tasks.values()], self.seed),
             ResumableBatchSampler(order),
-            Collate(self.text_tokenizer, self.max_text_tokens),
+            Collate(
+                self.text_tokenizer,
+                self.max_text_tokens,
+                self.segmentation_dropout if isinstance(order, TrainOrder) else 0.0,
+                self.seed,
+            ),
             self.num_workers,
             _leave_signals,
         )

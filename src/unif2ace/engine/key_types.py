@@ -176,7 +176,7 @@ KEY_TYPES: dict[str, KeyType] = {
     **dict.fromkeys(("like", "question", "prompt_file", "title", "license", "notes", "name"), Text()),
     **dict.fromkeys(("paths.root", "paths.data", "paths.logs", "components.tokenizer"), Text()),
     **dict.fromkeys(("choices", "prompt", "engine.allow", "drop_encoders", "optimized_metric", "tags"), Texts()),
-    **dict.fromkeys(("from_scratch", "resume_changes", "same_evaluator", "strict"), Switch()),
+    **dict.fromkeys(("across_spaces", "from_scratch", "resume_changes", "same_evaluator", "strict"), Switch()),
     **dict.fromkeys(("stages", "components", "steps"), ANY),
     **{f"hparams_search.{name}": COUNT for name in ("n_trials", "n_jobs")},
     **{f"hparams_search.{name}": Number(0, 2**32 - 1) for name in ("retries", "seed", "trial")},
@@ -242,6 +242,7 @@ OWN_TYPES: dict[str, dict[str, KeyType]] = {
     "quickstart": {"folder": Folder()},
     "release": {"folder": Folder(), "precision": OneOf(("float16", "bfloat16", "float32"))},
     "roundtrip": {"out": File(IMAGE_SUFFIXES)},
+    "text_tokenizer": {"out": Folder()},
 }
 """Types that differ in one command."""
 

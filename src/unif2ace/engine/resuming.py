@@ -175,6 +175,7 @@ _BEFORE = {
     r"module\.parameter_groups|(module\.)?finetune": {},
     r"optimizer\.groups": None,
     r"module\.corruptions": 1,
+    r"data\.segmentation_dropout": 0.0,
 }
 """What runs did that were configured before a key existed."""
 
