@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
@@ -28,15 +28,25 @@ class DlibDetector(Detector):
         threshold: Smallest score; 0 is dlib's own, lower finds more faces and more false ones.
         min_side: The shorter side is enlarged to this number of pixels before detection.
         max_side: The longer side is reduced to this number of pixels before detection.
+        turns: Angles in degrees by which the picture is turned, one after another until a face is found; 90, -90 and
+            180 find faces in pictures that lie on their side.
 
     Raises:
         ConfigError: If a package is missing or a setting is out of range.
     """
 
-    def __init__(self, threshold: float = 0.0, min_side: int = 256, max_side: int = 1024) -> None:
+    def __init__(
+        self,
+        threshold: float = 0.0,
+        min_side: int = 256,
+        max_side: int = 1024,
+        turns: Sequence[float] = (0.0, 30.0, -30.0),
+    ) -> None:
         if not 1 <= min_side <= max_side:
             raise ConfigError(f"detector.min_side={min_side}, detector.max_side={max_side}: 1 <= min_side <= max_side")
-        self.threshold, self.min_side, self.max_side = threshold, min_side, max_side
+        if not turns:
+            raise ConfigError("detector.turns=[]: give one angle or more, such as [0]")
+        self.threshold, self.min_side, self.max_side, self.turns = threshold, min_side, max_side, tuple(turns)
         self._models: tuple[Any, Any] | None = None
         _dlib()
         _landmark_file()
@@ -46,30 +56,66 @@ class DlibDetector(Detector):
         dlib = _dlib()
         if self._models is None:
             self._models = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(_landmark_file()))
-        detect, predict = self._models
         height, width = pixels.shape[:2]
         scale = search_scale(height, width, self.min_side, self.max_side)
         searched = pixels if scale == 1 else _resized(pixels, scale)
-        boxes, scores, _ = detect.run(searched, 0, self.threshold)
-        # Landmarks are whole pixels: they are predicted in the larger one of the two pictures.
-        canvas, factor = (searched, scale) if scale > 1 else (pixels, 1.0)
+        for turn in self.turns:
+            if turn:
+                found = self._turned(searched, turn, scale)
+            else:
+                # Landmarks are whole pixels: they are predicted in the larger one of the two pictures.
+                found = self._found(searched, *((searched, 1.0) if scale > 1 else (pixels, 1 / scale)))
+                found = found if scale <= 1 else [_scaled(face, scale) for face in found]
+            if found:
+                return found
+        return []
+
+    def _found(self, searched: NDArray[np.uint8], canvas: NDArray[np.uint8], factor: float) -> list[FoundFace]:
+        """Faces in pixels of `canvas`, which is `factor` times as large as the picture that is searched."""
+        assert self._models is not None
+        detect, predict = self._models
         found = []
-        for box, score in zip(boxes, scores, strict=True):
-            edges = [side / scale for side in (box.left(), box.top(), box.right() + 1, box.bottom() + 1)]
+        for box, score in zip(*detect.run(searched, 0, self.threshold)[:2], strict=True):
+            edges = [factor * side for side in (box.left(), box.top(), box.right() + 1, box.bottom() + 1)]
             left, top, right, bottom = edges
-            shape = predict(canvas, dlib.rectangle(*(round(side * factor) for side in edges)))
+            shape = predict(canvas, _dlib().rectangle(*map(round, edges)))
             points = [np.mean([(shape.part(i).x, shape.part(i).y) for i in part], axis=0) for part in _PARTS]
-            landmarks = (np.stack(points) + 0.5) / factor
-            found.append(FoundFace((left, top, right, bottom), landmarks, float(score)))
+            found.append(FoundFace((left, top, right, bottom), np.stack(points) + 0.5, float(score)))
+        return found
+
+    def _turned(self, searched: NDArray[np.uint8], turn: float, scale: float) -> list[FoundFace]:
+        """Faces of a picture that is turned counterclockwise before it is searched."""
+        turned = np.asarray(Image.fromarray(searched).rotate(turn, Image.Resampling.BILINEAR, expand=True))
+        cos, sin = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+        back = np.array([[cos, sin], [-sin, cos]])  # of row vectors; y points down
+        found = []
+        for face in self._found(turned, turned, 1.0):
+            left, top, right, bottom = face.box
+            corners = np.array([[left, top], [left, bottom], [right, bottom], [right, top]])
+            points = np.concatenate([corners, face.landmarks]) - np.array(turned.shape[1::-1]) / 2
+            points = points @ back + np.array(searched.shape[1::-1]) / 2
+            low, high = points[:4].min(axis=0).tolist(), points[:4].max(axis=0).tolist()
+            found.append(_scaled(FoundFace((*low, *high), points[4:], face.score), scale))
         return found
 
     def describe(self) -> dict[str, Any]:
         """Its settings, and the version of dlib."""
-        settings = {"threshold": self.threshold, "min_side": self.min_side, "max_side": self.max_side}
+        settings = {
+            "threshold": self.threshold,
+            "min_side": self.min_side,
+            "max_side": self.max_side,
+            "turns": list(self.turns),
+        }
         return {"name": "dlib", "version": version("dlib-bin"), **settings}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_models": None}  # each process reads them itself
+
+
+def _scaled(face: FoundFace, scale: float) -> FoundFace:
+    """A face found in a picture that was resized by a factor."""
+    left, top, right, bottom = (side / scale for side in face.box)
+    return FoundFace((left, top, right, bottom), face.landmarks / scale, face.score)
 
 
 def _resized(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
