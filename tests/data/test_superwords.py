@@ -92,7 +92,7 @@ def test_equal_text_gives_an_equal_tokenizer(phrases: TextTokenizer, tmp_path: P
 
 
 def _sample(task: Task, place: int) -> OrderedSample:
-    row = TaskSample("k", task, np.zeros((0, 0, 3), np.uint8), np.zeros(0, np.int8), prompt=TEXTS[0], answer=TEXTS[1])
+    row = TaskSample(task, "k", np.zeros((0, 0, 3), np.uint8), np.zeros(0, np.int8), prompt=TEXTS[0], answer=TEXTS[1])
     return OrderedSample(SampleRef(position=place, task=0, dataset=0, sample=0, cycle=0, valid=True), row)
 
 
