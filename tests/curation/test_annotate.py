@@ -14,11 +14,13 @@ import pytest
 from chat_server import Answer, chat_server
 from lying_model import RATE, asked_key, lie, lying_model, write_faces
 
+from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.curation.annotate import DataSet, annotate, estimate, known_rates
 from unif2ace.curation.ask import Ask
 from unif2ace.curation.caption_by_grammar import CaptionByGrammar
 from unif2ace.curation.caption_by_model import CaptionByModel
 from unif2ace.curation.caption_editors import GrammarEditor, ModelEditor
+from unif2ace.curation.checked_questions import check_questions
 from unif2ace.curation.correct import Correct
 from unif2ace.curation.correction_table import read_corrections, scores
 from unif2ace.curation.corrections import Thresholds
@@ -27,6 +29,7 @@ from unif2ace.curation.report import read_report
 from unif2ace.data.shards import ShardReader
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.language.caption_parser import GrammarParser
+from unif2ace.language.question import Question
 from unif2ace.language.reading import holds, read_text
 from unif2ace.language_models import Endpoint, Prices
 
@@ -86,12 +89,11 @@ def test_lies_are_corrected_and_questions_are_true(count, faces, classifier, tmp
 
     table = read_corrections([tmp_path / "b" / "train"])
     found = scores(table.total)
-    print(table.to_markdown())
     assert found["precision"] >= 0.85
     assert found["recall"] >= 0.5
+    assert found["recall_of_seen"] >= 0.75
     before = sum(len(false_statements(s.metadata.caption, records[s.key])) for s in captioned)
     after = sum(len(false_statements(s.metadata.caption, records[s.key])) for s in corrected)
-    print("false statements:", before, "->", after)
     assert after <= 0.6 * before
 
     for one, two in zip(captioned, corrected, strict=True):
@@ -103,7 +105,6 @@ def test_lies_are_corrected_and_questions_are_true(count, faces, classifier, tmp
 
     questions = [(q, s.key) for s in asked for q in s.metadata.qa]
     yes_no = [q.answer.lower().startswith("yes") for q, _ in questions if q.kind == "yes_no"]
-    print("questions", len(questions), "yes/no", len(yes_no), "yes", sum(yes_no) / len(yes_no))
     assert 0.25 <= sum(yes_no) / len(yes_no) <= 0.75
     assert not [q for q, key in questions if false_statements(q.answer, records[key])]
     assert read_report([tmp_path / "c" / "train"]).usage.cost > 0
@@ -153,7 +154,6 @@ def test_ten_kills_give_the_same_bytes_and_pay_for_no_sample_twice(faces, tmp_pa
         total = len(server.bodies)
         annotate(CaptionByModel(model), data(folder, tmp_path / "whole"))
         model.close()
-    print("kills", kills, "requests", total, "samples", len(records))
     assert kills == 10
     assert len(records) <= total <= len(records) + kills * 4
     assert server.most_in_flight == 4
@@ -302,6 +302,37 @@ def test_known_attributes_stay_and_unknown_ones_are_filled(classifier, tmp_path)
     assert known > 60
     assert right / known >= 0.95
     assert scores(read_corrections([tmp_path / "b" / "train"]).total)["precision"] is None
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (("Is she wearing a hat?", "Yes, she wears a hat.", "yes_no", "hat"), None),
+        (("Is she wearing a hat?", "Yes, she wears a hat.", "yes_no", "Hat "), None),
+        (("Is she wearing a hat?", "No, she wears no hat.", "yes_no", "hat"), "contradicted"),
+        (("Is she wearing a hat?", "Yes, he wears a hat.", "yes_no", "hat"), "contradicted"),
+        (("Is she wearing a hat?", "Yes, but she wears no hat.", "yes_no", "hat"), "contradicted"),
+        (("What colour is her hair?", "Her hair is black.", "what", "hair_colour"), None),
+        (("What colour is her hair?", "Her hair is blond.", "what", "hair_colour"), "contradicted"),
+        (("What colour is her hair?", "Yes.", "what", "hair_colour"), "kind"),
+        (("Is she wearing a hat?", "She wears a hat.", "yes_no", "hat"), "kind"),
+        (("Tell me about her hair.", "Her hair is black.", "what", "hair_colour"), "no_question_mark"),
+        (("What does the description say?", "Her hair is black.", "what", None), "mentions_text"),
+        (("How many can be seen: a hat, earrings, a necklace?", "One.", "count", "accessories"), "contradicted"),
+        (("How many of these can be seen: earrings, a necklace?", "One: a necklace.", "count", "accessories"),
+         "contradicted"),
+        (("How many of these can be seen: earrings, a necklace?", "One: earrings.", "count", "accessories"), None),
+        (("Why does she look happy?", "Because she is smiling.", "reason", "happiness"), None),
+        (("What is around her?", "A plain wall.", "what", "no such thing"), None),
+        (("What is it?", "x" * 1001, "what", None), "too_long"),
+    ],
+)  # fmt: skip
+def test_questions_are_checked(row, reason):
+    known = {"gender": "woman", "hat": True, "hair_colour": "black", "earrings": True, "necklace": False, "smile": True}
+    found = check_questions([dict(zip(Question._fields, row, strict=True))] * 2, AttributeRecord(known))
+    assert found.refused == ({"duplicate": 1} if reason is None else {reason: 2})
+    assert [q.question for q in found.questions] == ([row[0]] if reason is None else [])
+    assert all(q.attribute in (None, *TAXONOMY.fields, *TAXONOMY.labels, *TAXONOMY.groups) for q in found.questions)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from unif2ace.language.phrasebook import words_of
 from unif2ace.language.phrases import CHOICES, COUNTED
 from unif2ace.language.question import Kind, Question
 from unif2ace.language.reading import holds, read_text
-from unif2ace.language.replies import read_answer
+from unif2ace.language.replies import counted_items, read_answer
 
 LONGEST = 1000
 _TEXT = re.compile(r"\b(description|caption|text|passage|according to)\b", re.IGNORECASE)
@@ -116,22 +116,33 @@ def _fault(question: Question) -> str | None:
 
 
 def _contradiction(question: Question, record: AttributeRecord) -> str | None:
-    """Whether the record contradicts an answer: its "yes" or "no", or any statement of it."""
-    name = question.attribute
-    if question.kind == "yes_no":
-        said = read_answer(question, question.answer).value
-        if said is None and name is not None:
-            return "contradicted"  # by itself: "Yes, she wears no hat."
+    """Whether the record contradicts an answer: its "yes" or "no", its value or number, or any statement of it."""
+    name, said = question.attribute, read_answer(question, question.answer).value
+    wrong = any(holds(statement, record) is False for statement in read_text(question.answer).statements)
+    if question.kind == "yes_no" and name is not None:
         true = _boolean(name, record)
-        return "contradicted" if true is not None and said is not None and (said == "yes") != true else None
-    if question.kind in ("what", "which") and name in CHOICES and record[name] is not None:
-        said = read_answer(question, question.answer).value
-        if said is not None and said != record[name]:
-            return "contradicted"
-    if question.kind == "count" and name in COUNTED:
-        return None
-    statements = read_text(question.answer).statements
-    return "contradicted" if any(holds(statement, record) is False for statement in statements) else None
+        wrong = wrong or said is None or (true is not None and (said == "yes") != true)
+    elif question.kind in ("what", "which") and name in CHOICES and None not in (said, record[name]):
+        wrong = wrong or said != record[name]
+    elif question.kind == "count" and name in COUNTED:
+        wrong = wrong or not _counts(question, record)
+    return "contradicted" if wrong else None
+
+
+def _counts(question: Question, record: AttributeRecord) -> bool:
+    """Whether the number and the items of a counting answer agree with what is known."""
+    assert question.attribute is not None
+    fields = COUNTED[question.attribute].items
+    there = {item: _any_true([record[name] for name in fields[item]]) for item in counted_items(question)}
+    reply = read_answer(question, question.answer)
+    if any(there.get(item) is False for item in reply.items):
+        return False
+    known = [value for value in there.values() if value is not None]
+    return len(known) < len(there) or reply.value is None or reply.value == str(sum(known))
+
+
+def _any_true(values: Sequence[object]) -> bool | None:
+    return True if True in values else None if None in values else False
 
 
 def _boolean(name: str | None, record: AttributeRecord) -> bool | None:

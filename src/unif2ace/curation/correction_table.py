@@ -11,7 +11,7 @@ from typing import Any
 from unif2ace.curation.journal import read_journal
 from unif2ace.curation.report import JOURNALS
 
-COLUMNS = ("confirmed", "unsure", "contradicted", "dependent", "added")
+COLUMNS = ("confirmed", "unsure", "unseen", "contradicted", "dependent", "added")
 Counts = Counter[tuple[str, bool | None]]
 """Number of decisions by kind and truth."""
 
@@ -39,7 +39,7 @@ class CorrectionTable:
     def to_markdown(self) -> str:
         """The table as Markdown, the most often corrected attribute first."""
         known = any(truth is not None for _, truth in self.total)
-        heads = ["attribute", *COLUMNS, *(["precision", "recall", "added, true"] if known else [])]
+        heads = ["attribute", *COLUMNS, *(["precision", "recall", "recall of seen", "added, true"] if known else [])]
         lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
         order = sorted(self.attributes.items(), key=lambda row: (-_numbers(row[1])["contradicted"], row[0]))
         for name, counts in [("**all**", self.total), *order]:
@@ -48,7 +48,8 @@ class CorrectionTable:
             lines.append("| " + " | ".join([name, *cells]) + " |")
         if known:
             lines += ["", "Precision: share of the contradicted statements that are false. Recall: share of the false "]
-            lines[-1] += "statements that were contradicted. Both count statements whose truth is labelled."
+            lines[-1] += "statements that were contradicted, of all and of those whose attribute the classifier knows. "
+            lines[-1] += "Only statements whose truth is labelled count."
         return "\n".join([*lines, ""])
 
 
@@ -68,12 +69,13 @@ def read_corrections(folders: Iterable[str | Path]) -> CorrectionTable:
 
 
 def scores(counts: Counts) -> dict[str, float | None]:
-    """Precision and recall of the contradictions, and the share of true additions; None where nothing counts."""
+    """Precision and recalls of the contradictions, and the share of true additions; None where nothing counts."""
     hit, wrong = counts["contradicted", True], counts["contradicted", False]
     missed = counts["confirmed", False] + counts["unsure", False]
     return {
         "precision": _share(hit, wrong),
-        "recall": _share(hit, missed),
+        "recall": _share(hit, missed + counts["unseen", False]),
+        "recall_of_seen": _share(hit, missed),
         "added_true": _share(counts["added", True], counts["added", False]),
     }
 

@@ -13,7 +13,7 @@ from unif2ace.language.facts import Value
 from unif2ace.language.phrasebook import Statement
 from unif2ace.language.reading import holds
 
-Kind = Literal["contradicted", "confirmed", "unsure", "added", "dependent"]
+Kind = Literal["contradicted", "confirmed", "unsure", "unseen", "added", "dependent"]
 _ASKED_LEAST = 0.5
 
 
@@ -47,8 +47,8 @@ class Correction:
     """What was decided about one value.
 
     Attributes:
-        kind: ``contradicted``, ``confirmed``, ``unsure`` (left as it is), ``added``, or ``dependent``: dropped with the
-            field that it requires.
+        kind: ``contradicted``, ``confirmed``, ``unsure`` or ``unseen`` (left as it is; the classifier is not
+            confident, or does not know it), ``added``, or ``dependent``: dropped with the field that it requires.
         attribute: The field, or the label if the caption denied one.
         before: What the caption stated; None for nothing.
         after: What it states now; None for nothing.
@@ -117,7 +117,7 @@ def _checked(statement: Statement, seen: Seen, thresholds: Thresholds, truth: At
     values = seen.get(field, {})
     held = holds(statement, truth) if truth else None
     if said not in values:
-        return Correction("unsure", name, value, value, 0.0, held)
+        return Correction("unseen", name, value, value, 0.0, held)
     right = 1 - values[said] if denied else values[said]
     if right >= thresholds.confirm:
         return Correction("confirmed", name, value, value, right, held)

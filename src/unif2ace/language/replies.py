@@ -72,6 +72,14 @@ def options(question: Question) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(value) for _, value in named))
 
 
+def counted_items(question: Question) -> tuple[str, ...]:
+    """The items that a counting question asks about: those it names, else all of its group; none for other questions."""
+    if question.kind != "count" or question.attribute not in COUNTED:
+        return ()
+    named = _named(phrasebook().items[question.attribute], words_of(question.question))
+    return tuple(dict.fromkeys(name for name, _ in named)) or tuple(COUNTED[question.attribute].items)
+
+
 def _yes_no(attribute: str | None, answer: str) -> str | None:
     """The leading "yes" or "no", unless the rest contradicts it; otherwise what the answer states."""
     first = next(iter(words_of(answer)), "")
