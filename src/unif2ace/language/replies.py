@@ -73,7 +73,7 @@ def options(question: Question) -> tuple[str, ...]:
 
 
 def counted_items(question: Question) -> tuple[str, ...]:
-    """The items that a counting question asks about: those it names, else all of its group; none for other questions."""
+    """The items that a counting question asks about: those it names, else all of its group; none for other kinds."""
     if question.kind != "count" or question.attribute not in COUNTED:
         return ()
     named = _named(phrasebook().items[question.attribute], words_of(question.question))
