@@ -16,8 +16,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,14 +29,20 @@ def gguf_file() -> Path:
 
 
 def convert(folder: Path) -> None:
-    """Writes the weights as transformers serves them: `transformers serve` cannot tell the architecture of a GGUF."""
+    """Writes the weights as float32: `transformers serve` cannot tell the architecture of this GGUF file."""
     if (folder / "config.json").is_file():
         return
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     file = gguf_file()
-    model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+    read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+    config = read.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    model = type(read)(config).to(torch.float32)  # what was read from GGUF cannot be saved
+    model.load_state_dict(read.state_dict())
+    model.generation_config = read.generation_config
     AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
     model.save_pretrained(folder)
 
@@ -51,14 +55,13 @@ def serve(folder: Path, log: Path) -> tuple[subprocess.Popen[bytes], str]:
     command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
     with log.open("wb") as out:
         server = subprocess.Popen(command, stdout=out, stderr=out)
-    url = f"http://127.0.0.1:{port}"
     while server.poll() is None:
         try:
-            urllib.request.urlopen(f"{url}/v1/models", timeout=5).close()
-        except (urllib.error.URLError, OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
             time.sleep(1)
         else:
-            return server, f"{url}/v1"
+            return server, f"http://127.0.0.1:{port}/v1"
     sys.exit(f"the server ended; see {log}")
 
 

@@ -13,7 +13,18 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from unif2ace.commands import checkpoint, curation, data, data_sharing, evaluate, generate, quickstart, release, train
+from unif2ace.commands import (
+    annotation,
+    checkpoint,
+    curation,
+    data,
+    data_sharing,
+    evaluate,
+    generate,
+    quickstart,
+    release,
+    train,
+)
 from unif2ace.engine import compose
 from unif2ace.engine.command import Command, Work, run
 from unif2ace.engine.words import Syntax
@@ -80,6 +91,10 @@ COMMANDS: dict[str, tuple[str, Work, str, list[str]]] = {
         "folder",
         ["path=pictures", "folder=run", "detector=aligned", "license=x"],
     ),
+    "caption data": ("caption_data", annotation.caption, "out", ["folder=faces", "out=run"]),
+    "correct data": ("correct_data", annotation.correct, "out", ["folder=faces", "out=run"]),
+    "ask data": ("ask_data", annotation.ask, "out", ["folder=faces", "out=run"]),
+    "pipeline": ("pipeline", annotation.pipeline, "out", ["path=faces", "out=run", "steps=[caption]"]),
     "text tokenizer": ("text_tokenizer", data.text_tokenizer, "out", ["folder=faces", "out=run"]),
     "index": ("index", data.index, "folder", ["folder=run"]),
     "stats": ("stats", data.stats, "out", ["folder=faces", "out=run"]),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from unif2ace.commands.curation import collect, part_lock
+from unif2ace.commands.curation import collect
 from unif2ace.curation.part import StepPart
 from unif2ace.data.output_lock import output_lock
 from unif2ace.engine.instantiate import instantiate
@@ -40,8 +40,14 @@ def caption(config: DictConfig) -> Path:
 
     data = _data_set(config, "caption")
     by = config.by or ("model" if config.get("language_model") else "labels")
-    if by == "model":
-        step: Step[Sample] = CaptionByModel(
+    if by != "model" and config.get("language_model"):
+        raise ConfigError(f"by={by} asks no language model: leave language_model out, or set by=model")
+
+    def make() -> Step[Sample]:
+        if by != "model":
+            classifier = _classifier(config, data) if by == "classifier" else None
+            return CaptionByGrammar(classifier, config.style, config.confidence, config.seed)
+        return CaptionByModel(
             _model(config, "by=model"),
             config.prompt_file,
             source_captions=config.source_captions,
@@ -49,12 +55,8 @@ def caption(config: DictConfig) -> Path:
             temperature=config.temperature,
             seed=config.seed,
         )
-    elif config.get("language_model"):
-        raise ConfigError(f"by={by} asks no language model: leave language_model out, or set by=model")
-    else:
-        classifier = _classifier(config, data) if by == "classifier" else None
-        step = CaptionByGrammar(classifier, config.style, config.confidence, config.seed)
-    return _run(config, step, data)
+
+    return _run(config, make, data)
 
 
 def correct(config: DictConfig) -> Path:
@@ -73,20 +75,24 @@ def correct(config: DictConfig) -> Path:
     from unif2ace.language.caption_parser import GrammarParser
 
     data, parser = _data_set(config, "correct"), GrammarParser()
-    editor: CaptionEditor = GrammarEditor(parser)
-    if config.editor == "model":
-        model = _model(config, "editor=model")
-        editor = ModelEditor(model, parser, config.prompt_file, config.max_tokens, config.temperature)
-    elif config.get("language_model"):
+    if config.editor != "model" and config.get("language_model"):
         raise ConfigError("editor=grammar asks no language model: leave language_model out, or set editor=model")
     limits: Any = OmegaConf.to_container(config.thresholds)
-    step = Correct(_classifier(config, data), editor, parser, Thresholds(**limits), fill=config.fill, seed=config.seed)
+    thresholds = Thresholds(**limits)
+
+    def make() -> Step[Sample]:
+        editor: CaptionEditor = GrammarEditor(parser)
+        if config.editor == "model":
+            model = _model(config, "editor=model")
+            editor = ModelEditor(model, parser, config.prompt_file, config.max_tokens, config.temperature)
+        classifier = _classifier(config, data)
+        return Correct(classifier, editor, parser, thresholds, fill=config.fill, seed=config.seed)
 
     def table() -> tuple[str, dict[str, Any]]:
         found = read_corrections(data.outputs)
         return found.to_markdown(), {"corrections": found.to_json()}
 
-    return _run(config, step, data, table)
+    return _run(config, make, data, table)
 
 
 def ask(config: DictConfig) -> Path:
@@ -100,17 +106,20 @@ def ask(config: DictConfig) -> Path:
     from unif2ace.language.caption_parser import GrammarParser
 
     data, parser = _data_set(config, "ask"), GrammarParser()
-    step = Ask(
-        parser,
-        known_rates([data.folder / split for split in data.splits], parser),
-        config.num_questions,
-        _model(config, "") if config.get("language_model") else None,
-        config.prompt_file,
-        temperature=config.temperature,
-        max_tokens=config.max_tokens,
-        seed=config.seed,
-    )
-    return _run(config, step, data)
+
+    def make() -> Step[Sample]:
+        return Ask(
+            parser,
+            known_rates([data.folder / split for split in data.splits], parser),
+            config.num_questions,
+            _model(config, "") if config.get("language_model") else None,
+            config.prompt_file,
+            temperature=config.temperature,
+            max_tokens=config.max_tokens,
+            seed=config.seed,
+        )
+
+    return _run(config, make, data)
 
 
 def pipeline(config: DictConfig) -> Path:
@@ -122,8 +131,6 @@ def pipeline(config: DictConfig) -> Path:
     Raises:
         ConfigError: If a step is unknown or out of order.
     """
-    from unif2ace.engine.compose import compose
-
     steps = [str(step) for step in config.steps]
     for step in steps:
         if step not in STEPS:
@@ -135,24 +142,41 @@ def pipeline(config: DictConfig) -> Path:
             f"part={config.part}: a step begins when all parts of the one before are finished; give one step of steps "
             "at a time"
         )
-    work: dict[str, Callable[[DictConfig], Path]] = {
-        "collect": collect, "caption": caption, "correct": correct, "ask": ask,
-    }  # fmt: skip
-    given, place = {name: list(config[name]) for name in STEPS}, Path(config.path)
+    if config.estimate:
+        return _run_steps(config, steps)
+    with output_lock(Path(config.out) / f"pipeline-{str(config.part).replace('/', '-of-')}", "out", single=True):
+        return _run_steps(config, steps)
+
+
+def _run_steps(config: DictConfig, steps: Sequence[str]) -> Path:
+    from unif2ace.engine.compose import compose
+
+    work: dict[str, tuple[Callable[[DictConfig], Path], Any]] = {
+        "collect": (collect, config.collect),
+        "caption": (caption, config.caption),
+        "correct": (correct, config.correct),
+        "ask": (ask, config.ask),
+    }
+    place = Path(config.path)
     for step in steps:
+        run, given = work[step]
         out = Path(config.out) / step
         keys = {"path": place, "folder": out} if step == "collect" else {"folder": place, "out": out}
         words = [f"{key}={value}" for key, value in keys.items()]
-        words += [*map(str, given[step]), f"part={config.part}", f"estimate={str(config.estimate).lower()}"]
+        words += [*_texts(given), f"part={config.part}", f"estimate={str(config.estimate).lower()}"]
         made = compose("collect" if step == "collect" else f"{step}_data", words)
         if config.get("language_model") and step != "collect" and _asks_model(step, made):
             OmegaConf.update(made, "language_model", config.language_model, force_add=True)
         _say(f"{step}: {place} -> {out}")
-        work[step](made)
+        run(made)
         if config.estimate and not (out / "report.json").is_file():
             break
         place = out
     return place
+
+
+def _texts(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else [str(text) for text in value]
 
 
 def _asks_model(step: str, made: DictConfig) -> bool:
@@ -208,7 +232,7 @@ def _classifier(config: DictConfig, data: DataSet) -> NetClassifier:
 
 def _run(
     config: DictConfig,
-    step: Step[Sample],
+    make: Callable[[], Step[Sample]],
     data: DataSet,
     more: Callable[[], tuple[str, dict[str, Any]]] | None = None,
 ) -> Path:
@@ -217,11 +241,13 @@ def _run(
 
     part = StepPart.parse(config.part)
     if config.estimate:
-        _say(estimate(step, data, part).to_text())
+        _say(estimate(make(), data, part).to_text())
         return data.out
     began = time.monotonic()
-    with part_lock(data.out, part), progress(step.name) as advance:
-        runs = annotate(step, data, part, advance)
+    with output_lock(data.out / f"part-{part.number}-of-{part.total}", "out", single=True):
+        step = make()
+        with progress(step.name) as advance:
+            runs = annotate(step, data, part, advance)
     done, seconds = sum(run.done for run in runs), time.monotonic() - began
     _say(f"{done:,} samples in {seconds:,.0f} s ({done / max(seconds, 1e-9):,.1f}/s): {data.out}")
     if not all(run.finished for run in runs):
