@@ -34,6 +34,8 @@ CLASSIFIER: dict[str, Any] = {
 class _Model(scored.Knower):  # type: ignore[misc, name-defined]
     """Knows the truth, and which sampler it was given."""
 
+    image_size = scored.SIDE
+
     def generate(self, prompts, seeds, *, sampler, guidance, best_of):
         self.used = type(sampler).__name__, guidance, best_of
         return super().generate(prompts, seeds)
