@@ -54,10 +54,11 @@ def parse_exchanges(cell: object) -> tuple[Exchange, ...]:
         DataError: If it is anything else, or a question has no answer.
     """
     if isinstance(cell, str) and not is_missing(cell):
+        text = cell
         try:
-            cell = json.loads(cell)
+            cell = json.loads(text)
         except ValueError as error:
-            raise DataError(f"{cell[:40]!r} is no list of questions: {error}") from error
+            raise DataError(f"{text[:40]!r} is no list of questions: {error}") from error
     if is_missing(cell):
         return ()
     listed = [cell] if isinstance(cell, Mapping) else cell
