@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from layouts import CAPTIONS, LAYOUTS, save, turns
+from layouts import CAPTIONS, LAYOUTS, QUESTIONS, save, turns
 
+from unif2ace.data.build import BuildOptions, build_shards
+from unif2ace.data.shards import ShardReader
 from unif2ace.data.sources.celebv_hq import CelebVHQSource, clip_of, emotions
 from unif2ace.data.sources.conversations import ConversationsSource
 from unif2ace.data.sources.face2text import Face2TextSource
@@ -135,6 +137,19 @@ def test_turns_about_several_pictures_or_none_are_left_out(tmp_path: Path):
     assert messages == [
         f"c.jsonl:{n}: the conversation is about {m}, not about one" for n, m in ((2, "no picture"), (3, "2 pictures"))
     ]
+
+
+def test_texts_of_a_source_reach_the_shards_unchanged(tmp_path: Path):
+    layout = LAYOUTS["conversations"]
+    source = layout.read(layout.make(tmp_path / "given"))
+    build_shards(source, tmp_path / "faces", BuildOptions(validation=0, vocab_size=300))
+    samples = list(ShardReader(tmp_path / "faces" / "train"))
+    assert [sample.metadata.caption for sample in samples] == CAPTIONS[:4]
+    for sample in samples:
+        data = sample.metadata
+        assert [(q.question, q.answer) for q in data.qa] == QUESTIONS
+        assert data.provenance["from_source"] == ["captions", "questions"]
+        assert data.provenance["steps"] == ["collect", "caption", "ask"]
 
 
 @pytest.mark.parametrize(
