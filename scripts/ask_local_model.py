@@ -109,7 +109,7 @@ def main() -> None:
             "vocab_size": 300,
             "language_model": "endpoint",
             "language_model.base_url": url,
-            "language_model.model": "smollm2",
+            "language_model.model": (args.folder / "model").resolve(),  # transformers serve knows it by its folder
             "language_model.structured": "prompt",
             "language_model.concurrency": 1,
             "language_model.timeout": 600,

@@ -77,6 +77,7 @@ def in_turn(*answers):
         ([Answer(hang=True), GOOD], {"score": 4}, 2, None, None),
         ([Answer(delay=30), GOOD], {"score": 4}, 2, None, None),
         ([Answer(status=500)], None, 3, "status 500", None),
+        ([Answer(body=b'{"detail": "pinned to X"}', status=422)], None, 1, "pinned to X", None),
         ([Answer("no schemas here", status=400)], None, 1, "language_model.structured=prompt", None),
         ([Answer(hang=True)], None, 3, "no answer within 0.2 s", None),
     ],
@@ -90,7 +91,9 @@ def test_every_kind_of_answer(answers, parsed, attempts, error, refusal):
     assert (refusal or "") in (reply.refusal or "")
     assert bool(reply.refusal) == bool(refusal)
     assert reply.ok == (parsed is not None)
-    silent = error is not None and ("status" in error or "no answer" in error or "structured" in error)
+    silent = error is not None and (
+        "status" in error or "no answer" in error or "structured" in error or "pinned" in error
+    )
     assert (reply.answers == 0) == silent
 
 

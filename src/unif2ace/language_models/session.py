@@ -167,7 +167,8 @@ class Session:
         if status in _FATAL:
             raise ConfigError(f"{self._settings.base_url}: status {status} ({words}): {_FATAL[status]}")
         if status not in _REPEATED and status < _SERVER_FAULT:
-            hint = "; an endpoint without JSON schemas needs language_model.structured=prompt" if status == 400 else ""
+            unknown = status == 400 and self._settings.structured != "prompt"
+            hint = "; an endpoint without JSON schemas needs language_model.structured=prompt" if unknown else ""
             raise RequestFailedError(f"status {status} ({words}){hint}", attempts)
         return f"status {status} ({words})"
 
@@ -178,5 +179,8 @@ class Session:
 
     def _clean(self, error: BaseException) -> str:
         words = " ".join(str(error).split())
+        response = getattr(error, "response", None)
+        if response is not None and words == f"Error code: {response.status_code}":
+            words = f"{words} - {' '.join(response.text.split())}"  # of servers that send no error object
         words = words.replace(self._key, "[key]") if self._key else words
         return words if len(words) <= _WORDS else words[:_WORDS] + "..."
