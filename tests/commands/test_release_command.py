@@ -67,8 +67,8 @@ def test_nothing_of_the_machine_is_in_it(run: Path, tmp_path: Path):
 
 def test_the_card_has_the_commands_and_the_scores(run: Path, tmp_path: Path):
     release.release(compose("release", [f"ckpt={run}", f"folder={tmp_path}/out", "title=Tiny faces", "notes=Small."]))
-    card = (tmp_path / "out" / "card.md").read_text(encoding="utf-8")
-    assert card.startswith("# Tiny faces\n")
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert card.partition("---\n# ")[2].startswith("Tiny faces\n")
     assert f"unif2ace-train experiment=unified/synthetic image_tokenizer={tmp_path.name}/tokenizer\n" in card
     assert "| 0.500 | 0.400 to 0.600 |" in card
     assert card.endswith("## Notes\nSmall.\n")
@@ -76,7 +76,7 @@ def test_the_card_has_the_commands_and_the_scores(run: Path, tmp_path: Path):
 
 def test_a_picture_leads_to_the_card_of_its_model(run: Path, tmp_path: Path):
     release.release(compose("release", [f"ckpt={run}", f"folder={tmp_path}/out"]))
-    card = (tmp_path / "out" / "card.md").read_text(encoding="utf-8")
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     model, trained = load(tmp_path / "out", device="cpu"), load(run, device="cpu")
     assert model.fingerprint != trained.fingerprint  # another precision
     files = save_faces([Generated(np.zeros((4, 4, 3), np.uint8), "A man.", 0)], tmp_path / "faces", model.fingerprint)

@@ -118,7 +118,7 @@ def test_what_has_no_dense_counterpart_is_not_exported(change: dict, message: st
 
 def test_a_release_generates_and_its_card_says_where_it_comes_from(dense: Path):
     assert unif2ace.load(dense)("a smiling woman").images[0].size == (64, 64)
-    assert "Show-o transformer, imported" in (dense / "card.md").read_text(encoding="utf-8")
+    assert "Show-o transformer, imported" in (dense / "README.md").read_text(encoding="utf-8")
     assert read_weights(dense, "unified").header["imported_from"] == "a Show-o transformer"
 
 

@@ -30,8 +30,9 @@ def test_a_run_names_its_components(run: Path):
 def test_a_release_folder_holds_all_and_moves_freely(run: Path, tmp_path: Path):
     folder = write_release(open_release(run), tmp_path / "release", lambda stored: "# card\n")
     assert sorted(p.name for p in folder.iterdir()) == [
+        "README.md",
         "attributes.safetensors",
-        "card.md",
+        "config.json",
         "tokenizer.json",
         "tokenizer.safetensors",
         "unified.safetensors",

@@ -17,29 +17,37 @@ MEGABYTE = 1e6
 
 
 def release(config: DictConfig) -> Path:
-    """Writes a release folder, and prints the size of each file.
+    """Writes a release folder, prints the size of each file, and uploads it with `push`.
 
     Returns:
         The folder.
 
     Raises:
         ConfigError: If no run is given, or the folder holds other files.
-        DataError: If a part is missing or damaged.
+        DataError: If a part is missing or damaged, or the hub refuses the upload.
     """
     from unif2ace.inference.card import model_card
-    from unif2ace.inference.release import CARD, open_release, write_release
+    from unif2ace.inference.hub import check_hub_name, push_folder
+    from unif2ace.inference.release import CARD, OLD_CARD, open_release, write_release
 
+    if config.push:
+        check_hub_name(config.push, "push")
     if OmegaConf.is_missing(config, "ckpt"):
         raise ConfigError(f"a run's folder is needed: `{APP} logs/quickstart/unified folder=my_model`")
     folder = Path(config.folder)
     with output_lock(folder, "folder"):
-        if {p.name for p in folder.iterdir()} - {LOCK} and not (folder / CARD).is_file():
+        if {p.name for p in folder.iterdir()} - {LOCK} and not any(
+            (folder / card).is_file() for card in (CARD, OLD_CARD)
+        ):
             raise ConfigError(f"folder={folder} holds other files: give a new one")
         parts = open_release(config.ckpt, {k: v for k, v in config.components.items() if v})
         text = {"title": config.title, "license": config.license, "notes": config.notes}
-        write_release(parts, folder, lambda stored: model_card(parts, stored, **text), config.precision)
+        text["name"] = config.push or folder.name
+        write_release(parts, folder, lambda stored: model_card(parts, stored, **text), config.precision, config.license)
     for file in sorted(folder.iterdir()):
         sys.stdout.write(f"{file}  {file.stat().st_size / MEGABYTE:.1f} MB\n")
+    if config.push:
+        sys.stdout.write(f"{push_folder(folder, config.push, private=config.private)}\n")
     return folder
 
 

@@ -196,5 +196,5 @@ class TransformerImporter(Importer):
         used = {kind: read_weights(one["path"], kind) for kind, one in header["components"].items()}
         release = Release(unified, used, self.text.path)
         title, license = f"{self.source.partition(' ')[2]}, imported", "as the imported weights"
-        write_release(release, folder, lambda stored: model_card(release, stored, title, license), dtype=None)
+        write_release(release, folder, lambda stored: model_card(release, stored, title, license), None, license)
         return file

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from unif2ace.engine.fingerprint import SHOWN
+from unif2ace.inference.front_matter import write_front_matter
 from unif2ace.inference.shown_commands import shown_commands
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ SCORES = {
 }
 
 
-def model_card(release: Release, stored: Mapping[str, str], title: str, license: str, notes: str = "") -> str:
-    """Markdown about a model, from its weights' headers, its runs and its evaluation.
+def model_card(
+    release: Release, stored: Mapping[str, str], title: str, license: str, notes: str = "", name: str = "FOLDER"
+) -> str:
+    """Markdown about a model with the front matter of a hub, from its weights' headers, its runs and its evaluation.
 
     Args:
         release: The parts, in their run folders: scores are read from ``evaluation/evaluation.json`` there.
@@ -38,14 +41,20 @@ def model_card(release: Release, stored: Mapping[str, str], title: str, license:
         title: Title of the card.
         license: License of the weights.
         notes: Further text, added at the end.
+        name: What `unif2ace.load` opens it by: ``owner/name`` on the hub, or a folder.
     """
     named = {**release.components, "unified": release.unified}
     parts = dict(sorted(named.items(), key=lambda kind: len(kind[1].header.get("components", {}))))  # as trained
     size = release.module["image_size"]
     text = [
-        f"# {title}\n",
+        f"{write_front_matter(stored, license)}# {title}\n",
         f"Generates faces of {size} x {size} pixels from text, describes faces and answers questions about them "
-        "(UniF²ace, arXiv 2503.08120). `unif2ace.load(FOLDER)` opens the folder that this file is in.\n",
+        "(UniF²ace, arXiv 2503.08120).\n",
+        "## Usage",
+        "```python\nimport unif2ace\n",
+        f'pipe = unif2ace.load("{name}")',
+        'face = pipe("A smiling woman with red hair.", seed=0).images[0]',
+        'pipe.ask(face, "What color is the person\'s hair?")\n```\n',
         "## Parts",
         "| part | parameters | steps | fingerprint of the file | as trained |\n|---|---|---|---|---|",
         *(

@@ -10,12 +10,18 @@ from unif2ace.inference.unified_model import UnifiedModel
 
 
 def load_model(
-    path: str | Path = "builtin", *, device: str | None = None, allow: Iterable[str] = (), **components: str
+    path: str | Path = "builtin",
+    *,
+    revision: str | None = None,
+    device: str | None = None,
+    allow: Iterable[str] = (),
+    **components: str,
 ) -> UnifiedModel:
     """Loads a trained model for tensors; `unif2ace.load` gives the pipeline that takes pictures of any kind.
 
     Args:
-        path: ``builtin``, a release folder, or a run folder.
+        path: ``builtin``, a release folder, a run folder, or ``owner/name`` on the hub.
+        revision: Branch, tag or commit on the hub.
         device: Torch device; None for a GPU if there is one.
         allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
         components: New paths of the networks it uses, if they were moved: ``tokenizer=...``, ``attributes=...``. Any
@@ -25,4 +31,4 @@ def load_model(
         DataError: If a part is missing, damaged, or not the one it was trained with.
         ConfigError: If the weights are of another kind, or an option is unknown.
     """
-    return UnifiedModel(open_release(path, components), device, allow)
+    return UnifiedModel(open_release(path, components, revision), device, allow)

@@ -42,12 +42,18 @@ Length = Literal["long", "short"]
 
 
 def load(
-    path: str | Path = "builtin", *, device: str | None = None, allow: Iterable[str] = (), **components: str
+    path: str | Path = "builtin",
+    *,
+    revision: str | None = None,
+    device: str | None = None,
+    allow: Iterable[str] = (),
+    **components: str,
 ) -> FacePipeline:
     """Loads a trained model.
 
     Args:
-        path: ``builtin``, a release folder, or a run folder.
+        path: ``builtin``, a release folder, a run folder, or ``owner/name`` on the hub.
+        revision: Branch, tag or commit on the hub.
         device: Torch device; None for a GPU if there is one.
         allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
         components: New paths of the networks it uses, if they were moved: ``tokenizer=...``, ``attributes=...``. Any
@@ -57,7 +63,7 @@ def load(
         DataError: If a part is missing, damaged, or not the one it was trained with.
         ConfigError: If the weights are of another kind, or an option is unknown.
     """
-    return FacePipeline(load_model(path, device=device, allow=allow, **components))
+    return FacePipeline(load_model(path, revision=revision, device=device, allow=allow, **components))
 
 
 class FacePipeline:

@@ -1,12 +1,14 @@
 """The parts of a trained model, and the release folder that contains them.
 
 A release folder holds ``unified.safetensors``, ``tokenizer.safetensors``, ``attributes.safetensors`` if the model reads
-the classifier's features, ``tokenizer.json`` of the text tokenizer, and ``card.md``. A run folder holds only the
-unified weights and the text tokenizer, and records the paths of the others.
+the classifier's features, ``tokenizer.json`` of the text tokenizer, ``config.json``, and the card ``README.md``: what a
+model hub expects. A run folder holds only the unified weights and the text tokenizer, and records the paths of the
+others.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,10 +18,15 @@ from typing import Any
 from unif2ace.engine.fingerprint import SHOWN
 from unif2ace.engine.weights import BUILTIN, TEXT_FILE, Precision, Weights, read_weights, save_weights
 from unif2ace.errors import ConfigError, DataError, nearest
+from unif2ace.inference.front_matter import front_matter, license_text
+from unif2ace.inference.hub import download_release, hub_name
 from unif2ace.inference.shown_commands import shown_commands
 
 KIND = "unified"
-CARD = "card.md"
+CARD = "README.md"
+OLD_CARD = "card.md"
+CONFIG = "config.json"
+LICENSE = "LICENSE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +50,30 @@ class Release:
         return dict(self.unified.header["module"])
 
 
-def open_release(path: str | Path, components: Mapping[str, str | Path] | None = None) -> Release:
+def open_release(
+    path: str | Path, components: Mapping[str, str | Path] | None = None, revision: str | None = None
+) -> Release:
     """Reads a release folder, or a run folder with the networks it refers to.
 
     Args:
-        path: ``builtin``, a release folder, a run folder, or a weights file in one of them.
+        path: ``builtin``, a release folder, a run folder, a weights file in one of them, or ``owner/name`` on the hub,
+            also as ``owner/name@revision``.
         components: New paths of the other networks, by kind, if they were moved.
+        revision: Branch, tag or commit on the hub.
 
     Raises:
-        DataError: If a part is missing or damaged, or is not the one it was trained with.
+        DataError: If a part is missing or damaged, or is not the one it was trained with or that the card names.
         ConfigError: If the weights are of another kind, or `components` names a network that the model does not use.
     """
+    on_hub = None if str(path) == "builtin" and revision is None else hub_name(path, revision)
+    if on_hub is not None:
+        path = download_release(*on_hub)
+    found = _open_folder(path, components)
+    check_card(found, required=on_hub is not None)
+    return found
+
+
+def _open_folder(path: str | Path, components: Mapping[str, str | Path] | None) -> Release:
     path = BUILTIN if str(path) == "builtin" else Path(path)
     if path == BUILTIN and not path.is_dir():
         raise DataError("this installation has no built-in checkpoint: give ckpt=... a run's folder")
@@ -68,11 +88,34 @@ def open_release(path: str | Path, components: Mapping[str, str | Path] | None =
     if not text.is_file():
         raise DataError(f"{folder} lacks {TEXT_FILE} of the text tokenizer, which training writes there: copy it back")
     wanted: Mapping[str, Mapping[str, str]] = unified.header.get("components", {})
-    options = (*wanted, "device", "allow")
+    options = (*wanted, "device", "allow", "revision")
     for name in (components or {}).keys() - wanted.keys():
         raise ConfigError(f"there is no option {name!r}{nearest(name, options)}; this model takes {', '.join(options)}")
     found = {k: _component(k, v, folder, (components or {}).get(k)) for k, v in wanted.items()}
     return Release(unified, found, text)
+
+
+def check_card(release: Release, required: bool = False) -> None:
+    """Compares the fingerprints of loaded weights with those on the card beside them.
+
+    Args:
+        release: The parts that were read.
+        required: Whether there must be a card.
+
+    Raises:
+        DataError: If one differs, or there is no card.
+    """
+    folder = release.unified.path.parent
+    named = front_matter(folder / CARD).get("unif2ace", {})
+    listed = named.get("fingerprints", {}) if isinstance(named, Mapping) else {}
+    if required and not listed:
+        raise DataError(f"{folder} has no {CARD} that names fingerprints of its weights: `unif2ace-release` writes one")
+    for kind, weights in {**release.components, KIND: release.unified}.items():
+        if listed and weights.path.parent == folder and listed.get(kind) != weights.fingerprint:
+            raise DataError(
+                f"{weights.path} has fingerprint {weights.short}, the card beside it says "
+                f"{str(listed.get(kind, 'none'))[:SHOWN]}: download the folder again, or release the model again"
+            )
 
 
 def _component(kind: str, wanted: Mapping[str, str], folder: Path, given: str | Path | None) -> Weights:
@@ -109,6 +152,7 @@ def write_release(
     folder: str | Path,
     card: Callable[[Mapping[str, str]], str],
     dtype: Precision | None = "float16",
+    license: str = "",
 ) -> Path:
     """Writes a release folder.
 
@@ -118,8 +162,9 @@ def write_release(
     Args:
         release: The parts.
         folder: Folder to write.
-        card: Makes the text of ``card.md`` from the written files' fingerprints, by kind.
+        card: Makes the text of ``README.md`` from the written files' fingerprints, by kind.
         dtype: Precision of the stored weights.
+        license: License of the weights, for the file ``LICENSE``; empty for none.
 
     Returns:
         The folder.
@@ -145,8 +190,17 @@ def write_release(
         found[kind] = {"path": f"{kind}.safetensors", "fingerprint": saved.component_fingerprint}
         written[kind] = saved.fingerprint
     shutil.copyfile(release.text, folder / TEXT_FILE)
-    text = card(written)
-    (folder / CARD).write_text(text, encoding="utf-8")
+    (folder / CARD).write_text(card(written), encoding="utf-8")
+    (folder / OLD_CARD).unlink(missing_ok=True)
+    config = {
+        "model_type": "unif2ace",
+        "architectures": [str(release.unified.config.get("_target_", "")).rpartition(".")[2]],
+        "image_size": release.module["image_size"],
+        "parts": {kind: {"file": f"{kind}.safetensors", "fingerprint": written[kind]} for kind in written},
+    }
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    if license:
+        (folder / LICENSE).write_text(license_text(license), encoding="utf-8")
     return folder
 
 

@@ -1,0 +1,161 @@
+"""Models and data sets on the Hugging Face hub: uploading a folder, and downloading a release.
+
+Only the files that a release consists of are downloaded: safetensors, JSON and the card. No pickled file is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from unif2ace.errors import ConfigError, DataError
+
+RELEASE_FILES = ("*.safetensors", "config.json", "tokenizer.json", "README.md", "LICENSE")
+"""Patterns of the files that are uploaded and downloaded; the first level of a repository only holds such."""
+_NAME = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?")
+
+
+def hub_name(path: str | Path, revision: str | None = None) -> tuple[str, str | None] | None:
+    """Name and revision of a model on the hub, if a path means one.
+
+    A path means a file or a folder of this machine if there is one, or if its first folder exists: a mistyped name in
+    ``logs`` is not searched for on the hub.
+
+    Args:
+        path: ``owner/name``, ``owner/name@revision`` or a path.
+        revision: Branch, tag or commit; only of a model on the hub.
+
+    Raises:
+        ConfigError: If there is a revision, and the path is no such name or one of this machine.
+    """
+    found = _NAME.fullmatch(str(path))
+    here = Path(path)
+    if here.exists() or found is None or (revision is None and here.parent.exists()):
+        if revision is not None:
+            what = "is on this machine" if here.exists() else "is no name on the hub, such as owner/name"
+            raise ConfigError(f"revision={revision} has no effect: {path} {what}")
+        return None
+    named = found["revision"]
+    if named and revision and named != revision:
+        raise ConfigError(f"{path} names the revision {named}, and revision={revision} is given: give one of them")
+    return found["name"], revision or named
+
+
+def check_hub_name(name: str, key: str) -> None:
+    """Checks the name of a repository.
+
+    Raises:
+        ConfigError: If it is not ``owner/name``.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None or found["revision"]:
+        raise ConfigError(f"{key}={name}: give the name of a repository on the hub, such as {key}=owner/name")
+
+
+def download_release(name: str, revision: str | None = None) -> Path:
+    """Downloads a release, or finds it in the hub's cache; ``HF_ENDPOINT`` names another hub.
+
+    Args:
+        name: ``owner/name``.
+        revision: Branch, tag or commit; None for the main branch.
+
+    Returns:
+        The folder.
+
+    Raises:
+        DataError: If the hub has no such model, or cannot be reached.
+    """
+    with _named_faults(name, revision):
+        return Path(_api().snapshot_download(name, revision=revision, allow_patterns=list(RELEASE_FILES)))
+
+
+def push_folder(
+    folder: Path,
+    name: str,
+    *,
+    files: Sequence[str] = RELEASE_FILES,
+    private: bool = True,
+    kind: Literal["model", "dataset"] = "model",
+) -> str:
+    """Uploads a folder as one commit; the repository is made if there is none.
+
+    Args:
+        folder: The folder.
+        name: ``owner/name``.
+        files: Patterns of the files to upload.
+        private: Whether a new repository is private.
+        kind: What it holds.
+
+    Returns:
+        Address of the commit.
+
+    Raises:
+        ConfigError: If the name is none, or nobody is logged in.
+        DataError: If the hub refuses the upload or cannot be reached.
+    """
+    check_hub_name(name, "push")
+    with _named_faults(name, None):
+        api = _api()
+        api.create_repo(name, repo_type=kind, private=private, exist_ok=True)
+        done = api.upload_folder(
+            repo_id=name,
+            folder_path=folder,
+            repo_type=kind,
+            allow_patterns=list(files),
+            commit_message="Release written by unif2ace" if kind == "model" else "Shards written by unif2ace",
+        )
+    return str(done.commit_url)
+
+
+def _api() -> Any:
+    try:
+        from huggingface_hub import HfApi
+    except ImportError as error:
+        raise ConfigError("models on the hub need a package: pip install huggingface_hub") from error
+    from unif2ace import __version__
+
+    return HfApi(library_name="unif2ace", library_version=__version__)
+
+
+@contextmanager
+def _named_faults(name: str, revision: str | None) -> Iterator[None]:
+    """What the hub's client raises, as errors that name the remedy."""
+    from huggingface_hub import errors
+
+    at = f"{name}@{revision}" if revision else name
+    try:
+        yield
+    except errors.LocalTokenNotFoundError as error:
+        raise ConfigError(f"{at}: nobody is logged in to the hub: run `hf auth login`, or set HF_TOKEN") from error
+    except errors.OfflineModeIsEnabled as error:
+        raise DataError(f"{at} needs the hub, and HF_HUB_OFFLINE is set: unset it") from error
+    except errors.LocalEntryNotFoundError as error:
+        where = "is not in the hub's cache, and the hub cannot be reached"
+        raise DataError(f"{at} {where}: check the network, HF_ENDPOINT and HF_HUB_OFFLINE") from error
+    except errors.RevisionNotFoundError as error:
+        raise DataError(f"{at}: the hub has {name} without that revision; give a branch, a tag or a commit") from error
+    except errors.RepositoryNotFoundError as error:
+        raise DataError(
+            f"{at}: there is no such folder here, and no such repository on the hub that you may read; check the name, "
+            "or run `hf auth login` for a private one"
+        ) from error
+    except errors.HfHubHTTPError as error:
+        status = getattr(error.response, "status_code", "")
+        if status in (401, 403):
+            raise ConfigError(
+                f"{at}: the hub refuses it ({status}): run `hf auth login`, or set HF_TOKEN, with a token that may "
+                "write there"
+            ) from error
+        raise DataError(f"{at}: the hub answers with an error: {str(error).splitlines()[0]}") from error
+    except (OSError, _transport_error()) as error:
+        raise DataError(f"{at}: the hub cannot be reached ({error}): check the network and HF_ENDPOINT") from error
+
+
+def _transport_error() -> type[Exception]:
+    """The base of the errors of the hub's HTTP client, whose package has changed its name."""
+    from huggingface_hub import errors
+
+    return next(kind for kind in errors.HfHubHTTPError.__mro__ if kind.__module__ != errors.__name__)  # type: ignore[no-any-return]

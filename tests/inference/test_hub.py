@@ -1,0 +1,130 @@
+"""A release goes to a hub and comes back the same; nothing else of a repository is downloaded or believed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from huggingface_hub import constants
+from stub_hub import StubHub, stub_hub
+from tiny_release import make_run
+
+import unif2ace
+from unif2ace.commands import release
+from unif2ace.engine import compose
+from unif2ace.errors import ConfigError, DataError
+from unif2ace.inference.front_matter import front_matter
+from unif2ace.inference.hub import hub_name
+
+sys.path.insert(0, str(Path(__file__).parent))
+NAME = "ada/faces"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    return make_run(tmp_path_factory.mktemp("hub"))
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StubHub]:
+    with stub_hub() as found:
+        monkeypatch.setattr(constants, "ENDPOINT", found.endpoint)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+        monkeypatch.setenv("HF_TOKEN", "secret")
+        monkeypatch.chdir(tmp_path)
+        yield found
+
+
+def _push(run: Path, *words: str) -> Path:
+    return release.release(compose("release", [f"ckpt={run}", "folder=out", "license=CC-BY-4.0", *words]))
+
+
+def test_a_release_that_was_pushed_gives_the_same_pictures(run: Path, hub: StubHub, capsys):
+    hub.token = "secret"
+    folder = _push(run, f"push={NAME}")
+    assert f"{hub.endpoint}/{NAME}/commit/" in capsys.readouterr().out
+    assert hub.private == {f"models/{NAME}": True}
+    sha, files = hub.files(f"models/{NAME}")
+    assert {*files} == {
+        *("README.md", "LICENSE", "config.json", "tokenizer.json"),
+        *("unified.safetensors", "tokenizer.safetensors", "attributes.safetensors"),
+    }
+    hub.commit(f"models/{NAME}", {"pytorch_model.bin": b"pickle", "evil.ckpt": b"pickle", "run.py": b"1/0"})
+    pipe, local = unif2ace.load(NAME, device="cpu"), unif2ace.load(folder, device="cpu")
+    made = pipe("Yes.", num_images=2, num_inference_steps=2)
+    assert np.array_equal(made.numpy(), local("Yes.", num_images=2, num_inference_steps=2).numpy())
+    assert {*hub.served} == {*files}  # of the later commit, whatever else it holds
+    for again in (unif2ace.load(NAME, revision=sha), unif2ace.load(f"{NAME}@{sha}")):
+        assert again.model.fingerprint == pipe.model.fingerprint
+
+
+def test_the_card_is_what_a_hub_expects(run: Path, hub: StubHub):
+    folder = _push(run)
+    found = front_matter(folder / "README.md")
+    assert (found["license"], found["library_name"], found["pipeline_tag"]) == (
+        "cc-by-4.0",
+        "unif2ace",
+        "text-to-image",
+    )
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert {k: one["fingerprint"] for k, one in config["parts"].items()} == found["unif2ace"]["fingerprints"]
+    assert config["model_type"] == "unif2ace"
+    assert "SPDX-License-Identifier: CC-BY-4.0" in (folder / "LICENSE").read_text(encoding="utf-8")
+    assert 'pipe = unif2ace.load("out")' in (folder / "README.md").read_text(encoding="utf-8")
+    other = front_matter(_push(run, "license=as the data: mine") / "README.md")
+    assert (other["license"], other["license_name"], other["license_link"]) == ("other", "as the data: mine", "LICENSE")
+
+
+def test_weights_that_are_not_those_of_the_card_are_refused(run: Path, hub: StubHub):
+    folder = _push(run, f"push={NAME}")
+    other = _push(run, "folder=other", "precision=float32")
+    hub.commit(f"models/{NAME}", {"unified.safetensors": (other / "unified.safetensors").read_bytes()})
+    with pytest.raises(DataError, match=r"unified\.safetensors has fingerprint .*, the card beside it says"):
+        unif2ace.load(NAME)
+    hub.commit("models/ada/bare", {p.name: p.read_bytes() for p in folder.iterdir() if p.suffix != ".md"})
+    with pytest.raises(DataError, match=r"no README\.md that names fingerprints"):
+        unif2ace.load("ada/bare")
+    (folder / "unified.safetensors").write_bytes((other / "unified.safetensors").read_bytes())
+    with pytest.raises(DataError, match="the card beside it says"):
+        unif2ace.load(folder)
+
+
+def test_what_a_hub_refuses_is_named_with_the_remedy(run: Path, hub: StubHub, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(DataError, match=r"ada/faces: there is no such folder here, and no such repository"):
+        unif2ace.load(NAME)
+    _push(run, f"push={NAME}")
+    with pytest.raises(DataError, match=r"ada/faces@v9: the hub has ada/faces without that revision"):
+        unif2ace.load(NAME, revision="v9")
+    hub.token = "another"
+    with pytest.raises(ConfigError, match="hf auth login"):
+        _push(run, f"push={NAME}")
+    with pytest.raises(ConfigError, match="push=faces: give the name of a repository on the hub"):
+        _push(run, "push=faces")
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    for call in (lambda: unif2ace.load("ada/new"), lambda: _push(run, "push=ada/new")):
+        with pytest.raises(DataError, match="HF_ENDPOINT"):
+            call()
+
+
+def test_a_path_of_this_machine_is_never_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs" / "run").mkdir(parents=True)
+    assert hub_name("logs/run") is None
+    assert hub_name("logs/rnu") is None
+    assert hub_name("builtin") is None
+    assert hub_name(tmp_path / "elsewhere") is None
+    assert hub_name("../owner/name") is None
+    assert hub_name("ada/faces@v1") == ("ada/faces", "v1")
+    assert hub_name("logs/faces", "v1") == ("logs/faces", "v1")
+    for path, revision, why in (("logs/run", "v1", "is on this machine"), ("builtin", "v1", "no name on the hub")):
+        with pytest.raises(ConfigError, match=f"revision=v1 has no effect: {path} {why}"):
+            hub_name(path, revision)
+    with pytest.raises(ConfigError, match="give one of them"):
+        hub_name("ada/faces@v1", "v2")
