@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "comparing": {"errors"},
     "engine": FRAME | {"comparing"},
     "planning": FRAME | {"engine"},
-    "inference": FRAME | {"engine"},
+    "inference": FRAME | {"curation", "engine"},
     "evaluation": FRAME | {"engine", "inference"},
     "importers": FRAME | {"engine", "inference"},
     "commands": FRAME | {"comparing", "curation", "engine", "planning", "inference", "evaluation", "importers"},

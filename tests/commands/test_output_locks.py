@@ -15,6 +15,7 @@ from PIL import Image
 
 from unif2ace.commands import (
     annotation,
+    attributes,
     checkpoint,
     curation,
     data,
@@ -72,6 +73,7 @@ COMMANDS: dict[str, tuple[str, Work, str, list[str]]] = {
     "evaluate": ("evaluate", evaluate.evaluate, "out", ["ckpt=run", "kind=attributes"]),
     "score": ("evaluate", evaluate.evaluate, "out", ["ckpt=run", "kind=unified", "evaluator=run"]),
     "release": ("release", release.release, "folder", ["ckpt=other", "folder=run/evaluation"]),
+    "attributes": ("attributes", attributes.attributes, "out", ["picture=x.png", "out=run/found.jsonl"]),
     "generate": ("generate", generate.generate, "out", ["prompt=[a face]", "out=run/samples"]),
     "generate in the run": ("generate", generate.generate, "out", ["prompt=[a face]", "out=run"]),
     "quickstart": ("quickstart", quickstart.quickstart, "out", ["out=run"]),

@@ -95,6 +95,15 @@ def test_answers_and_captions_are_printed(run: Path, picture: Path, tmp_path: Pa
     assert (tmp_path / "sheet.png").is_file()
 
 
+def test_attributes_are_printed_and_written(run: Path, picture: Path, tmp_path: Path):
+    out = tmp_path / "found.jsonl"
+    done = _call("attributes", tmp_path, str(picture), f"ckpt={run}", "threshold=0", f"out={out}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    (row,) = map(json.loads, out.read_text(encoding="utf-8").splitlines())
+    assert len(row["attributes"]) == done.stdout.count("%") == 46
+    assert done.stdout.startswith("my face.png (56x40, cut to its middle 40x40, resized to 32x32): ")
+
+
 @pytest.mark.parametrize(
     ("name", "words", "says"),
     [

@@ -16,7 +16,7 @@ from unif2ace.engine.config_comments import choices_of, comments
 from unif2ace.engine.help import help_text
 from unif2ace.errors import DataError
 
-NAMES = ("ask", "caption", "evaluate", "generate", "quickstart", "release", "train")
+NAMES = ("ask", "attributes", "caption", "evaluate", "generate", "quickstart", "release", "train")
 COMMANDS = {
     **{name: import_module(f"unif2ace.commands.{name}").COMMAND for name in NAMES},
     **{f"data {name}": verb for name, verb in data.VERBS.items()},

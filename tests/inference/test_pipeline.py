@@ -318,13 +318,13 @@ def test_that_no_face_is_looked_for_is_said_once(caplog: pytest.LogCaptureFixtur
             read_pictures(FACE, 32)
             read_pictures([FACE[:40], FACE[:50]], 32)
     assert [record.message for record in caplog.records].count(
-        "pictures are cut to their middle square; `pip install 'unif2ace[identity]'` finds the face in them"
+        "pictures are cut to their middle square; `pip install 'unif2ace[collect]'` finds the face in them"
     ) == 1
 
 
 def test_a_face_is_found_with_dlib():
     if (finder := installed_finder()) is None:
-        pytest.skip("needs the extra identity: make test-extras runs this")
+        pytest.skip("needs the extra collect: make test-extras runs this")
     corners = finder.face(np.asarray(ImageOps.expand(Image.fromarray(render([sample_face(5)], 256)[0]), 60, "white")))
     assert corners is None or corners.shape == (4, 2)
 

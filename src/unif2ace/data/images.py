@@ -205,7 +205,7 @@ def _framed(corners: Points, width: int, height: int) -> bool:
 @cache
 def _say_middle() -> None:
     """Says once in a process what happens to pictures that are no squares."""
-    log.warning("pictures are cut to their middle square; `pip install 'unif2ace[identity]'` finds the face in them")
+    log.warning("pictures are cut to their middle square; `pip install 'unif2ace[collect]'` finds the face in them")
 
 
 def as_images(images: Any, size: int | None = None) -> Tensor:

@@ -220,11 +220,13 @@ KEY_TYPES: dict[str, KeyType] = {
     "scale": Number(1, 64),
     "scores.caption": OneOf(("long", "short", "any")),
     "size": Number(8, 4096),
+    "threshold": SHARE,
     "validation": Number(0, 0.5, whole=False),
 }
 """Type of each key, the same in every command."""
 
 OWN_TYPES: dict[str, dict[str, KeyType]] = {
+    "attributes": {"out": File((".jsonl",))},
     "build": {"folder": Folder()},
     "caption": {"out": File(IMAGE_SUFFIXES)},
     "collect": {"folder": Folder()},

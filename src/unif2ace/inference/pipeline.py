@@ -19,22 +19,19 @@ from unif2ace.inference.generated import Generated
 from unif2ace.inference.loading import load_model
 from unif2ace.inference.output import FacePipelineOutput
 from unif2ace.inference.sampling_options import (
-    STEP_INPUTS,
     SamplingOptions,
     SamplingPlan,
     plan_sampling,
     shown_progress,
 )
-from unif2ace.inference.sampling_steps import observed, with_masks
+from unif2ace.inference.sampling_steps import reporting_sampler
 from unif2ace.inference.unified_model import UnifiedModel
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
     from torch import Tensor
 
     from unif2ace.data.images import Picture
-    from unif2ace.diffusion.samplers.base import Sampler
 
 
 Texts = str | Sequence[str]
@@ -191,7 +188,7 @@ class FacePipeline:
             made = self.model.generate(
                 plan.prompts,
                 plan.seeds,
-                sampler=self._reporting(plan),
+                sampler=reporting_sampler(self, self.model, plan),
                 guidance=guidance,
                 start=start_BN,
                 best_of=best_of,
@@ -202,26 +199,6 @@ class FacePipeline:
         faces = tuple(Generated(*row) for row in zip(pixels, plan.prompts, plan.seeds, strict=True))
         settings = {"guidance": f"{guidance:g}", "best_of": str(best_of)}
         return FacePipelineOutput(faces, self.model.fingerprint, {"sampler": plan.sampler_name, **settings})
-
-    def _reporting(self, plan: SamplingPlan) -> Sampler:
-        """The sampler, with the callback if there is one."""
-        callback = plan.options.get("callback_on_step_end")
-        if callback is None:
-            return plan.sampler
-        wanted = list(plan.options.get("callback_on_step_end_tensor_inputs", ()))
-        if unknown := [name for name in wanted if name not in STEP_INPUTS]:
-            raise ConfigError(f"callback_on_step_end_tensor_inputs={unknown}: take {' or '.join(STEP_INPUTS)}")
-
-        def report(step: int, time: float, codes_BN: Tensor, likely_BN: Tensor) -> None:
-            found: dict[str, Any] = {}
-            if "codes" in wanted:
-                found["codes"] = codes_BN.clone()
-            if "images" in wanted:
-                masked_BN = codes_BN == self.model.num_codes
-                found["images"] = _as_pil(with_masks(self.model.decode(likely_BN), masked_BN.cpu()))
-            callback(self, step, time, found)
-
-        return observed(plan.sampler, report)
 
     @overload
     def ask(self, image: list[Any], question: Texts, choices: None = None, *, max_new: int = 64) -> list[str]: ...
@@ -263,9 +240,6 @@ class FacePipeline:
     def caption(self, image: list[Any], *, length: Length = "long", max_new: int = 200) -> list[str]: ...
 
     @overload
-    def caption(self, image: str | Path | Image.Image, *, length: Length = "long", max_new: int = 200) -> str: ...
-
-    @overload
     def caption(self, image: Any, *, length: Length = "long", max_new: int = 200) -> str | list[str]: ...
 
     def caption(self, image: Any, *, length: Length = "long", max_new: int = 200) -> str | list[str]:
@@ -299,8 +273,8 @@ class FacePipeline:
         found: list[float] = self.model.likelihood(images, texts).tolist()
         return found if several else found[0]
 
-    def attributes(self, image: Any, *, classifier: str | None = None) -> dict[str, float] | list[dict[str, float]]:
-        """Calibrated probabilities of the 46 attributes of the taxonomy.
+    def attributes(self, image: Any, *, classifier: str | None = None) -> Any:
+        """Calibrated probabilities of the 46 attributes of the taxonomy, by name; a list of them for several pictures.
 
         Args:
             image: A picture, or several.
@@ -378,10 +352,3 @@ class FacePipeline:
         def __getattr__(self, name: str) -> Any:
             hint = f": it is a method on tensors, pipe.model.{name}" if hasattr(UnifiedModel, name) else ""
             raise AttributeError(f"FacePipeline has no {name!r}{hint}")
-
-
-def _as_pil(images: Tensor) -> list[Image.Image]:
-    """PIL images of uint8 (B, 3, H, W)."""
-    from PIL import Image
-
-    return [Image.fromarray(pixels) for pixels in images.permute(0, 2, 3, 1).contiguous().numpy()]

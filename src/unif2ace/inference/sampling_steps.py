@@ -3,17 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from unif2ace.errors import ConfigError
+from unif2ace.inference.sampling_options import STEP_INPUTS, SamplingPlan
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from unif2ace.diffusion.samplers.base import Sampler
+    from unif2ace.inference.unified_model import UnifiedModel
 
 GRAY = 128
 Report = Callable[[int, float, "Tensor", "Tensor"], None]
 """Called with the step from 0, its time from 1 to 0, the codes after it, int64 (B, N) with K where masked, and the most
 likely codes, int64 (B, N) in [0, K)."""
+
+
+def reporting_sampler(pipe: Any, model: UnifiedModel, plan: SamplingPlan) -> Sampler:
+    """The sampler of a plan; if there is a callback, it is called after each step.
+
+    Args:
+        pipe: What the callback receives first.
+        model: Decodes the pictures.
+        plan: The sampler and the options.
+
+    Raises:
+        ConfigError: If the callback asks for inputs that do not exist.
+    """
+    callback = plan.options.get("callback_on_step_end")
+    if callback is None:
+        return plan.sampler
+    wanted = list(plan.options.get("callback_on_step_end_tensor_inputs", ()))
+    if unknown := [name for name in wanted if name not in STEP_INPUTS]:
+        raise ConfigError(f"callback_on_step_end_tensor_inputs={unknown}: take {' or '.join(STEP_INPUTS)}")
+
+    def report(step: int, time: float, codes_BN: Tensor, likely_BN: Tensor) -> None:
+        found: dict[str, Any] = {}
+        if "codes" in wanted:
+            found["codes"] = codes_BN.clone()
+        if "images" in wanted:
+            masked_BN = codes_BN == model.num_codes
+            found["images"] = _as_pil(with_masks(model.decode(likely_BN), masked_BN.cpu()))
+        callback(pipe, step, time, found)
+
+    return observed(plan.sampler, report)
 
 
 def observed(sampler: Sampler, report: Report) -> Sampler:
@@ -58,3 +94,8 @@ def with_masks(images: Tensor, masked_BN: Tensor) -> Tensor:
     cell = images.shape[-1] // side
     masked_BHW = masked_BN.view(-1, 1, side, side).repeat_interleave(cell, 2).repeat_interleave(cell, 3)
     return images.masked_fill(masked_BHW.to(images.device), GRAY)
+
+
+def _as_pil(images: Tensor) -> list[Image.Image]:
+    """PIL images of uint8 (B, 3, H, W)."""
+    return [Image.fromarray(pixels) for pixels in images.permute(0, 2, 3, 1).contiguous().numpy()]

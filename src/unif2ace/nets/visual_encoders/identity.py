@@ -51,7 +51,8 @@ class IdentityEncoder(VisualEncoder):
         super().__init__()
         dlib = _dlib()
         self.dim, self.search_size = dim, search_size
-        self._find, self._points = dlib_points()
+        self._find = dlib.get_frontal_face_detector()
+        self._points = dlib.shape_predictor(str(_file("shape_predictor_68_face_landmarks.dat")))
         self._recognise = _dlib_network(dlib) if weights is None else _onnx_network(weights)
         found = len(self._recognise(np.zeros((150, 150, 3), np.uint8), _middle(dlib, self._points)))
         if found != dim:
@@ -134,16 +135,6 @@ def aligned(image: Tensor, points: NDArray[np.floating]) -> Tensor:
     height, width = image.shape[-2:]
     place = torch.stack([2 * source.real / (width - 1) - 1, 2 * source.imag / (height - 1) - 1], -1).float()
     return grid_sample(image[None].float(), place[None], align_corners=True)[0]
-
-
-def dlib_points() -> tuple[Any, Any]:
-    """The face detector of dlib, and its predictor of 68 points.
-
-    Raises:
-        ConfigError: If a package is missing.
-    """
-    dlib = _dlib()
-    return dlib.get_frontal_face_detector(), dlib.shape_predictor(str(_file("shape_predictor_68_face_landmarks.dat")))
 
 
 def _dlib() -> Any:
