@@ -84,6 +84,7 @@ COMMANDS: dict[str, tuple[str, Work, str, list[str]]] = {
     "preview": ("preview", data.preview, "out", ["out=run"]),
     "roundtrip": ("roundtrip", data.roundtrip, "out", ["picture=x.png", "ckpt=other", "out=run/trip.png"]),
     "card": ("card", data_sharing.card, "out", ["folder=faces", "out=run"]),
+    "push": ("push", data_sharing.push, "folder", ["folder=run", "name=ada/faces"]),
     "export data": ("export_data", data_sharing.export, "out", ["folder=faces", "out=run"]),
     "questions": ("questions", data_sharing.questions, "out", ["question_file.path=q.jsonl", "out=run/q.jsonl"]),
     "tokenize": ("tokenize", data.tokenize, "out", ["folder=faces", "ckpt=other", "out=run"]),

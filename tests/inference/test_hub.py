@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import HfApi, constants
 from stub_hub import StubHub, stub_hub
 from tiny_release import make_run
 
 import unif2ace
-from unif2ace.commands import release
+from unif2ace.commands import data, data_sharing, release
+from unif2ace.data.shards import ShardReader
 from unif2ace.engine import compose
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.inference.front_matter import front_matter
@@ -111,6 +112,25 @@ def test_what_a_hub_refuses_is_named_with_the_remedy(run: Path, hub: StubHub, mo
     for call in (lambda: unif2ace.load("ada/new"), lambda: _push(run, "push=ada/new")):
         with pytest.raises(DataError, match="HF_ENDPOINT"):
             call()
+
+
+def test_a_data_set_is_pushed_with_its_card(hub: StubHub, tmp_path: Path):
+    source = {"source.size": 32, "source.num_samples": 6, "validation": 0.4, "folder": tmp_path / "faces"}
+    data.build(compose("build", [f"{key}={value}" for key, value in source.items()]))
+    (tmp_path / "faces" / ".cache").mkdir(exist_ok=True)
+    (tmp_path / "faces" / ".cache" / "words.tar").write_bytes(b"x")
+    (tmp_path / "faces" / "README.md").unlink()
+    address = data_sharing.push(compose("push", [f"folder={tmp_path}/faces", "name=ada/shards", "private=false"]))
+    assert address.startswith(f"{hub.endpoint}/datasets/ada/shards/commit/")
+    assert hub.private == {"datasets/ada/shards": False}
+    _, files = hub.files("datasets/ada/shards")
+    assert {"README.md", "card.png", "train/index.json", "train/index.npy", "train/shard-000000.tar"} <= {*files}
+    assert not [name for name in files if name.startswith(".") or "/." in name]
+    whole = Path(HfApi().snapshot_download("ada/shards", repo_type="dataset", local_dir=tmp_path / "back"))
+    back, reader = ShardReader(whole / "train"), ShardReader(tmp_path / "faces" / "train")
+    assert [back.key(i) for i in range(len(back))] == [reader.key(i) for i in range(len(reader))]
+    with pytest.raises(ConfigError, match="name=shards: give the name of a repository"):
+        data_sharing.push(compose("push", [f"folder={tmp_path}/faces", "name=shards"]))
 
 
 def test_a_path_of_this_machine_is_never_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -287,6 +287,7 @@ VERBS = {
     "export": _verb(
         "export", data_sharing.export, "writes it for other projects", "export_format", "folder", config="export_data"
     ),
+    "push": _verb("push", data_sharing.push, "uploads it to the Hugging Face hub", "folder", "name"),
     "questions": _verb("questions", data_sharing.questions, "reads a benchmark's question file", "question_file"),
 }
 

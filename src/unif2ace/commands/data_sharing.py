@@ -54,6 +54,28 @@ def card(config: DictConfig) -> list[Path]:
     return files
 
 
+def push(config: DictConfig) -> str:
+    """Uploads a data set to the hub, after writing its data card if it has none.
+
+    Returns:
+        Address of the commit.
+    """
+    from unif2ace.data.card import README, write_card
+    from unif2ace.data.export_formats.base import open_splits
+    from unif2ace.inference.hub import DATA_FILES, check_hub_name, push_folder
+
+    check_hub_name(config.name, "name")
+    folder = Path(config.folder)
+    with output_lock(folder, "folder"):
+        open_splits(folder)
+        if not (folder / README).is_file():
+            with progress("card") as advance:
+                write_card(folder, progress=advance)
+        address = push_folder(folder, config.name, files=DATA_FILES, private=config.private, kind="dataset")
+    _say(f"{address}\nread it back: hf download {config.name} --repo-type dataset --local-dir data/faces")
+    return address
+
+
 def questions(config: DictConfig) -> int:
     """Reads a question file, prints what it holds, and writes the questions as they are asked.
 

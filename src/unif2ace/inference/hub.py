@@ -15,6 +15,17 @@ from unif2ace.errors import ConfigError, DataError
 
 RELEASE_FILES = ("*.safetensors", "config.json", "tokenizer.json", "README.md", "LICENSE")
 """Patterns of the files that are uploaded and downloaded; the first level of a repository only holds such."""
+DATA_FILES = (
+    "README.md",
+    "card.png",
+    "tokenizer.json",
+    "*.tar",
+    "*/index.json",
+    "*/index.npy",
+    "index.json",
+    "index.npy",
+)
+"""Patterns of the files of a data set; `*` also stands for folders."""
 _NAME = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?")
 
 
@@ -93,10 +104,9 @@ def push_folder(
         Address of the commit.
 
     Raises:
-        ConfigError: If the name is none, or nobody is logged in.
+        ConfigError: If nobody is logged in, or may not write there.
         DataError: If the hub refuses the upload or cannot be reached.
     """
-    check_hub_name(name, "push")
     with _named_faults(name, None):
         api = _api()
         api.create_repo(name, repo_type=kind, private=private, exist_ok=True)
@@ -105,6 +115,7 @@ def push_folder(
             folder_path=folder,
             repo_type=kind,
             allow_patterns=list(files),
+            ignore_patterns=[".*", "*/.*"],
             commit_message="Release written by unif2ace" if kind == "model" else "Shards written by unif2ace",
         )
     return str(done.commit_url)
