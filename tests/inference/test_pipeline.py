@@ -193,7 +193,7 @@ def test_one_in_is_one_out_and_several_in_are_several_out(pipe: FacePipeline):
         (lambda p: p("Yes.", num_inference_steps=0), "num_inference_steps=0"),
         (lambda p: p("Yes.", num_inference_steps=3, sampler="maskgit"), "no effect beside sampler"),
         (lambda p: p("Yes.", sampler="maskgit"), "give a Sampler"),
-        (lambda p: p("Yes.", guidance_scale="2"), "guidance"),
+        (lambda p: p("Yes.", guidance_scale="2"), "guidance_scale='2'"),
         (lambda p: p("Yes.", callback_on_step_end=print, callback_on_step_end_tensor_inputs=["latents"]), "latents"),
         (lambda p: p.to("gpu"), "device=gpu: torch has no such device"),
         (lambda p: p.to(dtype="float23"), "dtype=float23: take float32.*did you mean 'float32'"),

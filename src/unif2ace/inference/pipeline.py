@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from unif2ace.errors import ConfigError
-from unif2ace.inference.arguments import in_order
+from unif2ace.inference.arguments import check_number, in_order
 from unif2ace.inference.attribute_probabilities import attribute_probabilities, classifier_of
 from unif2ace.inference.choice_answer import ChoiceAnswer
 from unif2ace.inference.face_finder import installed_finder
@@ -183,7 +183,7 @@ class FacePipeline:
             ConfigError: If an option is out of range, or a prompt is empty or too long.
         """
         given = plan.options
-        guidance, best_of = given.get("guidance_scale", 2.0), given.get("best_of", 1)
+        guidance, best_of = check_number(given.get("guidance_scale", 2.0), "guidance_scale"), given.get("best_of", 1)
         with shown_progress(given.get("progress", False)) as advance:
             made = self.model.generate(
                 plan.prompts,
