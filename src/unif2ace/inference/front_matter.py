@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,6 @@ def write_front_matter(fingerprints: Mapping[str, str], license: str) -> str:
         fingerprints: Fingerprints of the files, by kind.
         license: License of the weights.
     """
-    from unif2ace import __version__
-
     known = license.strip().lower()
     named = {"license": known} if known in LICENSES else {"license": "other", "license_name": license}
     tree: dict[str, Any] = {
@@ -36,9 +35,17 @@ def write_front_matter(fingerprints: Mapping[str, str], license: str) -> str:
         "pipeline_tag": "text-to-image",
         "language": ["en"],
         "tags": ["face-generation", "visual-question-answering", "image-captioning", "discrete-diffusion", "unif2ace"],
-        "unif2ace": {"version": __version__, "fingerprints": dict(fingerprints)},
+        "unif2ace": {"version": package_version(), "fingerprints": dict(fingerprints)},
     }
     return _EDGE + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=1000) + _EDGE
+
+
+def package_version() -> str:
+    """Version of the installed package; ``source`` if only its code is there."""
+    try:
+        return version("unif2ace")
+    except PackageNotFoundError:
+        return "source"
 
 
 def front_matter(card: Path) -> dict[str, Any]:

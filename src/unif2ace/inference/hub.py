@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from unif2ace.errors import ConfigError, DataError
+from unif2ace.inference.front_matter import package_version
 
 RELEASE_FILES = ("*.safetensors", "config.json", "tokenizer.json", "README.md", "LICENSE")
 """Patterns of the files that are uploaded and downloaded; the first level of a repository only holds such."""
@@ -126,9 +127,7 @@ def _api() -> Any:
         from huggingface_hub import HfApi
     except ImportError as error:
         raise ConfigError("models on the hub need a package: pip install huggingface_hub") from error
-    from unif2ace import __version__
-
-    return HfApi(library_name="unif2ace", library_version=__version__)
+    return HfApi(library_name="unif2ace", library_version=package_version())
 
 
 @contextmanager
