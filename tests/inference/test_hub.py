@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from unif2ace.errors import ConfigError, DataError
 from unif2ace.inference.front_matter import front_matter
 from unif2ace.inference.hub import hub_name
 
-sys.path.insert(0, str(Path(__file__).parent))
 NAME = "ada/faces"
 
 
@@ -139,6 +137,7 @@ def test_a_path_of_this_machine_is_never_looked_up(tmp_path: Path, monkeypatch: 
     assert hub_name("logs/run") is None
     assert hub_name("logs/rnu") is None
     assert hub_name("builtin") is None
+    assert hub_name("nowhere/weights.safetensors") is None
     assert hub_name(tmp_path / "elsewhere") is None
     assert hub_name("../owner/name") is None
     assert hub_name("ada/faces@v1") == ("ada/faces", "v1")

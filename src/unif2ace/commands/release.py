@@ -27,6 +27,7 @@ def release(config: DictConfig) -> Path:
         DataError: If a part is missing or damaged, or the hub refuses the upload.
     """
     from unif2ace.inference.card import model_card
+    from unif2ace.inference.front_matter import front_matter
     from unif2ace.inference.hub import check_hub_name, push_folder
     from unif2ace.inference.release import CARD, OLD_CARD, open_release, write_release
 
@@ -36,9 +37,8 @@ def release(config: DictConfig) -> Path:
         raise ConfigError(f"a run's folder is needed: `{APP} logs/quickstart/unified folder=my_model`")
     folder = Path(config.folder)
     with output_lock(folder, "folder"):
-        if {p.name for p in folder.iterdir()} - {LOCK} and not any(
-            (folder / card).is_file() for card in (CARD, OLD_CARD)
-        ):
+        ours = (folder / OLD_CARD).is_file() or "unif2ace" in front_matter(folder / CARD)
+        if not ours and {p.name for p in folder.iterdir()} - {LOCK}:
             raise ConfigError(f"folder={folder} holds other files: give a new one")
         parts = open_release(config.ckpt, {k: v for k, v in config.components.items() if v})
         text = {"title": config.title, "license": config.license, "notes": config.notes}

@@ -45,7 +45,8 @@ def hub_name(path: str | Path, revision: str | None = None) -> tuple[str, str | 
     """
     found = _NAME.fullmatch(str(path))
     here = Path(path)
-    if here.exists() or found is None or (revision is None and here.parent.exists()):
+    is_file = here.suffix in (".safetensors", ".ckpt")
+    if here.exists() or found is None or is_file or (revision is None and here.parent.exists()):
         if revision is not None:
             what = "is on this machine" if here.exists() else "is no name on the hub, such as owner/name"
             raise ConfigError(f"revision={revision} has no effect: {path} {what}")
@@ -141,10 +142,10 @@ def _named_faults(name: str, revision: str | None) -> Iterator[None]:
     except errors.LocalTokenNotFoundError as error:
         raise ConfigError(f"{at}: nobody is logged in to the hub: run `hf auth login`, or set HF_TOKEN") from error
     except errors.OfflineModeIsEnabled as error:
-        raise DataError(f"{at} needs the hub, and HF_HUB_OFFLINE is set: unset it") from error
+        raise DataError(f"{at}: no such folder here, and HF_HUB_OFFLINE keeps from the hub: unset it") from error
     except errors.LocalEntryNotFoundError as error:
-        where = "is not in the hub's cache, and the hub cannot be reached"
-        raise DataError(f"{at} {where}: check the network, HF_ENDPOINT and HF_HUB_OFFLINE") from error
+        where = "no such folder here, nor in the hub's cache, and the hub cannot be reached"
+        raise DataError(f"{at}: {where}: check the path, the network, HF_ENDPOINT and HF_HUB_OFFLINE") from error
     except errors.RevisionNotFoundError as error:
         raise DataError(f"{at}: the hub has {name} without that revision; give a branch, a tag or a commit") from error
     except errors.RepositoryNotFoundError as error:
