@@ -16,6 +16,7 @@ import unif2ace
 from unif2ace.commands import data, data_sharing, release
 from unif2ace.data.shards import ShardReader
 from unif2ace.engine import compose
+from unif2ace.engine.weights import read_weights, save_weights
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.inference.front_matter import front_matter
 from unif2ace.inference.hub import hub_name
@@ -83,14 +84,17 @@ def test_the_card_is_what_a_hub_expects(run: Path, hub: StubHub):
 
 def test_weights_that_are_not_those_of_the_card_are_refused(run: Path, hub: StubHub):
     folder = _push(run, f"push={NAME}")
-    other = _push(run, "folder=other", "precision=float32")
-    hub.commit(f"models/{NAME}", {"unified.safetensors": (other / "unified.safetensors").read_bytes()})
+    weights = read_weights(folder, "unified")
+    state = {name: value + 1 if value.is_floating_point() else value for name, value in weights.state.items()}
+    save_weights("changed.safetensors", state, kind="unified", config=weights.config, provenance=weights.header)
+    changed = Path("changed.safetensors").read_bytes()
+    hub.commit(f"models/{NAME}", {"unified.safetensors": changed})
     with pytest.raises(DataError, match=r"unified\.safetensors has fingerprint .*, the card beside it says"):
         unif2ace.load(NAME)
     hub.commit("models/ada/bare", {p.name: p.read_bytes() for p in folder.iterdir() if p.suffix != ".md"})
     with pytest.raises(DataError, match=r"no README\.md that names fingerprints"):
         unif2ace.load("ada/bare")
-    (folder / "unified.safetensors").write_bytes((other / "unified.safetensors").read_bytes())
+    (folder / "unified.safetensors").write_bytes(changed)
     with pytest.raises(DataError, match="the card beside it says"):
         unif2ace.load(folder)
 
