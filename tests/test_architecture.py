@@ -54,9 +54,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": FRAME | {"comparing"},
     "planning": FRAME | {"engine"},
     "inference": FRAME | {"curation", "engine"},
+    "demo": FRAME | {"engine", "inference"},
     "evaluation": FRAME | {"engine", "inference"},
     "importers": FRAME | {"engine", "inference"},
-    "commands": FRAME | {"comparing", "curation", "engine", "planning", "inference", "evaluation", "importers"},
+    "commands": FRAME | {"comparing", "curation", "demo", "engine", "planning", "inference", "evaluation", "importers"},
 }
 """The rooms, and which other rooms each may enter."""
 

@@ -84,7 +84,7 @@ def read_pictures(images: Any, size: int, finder: FaceFinder | None = None) -> t
     Raises:
         DataError: If there is no picture, or one cannot be read; the message names its kind, place and remedy.
     """
-    found, several = _each(images)
+    found, several = each_picture(images)
     if not found:
         raise DataError("no picture is given: give one or more")
     pictures = []
@@ -136,10 +136,10 @@ def rgb_pixels(image: Any) -> NDArray[np.uint8]:
         raise DataError(f"a picture that cannot be read: {error}") from error
 
 
-def _each(images: Any) -> tuple[list[Any], bool]:
-    """The single pictures, and whether several were given."""
+def each_picture(images: Any) -> tuple[list[Any], bool]:
+    """The single pictures of `read_pictures`' argument, and whether several were given."""
     if isinstance(images, Sequence) and not isinstance(images, str | bytes | bytearray | memoryview):
-        return [one for image in images for one in _each(image)[0]], True
+        return [one for image in images for one in each_picture(image)[0]], True
     if getattr(images, "ndim", 0) == 4:
         return list(images), True
     return [images], False

@@ -21,6 +21,7 @@ from unif2ace.inference.output import FacePipelineOutput
 from unif2ace.inference.sampling_options import (
     SamplingOptions,
     SamplingPlan,
+    plan_edit,
     plan_sampling,
     shown_progress,
 )
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from unif2ace.data.images import Picture
+    from unif2ace.inference.edit_output import EditOutput
+    from unif2ace.inference.edit_regions.base import EditRegion
 
 
 Texts = str | Sequence[str]
@@ -172,8 +175,49 @@ class FacePipeline:
         codes_BN = self.model.encode(images).cpu().repeat_interleave(plan.num_images, 0)
         return self.sample(plan, mask_tokens(codes_BN, strength, self.model.num_codes, PerSampleRNG(plan.seeds)))
 
+    def edit(
+        self,
+        image: Any,
+        prompt: Texts,
+        mask: Any = None,
+        region: Sequence[float] | None = None,
+        *,
+        edit_region: EditRegion | None = None,
+        attempts: int = 1,
+        paste: bool = True,
+        **options: Unpack[SamplingOptions],
+    ) -> EditOutput:
+        """Edits pictures by words: the model finds the tokens that change, and all others are kept.
+
+        Args:
+            image: A picture, or several.
+            prompt: What to change, such as "with glasses" or "remove the beard": one for all, or one per picture.
+            mask: A picture of the size of `image`, or one per picture: white where it may change; None: the model finds
+                the part.
+            region: Left, top, right and bottom edge of the part, as shares of the sides of the picture that the model
+                sees; instead of a mask.
+            edit_region: Another way to find the part, such as
+                `unif2ace.inference.edit_regions.prediction_difference.PredictionDifference(share=0.5)`.
+            attempts: Maximum number of attempts; the part grows after one in which the model does not see the change.
+            paste: Whether to keep the pixels outside the part, with a soft edge. Otherwise all come from the tokens.
+            options: As in `__call__`; by default ``guidance_scale`` is 4, from the description before to that after
+                the edit, ``num_inference_steps`` 8 and ``best_of`` 4.
+
+        Raises:
+            DataError: If a picture or the mask cannot be read, or the mask is empty or of another size.
+            ConfigError: If a prompt is empty or too long, several parts are given, or as in `__call__`.
+        """
+        from unif2ace.inference.edit_pictures import edit_pictures, read_mask, region_of
+
+        images, _ = self._read(image)
+        marked = None if mask is None else read_mask(mask, image, self.image_size, self.face_finder)
+        plan = plan_edit(prompt, len(images), options)
+        found = region_of(marked, region, edit_region, plan.num_images)
+        sampler = reporting_sampler(self, self.model, plan)
+        return edit_pictures(self.model, images, plan, found, sampler, attempts=attempts, paste=paste)
+
     def sample(self, plan: SamplingPlan, start_BN: Tensor | None = None) -> FacePipelineOutput:
-        """Generates what a plan says; `__call__`, `edit` and `variations` end here.
+        """Generates what a plan says; `__call__` and `variations` end here.
 
         Args:
             plan: Prompts, seeds and options, as `plan_sampling` gives them.

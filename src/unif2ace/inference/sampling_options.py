@@ -87,6 +87,24 @@ def plan_sampling(prompts: Sequence[str] | str, options: Mapping[str, Any]) -> S
     return SamplingPlan([p for p in listed for _ in range(number)], seeds, number, sampler, name, given)
 
 
+def plan_edit(prompts: Sequence[str] | str, pictures: int, options: Mapping[str, Any]) -> SamplingPlan:
+    """The plan of an edit: as `plan_sampling`, with other defaults.
+
+    Args:
+        prompts: One prompt for all pictures, or one per picture.
+        pictures: Number of pictures.
+        options: `SamplingOptions`.
+
+    Raises:
+        ConfigError: As in `plan_sampling`, or if the numbers of pictures and prompts differ.
+    """
+    texts = [prompts] * pictures if isinstance(prompts, str) else in_order(prompts, "prompt")
+    if len(texts) != pictures:
+        raise ConfigError(f"{pictures} images and {len(texts)} prompts: give one prompt for each image")
+    usual = {"guidance_scale": 4.0, "best_of": 4, **({} if options.get("sampler") else {"num_inference_steps": 8})}
+    return plan_sampling(texts, {**usual, **{name: value for name, value in options.items() if value is not None}})
+
+
 @contextmanager
 def shown_progress(wanted: bool | Callable[[int, int], None]) -> Iterator[Callable[[int, int], None] | None]:
     """What the option ``progress`` asks for.

@@ -1,0 +1,59 @@
+"""Upload parts of the page that refuse a file before gradio decodes it.
+
+The check replaces a method of the part, not of a class of its own: gradio writes a stub file beside every subclass.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Any
+
+import gradio as gr
+
+from unif2ace.demo.limits import Limits
+from unif2ace.errors import DataError
+
+
+def checked_image(limits: Limits, label: str) -> gr.Image:
+    """An upload of a picture, which its function receives as a path."""
+    part = gr.Image(label=label, type="filepath", sources=["upload", "clipboard"], height=320, min_width=300)
+
+    def preprocess(payload: Any) -> str | None:
+        return None if payload is None else _checked(limits, payload)
+
+    part.preprocess = preprocess
+    return part
+
+
+def checked_editor(limits: Limits, label: str) -> gr.ImageEditor:
+    """An upload of a picture with a brush; its function receives the paths of the picture and the painted layers."""
+    part = gr.ImageEditor(
+        label=label, type="filepath", image_mode="RGBA", sources=["upload"], layers=False, transforms=(), height=420,
+        brush=gr.Brush(colors=["#e0457b"], default_size=24), eraser=gr.Eraser(),
+    )  # fmt: skip
+
+    def preprocess(payload: Any) -> dict[str, Any] | None:
+        if payload is None:
+            return None
+        if payload.id is not None:  # the page sent the canvas as bytes before
+            payload = part.blob_storage.pop(payload.id, payload)
+        layers = [_checked(limits, layer) for layer in payload.layers or [] if layer]
+        return {"background": _checked(limits, payload.background) if payload.background else None, "layers": layers}
+
+    part.preprocess = preprocess
+    return part
+
+
+def _checked(limits: Limits, file: Any) -> str:
+    """The path of an uploaded file, or of the bytes that the page sent."""
+    try:
+        if isinstance(file, bytes | bytearray | memoryview):
+            place = Path(mkstemp(prefix="unif2ace-canvas-", suffix=".png")[1])
+            place.write_bytes(file)
+            return str(limits.picture(place))
+        if not file.path:
+            raise DataError("the picture is no file: upload it")
+        return str(limits.picture(file.path))
+    except DataError as error:
+        raise gr.Error(str(error), duration=None) from error

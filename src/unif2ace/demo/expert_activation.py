@@ -1,0 +1,59 @@
+"""Which experts a face activates, as a figure: the shares of its tokens in each layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from unif2ace.errors import ConfigError
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+    from unif2ace.inference.unified_model import UnifiedModel
+
+_QUESTION = "Describe the face."
+
+
+def expert_figure(model: UnifiedModel, images: Tensor, prompt: str) -> Image.Image:
+    """Heat maps of the expert choices of one face: when it is generated from a prompt, and when it is described.
+
+    Args:
+        model: The model.
+        images: uint8 (1, 3, S, S).
+        prompt: The prompt of the generation; may be empty.
+
+    Raises:
+        ConfigError: If the network has no experts to choose from, or the prompt is too long.
+    """
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from unif2ace.callbacks.expert_usage import draw
+
+    with torch.inference_mode():
+        codes = model.encode(images)
+        masked = codes.masked_fill(torch.arange(codes.shape[1], device=codes.device) % 2 == 0, model.num_codes)
+        ids, length = model.ids([prompt])
+        net: Any = model.net
+        generated = net(model.layout.text_to_image(ids, length, masked, codes)).routers
+        sequence, features = model.asked(images, _QUESTION)
+        described = net(sequence, features).routers
+    panels = {**_panels(generated, 0, "generation, half of the tokens masked"), **_panels(described, 1, "description")}
+    if not panels:
+        raise ConfigError("this network has no experts to choose from: train one with moe=grouped")
+    figure = draw(panels)
+    figure.canvas.draw()
+    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])  # type: ignore[attr-defined]
+
+
+def _panels(routers: Any, group: int, what: str) -> dict[str, Any]:
+    """Shares of tokens (R, E) by title; a level without choices has no panel."""
+    import torch
+
+    levels: dict[str, list[Any]] = {}
+    for stats in routers:
+        if stats.count[group] > 0:
+            levels.setdefault(stats.level, []).append(stats.assigned[group] / stats.count[group])
+    return {f"{level}, {what}": torch.stack(rows).float().cpu().numpy() for level, rows in levels.items()}

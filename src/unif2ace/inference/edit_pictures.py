@@ -1,0 +1,163 @@
+"""Edits pictures for the pipeline: region, editor and soft edge. Shapes: B pictures of S x S pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from unif2ace.errors import ConfigError, DataError
+from unif2ace.inference.edit_output import EditOutput
+from unif2ace.inference.editing import Edited, pixels_of
+from unif2ace.inference.generated import Generated
+from unif2ace.inference.sampling_options import SamplingPlan, shown_progress
+from unif2ace.language.instructions import Instruction
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from unif2ace.data.images import FaceFinder
+    from unif2ace.data.sources.alignment import Points
+    from unif2ace.diffusion.samplers.base import Sampler
+    from unif2ace.inference.edit_regions.base import EditRegion
+    from unif2ace.inference.unified_model import UnifiedModel
+
+
+def region_of(
+    mask: Tensor | None, region: Sequence[float] | None, edit_region: EditRegion | None, repeat: int = 1
+) -> EditRegion | None:
+    """The way to find the region that an edit asks for; None for the default.
+
+    Args:
+        mask: bool (B, S, S), one per picture.
+        region: Left, top, right and bottom edge as shares of the sides.
+        edit_region: Another way.
+        repeat: Results per picture.
+
+    Raises:
+        ConfigError: If several are given, or the edges are no rectangle.
+        DataError: If the mask is empty.
+    """
+    from unif2ace.inference.edit_regions.box import BoxRegion
+    from unif2ace.inference.edit_regions.mask import MaskRegion
+
+    ways = {"mask": mask, "region": region, "edit_region": edit_region}
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)} are given: give one of them")
+    if mask is not None:
+        return MaskRegion(mask.repeat_interleave(repeat, 0))
+    return edit_region if region is None else BoxRegion(region)
+
+
+def edit_pictures(
+    model: UnifiedModel,
+    images: Tensor,
+    plan: SamplingPlan,
+    region: EditRegion | None,
+    sampler: Sampler,
+    *,
+    attempts: int = 1,
+    paste: bool = True,
+) -> EditOutput:
+    """Edits pictures by words.
+
+    Args:
+        model: The model.
+        images: uint8 (B, 3, S, S), the pictures; each is edited `plan.num_images` times.
+        plan: Prompts and seeds of the B x `plan.num_images` results.
+        region: Finds the tokens to change; None for the default.
+        sampler: The sampler of the plan, which may report its steps.
+        attempts: Maximum number of attempts.
+        paste: Whether to keep the pixels outside the region, with a soft edge. Otherwise all come from the tokens.
+
+    Raises:
+        ConfigError: If a prompt is empty or too long, or a number is out of range.
+    """
+    from unif2ace.inference.editing import FaceEditor, paste_region
+
+    given, each = plan.options, plan.num_images
+    numbers = {"guidance": given.get("guidance_scale", 4.0), "best_of": given.get("best_of", 4)}
+    editor = FaceEditor(
+        model, region, sampler=sampler, **numbers, attempts=attempts, batch_size=given.get("batch_size", 32)
+    )
+    with shown_progress(given.get("progress", False)) as advance:
+        edited = editor.edit(images, plan.prompts[::each], plan.seeds, repeat=each, progress=advance)
+    originals = images.repeat_interleave(each, 0)
+    made = paste_region(originals, edited.images, edited.region, editor.grid) if paste else edited.images
+    pixels, before = (x.permute(0, 2, 3, 1).contiguous().numpy() for x in (made, originals))
+    shares = edited.region.double().mean(1).tolist()
+    settings = {"edit": type(editor.region).__name__, "attempts": str(attempts), "paste": str(paste).lower()}
+    return EditOutput(
+        faces=tuple(Generated(*row) for row in zip(pixels, plan.prompts, plan.seeds, strict=True)),
+        checkpoint=model.fingerprint,
+        settings={**settings, "sampler": plan.sampler_name, **{n: f"{v:g}" for n, v in numbers.items()}},
+        originals=before,
+        masks=pixels_of(edited.region, editor.grid, images.shape[-1]).cpu().numpy(),
+        shares=tuple(shares),
+        changes=edited.changes,
+        notes=tuple(_note(edited, number, share) for number, share in enumerate(shares)),
+    )
+
+
+def _note(edited: Edited, number: int, share: float) -> str:
+    said = _understood(edited.instructions[number])
+    tries = edited.attempts[number]
+    seen = {None: "", True: "; the model sees the change", False: "; the model does not see the change"}
+    attempts = "" if tries == 1 else f" in {tries} attempts"
+    return f"{said}: {share:.0%} of the tokens sampled again{attempts}{seen[edited.confirmed[number]]}"
+
+
+def _understood(instruction: Instruction) -> str:
+    """The requested values in words, and what is passed on as it was written."""
+    found = []
+    for name, value in instruction.values.items():
+        plain = name.replace("_", " ")
+        found.append(plain if value is True else f"no {plain}" if value is False else f"{plain} {value}")
+    found += [f"{text!r} as written" for text in instruction.rest]
+    if instruction.unread:
+        found.append(f"not understood: {' '.join(instruction.unread)}")
+    return ", ".join(found)
+
+
+class _SameFace:
+    """Cuts a mask to the square of the face that its picture is cut to."""
+
+    def __init__(self, corners: Points | None) -> None:
+        self._corners = corners
+
+    def face(self, pixels: NDArray[np.uint8]) -> Points | None:
+        """The square of the picture; the pixels of the mask are not searched."""
+        return self._corners
+
+
+def read_mask(masks: Any, images: Any, size: int, finder: FaceFinder | None) -> Tensor:
+    """Masks as their pictures are cut and resized, bool (B, S, S).
+
+    Args:
+        masks: One picture for all, or one per picture, of their sizes: white where the picture may change.
+        images: The pictures, as they were given.
+        size: S.
+        finder: Finds the faces that the pictures are cut to.
+
+    Raises:
+        DataError: If a mask cannot be read, or has another size than its picture.
+    """
+    import torch
+
+    from unif2ace.data.images import each_picture, read_pictures, rgb_pixels, stacked
+
+    pictures, given = each_picture(images)[0], each_picture(masks)[0]
+    if len(given) not in (1, len(pictures)):
+        raise DataError(f"{len(given)} masks for {len(pictures)} pictures: give one, or one for each")
+    found: list[Tensor] = []
+    for number, picture in enumerate(pictures):
+        pixels, mask = rgb_pixels(picture), rgb_pixels(given[min(number, len(given) - 1)])
+        if mask.shape != pixels.shape:
+            sizes = [f"{x.shape[1]}x{x.shape[0]}" for x in (mask, pixels)]
+            raise DataError(f"mask of {sizes[0]} pixels for a picture of {sizes[1]}: give it the size of the picture")
+        corners = None if finder is None or pixels.shape[:2] == (size, size) else finder.face(pixels)
+        read, _ = read_pictures(mask, size, None if corners is None else _SameFace(corners))
+        found.append(stacked(read)[0, 0] > 127)
+    return torch.stack(found)

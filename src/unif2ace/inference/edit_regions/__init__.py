@@ -1,0 +1,1 @@
+"""Ways to find the tokens of an image that an edit changes."""

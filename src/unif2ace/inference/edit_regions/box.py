@@ -1,0 +1,37 @@
+"""A fixed rectangle of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from unif2ace.inference.edit_regions.base import EditQuery, EditRegion
+from unif2ace.inference.region import region_tokens
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class BoxRegion(EditRegion):
+    """Chooses all tokens that a rectangle touches.
+
+    Args:
+        box: Left, top, right and bottom edge, as shares of the image's sides in [0, 1].
+    """
+
+    def __init__(self, box: Sequence[float] = (0.15, 0.1, 0.85, 0.9)) -> None:
+        self.box = tuple(box)
+
+    def find(self, query: EditQuery, grow: int = 0) -> Tensor:
+        """Tokens to sample again, bool (B, N), one token more on each side after each failed attempt.
+
+        Raises:
+            ConfigError: If the edges are no rectangle in the image.
+        """
+        found_1N = region_tokens(self.box, query.image_size, query.codes.shape[1])
+        if grow:
+            from torch.nn.functional import max_pool2d
+
+            grown = max_pool2d(found_1N.view(1, 1, *query.grid).float(), 2 * grow + 1, 1, grow)
+            found_1N = grown.flatten(1) > 0
+        return found_1N.expand(len(query.codes), -1).to(query.codes.device)
