@@ -49,7 +49,9 @@ def _check(name: str, value: Value, seed: int) -> Check | None:
     state: dict[str, Value] = {name: True} if isinstance(value, bool) else {name: value}
     if required := TAXONOMY.fields[field].requires:
         state[required] = True
-    asked = (q for q in ask_questions(AttributeRecord(state), seed, count=6) if _field(q.attribute) == field)
+    asked = (
+        q for q in ask_questions(AttributeRecord(state), seed, count=6) if q.attribute and _field(q.attribute) == field
+    )
     replies = [Check(q, wanted) for q in asked if (wanted := read_answer(q, q.answer).value)]
     kinds = {"yes_no": ("yes",)} if isinstance(value, bool) else {"which": (str(value),), "yes_no": ("yes",)}
     fitting = [c for kind, wanted in kinds.items() for c in replies if c.question.kind == kind and c.wanted in wanted]
