@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PageView:
     """What the page shows.
 
     Attributes:
@@ -48,7 +48,7 @@ class DemoActions:
 
     def generate(
         self, prompt: Any, faces: Any = 1, seed: Any = 0, steps: Any = 16, guidance: Any = 2.0, best_of: Any = 1
-    ) -> Iterator[Shown]:
+    ) -> Iterator[PageView]:
         """Faces from a description: first every step of sampling, then the results.
 
         Args:
@@ -76,8 +76,8 @@ class DemoActions:
         }
         return self._generated(prompt, steps, options)
 
-    def _generated(self, prompt: str, steps: int, options: dict[str, Any]) -> Iterator[Shown]:
-        def work(report: Callable[[Shown], None]) -> None:
+    def _generated(self, prompt: str, steps: int, options: dict[str, Any]) -> Iterator[PageView]:
+        def work(report: Callable[[PageView], None]) -> None:
             def step_end(_: Any, step: int, time: float, found: dict[str, Any]) -> None:
                 images = found["images"][:: options["best_of"]]
                 report(self._shown(images, [f"step {step + 1}"] * len(images), f"step {step + 1} of {steps}", False))
@@ -114,7 +114,7 @@ class DemoActions:
 
     def edit(
         self, file: Any, prompt: Any, mask: Any = None, seed: Any = 0, best_of: Any = 4, attempts: Any = 1
-    ) -> Shown:
+    ) -> PageView:
         """A picture edited by words: the picture as the model sees it, the changed region, and the result.
 
         Args:
@@ -140,7 +140,7 @@ class DemoActions:
         entries = {"prompt": prompt, "seed": str(options["seed"]), **edited.settings}
         views = {"picture": edited.pictures[0], "region": edited.regions[0], "edited, generated": edited.images[0]}
         pictures = [(self.files.save(view, entries, name.split(",")[0]), name) for name, view in views.items()]
-        return Shown(tuple(pictures), edited.notes[0])
+        return PageView(tuple(pictures), edited.notes[0])
 
     def experts(self, file: Any, prompt: Any = "") -> Path:
         """A figure of the experts that a picture activates.
@@ -169,7 +169,7 @@ class DemoActions:
         text: str,
         done: bool,
         entries: Sequence[dict[str, str]] | None = None,
-    ) -> Shown:
+    ) -> PageView:
         every = entries or [{"step": "preview"}] * len(images)
         files = [self.files.save(image, entry) for image, entry in zip(images, every, strict=True)]
-        return Shown(tuple(zip(files, heads, strict=True)), text, done)
+        return PageView(tuple(zip(files, heads, strict=True)), text, done)

@@ -49,7 +49,7 @@ def _checked(limits: Limits, file: Any) -> str:
     """The path of an uploaded file, or of the bytes that the page sent."""
     try:
         if isinstance(file, bytes | bytearray | memoryview):
-            place = Path(mkstemp(prefix="unif2ace-canvas-", suffix=".png")[1])
+            place = Path(mkstemp(prefix="face-canvas-", suffix=".png")[1])
             place.write_bytes(file)
             return str(limits.picture(place))
         if not file.path:

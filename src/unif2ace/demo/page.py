@@ -11,7 +11,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from unif2ace.demo.actions import DemoActions, Shown
+from unif2ace.demo.actions import DemoActions, PageView
 from unif2ace.demo.attribute_choices import CHOICES, TOGGLES, options, prompt_of
 from unif2ace.demo.checked_uploads import checked_editor, checked_image
 from unif2ace.errors import Unif2aceError
@@ -60,7 +60,7 @@ def _explained(work: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _steps(work: Callable[..., Iterator[Shown]]) -> Callable[..., Iterator[Any]]:
+def _steps(work: Callable[..., Iterator[PageView]]) -> Callable[..., Iterator[Any]]:
     """The same for a function that yields what to show."""
 
     def call(*inputs: Any) -> Iterator[Any]:
@@ -73,7 +73,7 @@ def _steps(work: Callable[..., Iterator[Shown]]) -> Callable[..., Iterator[Any]]
     return call
 
 
-def _gallery(shown: Shown) -> list[tuple[str, str]]:
+def _gallery(shown: PageView) -> list[tuple[str, str]]:
     return [(str(path), caption) for path, caption in shown.pictures]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.inference.edit_output import EditOutput
-from unif2ace.inference.editing import Edited, pixels_of
+from unif2ace.inference.editing import EditResult, pixels_of
 from unif2ace.inference.generated import Generated
 from unif2ace.inference.sampling_options import SamplingPlan, shown_progress
 from unif2ace.language.instructions import Instruction
@@ -101,7 +101,7 @@ def edit_pictures(
     )
 
 
-def _note(edited: Edited, number: int, share: float) -> str:
+def _note(edited: EditResult, number: int, share: float) -> str:
     said = _understood(edited.instructions[number])
     tries = edited.attempts[number]
     seen = {None: "", True: "; the model sees the change", False: "; the model does not see the change"}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class EditResult:
     """Edited faces.
 
     Attributes:
@@ -118,7 +118,7 @@ class FaceEditor:
         records: Sequence[AttributeRecord] | None = None,
         repeat: int = 1,
         progress: Callable[[int, int], None] | None = None,
-    ) -> Edited:
+    ) -> EditResult:
         """Edits images of the model's size.
 
         Args:
@@ -181,7 +181,7 @@ class FaceEditor:
         seeds: Sequence[int],
         asked: Sequence[Instruction],
         progress: Callable[[int, int], None] | None,
-    ) -> Edited:
+    ) -> EditResult:
         """Edits all images, then again with a larger region those in which the model does not see the edit."""
         import torch
 
@@ -207,7 +207,7 @@ class FaceEditor:
                 confirmed[place] = right
             todo = [place for place in todo if not confirmed[place]]
         images = self.model.decode(made)
-        return Edited(images, region, made, tuple(changes), tuple(asked), tuple(attempts), tuple(confirmed))
+        return EditResult(images, region, made, tuple(changes), tuple(asked), tuple(attempts), tuple(confirmed))
 
     def _best(self, codes: Tensor, region: Tensor, changes: Sequence[Change], seeds: Sequence[int]) -> Tensor:
         """Of several samples of each image the one whose caption likelihood gains most by the change."""
