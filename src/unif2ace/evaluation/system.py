@@ -102,7 +102,14 @@ class Sampled:
                 sample, token = (masked.xt != masked.x0).nonzero(as_tuple=True)
                 position = sequence.image_start[sample] + token
                 (values_PK,) = net.logits_of([(hidden_BLD[sample, position], "codebook")])
-                logits = Logits(sample, position, values_PK, masked.x0[sample, token], sample, token)
+                target_P = masked.x0[sample, token]
+                logits = Logits(
+                    sample=sample,
+                    values=values_PK,
+                    target=target_P,
+                    generation=sample,
+                    image_token=token,
+                )
                 bounds.append(nelbo_per_sample(logits, masked).double())
         assert len(bounds[0]) == count
         return torch.stack(bounds).mean(0).cpu()
