@@ -43,7 +43,7 @@ def check_metrics(metrics: Mapping[str, Any], kind: str) -> None:
 
     Args:
         metrics: Metrics by name.
-        kind: ``tokenizer``, ``attributes`` or ``unified``.
+        kind: ``tokenizer``, ``attributes`` or ``unified``; empty for a network of no kind.
 
     Raises:
         ConfigError: If one does not; the message says what it applies to.
@@ -54,7 +54,7 @@ def check_metrics(metrics: Mapping[str, Any], kind: str) -> None:
                 f"metric={name} scores the outputs of a system, not a validation pass: it applies to "
                 "`unif2ace-evaluate CKPT` of a unified model, and to `unif2ace-evaluate outputs=FOLDER`"
             )
-        if isinstance(metric, StepMetric) and metric.kinds and kind not in metric.kinds:
+        if kind and isinstance(metric, StepMetric) and metric.kinds and kind not in metric.kinds:
             raise ConfigError(
                 f"metric={name} applies to networks of kind {', '.join(sorted(metric.kinds))}: a step of kind {kind} "
                 "does not hold what it reads"
