@@ -29,7 +29,7 @@ def question_set(file: QuestionFile, size: int, most: int, seed: int = 0) -> Eva
     """
     import torch
 
-    from unif2ace.data.roundtrip import read_picture
+    from unif2ace.data.images import read_picture
 
     if most < 1:
         raise ConfigError(f"scores.num_questions={most}: a question file needs 1 or more")
