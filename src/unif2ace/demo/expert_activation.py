@@ -56,4 +56,4 @@ def _panels(routers: Any, group: int, what: str) -> dict[str, Any]:
     for stats in routers:
         if stats.count[group] > 0:
             levels.setdefault(stats.level, []).append(stats.assigned[group] / stats.count[group])
-    return {f"{level}, {what}": torch.stack(rows).float().cpu().numpy() for level, rows in levels.items()}
+    return {f"{level} level, {what}": torch.stack(rows).float().cpu().numpy() for level, rows in levels.items()}

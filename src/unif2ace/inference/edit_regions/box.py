@@ -17,16 +17,20 @@ class BoxRegion(EditRegion):
 
     Args:
         box: Left, top, right and bottom edge, as shares of the image's sides in [0, 1].
+
+    Raises:
+        ConfigError: If the edges are no rectangle in the image.
     """
 
     def __init__(self, box: Sequence[float] = (0.15, 0.1, 0.85, 0.9)) -> None:
         self.box = tuple(box)
+        region_tokens(self.box, 1024, 16)  # refuses edges that are no rectangle before a face is described
 
     def find(self, query: EditQuery, grow: int = 0) -> Tensor:
         """Tokens to sample again, bool (B, N), one token more on each side after each failed attempt.
 
         Raises:
-            ConfigError: If the edges are no rectangle in the image.
+            ConfigError: If the rectangle covers no pixel of the image.
         """
         found_1N = region_tokens(self.box, query.image_size, query.codes.shape[1])
         if grow:
