@@ -168,7 +168,7 @@ class FacePipeline:
         images, texts, _ = self._paired(image, "" if prompt is None else prompt, "prompt")
         texts = [texts] * len(images) if isinstance(texts, str) else texts
         if prompt is None:
-            texts = self.model.caption(images, length="short")
+            texts = self.model.caption(images, length="short", max_new=min(64, self.model.max_tokens // 3))
         if len(texts) != len(images):
             raise ConfigError(f"{len(images)} images and {len(texts)} prompts: give one prompt for each image")
         plan = plan_sampling(texts, options)
