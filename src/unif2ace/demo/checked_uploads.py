@@ -17,7 +17,9 @@ from unif2ace.errors import DataError
 
 def checked_image(limits: Limits, label: str) -> gr.Image:
     """An upload of a picture, which its function receives as a path."""
-    part = gr.Image(label=label, type="filepath", sources=["upload", "clipboard"], height=320, min_width=300)
+    part = gr.Image(
+        label=label, type="filepath", sources=["upload", "clipboard"], height=320, min_width=300, buttons=[]
+    )
 
     def preprocess(payload: Any) -> str | None:
         return None if payload is None else _checked(limits, payload)

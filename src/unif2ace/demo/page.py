@@ -79,8 +79,8 @@ def _gallery(shown: PageView) -> list[tuple[str, str]]:
 
 def _faces(label: str, columns: int) -> gr.Gallery:
     return gr.Gallery(
-        label=label, columns=columns, height=320, object_fit="contain", elem_classes="faces", format="png",
-        interactive=False, buttons=["download", "fullscreen"],
+        label=label, show_label=False, columns=columns, height=320, object_fit="contain", elem_classes="faces",
+        format="png", interactive=False, buttons=["download", "fullscreen"],
     )  # fmt: skip
 
 
@@ -106,7 +106,10 @@ def _generate_tab(actions: DemoActions) -> None:
         with gr.Column(min_width=300):
             gallery, state = _faces("Generated faces", 2), gr.Markdown()
             experts_button = gr.Button("Which experts did the first face use?")
-            experts = gr.Image(label="Experts", type="filepath", format="png", interactive=False, visible=False)
+            experts = gr.Image(
+                label="Experts", show_label=False, type="filepath", format="png", interactive=False, visible=False,
+                buttons=["download", "fullscreen"],
+            )  # fmt: skip
     write = _explained(lambda *values: prompt_of(dict(zip(CHOICES, values[:-1], strict=True)), values[-1]))
     for part in (*chosen, toggled):
         part.input(write, [*chosen, toggled], prompt, show_progress="hidden")
