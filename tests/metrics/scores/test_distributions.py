@@ -41,7 +41,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch):
     x, y = _sets()
     whole = kernel(x, y, 8), precision_recall(x, y)
     monkeypatch.setattr("unif2ace.metrics.scores.distributions._BLOCK", 7)
-    for a, b in zip(whole[0], kernel(x, y, 8)[:3], strict=True):
+    for a, b in zip(whole[0][:3], kernel(x, y, 8)[:3], strict=True):
         assert a == pytest.approx(b, rel=1e-12)
     assert precision_recall(x, y).recall.value == whole[1].recall.value
 

@@ -52,13 +52,9 @@ def neighbours(made_SD: Tensor, train_TD: Tensor, k: int = 3, resamples: int = 0
     distance_Sk, index_Sk = _nearest(made_SD, train_TD, min(k, len(train_TD)))
     own_T = _nearest(train_TD, train_TD, 2)[0][:, 1]  # the first is the sample itself
     copied_S = distance_Sk[:, 0] < own_T[index_Sk[:, 0]]
-    scale = own_T.median()
-    return Neighbours(
-        bootstrap_mean(copied_S, resamples, seed),
-        float(distance_Sk[:, 0].median() / scale),
-        index_Sk,
-        distance_Sk.float(),
-    )
+    copied = bootstrap_mean(copied_S, resamples, seed)
+    distance = float(distance_Sk[:, 0].median() / own_T.median())
+    return Neighbours(copied, distance, index_Sk, distance_Sk.float(), copied_S)
 
 
 def _nearest(x_ND: Tensor, y_TD: Tensor, k: int) -> tuple[Tensor, Tensor]:

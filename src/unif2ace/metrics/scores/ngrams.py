@@ -44,7 +44,7 @@ def bleu(
     Raises:
         ConfigError: If the package is missing.
     """
-    metric = _sacrebleu().BLEU(max_ngram_order=order, effective_order=True)
+    metric = sacrebleu().BLEU(max_ngram_order=order, effective_order=True)
     width = max(len(each) for each in references)
     # corpora of references are columns: an image with fewer references repeats its first, which changes nothing
     columns = [[each[n] if n < len(each) else each[0] for each in references] for n in range(width)]
@@ -56,7 +56,7 @@ def bleu(
         each = [metric.compute_bleu(r[:order], r[order:-2], r[-2], r[-1], max_ngram_order=order).score for r in rows]
         return torch.tensor(each, dtype=torch.float64)
 
-    corpus = _sacrebleu().BLEU(max_ngram_order=order)
+    corpus = sacrebleu().BLEU(max_ngram_order=order)
     corpus.corpus_score(list(texts), columns)  # a signature needs the number of references
     return BLEUScore(bootstrap(sums_SK, score, resamples, seed), str(corpus.get_signature()))
 
@@ -77,18 +77,32 @@ def rouge(
     Raises:
         ConfigError: If the package is missing.
     """
-    try:
-        scorer = import_module("rouge_score.rouge_scorer").RougeScorer(list(ROUGE), use_stemmer=True)
-    except ImportError as error:
-        raise ConfigError("ROUGE needs a package: pip install rouge-score, or install unif2ace[captions]") from error
+    scorer = rouge_scorer()
     found = [scorer.score_multi(list(each), text) for text, each in zip(texts, references, strict=True)]
     return {
         name: bootstrap_mean(torch.tensor([one[name].fmeasure for one in found]), resamples, seed) for name in ROUGE
     }
 
 
-def _sacrebleu() -> Any:
+def sacrebleu() -> Any:
+    """The module of sacrebleu's metrics.
+
+    Raises:
+        ConfigError: If the package is missing.
+    """
     try:
         return import_module("sacrebleu.metrics")
     except ImportError as error:
         raise ConfigError("BLEU needs a package: pip install sacrebleu, or install unif2ace[captions]") from error
+
+
+def rouge_scorer() -> Any:
+    """A scorer of `ROUGE`.
+
+    Raises:
+        ConfigError: If the package is missing.
+    """
+    try:
+        return import_module("rouge_score.rouge_scorer").RougeScorer(list(ROUGE), use_stemmer=True)
+    except ImportError as error:
+        raise ConfigError("ROUGE needs a package: pip install rouge-score, or install unif2ace[captions]") from error
