@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planning": FRAME | {"engine"},
     "inference": FRAME | {"curation", "engine"},
     "demo": FRAME | {"engine", "inference"},
-    "evaluation": FRAME | {"engine", "inference"},
+    "evaluation": FRAME | {"engine", "inference", "language_models"},
     "importers": FRAME | {"engine", "inference"},
     "commands": FRAME | {"comparing", "curation", "demo", "engine", "planning", "inference", "evaluation", "importers"},
 }

@@ -1,0 +1,1 @@
+"""Graders: what gives texts or pictures a score, chosen with `grader=...`."""

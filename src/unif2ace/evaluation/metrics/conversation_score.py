@@ -1,0 +1,37 @@
+"""How good answers are beside the true ones, as a grader says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from unif2ace.evaluation.graders.base import GradeItem
+from unif2ace.evaluation.graders.facts import known_attributes
+from unif2ace.evaluation.graders.metric import GradedMetric
+
+if TYPE_CHECKING:
+    from unif2ace.evaluation.eval_set import EvalSet
+    from unif2ace.evaluation.outputs import Outputs
+
+
+class ConversationScoreMetric(GradedMetric):
+    """Conv: a grader compares each answer with the true one and the known attributes, and gives both 1 to 10."""
+
+    name = "conversation_score"
+    needs = frozenset({"answers"})
+
+    def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, Callable[[], GradeItem]]]:
+        """The answer to each question."""
+
+        def item(place: int) -> Callable[[], GradeItem]:
+            number, question = eval_set.questions[place]
+            key, record = eval_set.keys[number], eval_set.records[number]
+            fields = {
+                "attributes": known_attributes(record),
+                "question": question.question,
+                "reference": question.answer,
+                "answer": outputs.answer(key, question.question),
+            }
+            return lambda: GradeItem(f"{key}/{place}", fields, record=record, question=question)
+
+        return [(eval_set.questions[place][0], item(place)) for place in range(len(eval_set.questions))]

@@ -1,0 +1,35 @@
+"""How good captions are beside the data set's own, as a grader says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from unif2ace.evaluation.graders.base import GradeItem
+from unif2ace.evaluation.graders.facts import known_attributes
+from unif2ace.evaluation.graders.metric import GradedMetric
+
+if TYPE_CHECKING:
+    from unif2ace.evaluation.eval_set import EvalSet
+    from unif2ace.evaluation.outputs import Outputs
+
+
+class DescriptionScoreMetric(GradedMetric):
+    """Desc: a grader compares each caption with the data set's own and the known attributes, and gives both 1 to 10."""
+
+    name = "description_score"
+    needs = frozenset({"captions"})
+
+    def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, Callable[[], GradeItem]]]:
+        """The caption of each true face."""
+
+        def item(number: int) -> Callable[[], GradeItem]:
+            key, record = eval_set.keys[number], eval_set.records[number]
+            fields = {
+                "attributes": known_attributes(record),
+                "reference": eval_set.captions[number],
+                "answer": outputs.caption(key),
+            }
+            return lambda: GradeItem(key, fields, record=record)
+
+        return [(number, item(number)) for number in range(len(eval_set))]

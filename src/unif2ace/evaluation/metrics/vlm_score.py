@@ -1,0 +1,40 @@
+"""How well generated faces fit their prompts, as a language model that sees them grades it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from unif2ace.evaluation.graders.base import GradeItem
+from unif2ace.evaluation.graders.metric import GradedMetric
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from unif2ace.evaluation.eval_set import EvalSet
+    from unif2ace.evaluation.outputs import Outputs
+
+
+class VLMScoreMetric(GradedMetric):
+    """VLM-score: a grader sees each generated face with its prompt, and gives 0 to 100."""
+
+    name, sees = "vlm_score", True
+    needs = frozenset({"generated"})
+
+    def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, Callable[[], GradeItem]]]:
+        """The first face of each prompt."""
+
+        def item(number: int) -> Callable[[], GradeItem]:
+            key, prompt = eval_set.keys[number], eval_set.prompts[number]
+            return lambda: GradeItem(key, {"prompt": prompt}, _png(outputs.generated(key, prompt=prompt)))
+
+        return [(number, item(number)) for number in range(len(eval_set))]
+
+
+def _png(image: Tensor) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "PNG")
+    return file.getvalue()
