@@ -45,12 +45,21 @@ _TAKEN: dict[str, tuple[str, str]] = {}
 """The command and experiment that took an earlier choice of each group, tried first."""
 
 
+def _text(command: str) -> str:
+    """A command's file, with those of its kinds."""
+    kinds = sorted((ROOT / "kind").glob("*.yaml")) if command == "evaluate" else []
+    return "\n".join(file.read_text() for file in (ROOT / f"{command}.yaml", *kinds))
+
+
 def _composed(group: str, choice: str) -> DictConfig:
     """A command's configuration with the choice; the first command for which it is made."""
     pattern = re.compile(rf"^\s*- (override )?/?{group}(@\S+)?:", re.MULTILINE)
-    hosts = [c for c in COMMANDS if pattern.search((ROOT / f"{c}.yaml").read_text())]
+    hosts = [c for c in COMMANDS if pattern.search(_text(c))]
     assert hosts, f"no command has the group {group!r}: nobody can select {choice!r}"
-    experiments = {"train": ["", "experiment=tokenizer/synthetic", "experiment=unified/synthetic"]}  # by what reads it
+    experiments = {  # by what reads it
+        "train": ["", "experiment=tokenizer/synthetic", "experiment=unified/synthetic"],
+        "evaluate": ["", "kind=unified"],
+    }
     ways = [(host, word) for host in hosts for word in experiments.get(host, [""])]
     ways.sort(key=lambda way: way != _TAKEN.get(group))
     for host, word in ways:

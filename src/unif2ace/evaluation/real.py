@@ -24,6 +24,7 @@ class RealPictures:
 
     Attributes:
         name: Where they come from, for `describe`.
+        own: Whether they are the evaluation set's.
 
     Raises:
         DataError: If the folder holds no pictures.
@@ -39,6 +40,7 @@ class RealPictures:
             self._files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES)
             if not self._files:
                 raise DataError(f"real={folder} holds no pictures ({', '.join(SUFFIXES)}) and no shards: give another")
+        self.own = folder is None
         self.name = "the evaluation set" if folder is None else Path(folder).name
 
     def __len__(self) -> int:
