@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class Known:
 
     eval_set: EvalSet
     right: bool = True
+    known: dict[Any, Any] = field(default_factory=dict)
 
     def caption(self, key: str) -> str:
         return self.eval_set.captions[self.eval_set.keys.index(key)] if self.right else "There is nothing."
@@ -61,6 +62,11 @@ class Known:
         number = self.eval_set.keys.index(key)
         asked = next(q for n, q in self.eval_set.questions if n == number and q.question == question)
         return asked.answer if self.right else "I do not know."
+
+    def shared(self, name: Any, make: Any) -> Any:
+        if name not in self.known:
+            self.known[name] = make()
+        return self.known[name]
 
     def generated(self, key: str, prompt: str | None = None) -> torch.Tensor:
         return self.eval_set.images[self.eval_set.keys.index(key)]
@@ -225,6 +231,17 @@ def test_a_missing_key_is_said_before_any_work(monkeypatch: pytest.MonkeyPatch, 
         grader = LanguageModelGrader(model("http://127.0.0.1:9/v1"), cache)
         with pytest.raises(ConfigError, match="key_variable=GRADER_KEY: the environment variable is not set"):
             VLMScoreMetric(grader).prepare(Setting())
+
+
+def test_a_part_of_the_faces_is_not_graded_again(faces: EvalSet):
+    with chat_server(lambda n, _: Answer("10 8")) as server:
+        metric, outputs = ConversationScoreMetric(LanguageModelGrader(model(server.url))), Known(faces)
+        metric.prepare(Setting(resamples=0))
+        metric.update(faces, outputs)
+        asked = len(server.bodies)
+        metric.update(faces.subset([1, 3]), outputs)
+        assert len(server.bodies) == asked
+    assert metric.compute()["conversation_score"].value == 8
 
 
 def test_only_the_first_items_are_graded(faces: EvalSet):

@@ -48,8 +48,8 @@ class GradedMetric(OutputMetric):
         self._prompt = load_prompt(self.name, prompt_file)
 
     @abstractmethod
-    def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, Callable[[], GradeItem]]]:
-        """Index of the sample and a function that makes the item, for each item."""
+    def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, GradeItem]]:
+        """The items, each with the index of its sample; an item's key is the same in a part of the evaluation set."""
 
     def prepare(self, setting: Setting) -> None:
         """Checks that there is a grader that can grade.
@@ -66,8 +66,12 @@ class GradedMetric(OutputMetric):
         """Grades the items."""
         assert self._grader is not None
         chosen = list(self.items(eval_set, outputs))[: self._max_items]
-        found = self._grader.grade([make() for _, make in chosen], self._prompt)
-        self._graded = [(n, g) for (n, _), g in zip(chosen, found.by_key.values(), strict=True)]
+        name = (self.name, self._grader.name, self._prompt.digest)
+        known: dict[str, Grade] = outputs.shared(name, dict)
+        missing = {item.key: item for _, item in chosen if item.key not in known}
+        found = self._grader.grade(list(missing.values()), self._prompt)
+        known.update(found.by_key)
+        self._graded = [(number, known[item.key]) for number, item in chosen]
         self._usage, self._keys = found.usage, eval_set.keys
 
     def compute(self) -> Mapping[str, Score]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from unif2ace.evaluation.graders.base import GradeItem
@@ -20,10 +20,10 @@ class ConversationScoreMetric(GradedMetric):
     name = "conversation_score"
     needs = frozenset({"answers"})
 
-    def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, Callable[[], GradeItem]]]:
+    def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, GradeItem]]:
         """The answer to each question."""
 
-        def item(place: int) -> Callable[[], GradeItem]:
+        def item(place: int) -> GradeItem:
             number, question = eval_set.questions[place]
             key, record = eval_set.keys[number], eval_set.records[number]
             fields = {
@@ -32,6 +32,6 @@ class ConversationScoreMetric(GradedMetric):
                 "reference": question.answer,
                 "answer": outputs.answer(key, question.question),
             }
-            return lambda: GradeItem(f"{key}/{place}", fields, record=record, question=question)
+            return GradeItem(f"{key}: {question.question}", fields, record=record, question=question)
 
         return [(eval_set.questions[place][0], item(place)) for place in range(len(eval_set.questions))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from unif2ace.evaluation.graders.base import GradeItem
@@ -20,16 +20,16 @@ class DescriptionScoreMetric(GradedMetric):
     name = "description_score"
     needs = frozenset({"captions"})
 
-    def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, Callable[[], GradeItem]]]:
+    def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, GradeItem]]:
         """The caption of each true face."""
 
-        def item(number: int) -> Callable[[], GradeItem]:
+        def item(number: int) -> GradeItem:
             key, record = eval_set.keys[number], eval_set.records[number]
             fields = {
                 "attributes": known_attributes(record),
                 "reference": eval_set.captions[number],
                 "answer": outputs.caption(key),
             }
-            return lambda: GradeItem(key, fields, record=record)
+            return GradeItem(key, fields, record=record)
 
         return [(number, item(number)) for number in range(len(eval_set))]

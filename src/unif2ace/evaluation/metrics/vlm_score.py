@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from unif2ace.evaluation.graders.base import GradeItem
@@ -22,12 +22,12 @@ class VLMScoreMetric(GradedMetric):
     name, sees = "vlm_score", True
     needs = frozenset({"generated"})
 
-    def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, Callable[[], GradeItem]]]:
+    def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, GradeItem]]:
         """The first face of each prompt."""
 
-        def item(number: int) -> Callable[[], GradeItem]:
+        def item(number: int) -> GradeItem:
             key, prompt = eval_set.keys[number], eval_set.prompts[number]
-            return lambda: GradeItem(key, {"prompt": prompt}, _png(outputs.generated(key, prompt=prompt)))
+            return GradeItem(key, {"prompt": prompt}, _png(outputs.generated(key, prompt=prompt)))
 
         return [(number, item(number)) for number in range(len(eval_set))]
 
