@@ -12,6 +12,7 @@ from unif2ace.evaluation.graders.metric import GradedMetric
 if TYPE_CHECKING:
     from unif2ace.evaluation.eval_set import EvalSet
     from unif2ace.evaluation.outputs import Outputs
+    from unif2ace.language.question import Question
 
 
 class ConversationScoreMetric(GradedMetric):
@@ -23,8 +24,7 @@ class ConversationScoreMetric(GradedMetric):
     def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, GradeItem]]:
         """The answer to each question."""
 
-        def item(place: int) -> GradeItem:
-            number, question = eval_set.questions[place]
+        def item(number: int, question: Question) -> GradeItem:
             key, record = eval_set.keys[number], eval_set.records[number]
             fields = {
                 "attributes": known_attributes(record),
@@ -34,4 +34,4 @@ class ConversationScoreMetric(GradedMetric):
             }
             return GradeItem(f"{key}: {question.question}", fields, record=record, question=question)
 
-        return [(eval_set.questions[place][0], item(place)) for place in range(len(eval_set.questions))]
+        return [(number, item(number, question)) for number, question in eval_set.questions]
