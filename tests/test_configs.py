@@ -93,7 +93,7 @@ def test_every_choice_composes_and_its_targets_exist(file: Path, tmp_path: Path)
         _MADE.add(text)
 
 
-OTHERWISE_NAMED = ("experiment", "debug", "callbacks", "run_callbacks", "logger")
+OTHERWISE_NAMED = ("experiment", "debug", "callbacks", "run_callbacks", "logger", "caption_parser")
 
 
 @pytest.mark.parametrize("file", GROUPS, ids=lambda p: str(p.relative_to(ROOT)))

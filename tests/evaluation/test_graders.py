@@ -186,7 +186,8 @@ def test_failures_are_counted_and_are_not_zero(faces: EvalSet, caplog: pytest.Lo
     with chat_server(lambda n, _: next(answers)) as server:
         grader = LanguageModelGrader(model(server.url, concurrency=1), tmp_path / "g.jsonl")
         found = graded(DescriptionScoreMetric(grader), faces)
-        assert all(h["Authorization"] == f"Bearer {KEY}" for h in server.headers)
+        sent = [{name.lower(): value for name, value in headers.items()} for headers in server.headers]
+        assert all(headers["authorization"] == f"Bearer {KEY}" for headers in sent)
     values = found.compute()
     assert values["description_score"].value == 9  # of 8, 9 and 10
     assert values["description_score_failed"].value == 0.5
