@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from unif2ace.attributes import TAXONOMY
-from unif2ace.language.facts import Value
 from unif2ace.language.phrasebook import Statement
 
 _FLAGS: Final[dict[str, str]] = {
@@ -125,7 +124,7 @@ def _described(words: list[str]) -> Iterator[Statement]:
                     yield from _stated(field, value, _denied(words, at))
 
 
-def _stated(field: str, value: Value, denied: bool) -> Iterator[Statement]:
+def _stated(field: str, value: str, denied: bool) -> Iterator[Statement]:
     if not denied:
         yield field, value
     elif (field, value) in _LABEL_OF:

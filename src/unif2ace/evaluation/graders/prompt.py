@@ -16,7 +16,13 @@ from unif2ace.errors import ConfigError
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w%]|\.\d)")
 _LABEL = re.compile(r"^(?:\W*(?:the\s+)?(?:final\s+)?scores?\W+)?", re.IGNORECASE)
-_KEYS = {"system": str, "user": str, "minimum": (int, float), "maximum": (int, float), "scores": int}
+_KEYS: dict[str, type | tuple[type, ...]] = {
+    "system": str,
+    "user": str,
+    "minimum": (int, float),
+    "maximum": (int, float),
+    "scores": int,
+}
 
 
 @dataclass(frozen=True, slots=True)
