@@ -24,7 +24,7 @@ OWN = {"mean": [0.48, 0.46, 0.41], "std": [0.27, 0.26, 0.28], "size": [16, 16], 
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> EvalSet:
-    return gather(open_split(write_faces(tmp_path_factory.mktemp("faces"), 5)), 5, 1, caption="short")
+    return gather(open_split(write_faces(tmp_path_factory.mktemp("faces"), 5)), 5, 1)
 
 
 class Pictures:
@@ -98,7 +98,8 @@ def test_scores_are_those_of_transformers(faces: EvalSet, tmp_path: Path):
     assert list(metric.samples()["clip_score"].values()) == pytest.approx(
         (100 * cosine.clamp(min=0)).tolist(), abs=1e-3
     )
-    assert "0 of 5 prompts cut" in metric.describe()["clip_score"]
+    assert "5 of 5 prompts cut to 77 tokens" in metric.describe()["clip_score"]
+    assert not metric._clip.is_cut("A smiling woman.")
 
 
 def test_what_is_missing_is_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
