@@ -80,7 +80,7 @@ def balance_yes_no(
     rng = random.Random(f"unif2ace/balance/{seed}")
     kept: list[Question] = []
     for question in questions:
-        if question.kind == "yes_no" and question.attribute in rates:
+        if question.kind == "yes_no" and question.attribute is not None and question.attribute in rates:
             said = read_answer(question, question.answer).value == "yes"
             if rng.random() >= yes_no_weight(rates, question.attribute, said):
                 continue
@@ -146,7 +146,7 @@ def _any_true(values: Sequence[object]) -> bool | None:
 
 
 def _boolean(name: str | None, record: AttributeRecord) -> bool | None:
-    if name in TAXONOMY.labels:
+    if name is not None and name in TAXONOMY.labels:
         return record.labels[name]
-    known = record[name] if name in TAXONOMY.fields else None
+    known = record[name] if name is not None and name in TAXONOMY.fields else None
     return known if isinstance(known, bool) else None

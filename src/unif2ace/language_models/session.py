@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,6 +71,7 @@ class Session:
     def __init__(self, settings: EndpointSettings, key: str) -> None:
         import openai
 
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # it writes a line for every request
         self._settings = settings
         self._key = key
         self._open_at = 0.0
