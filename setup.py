@@ -2,7 +2,9 @@
 
 from setuptools import find_namespace_packages, setup
 
-configs = ["unif2ace_configs", *(f"unif2ace_configs.{name}" for name in find_namespace_packages("configs"))]
+# configs/local holds the defaults of one machine
+folders = find_namespace_packages("configs", exclude=["local"])
+configs = ["unif2ace_configs", *(f"unif2ace_configs.{name}" for name in folders)]
 
 setup(
     packages=[*find_namespace_packages("src", include=["unif2ace", "unif2ace.*"]), *configs],

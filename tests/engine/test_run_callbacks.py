@@ -17,7 +17,7 @@ from unif2ace.engine.run_callbacks import instantiate_callbacks
 from unif2ace.engine.weights import read_weights
 from unif2ace.errors import ConfigError
 
-NAMES = ["progress", "checkpoint", "preemption", "random_state", "summary"]
+NAMES = ["progress", "checkpoint", "best", "preemption", "random_state", "summary"]
 EXPERIMENTS = ["attributes/synthetic", "tokenizer/decoder", "unified/quickstart", "unified/full"]
 SMALL = [
     "module=tokenizer", "net=patch", "net.channels=[16]", "net.encoder_blocks=[0]", "net.decoder_blocks=[0]",

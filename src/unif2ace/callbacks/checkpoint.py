@@ -20,12 +20,16 @@ from unif2ace.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
+VALIDATION = "before_validation"
+"""Entry of a checkpoint: whether its step was saved before the validation that follows it."""
+
 
 class Checkpoint(pl.callbacks.Checkpoint):
     """Writes a checkpoint directory every `every_n_train_steps` steps, at the last step, and on interruption.
 
     A run of one process that fails or is interrupted between two steps is saved in its current state. If it stops
-    inside a step, the resumed run skips the batch. Nothing is saved inside the optimiser's step, in a validation (where
+    inside a step, the resumed run skips the batch. A step is saved before its validation, which a resumed run therefore
+    makes first. Nothing is saved inside the optimiser's step, in a validation (where
     averages may replace the weights), or if one of several processes fails. The newest checkpoint is named.
 
     Args:
@@ -48,7 +52,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
             Path(folder), every_n_train_steps, keep, on_exception,
         )  # fmt: skip
         self._last = 0
-        self._failed = self._stepping = False
+        self._failed = self._stepping = self._before_validation = self._makes_validation = False
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Installs `FolderIO` as the strategy's checkpoint IO and removes leftovers of a killed run.
@@ -66,8 +70,20 @@ class Checkpoint(pl.callbacks.Checkpoint):
             remove_leftovers(self.folder)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Resets the state; the step that the run resumes from is already saved."""
+        """Resets the state; the step that the run resumes from is already saved, and validated here if it was not."""
         self._last, self._failed, self._stepping = trainer.global_step, False, False
+        self._before_validation, makes = False, self._makes_validation
+        self._makes_validation = False
+        if makes and trainer.enable_validation:
+            trainer.validating = True
+            trainer.fit_loop.epoch_loop.val_loop.run()
+            trainer.training = True
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Records that no validation is due."""
+        self._before_validation = False
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
@@ -80,9 +96,17 @@ class Checkpoint(pl.callbacks.Checkpoint):
     ) -> None:
         """Saves after every n-th optimiser step and the last one; not again within the next accumulation."""
         self._stepping = False
+        loop = trainer.fit_loop
+        self._before_validation = loop._data_fetcher is not None and loop.epoch_loop._should_check_val_fx(
+            loop._data_fetcher
+        )
         step = trainer.global_step
         if step != self._last and (step % self.every == 0 or step == trainer.max_steps):
             self.save(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Records that no validation is due."""
+        self._before_validation = False
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves if the run ends by epochs, by time or on request."""
@@ -125,6 +149,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
         Raises:
             DataError: On all ranks, if a weight is not finite.
         """
+        checkpoint[VALIDATION] = self._before_validation
         checkpoint[NAMES] = [names_of(pl_module, optimizer) for optimizer in trainer.optimizers]
         bad = next((name for entry in ("current_model_state", "state_dict")
                     for name in not_finite(checkpoint.get(entry, {}))), None)  # fmt: skip
@@ -133,6 +158,12 @@ class Checkpoint(pl.callbacks.Checkpoint):
                 f"step {trainer.global_step} is not saved: {bad or 'a weight of another rank'} is not finite; go on "
                 "from the checkpoint before it (resume=auto) with a lower optimizer.lr or trainer.gradient_clip_val"
             )
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Reads whether the step was saved before its validation."""
+        self._makes_validation = bool(checkpoint.get(VALIDATION))
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Saves the state if the run can resume from it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import lightning.pytorch as pl
@@ -83,6 +84,15 @@ class EMA(pl.Callback):
         """Leaves the averages in the module."""
         for name, value in _state(pl_module).items():
             local(value).copy_(local(self._averages[name]))
+
+    @contextmanager
+    def averages_in(self, module: pl.LightningModule) -> Iterator[None]:
+        """In the block the module has the averages, if there are any."""
+        self._swap(module)
+        try:
+            yield
+        finally:
+            self._swap(module)
 
     @torch.no_grad()
     def _swap(self, module: pl.LightningModule) -> None:

@@ -157,6 +157,8 @@ class RunSummary(pl.Callback):
         rows, weights = [("folder", str(self.folder))], self.folder / "weights.safetensors"
         if how == "finished" or weights.is_file():  # a finished run writes them after this summary
             rows.append(("weights", str(weights)))
+        if (best := self.folder / "best.safetensors").is_file():
+            rows.append(("best weights", str(best)))
         places = [getattr(c, "folder", None) or getattr(c, "dirpath", None) for c in trainer.checkpoint_callbacks]
         rows += [("checkpoints", str(place)) for place in places if place]  # may be written after the summary
         if any(isinstance(logger, pl.loggers.TensorBoardLogger) for logger in trainer.loggers):

@@ -278,9 +278,14 @@ def run_folder(weights: Path) -> Path:
 
 
 def _out(config: DictConfig, weights: Path | None) -> Path:
-    """The default output folder: ``evaluation`` in the folder of the run, of the outputs, or of the export."""
+    """The default output folder: ``evaluation`` in the folder of the run, of the outputs, or of the export.
+
+    It is ``evaluation_best`` for the best weights of a run.
+    """
+    from unif2ace.engine.weights import BEST_FILE
+
     if weights:
-        return run_folder(weights) / "evaluation"
+        return run_folder(weights) / ("evaluation_best" if weights.name == BEST_FILE else "evaluation")
     return Path(config.outputs or config.export) / "evaluation"
 
 

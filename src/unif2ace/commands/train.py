@@ -15,6 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.commands.plan import FLAG, take_plan
 from unif2ace.data.output_lock import output_lock
+from unif2ace.engine.best_file import BestFile
+from unif2ace.engine.best_test import check_test, measure_best
 from unif2ace.engine.command import Command, one_line_errors, run
 from unif2ace.engine.extras import apply_extras
 from unif2ace.engine.help import experiments
@@ -24,13 +26,13 @@ from unif2ace.engine.instantiate import instantiate, instantiate_slots
 from unif2ace.engine.like import check_like, like_run
 from unif2ace.engine.objective import Objective, objective, optimized_names
 from unif2ace.engine.quiet import hush
-from unif2ace.engine.resuming import find_start
+from unif2ace.engine.resuming import Start, find_start
 from unif2ace.engine.run_callbacks import instantiate_callbacks
 from unif2ace.engine.run_metadata import RunMetadata
 from unif2ace.engine.signal_handlers import restored_signal_handlers
 from unif2ace.engine.snapshot import write_snapshot
 from unif2ace.engine.study import PRUNED_AT, check_trial, open_study
-from unif2ace.engine.weights import read_header
+from unif2ace.engine.weights import BEST_FILE, read_header
 from unif2ace.engine.words import Syntax
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ def train(config: DictConfig) -> Objective:
     """
     check_like(config)
     check_trial(config)
+    check_test(config)
     apply_extras(config)
     with _alone(config), restored_signal_handlers():
         return _train(config)
@@ -77,11 +80,11 @@ def _written(config: DictConfig) -> set[Path]:
     return {Path(config.run_dir), *(Path(folder) for folder in found if isinstance(folder, str))}
 
 
-def _callbacks(config: DictConfig, logged: bool) -> dict[str, Any]:
+def _callbacks(config: DictConfig) -> dict[str, Any]:
     from unif2ace.callbacks.without_logger import without_logger
 
     callbacks = instantiate_callbacks(config)
-    return callbacks if logged else without_logger(callbacks)
+    return callbacks if any((config.get("logger") or {}).values()) else without_logger(callbacks)
 
 
 def _pruning(config: DictConfig) -> list[Any]:
@@ -99,52 +102,83 @@ def _train(config: DictConfig) -> Objective:
     import lightning.pytorch as pl
     import torch
 
-    from unif2ace.callbacks.first_error import first_error
-    from unif2ace.checkpoints.io import FolderIO
-
     hush()
     start = find_start(config)
-    allow = config.engine.allow
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    data = instantiate(config.data, allow=allow)
-    module = instantiate(config.module, allow=allow)
-    losses = instantiate_slots(config.get("loss"), "loss", allow=allow)
-    loggers = instantiate_slots(config.get("logger"), "logger", allow=allow)
-    callbacks = _callbacks(config, bool(loggers))
+    data = instantiate(config.data, allow=config.engine.allow)
+    module = instantiate(config.module, allow=config.engine.allow)
     record = RunMetadata(config, data, module.kind)
-    first = open_first(config.init_from, record.kind) if config.init_from and not start.path else None
-    module.expect_weights(None if start.path else first.state.keys() if first else ())
-    record.started_from = first.short if first else ""
-    if "tokenizer" in record.components and data.inputs != "pixels":
-        data.expect_tokenizer(record.components["tokenizer"]["fingerprint"])
-    observers = [*losses.values(), *callbacks.values(), record.callback(), *_pruning(config)]
-    if first:
+    observers = _observers(config, record)
+    if first := _first_weights(config, start, module, record):
         built: Any = OmegaConf.to_container(config.module.net, resolve=True)
         observers.insert(0, start_from(first, record.components, built))  # before moving averages start
-    made: dict[str, Any] = {
-        "callbacks": observers,
-        "logger": [*loggers.values()],
-        "plugins": [*(instantiate(node, allow=allow) for node in config.trainer.plugins or ()), FolderIO()],
-    }
-    trainer = instantiate(config.trainer, allow=allow, **made)
+    if "tokenizer" in record.components and data.inputs != "pixels":
+        data.expect_tokenizer(record.components["tokenizer"]["fingerprint"])
+    trainer = _trainer(config, observers)
     if trainer.is_global_zero:
         write_snapshot(config, config.run_dir)
         log_hyperparameters(config, trainer.loggers)
+    tested = partial(_tested, config, trainer, data, observers)
     if start.finished:
         log.info("the run is finished: %s", path := record.recover())
-        return objective(config, read_header(path).get("metrics") or {}) if config.optimized_metric else {}
+        metrics = {**(read_header(path).get("metrics") or {}), **(test := tested())}
+        return objective(config, metrics) if config.optimized_metric else dict(test)
+    _fit(trainer, module, data, start, record)
+    if any(getattr(callback, "pruned", False) for callback in observers):
+        return [float(trainer.callback_metrics[name]) for name in optimized_names(config)]
+    record.finish(trainer, module)
+    metrics = dict(trainer.callback_metrics)
+    return objective(config, {**metrics, **tested()})
+
+
+def _observers(config: DictConfig, record: RunMetadata) -> list[Any]:
+    from unif2ace.callbacks.best_weights import BestWeights
+
+    losses = instantiate_slots(config.get("loss"), "loss", allow=config.engine.allow)
+    callbacks = _callbacks(config)
+    for callback in callbacks.values():
+        if isinstance(callback, BestWeights):
+            callback.file = BestFile(record)
+    return [*losses.values(), *callbacks.values(), record.callback(), *_pruning(config)]
+
+
+def _first_weights(config: DictConfig, start: Start, module: Any, record: RunMetadata) -> Any:
+    """The weights that a new run starts from; None for random ones."""
+    first = open_first(config.init_from, record.kind) if config.init_from and not start.path else None
+    module.expect_weights(None if start.path else first.state.keys() if first else ())
+    record.started_from = first.short if first else ""
+    return first
+
+
+def _trainer(config: DictConfig, observers: list[Any]) -> Any:
+    from unif2ace.checkpoints.io import FolderIO
+
+    allow = config.engine.allow
+    made: dict[str, Any] = {
+        "callbacks": observers,
+        "logger": [*instantiate_slots(config.get("logger"), "logger", allow=allow).values()],
+        "plugins": [*(instantiate(node, allow=allow) for node in config.trainer.plugins or ()), FolderIO()],
+    }
+    return instantiate(config.trainer, allow=allow, **made)
+
+
+def _fit(trainer: Any, module: Any, data: Any, start: Start, record: RunMetadata) -> None:
+    from unif2ace.callbacks.first_error import first_error
+
     try:
         with first_error(trainer):
             trainer.fit(module, datamodule=data, ckpt_path=start.path, weights_only=True)
     except (KeyboardInterrupt, SystemExit):  # the Trainer has saved a checkpoint and ends the process
         record.rescue(trainer)
         raise
-    log.info("the run is in %s", config.run_dir)
-    if any(getattr(callback, "pruned", False) for callback in observers):
-        return [float(trainer.callback_metrics[name]) for name in optimized_names(config)]
-    record.finish(trainer, module)
-    return objective(config, trainer.callback_metrics)
+    log.info("the run is in %s", record.folder)
+
+
+def _tested(config: DictConfig, trainer: Any, data: Any, observers: list[Any]) -> dict[str, float]:
+    if not config.test or trainer.fast_dev_run:
+        return {}
+    return measure_best(config, trainer, data, observers, Path(config.run_dir) / BEST_FILE)
 
 
 NOTHING = f"""Nothing to train was chosen. Each experiment is a complete setting:

@@ -1,7 +1,7 @@
 """Composes configurations, for commands and notebooks, with errors that name the remedy.
 
-Hydra reports a mistyped key on the command line, but not one in an experiment file. The composed tree is therefore
-compared with the same choices composed without the experiment. A key that exists only in the experiment must be a
+Hydra reports a mistyped key on the command line, but not one in an experiment file or local defaults. The composed
+tree is therefore compared with the same choices composed without them. A key that exists only in them must be a
 component of its own (it has a `_target_`) or an argument of the component around it. If a group is chosen on the
 command line, the experiment's values for another choice are dropped with a warning: `moe=dense` has no number of
 experts.
@@ -35,6 +35,8 @@ from unif2ace.engine.words import readable
 from unif2ace.errors import ConfigError, check_list, nearest
 
 log = logging.getLogger(__name__)
+OVERLAYS = ("experiment", "local")
+"""Groups whose files set keys of others."""
 register()
 
 
@@ -186,7 +188,7 @@ def _nearest_key(error: BaseException, key: str) -> str:
 
 
 def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[list[str]], DictConfig]) -> None:
-    """Rejects keys that only an experiment file knows, or removes them from `config`; see the module docstring.
+    """Rejects keys that only an experiment or local defaults know, or removes them; see the module docstring.
 
     Args:
         full: Holds the `hydra` node of the composition.
@@ -203,14 +205,16 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
         refuse_unread(config, [o.partition("=")[0].partition("@")[0] for o in overrides])
     choices = OmegaConf.to_container(full.hydra.runtime.choices)
     assert isinstance(choices, dict)
-    if not choices.get("experiment"):
+    sets = [f"{group} {choices[group]!r}" for group in OVERLAYS if choices.get(group)]
+    if not sets:
         return
     keys = {o: o.split("=")[0] for o in overrides}
     # Hydra has checked nested values, which may belong to a slot that only the experiment selects
-    known_names = [o for o, key in keys.items() if key.lstrip("+") != "experiment" and "." not in key]
+    known_names = [o for o, key in keys.items() if key.lstrip("+") not in OVERLAYS and "." not in key]
+    known_names += ["~local"] if choices.get("local") else []
     typed = {key.lstrip("+~") for key in keys.values()}
     for group, choice in choices.items():
-        if group in typed or str(group).startswith("hydra/") or group == "experiment" or not isinstance(choice, str):
+        if group in typed or str(group).startswith("hydra/") or group in OVERLAYS or not isinstance(choice, str):
             continue
         known_names.append(f"{group!s}={choice}" if choice else f"~{group!s}")
     known = recompose(known_names)
@@ -229,13 +233,13 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
             left_out.append(path)
         elif "_target_" not in _parent(config, path):
             mend = hint(path) or nearest(path.rpartition(".")[2], names)
-            raise ConfigError(f"experiment {choices['experiment']!r} sets {path!r}, which nothing reads{mend}")
+            raise ConfigError(f"{' or '.join(sets)} sets {path!r}, which nothing reads{mend}")
     if left_out:
         chosen = ", ".join(dict.fromkeys(f"{path.partition('.')[0]}=..." for path in left_out))
         log.warning(
-            "%s was typed, which has no use for what experiment %s sets: left out %s",
+            "%s was typed, which has no use for what %s sets: left out %s",
             chosen,
-            choices["experiment"],
+            " or ".join(sets),
             ", ".join(left_out),
         )
 
@@ -256,10 +260,11 @@ def _unknown(node: Any, known: Any, path: str, allow: tuple[str, ...]) -> Iterat
     """Keys that only the experiment has and that are neither components nor arguments of the component around them."""
     if not isinstance(node, DictConfig) or not isinstance(known, DictConfig) or known._is_none() or node._is_none():
         return
+    names = set(known.keys())  # `key in known` would resolve the value
     for key in node:
         here = f"{path}.{key!s}" if path else str(key)
         child = node._get_node(key)
-        if key in known:
+        if key in names:
             yield from _unknown(child, known._get_node(key), here, allow)
         elif "_target_" in node:
             if not takes(node._target_, str(key), allow):

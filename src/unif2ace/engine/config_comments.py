@@ -77,7 +77,7 @@ def comments(name: str) -> Comments:
         if group in ("base", "/paths") or (isinstance(entry, str) and group.startswith("/")):  # another file as a whole
             base = comments(f"{group.strip('/')}/{choice}" if choice else group.strip("/"))
             keys, groups = {**base.keys, **keys}, {**base.groups, **groups}
-        elif group != "_self_" and not group.startswith("override"):
+        elif group != "_self_" and not group.startswith(("override", "optional")):
             groups[group.lstrip("/")] = choice
     found = _keys(text, "paths." if name.startswith("paths/") else "")
     return Comments(header, examples, {**found, **keys}, groups)

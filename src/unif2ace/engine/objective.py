@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig
 
-from unif2ace.errors import ConfigError, Unif2aceError, nearest
+from unif2ace.errors import Unif2aceError
+from unif2ace.metrics.logged import logged
 
 Objective = dict[str, float] | float | list[float]
 """All metrics by name; the optimized one; or the optimized ones in their order."""
-_SHOWN = 8
-
-
-class MetricError(ConfigError):
-    """``optimized_metric`` names a metric that the run does not log: every other trial would fail in the same way."""
 
 
 def optimized_names(config: DictConfig) -> list[str]:
@@ -45,17 +41,7 @@ def objective(config: DictConfig, metrics: Mapping[str, Any]) -> Objective:
 
 
 def _value(name: str, metrics: Mapping[str, float]) -> float:
-    if name not in metrics:
-        raise MetricError(f"optimized_metric={name}: the run does not log it{_near(name, sorted(metrics))}")
-    if not math.isfinite(metrics[name]):
-        raise Unif2aceError(f"optimized_metric={name} is {metrics[name]} at the end of the run, which cannot be ranked")
-    return metrics[name]
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    if close := nearest(name, known):
-        return close
-    last = name.rpartition("/")[2]
-    like = [other for other in known if last in other] or [o for o in known if o.startswith("val/")] or list(known)
-    more = f", and {len(like) - _SHOWN} more" if len(like) > _SHOWN else ""
-    return f"; it logs {', '.join(like[:_SHOWN])}{more}" if like else "; it logs nothing, as without a validation"
+    value = logged("optimized_metric", name, metrics)
+    if not math.isfinite(value):
+        raise Unif2aceError(f"optimized_metric={name} is {value} at the end of the run, which cannot be ranked")
+    return value

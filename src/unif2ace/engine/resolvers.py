@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from unif2ace.engine.config_comments import choices_of
 from unif2ace.errors import ConfigError
+from unif2ace.metrics.directions import known_mode
 
 if TYPE_CHECKING:
     from unif2ace.attributes import Label
@@ -156,6 +158,41 @@ def fast_precision(accelerator: str) -> str:
     return "bf16-mixed" if fast_bfloat16("cuda" if gpu else "cpu") else "32-true"
 
 
+def monitored(optimized: Any) -> str:
+    """The metric of the best weights: the first of the optimized ones as a validation logs it, or ``val/loss``.
+
+    Args:
+        optimized: The configuration's `optimized_metric`.
+    """
+    names = [optimized] if isinstance(optimized, str) else list(optimized or ())
+    if not names:
+        return "val/loss"
+    own = names[0].removeprefix("test/")
+    return own if own == names[0] else f"val/{own}"
+
+
+def mode_of(monitor: Any, *, _root_: DictConfig) -> str:
+    """``min`` or ``max``: whether a lower or a higher value of a metric is better.
+
+    A search knows it of the metric that it optimizes. It is known of all losses and metrics of the package.
+
+    Args:
+        monitor: Name of the metric.
+
+    Raises:
+        ConfigError: If it is not known, or no metric is named.
+    """
+    if not isinstance(monitor, str):
+        raise ConfigError("monitor: give a metric, such as val/loss; run_callbacks.best=null keeps no best weights")
+    direction = OmegaConf.select(_root_, "hparams_search.direction")
+    if direction is not None and monitor == monitored(_root_.optimized_metric):
+        return str(direction if isinstance(direction, str) else direction[0])[:3]
+    found = known_mode(monitor, choices_of("loss"))
+    if found is None:
+        raise ConfigError(f"monitor={monitor}: give monitor_mode=min if a lower value is better, or monitor_mode=max")
+    return found
+
+
 def register() -> None:
     """Registers the resolvers with OmegaConf; calling it again has no effect."""
     OmegaConf.register_new_resolver("cwd", lambda: str(Path.cwd()), replace=True)
@@ -165,6 +202,8 @@ def register() -> None:
     of_nodes = visual_dims, optimizer_of, groups_of
     for function in (attribute_labels, attribute_families, attribute_groups, fsq_levels, num_bits, *of_nodes):
         OmegaConf.register_new_resolver(function.__name__, _contained(function), replace=True)
+    OmegaConf.register_new_resolver("monitored", monitored, replace=True)
+    OmegaConf.register_new_resolver("mode_of", mode_of, replace=True)
     OmegaConf.register_new_resolver("fast_precision", fast_precision, replace=True)
     OmegaConf.register_new_resolver("world_size", world_size, replace=True)
 

@@ -13,7 +13,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.checkpoints.finding import FOLDER, describe, is_checkpoint, listed, newest, verify
+from unif2ace.checkpoints.reading import read_rest
 from unif2ace.engine.checkpoint_reading import config_of
+from unif2ace.engine.weights import FILE_NAME, read_header
 from unif2ace.errors import ConfigError, DataError, nearest
 
 log = logging.getLogger(__name__)
@@ -25,11 +27,13 @@ SILENT = (
 """Keys that are paths or resume options; the files at these paths are compared by fingerprints."""
 HARMLESS = re.compile(
     rf"({SILENT}|.*\.compile|(engine|extras|tags|hparams_search|logger|metric|module\.metrics|strategy|launcher)(\..*)?"
-    r"|optimized_metric|callbacks(\.(?!(ema|calibrate)\b).*)?|run_callbacks(\.(?!random_state\b).*)?"
+    r"|optimized_metric|monitor(_mode)?|test|callbacks(\.(?!(ema|calibrate)\b).*)?|run_callbacks(\.(?!random_state\b).*)?"
     r"|data\.(num_workers|prepare_per_node|max_eval_samples|max_drop_fraction)|(data\.datasets|dataset)\.\w+\.workers"
     r"|trainer\.(?!precision|accumulate_grad_batches|gradient_clip|overfit_batches|limit_train|sync_|use_distr).*)"
 )
 """Keys that affect neither shapes nor what is learned from which samples."""
+STOPPED_EARLY = "stopped_early"
+"""Entry of the weights file's header: whether early stopping has ended the run."""
 LENGTH = ("trainer.max_steps", "trainer.max_epochs")
 """Keys of the run's length, which a learning-rate schedule depends on; harmless without a schedule."""
 SHOWN = 8
@@ -41,7 +45,8 @@ class Start:
 
     Attributes:
         path: The checkpoint; None to start from the beginning.
-        finished: Whether that checkpoint is of the last step already, so that nothing is left to train.
+        finished: Whether that checkpoint is of the last step already, or early stopping has ended the run there, so
+            that nothing is left to train.
     """
 
     path: Path | None = None
@@ -69,7 +74,22 @@ def find_start(config: DictConfig) -> Start:
     _check_config(path, config)
     log.info("going on from %s", path)
     step = describe(path).step if is_checkpoint(path) else 0
-    return Start(path, finished=0 < config.trainer.max_steps <= step)
+    return Start(path, finished=0 < config.trainer.max_steps <= step or _stopped_early(path, config))
+
+
+def _stopped_early(path: Path, config: DictConfig) -> bool:
+    """Whether a checkpoint is of a run that early stopping has ended, with the settings that it still has."""
+    node = OmegaConf.select(config, "callbacks.early_stopping")
+    before: Any = (config_of(path) or {}).get("callbacks") or {}
+    if node is None or before.get("early_stopping") != OmegaConf.to_container(node, resolve=True):
+        return False
+    rest = read_rest(path)
+    saved = rest.get("callbacks") or {}
+    if any(name.startswith("EarlyStopping{") and state.get("stopping_reason") for name, state in saved.items()):
+        return True
+    weights = path.parent.parent / FILE_NAME  # a step that was saved before its validation does not know its end
+    header = read_header(weights) if weights.is_file() else {}
+    return bool(header.get(STOPPED_EARLY)) and header.get("steps") == rest.get("global_step")
 
 
 def named(value: str | Path | None) -> Path | None:

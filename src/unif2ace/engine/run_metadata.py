@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from unif2ace.engine.adapters import save_adapters
 from unif2ace.engine.checkpoint_reading import CONFIG, RECORD, read_checkpoint, record
 from unif2ace.engine.provenance import code_provenance, data_provenance, plain_metrics
-from unif2ace.engine.resuming import check_sources
+from unif2ace.engine.resuming import STOPPED_EARLY, check_sources
 from unif2ace.engine.snapshot import typed_command
 from unif2ace.engine.weights import FILE_NAME, find_weights, read_weights, save_weights
 from unif2ace.errors import Unif2aceError
@@ -93,6 +93,23 @@ class RunMetadata:
         Returns:
             The file; None in a trial run, which writes nothing.
         """
+        stopped = any(c.stopping_reason.value for c in trainer.early_stopping_callbacks if c is not None)
+        return self.write(trainer, module, FILE_NAME, {STOPPED_EARLY: stopped})
+
+    def write(
+        self, trainer: pl.Trainer, module: pl.LightningModule, name: str, further: Mapping[str, Any]
+    ) -> Path | None:
+        """Writes the weights that a module has; all processes call it, and the first one writes.
+
+        Args:
+            trainer: Trainer of the run.
+            module: Holds the network.
+            name: Name of the file in the run's folder.
+            further: Entries of its header besides the metadata, the steps and the metrics.
+
+        Returns:
+            The file; None on other processes, and in a trial run, which writes nothing.
+        """
         from unif2ace.nets.sharding import whole
 
         net: Any = module.net
@@ -104,7 +121,7 @@ class RunMetadata:
         if not main:
             return None
         steps, metrics = trainer.global_step, plain_metrics(trainer.callback_metrics)
-        return self._write(state, self._complete(module), {"steps": steps, "metrics": metrics})
+        return self._write(state, self._complete(module), {"steps": steps, "metrics": metrics, **further}, name)
 
     def rescue(self, trainer: pl.Trainer) -> None:
         """After an interrupt: writes the weights file from the newest checkpoint, and logs how to resume."""
@@ -132,14 +149,16 @@ class RunMetadata:
         kind, net, state, header = read_checkpoint(newest)
         return self._write(state, {**header, "kind": kind, "net": net}, {"steps": header.get("steps")})
 
-    def _write(self, state: Mapping[str, Any], tree: Mapping[str, Any], further: Mapping[str, Any]) -> Path:
+    def _write(
+        self, state: Mapping[str, Any], tree: Mapping[str, Any], further: Mapping[str, Any], name: str = FILE_NAME
+    ) -> Path:
         from unif2ace.nets.lora import merged, scale_of
 
         tree = {**tree, **further}
         provenance = {k: v for k, v in tree.items() if k not in ("kind", "net")}
-        if adapters := save_adapters(self.folder, state, tree):
+        if name == FILE_NAME and (adapters := save_adapters(self.folder, state, tree)):
             log.info("adapters: %s", adapters)
-        state, path = merged(state, scale_of(tree)), self.folder / FILE_NAME
+        state, path = merged(state, scale_of(tree)), self.folder / name
         weights = save_weights(path, state, kind=tree["kind"], config=tree["net"], provenance=provenance)
         log.info("weights %s: %s", weights.short, path)
         return path

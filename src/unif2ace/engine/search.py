@@ -21,13 +21,14 @@ from omegaconf import OmegaConf
 
 from unif2ace.data.output_lock import RANKS, output_lock
 from unif2ace.engine.key_types import check_values
-from unif2ace.engine.objective import MetricError, optimized_names
+from unif2ace.engine.objective import optimized_names
 from unif2ace.engine.search_space import SearchSpace
 from unif2ace.engine.study import PRUNED_AT, directions, make_sampler, open_study, optuna
 from unif2ace.engine.sweep_jobs import cause_line, composed_jobs, job_metrics, refuse_shared, run_folder
 from unif2ace.engine.sweep_table import SweepRow, fail_if_any, write_table
 from unif2ace.engine.words import quoted
 from unif2ace.errors import ConfigError
+from unif2ace.metrics.logged import MetricError
 
 log = logging.getLogger(__name__)
 KEY = "hydra.sweep.dir"

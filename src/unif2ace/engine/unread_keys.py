@@ -14,7 +14,7 @@ READ_BY_TRAINING = frozenset(
     {
         *("callbacks", "data", "dataset", "engine", "extras", "hparams_search", "init_from", "like", "logger", "loss"),
         *("module", "name", "optimized_metric", "paths", "resume", "resume_changes", "run_callbacks", "run_dir"),
-        *("seed", "tags", "trainer"),
+        *("seed", "tags", "test", "trainer"),
     }
 )
 """Top-level keys that `unif2ace-train` itself reads; it reads others where these refer to them."""

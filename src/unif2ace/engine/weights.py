@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 HEADER = "unif2ace"
 FILE_NAME = "weights.safetensors"
+BEST_FILE = "best.safetensors"
+"""Name of the file of the best weights in a run folder, see `callbacks.best_weights`."""
 TEXT_FILE = "tokenizer.json"
 """Name of the text tokenizer's file in a run folder or a release folder."""
 BUILTIN = Path(__file__).parents[1] / "builtin"

@@ -34,6 +34,14 @@ class CometLogger(LightningCometLogger, MediaLogger):
         super().__init__(project=project, name=name, online=online, offline_directory=str(save_dir), **options)
 
     @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Writes what is left; offline, also the file for ``comet upload``."""
+        super().finalize(status)
+        if self._experiment is not None and not self._online:
+            self._experiment.end()
+            self._experiment = None  # what is logged later goes into a file of its own
+
+    @rank_zero_only
     def log_picture(self, name: str, picture_HWC: NDArray[np.uint8], step: int) -> None:
         """Logs a picture, uint8 (H, W, 3)."""
         self.experiment.log_image(picture_HWC, name=name, step=step)

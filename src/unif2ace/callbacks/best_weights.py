@@ -1,0 +1,100 @@
+"""Keeps the weights of the best validation."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, Protocol
+
+import lightning.pytorch as pl
+from lightning.pytorch.trainer.states import TrainerFn
+
+from unif2ace.callbacks.ema import EMA
+from unif2ace.checkpoints.together import together
+from unif2ace.errors import ConfigError
+from unif2ace.metrics.logged import logged
+
+log = logging.getLogger(__name__)
+
+
+class BestFile(Protocol):
+    """The file of the best weights."""
+
+    def begin(self, criterion: Mapping[str, str], resumes: bool) -> float | None:
+        """The value of the weights that the run has kept so far; a new run removes those of an earlier one."""
+
+    def write(self, trainer: pl.Trainer, module: pl.LightningModule, criterion: Mapping[str, str], value: float) -> Any:
+        """Writes the weights; all ranks call it, and the first one writes."""
+
+
+class BestWeights(pl.Callback):
+    """Writes the weights whenever a validation improves the monitored metric.
+
+    These are the weights that the validation has measured: with averaging, the averaged ones. The file itself holds the
+    best value, so a resumed run goes on with it, whatever checkpoint it resumes from. A value that is not finite is no
+    improvement.
+
+    Args:
+        monitor: Name of the metric, such as ``val/loss``.
+        mode: ``min`` if a lower value is better, ``max`` if a higher one is.
+
+    Attributes:
+        file: Where the weights are written; the run sets it.
+        best: The best value so far; None before the first.
+
+    Raises:
+        ConfigError: If the mode is another.
+    """
+
+    def __init__(self, monitor: str, mode: str) -> None:
+        if mode not in ("min", "max"):
+            raise ConfigError(f"run_callbacks.best.mode={mode}: it takes min or max")
+        self.monitor, self.mode = monitor, mode
+        self._criterion = {"name": monitor, "mode": mode}
+        self.file: BestFile | None = None
+        self.best: float | None = None
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Reads the best value of a run that is resumed."""
+        if self.file is not None and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            file, resumes = self.file, trainer.ckpt_path is not None
+            found = together(lambda: file.begin(self._criterion, resumes) if trainer.is_global_zero else None)
+            self.best = trainer.strategy.broadcast(found)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Writes the weights if the metric has improved.
+
+        Raises:
+            MetricError: If the validation did not log it.
+            DataError: On all ranks, if the weights could not be written. Those written before are unchanged.
+        """
+        trial = trainer.sanity_checking or trainer.fast_dev_run  # type: ignore[attr-defined]
+        if self.file is None or trial or trainer.state.fn != TrainerFn.FITTING:
+            return
+        value = trainer.strategy.broadcast(logged("monitor", self.monitor, trainer.callback_metrics))
+        if not self.improves(value):
+            return
+        file = self.file
+        with measured_weights(trainer, pl_module):
+            together(lambda: file.write(trainer, pl_module, self._criterion, value))
+        self.best = value
+        if trainer.is_global_zero:
+            log.info("best so far: %s=%.6g at step %d", self.monitor, value, trainer.global_step)
+
+    def improves(self, value: float) -> bool:
+        """Whether a value is better than all before it."""
+        if self.best is None or not math.isfinite(value):
+            return math.isfinite(value)
+        return value < self.best if self.mode == "min" else value > self.best
+
+
+@contextmanager
+def measured_weights(trainer: pl.Trainer, pl_module: pl.LightningModule) -> Iterator[None]:
+    """In the block the module has the weights that validations measure, such as averaged ones."""
+    with ExitStack() as held:
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, EMA):
+                held.enter_context(callback.averages_in(pl_module))
+        yield

@@ -1,0 +1,39 @@
+"""The value of a metric that a key names, among those that a run logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unif2ace.errors import ConfigError, nearest
+
+_SHOWN = 8
+
+
+class MetricError(ConfigError):
+    """A key names a metric that the run does not log: every other run of a sweep would fail in the same way."""
+
+
+def logged(key: str, name: str, metrics: Mapping[str, Any]) -> float:
+    """The last value of a metric.
+
+    Args:
+        key: The key that names it.
+        name: Its name, such as ``val/loss``.
+        metrics: Last value of every logged quantity.
+
+    Raises:
+        MetricError: If the run has not logged it.
+    """
+    if name not in metrics:
+        raise MetricError(f"{key}={name}: the run does not log it{_near(name, sorted(metrics))}")
+    return float(metrics[name])
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    if close := nearest(name, known):
+        return close
+    last = name.rpartition("/")[2]
+    like = [other for other in known if last in other] or [o for o in known if o.startswith("val/")] or list(known)
+    more = f", and {len(like) - _SHOWN} more" if len(like) > _SHOWN else ""
+    return f"; it logs {', '.join(like[:_SHOWN])}{more}" if like else "; it logs nothing, as without a validation"
