@@ -21,7 +21,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from unif2ace.engine.added_keys import refuse_added
-from unif2ace.engine.config_comments import CONFIG_MODULE, choices_of
+from unif2ace.engine.config_comments import CONFIG_MODULE, choices_of, folders
 from unif2ace.engine.installation import check_installation
 from unif2ace.engine.instantiate import ADDABLE, how_to_add, takes
 from unif2ace.engine.kept_files import KeptFiles
@@ -205,13 +205,13 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
         refuse_unread(config, [o.partition("=")[0].partition("@")[0] for o in overrides])
     choices = OmegaConf.to_container(full.hydra.runtime.choices)
     assert isinstance(choices, dict)
-    sets = [f"{group} {choices[group]!r}" for group in OVERLAYS if choices.get(group)]
+    sets = [f"{group} {choices[group]!r}" for group in OVERLAYS if _is_there(full, group, choices.get(group))]
     if not sets:
         return
     keys = {o: o.split("=")[0] for o in overrides}
     # Hydra has checked nested values, which may belong to a slot that only the experiment selects
     known_names = [o for o, key in keys.items() if key.lstrip("+") not in OVERLAYS and "." not in key]
-    known_names += ["~local"] if choices.get("local") else []
+    known_names += ["~local"] * ("local" in choices)
     typed = {key.lstrip("+~") for key in keys.values()}
     for group, choice in choices.items():
         if group in typed or str(group).startswith("hydra/") or group in OVERLAYS or not isinstance(choice, str):
@@ -242,6 +242,12 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
             " or ".join(sets),
             ", ".join(left_out),
         )
+
+
+def _is_there(full: DictConfig, group: str, choice: Any) -> bool:
+    """Whether one of the folders of configuration files has a choice of a group."""
+    given = [Path(source.path) for source in full.hydra.runtime.config_sources if source.schema == "file"]
+    return any((folder / group / f"{choice}.yaml").is_file() for folder in (*folders(), *given))
 
 
 def _parent(config: DictConfig, path: str) -> DictConfig:

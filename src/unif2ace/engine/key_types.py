@@ -309,13 +309,23 @@ def _values(command: str, config: DictConfig) -> Iterator[tuple[str, KeyType, An
     for key in KEY_TYPES:
         try:
             value = OmegaConf.select(config, key, throw_on_missing=True)
-        except OmegaConfBaseException:  # the work names what is missing
-            continue
+        except OmegaConfBaseException as error:
+            if (cause := _of_resolver(error)) is not None:
+                raise cause from None
+            continue  # the work names what is missing
         found = key_type(command, key)
         if value is not None:
             yield key, found, OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
         elif key in written and not written[key].value.startswith(("null", "${")) and found is not ANY:
             raise ConfigError(f"{key}=null: it takes {found.takes}")
+
+
+def _of_resolver(error: BaseException) -> ConfigError | None:
+    """The error that a resolver has raised, if there is one."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, ConfigError):
+        seen = seen.__context__
+    return seen
 
 
 def _shown(value: Any) -> str:
