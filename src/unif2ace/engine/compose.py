@@ -209,8 +209,9 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
     if not sets:
         return
     keys = {o: o.split("=")[0] for o in overrides}
-    # Hydra has checked nested values, which may belong to a slot that only the experiment selects
-    known_names = [o for o, key in keys.items() if key.lstrip("+") not in OVERLAYS and "." not in key]
+    # choices alone: Hydra has checked nested values, which may belong to a slot that only the experiment selects
+    groups = {o: key.lstrip("+~").partition("@")[0] for o, key in keys.items()}
+    known_names = [o for o, group in groups.items() if group not in OVERLAYS and choices_of(group)]
     known_names += ["~local"] * ("local" in choices)
     typed = {key.lstrip("+~") for key in keys.values()}
     for group, choice in choices.items():
