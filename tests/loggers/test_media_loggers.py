@@ -52,6 +52,8 @@ def test_tensorboard_keeps_every_kind(tmp_path: Path):
     assert {name for t in tags for name in t["tensors"]} >= {"val/note/text_summary", "val/answers/text_summary"}
     picture = next(e.Images("val/faces")[0] for e, t in zip(found, tags, strict=True) if t["images"])
     assert (picture.width, picture.height, picture.step) == (6, 4, 3)
+    plugins = [tag for events in found for tag in events.PluginTagToContent("hparams")]
+    assert "_hparams_/experiment" in plugins, "the page HPARAMS is empty"
     assert "optimizer.lr: 0.5" in (tmp_path / "hparams.yaml").read_text()
 
 

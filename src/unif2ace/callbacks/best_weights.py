@@ -14,12 +14,12 @@ from lightning.pytorch.trainer.states import TrainerFn
 from unif2ace.callbacks.ema import EMA
 from unif2ace.checkpoints.together import together
 from unif2ace.errors import ConfigError
-from unif2ace.metrics.logged import logged
+from unif2ace.metrics.logged import at_validation
 
 log = logging.getLogger(__name__)
 
 
-class BestFile(Protocol):
+class BestWeightsFile(Protocol):
     """The file of the best weights."""
 
     def begin(self, criterion: Mapping[str, str], resumes: bool) -> float | None:
@@ -53,7 +53,7 @@ class BestWeights(pl.Callback):
             raise ConfigError(f"run_callbacks.best.mode={mode}: it takes min or max")
         self.monitor, self.mode = monitor, mode
         self._criterion = {"name": monitor, "mode": mode}
-        self.file: BestFile | None = None
+        self.file: BestWeightsFile | None = None
         self.best: float | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -73,8 +73,8 @@ class BestWeights(pl.Callback):
         trial = trainer.sanity_checking or trainer.fast_dev_run  # type: ignore[attr-defined]
         if self.file is None or trial or trainer.state.fn != TrainerFn.FITTING:
             return
-        value = trainer.strategy.broadcast(logged("monitor", self.monitor, trainer.callback_metrics))
-        if not self.improves(value):
+        value = trainer.strategy.broadcast(at_validation("monitor", self.monitor, trainer.callback_metrics))
+        if value is None or not self.improves(value):
             return
         file = self.file
         with measured_weights(trainer, pl_module):

@@ -8,8 +8,9 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
+from lightning.pytorch.trainer.states import TrainerFn
 
-from unif2ace.metrics.logged import logged
+from unif2ace.metrics.logged import at_validation
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,10 @@ class EarlyStopping(LightningEarlyStopping):
         Raises:
             MetricError: If the validation did not log it.
         """
-        if not trainer.sanity_checking:
-            logged("callbacks.early_stopping.monitor", self.monitor, trainer.callback_metrics)
+        if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
+            return
+        if at_validation("callbacks.early_stopping.monitor", self.monitor, trainer.callback_metrics) is None:
+            return
         super().on_validation_end(trainer, pl_module)
         if self.stopping_reason != EarlyStoppingReason.NOT_STOPPED and trainer.is_global_zero:
             log.info("stopped early at step %d: %s", trainer.global_step, self.stopping_reason_message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,23 @@ class TensorBoardLogger(LightningTensorBoardLogger, MediaLogger):
 
     def __init__(self, save_dir: str, name: str = "", version: str = "", **options: Any) -> None:
         super().__init__(save_dir, name, version, **options)
+
+    @rank_zero_only
+    def log_hyperparams(
+        self, params: dict[str, Any] | Namespace, metrics: dict[str, Any] | None = None, step: int | None = None
+    ) -> None:
+        """Logs hyperparameters for the page HPARAMS, which shows the last value of the run's `monitor` beside them.
+
+        Lightning's logger writes them for that page only together with a value.
+        """
+        super().log_hyperparams(params, metrics, step)
+        if metrics or self._default_hp_metric:
+            return
+        from torch.utils.tensorboard.summary import hparams
+
+        values = {**(vars(params) if isinstance(params, Namespace) else params)}
+        for event in hparams(values, {str(values.get("monitor", "val/loss")): 0.0}):  # the name alone is written
+            self.experiment._get_file_writer().add_summary(event)
 
     @rank_zero_only
     def log_picture(self, name: str, picture_HWC: NDArray[np.uint8], step: int) -> None:

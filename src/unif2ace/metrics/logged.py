@@ -30,6 +30,23 @@ def logged(key: str, name: str, metrics: Mapping[str, Any]) -> float:
     return float(metrics[name])
 
 
+def at_validation(key: str, name: str, metrics: Mapping[str, Any]) -> float | None:
+    """The last value of a metric at the end of a validation; None for one of training before any training step.
+
+    A resumed run may make a validation before its first step.
+
+    Args:
+        key: The key that names it.
+        name: Its name.
+        metrics: Last value of every logged quantity.
+
+    Raises:
+        MetricError: If the run has not logged it.
+    """
+    untrained = name.startswith("train/") and not any(other.startswith("train/") for other in metrics)
+    return None if untrained else logged(key, name, metrics)
+
+
 def _near(name: str, known: Sequence[str]) -> str:
     if close := nearest(name, known):
         return close
