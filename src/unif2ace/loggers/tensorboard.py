@@ -33,10 +33,11 @@ class TensorBoardLogger(LightningTensorBoardLogger, MediaLogger):
         super().log_hyperparams(params, metrics, step)
         if metrics or self._default_hp_metric:
             return
-        from torch.utils.tensorboard.summary import hparams
+        from torch.utils.tensorboard import summary
 
+        made: Any = summary.hparams
         values = {**(vars(params) if isinstance(params, Namespace) else params)}
-        for event in hparams(values, {str(values.get("monitor", "val/loss")): 0.0}):  # the name alone is written
+        for event in made(values, {str(values.get("monitor", "val/loss")): 0.0}):  # the name alone is written
             self.experiment._get_file_writer().add_summary(event)
 
     @rank_zero_only
