@@ -47,8 +47,8 @@ def test_one_is_switched_off_by_its_name_alone(name: str):
 @pytest.mark.parametrize(
     ("words", "lost"),
     [
-        (["run_callbacks=[progress]"], "checkpoint"),
-        (["run_callbacks=[]"], "checkpoint"),
+        (["run_callbacks=[progress,best]"], "checkpoint"),
+        (["run_callbacks=[]"], "best"),
         (["~run_callbacks.preemption"], "preemption"),
     ],
 )
