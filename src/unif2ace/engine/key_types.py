@@ -164,6 +164,7 @@ COUNT, SHARE = Number(1, MOST), Number(0, 1, whole=False)
 ANY = KeyType()
 
 KEY_TYPES: dict[str, KeyType] = {
+    **dict.fromkeys(("runs", "scores.robustness", "scores.subgroups"), Texts()),
     **dict.fromkeys(("batch_size", "best_of", "columns", "count", "max_new", "n", "num_samples"), COUNT),
     **dict.fromkeys(("samples_per_shard", "pictures_per_shard", "workers", "vocab_size", "max_nonfinite_steps"), COUNT),
     **{f"steps.{name}": COUNT for name in ("attributes", "tokenizer", "unified", "evaluator")},
@@ -204,6 +205,7 @@ KEY_TYPES: dict[str, KeyType] = {
     "faces": OneOf(("largest", "all", "refuse")),
     "export": Folder(),
     "folder": Text(),
+    "format": ANY,
     "guidance": Number(0, 100, whole=False),
     "held_out": Texts(),
     "image_size": Number(8, 4096),
