@@ -41,7 +41,7 @@ def test_every_command_shown_composes(page: str, command: str):
     module = importlib.import_module(f"unif2ace.commands.{name}")
     command = module.VERBS[words.pop(0)] if name in ("data", "checkpoint") else module.COMMAND
     if name == "evaluate":  # what the weights say
-        scored = "unified" in words[0] or any(word.startswith("evaluator=") for word in words)
+        scored = "unified" in words[0] or any(word.startswith(("evaluator=", "grader=")) for word in words)
         kind = "unified" if scored else "attributes" if "attributes" in words[0] else "tokenizer"
         words += [f"kind={kind}"]
     words = [w for w in words if not w.startswith("--plan")]

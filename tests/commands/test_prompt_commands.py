@@ -101,7 +101,7 @@ def test_attributes_are_printed_and_written(run: Path, picture: Path, tmp_path: 
     assert done.returncode == 0, done.stderr[-2000:]
     (row,) = map(json.loads, out.read_text(encoding="utf-8").splitlines())
     assert len(row["attributes"]) == done.stdout.count("%") == 46
-    assert done.stdout.startswith("my face.png (56x40, cut to its middle 40x40, resized to 32x32): ")
+    assert "\nmy face.png (56x40, cut to its middle 40x40, resized to 32x32): " in "\n" + done.stdout
 
 
 @pytest.mark.parametrize(

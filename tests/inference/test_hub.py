@@ -33,6 +33,8 @@ def run(tmp_path_factory) -> Path:
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StubHub]:
     with stub_hub() as found:
         monkeypatch.setattr(constants, "ENDPOINT", found.endpoint)
+        template = found.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)  # made of ENDPOINT at the import
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
@@ -146,7 +148,7 @@ def test_a_path_of_this_machine_is_never_looked_up(tmp_path: Path, monkeypatch: 
     assert hub_name("../owner/name") is None
     assert hub_name("ada/faces@v1") == ("ada/faces", "v1")
     assert hub_name("logs/faces", "v1") == ("logs/faces", "v1")
-    for path, revision, why in (("logs/run", "v1", "is on this machine"), ("builtin", "v1", "no name on the hub")):
+    for path, revision, why in (("logs/run", "v1", "is on this machine"), ("builtin", "v1", "is no name on the hub")):
         with pytest.raises(ConfigError, match=f"revision=v1 has no effect: {path} {why}"):
             hub_name(path, revision)
     with pytest.raises(ConfigError, match="give one of them"):

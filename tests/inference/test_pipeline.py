@@ -135,7 +135,7 @@ WRONG: list[tuple[Any, str]] = [
     ("https://example.org/a.png", "is an address: download"),
     ("tests", "is a folder"),
     ([FACE, None], "picture 2 of 2: .*NoneType"),
-    (Image.fromarray((FACE[..., 0] * 0.9).astype(np.float32)), "save it as 8 or 16 bits"),
+    (Image.fromarray((FACE[..., 0] * 0.9).astype(np.float32)), "save it as 8 bits"),
 ]
 
 

@@ -138,7 +138,7 @@ class Ask(Step[Sample]):
     def _request(self, item: Sample) -> ChatRequest:
         assert self._prompt is not None
         system, user = self._prompt.fill(caption=item.metadata.caption or "", count=str(self._count))
-        sampling = {"max_tokens": self._max_tokens, "temperature": self._temperature}
+        sampling: dict[str, Any] = {"max_tokens": self._max_tokens, "temperature": self._temperature}
         return ChatRequest(item.key, system, user, (), SCHEMA, **sampling)
 
     def _asked(self, item: Sample, questions: Sequence[Question], made: dict[str, Any]) -> Sample:

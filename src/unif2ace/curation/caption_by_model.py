@@ -89,5 +89,5 @@ class CaptionByModel(Step[Sample]):
         old = [text for text in (item.metadata.caption, *item.metadata.captions) if text]
         told = "\n".join(f"- {text}" for text in old) if self._source_captions else ""
         system, user = self._prompt.fill(captions=told)
-        sampling = {"max_tokens": self._max_tokens, "seed": self._seed}
+        sampling: dict[str, Any] = {"max_tokens": self._max_tokens, "seed": self._seed}
         return ChatRequest(item.key, system, user, (item.image,), SCHEMA, temperature=self._temperature, **sampling)

@@ -125,10 +125,10 @@ class StepFolder:
 
     def _changes(self, before: Mapping[str, Any]) -> list[str]:
         """What differs from the settings of the folder; of inputs, whose fingerprints say nothing, only which ones."""
-        settings = [{name: value for name, value in tree.items() if name != "input"} for tree in (before, self.recipe)]
+        old, new = ({name: value for name, value in tree.items() if name != "input"} for tree in (before, self.recipe))
         was, now = before.get("input", {}), self.recipe["input"]
         inputs = sorted(name for name in {*was, *now} if was.get(name) != now.get(name))
-        return differences(*settings) + [f"its input changed ({', '.join(inputs)})"] * bool(inputs)
+        return differences(old, new) + [f"its input changed ({', '.join(inputs)})"] * bool(inputs)
 
     def _check(self) -> None:
         path, mend = self.folder / BUILD, f"Restore them, give another folder, or remove {self.folder}"

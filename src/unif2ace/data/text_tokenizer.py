@@ -153,7 +153,7 @@ def _with_superwords(words: Tokenizer, texts: Iterable[str], vocab_size: int) ->
     for text, encoded in zip(common, ids, strict=True):
         counts[tuple(encoded.ids)] += found[text]
     size = words.get_vocab_size()
-    tokens = [words.id_to_token(number) for number in range(size)]
+    tokens = [words.id_to_token(number) or "" for number in range(size)]
     merges = superword_merges(counts, tokens, vocab_size - size)
     content = json.loads(words.to_str())
     model = content["model"]

@@ -82,7 +82,10 @@ class DemoActions:
                 images = found["images"][:: options["best_of"]]
                 report(self._shown(images, [f"step {step + 1}"] * len(images), f"step {step + 1} of {steps}", False))
 
-            watched = {"callback_on_step_end": step_end, "callback_on_step_end_tensor_inputs": ["images"]}
+            watched: dict[str, Any] = {
+                "callback_on_step_end": step_end,
+                "callback_on_step_end_tensor_inputs": ["images"],
+            }
             with self._turn:
                 made = self.pipe(prompt, **options, **watched)
             entries = [{"prompt": prompt, "seed": str(seed), **made.settings} for seed in made.seeds]
@@ -99,7 +102,7 @@ class DemoActions:
         """
         picture = self.limits.picture(file)
         with self._turn:
-            return str(self.pipe.caption(picture, length=length))  # type: ignore[arg-type]
+            return str(self.pipe.caption(picture, length="short" if length == "short" else "long"))
 
     def ask(self, file: Any, question: Any) -> str:
         """The model's answer to a question about an uploaded picture.
@@ -130,7 +133,7 @@ class DemoActions:
             ConfigError: If the prompt is empty or too long, or a number is out of range.
         """
         picture, prompt = self.limits.picture(file), self.limits.text(prompt, "instruction")
-        options = {
+        options: dict[str, Any] = {
             "seed": self.limits.number(seed, "seed", 2**31 - 1, 0),
             "best_of": self.limits.number(best_of, "best_of", self.limits.best_of),
             "attempts": self.limits.number(attempts, "attempts", 4),

@@ -65,8 +65,8 @@ def real_features(
 ) -> Tensor:
     """Features of the reference pictures, float32 (N, D); those of the evaluation set follow its subgroups."""
     if real is None or real.own:
-        name = ("real features", extractor.name)
-        return _by_key(eval_set, outputs, name, lambda number: eval_set.images[number], extractor, setting)
+        own = ("real features", extractor.name)
+        return _by_key(eval_set, outputs, own, lambda number: eval_set.images[number], extractor, setting)
     name = ("folder features", extractor.name, real.name)
     return outputs.shared(name, lambda: features(real, extractor, setting))
 

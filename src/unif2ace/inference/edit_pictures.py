@@ -78,7 +78,7 @@ def edit_pictures(
     from unif2ace.inference.editing import FaceEditor, paste_region
 
     given, each = plan.options, plan.num_images
-    numbers = {"guidance": given.get("guidance_scale", 4.0), "best_of": given.get("best_of", 4)}
+    numbers: dict[str, Any] = {"guidance": given.get("guidance_scale", 4.0), "best_of": given.get("best_of", 4)}
     editor = FaceEditor(
         model, region, sampler=sampler, **numbers, attempts=attempts, batch_size=given.get("batch_size", 32)
     )

@@ -213,8 +213,8 @@ class FaceEditor:
         """Of several samples of each image the one whose caption likelihood gains most by the change."""
         each = [change for change in changes for _ in range(self.best_of)]
         own = [seed + (again << 32) for seed in seeds for again in range(self.best_of)]
-        many = (x.repeat_interleave(self.best_of, 0) for x in (codes, region))
-        made = self.sample(*many, each, own)
+        many, regions = (x.repeat_interleave(self.best_of, 0) for x in (codes, region))
+        made = self.sample(many, regions, each, own)
         if self.best_of == 1:
             return made
         images = self.model.decode(made)

@@ -169,4 +169,4 @@ def _transport_error() -> type[Exception]:
     """The base of the errors of the hub's HTTP client, whose package has changed its name."""
     from huggingface_hub import errors
 
-    return next(kind for kind in errors.HfHubHTTPError.__mro__ if kind.__module__ != errors.__name__)  # type: ignore[no-any-return]
+    return next(kind for kind in errors.HfHubHTTPError.__mro__ if kind.__module__ != errors.__name__)
