@@ -24,6 +24,9 @@ MISSING = {
     "images": "{tmp}/faces",
     "license": "CC0-1.0",
     "weights": "{tmp}/weights",
+    "base_url": "http://127.0.0.1:9/v1",
+    "model": "name",
+    "file": "{tmp}/replies.jsonl",
 }
 """Values for keys that a person must give (`???`), by their last name."""
 

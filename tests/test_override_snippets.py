@@ -22,7 +22,7 @@ SNIPPET = re.compile(
 def _snippets() -> set[str]:
     found = {snippet for file in FILES for snippet in SNIPPET.findall(_prose(file))}
     found = {s for s in found if "," not in s or "[" in s}  # the values of a sweep are composed with their command
-    return {s for s in found if s.count("[") == s.count("]") and "NAME" not in s}
+    return {s for s in found if s.count("[") == s.count("]") and "NAME" not in s and "loudness" not in s}
 
 
 def _prose(file: Path) -> str:

@@ -19,6 +19,7 @@ from unif2ace.data.tokenize import tokenize_shards
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.evaluation.scores import score
+from unif2ace.evaluation.unified_scores import ScoreOptions
 from unif2ace.modules.tokenizer import TokenizerModule
 from unif2ace.modules.unified import UnifiedModule
 
@@ -131,6 +132,7 @@ def test_the_tokenizer_compares_its_factor_with_the_data():
 
 def test_scores_compare_the_size_before_anything_is_generated(folder: Path):
     with pytest.raises(ConfigError, match=r"16x16 pixels, the model takes 32x32.*source\.size=32"):
-        score(SimpleNamespace(image_size=32), None, folder / "one")  # type: ignore[arg-type]
+        score(SimpleNamespace(image_size=32), None, folder / "one", folder / "out", ScoreOptions())  # type: ignore[arg-type]
+    mixed = [ShardReader(folder / "mixed" / "train")]
     with pytest.raises(DataError, match="differ in size"):
-        score(SimpleNamespace(), None, [ShardReader(folder / "mixed" / "train")])  # type: ignore[arg-type]
+        score(SimpleNamespace(), None, mixed, folder / "out", ScoreOptions())  # type: ignore[arg-type]

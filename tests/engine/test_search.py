@@ -239,7 +239,7 @@ def test_several_metrics_have_a_front(search: Search, capsys: pytest.CaptureFixt
         (["optimizer.lr=1e-3"], "hparams_search has nothing to vary"),
         (["optimized_metric=null"], "give optimized_metric=..."),
         (["hparams_search.direction=[minimize,maximize]"], "give each metric a direction"),
-        (["hparams_search.direction=down"], "it takes minimize or maximize"),
+        (["hparams_search.direction=down", "monitor_mode=min"], "it takes minimize or maximize"),
         (["optimized_metric=[a,b]", "hparams_search.direction=[minimize,minimize]"], "hparams_search.pruner=none"),
         (["hparams_search.sampler=tep"], "did you mean 'tpe'?"),
         (["hparams_search.sampler=grid"], "a grid takes no interval"),

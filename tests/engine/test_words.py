@@ -116,7 +116,7 @@ VERBS = data.VERBS
         (caption.COMMAND.syntax, ["f.png", "--max_new=2"], "a key has no dashes: max_new=2"),
         (ask.COMMAND.syntax, ["f.png", "what=1?"], "no key 'what'.*`unif2ace-ask ... -- 'what=1?'`"),
         (generate.COMMAND.syntax, ["x", "sampler=3"], "sampler takes a name, of analytic"),
-        (train.COMMAND.syntax, ["metric=null"], "metric takes a name, of attributes"),
+        (train.COMMAND.syntax, ["metric=null"], "metric takes a name, of agreement"),
         (train.COMMAND.syntax, ["callbacks=[ema,null]"], "callbacks takes a name"),
         (train.COMMAND.syntax, ["experiment=[unified/full,tokenizer/magvit]"], "experiment takes one name, not 2"),
     ],

@@ -24,7 +24,6 @@ from unif2ace.evaluation.export import export
 from unif2ace.evaluation.making import FORMAT, Maker, eval_set_fields, first_seed, outputs_folder, refuse_unlike
 from unif2ace.evaluation.metrics.base import OutputMetric, Setting
 from unif2ace.evaluation.outputs import Outputs
-from unif2ace.evaluation.question_set import question_set
 from unif2ace.evaluation.real import RealPictures
 from unif2ace.evaluation.scores import (
     NO_OUTPUTS,
@@ -159,6 +158,8 @@ def _eval_set(config: DictConfig, how: ScoreOptions, system: _Model | None) -> t
 
     size = system.scored.image_size if system else None
     if config.question_file:
+        from unif2ace.evaluation.question_set import question_set
+
         file = instantiate(config.question_file, allow=config.engine.allow)
         eval_set = question_set(file, size or config.image_size, how.num_questions, how.seed)
         return eval_set, _Data(str(file.path), {"question_file": file.describe()}, [])

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unif2ace.attributes import AttributeRecord
-from unif2ace.data.shards import ShardReader, has_index
 from unif2ace.errors import ConfigError, DataError
 from unif2ace.evaluation.paraphrases import Paraphrase, paraphrased
 from unif2ace.language.question import Question
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from unif2ace.data.question_files.base import QuestionItem
+    from unif2ace.data.shards import ShardReader
 
 Which = Literal["any", "long", "short"]
 SCORED = ("yes_no", "which", "what", "count")
@@ -109,6 +109,8 @@ def open_split(folder: str | Path, split: str = "val") -> list[ShardReader]:
     Raises:
         DataError: If there are no shards.
     """
+    from unif2ace.data.shards import ShardReader, has_index
+
     folder = Path(folder)
     return [ShardReader(folder / split if has_index(folder / split) else folder)]
 

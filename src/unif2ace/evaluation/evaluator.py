@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unif2ace.data.image_sizes import common_size
 from unif2ace.engine.weights import BUILTIN, Weights, load_net, read_header, read_weights
 from unif2ace.errors import ConfigError
 
@@ -114,6 +113,8 @@ def check_builtin(path: str | Path, readers: Iterable[ShardReader]) -> None:
     Raises:
         ConfigError: If `path` is ``builtin``, and the images are not synthetic faces of the size it learned from.
     """
+    from unif2ace.data.image_sizes import common_size
+
     if str(path) != "builtin":
         return
     side = read_header(BUILTIN_EVALUATOR)["image_size"][0]

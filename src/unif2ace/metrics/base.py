@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -38,12 +38,13 @@ class StepMetric(Metric, ABC):
         return {}
 
 
-def check_metrics(metrics: Mapping[str, Any], kind: str) -> None:
+def check_metrics(metrics: Mapping[str, Any], kinds: Sequence[str]) -> None:
     """Checks that metrics read what a network of a kind computes in a validation step.
 
     Args:
         metrics: Metrics by name.
-        kind: ``tokenizer``, ``attributes`` or ``unified``; empty for a network of no kind.
+        kinds: The kind, such as ``tokenizer``, ``attributes`` or ``unified``, and those of base classes; empty for a
+            network of no kind.
 
     Raises:
         ConfigError: If one does not; the message says what it applies to.
@@ -54,8 +55,8 @@ def check_metrics(metrics: Mapping[str, Any], kind: str) -> None:
                 f"metric={name} scores the outputs of a system, not a validation pass: it applies to "
                 "`unif2ace-evaluate CKPT` of a unified model, and to `unif2ace-evaluate outputs=FOLDER`"
             )
-        if kind and isinstance(metric, StepMetric) and metric.kinds and kind not in metric.kinds:
+        if kinds and isinstance(metric, StepMetric) and metric.kinds and metric.kinds.isdisjoint(kinds):
             raise ConfigError(
-                f"metric={name} applies to networks of kind {', '.join(sorted(metric.kinds))}: a step of kind {kind} "
-                "does not hold what it reads"
+                f"metric={name} applies to networks of kind {', '.join(sorted(metric.kinds))}: a step of kind "
+                f"{kinds[0]} does not hold what it reads"
             )

@@ -66,7 +66,7 @@ class TrainingModule(pl.LightningModule, ABC):
         self.net: nn.Module | None = None
         self.net_arguments: dict[str, Any] = {}  # network arguments that the data determines
         self._provided: Collection[str] | None = ()
-        check_metrics(metrics or {}, getattr(self, "kind", ""))
+        check_metrics(metrics or {}, [kind for base in type(self).__mro__ if (kind := vars(base).get("kind"))])
         self.metrics = nn.ModuleDict(metrics or {})
         self.guard = StepGuard(max_nonfinite_steps)
         self._options: list[dict[str, Any]] = []  # options of the optimiser's groups, as configured

@@ -68,7 +68,7 @@ class FaceFilter(ABC):
     @property
     def name(self) -> str:
         """Name of the filter: the outcome of what it refuses."""
-        return type(self).__name__.removesuffix("FaceFilter").lower()
+        return type(self).__name__.removesuffix("Filter").lower()
 
     @abstractmethod
     def measure(self, candidate: FaceCandidate) -> float | None:
