@@ -41,7 +41,7 @@ def convert(source: str | Path, target: str | Path) -> Kind:
     states = checkpoint.get("optimizer_states", [])
     known = checkpoint.pop(NAMES, None)
     if states and known is None:
-        raise DataError(f"{source} does not say whose its optimiser's numbers are: resume from it once, and save anew")
+        raise DataError(f"{source} does not say whose its optimiser's numbers are: resume from it once, and save again")
     checkpoint["optimizer_states"] = [named(state, names) for state, names in zip(states, known or [], strict=True)]
     save_sharded(checkpoint, target)
     return "sharded"

@@ -55,7 +55,7 @@ def known_record(sample: Sample, parser: CaptionParser) -> AttributeRecord:
 
 
 class Ask(Step[Sample]):
-    """Writes the questions of each sample anew; old ones are dropped.
+    """Writes new questions for each sample; old ones are dropped.
 
     A sample whose questions a model refuses, or answers malformed, stays without questions.
 

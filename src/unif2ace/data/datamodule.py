@@ -170,7 +170,7 @@ class FaceDataModule(pl.LightningDataModule):
         if self.inputs != "pixels" and found != fingerprint:
             raise ConfigError(
                 f"the data was tokenised by tokenizer {str(found)[:12]}, this is {fingerprint[:12]}: give that one, or "
-                "make the tokens anew with `unif2ace-data tokenize`"
+                "make the tokens again with `unif2ace-data tokenize`"
             )
 
     @property

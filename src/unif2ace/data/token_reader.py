@@ -62,7 +62,7 @@ class TokenReader(ShardReader):
         self._codes = int(self._sidecar.index.recipe.get("codebook", np.iinfo(np.int64).max))
 
     def _check(self) -> None:
-        sidecar, mend = self._sidecar, f"make them anew with: unif2ace-data tokenize {self.folder}"
+        sidecar, mend = self._sidecar, f"make them again with: unif2ace-data tokenize {self.folder}"
         ours, theirs = self.index.keys(), sidecar.index.keys()
         for place, (key, other) in enumerate(zip(ours, theirs, strict=False)):
             if key != other:

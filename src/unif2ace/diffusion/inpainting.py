@@ -71,7 +71,7 @@ def mask_tokens(codes_BN: Tensor, share: float, num_codes: int, rng: RandomSourc
         ConfigError: If the share is not in [0, 1].
     """
     if not 0 <= share <= 1:
-        raise ConfigError(f"a share of {share} of the tokens to draw anew: give a number from 0 to 1")
+        raise ConfigError(f"a share of {share} of the tokens to draw again: give a number from 0 to 1")
     # low bits only: a sampler with the same seeds gets the same values and uses their high bits
     low_BN = (rng.uniform(codes_BN.shape[1]) * 2**26 % 1).to(codes_BN.device)
     rank_BN = low_BN.argsort(dim=1, stable=True).argsort(1)

@@ -25,7 +25,7 @@ HEADER: Final = "index.json"
 PLACES: Final = "index.npy"
 BUILD: Final = "build.json"  # exists until a build is finished
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-MEND: Final = "make it anew with: unif2ace-data index"
+MEND: Final = "make it again with: unif2ace-data index"
 
 
 @dataclass(frozen=True, slots=True)
