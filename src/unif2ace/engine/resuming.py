@@ -163,8 +163,8 @@ def _changes_of_curve(path: Path, changed: Mapping[str, str], before: Any, confi
     if fixed and any(_bound(new[key]) > _bound(old.get(key)) for key in found):
         raise ConfigError(
             f"{path} holds the whole curve of lr_scheduler=one_cycle, which cannot go on beyond its end "
-            f"({_lines(found.values(), '; ')}): take the values of that run, or start a new run in another run_dir=..., "
-            "with lr_scheduler=cosine or none if it may have to be made longer"
+            f"({_lines(found.values(), '; ')}): take the values of that run, or start a new run in another "
+            "run_dir=..., with lr_scheduler=cosine or none if it may have to be made longer"
         )
     curve = "the old curve, cut short" if fixed else "the new curve"
     mend = f"the learning rate is spread over it, resume_changes=true goes on with {curve}"
@@ -239,8 +239,8 @@ def check_sources(before: Mapping[str, Any], now: Mapping[str, Any], allowed: bo
     text = ", ".join(f"{key}: {str(old[key])[:12]} -> {str(new[key])[:12]}" for key in differ)
     if not allowed:
         raise DataError(
-            f"the checkpoint was trained on other data or with other networks ({text}): give those, start a new run, or go "
-            "on nevertheless with resume_changes=true"
+            f"the checkpoint was trained on other data or with other networks ({text}): give those, start a new run, or "
+            "go on nevertheless with resume_changes=true"
         )
     log.warning("going on with other data or networks: %s", text)
 
