@@ -239,8 +239,8 @@ def check_sources(before: Mapping[str, Any], now: Mapping[str, Any], allowed: bo
     text = ", ".join(f"{key}: {str(old[key])[:12]} -> {str(new[key])[:12]}" for key in differ)
     if not allowed:
         raise DataError(
-            f"the checkpoint was trained on other data or with other networks ({text}): give those, start a new run, or "
-            "go on nevertheless with resume_changes=true"
+            f"the checkpoint was trained on other data or with other networks ({text}): give those, start a new run, "
+            "or go on nevertheless with resume_changes=true"
         )
     log.warning("going on with other data or networks: %s", text)
 
