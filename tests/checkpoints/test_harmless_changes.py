@@ -47,8 +47,6 @@ UP = {
     "run_callbacks.checkpoint.every_n_train_steps": 4,
     "run_callbacks.checkpoint.keep": 5,
     "run_callbacks.checkpoint.on_exception": "false",
-    "run_callbacks.best.monitor": "train/loss",
-    "run_callbacks.best.mode": "max",
     "run_callbacks.preemption.signals": "[SIGUSR1]",
     "run_callbacks.preemption.every": 3,
     "run_callbacks.preemption.requeue": "true",
@@ -111,6 +109,7 @@ ELSEWHERE = {
     r"trainer\.fast_dev_run": "trains another, single step by intent",
     r"hparams_search": "set by a search, whose trials do not resume with other values",
     r"test": "measures after training",
+    r"run_callbacks\.best\.(monitor|mode)": "set through monitor and monitor_mode",
     r"module\.compile": "kernels round otherwise; needs a compiler",
     r"(data\.datasets|module\.metrics|trainer\.strategy)\..*": "set through dataset, metric and strategy",
 }

@@ -13,18 +13,7 @@ from unif2ace.errors import ConfigError
 READ_BY_TRAINING = frozenset(
     {
         *("callbacks", "data", "dataset", "engine", "extras", "hparams_search", "init_from", "like", "logger", "loss"),
-        *(
-            "module",
-            "monitor",
-            "monitor_mode",
-            "name",
-            "optimized_metric",
-            "paths",
-            "resume",
-            "resume_changes",
-            "run_callbacks",
-            "run_dir",
-        ),
+        *("module", "name", "optimized_metric", "paths", "resume", "resume_changes", "run_callbacks", "run_dir"),
         *("seed", "tags", "test", "trainer"),
     }
 )
