@@ -33,7 +33,7 @@ test-full: install  ## all tests, slow ones too
 test-extras: install  ## what needs optional packages: installs the extras, runs their tests
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[clip,collect,demo,identity,lora,parquet,ray,comet,mlflow,trackio,wandb]' onnx
 	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt facenet-pytorch   # pins an old torch; only its weights are read
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/nets/visual_encoders tests/loggers tests/modules/test_lora.py tests/evaluation/test_clip_score.py tests/curation tests/data/sources tests/data/export_formats tests/demo
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/nets/visual_encoders tests/loggers tests/modules/test_lora.py tests/evaluation/test_clip_score.py tests/curation tests/data/sources tests/data/export_formats tests/demo tests/inference/test_pipeline.py
 
 test-gpu: install  ## what needs a GPU
 	$(BIN)/python -m pytest -q -k gpu

@@ -2,15 +2,14 @@
 
 The package's model edits faces that it was not trained on; the package's evaluator, which the model does not use, sees
 whether the asked attribute changed and whether all others stayed. Two edits that no model can beat stand beside: the
-face rendered anew with the attribute, and the same through the image tokenizer.
+face rendered again with the attribute, and the same through the image tokenizer.
 
 - *flipped*: share of the edits after which the evaluator sees the asked value, as a mean over the attributes.
 - *kept, present* and *kept, absent*: share of the other labels that the evaluator saw (did not see) in the picture and
   still sees (does not see). Labels that change with the asked one in the renderer do not count.
 - *tokens*: share of the tokens that were sampled again.
 
-``python -m benchmarks editing`` takes about an hour on one core; ``UNIF2ACE_FACES=40`` measures fewer faces. It writes
-two sheets beside its table.
+``python -m benchmarks editing`` writes two sheets beside its table; ``UNIF2ACE_FACES=40`` measures fewer faces.
 """
 
 from __future__ import annotations
@@ -127,8 +126,8 @@ def main() -> list[dict[str, Any]]:
     scores = Scores(todo, images, model.release.components)
     records = [known_record(text) for text in model.caption(images)]
     rows = _rows("picture, not edited", scores(images), None)
-    rows += _rows("rendered anew", scores(pictures([job.target for job in todo])), None)
-    rows += _rows("rendered anew, through the tokenizer", _decoded(model, scores, [job.target for job in todo]), None)
+    rows += _rows("rendered again", scores(pictures([job.target for job in todo])), None)
+    rows += _rows("rendered again, through the tokenizer", _decoded(model, scores, [job.target for job in todo]), None)
     ways = _ways(model)
     sheets: dict[str, Tensor] = {}
     for name, editor in ways.items():

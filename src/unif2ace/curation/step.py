@@ -54,7 +54,7 @@ class StepUsage:
         return StepUsage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(StepUsage)))
 
     def times(self, number: float) -> StepUsage:
-        """The usage of so many such samples; counts are rounded."""
+        """This usage multiplied by a number of samples; counts are rounded."""
         requests, sent, received = self.requests * number, self.input_tokens * number, self.output_tokens * number
         return StepUsage(round(requests), round(sent), round(received), self.cost * number)
 

@@ -49,7 +49,7 @@ class CollectStep(Step[FoundPicture]):
         self.options, self.detector, self.filters = options, detector, dict(filters)
         self.concurrency, self.processes = max(1, workers), workers > 1
         if options.duplicates is not None:
-            face_hash(np.zeros((9, 9, 3), np.uint8))  # a missing package is told before the first picture
+            face_hash(np.zeros((9, 9, 3), np.uint8))  # fails before the first picture if the package is missing
 
     def describe(self) -> dict[str, Any]:
         """Options, detector and filters."""

@@ -1,4 +1,4 @@
-"""What a grader is told about a face."""
+"""The facts about a face that a grader receives."""
 
 from __future__ import annotations
 
