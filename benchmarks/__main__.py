@@ -1,6 +1,6 @@
 """Runs all benchmarks, or those named: prints a table, writes logs/bench/NAME.json with machine and versions.
 
-`benchmarks.gpu` has a command of its own, because it needs a GPU.
+`benchmarks.gpu` and `benchmarks.learning` have commands of their own: one needs a GPU, the other hours.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import benchmarks
 from unif2ace.engine.snapshot import environment
 
 OUT = Path("logs") / "bench"
-OWN_COMMAND = {"gpu"}
+OWN_COMMAND = {"gpu", "learning"}
 COMPARED = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 
 

@@ -97,15 +97,17 @@ def _sample(task: Task, place: int) -> OrderedSample:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_dropout_is_of_prompts_and_belongs_to_a_samples_position(share: float, phrases: TextTokenizer):
-    collate = Collate(phrases, 200, share, seed=3)
-    rows = [_sample(Task.TEXT_TO_IMAGE, place) for place in range(60)]
+def test_dropout_is_of_the_prompts_of_whole_steps(share: float, phrases: TextTokenizer):
+    collate = Collate(phrases, 200, share, seed=3, batch_sizes=(2,))
+    rows = [_sample(Task.TEXT_TO_IMAGE, place) for place in range(120)]
     rows += [_sample(Task.UNDERSTANDING, place) for place in range(60)]
     whole, part = collate(rows), collate(rows[7:9])
     long, short = (len(f([TEXTS[0]])[0]) for f in (phrases.encode_words, phrases.encode))
     assert whole.text_length[7:9].equal(part.text_length)
-    found = (whole.text_length[:60] == long).float().mean()
-    assert set(whole.text_length[:60].tolist()) <= {long, short}
+    steps = whole.text_length[:120].view(60, 2)
+    assert steps[:, 0].equal(steps[:, 1])
+    assert set(steps.flatten().tolist()) <= {long, short}
+    found = (steps[:, 0] == long).float().mean()
     assert found == share or (share == 0.5 and 0.3 < found < 0.7)
-    said = (whole.text_loss[60:].sum(1)).unique().tolist()
+    said = (whole.text_loss[120:].sum(1)).unique().tolist()
     assert said == [len(phrases.encode([TEXTS[1]])[0]) + 1]  # with eos

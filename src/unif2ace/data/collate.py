@@ -65,9 +65,11 @@ class Collate:
         tokenizer: Turns text into ids; None if no task has text.
         max_text_tokens: Maximum number of ids of a text with its special ids. Longer captions are cut, turns that
             do not fit are left out; `Batch.long_texts` and `Batch.turns_left_out` count them.
-        segmentation_dropout: Share of the samples whose captions and questions have no tokens of several words. Answers
-            keep them: the model must predict one segmentation.
-        seed: Seed of the choice of these samples, together with their position.
+        segmentation_dropout: Share of the steps whose captions and questions have no tokens of several words. Answers
+            keep them: the model must predict one segmentation. Whole steps are chosen because all texts of a step pay
+            for its longest one.
+        seed: Seed of the choice of these steps, together with their number.
+        batch_sizes: Global batch size of each task; read with `segmentation_dropout`.
     """
 
     def __init__(
@@ -76,9 +78,10 @@ class Collate:
         max_text_tokens: int,
         segmentation_dropout: float = 0.0,
         seed: int = 0,
+        batch_sizes: Sequence[int] = (),
     ) -> None:
         self.tokenizer, self.max_text_tokens = tokenizer, max_text_tokens
-        self.segmentation_dropout, self.seed = segmentation_dropout, seed
+        self.segmentation_dropout, self.seed, self.batch_sizes = segmentation_dropout, seed, tuple(batch_sizes)
 
     def __call__(self, placed: Sequence[OrderedSample]) -> Batch:
         """The batch of some samples.
@@ -91,7 +94,7 @@ class Collate:
         if len(sizes) > 1:
             found = ", ".join(f"{key!r} is {w}x{h}" for (h, w), key in sizes.items())
             raise DataError(f"pictures of one batch differ in size: {found}; import the data sets with one source.size")
-        text = {} if self.tokenizer is None else self._text(rows, [self._by_words(ref.position) for ref in refs])
+        text = {} if self.tokenizer is None else self._text(rows, [self._by_words(ref) for ref in refs])
         pixels = np.stack([row.image for row in rows])
         return Batch(
             task=torch.tensor([row.task for row in rows], dtype=torch.int8),
@@ -104,10 +107,13 @@ class Collate:
             **text,
         )
 
-    def _by_words(self, position: int) -> bool:
-        """Whether the sample at a position of the run's order is read without tokens of several words."""
+    def _by_words(self, ref: SampleRef) -> bool:
+        """Whether the step of a sample is read without tokens of several words; the same on all processes."""
         share = self.segmentation_dropout
-        return bool(share) and random.Random(f"{self.seed}/segmentation/{position}").random() < share
+        if not share:
+            return False
+        step = ref.position // self.batch_sizes[ref.task]
+        return random.Random(f"{self.seed}/segmentation/{step}").random() < share
 
     def _text(self, samples: Sequence[TaskSample], by_words: Sequence[bool]) -> dict[str, Any]:
         found = [

@@ -47,7 +47,7 @@ class FaceDataModule(pl.LightningDataModule):
         text_tokenizer: File or folder of the text tokenizer; by default the one beside the first data set.
         max_text_tokens: Maximum number of ids of a text with its special ids. Longer captions are cut, questions that
             do not fit are left out; the first long text and the number of all are logged.
-        segmentation_dropout: Share of the training samples whose captions and questions are read without tokens of
+        segmentation_dropout: Share of the training steps whose captions and questions are read without tokens of
             several words, so that the model also knows phrases that it has not seen, see `superword_merges`.
         num_workers: Processes that read and decode; 0 reads in the training process. The samples are the same.
         seed: Seed of the order and of the samples' randomness.
@@ -284,6 +284,7 @@ class FaceDataModule(pl.LightningDataModule):
                 self.max_text_tokens,
                 self.segmentation_dropout if isinstance(order, TrainOrder) else 0.0,
                 self.seed,
+                order.batch_sizes,
             ),
             self.num_workers,
             _leave_signals,

@@ -1,0 +1,158 @@
+"""How much a transformer learns in equal CPU time: `experiment=unified/quickstart` with one thing changed at a time.
+
+Each variant trains as many steps as fit into the same CPU time, which is measured first, in turns. Held-out faces then give
+the bound of their likelihood, attribute agreement, answers and captions. Every run has a folder of its own in
+`logs/learning`; finished ones are not repeated, and a stopped one goes on.
+
+``python -m benchmarks.learning`` takes `UNIF2ACE_MINUTES` (10) CPU minutes for each run, and `UNIF2ACE_SEEDS` (0,1).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+
+from benchmarks.__main__ import write
+from unif2ace.callbacks.without_logger import without_logger
+from unif2ace.engine.compose import compose
+from unif2ace.engine.instantiate import instantiate, instantiate_slots
+from unif2ace.engine.quiet import hush
+
+COMMAND = "python -m benchmarks.learning"
+OUT = Path("logs") / "learning"
+MINUTES = float(os.environ.get("UNIF2ACE_MINUTES", "10"))
+SEEDS = os.environ.get("UNIF2ACE_SEEDS", "0,1").split(",")
+FACES, ROUNDS, STEPS, WARM = 8000, 2, 6, 2
+PHRASES = f"data.text_tokenizer={OUT.resolve()}/phrases"
+FOUR = ("module.corruptions=4", "task.text_to_image.batch_size=7")
+WORDS = ("module.corruptions=1", "task.text_to_image.batch_size=28", "data.text_tokenizer=null")
+VARIANTS = {
+    "words, one corruption": WORDS,
+    "words, four corruptions": (*WORDS, *FOUR),
+    "phrases, one corruption": (*WORDS, PHRASES),
+    "phrases, four corruptions": (*WORDS, *FOUR, PHRASES),
+}
+SCORES = ("likelihood_bound", "agreement", "answers", "caption_f1")
+
+
+class Timer(pl.Callback):
+    """CPU seconds of each step."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Remembers the time."""
+        self.start = time.process_time()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Adds the step."""
+        self.times.append(time.process_time() - self.start)
+
+
+def main() -> list[dict[str, Any]]:
+    """Trains and evaluates all variants; returns the rows of the table."""
+    _prepare()
+    seconds = _seconds()
+    found: dict[str, dict[str, list[float]]] = {name: {score: [] for score in SCORES} for name in VARIANTS}
+    for seed in SEEDS:  # all variants of a seed before the next one
+        for name in VARIANTS:
+            values = _run(name, seed, round(60 * MINUTES / seconds[name]))
+            for score in SCORES:
+                found[name][score].append(values[score])
+    rows = []
+    for name, scores in found.items():
+        rows.append(_row(f"{name}: a step", seconds[name], "CPU s"))
+        for score, values in scores.items():
+            shown = ", ".join(f"{value:.3f}" for value in values)
+            rows.append(_row(f"{name}: {score} (seeds: {shown})", statistics.mean(values), ""))
+    return rows
+
+
+def _row(figure: str, value: float, unit: str) -> dict[str, Any]:
+    return {"figure": figure, "value": value, "unit": unit, "target": "", "command": COMMAND}
+
+
+def _prepare() -> None:
+    """Builds faces, their tokens and the text tokenizer with phrases, where they are missing."""
+    data, tokens, phrases = OUT / "data", OUT / "tokens", OUT / "phrases"
+    if not (data / "val" / "index.npy").is_file():
+        _command("unif2ace-data", "build", f"folder={data}", f"source.num_samples={FACES}", "source.size=64")
+    if not (tokens / "val").is_dir():
+        _command("unif2ace-data", "tokenize", f"folder={data}", "ckpt=builtin", f"out={tokens}")
+    if not (phrases / "tokenizer.json").is_file():
+        _command("unif2ace-data", "text_tokenizer", f"folder={data}/train", f"out={phrases}")
+
+
+def _overrides(name: str) -> list[str]:
+    read = [f"dataset.shards.folder={OUT}/data", f"dataset.shards.tokens={OUT}/tokens", "data.inputs=both"]
+    return ["experiment=unified/quickstart", "dataset=shards", *read, "image_size=64", *VARIANTS[name]]
+
+
+def _seconds() -> dict[str, float]:
+    """CPU seconds of a step of each variant: medians over rounds in turns."""
+    kept = OUT / "seconds.json"
+    if kept.is_file():
+        known: dict[str, float] = json.loads(kept.read_text())
+        if set(known) >= set(VARIANTS):
+            return known
+    times: dict[str, list[float]] = {name: [] for name in VARIANTS}
+    for _ in range(ROUNDS):
+        for name in VARIANTS:
+            times[name] += _times(name)
+    seconds = {name: statistics.median(values) for name, values in times.items()}
+    kept.write_text(json.dumps(seconds, indent=1) + "\n")
+    return seconds
+
+
+def _times(name: str) -> list[float]:
+    hush()
+    run = [f"trainer.max_steps={STEPS}", f"data.steps_per_epoch={STEPS}", f"run_dir={OUT}/timing"]
+    config = compose("train", [*_overrides(name), *run])
+    timer = Timer()
+    callbacks = [*instantiate_slots(config.loss, "loss").values()]
+    callbacks += [*without_logger(instantiate_slots(config.callbacks, "callbacks")).values(), timer]
+    trainer = instantiate(config.trainer, callbacks=callbacks, logger=False)
+    trainer.fit(instantiate(config.module), datamodule=instantiate(config.data))
+    return timer.times[WARM:]
+
+
+def _run(name: str, seed: str, steps: int) -> dict[str, float]:
+    """Trains and evaluates a variant, unless that is done; returns its scores."""
+    run = OUT / f"{name.replace(', ', '_').replace(' ', '_')}_{seed}"
+    kept = run / "scores.json"
+    if not kept.is_file():
+        before = _children()
+        length = [f"trainer.max_steps={steps}", f"data.steps_per_epoch={steps}", f"seed={seed}"]
+        _command("unif2ace-train", *_overrides(name), *length, f"run_dir={run}", "resume=auto")
+        used = _children() - before
+        asked = ["guidance=4", "scores.caption=short", "scores.num_paraphrases=0", "scores.samples=192"]
+        metrics = "metric=[agreement,answers,captions,likelihood_bound]"
+        _command("unif2ace-evaluate", str(run), "kind=unified", *asked, metrics, f"out={run}/evaluation")
+        values = json.loads((run / "evaluation" / "evaluation.json").read_text())["values"]
+        kept.write_text(json.dumps({"steps": steps, "cpu_seconds": used, "values": values}, indent=1) + "\n")
+    scores: dict[str, float] = json.loads(kept.read_text())["values"]
+    return scores
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _command(name: str, *arguments: str) -> None:
+    subprocess.run([str(Path(sys.executable).with_name(name)), *arguments], check=True)
+
+
+if __name__ == "__main__":
+    OUT.mkdir(parents=True, exist_ok=True)
+    write("learning", main())
