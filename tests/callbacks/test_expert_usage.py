@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -89,6 +90,13 @@ def test_evenness_of_each_level_and_group_over_the_whole_split(tmp_path: Path):
     }
     assert Image.open(tmp_path / "experts" / "step-0000000.png").size[0] == 700
     assert events.Tags()["images"] == ["val/experts"]
+    panels = json.loads((tmp_path / "experts" / "step-0000000.json").read_text())["panels"]
+    assert [(p["level"], p["group"], p["experts"]) for p in panels] == [
+        ("token", "gen", ["1", "2", "3", "4"]),
+        ("token", "und", ["1", "2", "3", "4"]),
+        ("sequence", "gen", ["1", "2", "3", "4"]),
+    ]
+    assert panels[0]["frequency"] == [[0.5] * 4, [1, 0, 0, 0]]
 
 
 def test_a_dense_network_has_no_map(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,11 @@ def test_files_and_events(tmp_path: Path):
     logger = TensorBoardLogger(str(tmp_path))
     observed_run.fit([NoiseLevels(tmp_path / "noise", levels=4, every_n_steps=1)], logger=logger)
     assert Image.open(tmp_path / "noise" / "step-0000003.png").size == (1000, 600)
+    found = json.loads((tmp_path / "noise" / "step-0000003.json").read_text())
+    assert found["levels"] == [0.125, 0.375, 0.625, 0.875]
+    assert found["curves"].keys() == {"train", "val"}
+    assert len(found["curves"]["val"]["mask"]) == 4
+    assert found["curves"]["val"]["mask"][-1] > 0
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     assert events.Tags()["images"] == ["val/noise_levels"]

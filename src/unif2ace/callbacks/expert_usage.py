@@ -5,6 +5,7 @@ Shapes: R routers, G groups (0 Gen, 1 Und), E experts of a group.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unif2ace.loggers.media import log_values, media_loggers
+from unif2ace.nets.moe.sequence import SequenceLevel
 from unif2ace.types import Batch, StepOutput
 
 GROUPS = ("gen", "und")
 TITLES = {"gen": "generation", "und": "understanding"}
+Frequencies = Mapping[str, Mapping[str, NDArray[np.float32]]]
+"""Frequencies float32 (R, E) by level and group."""
 
 
 class ExpertUsage(pl.Callback):
@@ -39,11 +43,12 @@ class ExpertUsage(pl.Callback):
     The values of each layer go to loggers that take figures, as ``experts/VALUE/LEVEL/GROUP/LAYER``.
 
     The plot has a panel for each level and group, a row for each layer, lowest first, and a column for each expert. It
-    goes to a PNG file and to the loggers that take figures. A dense network has none.
+    goes to a PNG file and to the loggers that take figures. A dense network has none. A JSON file beside the PNG file
+    holds the frequencies of each panel, with the names of its experts.
 
     Args:
-        folder: Folder of the PNG files; created with the first file.
-        name: File name; ``{step}`` is replaced by the step.
+        folder: Folder of the files; created with the first file.
+        name: Name of the PNG files; ``{step}`` is replaced by the step.
     """
 
     def __init__(self, folder: str | Path, name: str = "step-{step:07d}.png") -> None:
@@ -76,21 +81,46 @@ class ExpertUsage(pl.Callback):
         """Logs the values and plots the frequencies."""
         if not self._sums or trainer.sanity_checking:
             return
-        panels: dict[str, NDArray[np.float32]] = {}
+        found: dict[str, dict[str, NDArray[np.float32]]] = {}
         layers: dict[str, list[float]] = {}
         for level, sums in self._sums.items():
             sums_RGX = trainer.strategy.reduce(torch.stack(sums), reduce_op="sum")
             frequency_RGE = sums_RGX[..., :-1] / sums_RGX[..., -1:]  # NaN for a group without tokens
             for g, group in enumerate(GROUPS):
                 if sums_RGX[0, g, -1] > 0:
-                    panels[f"{level}, {TITLES[group]}"] = frequency_RGE[:, g].float().cpu().numpy()
+                    found.setdefault(level, {})[group] = frequency_RGE[:, g].float().cpu().numpy()
                     for name, (value_R, over_layers) in loads(frequency_RGE[:, g].float()).items():
                         pl_module.log(f"val/{name}/{level}/{group}", over_layers(value_R))
                         layers[f"experts/{name}/{level}/{group}"] = value_R.tolist()
-        if trainer.is_global_zero and panels:
-            self._show(trainer, draw(panels), layers)
+        if trainer.is_global_zero and found:
+            self._write(trainer, pl_module, found)
+            self._show(trainer, found, layers)
 
-    def _show(self, trainer: pl.Trainer, figure: Figure, layers: Mapping[str, Sequence[float]]) -> None:
+    def _write(self, trainer: pl.Trainer, module: Any, found: Frequencies) -> None:
+        """Writes the JSON file."""
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        level = next((m for m in module.modules() if isinstance(m, SequenceLevel)), None)
+        names = dict(zip(GROUPS, level.names, strict=True)) if level else {}
+        panels = [
+            {
+                "level": level,
+                "group": group,
+                "task": TITLES[group],
+                "experts": _experts(frequency_RE.shape[1], names.get(group, ()) if level == "sequence" else ()),
+                "frequency": frequency_RE.astype(float).round(6).tolist(),
+            }
+            for level, groups in found.items()
+            for group, frequency_RE in groups.items()
+        ]
+        tree = {"format": 1, "step": trainer.global_step, "panels": panels}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = (self.folder / self.name.format(step=trainer.global_step)).with_suffix(".json")
+        file.write_text(json.dumps(tree) + "\n", encoding="utf-8")
+
+    def _show(self, trainer: pl.Trainer, found: Frequencies, layers: Mapping[str, Sequence[float]]) -> None:
+        panels = {f"{level}, {TITLES[g]}": one for level, groups in found.items() for g, one in groups.items()}
+        figure = draw(panels)
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             self.folder.mkdir(parents=True, exist_ok=True)
             figure.savefig(self.folder / self.name.format(step=trainer.global_step))
@@ -98,6 +128,11 @@ class ExpertUsage(pl.Callback):
             logger.log_figure("val/experts", figure, trainer.global_step)
         numbers = {f"{name}/{n:02}": value for name, values in layers.items() for n, value in enumerate(values)}
         log_values(trainer, numbers)
+
+
+def _experts(number: int, names: Sequence[str]) -> list[str]:
+    """Names of a group's experts; 1, 2, ... if they have none."""
+    return list(names) if len(names) == number else [str(n + 1) for n in range(number)]
 
 
 def loads(frequency_RE: Tensor) -> dict[str, tuple[Tensor, Callable[[Tensor], Tensor]]]:

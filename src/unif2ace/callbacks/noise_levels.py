@@ -5,6 +5,7 @@ Shapes: B samples, G samples that generate, N image tokens, P masked tokens, S l
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,13 +38,15 @@ class NoiseLevels(StepObserver):
 
     Validation is read completely, with the same noise every time. Training is read every `every_n_steps` steps since
     the last validation. Values go to the loggers that take figures as ``noise_val/mask/0.35`` (the middle of the bin),
-    the figure to these loggers and a PNG file. A run whose losses read no masked image tokens has none.
+    the figure to these loggers and a PNG file. A JSON file beside it holds the values by stage, in the order of
+    ``levels``, the middles of the bins; null is a bin without samples. A run whose losses read no masked image tokens
+    has none.
 
     Args:
-        folder: Folder of the PNG files; created with the first file.
+        folder: Folder of the files; created with the first file.
         levels: Number of bins.
         every_n_steps: Training steps between two readings.
-        name: File name; ``{step}`` is replaced by the step.
+        name: Name of the PNG files; ``{step}`` is replaced by the step.
 
     Raises:
         ConfigError: If `levels` or `every_n_steps` is below 1.
@@ -104,11 +107,17 @@ class NoiseLevels(StepObserver):
         self._sums[stage] = self._sums[stage] + sums if stage in self._sums else sums
 
     def _show(self, trainer: pl.Trainer, curves: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> None:
-        figure = draw(curves)
+        figure, middles = draw(curves), (np.arange(self.levels) + 0.5) / self.levels
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             self.folder.mkdir(parents=True, exist_ok=True)
-            figure.savefig(self.folder / self.name.format(step=trainer.global_step))
-        middles = (np.arange(self.levels) + 0.5) / self.levels
+            file = self.folder / self.name.format(step=trainer.global_step)
+            figure.savefig(file)
+            values = {
+                stage: {name: [float(v) if np.isfinite(v) else None for v in one] for name, one in of_stage.items()}
+                for stage, of_stage in curves.items()
+            }
+            tree = {"step": trainer.global_step, "levels": middles.round(6).tolist(), "curves": values}
+            file.with_suffix(".json").write_text(json.dumps(tree) + "\n", encoding="utf-8")
         numbers = {
             f"noise_{stage}/{value}/{middle:.3g}": float(number)
             for stage, values in curves.items()
