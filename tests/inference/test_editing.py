@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,7 +73,9 @@ def test_the_region_is_where_the_predictions_differ():
         8,
         8,
     ]
-    assert PredictionDifference(select="share", share=0.25, growth=9).find(query(differs), grow=2).all()
+    grown = PredictionDifference(share=0.25, growth=9, max_share=0.7).find(query(differs), grow=5)
+    assert grown.sum(1).tolist() == [11, 11]  # never more than the share
+    assert grown[:, differs].all()
 
 
 def test_the_measure_decides_what_a_difference_is():
@@ -91,6 +94,8 @@ def test_the_measure_decides_what_a_difference_is():
         ({"levels": []}, "levels="),
         ({"masks": 0}, "masks=0"),
         ({"growth": 0.5}, "growth=0.5"),
+        ({"max_share": 0.3}, "max_share=0.3"),
+        ({"max_share": 1.5}, "max_share=1.5"),
     ],
 )
 def test_values_out_of_range_are_refused(options: dict, message: str):
@@ -100,7 +105,7 @@ def test_values_out_of_range_are_refused(options: dict, message: str):
 
 def test_a_box_and_a_mask_choose_the_tokens_that_they_touch():
     assert BoxRegion([0, 0, 0.5, 0.3]).find(query([]))[0].nonzero().flatten().tolist() == [0, 1, 4, 5]
-    assert BoxRegion([0, 0, 0.25, 0.25]).find(query([]), grow=1)[0].nonzero().flatten().tolist() == [0, 1, 4, 5]
+    assert BoxRegion([0, 0, 0.25, 0.25]).find(query([]), grow=1)[0].nonzero().flatten().tolist() == [0]
     mask = np.zeros((32, 32), bool)
     mask[17, 8:10] = True
     for one in (mask, Image.fromarray(mask), torch.from_numpy(mask)):
@@ -145,9 +150,26 @@ def test_the_region_grows_until_the_model_sees_the_change(pipe, pictures, record
     assert made.confirmed == (True, False, True)
     once = editor(pipe).edit(pictures, "with glasses", records=records)
     assert torch.equal(made.region[0], once.region[0])
-    assert (made.region[1:].sum(1) > once.region[1:].sum(1)).all()
+    assert made.region[2].sum() > once.region[2].sum()
     free = editor(pipe, attempts=3).edit(pictures[:1], "in space", records=records[:1])
     assert (free.attempts, free.confirmed) == ((1,), (None,))
+
+
+def test_the_best_attempt_is_kept(pipe, pictures, records, monkeypatch):
+    seen = iter([[True, False, False], [False, False], [False, True]])
+    fits = iter([[0, 0, 0], [0, 0, 0], [5, 1], [0, 0], [-1, -9], [0, 0]])  # after and before the edit in turn
+    monkeypatch.setattr("unif2ace.inference.editing.shows", lambda model, images, wanted: next(seen))
+    monkeypatch.setattr(type(pipe.model), "likelihood", lambda *given, **more: torch.tensor(next(fits)))
+    region = PredictionDifference(select="share", share=0.25, growth=1.5)
+    made = editor(pipe, region=region, attempts=3).edit(pictures, "with glasses", records=records)
+    assert (made.attempts, made.kept, made.confirmed) == ((1, 3, 3), (1, 2, 3), (True, False, True))
+    assert made.region.sum(1).tolist() == [4, 6, 9]
+
+
+def test_the_note_says_which_attempt_is_kept(pipe, pictures, monkeypatch):
+    monkeypatch.setattr("unif2ace.inference.editing.shows", lambda model, images, wanted: [False] * len(images))
+    made = pipe.edit(pictures[0], "with glasses", attempts=2, best_of=1, num_inference_steps=1)
+    assert re.search("does not see the change in any of 2 attempts: attempt [12] is kept", made.notes[0])
 
 
 def test_every_requested_value_has_a_question_that_shows_it():

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from huggingface_hub import HfApi, constants
+from PIL import Image
 from stub_hub import StubHub, stub_hub
 from tiny_release import make_run
 
@@ -65,6 +73,42 @@ def test_a_release_that_was_pushed_gives_the_same_pictures(run: Path, hub: StubH
     assert {*hub.served} == {*files}  # of the later commit, whatever else it holds
     for again in (unif2ace.load(NAME, revision=sha), unif2ace.load(f"{NAME}@{sha}")):
         assert again.model.fingerprint == pipe.model.fingerprint
+
+
+def _environment(folder: Path) -> Path:
+    """A new environment with this package from its wheel and, for all else, the packages of this one; its Python."""
+    tree = Path(__file__).parents[2]
+    for name in ("src", "configs"):
+        shutil.copytree(tree / name, folder / "tree" / name, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(tree / name, folder / "tree")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(folder / "tree")]
+    subprocess.run(build, check=True, capture_output=True)
+    venv.create(folder / "env")
+    packages = next((folder / "env" / "lib").glob("python3*/site-packages"))
+    packages.joinpath("shared.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:  # it is pure Python
+        wheel.extractall(packages)
+    return folder / "env" / "bin" / "python"
+
+
+@pytest.mark.slow
+def test_a_wheel_in_another_environment_loads_the_release(run: Path, hub: StubHub, tmp_path: Path):
+    folder = _push(run, f"push={NAME}")
+    code = f"""
+import unif2ace
+pipe = unif2ace.load({NAME!r}, device="cpu")
+pipe("Yes.", num_images=2, num_inference_steps=2).images[1].save("wheel.png")
+print(unif2ace.__file__)
+"""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    environment |= {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1"}
+    words = [str(_environment(tmp_path / "wheel")), "-c", code]
+    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path / "wheel" / "env") in done.stdout
+    here = unif2ace.load(folder, device="cpu")("Yes.", num_images=2, num_inference_steps=2).images[1]
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "wheel.png")), np.asarray(here))
 
 
 def test_the_card_is_what_a_hub_expects(run: Path, hub: StubHub):

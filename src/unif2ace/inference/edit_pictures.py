@@ -102,11 +102,17 @@ def edit_pictures(
 
 
 def _note(edited: EditResult, number: int, share: float) -> str:
-    said = _understood(edited.instructions[number])
-    tries = edited.attempts[number]
-    seen = {None: "", True: "; the model sees the change", False: "; the model does not see the change"}
-    attempts = "" if tries == 1 else f" in {tries} attempts"
-    return f"{said}: {share:.0%} of the tokens sampled again{attempts}{seen[edited.confirmed[number]]}"
+    said, seen = _understood(edited.instructions[number]), edited.confirmed[number]
+    tries, kept = edited.attempts[number], edited.kept[number]
+    words = f"{said}: {share:.0%} of the tokens sampled again"
+    if seen is None:
+        return words
+    if seen:
+        return f"{words}{'' if tries == 1 else f' in attempt {kept}'}; the model sees the change"
+    return (
+        f"{words}; the model does not see the change in any of {tries} attempts: attempt {kept} is kept, which fits "
+        "the new description best"
+    )
 
 
 def _understood(instruction: Instruction) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.errors import ConfigError
 from unif2ace.inference.arguments import batches, check_count, check_number, check_seeds, check_texts
-from unif2ace.inference.edit_check import checks, shows
+from unif2ace.inference.edit_check import Check, checks, shows
 from unif2ace.language.captions import Style
 from unif2ace.language.facts import Value
 from unif2ace.language.instructions import Change, Instruction, describe_change, known_record, read_instruction
@@ -37,6 +37,8 @@ class EditResult:
         changes: Descriptions of each face before and after the edit.
         instructions: The instruction for each face as it was understood.
         attempts: Number of attempts for each face.
+        kept: The attempt that each face is from, 1 for the first: the one in which the model sees the edit; if there
+            is none, the one under which the new description gains most over the old one.
         confirmed: Whether the model itself sees the edit in each face; None where it was not asked, or the grammar has
             no question for it.
     """
@@ -47,7 +49,45 @@ class EditResult:
     changes: tuple[Change, ...]
     instructions: tuple[Instruction, ...]
     attempts: tuple[int, ...]
+    kept: tuple[int, ...]
     confirmed: tuple[bool | None, ...]
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """An edit of one face: its region and codes, both (N,), the gain of the new description, and the model's answer."""
+
+    number: int
+    region: Tensor
+    codes: Tensor
+    gain: float
+    confirmed: bool | None = None
+
+    def rank(self) -> tuple[bool, float]:
+        """What the model sees comes before what fits the description best."""
+        return self.confirmed is True, self.gain
+
+
+def _result(
+    decode: Callable[[Tensor], Tensor],
+    kept: Sequence[_Attempt],
+    changes: Sequence[Change],
+    asked: Sequence[Instruction],
+    tried: Sequence[int],
+) -> EditResult:
+    import torch
+
+    codes = torch.stack([attempt.codes for attempt in kept])
+    return EditResult(
+        decode(codes),
+        torch.stack([attempt.region for attempt in kept]),
+        codes,
+        tuple(changes),
+        tuple(asked),
+        tuple(tried),
+        tuple(attempt.number + 1 for attempt in kept),
+        tuple(attempt.confirmed for attempt in kept),
+    )
 
 
 def consequences(record: AttributeRecord, values: Mapping[str, Value], seed: int = 0) -> dict[str, Value]:
@@ -81,7 +121,8 @@ class FaceEditor:
         guidance: Weight w of the guidance from the description before the edit to that after it; 0 for none.
         best_of: Samples per face; the one under which the new description gains most over the old one is kept.
         attempts: Maximum number of attempts. After an attempt that the model itself does not recognise as done, the
-            region grows.
+            region grows, up to the region's own limit; a given region does not. If no attempt is recognised, the one
+            is kept under which the new description gains most over the old one.
         batch_size: Samples per batch.
 
     Raises:
@@ -182,48 +223,62 @@ class FaceEditor:
         asked: Sequence[Instruction],
         progress: Callable[[int, int], None] | None,
     ) -> EditResult:
-        """Edits all images, then again with a larger region those in which the model does not see the edit."""
-        import torch
-
+        """Edits all images, then again, with a larger region, those in which the model does not see the edit."""
         codes = self.model.encode(images)
-        made, region = codes.clone(), torch.zeros_like(codes, dtype=torch.bool)
         wanted = [checks(one.values) if self.attempts > 1 else [] for one in asked]
-        attempts, confirmed = [0] * len(codes), [None] * len(codes)  # type: list[int], list[bool | None]
-        todo = list(range(len(codes)))
-        for attempt in range(self.attempts):
+        best: dict[int, _Attempt] = {}
+        todo, tried = list(range(len(codes))), [0] * len(codes)
+        for number in range(self.attempts):
+            made: dict[int, _Attempt] = {}
             for rows in batches(len(todo), max(1, self.batch_size // self.best_of)):
                 some = todo[rows]
-                picked = [changes[n] for n in some], [seeds[n] + (attempt << 40) for n in some]
-                region[some] = self.region.find(self.query(codes[some], *picked, some), attempt)
-                made[some] = self._best(codes[some], region[some], *picked)
+                picked = [changes[n] for n in some], [seeds[n] + (number << 40) for n in some]
+                region = self.region.find(self.query(codes[some], *picked, some), number)
+                found = self._best(codes[some], region, *picked)
+                made.update((n, _Attempt(number, *row)) for n, *row in zip(some, region, *found, strict=True))
                 if progress:
                     progress(min(rows.stop, len(todo)), len(todo))
-            attempts = [number + (place in todo) for place, number in enumerate(attempts)]
-            todo = [place for place in todo if wanted[place]]
+            self._confirm(made, wanted)
+            for place, attempt in made.items():
+                best[place] = max(best.get(place, attempt), attempt, key=_Attempt.rank)
+                tried[place] += 1
+            todo = [place for place in todo if best[place].confirmed is False]
             if not todo:
                 break
-            seen = shows(self.model, self.model.decode(made[todo]), [wanted[place] for place in todo])
-            for place, right in zip(todo, seen, strict=True):
-                confirmed[place] = right
-            todo = [place for place in todo if not confirmed[place]]
-        images = self.model.decode(made)
-        return EditResult(images, region, made, tuple(changes), tuple(asked), tuple(attempts), tuple(confirmed))
+        kept = [best[place] for place in range(len(codes))]
+        return _result(self.model.decode, kept, changes, asked, tried)
 
-    def _best(self, codes: Tensor, region: Tensor, changes: Sequence[Change], seeds: Sequence[int]) -> Tensor:
-        """Of several samples of each image the one whose caption likelihood gains most by the change."""
+    def _confirm(self, made: Mapping[int, _Attempt], wanted: Sequence[Sequence[Check]]) -> None:
+        """Notes whether the model sees each edit that it can be asked about."""
+        import torch
+
+        if some := {place: attempt for place, attempt in made.items() if wanted[place]}:
+            images = self.model.decode(torch.stack([attempt.codes for attempt in some.values()]))
+            seen = shows(self.model, images, [wanted[place] for place in some])
+            for attempt, right in zip(some.values(), seen, strict=True):
+                attempt.confirmed = right
+
+    def _best(
+        self, codes: Tensor, region: Tensor, changes: Sequence[Change], seeds: Sequence[int]
+    ) -> tuple[Tensor, list[float]]:
+        """Of several samples of each image, int64 (B, N), the one whose caption likelihood gains most by the change.
+
+        The gains stand beside; they are 0 where there is nothing to compare.
+        """
         each = [change for change in changes for _ in range(self.best_of)]
         own = [seed + (again << 32) for seed in seeds for again in range(self.best_of)]
         many, regions = (x.repeat_interleave(self.best_of, 0) for x in (codes, region))
         made = self.sample(many, regions, each, own)
-        if self.best_of == 1:
-            return made
+        if self.best_of == self.attempts == 1:
+            return made, [0.0] * len(made)
         images = self.model.decode(made)
         after, before = (
             self.model.likelihood(images, texts, batch_size=self.batch_size)
             for texts in ([c.after for c in each], [c.before for c in each])
         )
-        best_B = (after - before).view(-1, self.best_of).argmax(1)
-        return made.view(len(changes), self.best_of, -1)[range(len(changes)), best_B.to(made.device)]
+        gain_B, best_B = (after - before).view(-1, self.best_of).max(1)
+        chosen = made.view(len(changes), self.best_of, -1)[range(len(changes)), best_B.to(made.device)]
+        return chosen, gain_B.tolist()
 
     def query(
         self, codes: Tensor, changes: Sequence[Change], seeds: Sequence[int], places: Sequence[int] | None = None

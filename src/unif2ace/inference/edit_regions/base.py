@@ -48,5 +48,5 @@ class EditRegion(ABC):
 
         Args:
             query: The images and their descriptions.
-            grow: How often a smaller region has failed; a larger one is returned.
+            grow: How often a region has failed. A larger one is returned, up to a limit.
         """

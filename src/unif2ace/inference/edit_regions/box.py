@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class BoxRegion(EditRegion):
-    """Chooses all tokens that a rectangle touches.
+    """Chooses all tokens that a rectangle touches. A given rectangle does not grow.
 
     Args:
         box: Left, top, right and bottom edge, as shares of the image's sides in [0, 1].
@@ -27,15 +27,10 @@ class BoxRegion(EditRegion):
         region_tokens(self.box, 1024, 16)  # refuses edges that are no rectangle before a face is described
 
     def find(self, query: EditQuery, grow: int = 0) -> Tensor:
-        """Tokens to sample again, bool (B, N), one token more on each side after each failed attempt.
+        """Tokens to sample again, bool (B, N); see `EditRegion.find`.
 
         Raises:
             ConfigError: If the rectangle covers no pixel of the image.
         """
         found_1N = region_tokens(self.box, query.image_size, query.codes.shape[1])
-        if grow:
-            from torch.nn.functional import max_pool2d
-
-            grown = max_pool2d(found_1N.view(1, 1, *query.grid).float(), 2 * grow + 1, 1, grow)
-            found_1N = grown.flatten(1) > 0
         return found_1N.expand(len(query.codes), -1).to(query.codes.device)

@@ -29,6 +29,7 @@ class PredictionDifference(EditRegion):
             threshold with the largest variance between them (Otsu).
         smooth: Weight of the mean of the eight neighbours' scores beside the own one, 0 for none.
         growth: Factor of the number of tokens after each failed attempt.
+        max_share: Largest share of the tokens after growth, from `share` to 1.
 
     Raises:
         ConfigError: If a value is out of range.
@@ -43,6 +44,7 @@ class PredictionDifference(EditRegion):
         select: Literal["share", "gap"] = "gap",
         smooth: float = 0.5,
         growth: float = 2.0,
+        max_share: float = 0.6,
     ) -> None:
         if measure not in ("kl", "log_ratio"):
             raise ConfigError(f"edit_region.measure={measure!r}: give kl or log_ratio")
@@ -56,8 +58,11 @@ class PredictionDifference(EditRegion):
             raise ConfigError(f"edit_region.share={share}: give a share above 0, up to 1")
         if smooth < 0 or growth < 1:
             raise ConfigError(f"edit_region.smooth={smooth}, growth={growth}: smooth is 0 or more, growth 1 or more")
+        if not share <= max_share <= 1:
+            raise ConfigError(f"edit_region.max_share={max_share}: give a share from share={share} to 1")
         self.measure, self.levels, self.masks, self.share = measure, tuple(levels), masks, share
         self.select, self.smooth, self.growth = select, smooth, growth
+        self.max_share = max_share
 
     def find(self, query: EditQuery, grow: int = 0) -> Tensor:
         """Tokens to sample again, bool (B, N); see `EditRegion.find`."""
@@ -70,7 +75,7 @@ class PredictionDifference(EditRegion):
         count_B = (
             torch.full((len(score_BN),), most) if self.select == "share" else _above_gap(ordered_BN).clamp(max=most)
         )
-        count_B = (count_B * self.growth**grow).round().clamp(max=number)
+        count_B = (count_B * self.growth**grow).round().clamp(max=max(most, int(self.max_share * number)))
         chosen_BN = torch.arange(number) < count_B[:, None]
         return torch.zeros_like(chosen_BN).scatter(1, order_BN.cpu(), chosen_BN).to(score_BN.device)
 
