@@ -1,7 +1,7 @@
 """How much a transformer learns in equal CPU time: `experiment=unified/quickstart` with one thing changed at a time.
 
-Each variant trains as many steps as fit into the same CPU time, which is measured first, in turns. Held-out faces then give
-the bound of their likelihood, attribute agreement, answers and captions. Every run has a folder of its own in
+Each variant trains as many steps as fit into the same CPU time, which is measured first, in turns. Held-out faces then
+give the bound of their likelihood, attribute agreement, answers and captions. Every run has a folder of its own in
 `logs/learning`; finished ones are not repeated, and a stopped one goes on.
 
 ``python -m benchmarks.learning`` takes `UNIF2ACE_MINUTES` (10) CPU minutes for each run, and `UNIF2ACE_SEEDS` (0,1).

@@ -82,6 +82,7 @@ COMMANDS: dict[str, tuple[str, Work, str, list[str]]] = {
     "convert": ("convert", checkpoint.convert, "out", ["run=other", "out=run/checkpoints/step-00000001"]),
     "import": ("import", checkpoint.import_weights, "out", ["importer=magvit", "weights=other", "out=run"]),
     "export": ("export", checkpoint.export_weights, "out", ["project=magvit", "ckpt=other", "out=run/x.safetensors"]),
+    "retokenize": ("retokenize", checkpoint.retokenize, "out", ["ckpt=a", "text_tokenizer=b", "out=run"]),
     "merge": ("merge", checkpoint.merge, "out", ["adapters=a", "weights=b", "out=run/x.safetensors"]),
     "preview": ("preview", data.preview, "out", ["out=run"]),
     "roundtrip": ("roundtrip", data.roundtrip, "out", ["picture=x.png", "ckpt=other", "out=run/trip.png"]),

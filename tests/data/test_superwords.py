@@ -111,3 +111,11 @@ def test_dropout_is_of_the_prompts_of_whole_steps(share: float, phrases: TextTok
     assert found == share or (share == 0.5 and 0.3 < found < 0.7)
     said = (whole.text_loss[120:].sum(1)).unique().tolist()
     assert said == [len(phrases.encode([TEXTS[1]])[0]) + 1]  # with eos
+
+
+def test_the_pieces_of_a_token_have_its_bytes(phrases: TextTokenizer, words: TextTokenizer):
+    pieces = words.pieces_of(phrases)
+    assert len(pieces) == phrases.vocab_size
+    assert [words.decode(row) for row in pieces] == [phrases.decode([i]) for i in range(phrases.vocab_size)]
+    assert max(map(len, pieces)) > 1
+    assert words.pieces_of(words) == [[i] for i in range(words.vocab_size)]

@@ -1,4 +1,4 @@
-"""`unif2ace-checkpoint`: lists, verifies, converts and merges weights; imports and exports those of other projects."""
+"""`unif2ace-checkpoint`: lists, verifies, converts, merges and retokenizes weights; imports and exports others' weights."""
 
 from __future__ import annotations
 
@@ -162,6 +162,28 @@ def merge(config: DictConfig) -> Path:
     return out
 
 
+def retokenize(config: DictConfig) -> Path:
+    """Gives a unified model another text tokenizer, to be trained on.
+
+    Returns:
+        The folder that was written: weights and text tokenizer.
+
+    Raises:
+        ConfigError: If the folder holds other files.
+        DataError: If a file does not exist, or a tokenizer is not byte-level.
+    """
+    from unif2ace.engine.text_exchange import exchange_text_tokenizer
+
+    folder = Path(config.out)
+    with output_lock(folder, "out"):
+        if {p.name for p in folder.iterdir()} - {LOCK}:
+            raise ConfigError(f"out={folder} holds other files: give a new folder")
+        weights, before = exchange_text_tokenizer(config.ckpt, config.text_tokenizer, folder)
+    _say(f"{before:,} -> {weights.config['text_size']:,} text ids: {weights.path}")
+    _say(f"train on with: init_from={folder} data.text_tokenizer={folder}")
+    return folder
+
+
 def _paths(run: str) -> list[Path]:
     path = Path(run)
     found = [path] if is_checkpoint(path) else listed(path)
@@ -193,6 +215,11 @@ VERBS = {
         merge,
         Syntax(f"{APP} merge", "merge", ("adapters", "weights")),
         "add adapters to their weights",
+    ),
+    "retokenize": Command(
+        retokenize,
+        Syntax(f"{APP} retokenize", "retokenize", ("ckpt", "text_tokenizer")),
+        "another text tokenizer for a model",
     ),
     "convert": Command(convert, Syntax(f"{APP} convert", "convert", ("run", "out")), "sharded to single, or back"),
 }

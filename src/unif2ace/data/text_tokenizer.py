@@ -99,6 +99,30 @@ class TextTokenizer:
         tokenizer.encode_special_tokens = True
         return tokenizer
 
+    def pieces_of(self, other: TextTokenizer) -> list[list[int]]:
+        """Ids of this tokenizer that each id of another one is made of: the same bytes; special tokens for their own.
+
+        Raises:
+            DataError: If one of the tokenizers is not byte-level, so that their tokens cannot be compared.
+        """
+        special = {other.pad_id: self.pad_id, other.eos_id: self.eos_id}
+        added = other._tokenizer.get_added_tokens_decoder()
+        names = {number: name for name, number in other._tokenizer.get_vocab().items()}
+        alphabet = set(pre_tokenizers.ByteLevel.alphabet())
+        known = self._tokenizer.get_vocab()
+        if not alphabet <= known.keys():
+            raise DataError(f"{self.path} is no byte-level tokenizer; its tokens cannot be taken apart by bytes")
+        pieces = []
+        for number in range(other.vocab_size):
+            name = names.get(number, "")
+            if number in special or number in added or not name:
+                pieces.append([special.get(number, known.get(name, self.eos_id))])
+                continue
+            if not set(name) <= alphabet:
+                raise DataError(f"{other.path} is no byte-level tokenizer: token {number} is {name!r}")
+            pieces.append([token.id for token in self._tokenizer.model.tokenize(name)])
+        return pieces
+
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; special tokens are skipped."""
         return str(self._tokenizer.decode([int(i) for i in ids], skip_special_tokens=True))
