@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All steps of docs/from_showo.md: from Show-o's weights to a trained and evaluated model.
+# All steps of docs/tutorials/from_showo.md: from Show-o's weights to a trained and evaluated model.
 #   scripts/from_showo.sh            # on one machine with 8 GPUs; needs pretrained/ and celeba/ as the page says
 #   scripts/from_showo.sh --nodes    # on 8 machines with 8 GPUs: run it under srun or torchrun for the training steps
 #   scripts/from_showo.sh --tiny     # with a small stand-in for Show-o and synthetic faces, on a CPU

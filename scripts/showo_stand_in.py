@@ -1,4 +1,4 @@
-"""Writes a small Show-o of random weights under the published names, to try the steps of docs/from_showo.md.
+"""Writes a small Show-o of random weights under the published names, to try the steps of docs/tutorials/from_showo.md.
 
     python scripts/showo_stand_in.py FOLDER
 

@@ -19,7 +19,7 @@ from unif2ace.engine.weights import read_weights
 from unif2ace.planning.plan import make_plan
 from unif2ace.planning.subject import subject
 
-SCRIPT, PAGE = ROOT / "scripts" / "from_showo.sh", ROOT / "docs" / "from_showo.md"
+SCRIPT, PAGE = ROOT / "scripts" / "from_showo.sh", ROOT / "docs" / "tutorials" / "from_showo.md"
 SMALL = """image_size=64 net.dim=64 net.depth=1 net.heads=4 moe.shared_ffn_dim=128 moe.expert_ffn_dim=64
 data.max_text_tokens=16 visual_encoder.open_clip.dim=8 visual_encoder.identity.dim=8""".split()  # noqa: SIM905
 
