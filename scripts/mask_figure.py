@@ -1,6 +1,6 @@
 """Draws the attention masks of a T2I and an MMU sequence as SVG, from the model's own mask.
 
-    python scripts/mask_figure.py docs/explanation/omni_attention.svg
+python scripts/mask_figure.py docs/explanation/omni_attention.svg
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def figure() -> str:
     for task, names in SEQUENCES.items():
         parts.append(f'<g transform="translate({x} 0)">{_mask(task, names)}</g>')
         x += LEFT + CELL * len(names) + 40
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {x} {height}" font-family="sans-serif" font-size="12">'
+    size = f'viewBox="0 0 {x} {height}" font-family="sans-serif" font-size="12"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>'
     return f'{head}\n<rect width="{x}" height="{height}" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>\n"
 
 

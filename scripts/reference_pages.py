@@ -188,7 +188,7 @@ def _command_page(app: str) -> str:
             parts.append(f"## {verb}\n\n{_prose(_sentence(command.help))}\n")
         parts.append(f"```bash\n{command.syntax.usage} [key=value ...]\n```\n\n{_prose(purpose(found))}\n")
         parts.append(_keys_and_groups(found))
-        kinds = command.kinds and choices_of("kind") or ()
+        kinds = choices_of("kind") if command.kinds else []
         for kind in kinds:
             of_kind = comments(f"kind/{kind}")
             parts.append(f"**For weights of kind `{kind}`.** {_prose(purpose(of_kind))}\n\n{_keys_and_groups(of_kind)}")
@@ -303,12 +303,22 @@ def keys(group: str, source: str) -> list[Row]:
 def _attribute_page() -> str:
     mappings = {name: AttributeMapping(name) for name in ("celeba", "celebv_hq")}
     rows = [
-        (_code(name), label.family, _code(f"{label.field}: {str(label.value).lower()}"))
-        + tuple(", ".join(_elsewhere(mapping, label.field, label.value, name)) for mapping in mappings.values())
+        (
+            _code(name),
+            label.family,
+            _code(f"{label.field}: {str(label.value).lower()}"),
+            *(", ".join(_elsewhere(mapping, label.field, label.value, name)) for mapping in mappings.values()),
+        )
         for name, label in TAXONOMY.labels.items()
     ]
     fields = [
-        (_code(f.name), f.group, ", ".join(f.choices) or "yes, no", "yes" if f.identity else "", _code(f.requires or ""))
+        (
+            _code(f.name),
+            f.group,
+            ", ".join(f.choices) or "yes, no",
+            "yes" if f.identity else "",
+            _code(f.requires or ""),
+        )
         for f in TAXONOMY.fields.values()
     ]
     return (

@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: adds the generated pages and their navigation, and refuses a page that loads anything from outside."""
+"""Hooks of MkDocs: the generated pages, formulas, and no page that loads anything from another host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 from reference_pages import COPIES, GROUPS, ROOT, apps, packages, pages
 
-OUTSIDE = re.compile(r"<(?:script|img|iframe|source)[^>]*\ssrc=\"?(?:https?:)?//|<link[^>]*(?:stylesheet|preload)[^>]*//")
+OUTSIDE = re.compile(
+    r"<(?:script|img|iframe|source)[^>]*\ssrc=\"?(?:https?:)?//|<link[^>]*(?:stylesheet|preload)[^>]*//"
+)
 
 
 def on_config(config: Any) -> Any:
@@ -54,7 +56,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         if path in copied or (here in COPIES and path.startswith("docs/")):
             made = copied.get(path, path.removeprefix("docs/"))
             return f"[{text}]({relpath(made, PurePosixPath(here).parent)}{anchor or ''})"
-        return found[0] if path.startswith("docs/") or here not in COPIES and not (ROOT / path).exists() else text
+        is_page = path.startswith("docs/") or (here not in COPIES and not (ROOT / path).exists())
+        return found[0] if is_page else text
 
     return re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?:)([^)#\s]+)(#[^)\s]*)?\)", replaced, markdown)
 

@@ -292,7 +292,8 @@ def test_the_reference_has_every_command_group_and_key():
 
 def test_a_key_of_the_reference_is_the_one_that_is_typed():
     reference = _reference()
-    rows = reference.keys("loss", "# A loss.\nad:\n  _target_: x.Y\n  weight: 1.0  # factor\n  nested:\n    deep: [a]\n")
+    source = "# A loss.\nad:\n  _target_: x.Y\n  weight: 1.0  # factor\n  nested:\n    deep: [a]\n"
+    rows = reference.keys("loss", source)
     assert rows == [("loss.ad.weight", "1.0", "factor"), ("loss.ad.nested.deep", "[a]", "")]
     source = "# @package _global_\n# Text.\ndefaults:\n  - /a: b\ntrainer: {max_steps: 1}  # short\n"
     assert reference.keys("debug", source) == [("trainer", "{max_steps: 1}", "short")]

@@ -1,8 +1,9 @@
-"""The README's lines and the notebook on the pipeline run as they stand, here with a small model."""
+"""The lines of the README and of the pages, and the notebook on the pipeline, run as they stand, with a small model."""
 
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ from tiny_release import make_run
 import unif2ace
 
 ROOT = Path(__file__).parents[2]
+BLOCKS = [
+    (page.relative_to(ROOT).as_posix(), code)
+    for page in sorted((ROOT / "docs").glob("**/*.md"))
+    for code in re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+]
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +40,13 @@ def test_the_lines_of_the_readme_run(tmp_path: Path):
     for line in code.splitlines():
         if line.startswith("pipe.") and "save" not in line:
             assert eval(line.partition("#")[0], found) is not None
+
+
+@pytest.mark.parametrize(("page", "code"), BLOCKS, ids=lambda v: v.partition("\n")[0])
+def test_the_lines_of_the_pages_run(page: str, code: str):
+    Path("my").mkdir()
+    shutil.copy(ROOT / "docs" / "editing.png", "my/face.jpg")
+    exec(compile(code, page, "exec"), {})
 
 
 def test_the_notebook_runs(capsys: pytest.CaptureFixture[str]):
