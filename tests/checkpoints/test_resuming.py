@@ -106,11 +106,11 @@ def test_a_length_that_the_learning_rate_follows_is_a_change(tmp_path: Path, cap
     key = word.partition("=")[0]
     if scheduler == "one_cycle" and word.endswith("4000"):
         for more in ([], ["resume_changes=true"]):
-            with pytest.raises(ConfigError, match=r"cannot go on beyond its end \(trainer\.max_steps: 2000 -> 4000\)"):
+            with pytest.raises(ConfigError, match=r"cannot continue beyond its end \(trainer\.max_steps: 2000 -> 4000\)"):
                 find_start(_config(run, *words, *more))
         return
     curve = "the new curve" if scheduler == "cosine" else "the old curve, cut short"
-    with pytest.raises(ConfigError, match=rf"{key}: -?\d+ -> \d+ \(.*resume_changes=true goes on with {curve}"):
+    with pytest.raises(ConfigError, match=rf"{key}: -?\d+ -> \d+ \(.*resume_changes=true continues with {curve}"):
         find_start(_config(run, *words))
     with caplog.at_level(logging.INFO):
         assert find_start(_config(run, *words, "resume_changes=true")).path is not None
@@ -205,4 +205,4 @@ def test_other_data_or_another_tokenizer_is_refused_unless_it_is_wanted(caplog):
     with pytest.raises(DataError, match=r"data\.faces\.train: ffffffffffff -> gggggggggggg"):
         check_sources(_record(), _record(faces="g" * 20), allowed=False)
     check_sources(_record(), other, allowed=True)
-    assert "going on with other data or networks" in caplog.text
+    assert "continuing with other data or networks" in caplog.text

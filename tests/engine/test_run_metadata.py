@@ -95,7 +95,7 @@ def test_an_interrupted_run_leaves_weights_and_goes_on(root: Path, tmp_path: Pat
         with pytest.raises(SystemExit):
             _train(root, tmp_path, "callbacks=[ema]", "callbacks.ema.decay=0.7")
     assert signal.getsignal(signal.SIGINT) is handler, "the next Ctrl-C would be ignored"
-    assert f"go on with: run_dir={tmp_path} resume=auto" in caplog.text
+    assert f"continue with: run_dir={tmp_path} resume=auto" in caplog.text
     weights = read_weights(tmp_path / "weights.safetensors")
     assert weights.header["steps"] == 4
     checkpoint = read(newest(tmp_path))
@@ -114,5 +114,5 @@ def test_a_run_interrupted_before_its_first_checkpoint_says_so(root: Path, tmp_p
     _stopping(monkeypatch)
     with pytest.raises(SystemExit), caplog.at_level(logging.INFO):
         _train(root, tmp_path, "run_callbacks.checkpoint=null", "+trainer.enable_checkpointing=false")
-    assert "nothing to go on from" in caplog.text
+    assert "nothing to continue from" in caplog.text
     assert not (tmp_path / "weights.safetensors").exists()

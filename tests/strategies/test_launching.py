@@ -131,7 +131,7 @@ def test_torchrun_starts_processes_again(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     told = run(tmp_path, *words, program=torchrun)
     assert told.count("All distributed processes registered. Starting with 2 processes") == 2
-    assert "going on from" in told
+    assert "continuing from" in told
     assert read_header(here)["steps"] == 2
 
 

@@ -33,7 +33,7 @@ class BestWeights(pl.Callback):
     """Writes the weights whenever a validation improves the monitored metric.
 
     These are the weights that the validation has measured: with averaging, the averaged ones. The file itself holds the
-    best value, so a resumed run goes on with it, whatever checkpoint it resumes from. A value that is not finite is no
+    best value, so a resumed run keeps it, whatever checkpoint it resumes from. A value that is not finite is no
     improvement.
 
     Args:

@@ -62,7 +62,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
         """
         if isinstance(trainer.strategy, DeepSpeedStrategy):
             raise ConfigError(
-                "strategy=deepspeed writes checkpoints that run_callbacks.checkpoint can neither verify nor go on "
+                "strategy=deepspeed writes checkpoints that run_callbacks.checkpoint can neither verify nor resume "
                 "from: add run_callbacks.checkpoint=null, or take strategy=fsdp, which cuts the same things"
             )
         trainer.strategy.checkpoint_io = FolderIO()
@@ -155,8 +155,8 @@ class Checkpoint(pl.callbacks.Checkpoint):
                     for name in not_finite(checkpoint.get(entry, {}))), None)  # fmt: skip
         if not trainer.strategy.reduce_boolean_decision(bad is None, all=True):
             raise DataError(
-                f"step {trainer.global_step} is not saved: {bad or 'a weight of another rank'} is not finite; go on "
-                "from the checkpoint before it (resume=auto) with a lower optimizer.lr or trainer.gradient_clip_val"
+                f"step {trainer.global_step} is not saved: {bad or 'a weight of another rank'} is not finite; "
+                "resume from the checkpoint before it (resume=auto) with a lower optimizer.lr or trainer.gradient_clip_val"
             )
 
     def on_load_checkpoint(

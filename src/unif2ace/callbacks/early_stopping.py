@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class EarlyStopping(LightningEarlyStopping):
     """Lightning's early stopping, after validations.
 
-    A resumed run goes on with the best value and the count of a checkpoint, but with the `patience` that is configured.
+    A resumed run has the best value and the count of the checkpoint, and the `patience` that is configured.
 
     Args:
         monitor: Name of the metric, such as ``val/loss``.
@@ -34,7 +34,7 @@ class EarlyStopping(LightningEarlyStopping):
         super().__init__(monitor, min_delta, patience, mode=mode, **{"check_on_train_epoch_end": False, **options})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores the best value and the count; a run that goes on is not stopped."""
+        """Restores the best value and the count; a run that continues is not stopped."""
         now = {"patience": self.patience, "stopping_reason": EarlyStoppingReason.NOT_STOPPED.value, "stopped_epoch": 0}
         super().load_state_dict({**state_dict, **now})
 

@@ -133,7 +133,7 @@ class RunSummary(pl.Callback):
             [line.format(run=self.folder) for line in NEXT.get(kind, ())] if how == "finished" or can_go_on else []
         )
         if how != "finished" and can_go_on:
-            further.insert(0, f"the same command with run_dir={self.folder} resume=auto goes on")
+            further.insert(0, f"the same command with run_dir={self.folder} resume=auto continues")
         return further
 
     def _spent(self, trainer: pl.Trainer, module: pl.LightningModule, how: str) -> list[str]:

@@ -56,5 +56,5 @@ class Throughput(pl.Callback):
         self._paused = time.monotonic()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Lets the clock go on."""
+        """Lets the clock run again."""
         self._began += time.monotonic() - self._paused

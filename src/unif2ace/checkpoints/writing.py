@@ -213,7 +213,7 @@ def explained(path: Path, needed: int = 0) -> Iterator[None]:
         room = f"{needed:,} bytes are needed, {free:,} are free" if needed else f"{free:,} bytes are free"
         raise DiskFullError(
             f"the disk is full: {path} could not be written ({room}); make room, or keep fewer with "
-            "run_callbacks.checkpoint.keep; the checkpoints before it are untouched, resume=auto goes on from them"
+            "run_callbacks.checkpoint.keep; the checkpoints before it are untouched, resume=auto continues from them"
         ) from error
 
 

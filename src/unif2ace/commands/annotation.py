@@ -27,7 +27,7 @@ STEPS = ("collect", "caption", "correct", "ask")
 
 
 def caption(config: DictConfig) -> Path:
-    """Captions a data set; a stopped run goes on.
+    """Captions a data set; a stopped run continues.
 
     Returns:
         The folder of the set.
@@ -60,7 +60,7 @@ def caption(config: DictConfig) -> Path:
 
 
 def correct(config: DictConfig) -> Path:
-    """Corrects the captions of a data set; a stopped run goes on.
+    """Corrects the captions of a data set; a stopped run continues.
 
     Returns:
         The folder of the set.
@@ -96,7 +96,7 @@ def correct(config: DictConfig) -> Path:
 
 
 def ask(config: DictConfig) -> Path:
-    """Writes the questions of a data set; a stopped run goes on.
+    """Writes the questions of a data set; a stopped run continues.
 
     Returns:
         The folder of the set.
@@ -123,7 +123,7 @@ def ask(config: DictConfig) -> Path:
 
 
 def pipeline(config: DictConfig) -> Path:
-    """Runs several steps; finished ones are passed over, a stopped one goes on.
+    """Runs several steps; finished ones are passed over, a stopped one continues.
 
     Returns:
         The folder of the last set.

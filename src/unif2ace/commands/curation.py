@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def collect(config: DictConfig) -> Path:
-    """Collects faces from pictures; a stopped run goes on.
+    """Collects faces from pictures; a stopped run continues.
 
     Returns:
         The folder of the set.

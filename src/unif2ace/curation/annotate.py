@@ -76,7 +76,7 @@ def annotate(
         progress: Called for every batch.
 
     Raises:
-        DataError: If the step cannot go on, or the output folder holds something else.
+        DataError: If the step cannot continue, or the output folder holds something else.
         ConfigError: If another process works on one of the shards.
     """
     runs = [run_step(step, ShardInput(data.folder / s), data.out / s, part, progress) for s in data.splits]

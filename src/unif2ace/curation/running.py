@@ -99,7 +99,7 @@ def run_step(
         What was done in this run; `unif2ace.curation.report` tells the whole.
 
     Raises:
-        DataError: If the folder holds something else, or the step cannot go on. Samples that are finished stay so.
+        DataError: If the folder holds something else, or the step cannot continue. Samples that are finished stay so.
         ConfigError: If another process works on one of the shards.
     """
     out = StepFolder(folder, step, inputs)

@@ -18,7 +18,7 @@ the journal before anything else happens, so it is never called twice for a fini
 - a sample that stays: ``StepResult((sample,))``; several or changed pictures are several samples with own keys;
 - a sample that is left out: ``StepResult.refused("no_face", "no face was found")``, or raise `SampleFault`;
 - a sample that could not be finished now, such as an endpoint that is down: raise `DataError` or `ConfigError`. The run
-  stops after the samples in flight are journalled; the next run goes on.
+  stops after the samples in flight are journalled; the next run continues.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Step(ABC, Generic[Item]):
 
         Raises:
             SampleFault: If the sample is unusable; it is left out with the fault's cause as outcome.
-            DataError: If the step cannot go on; the run stops, and the sample is not finished.
+            DataError: If the step cannot continue; the run stops, and the sample is not finished.
         """
 
     def run_batch(self, items: Sequence[Item]) -> list[StepResult]:

@@ -106,7 +106,7 @@ def build_shards(
     folder = Path(folder)
     places = split_by_identity(source, options)
     rates = _rates(source, places["train"])
-    # The accepted share of faults is no part of the recipe: a build that had too many goes on with a larger share.
+    # The accepted share of faults is no part of the recipe: a build that had too many continues with a larger share.
     options_of_bytes = {name: value for name, value in asdict(options).items() if name != "max_faults"}
     recipe = {"source": source.describe(), "options": options_of_bytes}
     maker = _Maker(source, options, rates)
@@ -219,7 +219,7 @@ def _build_split(
         if not writer.num_written:
             raise DataError(
                 f"all {total:,} pictures of {folder.name}/ are faulty, the first: {faults.first}; they are listed in "
-                f"{faults.path}: mend them, or change validation"
+                f"{faults.path}: fix them, or change validation"
             )
     return len(load_index(folder))
 
@@ -234,7 +234,7 @@ def _write(writer: ShardWriter, sample: Sample) -> SampleFault | None:
 
 
 def _resume_at(keys: Sequence[str], completed: Set[str]) -> int:
-    """Where a build goes on: after the last image that is in a finished shard. Faulty images are in none."""
+    """Where a build continues: after the last image that is in a finished shard. Faulty images are in none."""
     return max((place for place, key in enumerate(keys, start=1) if key in completed), default=0)
 
 

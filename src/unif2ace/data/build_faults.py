@@ -18,7 +18,7 @@ _BEFORE: Final = "source"  # stands for a split: faults that the source found be
 
 
 class BuildFaults:
-    """The list of faults in ``faults.jsonl``; a build that is resumed goes on with it.
+    """The list of faults in ``faults.jsonl``; a build that is resumed continues with it.
 
     Args:
         folder: Folder of the data set.
@@ -57,7 +57,7 @@ class BuildFaults:
         return str(self._lines[0]["fault"]) if self._lines else ""
 
     def resume(self, split: str, position: int) -> None:
-        """Forgets faults of a split from a position on, where the build goes on."""
+        """Forgets faults of a split from a position on, where the build continues."""
         self._keep([line for line in self._lines if line["split"] != split or line["position"] < position])
 
     def add(self, split: str, position: int, fault: SampleFault) -> None:
@@ -87,7 +87,7 @@ class BuildFaults:
         needed = min(1.0, -(-number * 1000 // self.total) / 1000)
         raise DataError(
             f"{number:,} faulty of {self.total:,} pictures so far ({causes}), more than max_faults={self.max_share:g} "
-            f"({self.limit:,} pictures); the first: {self.first}. All are in {self.path}: mend or remove them, or "
+            f"({self.limit:,} pictures); the first: {self.first}. All are in {self.path}: fix or remove them, or "
             f"set max_faults={needed:g} to leave them out"
         )
 

@@ -28,7 +28,7 @@ def check_recipe(folder: Path, splits: Sequence[str], recipe: Mapping[str, Any],
         keys: Keys of all images of the source.
 
     Returns:
-        The splits with finished shards, where the build goes on.
+        The splits with finished shards, where the build continues.
 
     Raises:
         DataError: If the folder holds another build; the message names each difference.

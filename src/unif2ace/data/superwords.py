@@ -19,7 +19,7 @@ MIN_COUNT = 10
 
 
 def is_superword(token: str) -> bool:
-    """Whether a token goes on after a space."""
+    """Whether a token continues after a space."""
     return SPACE in token[1:].lstrip(SPACE)
 
 

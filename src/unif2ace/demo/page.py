@@ -48,7 +48,7 @@ def build(actions: DemoActions) -> gr.Blocks:
 
 
 def _explained(work: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with errors that a visitor can mend shown as a message; others stay errors of the page."""
+    """The function with errors that a visitor can fix shown as a message; others stay errors of the page."""
 
     @wraps(work)
     def call(*inputs: Any) -> Any:

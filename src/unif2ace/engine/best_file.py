@@ -38,7 +38,7 @@ class BestFile:
 
         Args:
             criterion: Name and mode of the monitored metric.
-            resumes: Whether the run goes on from a checkpoint.
+            resumes: Whether the run continues from a checkpoint.
 
         Returns:
             None if there are no weights, or they are the best of another metric.

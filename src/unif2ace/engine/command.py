@@ -165,7 +165,7 @@ def _show(config: str, line: Line) -> None:
 
 @contextmanager
 def one_line_errors(traced: bool = False) -> Iterator[None]:
-    """Ends the process with one message after an error that a user can mend; others are bugs and keep their traceback.
+    """Ends the process with one message after an error that a user can fix; others are bugs and keep their traceback.
 
     Args:
         traced: Whether to keep every traceback.
@@ -194,7 +194,7 @@ _ERRNO = {"ENOSPC", "EDQUOT", "EROFS", "ENAMETOOLONG", "EFBIG"}
 
 
 def _user_message(error: Exception) -> str | None:
-    """The message of an error that a user can mend; None for a bug."""
+    """The message of an error that a user can fix; None for a bug."""
     if isinstance(error, Unif2aceError):
         return str(error)
     if is_config_fault(error):  # some of Hydra's are an OSError too

@@ -12,7 +12,7 @@ from unif2ace.errors import ConfigError
 
 WORD = "like="
 NOT_TAKEN = ("like", "run_dir", "resume", "resume_changes", "hparams_search")
-"""Keys of where a run lies, how it goes on, and what searches; they say nothing about another run."""
+"""Keys of where a run lies, how it continues, and what searches; they say nothing about another run."""
 
 
 def like_run(words: Sequence[str]) -> list[str]:

@@ -72,7 +72,7 @@ def find_start(config: DictConfig) -> Start:
     if path is None:
         return Start()
     _check_config(path, config)
-    log.info("going on from %s", path)
+    log.info("continuing from %s", path)
     step = describe(path).step if is_checkpoint(path) else 0
     return Start(path, finished=0 < config.trainer.max_steps <= step or _stopped_early(path, config))
 
@@ -122,7 +122,7 @@ def _check_later(run: Path, start: Path | None, resume: str | None) -> None:
     steps = listed(run / FOLDER)
     if steps and (start is None or start.resolve() != steps[-1].resolve()):
         raise ConfigError(
-            f"{run} already holds checkpoints up to {steps[-1].name}: go on from them with resume=auto, "
+            f"{run} already holds checkpoints up to {steps[-1].name}: continue from them with resume=auto, "
             "give another run_dir=..., or remove them"
         )
 
@@ -142,11 +142,11 @@ def _check_config(path: Path, config: DictConfig) -> None:
     if refused and not config.resume_changes:
         raise ConfigError(
             f"{path} is of a run with another configuration:\n  {_lines(refused.values(), chr(10) + '  ')}\n"
-            "take the values of that run, start a new run in another run_dir=..., or go on nevertheless with "
+            "take the values of that run, start a new run in another run_dir=..., or continue nevertheless with "
             "resume_changes=true"
         )
     if refused:
-        log.warning("going on although this has changed: %s", _lines(refused.values(), "; "))
+        log.warning("continuing although this has changed: %s", _lines(refused.values(), "; "))
 
 
 def _changes_of_curve(path: Path, changed: Mapping[str, str], before: Any, config: DictConfig) -> dict[str, str]:
@@ -162,12 +162,12 @@ def _changes_of_curve(path: Path, changed: Mapping[str, str], before: Any, confi
     old, new = _flat(before), _flat(OmegaConf.to_container(config, resolve=True))
     if fixed and any(_bound(new[key]) > _bound(old.get(key)) for key in found):
         raise ConfigError(
-            f"{path} holds the whole curve of lr_scheduler=one_cycle, which cannot go on beyond its end "
+            f"{path} holds the whole curve of lr_scheduler=one_cycle, which cannot continue beyond its end "
             f"({_lines(found.values(), '; ')}): take the values of that run, or start a new run in another "
             "run_dir=..., with lr_scheduler=cosine or none if it may have to be made longer"
         )
     curve = "the old curve, cut short" if fixed else "the new curve"
-    mend = f"the learning rate is spread over it, resume_changes=true goes on with {curve}"
+    mend = f"the learning rate is spread over it, resume_changes=true continues with {curve}"
     return {key: f"{text} ({mend})" for key, text in found.items()}
 
 
@@ -240,9 +240,9 @@ def check_sources(before: Mapping[str, Any], now: Mapping[str, Any], allowed: bo
     if not allowed:
         raise DataError(
             f"the checkpoint was trained on other data or with other networks ({text}): give those, start a new run, "
-            "or go on nevertheless with resume_changes=true"
+            "or continue nevertheless with resume_changes=true"
         )
-    log.warning("going on with other data or networks: %s", text)
+    log.warning("continuing with other data or networks: %s", text)
 
 
 def _fingerprints(record: Mapping[str, Any]) -> dict[str, str]:

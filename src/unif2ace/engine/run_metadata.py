@@ -38,7 +38,7 @@ class RunMetadata:
     Attributes:
         components: The trained networks that the run uses, see `components`.
         kind: Kind of the trained network.
-        commands: The command as typed, quoted for a shell; after those of the runs that a resumed run goes on from.
+        commands: The command as typed, quoted for a shell; after those of the runs that a resumed run continues from.
         started_from: Short fingerprint of the initial weights; empty for random ones. A resumed run keeps it.
     """
 
@@ -130,9 +130,9 @@ class RunMetadata:
         try:
             self.recover()
         except Unif2aceError as error:
-            log.warning("stopped; nothing to go on from: %s", error)
+            log.warning("stopped; nothing to continue from: %s", error)
             return
-        log.info("stopped; go on with: run_dir=%s resume=auto", self.folder)
+        log.info("stopped; continue with: run_dir=%s resume=auto", self.folder)
 
     def recover(self) -> Path:
         """Writes the weights file from the newest checkpoint, unless the existing file is newer.

@@ -97,8 +97,8 @@ def sweep_job(work: Callable[[DictConfig], Any], config: DictConfig) -> Any:
             raise
         raise Unif2aceError("it ended with status 1; its message is above") from error
     except Unif2aceError as error:
-        log.error("this job failed, the others go on: %s", error)
+        log.error("this job failed, the others continue: %s", error)
         raise
     except Exception:
-        log.exception("this job failed, the others go on")
+        log.exception("this job failed, the others continue")
         raise

@@ -1,4 +1,4 @@
-"""Makes the outputs of a system, batch by batch, into a folder; a run that was killed goes on where it ended."""
+"""Makes the outputs of a system, batch by batch, into a folder; a run that was killed continues where it ended."""
 
 from __future__ import annotations
 

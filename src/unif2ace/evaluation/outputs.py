@@ -235,7 +235,7 @@ class Outputs:
             try:
                 row = json.loads(line)
             except ValueError as error:
-                raise DataError(f"{path}:{number} is no JSON ({error}): mend the line") from error
+                raise DataError(f"{path}:{number} is no JSON ({error}): fix the line") from error
             if not isinstance(row, dict) or not all(isinstance(row.get(text), str) for text in texts):
                 wanted = ", ".join(f'"{text}": "..."' for text in texts)
                 raise DataError(f"{path}:{number}: each line needs {{{wanted}}}")

@@ -48,7 +48,7 @@ def with_licenses(
         source, identity = ("" if is_missing(cells.get(name)) else str(cells[name]).strip() for name in OPTIONAL)
         found.append(replace(picture, license=str(cells[LICENSE]).strip(), source=source, identity=identity))
     if unused := [rows[place].place for place in rows if place not in used]:
-        raise DataError(f"{unused[0]}: its {FILE!r} is no picture, folder or archive below {folder}; mend or remove it")
+        raise DataError(f"{unused[0]}: its {FILE!r} is no picture, folder or archive below {folder}; fix or remove it")
     return found
 
 
@@ -63,7 +63,7 @@ def _rows(folder: Path, table: str | None) -> dict[str, TableRow]:
     for row in made.rows:
         place = same_form(str(row.cells.get(FILE) or "").strip().replace("\\", "/").strip("/").removeprefix("./"))
         if not place or place in rows:
-            raise DataError(f"{row.place}: {FILE!r} is {'there twice' if place else 'empty'}; mend or remove the row")
+            raise DataError(f"{row.place}: {FILE!r} is {'there twice' if place else 'empty'}; fix or remove the row")
         if is_missing(row.cells.get(LICENSE)):
             raise DataError(f"{row.place}: no license is stated; state one, or remove the row")
         rows[place] = row

@@ -55,7 +55,7 @@ class OpenShard:
 
     def _check(self) -> None:
         if self._sink.closed:
-            raise DataError(f"{self.path.name} could not be written before; open the folder with a new writer to go on")
+            raise DataError(f"{self.path.name} could not be written before; continue with a new writer of the folder")
 
     @contextlib.contextmanager
     def _abandoned_on_error(self) -> Iterator[None]:

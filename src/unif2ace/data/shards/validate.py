@@ -116,7 +116,7 @@ def validate(folder: str | Path, *, rules: Rules = DEFAULT_RULES, progress: Prog
 
 def _folder_faults(folder: Path) -> Iterator[SampleFault]:
     if (folder / BUILD).exists():
-        yield SampleFault("shard", "the build was not finished; run it again to go on", BUILD)
+        yield SampleFault("shard", "the build was not finished; run it again to continue", BUILD)
     for leftover in sorted(folder.glob(f".*{PARTIAL}")):
         yield SampleFault("shard", "left over from a build or index that was stopped; it may be removed", leftover.name)
     if not any(folder.glob("*.tar")):

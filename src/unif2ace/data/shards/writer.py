@@ -161,7 +161,7 @@ class ShardWriter:
         if changed := differences(before, build):
             raise DataError(
                 f"{self.folder} holds an unfinished build with other settings: {'; '.join(changed)}. "
-                "Use the same settings to go on, or give another folder"
+                "Use the same settings to continue, or give another folder"
             )
 
     def _keep_finished(self) -> None:

@@ -149,7 +149,7 @@ def _whole(cell: str, where: str) -> int:
     except ValueError:
         value = math.nan
     if not value.is_integer() or abs(value) >= 2**31:
-        raise DataError(f"{where}: {cell!r} is no whole number of 32 bits; mend it, or take the list of another copy")
+        raise DataError(f"{where}: {cell!r} is no whole number of 32 bits; fix it, or take the list of another copy")
     return int(value)
 
 

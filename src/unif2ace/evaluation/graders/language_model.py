@@ -16,7 +16,7 @@ class LanguageModelGrader:
 
     Args:
         model: The model; it must see images for metrics that grade pictures.
-        cache: File of replies, which equal requests are answered from: a killed evaluation goes on where it was. None
+        cache: File of replies, which equal requests are answered from: a killed evaluation continues where it was. None
             for none.
         max_tokens: Maximum length of a reply.
 
