@@ -14,7 +14,8 @@
 # %% [markdown]
 # # A tour of the unified model
 # One transformer generates faces from captions and answers questions about faces. This notebook uses the model in the
-# package, on tensors; `unif2ace.load("logs/my_run")` loads any other.
+# package, on tensors; `unif2ace.load("logs/my_run")` loads any other. Samplers, guidance and steps have a notebook of
+# their own, `guidance_samplers_steps`, and so have the experts, `how_experts_specialise`.
 
 # %%
 # %matplotlib inline
@@ -61,38 +62,6 @@ colours = ["black", "brown", "blond", "red", "gray"]
 for who in ("woman", "man"):
     prompts = [f"A {who} with {colour} hair." for colour in colours]
     show(model.generate(prompts, seeds=[3] * len(prompts)), colours, columns=len(colours))
-
-# %% [markdown]
-# ## Samplers and guidance
-# *Guidance* w: the logits are (1 + w) conditional - w unconditional. More guidance follows the prompt more closely and
-# gives less variety.
-
-# %%
-for guidance in (0.0, 1.0, 2.0, 5.0):
-    faces = model.generate([prompt] * 8, seeds=range(8), guidance=guidance)
-    spread = faces.float().std(0).mean()
-    show(faces, [f"w = {guidance:g}, spread {spread:.0f}", *[""] * 7])
-
-# %% [markdown]
-# *Samplers* trade network calls for quality. All of them use the same network.
-
-# %%
-from unif2ace.diffusion.noise_schedules.cosine_maskgit import CosineMaskgitSchedule
-from unif2ace.diffusion.samplers.ancestral import AncestralSampler
-from unif2ace.diffusion.samplers.first_hitting import FirstHittingSampler
-from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
-from unif2ace.diffusion.samplers.remdm import RemdmSampler
-
-schedule = CosineMaskgitSchedule()
-samplers = {
-    "MaskGIT, 4 steps": MaskgitSampler(steps=4),
-    "MaskGIT, 16 steps": MaskgitSampler(steps=16),
-    "ancestral, 32 steps": AncestralSampler(schedule, steps=32),
-    "first hitting": FirstHittingSampler(),
-    "ReMDM, 32 steps": RemdmSampler(schedule, steps=32),
-}
-for name, sampler in samplers.items():
-    show(model.generate([prompt] * 8, seeds=range(8), sampler=sampler), [name, *[""] * 7])
 
 # %% [markdown]
 # ## Editing a given face
@@ -145,23 +114,3 @@ for face, answer in zip(faces, model.ask(pictures, [question] * len(faces)), str
 # %%
 for choice in model.choose(pictures, ["Is the person wearing glasses?"] * len(faces), ["Yes", "No"]):
     print(choice.answer, {k: round(v, 3) for k, v in choice.probabilities.items()})
-
-# %% [markdown]
-# ## Expert usage
-# Each layer has two groups of routed experts, one for sequences that generate (T2I) and one for sequences that answer
-# (MMU).
-
-# %%
-texts, length = model.ids([write_caption(face.record, 0) for face in faces])
-codes = model.encode(pictures)
-masked = torch.full_like(codes, num_codes)
-drawing = model.layout.text_to_image(texts, length, masked, codes)
-reading = model.asked(pictures, [question] * len(faces))
-routers = {"draws": model.net(drawing).routers, "answers": model.net(*reading).routers}
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
-for group, (axis, (task, stats)) in enumerate(zip(axes, routers.items(), strict=True)):
-    table = np.stack([(s.assigned[group] / s.count[group]).numpy() for s in stats if s.level == "token"])
-    shown = axis.imshow(table, vmin=0, vmax=1, cmap="viridis", aspect="auto")
-    axis.set(title=task, xlabel="expert", ylabel="layer", xticks=range(table.shape[1]), yticks=range(len(table)))
-figure.colorbar(shown, ax=axes, label="share of tokens")
-plt.show()

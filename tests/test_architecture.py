@@ -51,13 +51,15 @@ MAY_IMPORT: dict[str, set[str]] = {
         "language_models",
     },
     "comparing": {"errors"},
+    "report": {"errors", "comparing", "data"},
     "engine": FRAME | {"comparing"},
     "planning": FRAME | {"engine"},
     "inference": FRAME | {"curation", "engine"},
     "demo": FRAME | {"engine", "inference"},
     "evaluation": FRAME | {"engine", "inference", "language_models"},
     "importers": FRAME | {"engine", "inference"},
-    "commands": FRAME | {"comparing", "curation", "demo", "engine", "planning", "inference", "evaluation", "importers"},
+    "commands": FRAME
+    | {"comparing", "curation", "demo", "engine", "planning", "inference", "evaluation", "importers", "report"},
 }
 """The rooms, and which other rooms each may enter."""
 
@@ -78,6 +80,7 @@ OUTSIDE = {
     "language_models": {"torch", "lightning", "hydra", "omegaconf"},
     "synthetic": {"lightning", "hydra", "omegaconf"},
     "evaluation": {"hydra", "omegaconf"},
+    "report": {"torch", "lightning", "hydra", "omegaconf"},
 }
 """Packages that a room must not import."""
 
@@ -94,6 +97,7 @@ LIGHT = (
     "inference",
     "comparing",
     "evaluation",
+    "report",
     "commands",
 )
 """Folders that import no torch when they are imported: commands answer at once, and workers start quickly."""

@@ -77,7 +77,7 @@ def _composed(group: str, choice: str) -> DictConfig:
     raise AssertionError
 
 
-SLOTS = ("callbacks", "dataset", "logger", "loss", "metric", "run_callbacks", "task", "visual_encoder")
+SLOTS = ("callbacks", "dataset", "logger", "loss", "metric", "run_callbacks", "section", "task", "visual_encoder")
 """Groups of which several choices may be taken at once."""
 
 

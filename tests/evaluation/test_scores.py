@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -125,6 +126,10 @@ def test_sheets_show_faces_text_and_bars(perfect: UnifiedScores, folder: Path, t
     assert [file.name for file in files] == ["generated.png", "understood.png", "scores.png", "prompts.txt"]
     assert all(min(Image.open(file).size) > 300 for file in files[:3])
     assert len(files[3].read_text(encoding="utf-8").splitlines()) == 8  # prompts of several seeds
+    rows = [json.loads(line) for line in (tmp_path / "understood.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 10
+    assert all((tmp_path / row["picture"]).is_file() for row in rows)
+    assert {type(one["right"]) for row in rows for one in row["answers"]} == {bool}
     alone = replace(perfect.options, samples=30, num_questions=0, num_paraphrases=0, diverse=2, seeds=1, at_least=1000)
     model = Knower(folder / "val")
     nothing = score(model, EVALUATOR, folder, tmp_path / "alone", alone)  # nothing can be measured, and nothing fails

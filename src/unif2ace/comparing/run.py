@@ -67,7 +67,7 @@ def read_runs(paths: Sequence[str | Path]) -> list[ComparedRun]:
         DataError: If a folder is none of these, or a file is damaged.
     """
     folders = [folder for path in map(Path, paths) for folder in _of_sweep(path)]
-    return [_read(folder, name) for folder, name in zip(folders, _names(folders), strict=True)]
+    return [_read(folder, name) for folder, name in zip(folders, short_names(folders), strict=True)]
 
 
 def _of_sweep(path: Path) -> list[Path]:
@@ -81,8 +81,8 @@ def _of_sweep(path: Path) -> list[Path]:
     return [Path(folder) if Path(folder).is_dir() else beside for folder, beside in zip(done, moved, strict=True)]
 
 
-def _names(folders: Sequence[Path]) -> list[str]:
-    """The folders without what all begin with; whole if only one is given."""
+def short_names(folders: Sequence[Path]) -> list[str]:
+    """The folders without what all begin with; the last part if only one is given."""
     parts = [folder.absolute().parts for folder in folders]
     least = min(map(len, parts))
     same = next((n for n in range(least) if len({part[n] for part in parts}) > 1), least - 1)
@@ -101,7 +101,7 @@ def _read(folder: Path, name: str) -> ComparedRun:
     last, best = read_values(logged)
     return ComparedRun(
         name,
-        dict(_flat(_yaml(config))) if config.is_file() else {},
+        dict(flat(_yaml(config))) if config.is_file() else {},
         last,
         best,
         _json(evaluation / "evaluation.json") if evaluation else {},
@@ -118,19 +118,27 @@ def read_values(path: Path) -> tuple[dict[str, float], dict[str, tuple[float, in
     Raises:
         DataError: If it cannot be read.
     """
-    last: dict[str, float] = {}
-    best: dict[str, tuple[float, int]] = {}
     if not path.is_file():
-        return last, best
+        return {}, {}
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                for name, value, step in _logged(row):
-                    last[name] = value
-                    better = max if name.rpartition("/")[2].startswith(HIGHER) else min
-                    best[name] = better(best.get(name, (value, step)), (value, step), key=lambda pair: pair[0])
+            return last_and_best(found for row in csv.DictReader(file) for found in _logged(row))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error}): leave this run out") from error
+
+
+def last_and_best(logged: Iterable[tuple[str, float, int]]) -> tuple[dict[str, float], dict[str, tuple[float, int]]]:
+    """The last value of each quantity, and the best one with its step.
+
+    Args:
+        logged: Names, values and steps in the order of the log.
+    """
+    last: dict[str, float] = {}
+    best: dict[str, tuple[float, int]] = {}
+    for name, value, step in logged:
+        last[name] = value
+        better = max if name.rpartition("/")[2].startswith(HIGHER) else min
+        best[name] = better(best.get(name, (value, step)), (value, step), key=lambda pair: pair[0])
     return last, best
 
 
@@ -140,10 +148,11 @@ def _logged(row: Mapping[str, str]) -> Iterable[tuple[str, float, int]]:
             yield name, value, int(float(row.get("step") or 0))
 
 
-def _flat(tree: Any, above: str = "") -> Iterable[tuple[str, Any]]:
+def flat(tree: Any, above: str = "") -> Iterable[tuple[str, Any]]:
+    """The values of nested mappings by dotted key."""
     if isinstance(tree, dict) and tree:
         for key, value in tree.items():
-            yield from _flat(value, f"{above}.{key}" if above else str(key))
+            yield from flat(value, f"{above}.{key}" if above else str(key))
     else:
         yield above, tree
 

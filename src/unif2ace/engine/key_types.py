@@ -198,7 +198,8 @@ KEY_TYPES: dict[str, KeyType] = {
     **dict.fromkeys(("require_license", "estimate"), Switch()),
     **dict.fromkeys(("collect", "caption", "correct", "ask"), Texts()),
     **dict.fromkeys(("source_captions", "fill"), Switch()),
-    "max_tokens": COUNT,
+    **dict.fromkeys(("max_tokens", "max_runs"), COUNT),
+    "max_megabytes": Number(0.1, 1000, whole=False),
     "thresholds.most_added": Number(0, MOST),
     **dict.fromkeys(("confidence", "thresholds.contradict", "thresholds.confirm", "thresholds.add"), SHARE),
     "by": OneOf(("model", "labels", "classifier")),
@@ -261,6 +262,7 @@ OWN_TYPES: dict[str, dict[str, KeyType]] = {
         "folder": Folder(),
         "precision": OneOf(("float16", "bfloat16", "float32")),
     },
+    "report": {"out": File((".html",))},
     "roundtrip": {"out": File(IMAGE_SUFFIXES)},
     "text_tokenizer": {"out": Folder()},
 }

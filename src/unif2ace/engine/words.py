@@ -18,7 +18,18 @@ from unif2ace.engine.renamed_keys import hint
 from unif2ace.errors import ConfigError, nearest
 
 _OVERRIDE = re.compile(r"[~+]{0,2}(?P<root>[A-Za-z_][\w-]*)[\w.@/:-]*=")
-SEVERAL = ("callbacks", "dataset", "filter", "logger", "loss", "metric", "run_callbacks", "task", "visual_encoder")
+SEVERAL = (
+    "callbacks",
+    "dataset",
+    "filter",
+    "logger",
+    "loss",
+    "metric",
+    "run_callbacks",
+    "section",
+    "task",
+    "visual_encoder",
+)
 """Groups of which several choices may be selected in a list."""
 _MULTIRUN = ("-m", "--multirun")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from unif2ace.attributes import TAXONOMY
 from unif2ace.data.lettering import wrapped
 from unif2ace.evaluation.metrics.agreement import AgreementMetric
-from unif2ace.evaluation.metrics.answers import KINDS, AnswersMetric
+from unif2ace.evaluation.metrics.answers import KINDS, AnswersMetric, ScoredAnswer
 from unif2ace.evaluation.metrics.captions import CaptionsMetric
 from unif2ace.evaluation.metrics.paraphrases import ParaphrasesMetric
 
@@ -35,6 +36,9 @@ _NO, _YES, _CEILING = "#c9d6ea", "#30507f", "#222222"
 
 def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[Path]:
     """Writes ``generated.png``, ``understood.png`` and ``scores.png``, and the prompts of the first as ``prompts.txt``.
+
+    ``understood.jsonl`` has a line for each face of the second: its key, its picture, the caption, its false
+    statements, and the questions with the answer, the true answer and whether the answer is right.
 
     A sheet whose outputs or metrics are absent is left out. A folder ``faces`` holds the faces of the first sheet one
     by one: ``003-generated-0.png`` is the first one of the fourth prompt, ``003-reconstruction.png`` and
@@ -59,6 +63,7 @@ def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[
         files.append("generated.png")
     if _metric(found, CaptionsMetric) or _metric(found, AnswersMetric):
         understood_sheet(found, faces).save(out / "understood.png")
+        _save_understood(found, out, faces)
         files.append("understood.png")
     if _metric(found, AgreementMetric) or _metric(found, AnswersMetric) or _metric(found, ParaphrasesMetric):
         draw_bars(found, out / "scores.png")
@@ -92,30 +97,6 @@ def _save_faces(found: UnifiedScores, out: Path, faces: int) -> None:
     for number in _shown(found, faces):
         for name, face in _pictures(found, number).items():
             Image.fromarray(face.permute(1, 2, 0).numpy()).save(out / f"{number:03d}-{name}.png")
-
-
-def comparison_sheet(prompts: Sequence[str], columns: Mapping[str, Sequence[Sequence[Path]]]) -> Image.Image:
-    """Faces of the same prompts from several sources, a row for each prompt, the prompt at the right.
-
-    Args:
-        prompts: The prompts.
-        columns: For each source the image files of its faces, by prompt.
-
-    Raises:
-        DataError: If a file cannot be read.
-    """
-    import torch
-
-    from unif2ace.data.images import read_picture
-
-    heads: list[str] = []
-    rows: list[list[Tensor]] = [[] for _ in prompts]
-    for name, of_prompts in columns.items():
-        heads += [name, *([""] * (len(of_prompts[0]) - 1))]
-        for row, files in zip(rows, of_prompts, strict=True):
-            row += [torch.from_numpy(read_picture(file, _SIDE).pixels).permute(2, 0, 1) for file in files]
-    lines: list[list[Line]] = [[(prompt, INK)] for prompt in prompts]
-    return _sheet([*heads, "prompt"], list(zip(rows, lines, strict=True)))
 
 
 def generated_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
@@ -153,10 +134,8 @@ def _disagreements(agreement: AgreementMetric, number: int) -> list[Line]:
 def understood_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
     """True faces with the system's captions and answers; false statements are red."""
     rows = []
-    captions, answers = _metric(found, CaptionsMetric), _metric(found, AnswersMetric)
-    answered = answers.answered if answers else ()
-    asked = [[one for one in answered if one.sample == n] for n in range(len(found.eval_set))]
-    for number in sorted(range(len(found.eval_set)), key=lambda n: not asked[n])[:faces]:
+    captions, asked = _metric(found, CaptionsMetric), _asked(found)
+    for number in _most_asked(asked, faces):
         lines = _captioned(captions, number) if captions else []
         for one in asked[number][:4]:
             truth = "" if one.right else f"  (true: {one.question.answer})"
@@ -165,14 +144,49 @@ def understood_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
     return _sheet(["true face", "what the model says of it"], rows)
 
 
+def _asked(found: UnifiedScores) -> list[list[ScoredAnswer]]:
+    """The answers about each face."""
+    answers = _metric(found, AnswersMetric)
+    asked: list[list[ScoredAnswer]] = [[] for _ in range(len(found.eval_set))]
+    for one in answers.answered if answers else ():
+        asked[one.sample].append(one)
+    return asked
+
+
+def _most_asked(asked: Sequence[Sequence[ScoredAnswer]], faces: int) -> list[int]:
+    """Indices of the first faces, those with questions before the others."""
+    return sorted(range(len(asked)), key=lambda number: not asked[number])[:faces]
+
+
+def _save_understood(found: UnifiedScores, out: Path, faces: int) -> None:
+    """Writes ``understood.jsonl`` and the true faces that it names."""
+    captions, asked, rows = _metric(found, CaptionsMetric), _asked(found), []
+    (out / "faces").mkdir(exist_ok=True)
+    for number in _most_asked(asked, faces):
+        picture = f"faces/{number:03d}-true.png"
+        Image.fromarray(found.eval_set.images[number].permute(1, 2, 0).numpy()).save(out / picture)
+        said = {"caption": captions.captions[number], "false": _falsities(captions, number)} if captions else {}
+        answers = [
+            {"question": one.question.question, "answer": one.said, "truth": one.question.answer, "right": one.right}
+            for one in asked[number]
+        ]
+        rows.append({"key": found.eval_set.keys[number], "picture": picture, **said, "answers": answers})
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (out / "understood.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
 def _captioned(captions: CaptionsMetric, number: int) -> list[Line]:
     lines = [(captions.captions[number] or "(nothing)", INK)]
-    if captions.false[number]:
-        said = ", ".join(_negated(name, value) for name, value in captions.false[number])
-        lines.append((f"false: {said}", BAD))
+    if false := _falsities(captions, number):
+        lines.append((f"false: {', '.join(false)}", BAD))
     if unread := captions.readings[number].unread:
         lines.append((f"not understood: {' '.join(unread[:12])}", FAINT))
     return lines
+
+
+def _falsities(captions: CaptionsMetric, number: int) -> list[str]:
+    """The statements of a caption that are false."""
+    return [_negated(name, value) for name, value in captions.false[number]]
 
 
 def _negated(name: str, value: object) -> str:

@@ -1,0 +1,1 @@
+"""Reports: one HTML page and Markdown from the folders of runs, evaluations and tables."""

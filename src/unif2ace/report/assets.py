@@ -1,0 +1,44 @@
+"""Files beside a Markdown report: its pictures and charts."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from unif2ace.data.atomic import replacing
+
+
+class Assets:
+    """Collects files, and writes them into a folder beside the report.
+
+    Args:
+        folder: The folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files: dict[str, bytes] = {}
+
+    def add(self, data: bytes, ending: str) -> str:
+        """Adds a file; its path relative to the report.
+
+        Args:
+            data: Its content, by which it is named.
+            ending: Its ending, such as ``.svg``.
+        """
+        name = hashlib.sha256(data).hexdigest()[:16] + ending
+        self._files[name] = data
+        return f"{self.folder.name}/{name}"
+
+    def write(self) -> None:
+        """Writes the files; those of an earlier report are removed."""
+        if not self._files and not self.folder.is_dir():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name, data in self._files.items():
+            if not (self.folder / name).is_file():
+                with replacing(self.folder / name) as file:
+                    file.write(data)
+        for file in self.folder.iterdir():
+            if file.suffix in (".svg", ".webp") and file.name not in self._files:
+                file.unlink()

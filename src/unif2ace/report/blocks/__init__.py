@@ -1,0 +1,1 @@
+"""Parts of a report that know how they look in HTML and in Markdown."""

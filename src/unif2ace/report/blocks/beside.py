@@ -1,0 +1,35 @@
+"""A picture with another part beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unif2ace.report.assets import Assets
+from unif2ace.report.blocks.base import Block
+from unif2ace.report.escaping import markdown
+from unif2ace.report.picture import ENDING, Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Beside(Block):
+    """A picture, and a part that says something about it.
+
+    Attributes:
+        picture: The picture; None if it cannot be shown.
+        block: The part.
+    """
+
+    picture: Picture | None
+    block: Block
+
+    def html(self) -> str:
+        """Both side by side, or one above the other where the page is narrow."""
+        shown = self.picture.html() if self.picture else ""
+        return f'<div class="beside"><div>{shown}</div><div>{self.block.html()}</div></div>'
+
+    def markdown(self, assets: Assets) -> str:
+        """The picture above the part."""
+        shown = (
+            f"![{markdown(self.picture.title)}]({assets.add(self.picture.data, ENDING)})\n\n" if self.picture else ""
+        )
+        return shown + self.block.markdown(assets)

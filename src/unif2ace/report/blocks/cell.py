@@ -1,0 +1,37 @@
+"""A cell of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from unif2ace.report.escaping import escaped, markdown
+
+MARKS = {"good": "✓ ", "bad": "✗ "}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell.
+
+    Attributes:
+        text: The text.
+        tone: ``good`` and ``bad`` put a mark before it, ``faint`` greys it.
+        note: A second line, for what is wrong in the first.
+    """
+
+    text: str
+    tone: Literal["", "good", "bad", "faint"] = ""
+    note: str = ""
+
+    def html(self) -> str:
+        """The content of a ``td`` element."""
+        note = f'<br><span class="bad">{escaped(self.note)}</span>' if self.note else ""
+        text = f"{MARKS.get(self.tone, '')}{escaped(self.text)}"
+        return (f'<span class="{self.tone}">{text}</span>' if self.tone else text) + note
+
+    def markdown(self) -> str:
+        """The text with its mark; grey text is in italics."""
+        text = f"{MARKS.get(self.tone, '')}{markdown(self.text)}"
+        text = f"*{text}*" if self.tone == "faint" and text else text
+        return f"{text}<br>{markdown(self.note)}" if self.note else text

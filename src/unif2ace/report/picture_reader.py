@@ -1,0 +1,67 @@
+"""Reads pictures for a report: smaller ones, each once, and together no more than a page can hold."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from unif2ace.report.picture import Picture
+
+_FAULTS = (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError)
+_QUALITY = 88
+
+
+class PictureReader:
+    """Reads and encodes pictures.
+
+    Args:
+        max_bytes: Maximum size of all pictures together, encoded.
+
+    Attributes:
+        left_out: Number of pictures beyond this size.
+        unreadable: Files that are no pictures.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.left_out = 0
+        self.unreadable: list[str] = []
+        self._used = 0
+        self._encoded: dict[tuple[Path, int], tuple[bytes, tuple[int, int]]] = {}
+
+    def read(self, path: Path, side: int, title: str = "") -> Picture | None:
+        """A picture, no larger than `side`; None if it is missing, is no picture, or does not fit.
+
+        Args:
+            path: The file.
+            side: Maximum width and height in pixels.
+            title: What it shows.
+        """
+        if (path, side) in self._encoded:
+            data, size = self._encoded[path, side]
+            return Picture(data, *size, title)
+        try:
+            data, size = _encode(path, side)
+        except FileNotFoundError:
+            return None
+        except _FAULTS as error:
+            self.unreadable.append(f"{path.name} is no picture that can be read ({type(error).__name__})")
+            return None
+        if self._used + len(data) > self.max_bytes:
+            self.left_out += 1
+            return None
+        self._used += len(data)
+        self._encoded[path, side] = data, size
+        return Picture(data, *size, title)
+
+
+def _encode(path: Path, side: int) -> tuple[bytes, tuple[int, int]]:
+    with Image.open(path) as opened:
+        picture = opened.convert("RGB")
+    if max(picture.size) > side:
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    data = io.BytesIO()
+    picture.save(data, "WEBP", quality=_QUALITY, method=2)
+    return data.getvalue(), picture.size

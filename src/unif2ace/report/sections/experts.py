@@ -1,0 +1,60 @@
+"""How often each expert is chosen, by layer, level and task: the form of figure 5 of the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.charts import Charts
+from unif2ace.report.blocks.heading import Heading
+from unif2ace.report.blocks.paragraph import Paragraph
+from unif2ace.report.charts.bubble_chart import BubbleChart
+from unif2ace.report.picture_reader import PictureReader
+from unif2ace.report.result_folder import ResultFolder
+from unif2ace.report.sections.base import Section
+
+_COLOURS = {"gen": 1, "und": 0}
+_PAPER = (
+    "The area of a circle is the share of the tokens (of the pictures, at the sequence level) that chose the expert. "
+    "In the paper's figure 5, choices at the sequence level are nearly all or nothing in each layer, Face is chosen "
+    "mostly by deep layers, and Noise by few."
+)
+
+
+class ExpertsSection(Section):
+    """Circles by layer and expert, for both levels and tasks, as the callback `expert_usage` counted them."""
+
+    title = "Experts"
+
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+        """The charts of each run."""
+        found: list[Block] = []
+        routed = [folder for folder in folders if folder.experts]
+        for folder in routed:
+            panels = folder.experts["panels"]
+            charts = [_chart(panel) for panel in panels]
+            said = [line for panel in panels if (line := _said(panel))]
+            found += [Heading(f"{folder.name}, step {folder.experts.get('step', '?')}"), Charts(charts)]
+            found += [Paragraph("\n".join(said))] if said else []
+        return [Paragraph(_PAPER), *found] if found else []
+
+
+def _chart(panel: Mapping[str, Any]) -> BubbleChart:
+    group = str(panel["group"])
+    names = [f"{name} {n + 1}" if not str(name).isdigit() else str(name) for n, name in enumerate(panel["experts"])]
+    frequency = [[float(share) for share in row] for row in panel["frequency"]]
+    if any(len(row) != len(names) for row in frequency):
+        raise ValueError(f"{panel['level']}, {group}: there are {len(names)} names for rows of another length")
+    return BubbleChart(f"{panel['level']} level, {panel.get('task', group)}", names, frequency, _COLOURS.get(group, 2))
+
+
+def _said(panel: Mapping[str, Any]) -> str:
+    """How far the choices at the sequence level are all or nothing."""
+    shares = [float(share) for row in panel["frequency"] for share in row]
+    if panel["level"] != "sequence" or not shares:
+        return ""
+    settled = sum(share < 0.1 or share > 0.9 for share in shares) / len(shares)
+    return (
+        f"Sequence level, {panel.get('task', panel['group'])}: {settled:.0%} of the shares are below 0.1 or above 0.9."
+    )

@@ -1,0 +1,57 @@
+"""Curves of the losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.charts import Charts
+from unif2ace.report.blocks.heading import Heading
+from unif2ace.report.blocks.paragraph import Paragraph
+from unif2ace.report.charts.line_chart import LineChart
+from unif2ace.report.charts.series import MOST_POINTS, Series
+from unif2ace.report.picture_reader import PictureReader
+from unif2ace.report.result_folder import ResultFolder
+from unif2ace.report.sections.base import Section
+
+
+class LossesSection(Section):
+    """A chart for each loss, a colour for each run of the same kind: training as a line, validation as dots.
+
+    Args:
+        depth: Parts of a loss's name that are shown: 1 for ``d3diff``, 2 for ``d3diff/mask`` too.
+        leave_out: Names that are not shown.
+    """
+
+    title = "Losses"
+
+    def __init__(self, depth: int = 1, leave_out: Sequence[str] = ("nelbo",)) -> None:
+        self.depth, self.leave_out = depth, tuple(leave_out)
+
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+        """The charts of each kind."""
+        kinds: dict[str, list[ResultFolder]] = {}
+        for folder in folders:
+            if any(name.startswith("train/") for name in folder.logged):
+                kinds.setdefault(folder.kind, []).append(folder)
+        found: list[Block] = []
+        for kind, some in kinds.items():
+            charts = [chart for name in self._names(some) if not (chart := _chart(name, some)).empty]
+            found += [Heading(kind)] if len(kinds) > 1 and kind and charts else []
+            found += [Charts(charts)] if charts else []
+        lines = f"Lines: training, as means of {MOST_POINTS} parts where there are more points. Dots: validation."
+        return [Paragraph(lines), *found] if found else []
+
+    def _names(self, folders: Sequence[ResultFolder]) -> list[str]:
+        """Losses in the order in which they were logged, the whole loss first."""
+        logged = (name.removeprefix("train/") for f in folders for name in f.logged if name.startswith("train/"))
+        names = [n for n in dict.fromkeys(logged) if n.count("/") < self.depth and n not in self.leave_out]
+        return sorted(names, key=lambda name: name != "loss")
+
+
+def _chart(name: str, folders: Sequence[ResultFolder]) -> LineChart:
+    series = []
+    for number, folder in enumerate(folders):
+        series.append(Series(folder.name, folder.logged.get(f"train/{name}", ()), number))
+        series.append(Series(folder.name, folder.logged.get(f"val/{name}", ()), number, dots=True))
+    return LineChart(name, series)

@@ -1,0 +1,78 @@
+"""Scores with intervals, and paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from unif2ace.comparing.comparison import compare
+from unif2ace.errors import ConfigError
+from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.heading import Heading
+from unif2ace.report.blocks.paragraph import Paragraph
+from unif2ace.report.blocks.table import Table
+from unif2ace.report.picture_reader import PictureReader
+from unif2ace.report.result_folder import ResultFolder
+from unif2ace.report.sections.base import Section
+
+_INTERVALS = "Intervals are those of a bootstrap over the faces."
+MEANINGS = {
+    "agreement": "faces show what the description says: 0 for faces of other descriptions, 1 for the true faces",
+    "answers": "answers are right: 0 for guessing without the picture, 1 for all",
+    "captions": "captions state the attributes (F1): 0 for captions of other faces, 1 for those of the data",
+    "caption_false_share": "share of the statements of captions that are false, of those that can be checked",
+}
+
+
+class ScoresSection(Section):
+    """The values of evaluations. Those of the same kind stand side by side, with paired differences from the first.
+
+    Cells of tables are left out, because their tables show their scores.
+    """
+
+    title = "Scores"
+
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+        """Tables for each kind of weights."""
+        kinds: dict[str, list[ResultFolder]] = {}
+        for folder in folders:
+            if folder.evaluation and not folder.of_table:
+                kinds.setdefault(folder.kind, []).append(folder)
+        found: list[Block] = []
+        for kind, some in kinds.items():
+            found += [Heading(kind)] if len(kinds) > 1 and kind else []
+            found += _alone(some[0]) if len(some) == 1 else _beside(some)
+        scored = {name for folder in folders for name in folder.compared.scores}
+        said = [f"{name}: {meaning}." for name, meaning in MEANINGS.items() if name in scored]
+        return [Paragraph("\n".join([*said, _INTERVALS])), *found] if found else []
+
+
+def _alone(folder: ResultFolder) -> Iterator[Block]:
+    run = folder.compared
+    described = _described(folder)
+    rows = []
+    for name, value in folder.evaluation.get("values", {}).items():
+        limits = run.interval(name)
+        shown = "not measurable" if value is None else f"{value:.4g}"
+        said = described.get(name, "")
+        interval = f"{limits[0]:.3f} to {limits[1]:.3f}" if limits else ""
+        rows.append([name, shown, interval, said.removeprefix(interval).removeprefix("; ")])
+    if rows:
+        yield Table(["score", "value", "95 % interval", "measured with"], rows, folder.name)
+
+
+def _beside(folders: Sequence[ResultFolder]) -> Iterator[Block]:
+    runs = [folder.compared for folder in folders]
+    try:
+        found = compare(runs)
+    except ConfigError as error:
+        yield Paragraph(str(error), "bad")
+        for folder in folders:
+            yield from _alone(folder)
+        return
+    yield from (Table.of(table) for table in (found.scores(), found.seeds(), found.differences()) if table.rows)
+
+
+def _described(folder: ResultFolder) -> Mapping[str, str]:
+    """How each value was measured."""
+    metrics = folder.evaluation.get("metrics", {}).values()
+    return {name: str(text) for texts in metrics if isinstance(texts, Mapping) for name, text in texts.items()}
