@@ -1,4 +1,4 @@
-"""`unif2ace-checkpoint`: lists, verifies, converts, merges and retokenizes weights; imports and exports others' weights."""
+"""`unif2ace-checkpoint`: lists, verifies, converts, merges and retokenizes weights; imports and exports others'."""
 
 from __future__ import annotations
 
