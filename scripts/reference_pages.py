@@ -8,9 +8,9 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,6 +87,7 @@ GROUPS = {
         "grader": "Who grades texts and pictures.",
         "answer_likelihood": "The model behind VQAScore.",
         "caption_parser": "How statements are read from captions.",
+        "section": "Sections of the page of `unif2ace-report`.",
         "edit_region": "How the region of an edit is found.",
         "importer": "Importers of weights of other projects.",
     },
@@ -120,7 +121,7 @@ def pages() -> dict[str, str]:
 
 def apps() -> list[str]:
     """Names of the console commands."""
-    return sorted(e.name for e in entry_points(group="console_scripts") if e.value.startswith("unif2ace."))
+    return sorted(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"])
 
 
 def packages() -> list[str]:
@@ -162,8 +163,7 @@ def _commands(app: str) -> dict[str, Command]:
 
 
 def _doc(app: str) -> str:
-    entry = next(e for e in entry_points(group="console_scripts") if e.name == app)
-    file = SOURCE.joinpath(*entry.module.split(".")[1:]).with_suffix(".py")
+    file = SOURCE / "commands" / f"{app.removeprefix('unif2ace-')}.py"
     text = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n\n")[0]
     return _sentence(re.sub(r"^`[^`]*`: *", "", text.replace("\n", " ")))
 

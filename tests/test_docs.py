@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import shlex
 import sys
 import tomllib
 import unicodedata
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from posixpath import normpath
 from types import ModuleType
@@ -18,6 +18,7 @@ import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import get_class
+from warm_process import run_warm
 
 from unif2ace.engine import compose
 from unif2ace.engine.config_comments import comments
@@ -30,7 +31,8 @@ OTHERS = {"cd", "export", "lmms_eval", "make", "mkdir", "source", "tensorboard"}
 """Commands of other projects; targets of make are checked below."""
 FREE = {"ckpt", "folder", "n", "name", "out", "run_dir", "seed"}
 """Keys that take any value."""
-EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS, SCRIPTS = PROJECT["optional-dependencies"], PROJECT["scripts"]
 
 
 def _name(page: Path) -> str:
@@ -109,7 +111,7 @@ def test_every_command_shown_composes(page: str, command: str, tmp_path: Path):
     app, *words = shlex.split(command)
     if "VERB" in words:
         return
-    assert any(e.name == app for e in entry_points(group="console_scripts")), f"{page}: {app} is no command"
+    assert app in SCRIPTS, f"{page}: {app} is no command"
     name = app.removeprefix("unif2ace-")
     module = importlib.import_module(f"unif2ace.commands.{name}")
     command = module.VERBS[words.pop(0)] if name in ("data", "checkpoint") else module.COMMAND
@@ -194,6 +196,18 @@ def test_files_that_a_page_asks_to_write_work(page: Path, tmp_path: Path, monkey
         del sys.modules[name]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "line"), [(p, line) for p, line in _shell_lines() if "num_samples=2000 " in line and "debug=fast" in line]
+)
+def test_short_runs_of_the_tutorials_run(page: str, line: str, tmp_path: Path):
+    _write_titled(ROOT / page, tmp_path)
+    words = _typed(line.replace("num_samples=2000", "num_samples=300"))[1:]
+    settings = {**os.environ, "UNIF2ACE_ROOT": str(tmp_path)}
+    done = run_warm(["-m", "unif2ace.commands.train", *words], cwd=tmp_path, env=settings)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_blocks_of_code_can_be_read(page: Path):
     for title, text in _blocks(page, "python"):
@@ -276,7 +290,7 @@ def test_pages_and_code_name_only_pages_that_exist():
 
 def test_the_reference_has_every_command_group_and_key():
     site, reference = _site(), _reference()
-    for app in [e.name for e in entry_points(group="console_scripts") if e.name.startswith("unif2ace-")]:
+    for app in SCRIPTS:
         assert f"# {app}\n" in site[f"reference/commands/{app}.md"]
     groups = {f.name for f in (ROOT / "configs").iterdir() if f.is_dir() and list(f.rglob("*.yaml"))} - {"local"}
     assert groups == {group for area in reference.GROUPS.values() for group in area}
