@@ -63,7 +63,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
         if isinstance(trainer.strategy, DeepSpeedStrategy):
             raise ConfigError(
                 "strategy=deepspeed writes checkpoints that run_callbacks.checkpoint can neither verify nor resume "
-                "from: add run_callbacks.checkpoint=null, or take strategy=fsdp, which cuts the same things"
+                "from: add run_callbacks.checkpoint=null, or take strategy=fsdp, which shards the same tensors"
             )
         trainer.strategy.checkpoint_io = FolderIO()
         if stage == "fit" and trainer.is_global_zero and not _trial(trainer):

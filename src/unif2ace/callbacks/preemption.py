@@ -34,7 +34,7 @@ class Saver(Protocol):
 class Preemption(pl.Callback):
     """Saves and ends the run when a signal reaches any of its processes.
 
-    The handler only records the signal, because communication inside a handler could deadlock with the gradients'.
+    The handler only records the signal: communication inside a handler could deadlock with that of the gradients.
     After an optimiser step the ranks all-reduce one value to agree whether one of them was preempted. Then all save one
     checkpoint and exit with status 143. Further signals in the meantime have no effect. A signal during a validation
     takes effect after the next step; in the very last step, the run finishes. Before and after training, signals have

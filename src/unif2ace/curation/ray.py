@@ -35,7 +35,7 @@ def run_step_on_ray(
 
     Args:
         step: The step; it is sent to the tasks.
-        inputs: Its input, likewise.
+        inputs: Its inputs; they are sent to the tasks.
         folder: Output folder.
         part: The part to run; None for all.
         progress: Called for every shard.

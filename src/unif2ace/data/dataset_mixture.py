@@ -25,7 +25,7 @@ class SampleRef(NamedTuple):
 
     Attributes:
         task: Index of the task, in the order of the configuration.
-        dataset: Index of the data set, likewise.
+        dataset: Index of the data set, in the order of the configuration.
         sample: Index in the data set.
         cycle: Number of earlier passes through the data set.
         position: Position in the task's stream; the key of the sample's randomness.

@@ -44,8 +44,8 @@ def token_fingerprint(net: nn.Module | Mapping[str, Tensor], config: Mapping[str
 
     Args:
         net: An image tokenizer, or its state: tensors of any shape (...) by name.
-        config: Configuration of the network, as plain JSON values. Only its entry ``quantizer`` counts: the tensors say
-            the rest.
+        config: Configuration of the network, as plain JSON values. Only its entry ``quantizer`` is hashed: the
+            tensors determine the rest.
 
     Returns:
         64 hexadecimal characters.

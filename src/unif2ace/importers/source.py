@@ -72,7 +72,7 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     """
     file = settings_file(path)
     if not file.is_file():
-        raise DataError(f"{file} is missing, and tensors do not show all settings: copy it from the published folder")
+        raise DataError(f"{file} is missing, which has settings that tensors lack: copy it from the published folder")
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:

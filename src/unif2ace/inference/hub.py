@@ -142,7 +142,7 @@ def _named_faults(name: str, revision: str | None) -> Iterator[None]:
     except errors.LocalTokenNotFoundError as error:
         raise ConfigError(f"{at}: nobody is logged in to the hub: run `hf auth login`, or set HF_TOKEN") from error
     except errors.OfflineModeIsEnabled as error:
-        raise DataError(f"{at}: no such folder here, and HF_HUB_OFFLINE keeps from the hub: unset it") from error
+        raise DataError(f"{at}: there is no such folder, and HF_HUB_OFFLINE forbids the hub: unset it") from error
     except errors.LocalEntryNotFoundError as error:
         where = "no such folder here, nor in the hub's cache, and the hub cannot be reached"
         raise DataError(f"{at}: {where}: check the path, the network, HF_ENDPOINT and HF_HUB_OFFLINE") from error

@@ -124,7 +124,7 @@ def frechet_distance(mean_D: Tensor, cov_DD: Tensor, other_mean_D: Tensor, other
         mean_D: float64 (D,).
         cov_DD: float64 (D, D), symmetric, positive semidefinite up to rounding.
         other_mean_D: float64 (D,).
-        other_cov_DD: float64 (D, D), likewise.
+        other_cov_DD: float64 (D, D), covariance of the other set.
 
     Returns:
         float64 (), 0 or more.

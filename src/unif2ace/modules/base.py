@@ -71,7 +71,7 @@ class TrainingModule(pl.LightningModule, ABC):
         self.guard = StepGuard(max_nonfinite_steps)
         self._options: list[dict[str, Any]] = []  # options of the optimiser's groups, as configured
         self._validated: dict[str, Tensor] = {}  # sums and counts of each loss since validation began
-        self._validated_parts: dict[str, Tensor] = {}  # likewise of the losses' parts
+        self._validated_parts: dict[str, Tensor] = {}  # the same for parts of losses
 
     @property
     def sharding(self) -> Sharding | None:

@@ -164,7 +164,7 @@ class Contrasts:
     Attributes:
         place: int64 (P,), index of the face.
         fits: int64 (P, T), ids of the better text, padded at the end with -1.
-        misfits: int64 (P, T), ids of the worse text, padded likewise. One text of a pair may be empty.
+        misfits: int64 (P, T), ids of the worse text, padded in the same way. One text of a pair may be empty.
     """
 
     place: Tensor

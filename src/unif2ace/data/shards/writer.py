@@ -212,7 +212,7 @@ def check_key(key: str) -> None:
         DataError: If it has other characters, none or too many.
     """
     if not KEY_PATTERN.fullmatch(key):
-        raise DataError(f"key {shown(key)} has others than 1 to 80 of the characters a-z, 0-9, _ and -")
+        raise DataError(f"key {shown(key)} must have 1 to 80 characters of a-z, 0-9, _ and -")
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:

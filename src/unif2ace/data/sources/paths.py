@@ -48,7 +48,7 @@ class FolderContents:
 
     Attributes:
         pictures: Images, as sorted relative paths with ``/``.
-        tables: Other files that may be tables of labels, likewise.
+        tables: Other files that may be tables of labels, as sorted relative paths.
         others: Number of other files by suffix; hidden files and linked folders, which are not read, by that name.
     """
 

@@ -1,1 +1,1 @@
-"""Graders: what gives texts or pictures a score, chosen with `grader=...`."""
+"""Graders: they give texts or pictures a score, chosen with `grader=...`."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ClipScoreMetric(OutputMetric):
     """CLIPScore (Hessel et al., arXiv 2104.08718): 100 times the cosine of image and prompt embeddings, at least 0.
 
-    The paper's factor is 2.5 instead of 100. CLIP reads 77 tokens: longer prompts are cut, and how many were is said.
+    The paper's factor is 2.5 instead of 100. CLIP reads 77 tokens: longer prompts are cut and counted.
     Measure with ``scores.caption=short``. Needs the package ``open_clip_torch``.
 
     Args:

@@ -142,7 +142,7 @@ def _score(
 
 
 def _cells(counted: Sequence[_Counted]) -> dict[str, tuple[int, int, float]]:
-    """For each attribute, over its kinds: questions, largest number of answers of a cell, balanced accuracy."""
+    """For each attribute: number of questions, largest number of answers of one kind and value, balanced accuracy."""
     cells: dict[str, tuple[int, int, float, float]] = {}
     for one, weight, answers in counted:
         number, most, right, total = cells.get(one.attribute, (0, 0, 0.0, 0.0))

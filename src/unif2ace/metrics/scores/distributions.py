@@ -61,8 +61,8 @@ def frechet(made_ND: Tensor, real_MD: Tensor, resamples: int = 0, seed: int = 0)
 def kernel(made_ND: Tensor, real_MD: Tensor, resamples: int = 0, seed: int = 0) -> Score:
     r"""Unbiased squared maximum mean discrepancy with the kernel of KID (arXiv 1801.01401, section 4).
 
-    The kernel is :math:`k(a, b) = (a \cdot b / D + 1)^3`. All pairs are used: the value is the mean over all subsets
-    of which the usual estimate samples some.
+    The kernel is :math:`k(a, b) = (a \cdot b / D + 1)^3`. The value is computed from all pairs;
+    the usual estimate averages over random subsets.
 
     Args:
         made_ND: float (N, D).

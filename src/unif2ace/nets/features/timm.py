@@ -27,7 +27,7 @@ class TimmFeatures(BackboneFeatures):
         input_size: Side in pixels to which images are resized before pooling.
         map_size: Side to which images are resized for the maps of `forward`; None keeps their size.
         mean: Mean of the pixel values in 0..1 that the weights expect, per channel; None for the backbone's own.
-        std: Standard deviation of the pixel values, likewise.
+        std: Standard deviation of the pixel values, for each channel or None as for `mean`.
 
     Raises:
         ConfigError: If timm has no such model, or weights are missing or do not fit.

@@ -30,7 +30,7 @@ class MagvitNet(TokenizerNet):
         channels: Base width; every width must be a multiple of 32.
         encoder_multipliers: Width of each encoder level in units of `channels`, the finest level first; each level
             after the first halves height and width.
-        decoder_multipliers: Width of each decoder level, likewise.
+        decoder_multipliers: Width of each decoder level, as for the encoder.
         encoder_blocks: Residual blocks of each encoder level.
         decoder_blocks: Residual blocks of each decoder level.
         gradient_checkpointing: Whether to recompute residual blocks in the backward pass: less memory, up to a third

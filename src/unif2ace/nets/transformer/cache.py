@@ -16,7 +16,7 @@ class LayerCache:
 
     Attributes:
         key: float (B, H, C, d); only the first P positions are filled.
-        value: float (B, H, C, d), likewise.
+        value: float (B, H, C, d), of the same positions.
     """
 
     def __init__(self, key: Tensor, value: Tensor) -> None:

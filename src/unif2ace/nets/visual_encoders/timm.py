@@ -26,7 +26,7 @@ class TimmEncoder(VisualEncoder):
         input_size: Side in pixels to which images are resized.
         pooled: Whether to return the pooled vector, M = 1, instead of each cell of the last map, M = h w.
         mean: Mean of the pixel values in 0..1 that the weights expect; None for the backbone's own.
-        std: Standard deviation of the pixel values, likewise.
+        std: Standard deviation of the pixel values, for each channel or None as for `mean`.
 
     Raises:
         ConfigError: If timm has no such model, weights are missing or do not fit, or `dim` does not fit.
