@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from unif2ace.report.assets import Assets
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.charts.svg import style
 from unif2ace.report.escaping import escaped, markdown
 
@@ -41,7 +41,7 @@ pre { background: var(--box); padding: .8rem; border-radius: 4px; overflow-x: au
   overflow-wrap: normal }
 """
 
-Contents = Mapping[str, Sequence[Block]]
+Contents = Mapping[str, Sequence[ReportBlock]]
 """Parts of the sections by title."""
 
 
@@ -85,5 +85,5 @@ def _place(number: int) -> str:
     return f"section-{number + 1}"
 
 
-def _joined(blocks: Sequence[Block]) -> str:
+def _joined(blocks: Sequence[ReportBlock]) -> str:
     return "\n".join(block.html() for block in blocks)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from unif2ace.report.picture import Picture
+from unif2ace.report.encoded_picture import EncodedPicture
 
 _FAULTS = (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError)
 _QUALITY = 88
@@ -31,7 +31,7 @@ class PictureReader:
         self._used = 0
         self._encoded: dict[tuple[Path, int], tuple[bytes, tuple[int, int]]] = {}
 
-    def read(self, path: Path, side: int, title: str = "") -> Picture | None:
+    def read(self, path: Path, side: int, title: str = "") -> EncodedPicture | None:
         """A picture, no larger than `side`; None if it is missing, is no picture, or does not fit.
 
         Args:
@@ -41,7 +41,7 @@ class PictureReader:
         """
         if (path, side) in self._encoded:
             data, size = self._encoded[path, side]
-            return Picture(data, *size, title)
+            return EncodedPicture(data, *size, title)
         try:
             data, size = _encode(path, side)
         except FileNotFoundError:
@@ -54,7 +54,7 @@ class PictureReader:
             return None
         self._used += len(data)
         self._encoded[path, side] = data, size
-        return Picture(data, *size, title)
+        return EncodedPicture(data, *size, title)
 
 
 def _encode(path: Path, side: int) -> tuple[bytes, tuple[int, int]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from unif2ace.data.atomic import replacing
 from unif2ace.errors import ConfigError, Unif2aceError
 from unif2ace.report.assets import Assets
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.paragraph import Paragraph
 from unif2ace.report.finding import find_folders
 from unif2ace.report.page import html_page, markdown_page
@@ -17,6 +17,7 @@ from unif2ace.report.result_folder import ResultFolder
 from unif2ace.report.sections.base import Section
 
 NOT_SHOWN = "Not shown"
+_Shown = tuple[list[ReportBlock], list[str]]
 _FAULTS = (Unif2aceError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
 """What a damaged file may raise in a section."""
 
@@ -55,7 +56,7 @@ def write_report(
         raise ConfigError(f"max_runs={max_runs} must be 1 or more, and max_megabytes={max_megabytes} above 0")
     folders, further = find_folders(paths, max_runs)
     pictures = PictureReader(int(max_megabytes * 1e6))
-    contents: dict[str, Sequence[Block]] = {}
+    contents: dict[str, Sequence[ReportBlock]] = {}
     notes: list[str] = []
     for section in sections:
         blocks, found = _shown(section, folders, pictures)
@@ -69,7 +70,9 @@ def write_report(
     return _write(out, title, contents)
 
 
-def _shown(section: Section, folders: Sequence[ResultFolder], pictures: PictureReader) -> tuple[list[Block], list[str]]:
+def _shown(
+    section: Section, folders: Sequence[ResultFolder], pictures: PictureReader
+) -> tuple[list[ReportBlock], list[str]]:
     """A section's parts; a folder that it fails for is left out, and named in a line."""
     try:
         return section.blocks(folders, pictures), []
@@ -96,7 +99,7 @@ def _limits(further: Sequence[str], pictures: PictureReader, max_runs: int, max_
     return notes
 
 
-def _write(out: Path, title: str, contents: Mapping[str, Sequence[Block]]) -> list[Path]:
+def _write(out: Path, title: str, contents: Mapping[str, Sequence[ReportBlock]]) -> list[Path]:
     out.parent.mkdir(parents=True, exist_ok=True)
     assets, text = Assets(out.with_name(f"{out.stem}_files")), out.with_suffix(".md")
     written = markdown_page(title, contents, assets)

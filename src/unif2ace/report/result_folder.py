@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from unif2ace.comparing.run import ComparedRun, flat, last_and_best
-from unif2ace.report.samples import Samples
+from unif2ace.report.sampled_faces import SampledFaces
 
 TABLE, STAGES, EVALUATION = "table.json", "stages.json", "evaluation.json"
 GENERATED = re.compile(r"\d{3,}-seed\d+\.png")
@@ -123,9 +123,9 @@ class ResultFolder:
         return rows
 
     @cached_property
-    def samples(self) -> Samples:
+    def samples(self) -> SampledFaces:
         """Faces by prompt."""
-        return Samples(self.evaluated if (self.evaluated / "faces").is_dir() else self.path)
+        return SampledFaces(self.evaluated if (self.evaluated / "faces").is_dir() else self.path)
 
     @cached_property
     def experts(self) -> Mapping[str, Any]:

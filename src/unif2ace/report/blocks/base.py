@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from unif2ace.report.assets import Assets
 
 
-class Block(ABC):
+class ReportBlock(ABC):
     """A part of a report, in two forms."""
 
     @abstractmethod

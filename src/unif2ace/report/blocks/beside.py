@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unif2ace.report.assets import Assets
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
+from unif2ace.report.encoded_picture import ENDING, EncodedPicture
 from unif2ace.report.escaping import markdown
-from unif2ace.report.picture import ENDING, Picture
 
 
 @dataclass(frozen=True, slots=True)
-class Beside(Block):
+class Beside(ReportBlock):
     """A picture, and a part that says something about it.
 
     Attributes:
@@ -19,8 +19,8 @@ class Beside(Block):
         block: The part.
     """
 
-    picture: Picture | None
-    block: Block
+    picture: EncodedPicture | None
+    block: ReportBlock
 
     def html(self) -> str:
         """Both side by side, or one above the other where the page is narrow."""

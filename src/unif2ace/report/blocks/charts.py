@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unif2ace.report.assets import Assets
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.charts.svg import Chart
 from unif2ace.report.escaping import markdown
 
 
 @dataclass(frozen=True, slots=True)
-class Charts(Block):
+class Charts(ReportBlock):
     """Charts, as many side by side as the page is wide.
 
     Attributes:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unif2ace.report.assets import Assets
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.escaping import escaped, fenced
 
 
 @dataclass(frozen=True, slots=True)
-class Code(Block):
+class Code(ReportBlock):
     """Text in which every character counts.
 
     Attributes:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unif2ace.report.assets import Assets
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
+from unif2ace.report.encoded_picture import ENDING, EncodedPicture
 from unif2ace.report.escaping import escaped, markdown
-from unif2ace.report.picture import ENDING, Picture
 
 
 @dataclass(frozen=True, slots=True)
-class Figure(Block):
+class Figure(ReportBlock):
     """A large picture with its title.
 
     Attributes:
         picture: The picture.
     """
 
-    picture: Picture
+    picture: EncodedPicture
 
     def html(self) -> str:
         """A ``figure`` element, whose picture scrolls where the page is narrow."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unif2ace.report.assets import Assets
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.escaping import escaped, markdown
 
 
 @dataclass(frozen=True, slots=True)
-class Paragraph(Block):
+class Paragraph(ReportBlock):
     """A paragraph of plain text.
 
     Attributes:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from unif2ace.report.assets import Assets
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
+from unif2ace.report.encoded_picture import ENDING, EncodedPicture
 from unif2ace.report.escaping import escaped, markdown
-from unif2ace.report.picture import ENDING, Picture
 
 
 @dataclass(frozen=True, slots=True)
-class PictureGrid(Block):
+class PictureGrid(ReportBlock):
     """A grid with a text above each row, in a box that scrolls.
 
     Attributes:
@@ -21,7 +21,7 @@ class PictureGrid(Block):
     """
 
     columns: Sequence[str]
-    rows: Mapping[str, Mapping[str, Sequence[Picture]]]
+    rows: Mapping[str, Mapping[str, Sequence[EncodedPicture]]]
 
     def html(self) -> str:
         """A ``table`` element in a box."""

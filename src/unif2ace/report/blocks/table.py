@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from unif2ace.comparing.table import TextTable
 from unif2ace.report.assets import Assets
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.cell import Cell
 from unif2ace.report.escaping import escaped, markdown
 
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"[-+±\d.,%()\s*e–]*(?:to[-+\d.\s()*]+)?(?:\([^)]*\))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Table(Block):
+class TableBlock(ReportBlock):
     """A table that scrolls in its own box; columns of numbers are aligned at the right.
 
     Attributes:
@@ -30,7 +30,7 @@ class Table(Block):
     title: str = ""
 
     @classmethod
-    def of(cls, table: TextTable) -> Table:
+    def of(cls, table: TextTable) -> TableBlock:
         """A table of texts."""
         return cls(table.head, table.rows, table.title)
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unif2ace.errors import ConfigError
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.beside import Beside
 from unif2ace.report.blocks.cell import Cell
 from unif2ace.report.blocks.paragraph import Paragraph
-from unif2ace.report.blocks.table import Table
+from unif2ace.report.blocks.table import TableBlock
 from unif2ace.report.picture_reader import PictureReader
 from unif2ace.report.result_folder import ResultFolder
 from unif2ace.report.sections.base import Section
@@ -36,13 +36,13 @@ class AnswersSection(Section):
             )
         self.faces, self.questions, self.side = faces, questions, side
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """A picture with a table for each face."""
         systems = {folder.name: {str(row["key"]): row for row in folder.understood} for folder in folders}
         systems = {name: rows for name, rows in systems.items() if rows}
         keys = list(dict.fromkeys(key for rows in systems.values() for key in rows))
         keys.sort(key=lambda key: -sum(key in rows for rows in systems.values()))
-        found: list[Block] = []
+        found: list[ReportBlock] = []
         for key in keys[: self.faces]:
             said = {name: rows[key] for name, rows in systems.items() if key in rows}
             files = [f.evaluated / str(said[f.name].get("picture")) for f in folders if f.name in said]
@@ -54,7 +54,7 @@ class AnswersSection(Section):
         more = f" {left} more faces are not shown: section.answers.faces sets how many are." if left else ""
         return [Paragraph(f"Faces that were not trained on. ✓ right, ✗ wrong; false statements are red.{more}"), *found]
 
-    def _table(self, said: Mapping[str, Row]) -> Table:
+    def _table(self, said: Mapping[str, Row]) -> TableBlock:
         rows: list[list[str | Cell]] = []
         if any("caption" in row for row in said.values()):
             rows.append(["caption", "", *(_caption(row) for row in said.values())])
@@ -63,7 +63,7 @@ class AnswersSection(Section):
             given = [of_system.get(question) for of_system in answers.values()]
             truth = next(str(one.get("truth", "")) for one in given if one)
             rows.append([str(question), truth, *(_answer(one) for one in given)])
-        return Table(["question", "true answer", *said], rows)
+        return TableBlock(["question", "true answer", *said], rows)
 
 
 def _caption(row: Row) -> Cell:

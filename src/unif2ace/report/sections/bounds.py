@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.charts import Charts
 from unif2ace.report.blocks.paragraph import Paragraph
-from unif2ace.report.blocks.table import Table
+from unif2ace.report.blocks.table import TableBlock
 from unif2ace.report.charts.line_chart import LineChart
 from unif2ace.report.charts.series import Series
 from unif2ace.report.picture_reader import PictureReader
@@ -22,7 +22,7 @@ class BoundsSection(Section):
 
     title = "Likelihood bounds"
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """A chart, and a table of the evaluations that measured the bound."""
         logged = [(folder.name, folder.logged[LOGGED]) for folder in folders if LOGGED in folder.logged]
         series = [Series(name, points, number, dots=True) for number, (name, points) in enumerate(logged)]
@@ -36,6 +36,6 @@ class BoundsSection(Section):
                     interval = f"{limits[0]:.4g} to {limits[1]:.4g}" if limits else ""
                     rows.append([folder.name, name, f"{run.scores[name]:.5g}", interval])
         said = "Lower is better. Only runs with the same image tokenizer and data can be compared."
-        found: list[Block] = [] if chart.empty else [Charts([chart])]
-        found += [Table(["run", "bound", "nats per image token", "95 % interval"], rows)] if rows else []
+        found: list[ReportBlock] = [] if chart.empty else [Charts([chart])]
+        found += [TableBlock(["run", "bound", "nats per image token", "95 % interval"], rows)] if rows else []
         return [Paragraph(said), *found] if found else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.code import Code
 from unif2ace.report.blocks.paragraph import Paragraph
 from unif2ace.report.picture_reader import PictureReader
@@ -25,14 +25,14 @@ class CommandsSection(Section):
     def __init__(self, further: Sequence[str] = ()) -> None:
         self.further = tuple(further)
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """The commands of each folder, those that are equal once."""
         commands: dict[str, list[str]] = {}
         for folder in folders:
             for command in _commands(folder):
                 commands.setdefault(command, []).append(folder.name)
         lines = [f"# {', '.join(names)}\n{command}" for command, names in commands.items()]
-        found: list[Block] = [Code("\n".join(lines))] if lines else []
+        found: list[ReportBlock] = [Code("\n".join(lines))] if lines else []
         if self.further:
             found += [Paragraph("What to type next:"), Code("\n".join(self.further))]
         return found

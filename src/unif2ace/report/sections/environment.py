@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unif2ace.report.blocks.base import Block
-from unif2ace.report.blocks.table import Table
+from unif2ace.report.blocks.base import ReportBlock
+from unif2ace.report.blocks.table import TableBlock
 from unif2ace.report.picture_reader import PictureReader
 from unif2ace.report.result_folder import ResultFolder
 from unif2ace.report.sections.base import Section
@@ -19,7 +19,7 @@ class EnvironmentSection(Section):
 
     title = "Environment"
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """A table, a row for each package."""
         columns: dict[tuple[tuple[str, str], ...], list[str]] = {}
         for folder in folders:
@@ -31,7 +31,7 @@ class EnvironmentSection(Section):
         several = [dict(column) for column in columns]
         names = list(dict.fromkeys(name for column in several for name in column))
         rows = [[name, *(column.get(name, "") for column in several)] for name in names]
-        return [Table(["", *(", ".join(runs) for runs in columns.values())], rows)]
+        return [TableBlock(["", *(", ".join(runs) for runs in columns.values())], rows)]
 
 
 def _shown(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.charts import Charts
 from unif2ace.report.blocks.heading import Heading
 from unif2ace.report.blocks.paragraph import Paragraph
@@ -27,9 +27,9 @@ class ExpertsSection(Section):
 
     title = "Experts"
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """The charts of each run."""
-        found: list[Block] = []
+        found: list[ReportBlock] = []
         routed = [folder for folder in folders if folder.experts]
         for folder in routed:
             panels = folder.experts["panels"]

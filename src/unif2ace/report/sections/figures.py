@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.figure import Figure
 from unif2ace.report.picture_reader import PictureReader
 from unif2ace.report.result_folder import ResultFolder
@@ -30,9 +30,9 @@ class FiguresSection(Section):
     def __init__(self, side: int = 1200, number: int = 6) -> None:
         self.side, self.number = side, number
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """The figures of each folder that is not a cell of a table."""
-        found: list[Block] = []
+        found: list[ReportBlock] = []
         for folder in folders:
             files = [] if folder.of_table else list(_files(folder))[: self.number]
             titled = ((file, f"{folder.name}: {file.relative_to(_above(folder, file))}") for file in files)

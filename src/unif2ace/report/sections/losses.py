@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.charts import Charts
 from unif2ace.report.blocks.heading import Heading
 from unif2ace.report.blocks.paragraph import Paragraph
@@ -28,13 +28,13 @@ class LossesSection(Section):
     def __init__(self, depth: int = 1, leave_out: Sequence[str] = ("nelbo",)) -> None:
         self.depth, self.leave_out = depth, tuple(leave_out)
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """The charts of each kind."""
         kinds: dict[str, list[ResultFolder]] = {}
         for folder in folders:
             if any(name.startswith("train/") for name in folder.logged):
                 kinds.setdefault(folder.kind, []).append(folder)
-        found: list[Block] = []
+        found: list[ReportBlock] = []
         for kind, some in kinds.items():
             charts = [chart for name in self._names(some) if not (chart := _chart(name, some)).empty]
             found += [Heading(kind)] if len(kinds) > 1 and kind and charts else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.charts import Charts
 from unif2ace.report.blocks.paragraph import Paragraph
 from unif2ace.report.charts.line_chart import LineChart
@@ -26,7 +26,7 @@ class NoiseLevelsSection(Section):
 
     title = "Noise levels"
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """A chart for each value, a colour for each run; training since the validation before is a pale line."""
         found = [folder for folder in folders if folder.noise_levels]
         charts = [

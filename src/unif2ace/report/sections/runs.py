@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unif2ace.report.blocks.base import Block
-from unif2ace.report.blocks.table import Table
+from unif2ace.report.blocks.base import ReportBlock
+from unif2ace.report.blocks.table import TableBlock
 from unif2ace.report.picture_reader import PictureReader
 from unif2ace.report.result_folder import ResultFolder
 from unif2ace.report.sections.base import Section
@@ -16,12 +16,12 @@ class RunsSection(Section):
 
     title = "Runs"
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """A table; a column that no folder has is left out."""
         head = ["name", "holds", "run", "steps", "time", "seen", "peak memory", "evaluated on", "folder"]
         rows = [_row(folder) for folder in folders]
         used = [n for n in range(len(head)) if any(row[n] for row in rows)]
-        return [Table([head[n] for n in used], [[row[n] for n in used] for row in rows])] if rows else []
+        return [TableBlock([head[n] for n in used], [[row[n] for n in used] for row in rows])] if rows else []
 
 
 def _row(folder: ResultFolder) -> list[str]:

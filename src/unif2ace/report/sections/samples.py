@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unif2ace.errors import ConfigError
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.paragraph import Paragraph
 from unif2ace.report.blocks.picture_grid import PictureGrid
-from unif2ace.report.picture import Picture
+from unif2ace.report.encoded_picture import EncodedPicture
 from unif2ace.report.picture_reader import PictureReader
 from unif2ace.report.result_folder import ResultFolder
 from unif2ace.report.sections.base import Section
@@ -33,12 +33,12 @@ class SamplesSection(Section):
             raise ConfigError(f"section.samples: prompts={prompts}, faces={faces} and side={side} must be 1 or more")
         self.prompts, self.faces, self.side = prompts, faces, side
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """The grid; prompts that most systems have come first."""
         systems = {folder.name: folder.samples.generated for folder in folders if folder.samples.generated}
         prompts = list(dict.fromkeys(prompt for found in systems.values() for prompt in found))
         prompts.sort(key=lambda prompt: -sum(prompt in found for found in systems.values()))
-        rows: dict[str, dict[str, list[Picture]]] = {}
+        rows: dict[str, dict[str, list[EncodedPicture]]] = {}
         for prompt in prompts[: self.prompts]:
             cells = {
                 name: self._read(found.get(prompt, [])[: self.faces], name, pictures) for name, found in systems.items()
@@ -58,6 +58,6 @@ class SamplesSection(Section):
         said += f" {left} more prompts are not shown: section.samples.prompts sets how many are." if left else ""
         return [Paragraph(said), PictureGrid(columns, rows)]
 
-    def _read(self, paths: Sequence[Path], title: str, pictures: PictureReader) -> list[Picture]:
+    def _read(self, paths: Sequence[Path], title: str, pictures: PictureReader) -> list[EncodedPicture]:
         found = (pictures.read(path, self.side, title) for path in paths)
         return [picture for picture in found if picture]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from unif2ace.comparing.comparison import compare
 from unif2ace.errors import ConfigError
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.heading import Heading
 from unif2ace.report.blocks.paragraph import Paragraph
-from unif2ace.report.blocks.table import Table
+from unif2ace.report.blocks.table import TableBlock
 from unif2ace.report.picture_reader import PictureReader
 from unif2ace.report.result_folder import ResultFolder
 from unif2ace.report.sections.base import Section
@@ -31,13 +31,13 @@ class ScoresSection(Section):
 
     title = "Scores"
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """Tables for each kind of weights."""
         kinds: dict[str, list[ResultFolder]] = {}
         for folder in folders:
             if folder.evaluation and not folder.of_table:
                 kinds.setdefault(folder.kind, []).append(folder)
-        found: list[Block] = []
+        found: list[ReportBlock] = []
         for kind, some in kinds.items():
             found += [Heading(kind)] if len(kinds) > 1 and kind else []
             found += _alone(some[0]) if len(some) == 1 else _beside(some)
@@ -46,7 +46,7 @@ class ScoresSection(Section):
         return [Paragraph("\n".join([*said, _INTERVALS])), *found] if found else []
 
 
-def _alone(folder: ResultFolder) -> Iterator[Block]:
+def _alone(folder: ResultFolder) -> Iterator[ReportBlock]:
     run = folder.compared
     described = _described(folder)
     rows = []
@@ -57,10 +57,10 @@ def _alone(folder: ResultFolder) -> Iterator[Block]:
         interval = f"{limits[0]:.3f} to {limits[1]:.3f}" if limits else ""
         rows.append([name, shown, interval, said.removeprefix(interval).removeprefix("; ")])
     if rows:
-        yield Table(["score", "value", "95 % interval", "measured with"], rows, folder.name)
+        yield TableBlock(["score", "value", "95 % interval", "measured with"], rows, folder.name)
 
 
-def _beside(folders: Sequence[ResultFolder]) -> Iterator[Block]:
+def _beside(folders: Sequence[ResultFolder]) -> Iterator[ReportBlock]:
     runs = [folder.compared for folder in folders]
     try:
         found = compare(runs)
@@ -69,7 +69,7 @@ def _beside(folders: Sequence[ResultFolder]) -> Iterator[Block]:
         for folder in folders:
             yield from _alone(folder)
         return
-    yield from (Table.of(table) for table in (found.scores(), found.seeds(), found.differences()) if table.rows)
+    yield from (TableBlock.of(table) for table in (found.scores(), found.seeds(), found.differences()) if table.rows)
 
 
 def _described(folder: ResultFolder) -> Mapping[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from unif2ace.comparing.comparison import Comparison
-from unif2ace.report.blocks.base import Block
-from unif2ace.report.blocks.table import Table
+from unif2ace.report.blocks.base import ReportBlock
+from unif2ace.report.blocks.table import TableBlock
 from unif2ace.report.picture_reader import PictureReader
 from unif2ace.report.result_folder import ResultFolder
 from unif2ace.report.sections.base import Section
@@ -24,18 +24,18 @@ class SettingsSection(Section):
     def __init__(self, keys: int = 30) -> None:
         self.keys = keys
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """A table for each kind, a row for each key."""
         kinds: dict[str, list[ResultFolder]] = {}
         for folder in folders:
             if folder.config:
                 kinds.setdefault(folder.kind, []).append(folder)
-        found: list[Block] = []
+        found: list[ReportBlock] = []
         for some in kinds.values():
             keys = Comparison([folder.compared for folder in some], []).differing
             rows = [[key, *(_short(folder.config.get(key)) for folder in some)] for key in keys[: self.keys]]
             more = f"{len(keys) - self.keys} more keys differ" if len(keys) > self.keys else ""
-            found += [Table(["key", *(folder.name for folder in some)], rows, more)] if rows else []
+            found += [TableBlock(["key", *(folder.name for folder in some)], rows, more)] if rows else []
         return found
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unif2ace.report.blocks.base import Block
-from unif2ace.report.blocks.table import Table
+from unif2ace.report.blocks.base import ReportBlock
+from unif2ace.report.blocks.table import TableBlock
 from unif2ace.report.picture_reader import PictureReader
 from unif2ace.report.result_folder import ResultFolder
 from unif2ace.report.sections.base import Section
@@ -16,10 +16,10 @@ class StagesSection(Section):
 
     title = "Stages"
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """A table for each quickstart."""
         return [
-            Table(["stage", "seconds"], [[str(one["name"]), f"{one['seconds']:.0f}"] for one in folder.stages])
+            TableBlock(["stage", "seconds"], [[str(one["name"]), f"{one['seconds']:.0f}"] for one in folder.stages])
             for folder in folders
             if folder.stages
         ]

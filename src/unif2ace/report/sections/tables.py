@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.cell import Cell
 from unif2ace.report.blocks.heading import Heading
 from unif2ace.report.blocks.paragraph import Paragraph
-from unif2ace.report.blocks.table import Table
+from unif2ace.report.blocks.table import TableBlock
 from unif2ace.report.picture_reader import PictureReader
 from unif2ace.report.result_folder import ResultFolder
 from unif2ace.report.sections.base import Section
@@ -22,12 +22,12 @@ class TablesSection(Section):
 
     title = "Tables"
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """The parts of each table."""
         return [block for folder in folders if folder.table for block in _table(folder.table)]
 
 
-def _table(tree: Tree) -> Iterator[Block]:
+def _table(tree: Tree) -> Iterator[ReportBlock]:
     values, rows = tree.get("values") or [], tree.get("rows") or []
     yield Heading(f"{tree.get('title') or tree.get('table')} ({tree.get('size', '')})")
     if tree.get("note"):
@@ -35,7 +35,7 @@ def _table(tree: Tree) -> Iterator[Block]:
     if values and rows:
         head = ["row", "cells", *(_column(value) for value in values)]
         shown = [[_title(row), _cells(row), *(_summary(row, value["name"]) for value in values)] for row in rows]
-        yield Table(head, shown, "mean ± standard error over seeds (95 % interval over faces)")
+        yield TableBlock(head, shown, "mean ± standard error over seeds (95 % interval over faces)")
         yield Paragraph(
             "\n".join(f"{value.get('title') or value['name']}: {value.get('meaning', '')}" for value in values)
         )
@@ -46,14 +46,14 @@ def _table(tree: Tree) -> Iterator[Block]:
         yield Paragraph(str(line), "bad")
 
 
-def _differences(tree: Tree, values: Sequence[Tree], rows: Sequence[Tree]) -> Iterator[Block]:
+def _differences(tree: Tree, values: Sequence[Tree], rows: Sequence[Tree]) -> Iterator[ReportBlock]:
     paired = [row for row in rows if row.get("differences")]
     if not paired:
         return
     baseline = next((_title(row) for row in rows if row.get("name") == tree.get("baseline")), str(tree.get("baseline")))
     head = ["row", *(_column(value) for value in values)]
     cells = [[_title(row), *(_difference(row, value) for value in values)] for row in paired]
-    yield Table(
+    yield TableBlock(
         head,
         cells,
         f"difference from {baseline}, paired: mean ± standard error over seeds (95 % interval over faces). "
@@ -61,7 +61,7 @@ def _differences(tree: Tree, values: Sequence[Tree], rows: Sequence[Tree]) -> It
     )
 
 
-def _paper(tree: Tree, rows: Sequence[Tree]) -> Iterator[Block]:
+def _paper(tree: Tree, rows: Sequence[Tree]) -> Iterator[ReportBlock]:
     paper = tree.get("paper") or {}
     values = paper.get("values") or []
     ours = [(f"{_title(row)} (paper)", row["paper"]) for row in rows if row.get("paper")]
@@ -73,10 +73,10 @@ def _paper(tree: Tree, rows: Sequence[Tree]) -> Iterator[Block]:
         [Cell(name, "faint"), *(Cell(_plain(found.get(value["name"])), "faint") for value in values)]
         for name, found in [*ours, *others]
     ]
-    yield Table(head, cells, f"The paper's numbers, {paper.get('note') or 'not comparable'}:")
+    yield TableBlock(head, cells, f"The paper's numbers, {paper.get('note') or 'not comparable'}:")
 
 
-def _work(rows: Sequence[Tree]) -> Iterator[Block]:
+def _work(rows: Sequence[Tree]) -> Iterator[ReportBlock]:
     if not any(row.get("work") or row.get("parameters") for row in rows):
         return
     cells = []
@@ -101,7 +101,7 @@ def _work(rows: Sequence[Tree]) -> Iterator[Block]:
         "active",
         "overrides",
     ]
-    yield Table(head, cells, "work per step, and what distinguishes the rows")
+    yield TableBlock(head, cells, "work per step, and what distinguishes the rows")
 
 
 def _title(row: Tree) -> str:

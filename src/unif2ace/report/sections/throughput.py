@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from unif2ace.report.blocks.base import Block
+from unif2ace.report.blocks.base import ReportBlock
 from unif2ace.report.blocks.charts import Charts
-from unif2ace.report.blocks.table import Table
+from unif2ace.report.blocks.table import TableBlock
 from unif2ace.report.charts.line_chart import LineChart
 from unif2ace.report.charts.series import Series
 from unif2ace.report.picture_reader import PictureReader
@@ -22,7 +22,7 @@ class ThroughputSection(Section):
 
     title = "Throughput"
 
-    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[Block]:
+    def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """Medians, and the curve of images per second."""
         measured = [folder for folder in folders if any(f"throughput/{name}" in folder.logged for name in VALUES)]
         if not measured:
@@ -33,5 +33,5 @@ class ThroughputSection(Section):
             rows.append([folder.name, *(f"{median(found):,.4g}" if found else "" for found in values)])
         series = [Series(f.name, f.logged.get("throughput/images", ()), n) for n, f in enumerate(measured)]
         chart = LineChart(VALUES["images"], series, from_zero=True)
-        table = Table(["run", *VALUES.values()], rows, "medians over the run")
+        table = TableBlock(["run", *VALUES.values()], rows, "medians over the run")
         return [table, *([] if chart.empty else [Charts([chart])])]

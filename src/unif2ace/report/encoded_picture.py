@@ -11,7 +11,7 @@ ENDING = ".webp"
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class EncodedPicture:
     """A picture.
 
     Attributes:

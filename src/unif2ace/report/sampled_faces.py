@@ -13,7 +13,7 @@ _FACE = re.compile(r"(\d+)-(generated-(\d+)|reconstruction|true)\.png")
 _SEED = re.compile(r"(\d{3,})-seed\d+\.png")
 
 
-class Samples:
+class SampledFaces:
     """Faces that a system generated, by their prompts.
 
     Args:
