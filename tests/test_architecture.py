@@ -58,8 +58,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": FRAME | {"engine", "inference"},
     "evaluation": FRAME | {"engine", "inference", "language_models"},
     "importers": FRAME | {"engine", "inference"},
+    "tables": FRAME | {"comparing", "engine", "planning"},
     "commands": FRAME
-    | {"comparing", "curation", "demo", "engine", "planning", "inference", "evaluation", "importers", "report"},
+    | {"comparing", "curation", "demo", "engine", "planning"}
+    | {"inference", "evaluation", "importers", "report", "tables"},
 }
 """The rooms, and which other rooms each may enter."""
 
@@ -98,6 +100,7 @@ LIGHT = (
     "comparing",
     "evaluation",
     "report",
+    "tables",
     "commands",
 )
 """Folders that import no torch when they are imported: commands answer at once, and workers start quickly."""

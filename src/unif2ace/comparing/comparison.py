@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from unif2ace.comparing.run import ComparedRun
+from unif2ace.comparing.statistics import differences, interval, mean_and_error
 from unif2ace.comparing.table import TextTable
 from unif2ace.comparing.unlike import refuse_unlike
 from unif2ace.errors import ConfigError, nearest
@@ -138,11 +136,8 @@ def mean_error(values: Sequence[float]) -> str:
     """Mean and standard error of values as a text; the value alone if there is one."""
     if not values:
         return ""
-    mean = sum(values) / len(values)
-    if len(values) < 2:
-        return f"{mean:.4g}"
-    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    return f"{mean:.4g} +- {math.sqrt(variance / len(values)):.2g}"
+    mean, error = mean_and_error(values)
+    return f"{mean:.4g}" if error is None else f"{mean:.4g} +- {error:.2g}"
 
 
 def _difference(first: ComparedRun, other: ComparedRun, name: str) -> str:
@@ -150,13 +145,10 @@ def _difference(first: ComparedRun, other: ComparedRun, name: str) -> str:
     if name not in first.scores or name not in other.scores:
         return ""
     value = other.scores[name] - first.scores[name]
-    one, two = (np.array(run.replicates.get(name, ()), dtype=float) for run in (first, other))
-    if not len(one) or len(one) != len(two):
+    limits = interval(differences(first.replicates.get(name, ()), other.replicates.get(name, ())))
+    if limits is None:
         return f"{value:+.4f}"
-    apart = (two - one)[np.isfinite(two - one)]
-    if not len(apart):
-        return f"{value:+.4f}"
-    low, high = np.quantile(apart, (0.025, 0.975))
+    low, high = limits
     return f"{value:+.4f} ({low:+.4f} to {high:+.4f}){' *' if low > 0 or high < 0 else ''}"
 
 

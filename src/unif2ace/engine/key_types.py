@@ -264,6 +264,12 @@ OWN_TYPES: dict[str, dict[str, KeyType]] = {
     },
     "report": {"out": File((".html",))},
     "roundtrip": {"out": File(IMAGE_SUFFIXES)},
+    "table": {
+        **dict.fromkeys(("ckpts", "evaluate", "outputs", "rows", "train"), Texts()),
+        "dry": Switch(),
+        "folder": Text(),
+        "size": Text(),
+    },
     "text_tokenizer": {"out": Folder()},
 }
 """Types that differ in one command."""

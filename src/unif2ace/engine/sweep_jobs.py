@@ -66,6 +66,7 @@ def refuse_shared(jobs: Mapping[Any, DictConfig]) -> None:
             key, place = place_of(config)
             if not key:
                 continue
+            place = place, config.get("part")  # parts of the same work share a folder
             if place in seen:
                 raise ConfigError(
                     f"jobs {seen[place]} and {number} of the sweep would both write to the folder of "

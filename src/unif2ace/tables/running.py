@@ -1,0 +1,224 @@
+"""Runs the cells of a table, each as ordinary commands in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from unif2ace.data.atomic import replacing
+from unif2ace.data.output_lock import output_lock
+from unif2ace.errors import ConfigError
+from unif2ace.tables.definition import Cell, TableDefinition
+
+log = logging.getLogger(__name__)
+STATE, OUTPUT = "cell.json", "cell.log"
+Status = Literal["done", "failed", "running", "missing"]
+FORWARDED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that a cluster sends before it ends a job; a training saves a checkpoint then."""
+APPS = {"unif2ace-train": "train", "unif2ace-evaluate": "evaluate", "unif2ace-data": "data"}
+
+
+@dataclass(frozen=True, slots=True)
+class CellState:
+    """What is known of a cell.
+
+    Attributes:
+        status: ``done``, ``failed``, ``running`` in another process, or ``missing``.
+        error: Why it failed, in one line; empty otherwise.
+        seconds: Time that it took; None unless it is done.
+    """
+
+    status: Status
+    error: str = ""
+    seconds: float | None = None
+
+
+def commands(table: TableDefinition, cell: Cell, width: str) -> list[list[str]]:
+    """The commands of a cell, as typed.
+
+    Args:
+        table: The table.
+        cell: The cell.
+        width: Override of the width that meets another row's work; empty for none.
+    """
+    row, found = cell.row, list[list[str]]()
+    if row.kind == "trained":
+        places = [f"run_dir={cell.folder}", f"seed={cell.seed}", "resume=auto"]
+        found.append(["unif2ace-train", *table.size.train, *row.overrides, *([width] if width else []), *places])
+    if table.evaluated or row.kind != "trained":
+        what = f"outputs={row.outputs}" if row.outputs else f"ckpt={row.ckpt or cell.folder}"
+        out = f"out={cell.folder / 'evaluation'}"
+        found.append(["unif2ace-evaluate", what, *table.size.evaluate, *row.evaluate, out])
+    return found
+
+
+def state_of(cell: Cell) -> CellState:
+    """What a cell's folder says of it."""
+    tree = _read(cell.folder)
+    if tree.get("status") in ("done", "failed"):
+        return CellState(tree["status"], tree.get("error") or "", tree.get("seconds"))
+    return CellState("running" if tree and _is_held(cell) else "missing")
+
+
+def check_unchanged(cell: Cell, lines: Sequence[Sequence[str]]) -> None:
+    """Refuses a cell that was made by other commands.
+
+    Args:
+        cell: The cell.
+        lines: Its commands.
+
+    Raises:
+        ConfigError: If they differ; the message names the first difference.
+    """
+    before = _read(cell.folder).get("commands")
+    now = [list(line) for line in lines]
+    if before is None or before == now:
+        return
+    old, new = ({word for line in some for word in line} for some in (before, now))
+    apart = next(iter(sorted(old ^ new)), "the order of the overrides")
+    raise ConfigError(
+        f"{cell.folder} was made with other settings ({apart}): give another out=..., or remove the folder"
+    )
+
+
+def run_cell(cell: Cell, lines: Sequence[Sequence[str]]) -> CellState:
+    """Runs the commands of a cell, unless it is done or another process works on it.
+
+    Args:
+        cell: The cell.
+        lines: Its commands.
+
+    Returns:
+        What has become of it.
+    """
+    if state_of(cell).status == "done":
+        return state_of(cell)
+    try:
+        with output_lock(cell.folder, "out", single=True):
+            return _run(cell, lines)
+    except ConfigError as error:
+        if not _is_held(cell):
+            raise
+        log.info("%s: %s", cell.title, error)
+        return CellState("running")
+
+
+def _run(cell: Cell, lines: Sequence[Sequence[str]]) -> CellState:
+    start = time.monotonic()
+    cell.folder.mkdir(parents=True, exist_ok=True)
+    tree: dict[str, Any] = {"status": "started", "commands": [list(line) for line in lines]}
+    before = float(_read(cell.folder).get("spent") or 0)
+    _write(cell.folder, {**tree, "spent": before})
+    error = ""
+    try:
+        for line in lines:
+            if error := run_line(line, cell.folder / OUTPUT):
+                break
+    except BaseException:
+        _write(cell.folder, {**tree, "spent": before + time.monotonic() - start})
+        raise
+    spent = before + time.monotonic() - start
+    status = "failed" if error else "done"
+    _write(cell.folder, {**tree, "status": status, "error": error, "spent": spent, "seconds": round(spent, 1)})
+    return state_of(cell)
+
+
+def run_line(line: Sequence[str], output: Path) -> str:
+    """Runs a command of this package in a process of its own.
+
+    Args:
+        line: The command as typed.
+        output: File that its output is added to.
+
+    Returns:
+        The last line that it wrote if it failed; empty otherwise.
+
+    Raises:
+        SystemExit: If this process was asked to end; the command was told, and has ended.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.open("ab") as file:
+        file.write(f"$ {shlex.join(line)}\n".encode())
+        file.flush()
+        begin = file.tell()
+        child = subprocess.Popen(process_of(line), stdout=file, stderr=subprocess.STDOUT)
+        with _forwarding(child) as received:
+            code = child.wait()
+    if received:
+        raise SystemExit(128 + received[0])
+    if code == 130:
+        raise KeyboardInterrupt
+    return "" if code == 0 else _last_line(output, begin) or f"it ended with status {code}"
+
+
+def process_of(line: Sequence[str]) -> list[str]:
+    """The arguments of the process that runs a command with this interpreter.
+
+    Args:
+        line: The command as typed.
+    """
+    return [sys.executable, "-m", f"unif2ace.commands.{APPS[line[0]]}", *line[1:]]
+
+
+@contextmanager
+def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[list[int]]:
+    """Passes signals to a process; afterwards the list has those that arrived."""
+    received: list[int] = []
+
+    def forward(number: int, _: object) -> None:
+        received.append(number)
+        child.send_signal(number)
+
+    main = threading.current_thread() is threading.main_thread()  # other threads cannot set handlers
+    before = {number: signal.signal(number, forward) for number in FORWARDED if main}
+    try:
+        yield received
+    except BaseException:
+        child.send_signal(signal.SIGINT)
+        child.wait()
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _last_line(output: Path, begin: int) -> str:
+    with output.open("rb") as file:
+        file.seek(begin)
+        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (errors or lines or [""])[-1][:300]
+
+
+def _is_held(cell: Cell) -> bool:
+    """Whether another process works on a cell."""
+    try:
+        with output_lock(cell.folder, "out", single=True):
+            return False
+    except ConfigError:
+        return os.access(cell.folder.parent, os.W_OK)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    file = folder / STATE
+    if not file.is_file():
+        return {}
+    tree: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return tree
+
+
+def _write(folder: Path, tree: dict[str, Any]) -> None:
+    with replacing(folder / STATE) as file:
+        file.write((json.dumps(tree, indent=1) + "\n").encode())
