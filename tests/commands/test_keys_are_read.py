@@ -20,7 +20,7 @@ _READERS = {"tokenizer": ["features=classifier"], "import": ["visual_encoder=cla
 _READERS["unified"] = ["metric=[distribution,vqa_score,vlm_score,statements]", "grader=language_model"]
 SOURCE = "\n".join(
     path.read_text(encoding="utf-8")
-    for room in ("commands", "engine", "planning")
+    for room in ("commands", "engine", "planning", "tables")
     for path in sorted((ROOT / "src" / "unif2ace" / room).glob("*.py"))
 )
 

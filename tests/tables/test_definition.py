@@ -36,7 +36,7 @@ def test_every_table_is_defined_at_every_size(table: str):
         names = [row.name for row in found.rows]
         assert not found.baseline or found.baseline in names
         assert len(names) == len(set(names))
-        assert all(value.meaning for value in found.values), "configs/table.yaml says what its values mean"
+        assert all(value.meaning for value in found.values)
         assert all(set(row.paper) <= {value.name for value in found.paper.values} for row in found.rows)
         trained = [row for row in found.rows if row.kind == "trained"]
         assert len(found.cells()) == len(trained) * len(found.size.seeds) + len(names) - len(trained)

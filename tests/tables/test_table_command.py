@@ -124,8 +124,9 @@ def test_the_table_has_means_errors_and_paired_differences(config: DictConfig, c
     assert float(lines["grouped", "agreement"]["difference"]) == pytest.approx(0.2)
     markdown = Path("out/table.md").read_text()
     assert "smoke test" in markdown
-    assert "| 0.25 ± 0.05 (0.24 to 0.26) |" in markdown
+    assert "| 0.25 ± 0.05 (0.241 to 0.26) |" in markdown
     assert "not comparable" in markdown
+    assert "Frechet" not in markdown, "no cell has it"
     assert "both levels" in capsys.readouterr().out
     for entry in _tree()["experts"]:
         assert Path("out", entry["png"]).stat().st_size > 2000

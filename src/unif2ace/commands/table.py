@@ -47,18 +47,18 @@ def table(config: DictConfig) -> list[RowResult]:
         Unif2aceError: If a cell has failed; all others have been run, and the table is written.
     """
     tree: Any = OmegaConf.to_container(config, resolve=True)
-    found, part = define(tree), StepPart.parse(config.part)
-    works = _works(found, tree, bool(config.dry))
+    found = define(tree)
     cells = found.cells()
+    mine = [cells[number] for number in StepPart.parse(config.part).of(len(cells))]
+    if not config.dry and any(state_of(cell).status != "done" for cell in mine):
+        _prepare(found)
+    works = _works(found, tree, bool(config.dry))  # after the data: their vocabulary is part of the work
     lines = {cell.title: commands(found, cell, _width(works, cell)) for cell in cells}
     if config.dry:
-        _show_plan(found, works, [line for cell in cells for line in lines[cell.title]])
+        _show_plan(found, works, list(lines.values()))
         return []
     for cell in cells:
         check_unchanged(cell, lines[cell.title])
-    mine = [cells[number] for number in part.of(len(cells))]
-    if any(state_of(cell).status != "done" for cell in mine):
-        _prepare(found)
     for number, cell in enumerate(mine, start=1):
         if state_of(cell).status == "done":
             continue
@@ -158,7 +158,7 @@ def _experts(found: TableDefinition, cell: Cell) -> dict[str, Any]:
     return {"row": cell.row.name, "seed": cell.seed, **places}
 
 
-def _show_plan(found: TableDefinition, works: Mapping[str, Work], lines: Sequence[Sequence[str]]) -> None:
+def _show_plan(found: TableDefinition, works: Mapping[str, Work], cells: Sequence[Sequence[Sequence[str]]]) -> None:
     reference = works.get(found.baseline)
     for name, work in works.items():
         ratio = f", {work.flops / reference.flops:.3f} of {found.baseline}" if reference else ""
@@ -166,7 +166,7 @@ def _show_plan(found: TableDefinition, works: Mapping[str, Work], lines: Sequenc
         sys.stdout.write(f"# {name}: {work.flops / 1e9:,.4g} GFLOP per step{ratio}, {work.total:,} parameters{width}\n")
     for words in found.size.prepare:
         sys.stdout.write(shlex.join(["unif2ace-data", *words]) + "\n")
-    for line in lines:
+    for line in (line for lines in cells for line in lines):
         sys.stdout.write(shlex.join(line) + "\n")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from unif2ace.errors import ConfigError, nearest
+from unif2ace.tables.values import VALUES, Value
 
 Kind = Literal["trained", "checkpoint", "outputs"]
 NAME = re.compile(r"[A-Za-z0-9][\w-]*")
@@ -55,23 +56,6 @@ class Row:
     def kind(self) -> Kind:
         """What is done for it."""
         return "outputs" if self.outputs else "checkpoint" if self.ckpt else "trained"
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A reported value.
-
-    Attributes:
-        name: Name of a score, of a logged value such as ``val/nelbo``, or of a derived value.
-        title: Short, for the head of a column.
-        meaning: One sentence.
-        better: ``higher``, ``lower``, or None if neither is better.
-    """
-
-    name: str
-    title: str
-    meaning: str = ""
-    better: Literal["higher", "lower"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,21 +150,21 @@ class TableDefinition:
         return found
 
 
-def define(tree: Mapping[str, Any]) -> TableDefinition:
+def define(config: Mapping[str, Any]) -> TableDefinition:
     """Reads a table from the configuration of `unif2ace-table`.
 
     Args:
-        tree: The configuration as plain values.
+        config: The configuration as plain values.
 
     Raises:
         ConfigError: If a row, a value or a size has a wrong key, or a name does not exist.
     """
-    table, out = tree["table"], Path(tree["out"])
-    size = _size(tree)
+    table, out = config["table"], Path(config["out"])
+    size = _size(config)
     everything = {name: _row(name, node) for name, node in table["rows"].items()}
-    names = list(tree["rows"]) or table["rows_of"].get(size.name) or list(everything)
+    names = list(config["rows"]) or table["rows_of"].get(size.name) or list(everything)
     rows = [_named(everything, name, "rows") for name in names]
-    rows += [_given("ckpt", path) for path in tree["ckpts"]] + [_given("outputs", path) for path in tree["outputs"]]
+    rows += [_given("ckpt", path) for path in config["ckpts"]] + [_given("outputs", path) for path in config["outputs"]]
     _refuse_twice([row.name for row in rows])
     baseline = table["baseline"] or ""
     for name in (baseline, *(row.match.to for row in rows if row.match)):
@@ -191,7 +175,7 @@ def define(tree: Mapping[str, Any]) -> TableDefinition:
         title=table["title"],
         baseline=baseline,
         evaluated=table["evaluated"],
-        values=_values({n: tree["values"].get(n, {"title": n}) for n in table["values"]}, "values"),
+        values=tuple(VALUES.get(name, Value(name, name)) for name in table["values"]),
         rows=tuple(rows),
         paper=_paper(table["paper"]),
         size=size,
@@ -199,28 +183,38 @@ def define(tree: Mapping[str, Any]) -> TableDefinition:
     )
 
 
-def baseline_row(tree: Mapping[str, Any], name: str) -> Row:
+def last_of_each(*lists: Sequence[str]) -> tuple[str, ...]:
+    """The overrides of several lists in their order; a later one replaces earlier ones of the same key."""
+    found: dict[str, str] = {}
+    for override in (word for some in lists for word in some):
+        key = override.partition("=")[0]
+        found.pop(key, None)
+        found[key] = override
+    return tuple(found.values())
+
+
+def baseline_row(config: Mapping[str, Any], name: str) -> Row:
     """A row of the table, shown or not.
 
     Args:
-        tree: The configuration as plain values.
+        config: The configuration as plain values.
         name: Its name.
     """
-    return _row(name, tree["table"]["rows"][name])
+    return _row(name, config["table"]["rows"][name])
 
 
-def _size(tree: Mapping[str, Any]) -> Size:
-    node = _named(tree["sizes"], tree["size"], "size")
-    seeds = tree["seeds"] or node["seeds"]
+def _size(config: Mapping[str, Any]) -> Size:
+    node = _named(config["sizes"], config["size"], "size")
+    seeds = config["seeds"] or node["seeds"]
     if not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
         raise ConfigError(f"seeds={seeds}: give whole numbers from 0, such as seeds=[0,1,2]")
     return Size(
-        name=tree["size"],
+        name=config["size"],
         note=node["note"],
         seeds=tuple(dict.fromkeys(seeds)),
         prepare=tuple(tuple(words) for words in node["prepare"]),
-        train=(*node["train"], *tree["table"]["train"], *tree["train"]),
-        evaluate=(*node["evaluate"], *tree["table"]["evaluate"], *tree["evaluate"]),
+        train=last_of_each(node["train"], config["table"]["train"], config["train"]),
+        evaluate=last_of_each(node["evaluate"], config["table"]["evaluate"], config["evaluate"]),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from unif2ace.engine.compose import compose
 from unif2ace.errors import ConfigError
-from unif2ace.tables.definition import Row
+from unif2ace.tables.definition import Row, last_of_each
 
 TOLERANCE = 0.02
 """The largest accepted difference of the work of two rows, relative."""
@@ -75,7 +75,7 @@ def row_work(
     Raises:
         ConfigError: If no width meets the work within 2 %.
     """
-    overrides = [*shared, *row.overrides]
+    overrides = last_of_each(shared, row.overrides)
     if row.match is None:
         return plan(overrides)
     key, goal = row.match.key, target().flops

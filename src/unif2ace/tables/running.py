@@ -20,7 +20,7 @@ from typing import Any, Literal
 from unif2ace.data.atomic import replacing
 from unif2ace.data.output_lock import output_lock
 from unif2ace.errors import ConfigError
-from unif2ace.tables.definition import Cell, TableDefinition
+from unif2ace.tables.definition import Cell, TableDefinition, last_of_each
 
 log = logging.getLogger(__name__)
 STATE, OUTPUT = "cell.json", "cell.log"
@@ -56,11 +56,12 @@ def commands(table: TableDefinition, cell: Cell, width: str) -> list[list[str]]:
     row, found = cell.row, list[list[str]]()
     if row.kind == "trained":
         places = [f"run_dir={cell.folder}", f"seed={cell.seed}", "resume=auto"]
-        found.append(["unif2ace-train", *table.size.train, *row.overrides, *([width] if width else []), *places])
+        words = last_of_each(table.size.train, row.overrides, [width] if width else [], places)
+        found.append(["unif2ace-train", *words])
     if table.evaluated or row.kind != "trained":
         what = f"outputs={row.outputs}" if row.outputs else f"ckpt={row.ckpt or cell.folder}"
         out = f"out={cell.folder / 'evaluation'}"
-        found.append(["unif2ace-evaluate", what, *table.size.evaluate, *row.evaluate, out])
+        found.append(["unif2ace-evaluate", what, *last_of_each(table.size.evaluate, row.evaluate, [out])])
     return found
 
 

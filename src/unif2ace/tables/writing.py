@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from unif2ace.comparing.statistics import Difference, Summary
 from unif2ace.comparing.table import TextTable
-from unif2ace.tables.definition import TableDefinition, Value
+from unif2ace.tables.definition import TableDefinition
 from unif2ace.tables.results import RowResult, failures
+from unif2ace.tables.values import Value
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
 LEGEND = (
-    "± is the standard error over seeds; brackets are 95 % intervals over the evaluated samples. The lines below a row "
-    "with a sign are differences from the baseline row, paired by seed. ↑: higher is better, ↓: lower is."
+    "± is the standard error over seeds; brackets are 95 % intervals over the evaluated samples. The signed line below a "
+    "row is its difference from the baseline row, paired by seed. Work is that of a training step over the baseline's. "
+    "↑: higher is better, ↓: lower is."
 )
 
 
@@ -27,16 +29,16 @@ def our_table(table: TableDefinition, rows: Sequence[RowResult]) -> TextTable:
         table: The table.
         rows: Its rows.
     """
-    trained = any(row.work for row in rows)
-    head = ["row", "cells", *(["work", "parameters"] if trained else []), *map(_head, table.values)]
+    trained, shown = any(row.work for row in rows), _shown(table, rows)
+    head = ["row", "cells", *(["work", "parameters"] if trained else []), *map(_head, shown)]
     lines: list[list[str]] = []
     for row in rows:
         work = [_ratio(row.ratio), f"{row.work.total:,}" if row.work else ""] if trained else []
         title = f"{row.row.title} (baseline)" if row.row.name == table.baseline else row.row.title
-        values = [_summary(row.summary.get(value.name)) for value in table.values]
+        values = [_summary(row.summary.get(value.name)) for value in shown]
         lines.append([title, _cells(row), *work, *values])
         if row.differences:
-            apart = [_difference(row.differences.get(value.name)) for value in table.values]
+            apart = [_difference(row.differences.get(value.name)) for value in shown]
             lines.append(["", "", *([""] * len(work)), *apart])
     return TextTable(head, lines, f"{table.title}, size {table.size.name}. {table.size.note}")
 
@@ -62,7 +64,7 @@ def markdown(table: TableDefinition, rows: Sequence[RowResult]) -> str:
         rows: Its rows.
     """
     parts = [our_table(table, rows).markdown(), LEGEND]
-    parts += [f"- {_head(value)}: {value.meaning}" for value in table.values if value.meaning]
+    parts.append("\n".join(f"- {_head(value)}: {value.meaning}" for value in _shown(table, rows) if value.meaning))
     widths = [f"- {row.row.title}: {row.work.width}, for equal work" for row in rows if row.work and row.work.width]
     parts += ["\n".join(widths)] if widths else []
     if table.paper.values:
@@ -103,6 +105,12 @@ def rich_tables(table: TableDefinition, rows: Sequence[RowResult]) -> list[Rende
     if failed := failures(rows):
         found.append("[red]failed:[/red] " + "; ".join(failed))
     return found
+
+
+def _shown(table: TableDefinition, rows: Sequence[RowResult]) -> list[Value]:
+    """The values that some row has; all as long as none has any."""
+    found = [value for value in table.values if any(value.name in row.summary for row in rows)]
+    return found or list(table.values)
 
 
 def _rich(made: TextTable, style: str) -> RenderableType:
