@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
 LEGEND = (
-    "± is the standard error over seeds; brackets are 95 % intervals over the evaluated samples. The signed line below a "
-    "row is its difference from the baseline row, paired by seed. Work is that of a training step over the baseline's. "
-    "↑: higher is better, ↓: lower is."
+    "± is the standard error over seeds; brackets are 95 % intervals over the evaluated samples. The signed line below "
+    "a row is its difference from the baseline row, paired by seed. Work is that of a training step over the "
+    "baseline's. ↑: higher is better, ↓: lower is."
 )
 
 
