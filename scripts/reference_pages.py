@@ -88,6 +88,7 @@ GROUPS = {
         "answer_likelihood": "The model behind VQAScore.",
         "caption_parser": "How statements are read from captions.",
         "section": "Sections of the page of `unif2ace-report`.",
+        "table": "Tables of the paper as experiments.",
         "edit_region": "How the region of an edit is found.",
         "importer": "Importers of weights of other projects.",
     },
@@ -243,7 +244,7 @@ def _group_page(group: str, text: str) -> str:
             parts.append(f"Class: [`{target[1]}`][{target[1]}]\n")
         elif target:
             parts.append(f"Class: `{target[1]}`\n")
-        if group in ("experiment", "form"):
+        if group in ("experiment", "form", "table"):
             parts.append(f"```yaml\n{_body(source)}```\n")
             continue
         if taken := defaults(source):
