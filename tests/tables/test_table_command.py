@@ -20,7 +20,7 @@ from unif2ace.commands import table as command
 from unif2ace.engine import compose
 from unif2ace.errors import ConfigError, Unif2aceError
 from unif2ace.tables import running
-from unif2ace.tables.definition import Cell, Row
+from unif2ace.tables.definition import Row, TableCell
 from unif2ace.tables.matching import Work
 from unif2ace.tables.running import run_cell, state_of
 
@@ -181,7 +181,7 @@ time.sleep(60)
 
 def test_a_killed_cell_tells_its_training_and_goes_on_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The training ends by itself, with a checkpoint; the next call runs the same command, which resumes."""
-    cell = Cell(Row("dense", "dense"), 0, tmp_path / "cells" / "dense" / "seed=0")
+    cell = TableCell(Row("dense", "dense"), 0, tmp_path / "cells" / "dense" / "seed=0")
     monkeypatch.setattr(running, "process_of", lambda line: [sys.executable, "-S", "-c", WAITS])
     pid = os.fork()
     if pid == 0:  # the process that is killed

@@ -21,7 +21,7 @@ from unif2ace.engine.command import Command, run
 from unif2ace.engine.provenance import code_provenance
 from unif2ace.engine.words import Line, Syntax
 from unif2ace.errors import ConfigError, Unif2aceError
-from unif2ace.tables.definition import Cell, TableDefinition, baseline_row, define
+from unif2ace.tables.definition import TableCell, TableDefinition, baseline_row, define
 from unif2ace.tables.expert_bubbles import write_experts
 from unif2ace.tables.matching import Work, row_work
 from unif2ace.tables.results import RowResult, as_json, gather, newest_experts, read_cell
@@ -69,7 +69,7 @@ def table(config: DictConfig) -> list[RowResult]:
         return _finish(found, [read_cell(cell, state_of(cell), lines[cell.title]) for cell in cells], works, mine)
 
 
-def _width(works: Mapping[str, Work], cell: Cell) -> str:
+def _width(works: Mapping[str, Work], cell: TableCell) -> str:
     return works[cell.row.name].width if cell.row.name in works else ""
 
 
@@ -120,7 +120,7 @@ def _prepare(found: TableDefinition) -> None:
 
 
 def _finish(
-    found: TableDefinition, cells: Sequence[Any], works: Mapping[str, Work], mine: Sequence[Cell]
+    found: TableDefinition, cells: Sequence[Any], works: Mapping[str, Work], mine: Sequence[TableCell]
 ) -> list[RowResult]:
     rows = gather(found, cells, works)
     tree = as_json(found, rows, [_experts(found, cell.cell) for cell in cells if newest_experts(cell.cell.folder)])
@@ -148,7 +148,7 @@ def _finish(
     return rows
 
 
-def _experts(found: TableDefinition, cell: Cell) -> dict[str, Any]:
+def _experts(found: TableDefinition, cell: TableCell) -> dict[str, Any]:
     """Writes the expert activations of a cell beside the table."""
     source = newest_experts(cell.folder)
     assert source is not None

@@ -95,7 +95,7 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class TableCell:
     """A row with one seed.
 
     Attributes:
@@ -140,13 +140,13 @@ class TableDefinition:
     size: Size
     out: Path
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[TableCell]:
         """Every row with every seed, seed by seed; rows that are not trained have one cell."""
         found = []
         for seed in self.size.seeds:
             for row in self.rows:
                 if row.kind == "trained" or seed == self.size.seeds[0]:
-                    found.append(Cell(row, seed, self.out / "cells" / row.name / f"seed={seed}"))
+                    found.append(TableCell(row, seed, self.out / "cells" / row.name / f"seed={seed}"))
         return found
 
 

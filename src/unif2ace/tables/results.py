@@ -12,7 +12,7 @@ from typing import Any
 from unif2ace.comparing.run import ComparedRun, read_runs
 from unif2ace.comparing.statistics import Difference, Summary, differ, summarize
 from unif2ace.comparing.unlike import refuse_unlike
-from unif2ace.tables.definition import Cell, Row, TableDefinition
+from unif2ace.tables.definition import Row, TableCell, TableDefinition
 from unif2ace.tables.matching import Work
 from unif2ace.tables.running import CellState
 
@@ -31,7 +31,7 @@ class CellResult:
         run: What its folder says; None unless it is done.
     """
 
-    cell: Cell
+    cell: TableCell
     state: CellState
     commands: Sequence[Sequence[str]]
     run: ComparedRun | None = None
@@ -95,7 +95,7 @@ def newest_experts(run: Path) -> Path | None:
     return max((run / "experts").glob("*.json"), default=None)
 
 
-def read_cell(cell: Cell, state: CellState, commands: Sequence[Sequence[str]]) -> CellResult:
+def read_cell(cell: TableCell, state: CellState, commands: Sequence[Sequence[str]]) -> CellResult:
     """Reads a cell's values.
 
     Args:

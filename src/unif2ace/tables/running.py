@@ -20,7 +20,7 @@ from typing import Any, Literal
 from unif2ace.data.atomic import replacing
 from unif2ace.data.output_lock import output_lock
 from unif2ace.errors import ConfigError
-from unif2ace.tables.definition import Cell, TableDefinition, last_of_each
+from unif2ace.tables.definition import TableCell, TableDefinition, last_of_each
 
 log = logging.getLogger(__name__)
 STATE, OUTPUT = "cell.json", "cell.log"
@@ -45,7 +45,7 @@ class CellState:
     seconds: float | None = None
 
 
-def commands(table: TableDefinition, cell: Cell, width: str) -> list[list[str]]:
+def commands(table: TableDefinition, cell: TableCell, width: str) -> list[list[str]]:
     """The commands of a cell, as typed.
 
     Args:
@@ -65,7 +65,7 @@ def commands(table: TableDefinition, cell: Cell, width: str) -> list[list[str]]:
     return found
 
 
-def state_of(cell: Cell) -> CellState:
+def state_of(cell: TableCell) -> CellState:
     """What a cell's folder says of it."""
     tree = _read(cell.folder)
     if tree.get("status") in ("done", "failed"):
@@ -73,7 +73,7 @@ def state_of(cell: Cell) -> CellState:
     return CellState("running" if tree and _is_held(cell) else "missing")
 
 
-def check_unchanged(cell: Cell, lines: Sequence[Sequence[str]]) -> None:
+def check_unchanged(cell: TableCell, lines: Sequence[Sequence[str]]) -> None:
     """Refuses a cell that was made by other commands.
 
     Args:
@@ -94,7 +94,7 @@ def check_unchanged(cell: Cell, lines: Sequence[Sequence[str]]) -> None:
     )
 
 
-def run_cell(cell: Cell, lines: Sequence[Sequence[str]]) -> CellState:
+def run_cell(cell: TableCell, lines: Sequence[Sequence[str]]) -> CellState:
     """Runs the commands of a cell, unless it is done or another process works on it.
 
     Args:
@@ -116,7 +116,7 @@ def run_cell(cell: Cell, lines: Sequence[Sequence[str]]) -> CellState:
         return CellState("running")
 
 
-def _run(cell: Cell, lines: Sequence[Sequence[str]]) -> CellState:
+def _run(cell: TableCell, lines: Sequence[Sequence[str]]) -> CellState:
     start = time.monotonic()
     cell.folder.mkdir(parents=True, exist_ok=True)
     tree: dict[str, Any] = {"status": "started", "commands": [list(line) for line in lines]}
@@ -203,7 +203,7 @@ def _last_line(output: Path, begin: int) -> str:
     return (errors or lines or [""])[-1][:300]
 
 
-def _is_held(cell: Cell) -> bool:
+def _is_held(cell: TableCell) -> bool:
     """Whether another process works on a cell."""
     try:
         with output_lock(cell.folder, "out", single=True):
