@@ -92,7 +92,9 @@ TABLE: dict[str, Any] = {
     "size": "smoke",
     "note": "nothing can be concluded",
     "baseline": "mask",
-    "values": [{"name": "agreement", "title": "agreement", "meaning": "faces show their prompts", "better": "higher"}],
+    "values": [{"name": "agreement", "title": "agreement", "meaning": "faces show their prompts", "better": "higher"},
+               {"name": "frechet", "title": "FID", "meaning": "distance", "better": "lower"}],
+    "experts": [{"row": "mask", "seed": seed, "json": "cells/mask/seed=0/experts/step-10.json"} for seed in (0, 1)],
     "rows": [
         {
             "name": "mask",
@@ -158,6 +160,8 @@ def test_a_table_has_intervals_differences_and_the_papers_numbers_in_grey(tmp_pa
     ):  # fmt: skip
         assert shown in page
     assert "| *Show-o* | *0.855* |" in text
+    assert "mask, seed 0" in page
+    assert "FID" not in page  # no row has it
     assert "Faces from words" in page  # of the first finished cell of each row
     assert "<h2>Scores</h2>" not in page  # the table has them
 

@@ -128,9 +128,15 @@ class ResultFolder:
         return SampledFaces(self.evaluated if (self.evaluated / "faces").is_dir() else self.path)
 
     @cached_property
-    def experts(self) -> Mapping[str, Any]:
-        """Shares of the experts after the last validation."""
-        return self._last("experts")
+    def experts(self) -> Mapping[str, Mapping[str, Any]]:
+        """Shares of the experts by title: after a run's last validation, or for the first seed of a table's rows."""
+        if not self.table:
+            found = self._last("experts")
+            return {f"{self.name}, step {found.get('step', '?')}": found} if found else {}
+        rows: dict[str, Mapping[str, Any]] = {}
+        for one in self.table.get("experts") or []:
+            rows.setdefault(one["row"], one)
+        return {f"{row}, seed {one.get('seed')}": self._json(self.path / one["json"]) for row, one in rows.items()}
 
     @cached_property
     def noise_levels(self) -> Mapping[str, Any]:

@@ -23,19 +23,19 @@ _PAPER = (
 
 
 class ExpertsSection(Section):
-    """Circles by layer and expert, for both levels and tasks, as the callback `expert_usage` counted them."""
+    """Circles by layer and expert, for both levels and tasks, as the callback `expert_usage` counted them.
+
+    A table shows the first seed of each row.
+    """
 
     title = "Experts"
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
         """The charts of each run."""
         found: list[ReportBlock] = []
-        routed = [folder for folder in folders if folder.experts]
-        for folder in routed:
-            panels = folder.experts["panels"]
-            charts = [_chart(panel) for panel in panels]
-            said = [line for panel in panels if (line := _said(panel))]
-            found += [Heading(f"{folder.name}, step {folder.experts.get('step', '?')}"), Charts(charts)]
+        for title, tree in ((t, tree) for f in folders if not f.of_table for t, tree in f.experts.items() if tree):
+            said = [line for panel in tree["panels"] if (line := _said(panel))]
+            found += [Heading(title), Charts([_chart(panel) for panel in tree["panels"]])]
             found += [Paragraph("\n".join(said))] if said else []
         return [Paragraph(_PAPER), *found] if found else []
 

@@ -28,7 +28,8 @@ class TablesSection(Section):
 
 
 def _table(tree: Tree) -> Iterator[ReportBlock]:
-    values, rows = tree.get("values") or [], tree.get("rows") or []
+    rows = tree.get("rows") or []
+    values = [value for value in tree.get("values") or [] if any(_summary(row, value["name"]) for row in rows)]
     yield Heading(f"{tree.get('title') or tree.get('table')} ({tree.get('size', '')})")
     if tree.get("note"):
         yield Paragraph(str(tree["note"]))
