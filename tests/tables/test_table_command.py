@@ -200,3 +200,17 @@ def test_a_killed_cell_tells_its_training_and_goes_on_later(tmp_path: Path, monk
     monkeypatch.setattr(running, "process_of", lambda line: [sys.executable, "-S", "-c", "", *line])
     assert run_cell(cell, [["unif2ace-train", "resume=auto"]]).status == "done"
     assert state_of(cell).seconds is not None
+
+
+def test_figure_5_shows_a_run_that_was_trained_before():
+    (panel,) = [{"level": "token", "group": "gen", "task": "generation", "experts": ["1"], "frequency": [[1.0]]}]
+    experts = Path("before/experts")
+    experts.mkdir(parents=True)
+    (experts / "step-0000009.json").write_text(json.dumps({"format": 1, "step": 9, "panels": [panel]}))
+    Path("before/config.yaml").write_text("seed: 0\n")
+    Path("before/metrics.csv").write_text("step,val/evenness/token/gen\n9,0.75\n")
+    command.table(compose("table", ["table=figure5", "ckpts=[before]", "out=out"]))
+    rows = {row["name"]: row for row in _tree()["rows"]}
+    assert rows["before"]["summary"]["val/evenness/token/gen"]["mean"] == 0.75
+    assert rows["before"]["cells"][0]["commands"] == []
+    assert {entry["row"] for entry in _tree()["experts"]} == {"grouped", "before"}

@@ -123,7 +123,7 @@ def _finish(
     found: TableDefinition, cells: Sequence[Any], works: Mapping[str, Work], mine: Sequence[TableCell]
 ) -> list[RowResult]:
     rows = gather(found, cells, works)
-    tree = as_json(found, rows, [_experts(found, cell.cell) for cell in cells if newest_experts(cell.cell.folder)])
+    tree = as_json(found, rows, [_experts(found, cell.cell) for cell in cells if newest_experts(cell.cell.run)])
     tree |= {"command": shlex.join([APP, *sys.argv[1:]]), "code": code_provenance(), "date": _now()}
     texts = {
         "table.json": json.dumps(tree, indent=1) + "\n",
@@ -150,7 +150,7 @@ def _finish(
 
 def _experts(found: TableDefinition, cell: TableCell) -> dict[str, Any]:
     """Writes the expert activations of a cell beside the table."""
-    source = newest_experts(cell.folder)
+    source = newest_experts(cell.run)
     assert source is not None
     out = found.out / "experts" / f"{cell.row.name}-seed={cell.seed}"
     files = write_experts(source, out, f"{cell.row.title}, seed {cell.seed}")

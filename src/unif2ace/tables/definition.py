@@ -109,6 +109,11 @@ class TableCell:
     folder: Path
 
     @property
+    def run(self) -> Path:
+        """The run that was trained: its own folder, or that of the weights which are given."""
+        return Path(self.row.ckpt) if self.row.ckpt and Path(self.row.ckpt).is_dir() else self.folder
+
+    @property
     def title(self) -> str:
         """Row and seed."""
         return f"{self.row.name} seed {self.seed}" if self.row.kind == "trained" else self.row.name

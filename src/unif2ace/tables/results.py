@@ -78,7 +78,7 @@ def _score_share(result: CellResult) -> float | None:
 
 def _decided(result: CellResult) -> float | None:
     """Share of layers and sequence-level experts that were chosen by under 5 % or over 95 % of the images."""
-    file = newest_experts(result.cell.folder)
+    file = newest_experts(result.cell.run)
     if file is None:
         return None
     panels = json.loads(file.read_text(encoding="utf-8"))["panels"]
@@ -106,7 +106,8 @@ def read_cell(cell: TableCell, state: CellState, commands: Sequence[Sequence[str
     Raises:
         DataError: If a file is damaged.
     """
-    run = read_runs([cell.folder])[0] if state.status == "done" else None
+    folder = cell.folder if commands else cell.run  # weights that are not evaluated: what their run has logged
+    run = read_runs([folder])[0] if state.status == "done" else None
     return CellResult(cell, state, commands, run)
 
 

@@ -58,7 +58,7 @@ def commands(table: TableDefinition, cell: TableCell, width: str) -> list[list[s
         places = [f"run_dir={cell.folder}", f"seed={cell.seed}", "resume=auto"]
         words = last_of_each(table.size.train, row.overrides, [width] if width else [], places)
         found.append(["unif2ace-train", *words])
-    if table.evaluated or row.kind != "trained":
+    if table.evaluated or row.kind == "outputs":
         what = f"outputs={row.outputs}" if row.outputs else f"ckpt={row.ckpt or cell.folder}"
         out = f"out={cell.folder / 'evaluation'}"
         found.append(["unif2ace-evaluate", what, *last_of_each(table.size.evaluate, row.evaluate, [out])])
