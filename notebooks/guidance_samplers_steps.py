@@ -87,7 +87,7 @@ def show(rows):
 # variety: the spread is the standard deviation of pixels between faces of one prompt.
 
 # %%
-GUIDANCE = (0.0, 1.0, 2.0, 4.0, 8.0)
+GUIDANCE = (0.0, 2.0, 4.0, 8.0)
 by_guidance = {w: faces_of(guidance=w) for w in GUIDANCE}
 show({f"w = {w:g}": found[0] for w, found in by_guidance.items()})
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
@@ -103,7 +103,7 @@ plt.show()
 # as if they were independent.
 
 # %%
-STEPS = (1, 2, 4, 8, 16, 32)
+STEPS = (1, 2, 4, 8, 16)
 by_steps = {steps: faces_of(sampler=MaskgitSampler(steps=steps)) for steps in STEPS}
 show({f"{steps} steps": found[0] for steps, found in by_steps.items()})
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")

@@ -100,8 +100,8 @@ class ExpertUsage(pl.Callback):
         """Writes the JSON file."""
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        level = next((m for m in module.modules() if isinstance(m, SequenceLevel)), None)
-        names = dict(zip(GROUPS, level.names, strict=True)) if level else {}
+        layer = next((m for m in module.modules() if isinstance(m, SequenceLevel)), None)
+        names = dict(zip(GROUPS, layer.names, strict=True)) if layer else {}
         panels = [
             {
                 "level": level,

@@ -59,7 +59,9 @@ def _named(paths: Sequence[Path]) -> list[tuple[Path, str]]:
 
 
 def _below(path: Path, depth: int) -> Iterator[Path]:
-    names, folders, faces = set(), [], False
+    names: set[str] = set()
+    folders: list[str] = []
+    faces = False
     try:
         with os.scandir(path) as entries:
             for entry in entries:
