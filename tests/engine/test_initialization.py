@@ -161,7 +161,7 @@ def test_another_way_to_build_the_network_is_told(tmp_path: Path, caplog: pytest
         )
         assert not caplog.text
         start_from(weights, {}, {**config, "early": True})
-    assert "built otherwise (net.early: False -> True)" in caplog.text
+    assert "other settings (net.early: False -> True)" in caplog.text
 
 
 def test_a_network_that_is_cut_over_processes_gets_its_part(tmp_path: Path):

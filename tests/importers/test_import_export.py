@@ -145,7 +145,7 @@ def test_a_run_of_a_mixture_starts_from_dense_weights_with_their_function(dense:
         SimpleNamespace(datamodule=data), SimpleNamespace(net=net)
     )
     torch.testing.assert_close(_all_logits(net)[1], _all_logits(load_net(weights, "unified"))[1], atol=1e-5, rtol=0)
-    assert "built otherwise" not in caplog.text
+    assert "other settings" not in caplog.text
     block = {"_target_": "unif2ace.nets.transformer.blocks.sequential.SequentialBlock", "_partial_": True}
     other, load = instantiate({**weights.config, "moe": moe, "block": block}), start_from(weights, {}).on_fit_start
     with pytest.raises(ConfigError, match=r"init_from=.*select the block of the dense network"):

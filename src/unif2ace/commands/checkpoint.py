@@ -180,7 +180,7 @@ def retokenize(config: DictConfig) -> Path:
             raise ConfigError(f"out={folder} holds other files: give a new folder")
         weights, before = exchange_text_tokenizer(config.ckpt, config.text_tokenizer, folder)
     _say(f"{before:,} -> {weights.config['text_size']:,} text ids: {weights.path}")
-    _say(f"train on with: init_from={folder} data.text_tokenizer={folder}")
+    _say(f"continue training with: init_from={folder} data.text_tokenizer={folder}")
     return folder
 
 

@@ -238,7 +238,7 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
     if left_out:
         chosen = ", ".join(dict.fromkeys(f"{path.partition('.')[0]}=..." for path in left_out))
         log.warning(
-            "%s was typed, which has no use for what %s sets: left out %s",
+            "%s was typed and does not use what %s sets: left out %s",
             chosen,
             " or ".join(sets),
             ", ".join(left_out),

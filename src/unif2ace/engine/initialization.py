@@ -90,7 +90,7 @@ def start_from(
     dense = any(".token_moe.network." in name for name in weights.state)
     kept = (k for k in differ if not (AT_FIRST.fullmatch(k) or (dense and k.startswith("moe."))))  # upcycled below
     for key in (k for k in kept if "(not there)" not in differ[k]):
-        log.warning("the weights' network was built otherwise (net.%s): it starts from another function", differ[key])
+        log.warning("the weights' network had other settings (net.%s): the new one differs", differ[key])
     return pl.callbacks.LambdaCallback(on_fit_start=load)
 
 
