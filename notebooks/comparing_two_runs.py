@@ -13,7 +13,7 @@
 
 # %% [markdown]
 # # Comparing two runs
-# Is one model better than another, or is it chance? Both make the same outputs about the same faces, so what is hard for
+# Is one model better than another, or just chance? Both make the same outputs about the same faces, so what is hard for
 # both cancels: a *paired* difference is known much better than either value.
 #
 # `A` and `B` are two evaluations. By default they are made here: the quickstart's run and the model in the package, or,
