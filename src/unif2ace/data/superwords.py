@@ -6,6 +6,7 @@ SuperBPE (arXiv 2503.13423): pairs are first merged within words, then within se
 from __future__ import annotations
 
 import heapq
+import string
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -14,6 +15,8 @@ SPACE = "Ġ"
 """The character that stands for a space in byte-level tokens."""
 MAX_WORDS = 4
 """Words that a token may span. Longer ones are seldom part of a text that a person writes."""
+PUNCTUATION = frozenset(string.punctuation) - frozenset("'-")
+"""Characters that stay apart: a word before a full stop and the same word elsewhere would be two tokens."""
 MIN_COUNT = 10
 """Occurrences from which a pair is merged."""
 
@@ -52,6 +55,8 @@ def superword_merges(
         left, right = pair
         if -count != pairs[pair] or words[left] + words[right] > MAX_WORDS or texts[left] + texts[right] in known:
             continue  # an entry from before other merges, or no merge of its own
+        if texts[left][-1] in PUNCTUATION or texts[right][0] in PUNCTUATION:
+            continue
         found.append((texts[left], texts[right]))
         texts.append(texts[left] + texts[right])
         words.append(words[left] + words[right])
