@@ -25,6 +25,7 @@ from unif2ace.commands import (
     generate,
     quickstart,
     release,
+    report,
     train,
 )
 from unif2ace.engine import compose
@@ -73,6 +74,7 @@ COMMANDS: dict[str, tuple[str, Work, str, list[str]]] = {
     ),
     "evaluate": ("evaluate", evaluate.evaluate, "out", ["ckpt=run", "kind=attributes"]),
     "score": ("evaluate", evaluate.evaluate, "out", ["ckpt=run", "kind=unified", "evaluator=run"]),
+    "report": ("report", report.report, "out", ["runs=[run]", "out=run/page.html"]),
     "release": ("release", release.release, "folder", ["ckpt=other", "folder=run/evaluation"]),
     "attributes": ("attributes", attributes.attributes, "out", ["picture=x.png", "out=run/found.jsonl"]),
     "generate": ("generate", generate.generate, "out", ["prompt=[a face]", "out=run/samples"]),
