@@ -55,7 +55,7 @@ def table(config: DictConfig) -> list[RowResult]:
     works = _works(found, tree, bool(config.dry))  # after the data: their vocabulary is part of the work
     lines = {cell.title: commands(found, cell, _width(works, cell)) for cell in cells}
     if config.dry:
-        _show_plan(found, works, list(lines.values()))
+        _show_plan(found, works, [lines[cell.title] for cell in mine])
         return []
     for cell in cells:
         check_unchanged(cell, lines[cell.title])
