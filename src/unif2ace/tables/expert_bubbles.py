@@ -39,7 +39,9 @@ def write_experts(source: Path, out: Path, title: str) -> dict[str, Path]:
         raise DataError(f"{source} cannot be read ({error}): train with +callbacks=expert_usage") from error
     out.parent.mkdir(parents=True, exist_ok=True)
     files = {ending: out.with_name(f"{out.name}.{ending}") for ending in ("json", "csv", "png")}
-    files["json"].write_text(json.dumps(tree) + "\n", encoding="utf-8")
+    text = json.dumps(tree) + "\n"
+    if all(file.is_file() for file in files.values()) and files["json"].read_text(encoding="utf-8") == text:
+        return files
     with files["csv"].open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEAD)
@@ -48,6 +50,7 @@ def write_experts(source: Path, out: Path, title: str) -> dict[str, Path]:
                 for number, (name, share) in enumerate(zip(panel["experts"], shares, strict=True), start=1):
                     writer.writerow([panel["level"], panel["group"], layer, number, name, share])
     draw_bubbles(panels, files["png"], title)
+    files["json"].write_text(text, encoding="utf-8")
     return files
 
 

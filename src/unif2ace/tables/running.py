@@ -88,7 +88,7 @@ def check_unchanged(cell: TableCell, lines: Sequence[Sequence[str]]) -> None:
     if before is None or before == now:
         return
     old, new = ({word for line in some for word in line} for some in (before, now))
-    apart = next(iter(sorted(old ^ new)), "the order of the overrides")
+    apart = next(iter([*sorted(new - old), *sorted(old - new)]), "the order of the overrides")
     raise ConfigError(
         f"{cell.folder} was made with other settings ({apart}): give another out=..., or remove the folder"
     )
