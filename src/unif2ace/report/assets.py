@@ -39,6 +39,6 @@ class Assets:
             if not (self.folder / name).is_file():
                 with replacing(self.folder / name) as file:
                     file.write(data)
-        for file in self.folder.iterdir():
-            if file.suffix in (".svg", ".webp") and file.name not in self._files:
-                file.unlink()
+        for path in self.folder.iterdir():
+            if path.suffix in (".svg", ".webp") and path.name not in self._files:
+                path.unlink()
