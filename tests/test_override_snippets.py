@@ -22,7 +22,7 @@ SNIPPET = re.compile(
 def _snippets() -> set[str]:
     found = {snippet for file in FILES for snippet in SNIPPET.findall(_prose(file))}
     found = {s for s in found if "," not in s or "[" in s}  # the values of a sweep are composed with their command
-    return {s for s in found if s.count("[") == s.count("]") and "NAME" not in s and "loudness" not in s}
+    return {s for s in found if s.count("[") == s.count("]") and "NAME" not in s}
 
 
 def _prose(file: Path) -> str:
@@ -31,6 +31,7 @@ def _prose(file: Path) -> str:
         return "\n".join(line.partition("#")[2] for line in text.splitlines())
     if file.suffix == ".py":  # what messages quote
         return " ".join(re.findall(r"`[^`\n]+`", text))
+    text = re.sub(r"(?m)^.*engine\.allow=.*$", "", text)  # of a package of the reader's own
     return re.sub(r"(?m)^\|.*\b0\.1\b.*$|^\| (?:group|choice|experiment) \|.*$", "", text)  # old names
 
 
