@@ -27,6 +27,8 @@ CONFIGS, SOURCE = ROOT / "configs", ROOT / "src" / "unif2ace"
 VERBS = ("data", "checkpoint")
 """Commands whose first word is a verb with keys of its own."""
 SKIPPED = {"_partial_", "_recursive_", "_convert_", "_self_"}
+AS_FILES = ("debug", "experiment", "form", "table")
+"""Groups whose files are shown as they are: they set keys of other groups."""
 NOT_API = {"commands", "builtin", "demo"}
 COPIES = {
     "reference/changelog.md": "CHANGELOG.md",
@@ -278,13 +280,17 @@ def defaults(source: str) -> list[str]:
 
 
 def keys(group: str, source: str) -> list[Row]:
-    """Keys of a configuration file with the comments beside them, by dotted name as they are typed."""
+    """Keys of a configuration file with the comments beside or above them, by dotted name as they are typed."""
     above: list[tuple[int, str]] = [] if "@package _global_" in source else [(-1, group)]
     rows: list[Row] = []
-    fixed = len(above)
+    fixed, before = len(above), ""
     for line in source.splitlines():
+        if remark := re.fullmatch(r" *# *(.*)", line):
+            before = f"{before} {remark[1]}".strip()
+            continue
         found = re.fullmatch(r"( *)([A-Za-z_]\w*):(?: +(.*?))??(?: +#+ *(.*))?", line)
         if not found:
+            before = ""
             continue
         indent, key = len(found[1]), found[2]
         while len(above) > fixed and above[-1][0] >= indent:
@@ -293,9 +299,12 @@ def keys(group: str, source: str) -> list[Row]:
             above.append((indent, key))
         elif not any(name == "defaults" for _, name in above) and key not in {*SKIPPED, "_target_"}:
             above.append((indent, key))
-            rows.append(Row(".".join(name for _, name in above), found[3] or "", found[4] or ""))
+            comment = found[4] or (before if rows else "")  # what stands above the first key is about the whole file
+            rows.append(Row(".".join(name for _, name in above), found[3] or "", comment))
+        before = ""
     parents = {row.name.rpartition(".")[0] for row in rows}
-    return [row for row in rows if row.value or row.comment or row.name not in parents]
+    said = [row for row in rows if row.value or (row.comment and row.name not in parents)]
+    return [row for row in said if not row.name.startswith("hydra.")]
 
 
 # --- attributes ---

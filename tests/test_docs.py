@@ -311,6 +311,8 @@ def test_a_key_of_the_reference_is_the_one_that_is_typed():
     assert rows == [("loss.ad.weight", "1.0", "factor"), ("loss.ad.nested.deep", "[a]", "")]
     source = "# @package _global_\n# Text.\ndefaults:\n  - /a: b\ntrainer: {max_steps: 1}  # short\n"
     assert reference.keys("debug", source) == [("trainer", "{max_steps: 1}", "short")]
+    source = "# A part.\n_target_: x.Y\na: 1\n# What b\n# is.\nb: [c]\n"
+    assert reference.keys("moe", source) == [("moe.a", "1", ""), ("moe.b", "[c]", "What b is.")]
     assert reference.header(source) == "Text."
     assert "`eyeglasses`" in _site()["reference/attributes.md"]
     assert "5\\_o\\_Clock\\_Shadow" in _site()["reference/attributes.md"]
