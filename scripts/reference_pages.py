@@ -246,7 +246,7 @@ def _group_page(group: str, text: str) -> str:
             parts.append(f"Class: [`{target[1]}`][{target[1]}]\n")
         elif target:
             parts.append(f"Class: `{target[1]}`\n")
-        if group in ("experiment", "form", "table"):
+        if group in AS_FILES:
             parts.append(f"```yaml\n{_body(source)}```\n")
             continue
         if taken := defaults(source):
