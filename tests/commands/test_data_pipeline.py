@@ -31,13 +31,23 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def config(pictures: Path, *words: str):
-    # "synthetic" pictures of 64 pixels are those that the package's own classifier knows
-    collect = "[license=CC0-1.0,detector=landmarks,name=synthetic,size=64,validation=0,filter=[],workers=1]"
-    keys = [f"collect={collect}", "caption=[by=classifier,vocab_size=300]", "correct=[vocab_size=300]"]
-    return compose(
-        "pipeline", [f"path={pictures}", f"out={pictures.parent / 'out'}", *keys, "ask=[vocab_size=300]", *words]
-    )
+# "synthetic" pictures of 64 pixels are those that the package's own classifier knows
+COLLECT = [
+    "license=CC0-1.0",
+    "detector=landmarks",
+    "name=synthetic",
+    "size=64",
+    "validation=0",
+    "filter=[]",
+    "workers=1",
+]
+KEYS = {"collect": COLLECT, "caption": ["by=classifier", "vocab_size=300"], "correct": ["vocab_size=300"],
+        "ask": ["vocab_size=300"]}  # fmt: skip
+
+
+def config(pictures: Path, **more: list[str]):
+    keys = [f"{step}={json.dumps(words)}" for step, words in {**KEYS, **more}.items()]
+    return compose("pipeline", [f"path={pictures}", f"out={pictures.parent / 'out'}", *keys])
 
 
 def test_all_steps_in_a_row(pictures: Path, capsys: pytest.CaptureFixture[str]):
@@ -59,4 +69,4 @@ def test_all_steps_in_a_row(pictures: Path, capsys: pytest.CaptureFixture[str]):
 
 def test_a_step_without_its_language_model_is_named(pictures: Path):
     with pytest.raises(ConfigError, match="by=model needs a language model"):
-        annotation.pipeline(config(pictures, "caption=[by=model]"))
+        annotation.pipeline(config(pictures, caption=["by=model"]))
