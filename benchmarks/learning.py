@@ -99,19 +99,19 @@ def _overrides(name: str) -> list[str]:
 
 
 def _seconds() -> dict[str, float]:
-    """CPU seconds of a step of each variant: medians over rounds in turns."""
-    kept = OUT / "seconds.json"
-    if kept.is_file():
-        known: dict[str, float] = json.loads(kept.read_text())
-        if set(known) >= set(VARIANTS):
-            return known
-    times: dict[str, list[float]] = {name: [] for name in VARIANTS}
-    for _ in range(ROUNDS):
-        for name in VARIANTS:
-            times[name] += _times(name)
-    seconds = {name: statistics.median(values) for name, values in times.items()}
-    kept.write_text(json.dumps(seconds, indent=1) + "\n")
-    return seconds
+    """CPU seconds of a step of each variant: medians over rounds in turns, relative to the first variant."""
+    kept, (base, *_) = OUT / "seconds.json", VARIANTS
+    known: dict[str, float] = json.loads(kept.read_text()) if kept.is_file() else {}
+    if missing := [name for name in VARIANTS if name not in known]:
+        times: dict[str, list[float]] = {name: [] for name in dict.fromkeys([base, *missing])}
+        for _ in range(ROUNDS):
+            for name, found in times.items():
+                found += _times(name)
+        found_base = statistics.median(times[base])
+        unit = known.get(base, found_base) / found_base
+        known |= {name: unit * statistics.median(times[name]) for name in missing}
+        kept.write_text(json.dumps(known, indent=1) + "\n")
+    return {name: known[name] for name in VARIANTS}
 
 
 def _times(name: str) -> list[float]:

@@ -161,7 +161,7 @@ class Samples(pl.Callback):
         if not rows.prompts:
             return []
         faces, text = module.faces, trainer.datamodule.text_tokenizer  # type: ignore[attr-defined]
-        instruction = text.encode([self.instruction])[0] if self.instruction else []
+        instruction = text.encode_words([self.instruction])[0] if self.instruction else []
         further = [n for n, ids in enumerate(rows.prompts) if self.instruction and ids != instruction]
         place = [*range(len(rows.prompts)), *further]
         prompt, length = _padded([*rows.prompts, *[instruction] * len(further)], text.pad_id, module.device)

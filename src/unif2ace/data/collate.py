@@ -65,9 +65,8 @@ class Collate:
         tokenizer: Turns text into ids; None if no task has text.
         max_text_tokens: Maximum number of ids of a text with its special ids. Longer captions are cut, turns that
             do not fit are left out; `Batch.long_texts` and `Batch.turns_left_out` count them.
-        segmentation_dropout: Share of the steps whose captions and questions have no tokens of several words. Answers
-            keep them: the model must predict one segmentation. Whole steps are chosen because all texts of a step pay
-            for its longest one.
+        segmentation_dropout: Share of the steps whose prompts of images have no tokens of several words, as questions
+            and answers never have. Whole steps are chosen because all texts of a step pay for its longest one.
         seed: Seed of the choice of these steps, together with their number.
         batch_sizes: Global batch size of each task; read with `segmentation_dropout`.
     """
@@ -117,7 +116,7 @@ class Collate:
 
     def _text(self, samples: Sequence[TaskSample], by_words: Sequence[bool]) -> dict[str, Any]:
         found = [
-            self._conversation(s, words) if s.task == Task.UNDERSTANDING else self._caption(s, words)
+            self._conversation(s) if s.task == Task.UNDERSTANDING else self._caption(s, words)
             for s, words in zip(samples, by_words, strict=True)
         ]
         texts = [f.text for f in found]
@@ -133,20 +132,17 @@ class Collate:
         }
         return text | ({"text_segment": _padded([t.segment for t in texts], width, 0)} if several else {})
 
-    def _prompts(self, texts: Sequence[str], by_words: bool) -> list[list[int]]:
-        assert self.tokenizer is not None
-        return self.tokenizer.encode_words(texts) if by_words else self.tokenizer.encode(texts)
-
     def _caption(self, sample: TaskSample, by_words: bool) -> _Text:
-        whole = self._prompts([sample.prompt], by_words)[0]
+        assert self.tokenizer is not None
+        whole = (self.tokenizer.encode_words if by_words else self.tokenizer.encode)([sample.prompt])[0]
         ids = whole[: self.max_text_tokens - 2]  # bos and eos, see `SequenceLayout.max_prompt`
         return _Text(Conversation(ids, [0] * len(ids), [False] * len(ids)), len(ids) < len(whole))
 
-    def _conversation(self, sample: TaskSample, by_words: bool) -> _Text:
+    def _conversation(self, sample: TaskSample) -> _Text:
         assert self.tokenizer is not None
         turns = (sample.prompt, sample.answer), *sample.turns
-        prompts = self._prompts([prompt for prompt, _ in turns], by_words)
-        pairs = [*zip(prompts, self.tokenizer.encode([answer for _, answer in turns]), strict=True)]
+        prompts, answers = (self.tokenizer.encode_words(texts) for texts in zip(*turns, strict=True))
+        pairs = [*zip(prompts, answers, strict=True)]
         made = join_turns(pairs, self.tokenizer.eos_id, self.max_text_tokens)
         short = sum(fits(*pair, self.max_text_tokens) for pair in pairs)
         return _Text(made, short < len(pairs), short - made.segment[-1] - 1 if short else 0)

@@ -47,7 +47,7 @@ class FaceDataModule(pl.LightningDataModule):
         text_tokenizer: File or folder of the text tokenizer; by default the one beside the first data set.
         max_text_tokens: Maximum number of ids of a text with its special ids. Longer captions are cut, questions that
             do not fit are left out; the first long text and the number of all are logged.
-        segmentation_dropout: Share of the training steps whose captions and questions are read without tokens of
+        segmentation_dropout: Share of the training steps whose captions as prompts are read without tokens of
             several words, so that the model also knows phrases that it has not seen, see `superword_merges`.
         num_workers: Processes that read and decode; 0 reads in the training process. The samples are the same.
         seed: Seed of the order and of the samples' randomness.
@@ -208,13 +208,15 @@ class FaceDataModule(pl.LightningDataModule):
     def captions(self, number: int) -> ResumableLoader:
         """Images of the training split, each with one of its captions, in order.
 
+        Half of the batches are read without tokens of several words, so that words and phrases both occur.
+
         Args:
             number: Maximum number of images of each data set.
         """
         readers = [reader for _, reader in self._open("train")]
         task = TextToImageTask(batch_size=64)
         order = EvaluationOrder([len(r) for r in readers], {"captions": task.batch_size}, 0, 1, number)
-        return self._loader(readers, order, [task])
+        return self._loader(readers, order, [task], segmentation_dropout=0.5)
 
     def contrasts(self, number: int) -> Contrasts:
         """Contrasting texts from questions about the same faces, indexed as the samples of `captions`.
@@ -274,6 +276,7 @@ class FaceDataModule(pl.LightningDataModule):
         readers: list[ShardReader],
         order: TrainOrder | EvaluationOrder,
         tasks: Sequence[TrainingTask] | None = None,
+        segmentation_dropout: float = 0.0,
     ) -> ResumableLoader:
         drops = DropLog(self.max_drop_fraction)
         return ResumableLoader(
@@ -282,7 +285,7 @@ class FaceDataModule(pl.LightningDataModule):
             Collate(
                 self.text_tokenizer,
                 self.max_text_tokens,
-                self.segmentation_dropout if isinstance(order, TrainOrder) else 0.0,
+                self.segmentation_dropout if isinstance(order, TrainOrder) else segmentation_dropout,
                 self.seed,
                 order.batch_sizes,
             ),

@@ -97,5 +97,5 @@ def as_ids(found: Iterable[Contrast], tokenizer: TextTokenizer) -> Contrasts:
 
 
 def _padded(texts: list[str], tokenizer: TextTokenizer) -> Tensor:
-    ids = [torch.tensor(i, dtype=torch.int64) for i in tokenizer.encode(texts)]
+    ids = [torch.tensor(i, dtype=torch.int64) for i in tokenizer.encode_words(texts)]
     return torch.nn.utils.rnn.pad_sequence(ids, True, -1) if ids else torch.zeros(0, 0, dtype=torch.int64)

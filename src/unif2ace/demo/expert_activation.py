@@ -35,7 +35,7 @@ def expert_figure(model: UnifiedModel, images: Tensor, prompt: str) -> Image.Ima
     with torch.inference_mode():
         codes = model.encode(images)
         masked = codes.masked_fill(torch.arange(codes.shape[1], device=codes.device) % 2 == 0, model.num_codes)
-        ids, length = model.ids([prompt])
+        ids, length = model.ids([prompt], by_words=False)
         net: Any = model.net
         generated = net(model.layout.text_to_image(ids, length, masked, codes)).routers
         sequence, features = model.asked(images, _QUESTION)

@@ -96,7 +96,7 @@ class Sampled:
                 place = torch.tensor(index, device=model.device) * draws + draw
                 noise = SampleNoise.draw(0, Stream.NELBO, place, number)
                 masked = nelbo_corruption(sample_B, codes_BN, noise, net.vocabulary.codebook_size)
-                sequence = model.layout.text_to_image(*model.ids(prompts), masked.xt, masked.x0)
+                sequence = model.layout.text_to_image(*model.ids(prompts, by_words=False), masked.xt, masked.x0)
                 hidden_BLD = net(sequence, {}).values
                 assert sequence.image_start is not None
                 sample, token = (masked.xt != masked.x0).nonzero(as_tuple=True)

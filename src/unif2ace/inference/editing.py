@@ -296,7 +296,7 @@ class FaceEditor:
 
         net: Any = self.model.net
         before, after = (
-            ImageDenoiser(net, self.model.layout, *self.model.ids(texts), only_masked=True)
+            ImageDenoiser(net, self.model.layout, *self.model.ids(texts, by_words=False), only_masked=True)
             for texts in ([c.before for c in changes], [c.after for c in changes])
         )
         found = range(len(codes)) if places is None else places

@@ -181,7 +181,11 @@ class UnifiedModel:
         made = []
         for rows in batches(len(each), batch_size):
             given = None if starts is None else starts[rows]
-            made.append(self.decode(self._decoder.draw(*self.ids(each[rows]), own[rows], sampler, guidance, given)))
+            made.append(
+                self.decode(
+                    self._decoder.draw(*self.ids(each[rows], by_words=False), own[rows], sampler, guidance, given)
+                )
+            )
             if progress:
                 progress(min(rows.stop, len(each)) // best_of, len(prompts))
         drawn = torch.cat(made)
@@ -370,15 +374,20 @@ class UnifiedModel:
         images, questions = self._paired(images, questions, "question")
         return self._decoder.prefix(self.encode(images), images.to(self.device), *self.ids(questions))
 
-    def ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    def ids(self, texts: Sequence[str], by_words: bool = True) -> tuple[Tensor, Tensor]:
         """Text ids, int64 (B, T) padded at the end, and their lengths, int64 (B,).
+
+        Args:
+            texts: Texts.
+            by_words: Whether no token has several words, as in questions and answers; False for prompts of images.
 
         Raises:
             ConfigError: If a text is too long.
         """
         import torch
 
-        ids = self.text.encode(self._checked(texts, "text"))
+        checked = self._checked(texts, "text")
+        ids = self.text.encode_words(checked) if by_words else self.text.encode(checked)
         padded = torch.full((len(ids), max(1, *map(len, ids)) if ids else 1), self.text.pad_id)
         for row, found in enumerate(ids):
             padded[row, : len(found)] = torch.tensor(found, dtype=torch.int64)
