@@ -286,7 +286,7 @@ def check_names(weights: Weights, wanted: Mapping[str, Tensor]) -> None:
         hint = nearest(name, weights.state.keys() - wanted.keys())
         raise DataError(f"{weights.path} lacks {name!r} of {target}: the code or the file has changed since{hint}")
     for name in sorted(weights.state.keys() - wanted.keys()):
-        raise DataError(f"{weights.path} has {name!r}, which {target} has not: the code or the file has changed since")
+        raise DataError(f"{weights.path} has {name!r}, which {target} lacks: the code or the file has changed since")
     for name, value in wanted.items():
         if value.shape != weights.state[name].shape:
             found, here = tuple(weights.state[name].shape), tuple(value.shape)

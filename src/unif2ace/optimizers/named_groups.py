@@ -152,8 +152,8 @@ class NamedGroups:
                     )
             if not members[group]:
                 raise ConfigError(
-                    f"optimizer.groups.{group} has no parameters: earlier groups have all that it matches; "
-                    "write it before them"
+                    f"optimizer.groups.{group} has no parameters: earlier groups took all that its "
+                    "patterns match; place it before them"
                 )
 
 

@@ -59,7 +59,10 @@ class SequenceLevel(SequenceLayer):
         self.names = tuple((*names, *[COPY] * (size - len(names))) for names in (gen, und))
         for names in self.names:
             if sum(name in (COPY, ZERO) for name in names) < top_k:
-                raise ConfigError(f"experts {names}: {top_k} must be copy or zero, for sequences without any condition")
+                raise ConfigError(
+                    f"moe.gen_experts or moe.und_experts={list(names)}: at least {top_k} must be copy or zero, "
+                    "which need neither features nor a noise level"
+                )
         flat = [name for names in self.names for name in names]
         self.places = {e: name for e, name in enumerate(flat) if name not in (COPY, ZERO)}
         self.conditions = tuple(dict.fromkeys(self.places.values()))
