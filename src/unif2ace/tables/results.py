@@ -200,6 +200,7 @@ def _row(table: TableDefinition, result: RowResult) -> dict[str, Any]:
                 "status": one.state.status,
                 "error": one.state.error or None,
                 "seconds": one.state.seconds,
+                "cpu_seconds": one.state.cpu_seconds,
                 "commands": [shown(line) for line in one.commands],
                 "values": {name: one.value(name) for name in names} if one.run is not None else {},
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import shlex
 import signal
 import subprocess
@@ -37,12 +38,14 @@ class CellState:
     Attributes:
         status: ``done``, ``failed``, ``running`` in another process, or ``missing``.
         error: Why it failed, in one line; empty otherwise.
-        seconds: Time that it took; None unless it is done.
+        seconds: Time that it took; None unless it has ended.
+        cpu_seconds: Processor time of its commands; None unless it has ended.
     """
 
     status: Status
     error: str = ""
     seconds: float | None = None
+    cpu_seconds: float | None = None
 
 
 def commands(table: TableDefinition, cell: TableCell, width: str) -> list[list[str]]:
@@ -69,7 +72,7 @@ def state_of(cell: TableCell) -> CellState:
     """What a cell's folder says of it."""
     tree = _read(cell.folder)
     if tree.get("status") in ("done", "failed"):
-        return CellState(tree["status"], tree.get("error") or "", tree.get("seconds"))
+        return CellState(tree["status"], tree.get("error") or "", tree.get("seconds"), tree.get("cpu_seconds"))
     return CellState("running" if tree and _is_held(cell) else "missing")
 
 
@@ -117,23 +120,34 @@ def run_cell(cell: TableCell, lines: Sequence[Sequence[str]]) -> CellState:
 
 
 def _run(cell: TableCell, lines: Sequence[Sequence[str]]) -> CellState:
-    start = time.monotonic()
+    start, cpu = time.monotonic(), _cpu_seconds()
     cell.folder.mkdir(parents=True, exist_ok=True)
     tree: dict[str, Any] = {"status": "started", "commands": [list(line) for line in lines]}
-    before = float(_read(cell.folder).get("spent") or 0)
-    _write(cell.folder, {**tree, "spent": before})
+    earlier = _read(cell.folder)
+    before, cpu_before = float(earlier.get("seconds") or 0), float(earlier.get("cpu_seconds") or 0)
+
+    def spent() -> dict[str, float]:
+        """The time of this call and of earlier ones that were stopped."""
+        seconds, used = time.monotonic() - start, _cpu_seconds() - cpu
+        return {"seconds": round(before + seconds, 1), "cpu_seconds": round(cpu_before + used, 1)}
+
+    _write(cell.folder, {**tree, **spent()})
     error = ""
     try:
         for line in lines:
             if error := run_line(line, cell.folder / OUTPUT):
                 break
     except BaseException:
-        _write(cell.folder, {**tree, "spent": before + time.monotonic() - start})
+        _write(cell.folder, {**tree, **spent()})
         raise
-    spent = before + time.monotonic() - start
-    status = "failed" if error else "done"
-    _write(cell.folder, {**tree, "status": status, "error": error, "spent": spent, "seconds": round(spent, 1)})
+    _write(cell.folder, {**tree, "status": "failed" if error else "done", "error": error, **spent()})
     return state_of(cell)
+
+
+def _cpu_seconds() -> float:
+    """Processor time of the ended processes that this one has started."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def run_line(line: Sequence[str], output: Path) -> str:
