@@ -105,8 +105,8 @@ def _seconds() -> dict[str, float]:
     if missing := [name for name in VARIANTS if name not in known]:
         times: dict[str, list[float]] = {name: [] for name in dict.fromkeys([base, *missing])}
         for _ in range(ROUNDS):
-            for name, found in times.items():
-                found += _times(name)
+            for name, seen in times.items():
+                seen.extend(_times(name))
         found_base = statistics.median(times[base])
         unit = known.get(base, found_base) / found_base
         known |= {name: unit * statistics.median(times[name]) for name in missing}
