@@ -41,7 +41,7 @@ RUNS = [Path(above, "logs/quickstart/unified") for above in (".", "..")]
 SETTINGS = [
     *("scores.samples=32", "scores.num_questions=48", "scores.num_paraphrases=0", "scores.diverse=1", "scores.seeds=1"),
     *("scores.caption=short", "scores.at_least=2", "metric=[agreement,answers,captions]"),
-    *("dataset=synthetic", "dataset.synthetic.num_samples=400", "dataset.synthetic.workers=1"),
+    *("dataset=synthetic", "dataset.synthetic.num_samples=700", "dataset.synthetic.workers=1"),
     f"dataset.synthetic.folder={OUT}/data",
 ]
 

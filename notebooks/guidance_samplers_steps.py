@@ -63,7 +63,7 @@ def faces_of(**options):
     seen = evaluator.sees(faces)[0]
     stated = [(n, LABELS.index(label)) for n, prompt in enumerate(prompts) for label in PROMPTS[prompt]]
     shown = sum(bool(seen[n, column]) for n, column in stated) / len(stated)
-    spread = faces.view(len(PROMPTS), EACH, -1).float().std(1).mean()
+    spread = faces.reshape(len(PROMPTS), EACH, -1).float().std(1).mean()
     return faces, shown, float(spread), seconds
 
 
