@@ -77,6 +77,9 @@ for table in (found.scores(), found.differences()):
 # %%
 one, two = ({name: np.array(values, float) for name, values in run.replicates.items()} for run in found.runs)
 names = [name for name in ("agreement", "answers", "captions") if name in one and name in two]
+for name in names:  # a resample of few faces may lack what a value needs
+    finite = np.isfinite(one[name]) & np.isfinite(two[name])
+    one[name], two[name] = one[name][finite], two[name][finite]
 figure, axes = plt.subplots(1, len(names) + 1, figsize=(4 * (len(names) + 1), 3.4), layout="constrained")
 for axis, name in zip(axes, names, strict=False):
     axis.plot(one[name], two[name], ".", markersize=2)

@@ -25,7 +25,7 @@ table { border-collapse: collapse; font-size: .9rem; overflow-wrap: normal }
 th, td { padding: .25rem .7rem .25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--rule);
   max-width: 26rem }
 th { font-weight: 600 } .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
-td:not(.number) { min-width: 5rem }
+td:not(.number) { min-width: 5rem } td:first-child:not(.number) { min-width: 8rem }
 .grid td { white-space: nowrap } .grid th[colspan] { font-weight: 400; border: 0; max-width: none;
   padding-top: .8rem }
 .grid th span { position: sticky; left: 0; display: inline-block; max-width: min(76rem, calc(100vw - 2rem)) }
