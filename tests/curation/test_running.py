@@ -186,6 +186,7 @@ def test_ray_gives_the_same_bytes(faces: Path, expected: dict[str, bytes], tmp_p
     ray = pytest.importorskip("ray", reason="needs the extra ray: make test-extras runs this")
     from unif2ace.curation.ray import run_step_on_ray
 
+    before = signal.getsignal(signal.SIGTERM)
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         with pytest.raises(DataError, match="is down"):
@@ -193,6 +194,7 @@ def test_ray_gives_the_same_bytes(faces: Path, expected: dict[str, bytes], tmp_p
         done = run_step_on_ray(Shout(tmp_path / "again"), ShardInput(faces), tmp_path / "out")
     finally:
         ray.shutdown()
+        signal.signal(signal.SIGTERM, before)  # Ray sets its own
     assert done.finished
     assert 0 < done.done < NUMBER, "the shards without the error were finished before"
     assert _bytes(tmp_path / "out") == expected

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import venv
 import zipfile
 from collections.abc import Iterator
@@ -86,7 +85,8 @@ def _environment(folder: Path) -> Path:
     subprocess.run(build, check=True, capture_output=True)
     venv.create(folder / "env")
     packages = next((folder / "env" / "lib").glob("python3*/site-packages"))
-    packages.joinpath("shared.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    shared = [place for place in sys.path if place.endswith("site-packages")]  # a .pth file in them is not read
+    packages.joinpath("shared.pth").write_text("\n".join(shared), encoding="utf-8")
     with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:  # it is pure Python
         wheel.extractall(packages)
     return folder / "env" / "bin" / "python"
