@@ -39,15 +39,15 @@ plt.rcParams["figure.dpi"] = 110
 OUT = Path(mkdtemp())
 RUNS = [Path(above, "logs/quickstart/unified") for above in (".", "..")]
 SETTINGS = [
-    *("scores.samples=32", "scores.num_questions=48", "scores.num_paraphrases=0", "scores.diverse=1", "scores.seeds=1"),
+    *("scores.samples=24", "scores.num_questions=24", "scores.num_paraphrases=0", "scores.diverse=1", "scores.seeds=1"),
     *("scores.caption=short", "scores.at_least=2", "metric=[agreement,answers,captions]"),
-    *("dataset=synthetic", "dataset.synthetic.num_samples=700", "dataset.synthetic.workers=1"),
+    *("dataset=synthetic", "dataset.synthetic.num_samples=520", "dataset.synthetic.workers=1"),
     f"dataset.synthetic.folder={OUT}/data",
 ]
 
 
 def evaluated(name, *overrides):
-    """An evaluation of 32 synthetic faces; more faces give narrower intervals."""
+    """An evaluation of 24 synthetic faces; more faces give narrower intervals."""
     evaluate(compose("evaluate", ["kind=unified", f"out={OUT / name}", *SETTINGS, *overrides]))
     return OUT / name
 
