@@ -46,9 +46,7 @@ evaluator = load_evaluator("builtin")
 PROMPTS = {
     "A man with a beard.": ["beard"],
     "A smiling woman with red lipstick.": ["smile", "lipstick"],
-    "A person wearing sunglasses.": ["sunglasses"],
     "A woman with long blond hair.": ["long_hair", "blond_hair"],
-    "A man wearing a hat.": ["hat"],
     "A person with glasses and black hair.": ["eyeglasses", "black_hair"],
 }
 EACH = 2
@@ -135,5 +133,5 @@ for name, (_, shown, spread, seconds) in by_sampler.items():
     print(f"{name:16}{shown:8.2f}{spread:9.1f}{seconds:19.2f}")
 
 # %% [markdown]
-# Twelve faces say little: the standard error of a share of 18 stated attributes is about 0.1. `unif2ace-evaluate`
+# Eight faces say little: the standard error of a share of 14 stated attributes is about 0.1. `unif2ace-evaluate`
 # measures with hundreds of faces and gives intervals; `guidance=4 sampler=ancestral` select what was shown here.
