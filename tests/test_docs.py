@@ -279,7 +279,12 @@ def test_every_make_target_named_exists():
 
 
 def test_pages_and_code_name_only_pages_that_exist():
-    files = [f for p in ("src/**/*.py", "configs/**/*.yaml", "scripts/*", "notebooks/*.py") for f in ROOT.glob(p)]
+    files = [
+        f
+        for p in ("src/**/*.py", "configs/**/*.yaml", "scripts/*", "notebooks/*.py")
+        for f in ROOT.glob(p)
+        if f.is_file()
+    ]
     for file in [*files, *PAGES]:
         for name in re.findall(r"(?<![\w/])docs/[\w/-]+\.md", file.read_text(encoding="utf-8")):
             assert (ROOT / name).is_file(), f"{file.relative_to(ROOT)} names {name}"
