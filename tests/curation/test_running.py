@@ -187,7 +187,9 @@ def test_ray_gives_the_same_bytes(faces: Path, expected: dict[str, bytes], tmp_p
     from unif2ace.curation.ray import run_step_on_ray
 
     before = signal.getsignal(signal.SIGTERM)
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    places = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]  # the steps of this test
+    variables = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, places))}}
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=variables)
     try:
         with pytest.raises(DataError, match="is down"):
             run_step_on_ray(DownShout(tmp_path / "calls"), ShardInput(faces), tmp_path / "out")
