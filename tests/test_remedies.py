@@ -7,6 +7,7 @@ import importlib
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,13 @@ COMMAND = re.compile(r"(unif2ace-(?!faces)[a-z]+)((?: [^\s`'\"]+)*)")
 APPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 
 
-def _texts() -> Iterator[tuple[str, str]]:
+@cache
+def _texts() -> list[tuple[str, str]]:
     """Every text of the code that is no docstring, with its place; values that are filled in become {}."""
+    return list(_each_text())
+
+
+def _each_text() -> Iterator[tuple[str, str]]:
     for file in sorted(SOURCE.rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         nodes = list(ast.walk(tree))
@@ -55,18 +61,15 @@ def _known() -> set[str]:
     return found
 
 
-MESSAGES = list(_texts())
-
-
 def test_keys_in_messages_exist():
     known = _known()
-    used = [(place, found[1]) for place, text in MESSAGES for found in KEY.finditer(text)]
+    used = [(place, found[1]) for place, text in _texts() for found in KEY.finditer(text)]
     assert len(used) > 80
     assert not [f"{place}: {key}=" for place, key in used if key not in known and not key.startswith(OF_HYDRA)]
 
 
 def _named() -> list[tuple[str, str, str]]:
-    return [(app, rest, place) for place, text in MESSAGES for app, rest in COMMAND.findall(text)]
+    return [(app, rest, place) for place, text in _texts() for app, rest in COMMAND.findall(text)]
 
 
 def test_commands_in_messages_exist():
