@@ -181,11 +181,8 @@ class UnifiedModel:
         made = []
         for rows in batches(len(each), batch_size):
             given = None if starts is None else starts[rows]
-            made.append(
-                self.decode(
-                    self._decoder.draw(*self.ids(each[rows], by_words=False), own[rows], sampler, guidance, given)
-                )
-            )
+            ids = self.ids(each[rows], by_words=False)
+            made.append(self.decode(self._decoder.draw(*ids, own[rows], sampler, guidance, given)))
             if progress:
                 progress(min(rows.stop, len(each)) // best_of, len(prompts))
         drawn = torch.cat(made)
@@ -375,11 +372,7 @@ class UnifiedModel:
         return self._decoder.prefix(self.encode(images), images.to(self.device), *self.ids(questions))
 
     def ids(self, texts: Sequence[str], by_words: bool = True) -> tuple[Tensor, Tensor]:
-        """Text ids, int64 (B, T) padded at the end, and their lengths, int64 (B,).
-
-        Args:
-            texts: Texts.
-            by_words: Whether no token has several words, as in questions and answers; False for prompts of images.
+        """Text ids, int64 (B, T) padded at the end, and lengths, int64 (B,); prompts of images are not read by words.
 
         Raises:
             ConfigError: If a text is too long.
