@@ -111,7 +111,7 @@ def test_every_command_shown_composes(page: str, command: str, tmp_path: Path):
     app, *words = shlex.split(command)
     if "VERB" in words:
         return
-    assert app in SCRIPTS, f"{page}: {app} is no command"
+    assert app in SCRIPTS, f"{page}: {app} is not a command"
     name = app.removeprefix("unif2ace-")
     module = importlib.import_module(f"unif2ace.commands.{name}")
     command = module.VERBS[words.pop(0)] if name in ("data", "checkpoint") else module.COMMAND

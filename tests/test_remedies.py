@@ -24,7 +24,7 @@ APPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"
 
 @cache
 def _texts() -> list[tuple[str, str]]:
-    """Every text of the code that is no docstring, with its place; values that are filled in become {}."""
+    """Every text of the code that is not a docstring, with its place; values that are filled in become {}."""
     return list(_each_text())
 
 

@@ -60,7 +60,7 @@ def test_choices_are_the_words_of_a_column(own):
         ("sex: {presen: {gender: man}}", "'presen'"),
         ("sex: {present: {gender: man}, gender: {male: man}}", "either present and absent, or"),
         ("sex: {present: man}", "it must be {ATTRIBUTE: VALUE}"),
-        ("sex: man", "is no entry"),
+        ("sex: man", "is not an entry"),
         ("sex: {gender: {m: man}}\nSex : {gender: {m: woman}}", "'Sex' is given twice.*line 2"),
         ("sex: {gender: {m: man, M: woman}}", "'M' is given twice"),
         ("- sex", "an entry for each label"),

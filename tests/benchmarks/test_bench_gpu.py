@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are no part of the package
+sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are not part of the package
 
 from benchmarks import gpu
 from benchmarks.__main__ import met

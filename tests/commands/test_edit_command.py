@@ -1,4 +1,4 @@
-"""`unif2ace-edit`: plain words, what it writes, and what it refuses."""
+"""`unif2ace-edit`: positional arguments, what it writes, and what it refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain words on the command lines of generate, caption and ask; what they write."""
+"""Positional arguments on the command lines of generate, caption and ask; what they write."""
 
 from __future__ import annotations
 

@@ -318,7 +318,7 @@ def test_a_batch_larger_than_the_data_is_said(folder: Path, caplog: pytest.LogCa
 
 @pytest.mark.parametrize("key", ["steps_per_epoch", "max_eval_samples"])
 def test_zero_samples_or_steps_are_not_all_of_them(folder: Path, key: str):
-    with pytest.raises(ConfigError, match=rf"data.{key}=0: it is 1 or more, or null"):
+    with pytest.raises(ConfigError, match=rf"data.{key}=0: it must be 1 or more, or null"):
         _data(folder, **{key: 0})
 
 

@@ -111,7 +111,7 @@ def test_what_is_transparent_becomes_white(tmp_path: Path):
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"x" * 50])
 def test_a_file_that_is_no_picture_is_named(data: bytes, tmp_path: Path):
     (tmp_path / "a.png").write_bytes(data)
-    with pytest.raises(DataError, match=r"a\.png is no picture that can be read"):
+    with pytest.raises(DataError, match=r"a\.png is not a picture that can be read"):
         read_picture(tmp_path / "a.png", 8)
 
 

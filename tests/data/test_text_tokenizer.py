@@ -59,7 +59,7 @@ def test_what_is_no_tokenizer_is_an_error(tmp_path: Path):
     with pytest.raises(DataError, match="no text tokenizer at"):
         TextTokenizer(tmp_path)
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(DataError, match="is no tokenizer"):
+    with pytest.raises(DataError, match="is not a tokenizer"):
         TextTokenizer(tmp_path)
     with pytest.raises(DataError, match="needs at least 258"):
         train_text_tokenizer(TEXTS, tmp_path, 100)

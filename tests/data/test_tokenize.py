@@ -270,7 +270,7 @@ def test_a_mirrored_picture_is_not_given_the_tokens_of_the_other(tmp_path: Path)
 
 
 def test_a_word_that_is_nothing_to_read_is_refused(folder: Path):
-    with pytest.raises(ConfigError, match=r"data.inputs='token': it is one of pixels, tokens, both, or null"):
+    with pytest.raises(ConfigError, match=r"data.inputs='token': it must be one of pixels, tokens, both, or null"):
         FaceDataModule({"a": ShardDataset(folder)}, {"image": ImageTask(4)}, inputs="token")
 
 

@@ -35,7 +35,7 @@ def test_for_normalised_scores_it_is_ancestral_sampling(normalise: bool):
 
 
 class Loud(Table):
-    """Log scores over r that are no log probabilities: the total mass differs from place to place."""
+    """Log scores over r that are not log probabilities: the total mass differs from place to place."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed=seed)

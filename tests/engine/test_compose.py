@@ -18,7 +18,7 @@ from unif2ace.errors import ConfigError
         ("sede=1", "no key 'sede'; did you mean 'seed'"),
         ("source=synthetik", "no source 'synthetik'; did you mean 'synthetic'"),
         ("experiment=nope", "no experiment 'nope'"),
-        ("sampler=maskgit", "group 'sampler' is no part of this command"),
+        ("sampler=maskgit", "group 'sampler' is not part of this command"),
         ("source.size", "'source.size' has no value: write `source.size=...`"),
         ("SEED=1", "no key 'SEED'; did you mean 'seed'"),
         ("source.num_samples=é", "this value needs quotes: `'source.num_samples=\"é\"'`"),

@@ -306,7 +306,7 @@ def test_the_space_is_written_as_in_a_sweep(typed: str, expected: dict[str, Any]
     assert {name: getattr(found, name) for name in expected} == expected
     assert space.fixed == ("b=d",)
     assert space.overrides({"a": 1e-05}) == ["b=d", "a=1e-05"]
-    with pytest.raises(ConfigError, match="is no text such as choice"):
+    with pytest.raises(ConfigError, match="is not a text such as choice"):
         SearchSpace.parse({"a": [1]}, [], None)
 
 
@@ -336,7 +336,7 @@ def test_trials_train_and_are_pruned(command: Callable[..., None], capsys: pytes
     assert list(pruned.intermediate_values) == [2]
     assert f"unif2ace-train like={Path('found', '0').absolute()}" in capsys.readouterr().out
     again = [word for word in like_run(["like=found/0"]) if "hparams_search" in word]
-    assert not again, "a run with the settings of a trial is no trial"
+    assert not again, "a run with the settings of a trial is not a trial"
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_damaged_lines_name_file_and_line(eval_set: EvalSet, tmp_path: Path):
     with pytest.raises(DataError, match=r'captions\.jsonl:2: each line needs \{"key": "\.\.\.", "caption"'):
         Outputs(tmp_path).caption("a")
     (tmp_path / "answers.jsonl").write_text("no\n")
-    with pytest.raises(DataError, match=r"answers\.jsonl:1 is no JSON"):
+    with pytest.raises(DataError, match=r"answers\.jsonl:1 is not JSON"):
         Outputs(tmp_path).answer("a", "b")
     with pytest.raises(DataError, match="there is no such folder"):
         Outputs(tmp_path / "nowhere")
@@ -165,5 +165,5 @@ def test_pictures_of_another_size_are_resized_with_antialiasing():
 def test_a_manifest_is_whole_or_damaged(whole: tuple[Path, _Counted], tmp_path: Path):
     assert json.loads((whole[0] / "manifest.json").read_text()) == {"weights": "a"}
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(DataError, match=r"manifest\.json is no JSON"):
+    with pytest.raises(DataError, match=r"manifest\.json is not JSON"):
         _ = Outputs(tmp_path).manifest

@@ -102,7 +102,7 @@ def test_a_missing_or_own_file_is_named(folder: Path, tmp_path: Path):
         read_source(folder / "show_o")
     with pytest.raises(DataError, match="is a weights file of this project already"):
         read_source(folder / "magvit" / "weights.safetensors")
-    with pytest.raises(DataError, match=r"is no weights file: give a \*.safetensors"):
+    with pytest.raises(DataError, match=r"is not a weights file: give a \*.safetensors"):
         read_source(folder / "phi-1_5" / "tokenizer.json")
 
 

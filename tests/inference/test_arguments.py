@@ -173,7 +173,9 @@ def test_a_text_is_read_as_a_whole_or_refused(model, name: str):
 
     tokens = len(model.text.encode([LONG])[0])
     assert tokens > model.max_tokens
-    with pytest.raises(ConfigError, match=rf"has {tokens} tokens, this model reads {model.max_tokens}: shorten"):
+    with pytest.raises(
+        ConfigError, match=rf"has {tokens} tokens, this model reads at most {model.max_tokens}: shorten"
+    ):
         read(LONG)
     ids = model.text.encode([LONG])[0][: model.max_tokens]
     read(model.text.decode(ids))
@@ -186,7 +188,7 @@ def test_networks_in_training_refuse_what_their_layout_would_cut(model):
         lambda: model._decoder.draw(ids, length, [0], None),  # type: ignore[arg-type]
         lambda: model._decoder.prefix(torch.zeros(1, 16, dtype=torch.int64), None, ids, length),
     ):
-        with pytest.raises(ConfigError, match=rf"{room + 1} tokens, this model reads {room}"):
+        with pytest.raises(ConfigError, match=rf"{room + 1} tokens, this model reads at most {room}"):
             read()
 
 

@@ -192,7 +192,10 @@ def test_a_path_of_this_machine_is_never_looked_up(tmp_path: Path, monkeypatch: 
     assert hub_name("../owner/name") is None
     assert hub_name("ada/faces@v1") == ("ada/faces", "v1")
     assert hub_name("logs/faces", "v1") == ("logs/faces", "v1")
-    for path, revision, why in (("logs/run", "v1", "is on this machine"), ("builtin", "v1", "is no name on the hub")):
+    for path, revision, why in (
+        ("logs/run", "v1", "is on this machine"),
+        ("builtin", "v1", "is not a name on the hub"),
+    ):
         with pytest.raises(ConfigError, match=f"revision=v1 has no effect: {path} {why}"):
             hub_name(path, revision)
     with pytest.raises(ConfigError, match="give one of them"):

@@ -207,7 +207,7 @@ def _emotion(
     shown = EVIDENCE[str(named[0].value)]
     for reason in evidence:
         if shown.get(reason.attribute) is not reason.holds:
-            yield Fault("mismatch", f"{describe(reason)} is no evidence of {named[0].value}")
+            yield Fault("mismatch", f"{describe(reason)} is not evidence of {named[0].value}")
     yield from _filed(attribute, "emotion")
 
 

@@ -197,7 +197,7 @@ def test_equal_results_give_equal_bytes_and_a_picture_is_stored_small(two: tuple
         ("config.yaml", "a: [", "config.yaml cannot be read"),
         ("experts/step-11.json", '{"step": 11}', "Experts cannot be shown (KeyError"),
         ("experts/step-11.json", "[]", "step-11.json holds no mapping"),
-        ("evaluation/faces/000-generated-0.png", "no picture", "000-generated-0.png is no picture"),
+        ("evaluation/faces/000-generated-0.png", "no picture", "000-generated-0.png is not a picture"),
         ("metrics.csv", "step,train/loss\n1,nan\nx,2\n2,", None),
         ("environment.json", "", "environment.json cannot be read"),
     ],

@@ -1,6 +1,6 @@
 """Trains the tiny tokenizer of another test under strategies: python tokenizer_strategies.py OUT "key=value ..." ...
 
-One process of those that the environment names. The discriminator is no part of the network that is cut.
+One process of those that the environment names. The discriminator is not part of the network that is cut.
 """
 
 from __future__ import annotations

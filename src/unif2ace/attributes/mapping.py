@@ -55,7 +55,8 @@ class AttributeMapping:
         fingerprint: SHA-256 of the file.
 
     Raises:
-        DataError: If there is no such mapping, or its file is no mapping or contains something unknown to the taxonomy.
+        DataError: If there is no such mapping, or its file is not a mapping or names something that the
+            taxonomy does not know.
     """
 
     def __init__(self, name: str) -> None:
@@ -67,7 +68,7 @@ class AttributeMapping:
         for label, entry in _parse(name, data).items():
             place = f"mapping {name!r}, label {label!r}"
             if not isinstance(entry, dict) and entry != "":
-                raise DataError(f"{place}: {entry!r} is no entry; write {label}: {{present: {{ATTRIBUTE: VALUE}}}}")
+                raise DataError(f"{place}: {entry!r} is not an entry; write {label}: {{present: {{ATTRIBUTE: VALUE}}}}")
             if entry and not entry.keys() <= {"present", "absent"}:
                 self.words[label] = _words(place, entry)
             self.meanings[label] = _meaning(place, entry if entry and label not in self.words else {})

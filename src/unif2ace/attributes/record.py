@@ -95,7 +95,7 @@ class AttributeRecord(Mapping[str, Value]):
             return self
         for name in names:
             if name not in TAXONOMY.fields:
-                raise DataError(f"cannot hide {name!r}: it is no field of a record{nearest(name, TAXONOMY.fields)}")
+                raise DataError(f"cannot hide {name!r}: it is not a field of a record{nearest(name, TAXONOMY.fields)}")
         gone = {*names, *(f.name for f in TAXONOMY.fields.values() if f.requires in names)}
         return AttributeRecord({n: v for n, v in self.to_json().items() if _field(n) not in gone})
 

@@ -79,7 +79,7 @@ class Taxonomy:
                 labels[name] = Label(name, family, field, value)
         for f in fields.values():
             if f.requires and (f.requires not in fields or fields[f.requires].choices):
-                raise DataError(f"taxonomy: field {f.name!r} requires {f.requires!r}, which is no boolean field")
+                raise DataError(f"taxonomy: field {f.name!r} requires {f.requires!r}, which is not a boolean field")
         return cls(fields, labels)
 
     @cached_property

@@ -31,7 +31,7 @@ def convert(source: str | Path, target: str | Path) -> Kind:
     if target.exists():
         raise DataError(f"{target} is there already: give another place")
     if not is_checkpoint(source) and (source.suffix != ".ckpt" or not source.is_file()):
-        there = "is no checkpoint" if source.exists() else "does not exist"
+        there = "is not a checkpoint" if source.exists() else "does not exist"
         raise DataError(f"{source} {there}; give a run's folder, a folder checkpoints/step-*, or an old file *.ckpt")
     sharded = is_checkpoint(source) and verify(source).kind == "sharded"
     checkpoint = read(source, lazily=True)

@@ -16,7 +16,7 @@ from unif2ace.errors import DataError
 log = logging.getLogger(__name__)
 
 COMPLETE: Final = "complete.json"
-"""Written last: names, sizes and hashes of the other files. A directory without it is no checkpoint."""
+"""Written last: names, sizes and hashes of the other files. A directory without it is not a checkpoint."""
 STATE: Final = "state.ckpt"
 """The state file of a single checkpoint."""
 REST: Final = "meta.pt"

@@ -147,7 +147,7 @@ def prune(folder: str | Path, keep: int, latest: Path) -> None:
     """Removes all but the newest checkpoints, after a new one is complete.
 
     Directories newer than `latest` are kept: the run has not reached their steps again, so they are damaged. If
-    `latest` is no complete checkpoint of this format, another writer may own the folder, and nothing is removed.
+    `latest` is not a complete checkpoint of this format, another writer may own the folder, and nothing is removed.
 
     Args:
         folder: Folder of the checkpoints.

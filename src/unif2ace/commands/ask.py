@@ -49,7 +49,7 @@ def ask(config: DictConfig) -> list[str]:
 
 
 def _with_question(line: Line) -> Line:
-    """Checks that the last plain word is the question and that those before it are pictures.
+    """Checks that the last positional argument is the question and that those before it are pictures.
 
     Raises:
         ConfigError: If the question is missing, or its words are not quoted.

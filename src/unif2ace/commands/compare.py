@@ -30,7 +30,7 @@ def compare_runs(config: DictConfig) -> str:
 
     Raises:
         ConfigError: If two evaluations were not made in the same way; the message names what differs.
-        DataError: If a folder is no run, or a file is damaged.
+        DataError: If a folder is not a run, or a file is damaged.
     """
     found = compare(read_runs(list(config.runs)), list(config.columns))
     text = _written(found, FORMATS[Path(config.out).suffix.lower()] if config.out else config.format)

@@ -175,10 +175,10 @@ def _now() -> str:
 
 
 def _with_table(line: Line) -> Line:
-    """The plain word selects the table: it is a group's choice, which takes no quotes.
+    """Turns the positional argument into ``table=``, because a choice of a group takes no quotes.
 
     Raises:
-        ConfigError: If there are several words.
+        ConfigError: If there are several positional arguments.
     """
     if len(line.words) > 1:
         raise ConfigError(f"{APP} makes one table at a time: {line.words[0]}, then {line.words[1]}")

@@ -53,7 +53,7 @@ class Prompt:
         try:
             text = (own if place is None else Path(place)).read_text(encoding="utf-8")
         except UnicodeDecodeError:
-            raise ConfigError(f"{name} is no text in UTF-8: save it as UTF-8") from None
+            raise ConfigError(f"{name} is not text in UTF-8: save it as UTF-8") from None
         parts = re.split(r"^\[(system|user)\][ \t]*$", text, flags=re.MULTILINE)
         found = {key: words.strip() for key, words in zip(parts[1::2], parts[2::2], strict=True)}
         if parts[1::2] != ["system", "user"] or not all(found.values()):

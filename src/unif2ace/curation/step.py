@@ -131,7 +131,7 @@ class Step(ABC, Generic[Item]):
         """All settings that determine the results, as plain JSON, with hashes of files that they name.
 
         A folder is continued only with equal ones. Settings that do not change results, such as the concurrency or the
-        price of a token, are no part of it.
+        price of a token, are not part of it.
         """
 
     @abstractmethod

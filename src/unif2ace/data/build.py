@@ -72,9 +72,9 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.validation <= 0.5:
-            raise ConfigError(f"validation={self.validation}: it is a share from 0 to 0.5")
+            raise ConfigError(f"validation={self.validation}: it must be 0 to 0.5")
         if not 0 <= self.max_faults <= 1:
-            raise ConfigError(f"max_faults={self.max_faults}: it is a share from 0 to 1")
+            raise ConfigError(f"max_faults={self.max_faults}: it must be 0 to 1")
         if unknown := set(self.captions) - {"dense", "short"}:
             raise ConfigError(f"captions has {sorted(unknown)[0]!r}; the styles are dense and short")
         if self.num_questions < 0 or self.samples_per_shard < 1:
@@ -106,7 +106,7 @@ def build_shards(
     folder = Path(folder)
     places = split_by_identity(source, options)
     rates = _rates(source, places["train"])
-    # The accepted share of faults is no part of the recipe: a build that had too many continues with a larger share.
+    # The accepted share of faults is not part of the recipe: a build that had too many continues with a larger share.
     options_of_bytes = {name: value for name, value in asdict(options).items() if name != "max_faults"}
     recipe = {"source": source.describe(), "options": options_of_bytes}
     maker = _Maker(source, options, rates)

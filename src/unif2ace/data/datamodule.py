@@ -100,9 +100,9 @@ class FaceDataModule(pl.LightningDataModule):
         self.prepare_data_per_node = prepare_per_node  # Lightning reads it
         for key in ("steps_per_epoch", "max_eval_samples"):
             if getattr(self, key) is not None and getattr(self, key) < 1:
-                raise ConfigError(f"data.{key}={getattr(self, key)}: it is 1 or more, or null")
+                raise ConfigError(f"data.{key}={getattr(self, key)}: it must be 1 or more, or null")
         if inputs not in (None, *get_args(Read)):
-            raise ConfigError(f"data.inputs={inputs!r}: it is one of {', '.join(get_args(Read))}, or null")
+            raise ConfigError(f"data.inputs={inputs!r}: it must be one of {', '.join(get_args(Read))}, or null")
         if not 0 <= segmentation_dropout <= 1:
             raise ConfigError(f"data.segmentation_dropout={segmentation_dropout}: it must be between 0 and 1")
         if num_workers < 0:

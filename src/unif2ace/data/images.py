@@ -114,7 +114,7 @@ def read_picture(path: Path, size: int) -> Picture:
         size: S, side in pixels.
 
     Raises:
-        DataError: If the file is no image.
+        DataError: If the file is not an image.
     """
     return _square(path.name, rgb_pixels(path), size, None)
 
@@ -157,7 +157,7 @@ def _file_pixels(name: str | Path) -> NDArray[np.uint8]:
     try:
         return decode_image(path.read_bytes(), max_side=None, max_pixels=MAX_SOURCE_PIXELS)
     except (OSError, SampleFault) as error:
-        raise DataError(f"{path} is no picture that can be read: {error}") from error
+        raise DataError(f"{path} is not a picture that can be read: {error}") from error
 
 
 def _array_pixels(image: Any) -> NDArray[np.uint8]:
@@ -204,7 +204,7 @@ def _framed(corners: Points, width: int, height: int) -> bool:
 
 @cache
 def _say_middle() -> None:
-    """Says once in a process what happens to pictures that are no squares."""
+    """Says once in a process what happens to pictures that are not squares."""
     log.warning("pictures are cut to their middle square; `pip install 'unif2ace[collect]'` finds the face in them")
 
 

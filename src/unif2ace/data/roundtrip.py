@@ -105,7 +105,7 @@ def roundtrip(net: TokenizerNet, pictures: Sequence[Picture]) -> list[RoundTrip]
 
     Raises:
         DataError: If they differ in size.
-        ConfigError: If a side is no multiple of the tokenizer's factor.
+        ConfigError: If a side is not a multiple of the tokenizer's factor.
     """
     if not pictures:
         return []

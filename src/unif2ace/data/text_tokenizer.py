@@ -35,7 +35,7 @@ class TextTokenizer:
         path: A file of the `tokenizers` library, or a folder that contains `tokenizer.json`.
 
     Raises:
-        DataError: If there is no such file, it is no tokenizer, or it lacks a padding or end-of-text token.
+        DataError: If there is no such file, it is not a tokenizer, or it lacks a padding or end-of-text token.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -48,7 +48,7 @@ class TextTokenizer:
         try:
             self._tokenizer = Tokenizer.from_file(str(file))
         except Exception as error:
-            raise DataError(f"{file} is no tokenizer of the `tokenizers` library: {error}") from error
+            raise DataError(f"{file} is not a tokenizer of the `tokenizers` library: {error}") from error
         self.path = file
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
@@ -111,7 +111,7 @@ class TextTokenizer:
         alphabet = set(pre_tokenizers.ByteLevel.alphabet())
         known = self._tokenizer.get_vocab()
         if not alphabet <= known.keys():
-            raise DataError(f"{self.path} is no byte-level tokenizer; its tokens cannot be taken apart by bytes")
+            raise DataError(f"{self.path} is not a byte-level tokenizer; its tokens cannot be taken apart by bytes")
         pieces = []
         for number in range(other.vocab_size):
             name = names.get(number, "")
@@ -119,7 +119,7 @@ class TextTokenizer:
                 pieces.append([special.get(number, known.get(name, self.eos_id))])
                 continue
             if not set(name) <= alphabet:
-                raise DataError(f"{other.path} is no byte-level tokenizer: token {number} is {name!r}")
+                raise DataError(f"{other.path} is not a byte-level tokenizer: token {number} is {name!r}")
             pieces.append([token.id for token in self._tokenizer.model.tokenize(name)])
         return pieces
 

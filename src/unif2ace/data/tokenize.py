@@ -91,7 +91,7 @@ def tokenize_shards(
         progress: Called for every batch.
 
     Raises:
-        DataError: If the images differ in size or are no multiple of the tokenizer's factor, too many are faulty,
+        DataError: If the images differ in size or are not a multiple of the tokenizer's factor, too many are faulty,
             or `out` holds other tokens.
     """
     options = options or TokenizeOptions()

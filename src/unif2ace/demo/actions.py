@@ -98,7 +98,7 @@ class DemoActions:
         """The model's description of an uploaded picture.
 
         Raises:
-            DataError: If it is no picture, or too large.
+            DataError: If it is not a picture, or too large.
         """
         picture = self.limits.picture(file)
         with self._turn:
@@ -108,7 +108,7 @@ class DemoActions:
         """The model's answer to a question about an uploaded picture.
 
         Raises:
-            DataError: If it is no picture, or too large.
+            DataError: If it is not a picture, or too large.
             ConfigError: If the question is empty or too long.
         """
         picture, question = self.limits.picture(file), self.limits.text(question, "question")
@@ -129,7 +129,7 @@ class DemoActions:
             attempts: Maximum number of attempts, each with a larger region.
 
         Raises:
-            DataError: If the file is no picture, or too large.
+            DataError: If the file is not a picture, or too large.
             ConfigError: If the prompt is empty or too long, or a number is out of range.
         """
         picture, prompt = self.limits.picture(file), self.limits.text(prompt, "instruction")
@@ -153,7 +153,7 @@ class DemoActions:
             prompt: The prompt that it is generated from; may be empty.
 
         Raises:
-            DataError: If the file is no picture, or too large.
+            DataError: If the file is not a picture, or too large.
             ConfigError: If the prompt is too long, or the network has no experts.
         """
         picture = self.limits.picture(file)

@@ -55,7 +55,7 @@ def _checked(limits: Limits, file: Any) -> str:
             place.write_bytes(file)
             return str(limits.picture(place))
         if not file.path:
-            raise DataError("the picture is no file: upload it")
+            raise DataError("the picture is not a file: upload it")
         return str(limits.picture(file.path))
     except DataError as error:
         raise gr.Error(str(error), duration=None) from error

@@ -95,7 +95,7 @@ class Limits:
             ) from error
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
             raise DataError(
-                "the file is no picture that can be read, whatever its name says: upload a PNG or JPEG"
+                "the file is not a picture that can be read, whatever its name says: upload a PNG or JPEG"
             ) from error
         if width * height > self.megapixels * 1e6:
             raise DataError(

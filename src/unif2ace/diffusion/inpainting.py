@@ -50,7 +50,7 @@ def inpaint(codes_BN: Tensor, keep: Tensor, num_codes: int) -> Tensor:
     keep_BN = keep.flatten() if keep.numel() == codes_BN.shape[1] else keep.flatten(1)
     if keep_BN.shape[-1] != codes_BN.shape[1]:
         raise DataError(
-            f"a mask of {keep_BN.shape[-1]} tokens for pictures of {codes_BN.shape[1]}: give one value a token"
+            f"a mask of {keep_BN.shape[-1]} tokens for pictures of {codes_BN.shape[1]}: give one value per token"
         )
     return codes_BN.masked_fill(~keep_BN.to(codes_BN.device), num_codes)
 

@@ -113,7 +113,7 @@ def explain(error: BaseException) -> str:
         return f"there is no key {key!r}{_nearest_key(error, missing[1])}"
     group = re.search(r"Could not override '([^']+)'", text)
     if group:
-        return f"the group {group[1]!r} is no part of this command; --help lists what can be set"
+        return f"the group {group[1]!r} is not part of this command; --help lists what can be set"
     choice = re.search(r"Could not (?:find|load) '([^']+)'", text)
     if choice:
         first = choice[1].partition("/")

@@ -15,7 +15,7 @@ OPTIONS = {
     "--cfg job": "print the configuration instead of running; with --resolve its values are computed",
     "--info defaults": "print which file each group comes from",
     "--config-dir DIR": "a further folder of configuration files",
-    "--": "all words after it are plain words, also those that begin with - or hold =",
+    "--": "everything after it is a positional argument, also what begins with - or contains =",
 }
 
 

@@ -134,6 +134,6 @@ def _check_text(weights: Weights, now: Any) -> None:
     file = (folder.parent if folder.name == "checkpoints" else folder) / TEXT_FILE
     if now is not None and file.is_file() and not filecmp.cmp(file, now.path, shallow=False):
         raise ConfigError(
-            f"{weights.path} was trained with another text tokenizer than {now.path}: the same number means another "
-            f"word; set data.text_tokenizer={file}"
+            f"{weights.path} was trained with another text tokenizer than {now.path}: token ids differ; "
+            f"set data.text_tokenizer={file}"
         )

@@ -17,7 +17,7 @@ _NAME = "_composed_from"
 
 
 def remember_overrides(config: DictConfig, overrides: Sequence[str]) -> None:
-    """Keeps the overrides with a configuration; they are no part of its values.
+    """Keeps the overrides with a configuration; they are not part of its values.
 
     Args:
         config: The composed configuration.

@@ -42,7 +42,7 @@ class SearchSpace:
         """
         for key, value in params.items():
             if not isinstance(value, str | int | float):
-                raise ConfigError(f"hparams_search.params: {key}: {value} is no text such as choice(a,b)")
+                raise ConfigError(f"hparams_search.params: {key}: {value} is not a text such as choice(a,b)")
         parser = OverridesParser.create(config_loader=loader)
         texts = [*(f"{key}={value}" for key, value in params.items()), *typed]
         found = {override.key_or_group: override for override in parser.parse_overrides(texts)}

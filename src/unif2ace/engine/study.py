@@ -86,7 +86,7 @@ def check_trial(config: DictConfig) -> None:
         config: Composed from ``train.yaml``.
 
     Raises:
-        ConfigError: If it is no trial of a search.
+        ConfigError: If it is not a trial of a search.
     """
     if config.get("hparams_search") and config.hparams_search.trial is None:
         raise ConfigError("hparams_search is set, which is a sweep: add -m to unif2ace-train, or leave it out")

@@ -1,4 +1,4 @@
-"""Words of a command line: options, overrides ``key=value`` and plain words, which reach the command as typed."""
+"""Words of a command line: options, overrides ``key=value`` and positional arguments. The latter are taken as typed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Line:
     """The parts of a command line.
 
     Attributes:
-        words: Plain words.
+        words: Positional arguments.
         overrides: Overrides of the configuration.
         options: Hydra's options with their values.
     """
@@ -61,9 +61,9 @@ class Syntax:
     Attributes:
         app: What is typed, such as ``unif2ace-data stats``.
         config: Name of its primary configuration.
-        words: Keys of the plain words in their order: ``folder``, ``[folder]`` if it may be left out, ``picture ...``
+        words: Keys of positional arguments in order: ``folder``, ``[folder]`` if it may be left out, ``picture ...``
             if there may be several.
-        complete: Changes the parts of a command line before the plain words become values.
+        complete: Changes the parts of a command line before the positional arguments become values.
     """
 
     app: str
@@ -77,7 +77,7 @@ class Syntax:
         return " ".join((self.app, *(re.sub(r"\w+", lambda key: key[0].upper(), word) for word in self.words)))
 
     def overrides(self, argv: Sequence[str]) -> list[str]:
-        """The command line that Hydra reads: every plain word as the quoted value of its key, options at the end.
+        """The command line for Hydra: each positional argument as the quoted value of its key, options at the end.
 
         Raises:
             ConfigError: If a word is not understood, or a required one is missing.
@@ -92,7 +92,7 @@ class Syntax:
         return [*readable(self.config, found, bool(set(line.options) & set(_MULTIRUN))), *line.options]
 
     def split(self, argv: Sequence[str]) -> Line:
-        """Sorts the words of a command line; after ``--`` all are plain words.
+        """Sorts the words of a command line; after ``--`` all are positional arguments.
 
         Raises:
             ConfigError: If an option does not exist.
@@ -127,14 +127,14 @@ class Syntax:
         return line
 
     def _refuse_unknown(self, line: Line) -> None:
-        """Refuses an override of no key of the command, which may be meant as a plain word."""
+        """Refuses an override of no key of the command, which may be meant as a positional argument."""
         known = known_names(self.config)
         for word in line.overrides if self.words else ():
             found = _OVERRIDE.match(word)
             if found and found["root"] not in known and not word.startswith(("+", "~")) and not hint(found["root"]):
                 raise ConfigError(
-                    f"there is no key {found['root']!r}{nearest(found['root'], known)}; a plain word with = goes "
-                    f"last, after --: `{self.app} ... -- {shlex.quote(word)}`"
+                    f"there is no key {found['root']!r}{nearest(found['root'], known)}; a positional argument with "
+                    f"= goes last, after --: `{self.app} ... -- {shlex.quote(word)}`"
                 )
 
     def _is_override(self, word: str, known: set[str]) -> bool:
@@ -220,7 +220,7 @@ def readable(config: str, overrides: Sequence[str], multirun: bool = False) -> l
 
 
 def _refuse_no_choice(override: str, group: str) -> None:
-    """Refuses a value of a group that is no name: Hydra ends with a traceback."""
+    """Refuses a value of a group that is not a name: Hydra ends with a traceback."""
     choices = choices_of(group)
     if not choices or "=" not in override or not _parses(override):
         return
@@ -273,7 +273,7 @@ def _mend(override: str) -> str:
     for mended in (f"{key}={several}" if listed else "", f"{key}={whole}"):
         if mended and _parses(mended):
             return f"{override!r}: this value needs quotes: `{shlex.quote(mended)}`"
-    return f"{override!r} is no key=value: a key has letters, digits, _ and dots"
+    return f"{override!r} is not key=value: a key has letters, digits, _ and dots"
 
 
 def _double(text: str) -> str:

@@ -82,7 +82,7 @@ def load_evaluator(
         allow: Further admitted prefixes of classes.
 
     Raises:
-        ConfigError: If the model uses it or was trained with it, or it is no classifier.
+        ConfigError: If the model uses it or was trained with it, or it is not a classifier.
         DataError: If it cannot be read.
     """
     import torch

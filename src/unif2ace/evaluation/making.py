@@ -120,7 +120,7 @@ class Maker:
         self._pictures("reconstructions", range(len(keys)), path, make)
 
     def _ask(self, need: Need) -> None:
-        """Asks the questions of a need about the faces that it names."""
+        """Asks the system the questions that a metric needs, and writes the answers."""
         place = {key: number for number, key in enumerate(self.eval_set.keys)}
         todo = asked(need, self.eval_set)
         outputs = Outputs(self.folder)

@@ -84,7 +84,7 @@ class Outputs:
         try:
             return cast("dict[str, Any]", json.loads(path.read_text(encoding="utf-8")))
         except ValueError as error:
-            raise DataError(f"{path} is no JSON ({error}): delete it, or make the outputs again") from error
+            raise DataError(f"{path} is not JSON ({error}): delete it, or make the outputs again") from error
 
     @property
     def system(self) -> str:
@@ -235,7 +235,7 @@ class Outputs:
             try:
                 row = json.loads(line)
             except ValueError as error:
-                raise DataError(f"{path}:{number} is no JSON ({error}): fix the line") from error
+                raise DataError(f"{path}:{number} is not JSON ({error}): fix the line") from error
             if not isinstance(row, dict) or not all(isinstance(row.get(text), str) for text in texts):
                 wanted = ", ".join(f'"{text}": "..."' for text in texts)
                 raise DataError(f"{path}:{number}: each line needs {{{wanted}}}")
@@ -302,4 +302,4 @@ def read_picture(path: Path) -> Tensor:
         with Image.open(path) as picture:
             return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
     except OSError as error:
-        raise DataError(f"{path} is no picture that can be read ({error})") from error
+        raise DataError(f"{path} is not a picture that can be read ({error})") from error

@@ -44,7 +44,7 @@ def read_source(path: str | Path) -> dict[str, Tensor]:
         wanted: Any = json.loads(file.read_text(encoding="utf-8"))["weight_map"]
         shards = sorted(set(wanted.values()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{file} is no index of shards ({error}): it needs a weight_map, name: file") from error
+        raise DataError(f"{file} is not an index of shards ({error}): it needs a weight_map, name: file") from error
     found: dict[str, Tensor] = {}
     for shard in shards:
         if not (file.parent / shard).is_file():
@@ -68,7 +68,7 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         path: As in `read_source`.
 
     Raises:
-        DataError: If there is none, or it is no JSON object.
+        DataError: If there is none, or it is not a JSON object.
     """
     file = settings_file(path)
     if not file.is_file():
@@ -78,7 +78,7 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     except ValueError as error:
         raise DataError(f"{file} is damaged ({error}): copy it again") from error
     if not isinstance(settings, dict):
-        raise DataError(f"{file} is no JSON object: copy it from the published folder")
+        raise DataError(f"{file} is not a JSON object: copy it from the published folder")
     return settings
 
 
@@ -89,7 +89,7 @@ def _file_of(path: Path) -> Path:
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(f"no weights at {path}{nearest(path.name, beside)}; give a file, or the folder it is in")
     if path.suffix not in (".safetensors", *TORCH) and not path.name.endswith(INDEX):
-        raise DataError(f"{path} is no weights file: give a *.safetensors, *{', *'.join(TORCH)} or *{INDEX} file")
+        raise DataError(f"{path} is not a weights file: give a *.safetensors, *{', *'.join(TORCH)} or *{INDEX} file")
     return path
 
 
@@ -115,7 +115,7 @@ def _read(file: Path) -> dict[str, Tensor]:
             raise DataError(f"{file} holds no tensors by name: give a file with the weights of a network")
         tree = inner
     if other := [name for name, value in tree.items() if not isinstance(value, torch.Tensor)]:
-        raise DataError(f"{file}: {other[0]!r} is no tensor: give a file with the weights of a network alone")
+        raise DataError(f"{file}: {other[0]!r} is not a tensor: give a file with the weights of a network alone")
     wrapped = all(name.startswith("module.") for name in tree)
     return {name.removeprefix("module.") if wrapped else name: value for name, value in tree.items()}
 

@@ -39,7 +39,7 @@ def check_texts(texts: Sequence[str], what: str, tokenizer: TextTokenizer, max_t
         max_tokens: Maximum number of tokens of each.
 
     Raises:
-        ConfigError: If `texts` is no list of texts, or one is too long.
+        ConfigError: If `texts` is not a list of texts, or one is too long.
     """
     texts = in_order(texts, f"{what}s")
     for text in texts:
@@ -51,7 +51,7 @@ def check_texts(texts: Sequence[str], what: str, tokenizer: TextTokenizer, max_t
     for number, ids in enumerate(tokenizer.encode(texts), start=1):
         if len(ids) > max_tokens:
             named = f"{what} {number} of {len(texts)} ({texts[number - 1][:40]!r}...)"
-            raise ConfigError(f"{named} has {len(ids)} tokens, this model reads {max_tokens}: shorten it")
+            raise ConfigError(f"{named} has {len(ids)} tokens, this model reads at most {max_tokens}: shorten it")
     return texts
 
 
@@ -80,7 +80,7 @@ def check_seeds(seeds: Iterable[int], count: int, what: str) -> list[int]:
         what: ``image`` or ``prompt``, for errors.
 
     Raises:
-        ConfigError: If `seeds` is no list of integers from 0, or of another length.
+        ConfigError: If `seeds` is not a list of integers from 0, or of another length.
     """
     found = in_order(seeds, "seeds")
     if len(found) != count:
@@ -92,7 +92,7 @@ def check_count(value: Any, key: str, least: int = 1) -> int:
     """An integer of at least `least`.
 
     Raises:
-        ConfigError: If it is no integer or a smaller one.
+        ConfigError: If it is not an integer or a smaller one.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ConfigError(f"{key}={value!r}: give an integer of {least} or more")
@@ -144,7 +144,7 @@ def check_codes(codes: Any, shape: tuple[int, int], size: int) -> Tensor:
         size: K, the size of the codebook, which stands for a code to be sampled.
 
     Raises:
-        ConfigError: If they have another shape, or are no such integers.
+        ConfigError: If they have another shape, or are not such integers.
     """
     import torch
 
@@ -165,7 +165,7 @@ def batches(number: int, size: int) -> Iterator[slice]:
     """Slices of at most `size` rows that cover `number` rows.
 
     Raises:
-        ConfigError: If the size is no integer of 1 or more.
+        ConfigError: If the size is not an integer of 1 or more.
     """
     size = check_count(size, "batch_size")
     return (slice(first, first + size) for first in range(0, number, size))

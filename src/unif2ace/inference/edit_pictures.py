@@ -36,7 +36,7 @@ def region_of(
         repeat: Results per picture.
 
     Raises:
-        ConfigError: If several are given, or the edges are no rectangle.
+        ConfigError: If several are given, or the edges are not a rectangle.
         DataError: If the mask is empty.
     """
     from unif2ace.inference.edit_regions.box import BoxRegion

@@ -52,7 +52,7 @@ def front_matter(card: Path) -> dict[str, Any]:
     """The front matter of a card; empty without one.
 
     Raises:
-        DataError: If it is no YAML.
+        DataError: If it is not YAML.
     """
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     if not text.startswith(_EDGE) or f"\n{_EDGE}" not in text:
@@ -60,7 +60,7 @@ def front_matter(card: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(text[len(_EDGE) : text.index(f"\n{_EDGE}") + 1])
     except yaml.YAMLError as error:
-        raise DataError(f"the front matter of {card} is no YAML: {error}") from error
+        raise DataError(f"the front matter of {card} is not YAML: {error}") from error
     return found if isinstance(found, dict) else {}
 
 

@@ -41,14 +41,14 @@ def hub_name(path: str | Path, revision: str | None = None) -> tuple[str, str | 
         revision: Branch, tag or commit; only of a model on the hub.
 
     Raises:
-        ConfigError: If there is a revision, and the path is no such name or one of this machine.
+        ConfigError: If there is a revision, and the path is not such a name or one of this machine.
     """
     found = _NAME.fullmatch(str(path))
     here = Path(path)
     is_file = here.suffix in (".safetensors", ".ckpt")
     if here.exists() or found is None or is_file or (revision is None and here.parent.exists()):
         if revision is not None:
-            what = "is on this machine" if here.exists() else "is no name on the hub, such as owner/name"
+            what = "is on this machine" if here.exists() else "is not a name on the hub, such as owner/name"
             raise ConfigError(f"revision={revision} has no effect: {path} {what}")
         return None
     named = found["revision"]

@@ -23,7 +23,7 @@ def region_tokens(region: Sequence[float], size: int, number: int) -> Tensor:
         bool (1, N), true in the region.
 
     Raises:
-        ConfigError: If these are no such edges, or no pixel is between them.
+        ConfigError: If these are not such edges, or no pixel is between them.
     """
     import torch
 

@@ -310,7 +310,7 @@ class UnifiedModel:
 
         Raises:
             DataError: If the images are none that can be converted.
-            ConfigError: As in `ask`, or if `choices` is no list of at least two different answers.
+            ConfigError: As in `ask`, or if `choices` is not a list of at least two different answers.
         """
         import torch
 

@@ -24,7 +24,7 @@ class Reply:
     """The content of an answer.
 
     Attributes:
-        value: ``yes``, ``no``, the value of a field, a number, or the plain words if the question is of another kind;
+        value: ``yes``, ``no``, the value of a field, a number, or for other questions the text without articles;
             None if the answer does not say, or contradicts itself.
         items: The items named by the answer to a counting question.
     """

@@ -27,7 +27,7 @@ def rows_of(file: str | Path, missing_ok: bool = False) -> Iterator[dict[str, An
         missing_ok: Whether a file that does not exist counts as empty.
 
     Raises:
-        DataError: If it does not exist, or a line is no row.
+        DataError: If it does not exist, or a line is not a row.
     """
     path = Path(file)
     if missing_ok and not path.exists():
@@ -42,7 +42,7 @@ def rows_of(file: str | Path, missing_ok: bool = False) -> Iterator[dict[str, An
                 row = json.loads(line)
                 missing = {"digest", "model", *_FIELDS} - row.keys()
             except (ValueError, AttributeError):
-                raise DataError(f"{file}: line {number} is no recorded reply: delete the line") from None
+                raise DataError(f"{file}: line {number} is not a recorded reply: delete the line") from None
             if missing:
                 raise DataError(f"{file}: line {number} lacks {', '.join(sorted(missing))}: delete the line")
             yield row

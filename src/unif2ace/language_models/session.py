@@ -121,7 +121,7 @@ class Session:
                 cause = error.__cause__ or error
                 fault, seconds = f"no connection ({type(cause).__name__}: {self._clean(cause)})", backoff(faults + 1)
             except (openai.APIError, ValueError) as error:
-                fault, seconds = f"the response is no chat completion ({self._clean(error)})", backoff(faults + 1)
+                fault, seconds = f"the response is not a chat completion ({self._clean(error)})", backoff(faults + 1)
             faults += 1
             if faults > self._settings.retries:
                 raise RequestFailedError(f"{fault}, after {attempts} requests", attempts)

@@ -28,7 +28,7 @@ class EndpointSettings:
         concurrency: Number of requests in flight, from 1 to 1000.
         timeout: Seconds that one request may take, above 0.
         retries: Number of times that a request is repeated after a fault: no connection, time-out, status 408, 409 or
-            5xx, or a response that is no chat completion; at least 0.
+            5xx, or a response that is not a chat completion; at least 0.
         max_wait: Longest time in seconds that a request waits in all for a rate limit (status 429), at least 0.
         max_failures: Stop after this many requests in a row failed for good; at least 1.
         structured: How the endpoint receives a JSON schema: ``json_schema`` or ``json_object`` as its response format,
@@ -59,7 +59,7 @@ class EndpointSettings:
             raise ConfigError("language_model.model is empty: give the model's name at the endpoint")
         if self.key_variable is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.key_variable):
             raise ConfigError(
-                "language_model.key_variable is no name of an environment variable (not shown: it may be a key): "
+                "language_model.key_variable is not the name of an environment variable (not shown: it may be a key): "
                 "put the key into a variable and give the variable's name, such as OPENAI_API_KEY"
             )
         limits = {"concurrency": (1, _MOST_IN_FLIGHT), "retries": (0, 100), "max_failures": (1, 10**9)}

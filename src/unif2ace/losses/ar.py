@@ -23,7 +23,7 @@ class ARLoss(LossCallback):
 
     Args:
         weight: Factor of the term.
-        first_token_weight: w; with any value but 1 the loss is no likelihood bound.
+        first_token_weight: w; with any value but 1 the loss is not a likelihood bound.
         vocabulary: ``text``, or ``full`` for a softmax over image codes and special tokens too, as in Show-o.
 
     Raises:

@@ -42,7 +42,7 @@ class CodebookEntropyLoss(LossCallback):
         self.reads = frozenset({"bit_logits" if lfq_only else "code_logits"})
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """The mean of the first part over samples, minus the second part, which is no sum over samples."""
+        """The mean of the first part over samples, minus the second part, which is not a sum over samples."""
         assert step.quantized is not None
         if step.quantized.logits is None:  # no bits
             return LossTerm(

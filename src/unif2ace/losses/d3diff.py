@@ -50,7 +50,7 @@ class D3DiffLoss(LossCallback):
     (exact) or :math:`w (Z - 1) / \alpha_t` (paper). The latter is least at :math:`Z = \alpha_t`, so it trains the
     network to predict ids that are not codes.
 
-    The value is no likelihood bound; `mask_weight=0` leaves alpha times the score, and the score is a bound.
+    The value is not a likelihood bound; `mask_weight=0` leaves alpha times the score, and the score is a bound.
 
     Args:
         weight: Factor of the term.
@@ -186,4 +186,6 @@ def _check(chosen: Mapping[str, str], factors: Mapping[str, float], codebook_siz
     if chosen["vocabulary"] == "full" and codebook_size is None:
         raise ConfigError("loss.d3diff.vocabulary=full needs loss.d3diff.codebook_size")
     if chosen["vocabulary"] != "full" and chosen["positions"] == "image_span":
-        raise ConfigError("loss.d3diff.positions=image_span reads soi and eoi, which are no codes: set vocabulary=full")
+        raise ConfigError(
+            "loss.d3diff.positions=image_span reads soi and eoi, which are not codes: set vocabulary=full"
+        )

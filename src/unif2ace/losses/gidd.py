@@ -20,7 +20,7 @@ class GIDDLoss(NELBOLoss):
     Formula: :math:`\frac1N \sum_i \omega\,\bigl[KL(q \| q_\theta) + IS(q(z) \| q_\theta(z))\bigr]`, with IS the
     Itakura-Saito divergence and z the corrupted token; q and :math:`q_\theta` are its distributions given the clean
     code and given the prediction. :math:`\omega` is the rate of noise into z over q(z). It is very large for a correct
-    visible token at early times. `max_weight` bounds it, and then the value is no likelihood bound.
+    visible token at early times. `max_weight` bounds it, and then the value is not a likelihood bound.
 
     Args:
         forward_process: ``forward_process=hybrid``; ``${forward_process}`` in a configuration.

@@ -51,7 +51,7 @@ class AttributesMetric(StepMetric):
             as ``f1/LABEL`` and ``f1/no_LABEL``.
 
     Raises:
-        ConfigError: If `skip` is not in [0, 1), families and labels differ in number, or a subgroup is no label.
+        ConfigError: If `skip` is not in [0, 1), families and labels differ in number, or a subgroup is not a label.
     """
 
     kinds = frozenset({"attributes"})

@@ -31,7 +31,7 @@ def find_folders(paths: Sequence[str | Path], most: int) -> tuple[list[ResultFol
         The folders, and the names of those beyond `most`.
 
     Raises:
-        DataError: If a path is no folder, or none has results.
+        DataError: If a path is not a folder, or none has results.
     """
     found: list[Path] = []
     for path in map(Path, paths):

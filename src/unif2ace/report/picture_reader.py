@@ -21,7 +21,7 @@ class PictureReader:
 
     Attributes:
         left_out: Number of pictures beyond this size.
-        unreadable: Files that are no pictures.
+        unreadable: Files that are not pictures.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -32,7 +32,7 @@ class PictureReader:
         self._encoded: dict[tuple[Path, int], tuple[bytes, tuple[int, int]]] = {}
 
     def read(self, path: Path, side: int, title: str = "") -> EncodedPicture | None:
-        """A picture, no larger than `side`; None if it is missing, is no picture, or does not fit.
+        """A picture, no larger than `side`; None if it is missing, is not a picture, or does not fit.
 
         Args:
             path: The file.
@@ -47,7 +47,7 @@ class PictureReader:
         except FileNotFoundError:
             return None
         except _FAULTS as error:
-            self.unreadable.append(f"{path.name} is no picture that can be read ({type(error).__name__})")
+            self.unreadable.append(f"{path.name} is not a picture that can be read ({type(error).__name__})")
             return None
         if self._used + len(data) > self.max_bytes:
             self.left_out += 1

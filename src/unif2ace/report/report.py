@@ -48,7 +48,7 @@ def write_report(
 
     Raises:
         ConfigError: If `out` has another ending, or a limit is out of range.
-        DataError: If a path is no folder, or none has results.
+        DataError: If a path is not a folder, or none has results.
     """
     if out.suffix.lower() != ".html":
         raise ConfigError(f"out={out}: give a page, such as out={out / 'index.html'}")

@@ -116,7 +116,7 @@ class ResultFolder:
             try:
                 row = json.loads(line)
             except ValueError:
-                self.faults.append(f"{file.name}, line {number}, is no JSON: left out")
+                self.faults.append(f"{file.name}, line {number}, is not JSON: left out")
                 continue
             if isinstance(row, Mapping) and "key" in row:
                 rows.append(row)

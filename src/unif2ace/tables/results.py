@@ -22,11 +22,11 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """A cell, what has become of it, and its values.
+    """A cell, its state and its values.
 
     Attributes:
         cell: The cell.
-        state: What has become of it.
+        state: State of the cell.
         commands: Its commands.
         run: What its folder says; None unless it is done.
     """
@@ -100,7 +100,7 @@ def read_cell(cell: TableCell, state: CellState, commands: Sequence[Sequence[str
 
     Args:
         cell: The cell.
-        state: What has become of it.
+        state: State of the cell.
         commands: Its commands.
 
     Raises:

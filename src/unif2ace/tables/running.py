@@ -33,7 +33,7 @@ APPS = {"unif2ace-train": "train", "unif2ace-evaluate": "evaluate", "unif2ace-da
 
 @dataclass(frozen=True, slots=True)
 class CellState:
-    """What is known of a cell.
+    """State of a cell.
 
     Attributes:
         status: ``done``, ``failed``, ``running`` in another process, or ``missing``.
@@ -105,7 +105,7 @@ def run_cell(cell: TableCell, lines: Sequence[Sequence[str]]) -> CellState:
         lines: Its commands.
 
     Returns:
-        What has become of it.
+        The state of the cell afterwards.
     """
     if state_of(cell).status == "done":
         return state_of(cell)

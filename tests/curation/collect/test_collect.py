@@ -255,7 +255,7 @@ def test_each_picture_has_its_license(scene: Scene, tmp_path: Path):
     _collect(folder, tmp_path / "all", license=None, duplicates=None, require_license=False)
     assert "unknown" in {s.metadata.license for s in ShardReader(tmp_path / "all" / "train")}
     (folder / "licenses.csv").write_text("file,license\nc,CC-BY-4.0\n")
-    with pytest.raises(DataError, match=r"licenses.csv:2: its 'file' is no picture, folder or archive"):
+    with pytest.raises(DataError, match=r"licenses.csv:2: its 'file' is not a picture, folder or archive"):
         _collect(folder, tmp_path / "unused", license=None)
 
 
@@ -273,7 +273,7 @@ def test_aligned_pictures_are_taken_as_they_are(tmp_path: Path):
         ({"faces": "lagest"}, "faces='lagest' is none of largest, all, refuse; did you mean 'largest'"),
         ({"size": 4}, "size=4: faces may have 16 to 1024 pixels"),
         ({"duplicates": 99}, "duplicates=99"),
-        ({"duplicates": "no"}, "duplicates=no: it is a number of bits from 0 to 64, or null"),
+        ({"duplicates": "no"}, "duplicates=no: it must be 0 to 64 bits, or null"),
         ({"validation": 0.9}, "validation=0.9"),
         ({"name": "My set"}, "name"),
     ],

@@ -124,7 +124,7 @@ def test_face_human_bench_gives_letters_and_finds_the_original_by_its_data_set(t
     assert item.prompt.startswith("Question: Which is right?\nA. A beard\nB. A hat\n")
     assert item.images == (tmp_path / "images" / "raw" / "000007.jpg",)
     assert [fault.cause for fault in found.report().faults] == ["schema", "schema"]
-    assert "answer 3 is no index of its 3 options" in found.report().faults[0].message
+    assert "answer 3 is not an index of its 3 options" in found.report().faults[0].message
 
 
 def test_settings_of_face_human_bench_are_checked(tmp_path: Path):

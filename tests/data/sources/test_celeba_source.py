@@ -227,7 +227,7 @@ def test_whole_numbers_may_have_a_point(kaggle):
     csv(file, POINTS, {key: [f"{value}.0" for value in MEAN_FACE] for key in POSITIVE})
     assert (CelebASource(path=str(kaggle)).items([0])[0].image == before).all()
     csv(file, POINTS, {key: [f"{value}.5" for value in MEAN_FACE] for key in POSITIVE})
-    with pytest.raises(DataError, match=r"csv:2, column '\w+': '[\d.]+5' is no whole number"):
+    with pytest.raises(DataError, match=r"csv:2, column '\w+': '[\d.]+5' is not a whole number"):
         CelebASource(path=str(kaggle))
 
 
@@ -243,7 +243,7 @@ def test_labels_are_signs_and_rows_are_unique(release):
     file = release / "Anno" / "list_attr_celeba.txt"
     text = file.read_text()
     file.write_text(text.replace("000002.jpg  -1", "000002.jpg   7"))
-    with pytest.raises(DataError, match=r"list_attr_celeba.txt:4, column '5_o_Clock_Shadow': 7 is no label"):
+    with pytest.raises(DataError, match=r"list_attr_celeba.txt:4, column '5_o_Clock_Shadow': 7 is not a label"):
         CelebASource(path=str(release))
     file.write_text(text.replace("000003.jpg", "000002.jpg"))
     with pytest.raises(DataError, match=r"txt:5: '000002.jpg' has a row already, list_attr_celeba.txt:4"):

@@ -36,13 +36,13 @@ def test_one_person_has_one_name_however_it_is_written():
 
 @pytest.mark.parametrize("cell", [{"en": "A face."}, 7, 7.5, True, "7", [{"en": "A"}], [3], [["A face."]]])
 def test_what_is_no_caption_is_a_named_fault(cell):
-    with pytest.raises(DataError, match="is no caption"):
+    with pytest.raises(DataError, match="is not a caption"):
         parse_captions(cell)
 
 
 @pytest.mark.parametrize("cell", [{"id": 7}, [7], True])
 def test_what_is_no_name_is_a_named_fault(cell):
-    with pytest.raises(DataError, match="is no name"):
+    with pytest.raises(DataError, match="is not a name"):
         parse_name(cell)
 
 

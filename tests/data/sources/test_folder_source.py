@@ -258,7 +258,7 @@ def test_persons_have_one_name_and_missing_ones_are_counted(folder):
 
 def test_a_caption_that_is_no_text_is_a_fault_of_its_picture(folder):
     table(folder, json.dumps({"file": "a.jpg", "text": {"en": "A face."}}), "metadata.jsonl")
-    with pytest.raises(DataError, match=r"metadata.jsonl:1, column 'text': .* is no caption"):
+    with pytest.raises(DataError, match=r"metadata.jsonl:1, column 'text': .* is not a caption"):
         source(folder, caption_column="text").items([0])
 
 

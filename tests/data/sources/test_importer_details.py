@@ -51,7 +51,7 @@ def test_an_action_that_may_be_over_in_the_frame_is_unknown(tmp_path: Path):
     record = CelebVHQSource(path=str(root)).record(0)
     assert (record["smile"], record["mouth_open"], record["gender"], record["bald"]) == (True, None, "man", False)
     assert CelebVHQSource(path=str(root), momentary_actions=[]).record(0)["mouth_open"] is True
-    with pytest.raises(ConfigError, match="'tlak', which is no action; did you mean 'talk'"):
+    with pytest.raises(ConfigError, match="'tlak', which is not an action; did you mean 'talk'"):
         CelebVHQSource(path=str(root), momentary_actions=["tlak"])
 
 
@@ -117,7 +117,7 @@ def test_all_descriptions_of_a_picture_are_kept(tmp_path: Path):
     (root / "clean_dev_2.1.json").write_text(json.dumps(again))
     source = Face2TextSource(path=str(root), size=32)
     assert sorted(source.items([0])[0].captions) == sorted([CAPTIONS[0], "Another one."])
-    assert "'7' is no caption" in source.report().faults[0].message
+    assert "'7' is not a caption" in source.report().faults[0].message
     assert "rows put together: 1 pictures have more than one" in source.report().lines
 
 
@@ -159,9 +159,9 @@ def test_texts_of_a_source_reach_the_shards_unchanged(tmp_path: Path):
         ([turns(0)[1]], "turn 1 is from 'gpt': questions and answers must take turns"),
         ([{"from": "nobody", "value": "x"}], "turn 1 is from 'nobody'; it may be from human, gpt or system"),
         ([{"question": "Why?"}], "has no answer"),
-        (["Why?"], "is no question with an answer"),
-        ("Why?", "is no list of questions"),
-        (7, "is no list of questions"),
+        (["Why?"], "is not a question with an answer"),
+        ("Why?", "is not a list of questions"),
+        (7, "is not a list of questions"),
     ],
 )
 def test_what_is_no_question_with_an_answer_is_told(cell: object, message: str):

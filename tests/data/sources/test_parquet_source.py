@@ -84,7 +84,7 @@ def test_a_row_without_bytes_and_a_missing_column_are_told(tmp_path: Path):
 def test_a_file_that_is_no_parquet_is_named(tmp_path: Path):
     pytest.importorskip("pyarrow", reason=WHY)
     (tmp_path / "t.parquet").write_bytes(b"no table")
-    with pytest.raises(DataError, match=r"t.parquet is no readable parquet file"):
+    with pytest.raises(DataError, match=r"t.parquet is not a readable parquet file"):
         ParquetSource(path=str(tmp_path))
 
 

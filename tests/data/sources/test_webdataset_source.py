@@ -218,7 +218,7 @@ def test_a_caption_that_is_no_text_is_a_fault(tmp_path, caption):
     )
     faces = source(tmp_path, caption_key="text")
     assert [faces.key(i) for i in range(len(faces))] == ["b"]
-    assert "is no caption" in str(faces.report().faults[0])
+    assert "is not a caption" in str(faces.report().faults[0])
 
 
 def test_pictures_of_other_types_are_read_from_tars(tmp_path):

@@ -178,7 +178,7 @@ def identity_of(facts: Mapping[str, Any]) -> str | None:
     """The person that the JSON beside a picture states; None if it states none.
 
     Raises:
-        SampleFault: If the entry is no name.
+        SampleFault: If the entry is not a name.
     """
     return _parsed(parse_name, facts, ("identity",))
 

@@ -48,7 +48,9 @@ def with_licenses(
         source, identity = ("" if is_missing(cells.get(name)) else str(cells[name]).strip() for name in OPTIONAL)
         found.append(replace(picture, license=str(cells[LICENSE]).strip(), source=source, identity=identity))
     if unused := [rows[place].place for place in rows if place not in used]:
-        raise DataError(f"{unused[0]}: its {FILE!r} is no picture, folder or archive below {folder}; fix or remove it")
+        raise DataError(
+            f"{unused[0]}: its {FILE!r} is not a picture, folder or archive below {folder}; fix or remove it"
+        )
     return found
 
 

@@ -99,7 +99,7 @@ class FoundPicture:
             return {}
         tree = decode_json(self.facts.read())
         if not isinstance(tree, dict):
-            raise SampleFault("json", "the JSON beside the picture is no object")
+            raise SampleFault("json", "the JSON beside the picture is not an object")
         return tree
 
 
@@ -173,7 +173,7 @@ def _suffix(name: str) -> str:
 
 
 def _walk(folder: Path, others: Counter[str]) -> Iterator[tuple[str, Path]]:
-    """Visible files, by path below the folder; the others are counted."""
+    """Relative path and path of each file. Hidden files, links to folders and broken links are counted."""
     for place, folders, files in os.walk(folder):
         for name in [f for f in folders if f.startswith(".") or Path(place, f).is_symlink()]:
             others["hidden folder" if name.startswith(".") else "linked folder"] += 1

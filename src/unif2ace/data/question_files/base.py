@@ -235,10 +235,10 @@ def is_yes_no(options: Sequence[str]) -> bool:
 
 
 def check_choice(value: str, known: Sequence[str], key: str) -> None:
-    """Checks a setting that is one of some words.
+    """Checks that a setting is one of the known values.
 
     Raises:
-        ConfigError: If it is none of them.
+        ConfigError: If it is not one of them.
     """
     if value not in known:
         raise ConfigError(f"question_file.{key}={value}: it may be {' or '.join(known)}")

@@ -91,7 +91,7 @@ class FaceHumanBenchFile(QuestionFile):
         options = tuple(str(option) for option in asked["options"])
         answer = asked["answer"]
         if isinstance(answer, bool) or not isinstance(answer, int) or not 0 <= answer < len(options):
-            raise SampleFault("schema", f"{place}: answer {answer!r} is no index of its {len(options)} options")
+            raise SampleFault("schema", f"{place}: answer {answer!r} is not an index of its {len(options)} options")
         before, behind = WORDS[self._language]
         listed = [f"{LETTERS[n]}. {option}" for n, option in enumerate(options)]
         return DraftItem(

@@ -57,7 +57,7 @@ class FaceXBenchFile(QuestionFile):
         letter = str(row["correct_answer_option"]).strip().upper()
         if len(letter) != 1 or letter not in LETTERS[: len(options)]:
             raise SampleFault(
-                "schema", f"{place}: correct_answer_option {letter!r} is no letter of {len(options)} options"
+                "schema", f"{place}: correct_answer_option {letter!r} is not a letter of {len(options)} options"
             )
         right = options[LETTERS.index(letter)]
         stated = str(row.get("answer", right))

@@ -22,7 +22,7 @@ def encode_jpeg(
         subsampling: Chroma resolution; ``444`` keeps it, which small images of coloured lips and eyes need.
 
     Raises:
-        DataError: If the array is no such image or the quality is out of range.
+        DataError: If the array is not such an image or the quality is out of range.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise DataError(f"image of dtype {image.dtype} and shape {image.shape}: it must be uint8 (H, W, 3)")

@@ -166,7 +166,7 @@ def _opened(data: bytes, extension: str) -> Iterator[Image.Image]:
     """An image opened by Pillow; whatever Pillow raises within the block becomes a fault."""
     names = [name for name, suffixes in FORMATS.items() if not extension or extension in suffixes]
     if not names:
-        raise SampleFault("refused", f"{extension!r} is no type of picture; use {', '.join(IMAGE_EXTENSIONS)}")
+        raise SampleFault("refused", f"{extension!r} is not a type of picture; use {', '.join(IMAGE_EXTENSIONS)}")
     if not data:
         raise SampleFault("image", "the picture is an empty file")
     what = names[0] if extension else "picture"

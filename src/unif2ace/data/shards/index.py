@@ -177,7 +177,7 @@ def _check(index: Index, sha256: str) -> None:
         raise DataError(f"{where} does not belong to {HEADER} beside it; {MEND} {index.folder}")
     for shard in index.shards:
         if Path(shard.name).name != shard.name or not shard.name.endswith(".tar"):
-            raise DataError(f"{index.folder / HEADER}: {shard.name!r} is no name of a shard")
+            raise DataError(f"{index.folder / HEADER}: {shard.name!r} is not a name of a shard")
     sizes = np.array([shard.size for shard in index.shards], dtype=np.uint64)
     inside = bool((places["shard"] < len(sizes)).all())
     for n in range(len(index.extensions)):

@@ -69,7 +69,7 @@ def parse_metadata(data: bytes, rules: Rules = DEFAULT_RULES) -> Metadata:
         rules: Limits and required entries.
 
     Raises:
-        SampleFault: If it is no JSON (cause ``json``), too large (``size``), lacks a required entry (``missing``) or
+        SampleFault: If it is not JSON (cause ``json``), too large (``size``), lacks a required entry (``missing``) or
             an entry violates the schema (``schema``); the message names the entry.
     """
     if len(data) > rules.max_bytes:

@@ -192,7 +192,7 @@ def sample_files(sample: Sample, rules: Rules = DEFAULT_RULES) -> dict[str, byte
     """
     if sample.extension not in IMAGE_EXTENSIONS:
         known = ", ".join(IMAGE_EXTENSIONS)
-        raise DataError(f"sample {shown(sample.key)}: {sample.extension!r} is no type of picture; use {known}")
+        raise DataError(f"sample {shown(sample.key)}: {sample.extension!r} is not a type of picture; use {known}")
     if taken := KNOWN.intersection(sample.metadata.extra):
         raise DataError(f"sample {shown(sample.key)}: extra entry {min(taken)!r} belongs to the schema; rename it")
     try:
@@ -201,7 +201,7 @@ def sample_files(sample: Sample, rules: Rules = DEFAULT_RULES) -> dict[str, byte
     except SampleFault as fault:
         raise fault.at("", sample.key) from fault
     except (TypeError, ValueError) as error:
-        raise DataError(f"sample {shown(sample.key)}: the metadata is no plain JSON: {error}") from error
+        raise DataError(f"sample {shown(sample.key)}: the metadata is not plain JSON: {error}") from error
     return {sample.extension: sample.image, "json": text, **sample.others}
 
 

@@ -20,7 +20,7 @@ CAPTIONS = ("captions_hq.json", "text/captions_hq.json", "text_hq/captions_hq.js
 class CelebADialogSource(CelebAHQTextSource):
     """The overall caption, then those of single attributes. For other settings see `CelebATextSource`.
 
-    The requests for editing are no descriptions and are not read. Neither are the five fine-grained labels, whose
+    The requests for editing are not descriptions and are not read. Neither are the five fine-grained labels, whose
     degrees the release does not define.
 
     Args:

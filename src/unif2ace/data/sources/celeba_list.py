@@ -149,7 +149,7 @@ def _whole(cell: str, where: str) -> int:
     except ValueError:
         value = math.nan
     if not value.is_integer() or abs(value) >= 2**31:
-        raise DataError(f"{where}: {cell!r} is no whole number of 32 bits; fix it, or take the list of another copy")
+        raise DataError(f"{where}: {cell!r} is not a whole number of 32 bits; fix it, or take the list of another copy")
     return int(value)
 
 
@@ -197,4 +197,4 @@ def check_signs(labels: CelebAList) -> None:
     if len(wrong):
         row, column = wrong[0]
         value, name = labels.values[row, column], labels.columns[column]
-        raise DataError(f"{labels.places[row]}, column {name!r}: {value} is no label; it may be 1, -1 or 0")
+        raise DataError(f"{labels.places[row]}, column {name!r}: {value} is not a label; it may be 1, -1 or 0")

@@ -61,7 +61,7 @@ class CelebVHQSource(JoinedSource):
     def __post_init__(self) -> None:
         check_list(self.momentary_actions, "source.momentary_actions")
         if self.frames_per_clip is not None and self.frames_per_clip < 1:
-            raise ConfigError(f"source.frames_per_clip={self.frames_per_clip}: it is 1 or more, or null for all")
+            raise ConfigError(f"source.frames_per_clip={self.frames_per_clip}: it must be 1 or more, or null for all")
         self._set_up()
         root = existing_folder(self.path)
         self._file = root / self.annotations
@@ -101,7 +101,7 @@ class CelebVHQSource(JoinedSource):
                 )
         if unknown := [a for a in self.momentary_actions if self._mapping.find(a) is None]:
             hint = nearest(unknown[0], names["action"])
-            raise ConfigError(f"source.momentary_actions has {unknown[0]!r}, which is no action{hint}")
+            raise ConfigError(f"source.momentary_actions has {unknown[0]!r}, which is not an action{hint}")
         return clips, names
 
     def _use(

@@ -68,7 +68,7 @@ def parse_name(cell: object) -> str | None:
     if is_missing(cell):
         return None
     if isinstance(cell, bool) or not isinstance(cell, str | int | float):
-        raise DataError(f"{_shown(cell)} is no name: a text or a number names a person")
+        raise DataError(f"{_shown(cell)} is not a name: a text or a number names a person")
     name = same_form(" ".join(str(cell).split()))
     whole = _WHOLE.fullmatch(name)
     return whole[1] if whole else name
@@ -86,7 +86,7 @@ def parse_captions(cell: object) -> tuple[str, ...]:
         if is_missing(entry):
             continue
         if not isinstance(entry, str) or not any(letter.isalpha() for letter in entry):
-            raise DataError(f"{_shown(entry)} is no caption: it must be a text or a list of texts")
+            raise DataError(f"{_shown(entry)} is not a caption: it must be a text or a list of texts")
         captions.append(entry.strip())
     return tuple(captions)
 

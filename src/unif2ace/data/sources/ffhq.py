@@ -113,7 +113,7 @@ def main_face(tree: Any) -> Mapping[str, Any]:
     """
     faces = tree if isinstance(tree, list) else [tree]
     if any(not isinstance(face, Mapping) for face in faces):
-        raise DataError(f"{str(tree)[:40]!r} is no list of faces with 'faceAttributes'")
+        raise DataError(f"{str(tree)[:40]!r} is not a list of faces with 'faceAttributes'")
     box = [face.get("faceRectangle") or {} for face in faces]
     if not faces:
         return {}
@@ -145,7 +145,7 @@ def _objects(file: Path, lists: bool = False) -> Iterator[tuple[str, Any]]:
         raise DataError(f"{file} must be an object with an entry for each image")
     for name, value in tree.items():
         if not isinstance(value, dict) and not (lists and isinstance(value, list)):
-            raise DataError(f"{file}, {name!r}: {str(value)[:40]!r} is no object")
+            raise DataError(f"{file}, {name!r}: {str(value)[:40]!r} is not an object")
         yield name, value
 
 

@@ -31,7 +31,7 @@ _COLUMNS = (
     "license_column",
     "provenance_column",
 )
-"""Settings that name a column which is no attribute."""
+"""Settings that name a column which is not an attribute."""
 
 
 @dataclass(kw_only=True, eq=False)

@@ -69,7 +69,7 @@ class ParquetTable:
             try:
                 self._opened[number] = parquet_module().ParquetFile(self._files[number])
             except (OSError, ValueError) as error:
-                raise DataError(f"{self._files[number]} is no readable parquet file: {error}") from error
+                raise DataError(f"{self._files[number]} is not a readable parquet file: {error}") from error
         return self._opened[number]
 
     def _kind(self, column: str) -> str:

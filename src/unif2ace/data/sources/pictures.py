@@ -41,7 +41,7 @@ def square_picture(data: bytes, size: int | None) -> NDArray[np.uint8] | Encoded
         The unchanged file, or RGB pixels uint8 (S, S, 3), upright and in sRGB.
 
     Raises:
-        SampleFault: If it is no image of a readable type or damaged (cause ``image``), or has more than 100 million
+        SampleFault: If it is not an image of a readable type or damaged (cause ``image``), or has more than 100 million
             pixels, or its square does not fit into a shard (``size``).
     """
     header = image_header(data)

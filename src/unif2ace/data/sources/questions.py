@@ -16,7 +16,7 @@ ANSWER_KEYS: Final = ("answer", "a", "Answer", "gt_answer", "response", "output"
 ASKERS: Final = frozenset(("human", "user"))
 ANSWERERS: Final = frozenset(("gpt", "assistant", "model", "bot"))
 IMAGE_MARK: Final = re.compile(r"\s*<(image|Image)>\s*")
-"""Where LLaVA puts the image into a text; it is no word of the question."""
+"""Where LLaVA puts the image into a text; it is not a word of the question."""
 CAPTION: Final = "caption"
 """Kind of a turn that asks for a caption, in conversations that this project wrote."""
 _YES_NO: Final = re.compile(r"\s*(yes|no)\b", re.IGNORECASE)
@@ -58,12 +58,12 @@ def parse_exchanges(cell: object) -> tuple[Exchange, ...]:
         try:
             cell = json.loads(text)
         except ValueError as error:
-            raise DataError(f"{text[:40]!r} is no list of questions: {error}") from error
+            raise DataError(f"{text[:40]!r} is not a list of questions: {error}") from error
     if is_missing(cell):
         return ()
     listed = [cell] if isinstance(cell, Mapping) else cell
     if not isinstance(listed, Sequence) or isinstance(listed, str | bytes):
-        raise DataError(f"{str(cell)[:40]!r} is no list of questions with answers")
+        raise DataError(f"{str(cell)[:40]!r} is not a list of questions with answers")
     if any(isinstance(entry, Mapping) and ("from" in entry or "role" in entry) for entry in listed):
         return parse_turns(listed)
     return tuple(_exchange(entry) for entry in listed)
@@ -75,7 +75,7 @@ def _exchange(entry: Any) -> Exchange:
         return Exchange(*_texts(pair, entry), str(entry.get("kind") or ""), _attribute(entry))
     if isinstance(entry, Sequence) and not isinstance(entry, str | bytes) and len(entry) == 2:
         return Exchange(*_texts(entry, entry))
-    raise DataError(f"{str(entry)[:60]!r} is no question with an answer: give {{question, answer}}")
+    raise DataError(f"{str(entry)[:60]!r} is not a question with an answer: give {{question, answer}}")
 
 
 def parse_turns(turns: Sequence[Any]) -> tuple[Exchange, ...]:

@@ -26,7 +26,7 @@ def read_text(path: Path) -> str:
     encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
     if b"\0" in data and encoding != "utf-16":
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        raise DataError(f"{path}:{line}: a zero byte: it is no text, or UTF-16 without a mark; save it as UTF-8")
+        raise DataError(f"{path}:{line}: a zero byte: it is not text, or UTF-16 without a mark; save it as UTF-8")
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:

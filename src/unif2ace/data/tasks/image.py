@@ -21,7 +21,7 @@ class ImageTask:
         flip: Probability of mirroring the image and swapping left and right in its attributes.
 
     Raises:
-        ConfigError: If `flip` is no probability.
+        ConfigError: If `flip` is not a probability.
     """
 
     task = Task.IMAGE
@@ -29,7 +29,7 @@ class ImageTask:
 
     def __init__(self, batch_size: int = 32, flip: float = 0.5) -> None:
         if not 0 <= flip <= 1:
-            raise ConfigError(f"flip={flip}: it is a probability between 0 and 1")
+            raise ConfigError(f"flip={flip}: it must be 0 to 1")
         self.batch_size, self.flip = batch_size, flip
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:

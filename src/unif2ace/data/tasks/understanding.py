@@ -38,7 +38,7 @@ class UnderstandingTask:
             image is encoded once for all. Captions come first, because turns that do not fit are dropped.
 
     Raises:
-        ConfigError: If `caption_prob` is no probability, instructions are missing, or `max_turns` is below 1.
+        ConfigError: If `caption_prob` is not a probability, instructions are missing, or `max_turns` is below 1.
     """
 
     task = Task.UNDERSTANDING
@@ -53,7 +53,7 @@ class UnderstandingTask:
         max_turns: int = 1,
     ) -> None:
         if not 0 <= caption_prob <= 1:
-            raise ConfigError(f"caption_prob={caption_prob}: it is a probability between 0 and 1")
+            raise ConfigError(f"caption_prob={caption_prob}: it must be 0 to 1")
         for length, ways in instructions.items():
             check_list(ways, f"task.understanding.instructions.{length}")
         if instructions.keys() != INSTRUCTIONS.keys() or not all(instructions.values()):

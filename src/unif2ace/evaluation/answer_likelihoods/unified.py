@@ -43,7 +43,7 @@ class UnifiedLikelihood:
             answers: One answer per image.
 
         Returns:
-            float (N,) in nats; int64 (N,), numbers of tokens. The end of the answer is no token of it: "Yes" covers
+            float (N,) in nats; int64 (N,), numbers of tokens. The end of the answer is not a token of it: "Yes" covers
             every answer that starts with it.
         """
         import torch

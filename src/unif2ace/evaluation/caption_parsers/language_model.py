@@ -51,13 +51,13 @@ class LanguageModelParser:
         """The statements of a text, in the order of the reply.
 
         Raises:
-            UnreadCaptionError: If the reply is a refusal, an error, or no JSON of the schema.
+            UnreadCaptionError: If the reply is a refusal, an error, or no JSON that fits the schema.
             DataError: If the model keeps failing.
         """
         user = f"[Description]\n{text}"
         reply = self._model.reply(ChatRequest(text[:80], SYSTEM, user, schema=SCHEMA, max_tokens=self._max_tokens))
         if not reply.ok or reply.parsed is None:
-            raise UnreadCaptionError(reply.error or reply.refusal or "the reply is no JSON of the schema")
+            raise UnreadCaptionError(reply.error or reply.refusal or "the reply is not JSON that fits the schema")
         return tuple((name, value) for name, value in reply.parsed.items() if value is not None)
 
     def describe(self) -> dict[str, Any]:

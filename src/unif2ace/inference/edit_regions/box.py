@@ -19,12 +19,12 @@ class BoxRegion(EditRegion):
         box: Left, top, right and bottom edge, as shares of the image's sides in [0, 1].
 
     Raises:
-        ConfigError: If the edges are no rectangle in the image.
+        ConfigError: If the edges are not a rectangle in the image.
     """
 
     def __init__(self, box: Sequence[float] = (0.15, 0.1, 0.85, 0.9)) -> None:
         self.box = tuple(box)
-        region_tokens(self.box, 1024, 16)  # refuses edges that are no rectangle before a face is described
+        region_tokens(self.box, 1024, 16)  # refuses edges that are not a rectangle before a face is described
 
     def find(self, query: EditQuery, grow: int = 0) -> Tensor:
         """Tokens to sample again, bool (B, N); see `EditRegion.find`.

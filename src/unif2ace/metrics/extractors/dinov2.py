@@ -30,7 +30,7 @@ class DinoV2Extractor(nn.Module):
         input_size: Image side in pixels, a multiple of the patch size 14.
 
     Raises:
-        ConfigError: If the file is missing or does not fit, or `input_size` is no multiple of 14.
+        ConfigError: If the file is missing or does not fit, or `input_size` is not a multiple of 14.
     """
 
     mean: Tensor

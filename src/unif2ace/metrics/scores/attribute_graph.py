@@ -70,7 +70,7 @@ def attribute_graph(
 
 
 def graph_parents(names: Sequence[str], parent_of: Mapping[str, str]) -> list[int | None]:
-    """For each name the index of its parent, or None if the parent is no name of the list.
+    """For each name the index of its parent, or None if the parent is not a name of the list.
 
     Args:
         names: The attributes.

@@ -95,7 +95,7 @@ class FaceDecoder:
         longest, limit = int(length_B.max()), self.layout.max_prompt
         if longest > limit:
             raise ConfigError(
-                f"a {what} has {longest} tokens, this model reads {limit}: shorten it, or train with a larger "
+                f"a {what} has {longest} tokens, this model reads at most {limit}: shorten it, or train with a larger "
                 "data.max_text_tokens"
             )
 

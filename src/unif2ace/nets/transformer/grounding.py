@@ -38,7 +38,7 @@ class NoGrounding(nn.Module):
         return x_TD
 
     def score(self, hidden_PD: Tensor, logits_PV: Tensor) -> Tensor:
-        """Logits (P, V) that begin with the text ids, plus the scores of the words."""
+        """Adds the scores of the words to logits (P, V), whose first columns are the text ids."""
         return logits_PV
 
     def modulate_embeddings(self, x_BLD: Tensor, ids_BL: Tensor, picture_BK: Tensor | None) -> Tensor:

@@ -43,7 +43,9 @@ class OpenClipEncoder(VisualEncoder):
         self.tower = tower.float().eval().requires_grad_(False)
         found = getattr(getattr(tower, "conv1", None), "out_channels", None)
         if found != dim:
-            what = "is no vision transformer" if found is None else f"gives vectors of {found} numbers; set dim to that"
+            what = (
+                "is not a vision transformer" if found is None else f"gives vectors of {found} numbers; set dim to that"
+            )
             raise ConfigError(f"visual_encoder.open_clip.dim={dim}: the image tower of {model} {what}")
         self.size = tuple(tower.preprocess_cfg["size"])
         for name in ("mean", "std"):
