@@ -133,7 +133,7 @@ def _which(
     if sum(holds(o, record) is True for o in options) != 1:
         yield Fault("mismatch", f"of the options {[o.value for o in options]} not one is true")
     if not set(_told(said, field)) <= set(options) or len(_told(said, field)) != 1:
-        yield Fault("mismatch", f"{list(map(describe, said))} is none of the options {[o.value for o in options]}")
+        yield Fault("mismatch", f"{list(map(describe, said))} is not one of the options {[o.value for o in options]}")
     yield from _filed(attribute, field)
 
 

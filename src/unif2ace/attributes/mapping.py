@@ -102,7 +102,7 @@ class AttributeMapping:
             labels: The data set's labels, each true, false or None (not labelled), or a word of its `choices`.
 
         Raises:
-            DataError: If a name is not one of the data set's labels, or a word is none of its choices.
+            DataError: If a name is not one of the data set's labels, or a word is not one of its choices.
         """
         said: dict[str, set[Value]] = {}
         for label, value in labels.items():

@@ -64,7 +64,7 @@ def read_runs(paths: Sequence[str | Path]) -> list[ComparedRun]:
         paths: Folders; that of a sweep stands for its runs.
 
     Raises:
-        DataError: If a folder is none of these, or a file is damaged.
+        DataError: If a folder is not one of these, or a file is damaged.
     """
     folders = [folder for path in map(Path, paths) for folder in _of_sweep(path)]
     return [_read(folder, name) for folder, name in zip(folders, short_names(folders), strict=True)]

@@ -288,7 +288,7 @@ def _in_bytes(images: Tensor) -> Tensor:
     if low < 0 or high > 255:
         raise DataError(f"pictures with integers {low} to {high}: give 0..255; 16 bits become 8 by x // 256")
     if high == 1:
-        raise DataError("pictures with integers 0 and 1 are black: floats in 0..1 become 0..255 by (255 * x).round()")
+        raise DataError("pictures with integers 0 and 1 only: give 0..255, for floats in 0..1 (255 * x).round()")
     return images.to(torch.uint8)
 
 

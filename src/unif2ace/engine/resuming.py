@@ -164,7 +164,7 @@ def _changes_of_curve(path: Path, changed: Mapping[str, str], before: Any, confi
         raise ConfigError(
             f"{path} holds the whole curve of lr_scheduler=one_cycle, which cannot continue beyond its end "
             f"({_lines(found.values(), '; ')}): take the values of that run, or start a new run in another "
-            "run_dir=..., with lr_scheduler=cosine or none if it may have to be made longer"
+            "run_dir=..., with lr_scheduler=cosine or none if the run may be extended later"
         )
     curve = "the old curve, cut short" if fixed else "the new curve"
     mend = f"the learning rate is spread over it, resume_changes=true continues with {curve}"

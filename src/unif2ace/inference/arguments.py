@@ -114,7 +114,7 @@ def check_dtype(dtype: Any) -> torch.dtype:
     """A floating-point precision of torch.
 
     Raises:
-        ConfigError: If it is none of float32, bfloat16 and float16.
+        ConfigError: If it is not one of float32, bfloat16 and float16.
     """
     import torch
 

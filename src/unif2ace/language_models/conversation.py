@@ -45,7 +45,7 @@ class ChatConversation:
         """Asks; a malformed answer is asked for once more, with the fault named.
 
         Raises:
-            ConfigError: If every request would fail.
+            ConfigError: If the endpoint refuses all requests, such as for a wrong key or model.
             DataError: If the endpoint asks to wait too long, or a picture has no known format.
         """
         messages = self._messages(request)

@@ -35,7 +35,7 @@ class CodebookMetric(StepMetric):
         assert step.quantized is not None
         size = step.quantized.num_codes
         if size < 1 or len(self.counts) not in (1, size):
-            raise ConfigError(f"a codebook of {size} codes after one of {len(self.counts)}: see Quantized.num_codes")
+            raise ConfigError(f"the codebook size changed from {len(self.counts)} to {size}: see Quantized.num_codes")
         ids = step.quantized.ids[step.batch.valid].flatten()
         self.counts = self.counts + torch.bincount(ids, minlength=size)
 

@@ -133,7 +133,7 @@ class NamedGroups:
                 group["lr"] = group["constant_lr"]
 
     def _members(self, nets: Mapping[str, nn.Module]) -> dict[str, dict[str, nn.Parameter]]:
-        """Parameters by name, of each group, and of none under an empty name."""
+        """Parameters of each group by name; those that match no group are under the empty name."""
         found: dict[str, dict[str, nn.Parameter]] = {"": {}, **{name: {} for name in self.options}}
         for prefix, net in nets.items():
             for key, parameter in net.named_parameters():

@@ -75,10 +75,10 @@ def test_face_bench_has_four_kinds_follow_ups_and_the_answer_not_visible(tmp_pat
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"gt_answer": "Maybe"}, r"test.jsonl:2: the answer 'Maybe' is none of the options Yes, No"),
+        ({"gt_answer": "Maybe"}, r"test.jsonl:2: the answer 'Maybe' is not one of the options Yes, No"),
         ({"gt_answer": ["Yes", "No"]}, "one right answer has 2"),
         ({"gt_answer": ""}, "no 'gt_answer'"),
-        ({"question_type": "TQF"}, "'TQF' is none of TFQ.*did you mean 'TFQ'"),
+        ({"question_type": "TQF"}, "'TQF' is not one of TFQ.*did you mean 'TFQ'"),
         ({"image_id": "other.jpg"}, "no picture 'other.jpg'"),
         ({"options": ["Yes", "Yes"]}, "given twice"),
         ({"options": []}, "has no options"),

@@ -50,5 +50,5 @@ def test_a_choice_is_a_word_even_if_it_is_spelled_like_a_missing_value():
     assert parse_label("None", ("none", "cap")) == "none"
     assert parse_label("nan", ("none", "cap")) is None
     assert parse_label(1.0, ("0", "1")) == "1"
-    with pytest.raises(DataError, match="'hat' is none of none, cap"):
+    with pytest.raises(DataError, match="'hat' is not one of none, cap"):
         parse_label("hat", ("none", "cap"))

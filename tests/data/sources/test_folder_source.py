@@ -301,7 +301,7 @@ def test_words_of_ones_own_are_mapped(folder):
     (folder / "own.yaml").write_text("sex: {gender: {male: woman, female: man}}\nphotographer:")
     assert source(folder, mapping=str(folder / "own.yaml")).describe() != before
     table(folder, "file,gender\na.jpg,male\n")
-    with pytest.raises(DataError, match=r"'male' is none of woman, man.*source.mapping"):
+    with pytest.raises(DataError, match=r"'male' is not one of woman, man.*source.mapping"):
         source(folder)
 
 

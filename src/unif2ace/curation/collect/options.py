@@ -45,7 +45,7 @@ class CollectOptions:
             raise ConfigError(f"size={self.size}: faces may have {SMALLEST} to {LARGEST} pixels a side")
         if self.faces not in get_args(Faces):
             known = get_args(Faces)
-            raise ConfigError(f"faces={self.faces!r} is none of {', '.join(known)}{nearest(str(self.faces), known)}")
+            raise ConfigError(f"faces={self.faces!r} is not one of {', '.join(known)}{nearest(str(self.faces), known)}")
         if not 1 <= self.quality <= 100:
             raise ConfigError(f"quality={self.quality}: it lies between 1 and 100")
         if self.duplicates is not None and (type(self.duplicates) is not int or not 0 <= self.duplicates <= 64):
@@ -53,7 +53,7 @@ class CollectOptions:
         if not 0 <= self.validation <= 0.5:
             raise ConfigError(f"validation={self.validation}: it must be 0 to 0.5")
         if self.pictures_per_shard < 1:
-            raise ConfigError(f"pictures_per_shard={self.pictures_per_shard}: at least 1")
+            raise ConfigError(f"pictures_per_shard={self.pictures_per_shard}: must be at least 1")
 
     def describe(self) -> dict[str, Any]:
         """The options as plain JSON."""

@@ -206,7 +206,7 @@ def checked_answers(place: str, options: Sequence[str], answers: Sequence[str], 
         kind: Kind of the question.
 
     Raises:
-        SampleFault: If there is no answer, an answer is none of the options, or there are several for one choice.
+        SampleFault: If there is no answer, an answer is not one of the options, or there are several for one choice.
     """
     if not answers or not all(answer.strip() for answer in answers):
         raise SampleFault("missing", f"{place}: the question has no right answer")
@@ -221,7 +221,9 @@ def checked_answers(place: str, options: Sequence[str], answers: Sequence[str], 
     for answer in answers:
         option = known.get(" ".join(answer.casefold().split()))
         if option is None:
-            raise SampleFault("schema", f"{place}: the answer {answer!r} is none of the options {', '.join(options)}")
+            raise SampleFault(
+                "schema", f"{place}: the answer {answer!r} is not one of the options {', '.join(options)}"
+            )
         found.append(option)
     if kind != "multiple" and len(found) > 1:
         raise SampleFault("schema", f"{place}: a question with one right answer has {len(found)}: {', '.join(found)}")

@@ -68,7 +68,7 @@ def _draft(row: TableRow, after: dict[str, tuple[str, str]]) -> DraftItem:
     kind = KINDS.get(str(cells["question_type"]))
     if kind is None:
         shown = str(cells["question_type"])
-        raise DataError(f"question_type {shown!r} is none of {', '.join(KINDS)}{nearest(shown, KINDS)}")
+        raise DataError(f"question_type {shown!r} is not one of {', '.join(KINDS)}{nearest(shown, KINDS)}")
     options = tuple(map(str, cells.get("options") or ()))
     given = cells["gt_answer"]
     answers = checked_answers(

@@ -105,7 +105,7 @@ class ShardWriter:
         if missing := [name for name in self._required if name not in present]:
             raise DataError(f"sample {key!r} has no {missing[0]}; it needs {' and '.join(self._required)}")
         if unknown := [e for e in files if e.rpartition(".")[2] not in DECODERS]:
-            raise DataError(f"sample {key!r}: file type .{unknown[0]} is none of {', '.join(DECODERS)}")
+            raise DataError(f"sample {key!r}: file type .{unknown[0]} is not one of {', '.join(DECODERS)}")
         if self._open is None:
             self._open = OpenShard(self.folder / f"shard-{self._shards:06d}.tar")
         self._open.write(key, files)

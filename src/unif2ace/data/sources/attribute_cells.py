@@ -18,7 +18,7 @@ def parse_record(labels: Any, mapping: AttributeMapping | None) -> AttributeReco
         mapping: Meaning of the labels; None if they are fields and labels of the taxonomy.
 
     Raises:
-        DataError: If a label is unknown, or a value is none of its words.
+        DataError: If a label is unknown, or a value is not one of its words.
     """
     if is_missing(labels):
         return AttributeRecord()

@@ -42,7 +42,7 @@ def parse_label(cell: object, choices: Sequence[str] = ()) -> Value:
         choices: Words of a label that is not yes/no, in lower case. A choice such as ``none`` is a word, not missing.
 
     Raises:
-        DataError: If it is none of these.
+        DataError: If it is not one of these.
     """
     word = same_word(str(cell))
     if choices and isinstance(cell, str | int | float):
@@ -54,7 +54,7 @@ def parse_label(cell: object, choices: Sequence[str] = ()) -> Value:
     if not choices and isinstance(cell, str | bool | int | float) and word in TRUE | FALSE:
         return word in TRUE
     allowed = tuple(choices) or ("true", "false", "yes", "no", "1", "0", "-1")
-    raise DataError(f"{cell!r} is none of {', '.join(allowed)} (or empty){nearest(word, allowed)}")
+    raise DataError(f"{cell!r} is not one of {', '.join(allowed)} (or empty){nearest(word, allowed)}")
 
 
 def parse_name(cell: object) -> str | None:

@@ -80,7 +80,7 @@ def read_table(path: Path, name_column: str = "file") -> Table:
     """
     suffix = path.suffix.lower()
     if suffix not in READABLE:
-        raise DataError(f"table {path} is none of {', '.join(READABLE)}")
+        raise DataError(f"table {path} is not one of {', '.join(READABLE)}")
     if not path.is_file():
         there = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() in READABLE)
         raise DataError(f"table {path} does not exist{nearest(path.name, there)}")

@@ -60,7 +60,9 @@ class NeighboursMetric(OutputMetric):
         name = ("training features", extractor.name, self._train)
         train_TD = outputs.shared(name, lambda: features(self._pictures, extractor, setting))
         if len(train_TD) < 2:
-            raise ConfigError(f"metric.neighbours.train={self._train} holds {len(train_TD)} pictures: at least 2")
+            raise ConfigError(
+                f"metric.neighbours.train={self._train} holds {len(train_TD)} pictures: it needs at least 2"
+            )
         self._found = neighbours(
             generated_features(eval_set, outputs, extractor, setting),
             train_TD,

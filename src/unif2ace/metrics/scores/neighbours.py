@@ -47,7 +47,7 @@ def neighbours(made_SD: Tensor, train_TD: Tensor, k: int = 3, resamples: int = 0
         ValueError: If there is no generated or fewer than two training samples.
     """
     if len(made_SD) < 1 or len(train_TD) < 2:
-        raise ValueError(f"{len(made_SD)} generated and {len(train_TD)} training samples: at least 1 and 2 are needed")
+        raise ValueError(f"{len(made_SD)} generated and {len(train_TD)} training samples: needs at least 1 and 2")
     made_SD, train_TD = made_SD.double().cpu(), train_TD.double().cpu()
     distance_Sk, index_Sk = _nearest(made_SD, train_TD, min(k, len(train_TD)))
     own_T = _nearest(train_TD, train_TD, 2)[0][:, 1]  # the first is the sample itself

@@ -66,7 +66,7 @@ def _published(backbone: str) -> Any:
         return timm_network(backbone, pretrained=True, num_classes=0)
     except Exception as error:  # a hub fails in many ways
         raise ConfigError(
-            f"features.backbone={backbone!r}: the published weights cannot be had ({_first_line(error)}); "
+            f"features.backbone={backbone!r}: the published weights cannot be downloaded ({_first_line(error)}); "
             "without a network give a file, features.weights=FILE, or take features=efficientnet_lite0"
         ) from error
 

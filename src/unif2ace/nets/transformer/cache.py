@@ -116,7 +116,7 @@ def joined(caches: list[Cache]) -> Cache:
     """
     lengths = {cache.length for cache in caches}
     if len(lengths) != 1:
-        raise ValueError(f"caches of {sorted(lengths)} positions cannot stand in one")
+        raise ValueError(f"caches of {sorted(lengths)} positions cannot be concatenated: give caches of equal length")
     made = Cache(caches[0].capacity)
     made.length = lengths.pop()
     made.picture = (

@@ -90,6 +90,6 @@ def _tower(model: str, pretrained: str) -> Any:
             return open_clip.create_model(model, pretrained=pretrained).visual
     except Exception as error:  # a hub fails in many ways
         raise ConfigError(
-            f"visual_encoder.open_clip.pretrained={pretrained!r}: these weights cannot be had "
+            f"visual_encoder.open_clip.pretrained={pretrained!r}: these weights cannot be downloaded "
             f"({(str(error) or type(error).__name__).splitlines()[0]}); without a network give a file"
         ) from error
