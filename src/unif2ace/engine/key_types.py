@@ -183,7 +183,11 @@ KEY_TYPES: dict[str, KeyType] = {
     **{f"hparams_search.{name}": COUNT for name in ("n_trials", "n_jobs")},
     **{f"hparams_search.{name}": Number(0, 2**32 - 1) for name in ("retries", "seed", "trial")},
     **{f"hparams_search.{name}": Text() for name in ("storage", "study_name")},
-    **dict.fromkeys(("browser", "paste"), Switch()),
+    **dict.fromkeys(("browser", "dry", "paste"), Switch()),
+    **dict.fromkeys(("ckpts", "evaluate", "rows", "train"), Texts()),
+    **dict.fromkeys(
+        ("seeds", "sizes", "sizes.smoke", "sizes.small", "sizes.paper"), ANY
+    ),  # `TableDefinition` checks them
     **{f"limits.{name}": COUNT for name in ("best_of", "faces", "file_mb", "megapixels", "prompt_chars", "steps")},
     **dict.fromkeys(("attempts", "limits.waiting"), COUNT),
     "host": Text(),
@@ -264,12 +268,7 @@ OWN_TYPES: dict[str, dict[str, KeyType]] = {
     },
     "report": {"out": File((".html",))},
     "roundtrip": {"out": File(IMAGE_SUFFIXES)},
-    "table": {
-        **dict.fromkeys(("ckpts", "evaluate", "outputs", "rows", "train"), Texts()),
-        "dry": Switch(),
-        "folder": Text(),
-        "size": Text(),
-    },
+    "table": {"outputs": Texts(), "size": OneOf(("smoke", "small", "paper"))},
     "text_tokenizer": {"out": Folder()},
 }
 """Types that differ in one command."""

@@ -167,8 +167,7 @@ class UnifiedModel:
         if not prompts:
             raise ConfigError("no prompt is given: give one or more")
         seeds = check_seeds(range(len(prompts)) if seeds is None else seeds, len(prompts), "prompt")
-        if start is not None:
-            start = check_codes(start, (len(prompts), self.net.num_image_tokens), self.num_codes)
+        start = None if start is None else check_codes(start, (len(prompts), self.net.num_image_tokens), self.num_codes)
         guidance, best_of = check_number(guidance, "guidance"), check_count(best_of, "best_of")
         if sampler is not None:
             check_kind(sampler, Sampler, "sampler", "unif2ace.diffusion.samplers.maskgit.MaskgitSampler()")
