@@ -14,6 +14,7 @@ from unif2ace.data.dataset_mixture import SampleRef
 from unif2ace.data.superwords import MAX_WORDS, is_superword, superword_merges
 from unif2ace.data.tasks.base import TaskSample
 from unif2ace.data.text_tokenizer import TextTokenizer, train_text_tokenizer
+from unif2ace.errors import DataError
 from unif2ace.types import Task
 
 HAIR = ["red", "long", "short", "curly", "blond", "gray"]
@@ -125,3 +126,13 @@ def test_punctuation_stays_apart(phrases: TextTokenizer):
     phrases_with_a_space = [t for t in tokens if " " in t.strip()]
     assert phrases_with_a_space
     assert not [t for t in phrases_with_a_space if set(t) & set(".,;:?!")]
+
+
+def test_an_extended_tokenizer_reads_words_as_before(words: TextTokenizer, tmp_path: Path):
+    more = train_text_tokenizer(TEXTS * 10, tmp_path, words.vocab_size + 40, across_spaces=True, extend=words.path)
+    assert words.vocab_size < more.vocab_size <= words.vocab_size + 40
+    assert more.encode_words(TEXTS) == words.encode(TEXTS)
+    assert sum(map(len, more.encode(TEXTS))) < sum(map(len, words.encode(TEXTS)))
+    assert words.pieces_of(more)[: words.vocab_size] == [[i] for i in range(words.vocab_size)]
+    with pytest.raises(DataError, match="give more"):
+        train_text_tokenizer(TEXTS, tmp_path, 300, across_spaces=True, extend=words.path)

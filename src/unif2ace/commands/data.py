@@ -65,11 +65,13 @@ def text_tokenizer(config: DictConfig) -> int:
     """
     from unif2ace.data.build import training_texts
     from unif2ace.data.text_tokenizer import train_text_tokenizer
+    from unif2ace.engine.weights import BUILTIN
 
     out = Path(config.out)
     with output_lock(out, "out"), progress("text tokenizer") as advance:
         texts = training_texts(Path(config.folder), advance)
-        made = train_text_tokenizer(texts, out, config.vocab_size, config.across_spaces)
+        extend = BUILTIN if config.extend == "builtin" else config.extend
+        made = train_text_tokenizer(texts, out, config.vocab_size, config.across_spaces, extend)
     _say(f"{made.vocab_size:,} ids: {made.path}; train with it: data.text_tokenizer={out}")
     return made.vocab_size
 

@@ -55,8 +55,8 @@ def superword_merges(
         left, right = pair
         if -count != pairs[pair] or words[left] + words[right] > MAX_WORDS or texts[left] + texts[right] in known:
             continue  # an entry from before other merges, or no merge of its own
-        if texts[left][-1] in PUNCTUATION or texts[right][0] in PUNCTUATION:
-            continue
+        if texts[left][-1] in PUNCTUATION or not texts[right].startswith(SPACE):
+            continue  # tokens within words stay what they are
         found.append((texts[left], texts[right]))
         texts.append(texts[left] + texts[right])
         words.append(words[left] + words[right])

@@ -129,7 +129,11 @@ class TextTokenizer:
 
 
 def train_text_tokenizer(
-    texts: Iterable[str], path: str | Path, vocab_size: int = 2048, across_spaces: bool = False
+    texts: Iterable[str],
+    path: str | Path,
+    vocab_size: int = 2048,
+    across_spaces: bool = False,
+    extend: str | Path | None = None,
 ) -> TextTokenizer:
     """Trains a tokenizer and writes it.
 
@@ -139,10 +143,14 @@ def train_text_tokenizer(
         vocab_size: Requested vocabulary size. A small corpus gives fewer ids: read `vocab_size` of the result.
         across_spaces: Whether half of the vocabulary may be tokens of several words, see `superword_merges`. Texts then
             have about half as many tokens.
+        extend: A byte-level tokenizer that gets tokens of several words; its own ids stay. None trains all tokens.
 
     Raises:
-        DataError: If `vocab_size` leaves no room for the 256 bytes and the special tokens.
+        DataError: If `vocab_size` leaves no room for the 256 bytes and the special tokens, or for a token more than
+            those of `extend`; if that is no byte-level tokenizer, or `across_spaces` is off.
     """
+    if extend is not None:
+        return _extended(TextTokenizer(extend), texts, Path(path), vocab_size, across_spaces)
     least = NUM_BYTES + len(SPECIAL)
     if vocab_size < least:
         raise DataError(f"vocab_size={vocab_size}: a byte-level tokenizer needs at least {least}")
@@ -161,7 +169,24 @@ def train_text_tokenizer(
     tokenizer.train_from_iterator(texts, trainer)
     if across_spaces:
         tokenizer = _with_superwords(tokenizer, texts, vocab_size)
-    file = Path(path) / FILE_NAME
+    return _written(tokenizer, Path(path))
+
+
+def _extended(
+    known: TextTokenizer, texts: Iterable[str], path: Path, vocab_size: int, across_spaces: bool
+) -> TextTokenizer:
+    if not across_spaces:
+        raise DataError("extend adds tokens of several words: set across_spaces=true")
+    if vocab_size <= known.vocab_size:
+        raise DataError(f"vocab_size={vocab_size}: {known.path} has {known.vocab_size} ids; give more")
+    words = known._words
+    if not set(pre_tokenizers.ByteLevel.alphabet()) <= words.get_vocab().keys():
+        raise DataError(f"extend={known.path} is no byte-level tokenizer; leave extend out to train one")
+    return _written(_with_superwords(words, texts, vocab_size), path)
+
+
+def _written(tokenizer: Tokenizer, folder: Path) -> TextTokenizer:
+    file = folder / FILE_NAME
     partial = file.with_suffix(".tmp")
     tokenizer.save(str(partial))
     partial.replace(file)

@@ -173,7 +173,7 @@ KEY_TYPES: dict[str, KeyType] = {
     **dict.fromkeys(("num_questions", "pairs"), Number(0, MOST)),
     **dict.fromkeys(("seed", "scores.seed"), Number(0, 2**32 - 1)),
     **dict.fromkeys(("ckpt", "classifier", "evaluator", "image_tokenizer", "init_from", "resume", "run"), Text()),
-    **dict.fromkeys(("adapters", "outputs", "project", "real", "weights", "text_tokenizer"), Text()),
+    **dict.fromkeys(("adapters", "outputs", "project", "real", "weights", "text_tokenizer", "extend"), Text()),
     **dict.fromkeys(("like", "question", "prompt_file", "title", "license", "notes", "name", "push"), Text()),
     **dict.fromkeys(("paths.root", "paths.data", "paths.logs", "components.tokenizer"), Text()),
     **dict.fromkeys(("choices", "prompt", "engine.allow", "drop_encoders", "optimized_metric", "tags"), Texts()),
