@@ -23,7 +23,7 @@ MIN_COUNT = 10
 
 def is_superword(token: str) -> bool:
     """Whether a token continues after a space."""
-    return SPACE in token[1:].lstrip(SPACE)
+    return SPACE in token.lstrip(SPACE)
 
 
 def superword_merges(
