@@ -207,5 +207,5 @@ def test_a_strategy_with_a_form_of_its_own_is_refused():
 
 @pytest.mark.parametrize("options", [{"keep": 0}, {"every_n_train_steps": 0}])
 def test_numbers_below_one_are_refused(options: dict[str, int]):
-    with pytest.raises(ConfigError, match=r"callbacks\.checkpoint\.\w+=0: must be at least 1"):
+    with pytest.raises(ConfigError, match=r"callbacks\.checkpoint\.\w+=0: it must be at least 1"):
         Checkpoint("c", **options)

@@ -47,7 +47,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
     ) -> None:
         for name, value in (("every_n_train_steps", every_n_train_steps), ("keep", keep)):
             if value < 1:
-                raise ConfigError(f"run_callbacks.checkpoint.{name}={value}: must be at least 1")
+                raise ConfigError(f"run_callbacks.checkpoint.{name}={value}: it must be at least 1")
         self.folder, self.every, self.keep, self.saves_on_exception = (
             Path(folder), every_n_train_steps, keep, on_exception,
         )  # fmt: skip

@@ -34,7 +34,7 @@ class EMA(pl.Callback):
 
     def __init__(self, decay: float = 0.998) -> None:
         if not 0 <= decay < 1:
-            raise ConfigError(f"callbacks.ema.decay={decay}: must be at least 0 and below 1")
+            raise ConfigError(f"callbacks.ema.decay={decay}: it must be at least 0 and below 1")
         self.decay = decay
         self._averages: dict[str, Tensor] = {}
         self._exact: dict[str, Tensor] = {}  # float32 averages, while half-precision weights hold them

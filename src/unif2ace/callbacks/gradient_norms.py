@@ -43,7 +43,7 @@ class GradientNorms(pl.Callback):
 
     def __init__(self, every_n_steps: int = 50) -> None:
         if every_n_steps < 1:
-            raise ConfigError(f"callbacks.gradient_norms.every_n_steps={every_n_steps}: must be at least 1")
+            raise ConfigError(f"callbacks.gradient_norms.every_n_steps={every_n_steps}: it must be at least 1")
         self.every_n_steps = every_n_steps
 
     def on_before_optimizer_step(

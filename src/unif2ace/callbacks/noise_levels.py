@@ -57,7 +57,7 @@ class NoiseLevels(StepObserver):
     ) -> None:
         if levels < 1 or every_n_steps < 1:
             raise ConfigError(
-                f"callbacks.noise_levels: levels={levels}, every_n_steps={every_n_steps}: must be at least 1 each"
+                f"callbacks.noise_levels: levels={levels}, every_n_steps={every_n_steps}: both must be at least 1"
             )
         self.folder, self.levels, self.every_n_steps, self.name = Path(folder), levels, every_n_steps, name
         self._sums: dict[str, Tensor] = {}

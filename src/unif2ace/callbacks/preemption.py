@@ -59,7 +59,7 @@ class Preemption(pl.Callback):
             if not hasattr(signal, name):
                 raise ConfigError(f"run_callbacks.preemption.signals: there is no {name!r}; such as SIGTERM")
         if every < 1:
-            raise ConfigError(f"run_callbacks.preemption.every={every}: must be at least 1")
+            raise ConfigError(f"run_callbacks.preemption.every={every}: it must be at least 1")
         self.signals = [signal.Signals[name] for name in signals]
         self.every, self.requeue = every, requeue
         self._received: int | None = None

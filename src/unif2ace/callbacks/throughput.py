@@ -25,7 +25,7 @@ class Throughput(pl.Callback):
 
     def __init__(self, every_n_steps: int = 50) -> None:
         if every_n_steps < 1:
-            raise ConfigError(f"callbacks.throughput.every_n_steps={every_n_steps}: must be at least 1")
+            raise ConfigError(f"callbacks.throughput.every_n_steps={every_n_steps}: it must be at least 1")
         self.every_n_steps = every_n_steps
         self._restart(0)
 

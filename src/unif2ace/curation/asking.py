@@ -29,7 +29,7 @@ class ModelClient:
         """The reply to a request: an answer, a refusal or a malformed answer.
 
         Raises:
-            ConfigError: If every request would fail.
+            ConfigError: If the endpoint refuses every request, such as for a wrong key.
             DataError: If the endpoint gave no answer: the sample is not finished, and the next run asks again.
         """
         reply = self.model.reply(request)

@@ -34,7 +34,7 @@ class CaptionByGrammar(Step[Sample]):
         self, classifier: FaceClassifier | None = None, style: Style = "dense", confidence: float = 0.9, seed: int = 0
     ) -> None:
         if not 0.5 < confidence <= 1:
-            raise ConfigError(f"confidence={confidence}: a probability above 0.5, at most 1, is needed")
+            raise ConfigError(f"confidence={confidence}: it must be above 0.5 and at most 1")
         self._classifier, self._style, self._confidence, self._seed = classifier, style, confidence, seed
         self.batch_size = 64 if classifier else 1
 

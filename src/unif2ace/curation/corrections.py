@@ -37,9 +37,9 @@ class Thresholds:
         for name in ("contradict", "confirm", "add"):
             value = getattr(self, name)
             if value is not None and not _ASKED_LEAST < value <= 1:
-                raise ConfigError(f"thresholds.{name}={value}: a probability above 0.5, at most 1, is needed")
+                raise ConfigError(f"thresholds.{name}={value}: it must be above 0.5 and at most 1")
         if self.most_added is not None and self.most_added < 0:
-            raise ConfigError(f"thresholds.most_added={self.most_added}: must be at least 0, or null")
+            raise ConfigError(f"thresholds.most_added={self.most_added}: it must be at least 0, or null")
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,10 +47,10 @@ class TokenizeOptions:
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.samples_per_shard < 1:
             raise DataError(
-                f"batch_size={self.batch_size}, samples_per_shard={self.samples_per_shard}: must be at least 1"
+                f"batch_size={self.batch_size}, samples_per_shard={self.samples_per_shard}: both must be at least 1"
             )
         if self.precision not in ("float32", "bfloat16"):
-            raise DataError(f"precision={self.precision!r}: it is float32 or bfloat16")
+            raise DataError(f"precision={self.precision!r}: it must be float32 or bfloat16")
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ def gather(
     from unif2ace.data.tasks.text_to_image import pick_captions
 
     if samples < 2:
-        raise ConfigError(f"scores.samples={samples}: must be at least 2, because texts are shuffled between faces")
+        raise ConfigError(f"scores.samples={samples}: it must be at least 2, because texts are shuffled between faces")
     draw = random.Random(f"scores/{seed}")
     places = [(reader, index) for reader in readers for index in range(len(reader))]
     if len(places) < 2:

@@ -140,7 +140,7 @@ def _named_faults(name: str, revision: str | None) -> Iterator[None]:
     try:
         yield
     except errors.LocalTokenNotFoundError as error:
-        raise ConfigError(f"{at}: nobody is logged in to the hub: run `hf auth login`, or set HF_TOKEN") from error
+        raise ConfigError(f"{at}: you are not logged in to the hub: run `hf auth login`, or set HF_TOKEN") from error
     except errors.OfflineModeIsEnabled as error:
         raise DataError(f"{at}: there is no such folder, and HF_HUB_OFFLINE forbids the hub: unset it") from error
     except errors.LocalEntryNotFoundError as error:

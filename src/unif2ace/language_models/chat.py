@@ -119,7 +119,7 @@ class LanguageModel(Protocol):
         Faults of one request are in the reply: a refusal, a malformed answer, an endpoint that gave none.
 
         Raises:
-            ConfigError: If every request would fail, such as with a wrong key.
+            ConfigError: If the endpoint refuses every request, such as for a wrong key.
             DataError: If the model keeps failing.
         """
 

@@ -45,7 +45,7 @@ class ChatConversation:
         """Asks; a malformed answer is asked for once more, with the fault named.
 
         Raises:
-            ConfigError: If the endpoint refuses all requests, such as for a wrong key or model.
+            ConfigError: If the endpoint refuses every request, such as for a wrong key.
             DataError: If the endpoint asks to wait too long, or a picture has no known format.
         """
         messages = self._messages(request)

@@ -21,7 +21,7 @@ def replies(model: LanguageModel, requests: Iterable[ChatRequest]) -> Iterator[C
         requests: Requests with different keys.
 
     Raises:
-        ConfigError: If every request would fail, such as with a wrong key.
+        ConfigError: If the endpoint refuses every request, such as for a wrong key.
         DataError: If the model keeps failing, or two requests have the same key.
     """
     unread, keys = iter(requests), set[str]()
@@ -56,7 +56,7 @@ def replies_by_key(model: LanguageModel, requests: Iterable[ChatRequest]) -> dic
         requests: Requests with different keys.
 
     Raises:
-        ConfigError: If every request would fail, such as with a wrong key.
+        ConfigError: If the endpoint refuses every request, such as for a wrong key.
         DataError: If the model keeps failing, or two requests have the same key.
     """
     order: list[str] = []

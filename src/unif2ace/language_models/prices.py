@@ -52,7 +52,7 @@ class Prices:
         for name in ("prompt", "completion", "image_tokens"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
-                raise ConfigError(f"language_model.prices.{name}={value}: must be at least 0")
+                raise ConfigError(f"language_model.prices.{name}={value}: it must be at least 0")
 
     def cost(self, usage: Usage) -> float:
         """Price of some tokens, in `currency`."""

@@ -91,7 +91,7 @@ class Session:
 
         Raises:
             RequestFailedError: If this request failed for good.
-            ConfigError: If every request would fail.
+            ConfigError: If the endpoint refuses every request, such as for a wrong key.
             DataError: If the endpoint asks to wait longer than `max_wait`.
         """
         import openai

@@ -73,7 +73,7 @@ class EndpointSettings:
             )
         for name, known in {"structured": STRUCTURED, "token_limit": TOKEN_LIMITS}.items():
             if getattr(self, name) not in known:
-                raise ConfigError(f"language_model.{name}={getattr(self, name)}: one of {', '.join(known)} is needed")
+                raise ConfigError(f"language_model.{name}={getattr(self, name)}: it must be one of {', '.join(known)}")
 
     def read_key(self) -> str:
         """The key, from its environment variable; empty if none is needed.

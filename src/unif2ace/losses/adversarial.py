@@ -70,7 +70,7 @@ class AdversarialLoss(LossCallback):
         super().__init__(weight)
         if gan_loss not in KINDS:
             raise ConfigError(
-                f"loss.adversarial.gan_loss={gan_loss!r}: one of {', '.join(KINDS)}{nearest(gan_loss, KINDS)}"
+                f"loss.adversarial.gan_loss={gan_loss!r}: it must be {' or '.join(KINDS)}{nearest(gan_loss, KINDS)}"
             )
         numbers = {"start": start, "ramp": ramp, "generator_weight": generator_weight, "r1": r1, "lecam": lecam}
         for key, value in numbers.items():

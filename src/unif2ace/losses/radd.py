@@ -44,7 +44,7 @@ class RADDLoss(NELBOLoss):
         super().__init__(weight)
         if variant not in VARIANTS:
             raise ConfigError(
-                f"loss.radd.variant={variant!r}: one of {', '.join(VARIANTS)}{nearest(variant, VARIANTS)}"
+                f"loss.radd.variant={variant!r}: it must be one of {', '.join(VARIANTS)}{nearest(variant, VARIANTS)}"
             )
         self.variant = variant
 

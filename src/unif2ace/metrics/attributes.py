@@ -72,7 +72,7 @@ class AttributesMetric(StepMetric):
                 raise ConfigError(f"metric.attributes.subgroups: there is no label {name!r}{nearest(name, labels)}")
         self.subgroups = tuple(subgroups)
         if not 0 <= skip < 1:
-            raise ConfigError(f"metric.attributes.skip={skip}: must be at least 0 and below 1")
+            raise ConfigError(f"metric.attributes.skip={skip}: it must be at least 0 and below 1")
         if families is not None and len(families) != len(labels):
             raise ConfigError(f"metric.attributes.families: {len(families)} for {len(labels)} labels")
         self.labels, self.families, self.skip = list(labels), list(families or []), skip

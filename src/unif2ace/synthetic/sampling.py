@@ -95,7 +95,7 @@ def sample_face(seed: int, person: int | None = None) -> Face:
         DataError: If a seed is negative.
     """
     if seed < 0 or (person is not None and person < 0):
-        raise DataError(f"seed={seed}, person={person}: seeds are not negative")
+        raise DataError(f"seed={seed}, person={person}: both must be 0 or more")
     person = seed if person is None else person
     who, body = _person(person)
     draw = _Draw(_PICTURE, seed, person)

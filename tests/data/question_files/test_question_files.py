@@ -128,7 +128,7 @@ def test_face_human_bench_gives_letters_and_finds_the_original_by_its_data_set(t
 
 
 def test_settings_of_face_human_bench_are_checked(tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"question_file.version=croped: it may be original or cropped"):
+    with pytest.raises(ConfigError, match=r"question_file.version=croped: it must be original or cropped"):
         human_bench(tmp_path, version="croped")
     with pytest.raises(DataError, match=r"question_file.subset=faze.*face_attribute_compound"):
         FaceHumanBenchFile(str(tmp_path / "json"), str(tmp_path / "images"), subset="faze")

@@ -47,13 +47,13 @@ class CollectOptions:
             known = get_args(Faces)
             raise ConfigError(f"faces={self.faces!r} is not one of {', '.join(known)}{nearest(str(self.faces), known)}")
         if not 1 <= self.quality <= 100:
-            raise ConfigError(f"quality={self.quality}: it lies between 1 and 100")
+            raise ConfigError(f"quality={self.quality}: it must be between 1 and 100")
         if self.duplicates is not None and (type(self.duplicates) is not int or not 0 <= self.duplicates <= 64):
             raise ConfigError(f"duplicates={self.duplicates}: it must be 0 to 64 bits, or null")
         if not 0 <= self.validation <= 0.5:
             raise ConfigError(f"validation={self.validation}: it must be 0 to 0.5")
         if self.pictures_per_shard < 1:
-            raise ConfigError(f"pictures_per_shard={self.pictures_per_shard}: must be at least 1")
+            raise ConfigError(f"pictures_per_shard={self.pictures_per_shard}: it must be at least 1")
 
     def describe(self) -> dict[str, Any]:
         """The options as plain JSON."""

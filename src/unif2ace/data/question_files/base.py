@@ -243,4 +243,4 @@ def check_choice(value: str, known: Sequence[str], key: str) -> None:
         ConfigError: If it is not one of them.
     """
     if value not in known:
-        raise ConfigError(f"question_file.{key}={value}: it may be {' or '.join(known)}")
+        raise ConfigError(f"question_file.{key}={value}: it must be {' or '.join(known)}")

@@ -27,5 +27,5 @@ def encode_jpeg(
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise DataError(f"image of dtype {image.dtype} and shape {image.shape}: it must be uint8 (H, W, 3)")
     if not 1 <= quality <= 100:
-        raise DataError(f"quality={quality}: it must lie between 1 and 100")
+        raise DataError(f"quality={quality}: it must be between 1 and 100")
     return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality, "RGB", subsampling))

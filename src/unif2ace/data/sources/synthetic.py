@@ -39,7 +39,7 @@ class SyntheticSource:
         if not 32 <= size <= 512:
             raise ConfigError(f"size={size}: faces are rendered at 32 to 512 pixels; set source.size=64")
         if not 0 <= seed < 2**20:
-            raise ConfigError(f"seed={seed}: it must lie between 0 and {2**20 - 1}")
+            raise ConfigError(f"seed={seed}: it must be between 0 and {2**20 - 1}")
         self.num_samples, self.size, self.seed, self.pictures_per_person = num_samples, size, seed, pictures_per_person
 
     def __len__(self) -> int:

@@ -35,7 +35,7 @@ class ForwardProcess(ABC):
         if masking not in get_args(Masking):
             raise ConfigError(f"forward_process.masking={masking!r}: bernoulli or fixed_count")
         if not 0 <= t_min < 1:
-            raise ConfigError(f"forward_process.t_min={t_min}: must be at least 0 and below 1")
+            raise ConfigError(f"forward_process.t_min={t_min}: it must be at least 0 and below 1")
         self.noise_schedule, self.masking, self.t_min = noise_schedule, masking, t_min
 
     @abstractmethod

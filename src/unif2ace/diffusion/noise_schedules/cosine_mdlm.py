@@ -25,7 +25,7 @@ class CosineMdlmSchedule(NoiseSchedule):
 
     def __init__(self, eps: float = 1e-3) -> None:
         if not 0 <= eps < 1:
-            raise ConfigError(f"noise_schedule.eps={eps}: must be at least 0 and below 1")
+            raise ConfigError(f"noise_schedule.eps={eps}: it must be at least 0 and below 1")
         self.eps = eps
 
     def alpha(self, t: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ class GradedMetric(OutputMetric):
         self, grader: Grader | None = None, prompt_file: str | None = None, max_items: int | None = None
     ) -> None:
         if max_items is not None and max_items < 1:
-            raise ConfigError(f"metric.{self.name}.max_items={max_items}: 1 or more is needed, or null for all")
+            raise ConfigError(f"metric.{self.name}.max_items={max_items}: it must be 1 or more, or null for all")
         self._grader, self._max_items = grader, max_items
         self._prompt = load_prompt(self.name, prompt_file)
 

@@ -35,7 +35,7 @@ class DistributionMetric(OutputMetric):
     def __init__(self, extractor: Callable[[], Any] | None = None, neighbours: int = 3, resamples: int = 100) -> None:
         if neighbours < 1 or resamples < 0:
             raise ConfigError(
-                f"metric.distribution.neighbours={neighbours}, resamples={resamples}: must be at least 1 and 0"
+                f"metric.distribution.neighbours={neighbours}, resamples={resamples}: they must be at least 1 and 0"
             )
         self._make, self._neighbours, self._resamples = extractor, neighbours, resamples
 

@@ -57,9 +57,11 @@ class PredictionDifference(EditRegion):
         if not 0 < share <= 1:
             raise ConfigError(f"edit_region.share={share}: give a share above 0, up to 1")
         if smooth < 0 or growth < 1:
-            raise ConfigError(f"edit_region.smooth={smooth}, growth={growth}: smooth is 0 or more, growth 1 or more")
+            raise ConfigError(
+                f"edit_region.smooth={smooth}, growth={growth}: smooth must be 0 or more, growth 1 or more"
+            )
         if not share <= max_share <= 1:
-            raise ConfigError(f"edit_region.max_share={max_share}: must be from edit_region.share={share} to 1")
+            raise ConfigError(f"edit_region.max_share={max_share}: it must be from edit_region.share={share} to 1")
         self.measure, self.levels, self.masks, self.share = measure, tuple(levels), masks, share
         self.select, self.smooth, self.growth = select, smooth, growth
         self.max_share = max_share

@@ -39,7 +39,7 @@ class DinoV2Extractor(nn.Module):
     def __init__(self, weights: str | Path | None = None, input_size: int = 224) -> None:
         super().__init__()
         if input_size < 14 or input_size % 14:
-            raise ConfigError(f"extractor.input_size={input_size}: a multiple of the patch size 14 is needed")
+            raise ConfigError(f"extractor.input_size={input_size}: it must be a multiple of the patch size 14")
         path = check_weights(weights, "dinov2", WANTED)
         try:
             state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)

@@ -39,7 +39,9 @@ class PatchDiscriminator(nn.Module):
         if channels < 1 or layers < 1:
             raise ConfigError(f"discriminator.channels={channels}, discriminator.layers={layers}: both at least 1")
         if norm not in NORMS:
-            raise ConfigError(f"discriminator.norm={norm!r}: one of {', '.join(NORMS)}{nearest(norm, NORMS)}")
+            raise ConfigError(
+                f"discriminator.norm={norm!r}: it must be one of {', '.join(NORMS)}{nearest(norm, NORMS)}"
+            )
         self.smallest = 3 * 2**layers
         widths = [channels * min(2**k, 8) for k in range(layers + 1)]
         body: list[nn.Module] = [_conv(3, widths[0], 2, spectral), nn.LeakyReLU(0.2)]
