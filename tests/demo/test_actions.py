@@ -134,10 +134,10 @@ def cut(folder: Path) -> Path:
     [
         (bomb, "far more than 24 megapixels"),
         (large, r"50.0 MB, this page takes 10 MB"),
-        (page, "no picture that can be read, whatever its name says"),
+        (page, "not a picture that can be read, whatever its name says"),
         (wide, "6000x5000 pixels, this page takes 24 megapixels"),
-        (cut, "no picture that can be read"),
-        (lambda folder: folder / "nothing.png", "no picture that can be read"),
+        (cut, "not a picture that can be read"),
+        (lambda folder: folder / "nothing.png", "not a picture that can be read"),
         (lambda folder: None, "upload one"),
     ],
 )

@@ -121,7 +121,7 @@ WRONG: list[tuple[Any, str]] = [
     (FACE.astype(np.uint16), "save it as 8 bits"),
     (FACE.astype(np.int64) * 257, "give 0..255"),
     (FACE > 128, "bool"),
-    ((FACE / 255).round().astype(np.uint8), r"0 and 1 are black.*\(255 \* x\)"),
+    ((FACE / 255).round().astype(np.uint8), r"0 and 1 only.*\(255 \* x\)"),
     (np.zeros((64, 64, 5), np.uint8), r"shape \(64, 64, 5\): give \(H, W\)"),
     (np.zeros((2, 3, 64, 64, 1), np.uint8), "with 1 to 4 channels"),
     (np.zeros((0, 64, 3), np.uint8), r"shape \(0, 64, 3\)"),

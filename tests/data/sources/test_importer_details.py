@@ -92,7 +92,7 @@ def test_the_largest_face_counts():
     faces = [{"faceRectangle": {"width": w, "height": w}, "faceAttributes": {"age": w}} for w in (3, 9, 5)]
     assert main_face(faces) == {"age": 9}
     assert main_face([]) == {}
-    with pytest.raises(DataError, match="no list of faces"):
+    with pytest.raises(DataError, match="not a list of faces"):
         main_face(["x"])
 
 
