@@ -204,7 +204,7 @@ def test_a_refused_sample_leaves_no_trace(tmp_path, make_sample):
         writer.write(make_sample(0))
         with pytest.raises(DataError, match=r"face-00001.*caption"):
             writer.write(bad)
-        with pytest.raises(DataError, match="no plain JSON"):
+        with pytest.raises(DataError, match="not plain JSON"):
             writer.write(dataclasses.replace(make_sample(1), metadata=Metadata("s", "l", provenance={"x": {1, 2}})))
         with pytest.raises(DataError, match="rename"):
             writer.write(dataclasses.replace(make_sample(1), metadata=Metadata("s", "l", extra={"qa": []})))
