@@ -64,7 +64,7 @@ def test_choices_are_the_words_of_a_column(own):
         ("sex: {gender: {m: man}}\nSex : {gender: {m: woman}}", "'Sex' is given twice.*line 2"),
         ("sex: {gender: {m: man, M: woman}}", "'M' is given twice"),
         ("- sex", "an entry for each label"),
-        ("sex: {gender", "no valid yaml"),
+        ("sex: {gender", "not valid YAML"),
         ("", "an entry for each label"),
     ],
 )

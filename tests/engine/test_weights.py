@@ -235,7 +235,7 @@ def test_a_checkpoint_that_would_run_code_is_never_opened(net: nn.Linear, tmp_pa
 @pytest.mark.parametrize("data", [b"", b"garbage" * 99, struct.pack("<Q", 2**60)])
 def test_a_checkpoint_that_is_garbage_is_refused(data: bytes, tmp_path: Path):
     (tmp_path / "a.ckpt").write_bytes(data)
-    with pytest.raises(DataError, match=r"a\.ckpt is damaged or no checkpoint"):
+    with pytest.raises(DataError, match=r"a\.ckpt is damaged or not a checkpoint"):
         read_weights(tmp_path / "a.ckpt")
 
 

@@ -165,7 +165,7 @@ def _parse(name: str, data: bytes) -> dict[str, Any]:
     try:
         tree = yaml.load(data, _UniqueKeys)
     except (yaml.YAMLError, UnicodeError) as error:
-        raise DataError(f"mapping {name}: no valid yaml: {' '.join(str(error).split())}") from error
+        raise DataError(f"mapping {name}: it is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(tree, dict) or not tree:
         raise DataError(f"mapping {name}: it must have an entry for each label, LABEL: {{present: ..., absent: ...}}")
     return tree

@@ -65,7 +65,7 @@ def load_plain(file: Path, *, lazily: bool = False) -> Any:
             what = _what(error)
             why = f"holds more than plain values ({what}), so opening it could run code; it is never opened that way"
         else:
-            why = "is damaged or no checkpoint"
+            why = "is damaged or not a checkpoint"
         raise DataError(f"{file} {why}; give another checkpoint of the run, or its weights.safetensors") from error
 
 
