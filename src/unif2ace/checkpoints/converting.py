@@ -19,8 +19,8 @@ def convert(source: str | Path, target: str | Path) -> Kind:
         The kind of checkpoint that was written.
 
     Raises:
-        DataError: If the source is damaged or not a checkpoint, the target exists, or a single checkpoint lacks the names
-            of the optimiser's parameters.
+        DataError: If the source is damaged or not a checkpoint, the target exists, or a single checkpoint lacks the
+            names of the optimiser's parameters.
     """
     from unif2ace.checkpoints.naming import NAMES, named
     from unif2ace.checkpoints.reading import read
