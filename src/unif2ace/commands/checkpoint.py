@@ -77,7 +77,7 @@ def convert(config: DictConfig) -> str:
             tried = _paths(config.run)
             found = newest(source)
             if found is None:
-                raise DataError(f"{source}: none of its {len(tried)} checkpoints is whole; see: {APP} list {source}")
+                raise DataError(f"{source}: none of its {len(tried)} checkpoints is complete; see: {APP} list {source}")
             source = found
         kind = work(source, config.out)
     _say(f"{kind}: {config.out}")

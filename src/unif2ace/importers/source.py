@@ -44,7 +44,9 @@ def read_source(path: str | Path) -> dict[str, Tensor]:
         wanted: Any = json.loads(file.read_text(encoding="utf-8"))["weight_map"]
         shards = sorted(set(wanted.values()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{file} is not an index of shards ({error}): it needs a weight_map, name: file") from error
+        raise DataError(
+            f"{file} is not an index of shards ({error}): it needs an entry weight_map from tensor names to files"
+        ) from error
     found: dict[str, Tensor] = {}
     for shard in shards:
         if not (file.parent / shard).is_file():
