@@ -55,6 +55,8 @@ def test_texts_get_shorter_and_the_words_stay_known(words: TextTokenizer, phrase
     assert any(is_superword(inside(i)) for ids in phrases.encode(TEXTS) for i in ids)
     assert not any(is_superword(inside(i)) for ids in phrases.encode_words(TEXTS) for i in ids)
     assert words.encode_words(TEXTS) == words.encode(TEXTS)
+    assert not phrases.phrases & {i for ids in phrases.encode_words(TEXTS) for i in ids}
+    assert phrases.phrases & {i for ids in phrases.encode(TEXTS) for i in ids}
 
 
 def test_no_token_goes_beyond_a_sentence(phrases: TextTokenizer):

@@ -81,6 +81,11 @@ class TextTokenizer:
         return [list(e.ids) for e in self._words.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     @cached_property
+    def phrases(self) -> frozenset[int]:
+        """Ids of tokens of several words, which `encode_words` never gives."""
+        return frozenset(number for name, number in self._tokenizer.get_vocab().items() if is_superword(name))
+
+    @cached_property
     def _words(self) -> Tokenizer:
         """The tokenizer without merges across spaces."""
         content = json.loads(self._tokenizer.to_str())

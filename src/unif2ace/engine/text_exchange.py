@@ -45,7 +45,7 @@ def exchange_text_tokenizer(ckpt: str, text_tokenizer: str, folder: Path) -> tup
     if old.vocab_size != before:
         raise ConfigError(f"{old.path} has {old.vocab_size} ids, {weights.path} has {before}: is it theirs?")
     tied = bool(weights.config.get("tie_embeddings"))
-    state = with_text_rows(weights.state, before, old.pieces_of(new), tied)
+    state = with_text_rows(weights.state, before, old.pieces_of(new), tied, new.phrases)
     ids = {"text_size": new.vocab_size, "bos_id": new.eos_id, "eos_id": new.eos_id}
     kept = {key: value for key, value in weights.header.items() if key not in _OWN}
     made = save_weights(

@@ -41,3 +41,12 @@ def test_a_phrase_is_read_as_the_mean_of_its_words_and_predicted_as_its_first():
     for name in ("head.weight", "head.bias"):
         assert state[name][TEXT].equal(before[name][3])
         assert state[name][TEXT + 1 :].equal(before[name][TEXT:])
+
+
+def test_an_id_that_is_only_read_does_not_change_what_is_predicted():
+    net = small("sequential")
+    before = net.state_dict()["head.bias"].clone()
+    state = with_text_rows(net.state_dict(), TEXT, [[i] for i in range(TEXT)] + [[3, 5]], read_only={TEXT})
+    assert state["head.bias"][TEXT] < before.min() - 10
+    assert torch.cat([state["head.bias"][:TEXT], state["head.bias"][TEXT + 1 :]]).equal(before)
+    assert net.state_dict()["head.bias"].equal(before)
