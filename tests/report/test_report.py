@@ -130,6 +130,10 @@ def _report(tmp_path: Path, *folders: Path, title: str = "T", **limits: Any) -> 
     return page.read_text(encoding="utf-8"), text.read_text(encoding="utf-8")
 
 
+def _section(page: str, title: str) -> str:
+    return page.partition(f"<h2>{title}</h2>")[2].partition("</section>")[0]
+
+
 @pytest.fixture
 def two(tmp_path: Path) -> tuple[Path, Path]:
     return _run(tmp_path / "runs" / "a"), _run(tmp_path / "runs" / "b", 0.75, "blue")
@@ -207,11 +211,18 @@ def test_a_broken_file_is_a_line_and_the_rest_is_shown(
 ):
     (two[1] / name).write_text(content)
     page, _ = _report(tmp_path, *two)
-    noted = page.partition(f"<h2>{NOT_SHOWN}</h2>")[2].partition("</section>")[0]
+    noted = _section(page, NOT_SHOWN)
     assert "understood.jsonl, line 2" in noted  # of both runs
     if said:
         assert re.search(rf"b: [^\n]*{re.escape(said)}|{re.escape(said)}", noted)
     assert "0.400 to 0.600" in page
+
+
+def test_a_run_too_short_to_log_its_training_shows_its_losses_of_validation(two: tuple[Path, Path], tmp_path: Path):
+    (two[0] / "config.yaml").write_text("loss: {ar: {weight: 1.0}}")
+    (two[0] / "metrics.csv").write_text("step,val/loss,val/ar,val/ar/part,val/evenness\n3,4.5,2.5,1.5,0.5\n")
+    page, _ = _report(tmp_path, two[0])
+    assert re.findall(r'aria-label="([^"]*)"', _section(page, "Losses")) == ["loss", "ar"]
 
 
 def test_limits_are_said(two: tuple[Path, Path], tmp_path: Path):

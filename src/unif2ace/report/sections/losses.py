@@ -32,7 +32,7 @@ class LossesSection(Section):
         """The charts of each kind."""
         kinds: dict[str, list[ResultFolder]] = {}
         for folder in folders:
-            if any(name.startswith("train/") for name in folder.logged):
+            if _losses(folder):
                 kinds.setdefault(folder.kind, []).append(folder)
         found: list[ReportBlock] = []
         for kind, some in kinds.items():
@@ -44,9 +44,16 @@ class LossesSection(Section):
 
     def _names(self, folders: Sequence[ResultFolder]) -> list[str]:
         """Losses in the order in which they were logged, the whole loss first."""
-        logged = (name.removeprefix("train/") for f in folders for name in f.logged if name.startswith("train/"))
-        names = [n for n in dict.fromkeys(logged) if n.count("/") < self.depth and n not in self.leave_out]
+        logged = dict.fromkeys(name for folder in folders for name in _losses(folder))
+        names = [name for name in logged if name.count("/") < self.depth and name not in self.leave_out]
         return sorted(names, key=lambda name: name != "loss")
+
+
+def _losses(folder: ResultFolder) -> list[str]:
+    """Losses of training, and those of validation alone: a run of few steps logs no others."""
+    configured = {"loss", *(key.split(".")[1] for key in folder.config if key.startswith("loss."))}
+    splits = [(split, name) for split, _, name in (key.partition("/") for key in folder.logged)]
+    return [n for split, n in splits if split == "train" or (split == "val" and n.partition("/")[0] in configured)]
 
 
 def _chart(name: str, folders: Sequence[ResultFolder]) -> LineChart:
