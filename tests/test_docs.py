@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("**/*.md")])
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```', re.MULTILINE | re.DOTALL)
-OTHERS = {"cd", "export", "kill", "lmms_eval", "ls", "make", "mkdir", "pgrep", "source", "tensorboard"}
+OTHERS = {"cd", "export", "kill", "lmms_eval", "make", "mkdir", "pgrep", "source", "tensorboard"}
 """Commands of other projects; targets of make are checked below."""
 FREE = {"ckpt", "folder", "n", "name", "out", "run_dir", "seed"}
 """Keys that take any value."""
