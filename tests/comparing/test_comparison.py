@@ -37,6 +37,7 @@ def _run(folder: Path, lr: float = 0.1, seed: int = 0, answers: float | None = N
     """A run with a configuration, logged values, and an evaluation if it has a score."""
     folder.mkdir(parents=True)
     config = {"seed": seed, "run_dir": str(folder), "optimizer": {"lr": lr}, "paths": {"logs": str(folder.parent)}}
+    config["trainer"] = {"default_root_dir": str(folder)}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     rows = "step,val/loss,val/f1\n1,3.0,0.2\n2,1.0,0.9\n3,2.0,0.5\n"
     (folder / "metrics.csv").write_text(rows)

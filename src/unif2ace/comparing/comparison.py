@@ -13,7 +13,7 @@ from unif2ace.comparing.table import TextTable
 from unif2ace.comparing.unlike import refuse_unlike
 from unif2ace.errors import ConfigError, nearest
 
-PLACES = re.compile(r"run_dir|paths\..*|hydra\..*|.*\bfolder|out|tags.*|logger\..*|engine\..*")
+PLACES = re.compile(r"run_dir|.*\.default_root_dir|paths\..*|hydra\..*|.*\bfolder|out|tags.*|logger\..*|engine\..*")
 """Keys that say where a run writes, not what it does."""
 SEEDS = ("seed", "scores.seed", "data.seed", "module.seed", "dataset.synthetic.seed")
 """Keys in which the runs of one setting may differ."""
