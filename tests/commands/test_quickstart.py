@@ -58,7 +58,7 @@ def _trained(folder: Path, form: str) -> list[int]:
     return [(_out(folder, form) / name / "weights.safetensors").stat().st_mtime_ns for name in TRAINED[form]]
 
 
-@pytest.mark.parametrize("form", SMALL)
+@pytest.mark.parametrize("form", ["package", pytest.param("from_scratch", marks=pytest.mark.slow)])
 def test_the_stages_end_in_a_page(form: str, first: Callable[[str], Path]):
     folder = first(form)
     out = _out(folder, form)
@@ -77,7 +77,7 @@ def test_the_stages_end_in_a_page(form: str, first: Callable[[str], Path]):
 
 
 def test_a_second_start_trains_nothing(first: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch):
-    form = "from_scratch"
+    form = "package"
     folder = first(form)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("UNIF2ACE_ROOT", str(folder))
