@@ -82,7 +82,8 @@ def show(rows):
 # %% [markdown]
 # ## Guidance
 # The logits are (1 + w) conditional - w unconditional. More guidance follows the prompt more closely, and gives less
-# variety: the spread is the standard deviation of pixels between faces of one prompt.
+# variety: the spread is the standard deviation of pixels between faces of one prompt. Two faces of a prompt measure it
+# roughly, a larger `EACH` better.
 
 # %%
 GUIDANCE = (0.0, 2.0, 4.0, 8.0)
@@ -92,7 +93,9 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
 axes[0].plot(GUIDANCE, [found[1] for found in by_guidance.values()], "o-")
 axes[0].set(xlabel="guidance w", ylabel="stated attributes that are seen", ylim=(0, 1.03))
 axes[1].plot(GUIDANCE, [found[2] for found in by_guidance.values()], "o-", color="#c2571a")
-axes[1].set(xlabel="guidance w", ylabel="spread, of 255", ylim=(0, None))
+axes[1].set(
+    xlabel="guidance w", ylabel="spread, of 255", ylim=(0, 1.1 * max(found[2] for found in by_guidance.values()))
+)
 plt.show()
 
 # %% [markdown]
@@ -103,7 +106,7 @@ plt.show()
 # %%
 STEPS = (1, 2, 4, 8, 16)
 by_steps = {steps: faces_of(sampler=MaskgitSampler(steps=steps)) for steps in STEPS}
-show({f"{steps} steps": found[0] for steps, found in by_steps.items()})
+show({f"steps = {steps}": found[0] for steps, found in by_steps.items()})
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
 axes[0].plot(STEPS, [found[1] for found in by_steps.values()], "o-")
 axes[0].set(xlabel="steps", xscale="log", ylabel="stated attributes that are seen", ylim=(0, 1.03))
