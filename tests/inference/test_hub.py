@@ -103,6 +103,7 @@ print(unif2ace.__file__)
 """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     environment |= {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1"}
+    environment["HF_HUB_OFFLINE"] = "0"  # the tests' own is 1
     words = [str(_environment(tmp_path / "wheel")), "-c", code]
     done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -157,8 +158,13 @@ def test_what_a_hub_refuses_is_named_with_the_remedy(run: Path, hub: StubHub, mo
     with pytest.raises(ConfigError, match="push=faces: give the name of a repository on the hub"):
         _push(run, "push=faces")
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    for call in (lambda: unif2ace.load("ada/new"), lambda: _push(run, "push=ada/new")):
+    calls = (lambda: unif2ace.load("ada/new"), lambda: _push(run, "push=ada/new"))
+    for call in calls:
         with pytest.raises(DataError, match="HF_ENDPOINT"):
+            call()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    for call in calls:
+        with pytest.raises(DataError, match="HF_HUB_OFFLINE forbids the hub: set HF_HUB_OFFLINE=0"):
             call()
 
 

@@ -134,7 +134,7 @@ def _api() -> Any:
 @contextmanager
 def _named_faults(name: str, revision: str | None) -> Iterator[None]:
     """What the hub's client raises, as errors that name the remedy."""
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
     at = f"{name}@{revision}" if revision else name
     try:
@@ -142,10 +142,14 @@ def _named_faults(name: str, revision: str | None) -> Iterator[None]:
     except errors.LocalTokenNotFoundError as error:
         raise ConfigError(f"{at}: you are not logged in to the hub: run `hf auth login`, or set HF_TOKEN") from error
     except errors.OfflineModeIsEnabled as error:
-        raise DataError(f"{at}: there is no such folder, and HF_HUB_OFFLINE forbids the hub: unset it") from error
+        raise DataError(f"{at}: HF_HUB_OFFLINE forbids the hub: set HF_HUB_OFFLINE=0") from error
     except errors.LocalEntryNotFoundError as error:
-        where = "no such folder here, nor in the hub's cache, and the hub cannot be reached"
-        raise DataError(f"{at}: {where}: check the path, the network, HF_ENDPOINT and HF_HUB_OFFLINE") from error
+        why = (
+            "HF_HUB_OFFLINE forbids the hub: set HF_HUB_OFFLINE=0, or check the path"
+            if constants.HF_HUB_OFFLINE
+            else "the hub cannot be reached: check the path, the network and HF_ENDPOINT"
+        )
+        raise DataError(f"{at}: no such folder here, nor in the hub's cache, and {why}") from error
     except errors.RevisionNotFoundError as error:
         raise DataError(f"{at}: the hub has {name} without that revision; give a branch, a tag or a commit") from error
     except errors.RepositoryNotFoundError as error:
