@@ -12,7 +12,7 @@ CYCLED = ("momentum", "betas")
 
 
 def options_of(optimizer: Optimizer) -> list[dict[str, Any]]:
-    """Options of each parameter group except its parameters; read when optimiser and learning-rate schedule are new."""
+    """Options of each parameter group without its parameters; call it before a state is loaded."""
     return [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
 
 
