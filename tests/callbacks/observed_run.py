@@ -33,7 +33,7 @@ class Text:
 
     vocab_size, eos_id, pad_id = tiny.TEXT, 1, 0
 
-    def encode(self, texts: list[str]) -> list[list[int]]:
+    def encode_words(self, texts: list[str]) -> list[list[int]]:
         return [[int(word[1:]) for word in text.split()] for text in texts]
 
     def decode(self, ids: Any) -> str:
