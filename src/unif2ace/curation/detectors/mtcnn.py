@@ -70,7 +70,7 @@ class MtcnnDetector(Detector):
         height, width = pixels.shape[:2]
         scale = search_scale(height, width, self.min_side, self.max_side)
         with torch.inference_mode():
-            image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
+            image = torch.tensor(pixels).permute(2, 0, 1)[None].float()
             if scale != 1:
                 image = _sized(image, max(1, round(height * scale)), max(1, round(width * scale)))
             boxes = self._propose(image)
