@@ -17,8 +17,8 @@
 # both cancels: a *paired* difference is known much better than either value.
 #
 # `A` and `B` are two evaluations. By default they are made here: the quickstart's run and the model in the package, or,
-# without a quickstart, the model in the package with and without guidance. `unif2ace-evaluate` writes the same folders;
-# give yours instead.
+# without a quickstart, the model in the package whole, and without guidance and its classifier's features.
+# `unif2ace-evaluate` writes the same folders; give yours instead.
 
 # %%
 # %matplotlib inline
@@ -39,15 +39,15 @@ plt.rcParams["figure.dpi"] = 110
 OUT = Path(mkdtemp())
 RUNS = [Path(above, "logs/quickstart/unified") for above in (".", "..")]
 SETTINGS = [
-    *("scores.samples=24", "scores.num_questions=24", "scores.num_paraphrases=0", "scores.diverse=1", "scores.seeds=1"),
-    *("scores.caption=short", "scores.at_least=2", "metric=[agreement,answers,captions]"),
-    *("dataset=synthetic", "dataset.synthetic.num_samples=520", "dataset.synthetic.workers=1"),
+    *("scores.samples=64", "scores.num_questions=128", "scores.num_paraphrases=0", "scores.diverse=1", "scores.seeds=1"),
+    *("metric=[agreement,answers,captions]", "dataset=synthetic"),
+    *("dataset.synthetic.num_samples=1300", "dataset.synthetic.workers=1"),
     f"dataset.synthetic.folder={OUT}/data",
 ]
 
 
 def evaluated(name, *overrides):
-    """An evaluation of 24 synthetic faces; more faces give narrower intervals."""
+    """An evaluation of 64 synthetic faces; more faces give narrower intervals."""
     evaluate(compose("evaluate", ["kind=unified", f"out={OUT / name}", *SETTINGS, *overrides]))
     return OUT / name
 
@@ -57,8 +57,8 @@ if trained:
     A = evaluated("quickstart", f"ckpt={trained}", "guidance=4")
     B = evaluated("package", "ckpt=builtin", "guidance=4")
 else:
-    A = evaluated("without_guidance", "ckpt=builtin", "guidance=0")
-    B = evaluated("guidance_4", "ckpt=builtin", "guidance=4")
+    A = evaluated("weakened", "ckpt=builtin", "guidance=0", "drop_encoders=[classifier]")
+    B = evaluated("whole", "ckpt=builtin")
 
 # %% [markdown]
 # ## Values and paired differences

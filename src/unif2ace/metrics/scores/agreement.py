@@ -18,9 +18,7 @@ import torch
 from torch import Tensor
 
 from unif2ace.metrics.scores.bootstrap import Score, bootstrap
-
-_MARGIN = 0.02
-"""Minimum distance of ceiling and floor; below it the evaluator is at chance on these faces."""
+from unif2ace.metrics.scores.scale import rescaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ def attribute_agreement(
 
     def normalised(sums_RK: Tensor) -> Tensor:
         raw_R, floor_R, ceiling_R, _ = means(sums_RK)
-        return torch.where(ceiling_R > floor_R + _MARGIN, (raw_R - floor_R) / (ceiling_R - floor_R), torch.nan)
+        return rescaled(raw_R, floor_R, ceiling_R)
 
     total_1K = sums_SK.sum(0, keepdim=True)
     by_label = torch.full((4, stated_SA.shape[1]), torch.nan, dtype=torch.float64)

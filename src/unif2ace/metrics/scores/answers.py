@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from unif2ace.metrics.scores.bootstrap import Score, bootstrap
+from unif2ace.metrics.scores.scale import rescaled
 
 
 class Asked(NamedTuple):
@@ -130,7 +131,7 @@ def _score(
     def normalised(sums_RK: Tensor) -> Tensor:
         shares_RM4 = shares(sums_RK)
         raw_R, floor_R = shares_RM4[:, :, 0].nanmean(1), shares_RM4[:, :, 1:].amax(2).nanmean(1)
-        return torch.where(floor_R < 1, (raw_R - floor_R) / (1 - floor_R), torch.nan)
+        return rescaled(raw_R, floor_R, torch.ones_like(floor_R))
 
     sums_SK = torch.cat(list(kinds), 1)
     shares_M4 = shares(sums_SK.sum(0, keepdim=True))[0]

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from unif2ace.metrics.scores.bootstrap import Score, bootstrap
+from unif2ace.metrics.scores.scale import rescaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class CaptionScore:
     """Scores of S captions.
 
     Attributes:
-        normalised: 0 for captions of other faces, 1 for the data set's own; not clamped.
+        normalised: 0 for captions of other faces, 1 for the data set's own; not clamped; NaN if they hardly differ.
         f1: Harmonic mean of precision and recall, 0 to 1.
         f1_shuffled: F1 of the same captions on other faces.
         f1_reference: F1 of the data set's own captions.
@@ -69,7 +70,7 @@ def caption_scores(
 
     def normalised(sums_RK: Tensor) -> Tensor:
         f1, shuffled, reference = scores(sums_RK)
-        return torch.where(reference > shuffled, (f1 - shuffled) / (reference - shuffled), torch.nan)
+        return rescaled(f1, shuffled, reference)
 
     total_1K = sums_SK.sum(0, keepdim=True)
     _, shuffled, reference = scores(total_1K)[:, 0].tolist()
