@@ -153,8 +153,9 @@ def test_every_shell_line_is_of_a_kind_that_is_checked(page: str, line: str):
     if words[:2] == ["pip", "install"]:
         named = {extra for group in re.findall(r"unif2ace\[([\w,]+)\]", line) for extra in group.split(",")}
         assert named <= set(EXTRAS), f"{page} installs extras {sorted(named - set(EXTRAS))}"
-    elif words[:3] == ["python", "-m", "benchmarks"]:
-        assert all((ROOT / "benchmarks" / f"{name}.py").is_file() for name in words[3:]), f"{page}: {line}"
+    elif words[:2] == ["python", "-m"] and words[2].partition(".")[0] == "benchmarks":
+        names = [*filter(None, [words[2].partition(".")[2]]), *words[3:]]
+        assert all((ROOT / "benchmarks" / f"{name}.py").is_file() for name in names), f"{page}: {line}"
     else:
         assert _ours(words) or words[0] in OTHERS or files, f"{page}: no test knows what {words[0]!r} is: {line}"
 

@@ -207,6 +207,7 @@ def test_experts_that_nobody_chose_are_no_work(traced: Traced):
     assert more.forward - traced.forward == routers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("router", ["noisy_top_k", "expert_choice"])
 def test_routers_are_counted(router: str, tiny: Subject, traced: Traced):
     other = subject(compose("train", [*TINY, f"router={router}"]))

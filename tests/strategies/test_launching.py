@@ -93,6 +93,7 @@ def test_torchrun_starts_the_processes(tmp_path: Path):
     assert not (tmp_path / "logs").exists()
 
 
+@pytest.mark.slow
 def test_a_process_ends_in_order_though_a_thread_still_holds_what_it_sent():
     script = Path(__file__).with_name("leaving_run.py")
     told = subprocess.run([sys.executable, str(script), "8"], capture_output=True, text=True, timeout=280, check=True)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from unif2ace.data.shards.faults import SampleFault
+from unif2ace.data.shards.images import decode_image
 from unif2ace.report.encoded_picture import EncodedPicture
 
-_FAULTS = (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError)
+_FAULTS = (OSError, ValueError, SampleFault)
+_SHEET = 20_000
+"""Largest side of a picture that is read: sheets are larger than images of faces."""
 _QUALITY = 88
 
 
@@ -47,7 +51,7 @@ class PictureReader:
         except FileNotFoundError:
             return None
         except _FAULTS as error:
-            self.unreadable.append(f"{path.name} is not a picture that can be read ({type(error).__name__})")
+            self.unreadable.append(f"{path.name} is not a picture that can be read ({error})")
             return None
         if self._used + len(data) > self.max_bytes:
             self.left_out += 1
@@ -58,8 +62,7 @@ class PictureReader:
 
 
 def _encode(path: Path, side: int) -> tuple[bytes, tuple[int, int]]:
-    with Image.open(path) as opened:
-        picture = opened.convert("RGB")
+    picture = Image.fromarray(decode_image(path.read_bytes(), max_side=_SHEET))
     if max(picture.size) > side:
         picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     data = io.BytesIO()

@@ -177,5 +177,5 @@ def test_other_files_are_refused(extractor, kind: str, tmp_path: Path):
 
 
 def test_a_wrong_input_size_is_refused(tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"input_size=100: a multiple of the patch size 14"):
+    with pytest.raises(ConfigError, match=r"input_size=100: it must be a multiple of the patch size 14"):
         DinoV2Extractor(tmp_path / "x", input_size=100)

@@ -136,6 +136,7 @@ def test_nothing_moves_but_in_training(make: Callable[[], Quantizer], case: str)
         assert torch.equal(value, before[key]), key
 
 
+@pytest.mark.slow
 def test_compiled_it_computes_the_same(make: Callable[[], Quantizer]):
     plain, compiled = make(), make()
     compiled.load_state_dict(plain.state_dict())

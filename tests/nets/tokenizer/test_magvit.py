@@ -295,6 +295,7 @@ def test_gradient_checkpointing_keeps_less():
     assert sizes[1] < 0.5 * sizes[0]
 
 
+@pytest.mark.slow
 def test_compiled_it_computes_the_same():
     levels = dict.fromkeys(("encoder_multipliers", "decoder_multipliers", "encoder_blocks", "decoder_blocks"), (1, 1))
     net = small(gradient_checkpointing=True, **levels).to(memory_format=torch.channels_last).train()
