@@ -39,8 +39,8 @@ plt.rcParams["figure.dpi"] = 110
 OUT = Path(mkdtemp())
 RUNS = [Path(above, "logs/quickstart/unified") for above in (".", "..")]
 SETTINGS = [
-    *("scores.samples=64", "scores.num_questions=128", "scores.num_paraphrases=0", "scores.diverse=1", "scores.seeds=1"),
-    *("metric=[agreement,answers,captions]", "dataset=synthetic"),
+    *("scores.samples=64", "scores.num_questions=128", "scores.num_paraphrases=0", "scores.diverse=1"),
+    *("scores.seeds=1", "metric=[agreement,answers,captions]", "dataset=synthetic"),
     *("dataset.synthetic.num_samples=1300", "dataset.synthetic.workers=1"),
     f"dataset.synthetic.folder={OUT}/data",
 ]
