@@ -34,11 +34,11 @@ SEEDS = os.environ.get("UNIF2ACE_SEEDS", "0,1").split(",")
 FACES, ROUNDS, STEPS, WARM = 8000, 2, 6, 2
 PHRASES = f"data.text_tokenizer={OUT.resolve()}/phrases"
 FOUR = ("module.corruptions=4", "task.text_to_image.batch_size=7")
-WORDS = ("module.corruptions=1", "task.text_to_image.batch_size=28")
+ONE = ("module.corruptions=1", "task.text_to_image.batch_size=28")
 VARIANTS = {
-    "words, one corruption": WORDS,
-    "words, four corruptions": (*WORDS, *FOUR),
-    "phrases, one corruption": (*WORDS, PHRASES),
+    "words, one corruption": ONE,
+    "words, four corruptions": (*ONE, *FOUR),
+    "phrases, one corruption": (*ONE, PHRASES),
 }
 SCORES = ("likelihood_bound", "agreement", "answers", "caption_f1")
 

@@ -1,4 +1,4 @@
-"""Every table can be read at every size; wrong rows are told by name."""
+"""Every table can be read at every size; an error names the row that is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of cells that ordinary commands make: done ones are skipped, failures are told, killed ones go on."""
+"""Cells of a table, run as ordinary commands: done ones are skipped, failures are reported, killed ones continue."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def run_line(line: Sequence[str], output: Path) -> str:
         The last line that it wrote if it failed; empty otherwise.
 
     Raises:
-        SystemExit: If this process was asked to end; the command was told, and has ended.
+        SystemExit: If this process received one of `FORWARDED`; the command received it too, and has ended.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("ab") as file:
