@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from unif2ace.engine.fingerprint import SHOWN
 from unif2ace.engine.resuming import changes
-from unif2ace.engine.weights import TEXT_FILE, Weights, check_names, read_weights
+from unif2ace.engine.weights import Weights, check_names, read_weights
 from unif2ace.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -130,8 +130,7 @@ def _with_added(net: Any, given: Mapping[str, Any], state: Mapping[str, Any], mo
 
 
 def _check_text(weights: Weights, now: Any) -> None:
-    folder = weights.path.parent
-    file = (folder.parent if folder.name == "checkpoints" else folder) / TEXT_FILE
+    file = weights.text_file
     if now is not None and file.is_file() and not filecmp.cmp(file, now.path, shallow=False):
         raise ConfigError(
             f"{weights.path} was trained with another text tokenizer than {now.path}: token ids differ; "

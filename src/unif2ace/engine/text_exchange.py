@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from unif2ace.engine.weights import FILE_NAME, TEXT_FILE, Weights, read_weights, save_weights
 from unif2ace.errors import ConfigError
-
-if TYPE_CHECKING:
-    from unif2ace.data.text_tokenizer import TextTokenizer
 
 _OWN = ("kind", "net", "fingerprint", "format", "dtype", "date", "trained_as", "text_tokenizer")
 """Entries of a header that belong to the file."""
@@ -40,7 +36,7 @@ def exchange_text_tokenizer(ckpt: str, text_tokenizer: str, folder: Path) -> tup
     weights = read_weights(ckpt, "unified")
     if weights.kind != "unified":
         raise ConfigError(f"ckpt={ckpt} holds weights of kind {weights.kind!r}; 'unified' is needed here")
-    old, new = _beside(weights), TextTokenizer(text_tokenizer)
+    old, new = TextTokenizer(weights.text_file), TextTokenizer(text_tokenizer)
     before = int(weights.config["text_size"])
     if old.vocab_size != before:
         raise ConfigError(f"{old.path} has {old.vocab_size} ids, {weights.path} has {before}: is it theirs?")
@@ -57,10 +53,3 @@ def exchange_text_tokenizer(ckpt: str, text_tokenizer: str, folder: Path) -> tup
     )
     shutil.copyfile(new.path, folder / TEXT_FILE)
     return made, before
-
-
-def _beside(weights: Weights) -> TextTokenizer:
-    from unif2ace.data.text_tokenizer import TextTokenizer
-
-    folder = weights.path.parent
-    return TextTokenizer(folder.parent if folder.name == "checkpoints" else folder)

@@ -61,6 +61,12 @@ class Weights:
         return self.fingerprint[:SHOWN]
 
     @property
+    def text_file(self) -> Path:
+        """Where the text tokenizer lies that belongs to them: in the run's or the release's folder."""
+        folder = self.path.parent
+        return (folder.parent if folder.name == "checkpoints" else folder) / TEXT_FILE
+
+    @property
     def component_fingerprint(self) -> str:
         """The fingerprint that other networks, and tokens, record of this one.
 
