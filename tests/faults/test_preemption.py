@@ -41,7 +41,12 @@ def test_one_process_saves_leaves_and_goes_on_bit_for_bit(tmp_path: Path):
     assert_same_end(whole.out, again.out)
 
 
-@pytest.mark.parametrize("told", [[0], [1], [0, 1]], ids=["rank 0", "rank 1", "both"])
+SLOW = pytest.mark.slow  # ten seconds each; rank 1 is the harder one
+TOLD = [pytest.param([0], id="rank 0", marks=SLOW), pytest.param([1], id="rank 1")]
+TOLD += [pytest.param([0, 1], id="both", marks=SLOW)]
+
+
+@pytest.mark.parametrize("told", TOLD)
 def test_two_ranks_leave_together_whoever_is_told(tmp_path: Path, told: list[int]):
     with LiveRun(tmp_path / "run", "devices=2") as run:
         pids = run.at_step(4, ranks=2)

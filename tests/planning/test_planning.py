@@ -272,16 +272,18 @@ def test_ranks_and_strategies_are_those_of_the_configuration():
         of("strategy=deepspeed")
 
 
-def test_a_plan_is_a_table_and_a_json(capsys: pytest.CaptureFixture[str]):
+def test_a_plan_is_a_table_and_a_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     config = compose("train", [*SMALL, "strategy=fsdp", "trainer.devices=2", "trainer.accumulate_grad_batches=3"])
+    made = make_plan(config, [1, 64])
+    monkeypatch.setattr("unif2ace.planning.plan.make_plan", lambda *_: made)  # once for both forms
     plan(config, [1, 64])
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 100
     assert "routed experts" in text
     assert "64 ranks" in text
-    plan(config, [1], as_json=True)
+    plan(config, [1, 64], as_json=True)
     found = json.loads(capsys.readouterr().out)
-    two, one = found["ranks"]
+    two, one, _ = found["ranks"]
     assert found["total"]["total"] == sum(part["total"] for part in found["parameters"].values())
     assert (two["ranks"], two["rows"], one["rows"]) == (2, 12, 24)
     assert found["tokens"] == 3 * one["step"]["columns"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,15 @@ GROUPED = "optimizer=muon groups=True ema=True"
 STRATEGIES = ["auto", "ddp", "fsdp", "fsdp_tp"]
 CASES = [f"strategy={strategy} {settings}" for settings in SETTINGS for strategy in STRATEGIES]
 CASES += [f"strategy={strategy} {GROUPED}" for strategy in ("ddp", "fsdp")]
+SLOW = [c for c in CASES if re.match("strategy=(auto|ddp) ", c) and SETTINGS[0] not in c]
+"""Left to the full suite: the strategies that divide no weights, with more than the plain settings."""
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def two(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("two") / "out.pt"
-    run_ranks(RUN, str(out), *[f"{case} devices=2" for case in CASES])
+    selected = {getattr(item, "callspec", None) and item.callspec.params.get("case") for item in request.session.items}
+    run_ranks(RUN, str(out), *[f"{case} devices=2" for case in CASES if case in selected])
     found: dict[str, Any] = torch.load(out)
     return found
 
@@ -41,7 +45,7 @@ def one() -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [pytest.param(c, marks=[pytest.mark.slow] if c in SLOW else []) for c in CASES])
 def test_two_processes_train_as_one(case: str, one: dict[str, Any], two: dict[str, Any]):
     found, expected = two[f"{case} devices=2"], one[case.partition(" ")[2]]
     for what, rtol, atol in (("start", 0.0, 0.0), ("gradients", 1e-8, 1e-11), ("state", 1e-8, 1e-10)):

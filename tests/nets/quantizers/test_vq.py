@@ -194,7 +194,7 @@ def test_gradient_mode_trains_the_codes_and_only_through_codes(cosine: bool):
     torch.testing.assert_close(grad, expected)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("update", ["ema", "gradient"])
 def test_codes_may_move_before_the_backward_pass(update: Any, compiled: bool):
     quantizer = VQ(16, 4, update=update, dead_share=0.9, decay=0)
