@@ -8,6 +8,9 @@ face rendered again with the attribute, and the same through the image tokenizer
 - *kept, present* and *kept, absent*: share of the other labels that the evaluator saw (did not see) in the picture and
   still sees (does not see). Labels that change with the asked one in the renderer do not count.
 - *tokens*: share of the tokens that were sampled again.
+- *identity*: share of the other originals that are farther from the edited face than its own original is, by the face
+  network of the extra `identity`. Faces that the network does not find do not count. `scripts/identity_separation.py`
+  measures how well the network tells the renderer's persons apart.
 
 ``python -m benchmarks editing`` writes two sheets beside its table. Finished edits are in ``logs/bench/editing.jsonl``:
 the same command goes on after any end, and ``UNIF2ACE_MINUTES=5`` ends it by itself. ``UNIF2ACE_EDITS=100`` makes fewer
@@ -31,12 +34,14 @@ from torch import Tensor
 
 from unif2ace.attributes import TAXONOMY
 from unif2ace.data.sources.synthetic import SyntheticSource
+from unif2ace.errors import ConfigError
 from unif2ace.evaluation.evaluator import load_evaluator
 from unif2ace.inference.edit_regions.box import BoxRegion
 from unif2ace.inference.edit_regions.prediction_difference import PredictionDifference
 from unif2ace.inference.editing import FaceEditor, paste_region
 from unif2ace.inference.loading import load_model
 from unif2ace.language.instructions import known_record
+from unif2ace.nets.visual_encoders.identity import IdentityEncoder
 from unif2ace.synthetic import Face, render
 
 COMMAND = "python -m benchmarks editing"
@@ -148,7 +153,7 @@ def make_edits(model: Any, todo: Sequence[Job], journal: Journal) -> None:
             done = editor.edit(images, [todo[n].words for n in chunk], chunk, records)
             seconds = (time.perf_counter() - begun) / len(chunk)
             rows = zip(done.codes.tolist(), done.region.int().tolist(), done.attempts, done.confirmed, strict=True)
-            if editor.attempts > 1:
+            if editor.first is not None and editor.attempts > 1:
                 journal.add(f"{way}, first attempt", chunk, editor.first)
             journal.add(way, chunk, [Made(*row, seconds) for row in rows])
 
@@ -197,6 +202,36 @@ class Scores:
         return self._evaluator.sees(images)[0]
 
 
+class Identity:
+    """How much closer an edited face is to its original than to other persons; nothing without the extra `identity`."""
+
+    def __init__(self, before: Tensor) -> None:
+        try:
+            self._network: IdentityEncoder | None = IdentityEncoder()
+        except ConfigError as error:
+            print(f"identity is not measured: {error}")
+            self._network = None
+            return
+        self._before, self._there = self._vectors(before)
+
+    def _vectors(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        assert self._network is not None
+        found = self._network(images)
+        return found.values[:, 0], found.present
+
+    def __call__(self, images: Tensor) -> dict[str, float]:
+        if self._network is None:
+            return {}
+        after, found = self._vectors(images)
+        distance = torch.cdist(after, self._before)
+        rows = [
+            float((distance[n, others] > distance[n, n]).double().mean())
+            for n in (found & self._there).nonzero().flatten().tolist()
+            if (others := self._there & (torch.arange(len(images)) != n)).any()
+        ]
+        return {"identity": float(np.mean(rows)), "identity, faces found": len(rows) / len(images)}
+
+
 def main() -> list[dict[str, Any]]:
     """Rows of figure, value, unit, target and command."""
     torch.set_num_threads(1)
@@ -212,10 +247,10 @@ def main() -> list[dict[str, Any]]:
     journal = Journal(OUT / "editing.jsonl", about)
     make_edits(model, todo, journal)
     images, targets = (pictures([getattr(job, of) for job in todo]) for of in ("face", "target"))
-    scores = Scores(todo, images, model.release.components)
+    scores, identity = Scores(todo, images, model.release.components), Identity(images)
     rows = [row for name, views in (("picture, not edited", images), ("rendered again", targets)) for kind, shown in (
         ("", views), (", through the tokenizer", decoded(model, model.encode(views)))
-    ) for row in _rows(name + kind, scores(shown))]  # fmt: skip
+    ) for row in _rows(name + kind, {**scores(shown), **identity(shown)})]  # fmt: skip
     sheets: dict[str, Tensor] = {}
     grid = FaceEditor(model).grid
     for way in dict.fromkeys(way for way, _ in journal.made):
@@ -230,7 +265,7 @@ def main() -> list[dict[str, Any]]:
             "attempts": float(np.mean([one.attempts for one in made])),
             "seconds per edit": float(np.mean([one.seconds for one in made])),
         }
-        rows += _rows(way, {**scores(sheets[way]), **more})
+        rows += _rows(way, {**scores(sheets[way]), **identity(sheets[way]), **more})
         rows += _rows(f"{way}, not pasted", scores(plain))
     _sheets(todo, images, sheets, scores)
     return rows
