@@ -11,6 +11,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from unif2ace.engine import compose, instantiate
+from unif2ace.engine.words import SEVERAL
 from unif2ace.errors import ConfigError
 
 ROOT = Path(__file__).parents[1] / "configs"
@@ -77,19 +78,15 @@ def _composed(group: str, choice: str) -> DictConfig:
     raise AssertionError
 
 
-SLOTS = ("callbacks", "dataset", "logger", "loss", "metric", "run_callbacks", "section", "task", "visual_encoder")
-"""Groups of which several choices may be taken at once."""
-
-
 def _selections() -> list[tuple[str, str]]:
     """Group and choices that are composed: all plain choices of a slot together, every other choice alone."""
     found: dict[str, list[str]] = {}
     for file in GROUPS:
         group, *rest = file.relative_to(ROOT).with_suffix("").parts
-        plain = group in SLOTS and list(yaml.safe_load(file.read_text()) or {}) == [file.stem]
+        plain = group in SEVERAL and list(yaml.safe_load(file.read_text()) or {}) == [file.stem]
         found.setdefault(group if plain else str(file), []).append("/".join(rest))
-    groups = {key: key if key in SLOTS else Path(key).relative_to(ROOT).parts[0] for key in found}
-    return [(groups[k], f"[{','.join(v)}]" if k in SLOTS else v[0]) for k, v in found.items()]
+    groups = {key: key if key in SEVERAL else Path(key).relative_to(ROOT).parts[0] for key in found}
+    return [(groups[k], f"[{','.join(v)}]" if k in SEVERAL else v[0]) for k, v in found.items()]
 
 
 @pytest.mark.parametrize(("group", "choice"), _selections())
