@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.language import Caption, Style, compose_caption, write_caption
 
-STYLES: tuple[Style, ...] = ("dense", "short")
+STYLES: tuple[Style, ...] = ("dense", "short", "prompt")
 WRONG_ARTICLE = re.compile(r"\b[Aa] [aeiouAEIOU](?!ne\b|ni[^mn])|\b[Aa]n [^aeiouAEIOU]")
 DOUBLED = re.compile(r"\b(\w+) \1\b", re.IGNORECASE)
 HIDING = {  # what nobody may read where these fields are null
@@ -43,6 +43,11 @@ def short(faces: list[AttributeRecord]) -> list[Caption]:
     return [compose_caption(record, seed, "short") for seed, record in enumerate(faces)]
 
 
+@pytest.fixture(scope="module")
+def prompts(faces: list[AttributeRecord]) -> list[Caption]:
+    return [compose_caption(record, seed, "prompt") for seed, record in enumerate(faces)]
+
+
 def all_texts(*captions: list[Caption]) -> list[str]:
     return [caption.text for some in captions for caption in some]
 
@@ -65,6 +70,17 @@ def test_short_captions_are_one_or_two_sentences_of_a_few_values(short: list[Cap
         assert caption.text.count(".") <= 2, caption.text
 
 
+def test_prompts_are_a_few_words_and_often_leave_details_out(prompts: list[Caption]) -> None:
+    for caption in prompts:
+        assert len(caption.text.split()) <= 20, caption.text
+        assert caption.text.count(".") == 1, caption.text
+    fits = [len(caption.text.split()) >= 4 and len(caption.stated) >= 2 for caption in prompts]
+    assert mean(fits) > 0.98
+    glasses = [dict(caption.stated) for caption in prompts if ("eyeglasses", True) in caption.stated]
+    assert 0.1 < mean("glasses_shape" in stated for stated in glasses) < 0.6
+    assert any(re.search(r" with [^.]*hair and (eye)?glasses\.", text) for text in all_texts(prompts))
+
+
 def test_no_two_faces_get_the_same_dense_caption(dense: list[Caption]) -> None:
     assert len(set(all_texts(dense))) == len(dense)
 
@@ -74,9 +90,9 @@ def test_there_are_many_openings(dense: list[Caption]) -> None:
 
 
 def test_what_is_stated_is_what_the_record_says(
-    faces: list[AttributeRecord], dense: list[Caption], short: list[Caption]
+    faces: list[AttributeRecord], dense: list[Caption], short: list[Caption], prompts: list[Caption]
 ) -> None:
-    for record, *captions in zip(faces, dense, short, strict=True):
+    for record, *captions in zip(faces, dense, short, prompts, strict=True):
         said = record.to_json()
         for caption in captions:
             names = [name for name, _ in caption.stated]
@@ -119,15 +135,17 @@ def test_every_field_and_every_absence_that_is_worth_a_word_is_said(dense: list[
         assert (name, False) in stated
 
 
-def test_sentences_are_well_formed(dense: list[Caption], short: list[Caption]) -> None:
-    for text in all_texts(dense, short):
+def test_sentences_are_well_formed(dense: list[Caption], short: list[Caption], prompts: list[Caption]) -> None:
+    for text in all_texts(dense, short, prompts):
         assert not re.search(r"[{}*]|  | [,.;]|\.\.|,,", text), text
         assert text.endswith("."), text
         assert all(sentence[0].isupper() for sentence in text.split(". ")), text
 
 
-def test_articles_are_right_and_no_word_is_doubled(dense: list[Caption], short: list[Caption]) -> None:
-    for text in all_texts(dense, short):
+def test_articles_are_right_and_no_word_is_doubled(
+    dense: list[Caption], short: list[Caption], prompts: list[Caption]
+) -> None:
+    for text in all_texts(dense, short, prompts):
         assert not WRONG_ARTICLE.search(text), text
         assert not DOUBLED.search(text), text
 
@@ -139,10 +157,10 @@ def test_no_three_sentences_in_a_row_begin_alike(dense: list[Caption]) -> None:
 
 
 def test_pronouns_agree_with_the_gender(
-    faces: list[AttributeRecord], dense: list[Caption], short: list[Caption]
+    faces: list[AttributeRecord], dense: list[Caption], short: list[Caption], prompts: list[Caption]
 ) -> None:
     others = {"woman": r"\b(he|his|him|man|they|their)\b", "man": r"\b(she|her|woman|they|their)\b"}
-    for record, *captions in zip(faces, dense, short, strict=True):
+    for record, *captions in zip(faces, dense, short, prompts, strict=True):
         for caption in captions:
             assert not re.search(others[str(record["gender"])], caption.text, re.IGNORECASE), caption.text
 

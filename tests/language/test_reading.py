@@ -44,7 +44,7 @@ def record(seed: int) -> AttributeRecord:
 
 def test_of_captions_exactly_what_they_were_written_from_is_read():
     for known, seed in records(600):
-        for style in ("dense", "short"):
+        for style in ("dense", "short", "prompt"):
             caption = compose_caption(known, seed, style)
             reading = read_text(caption.text)
             assert set(reading.statements) == set(caption.stated), caption.text

@@ -34,7 +34,7 @@ from unif2ace.data.shards import (
 from unif2ace.data.sources.base import EncodedImage, Source, SourceItem, read_items, report_of
 from unif2ace.data.text_tokenizer import FILE_NAME, train_text_tokenizer
 from unif2ace.errors import ConfigError, DataError
-from unif2ace.language import Style, ask_questions, measure_rates, write_caption
+from unif2ace.language import STYLES, Style, ask_questions, measure_rates, write_caption
 from unif2ace.language.question import Question
 
 log = logging.getLogger(__name__)
@@ -75,8 +75,8 @@ class BuildOptions:
             raise ConfigError(f"validation={self.validation}: it must be 0 to 0.5")
         if not 0 <= self.max_faults <= 1:
             raise ConfigError(f"max_faults={self.max_faults}: it must be 0 to 1")
-        if unknown := set(self.captions) - {"dense", "short"}:
-            raise ConfigError(f"captions has {sorted(unknown)[0]!r}; the styles are dense and short")
+        if unknown := set(self.captions) - set(STYLES):
+            raise ConfigError(f"captions has {sorted(unknown)[0]!r}; the styles are {', '.join(STYLES)}")
         if self.num_questions < 0 or self.samples_per_shard < 1:
             raise ConfigError(
                 f"num_questions={self.num_questions}, samples_per_shard={self.samples_per_shard}: too small"

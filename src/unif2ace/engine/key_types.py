@@ -208,9 +208,9 @@ KEY_TYPES: dict[str, KeyType] = {
     **dict.fromkeys(("confidence", "thresholds.contradict", "thresholds.confirm", "thresholds.add"), SHARE),
     "by": OneOf(("model", "labels", "classifier")),
     "editor": OneOf(("grammar", "model")),
-    "style": OneOf(("dense", "short")),
+    "style": OneOf(("dense", "short", "prompt")),
     "temperature": Number(0, 2, whole=False),
-    "captions": OneOf(("dense", "short"), several=True),
+    "captions": OneOf(("dense", "short", "prompt"), several=True),
     "codebook_size": Number(2, 2**20),
     "device": Device(),
     "duplicates": ANY,  # bits, or null; `CollectOptions` checks them

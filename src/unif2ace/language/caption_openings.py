@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from unif2ace.language.facts import Fact, Slot
 from unif2ace.language.grammar import pick, sentence
@@ -24,6 +24,30 @@ def _slots(frame: str) -> tuple[Slot, ...]:
 _FRAMES: Final = {
     "dense": tuple((frame, _slots(frame)) for frame in frames.DENSE),
     "short": tuple((frame, _slots(frame)) for frame in frames.SHORT),
+    "prompt": tuple((frame, _slots(frame)) for frame in frames.PROMPT),
+}
+
+
+class _Rates(NamedTuple):
+    """How a style describes the person.
+
+    Attributes:
+        adjective: Probability of an adjective besides the age.
+        features: Probability of "with ...".
+        counts: Numbers of facts after "with", each as probable as the others.
+        worn: Whether what is worn may stand after "with".
+    """
+
+    adjective: float = 0.35
+    features: float = 0.75
+    counts: tuple[int, ...] = (1, 2, 2, 3)
+    worn: bool = False
+
+
+_RATES: Final = {
+    "dense": _Rates(),
+    "short": _Rates(),
+    "prompt": _Rates(adjective=0.6, features=0.85, counts=(1, 2, 2, 3, 4), worn=True),
 }
 
 
@@ -41,11 +65,11 @@ def write_opening(w: Writer, facts: Sequence[Fact], style: str, budget: int) -> 
         chosen = _fill(w, facts, slots)
         if chosen is None or len(chosen) > budget:
             continue
-        text, used = _word(w, facts, frame, dict(zip(slots, chosen, strict=True)), budget)
+        text, used = _word(w, facts, frame, dict(zip(slots, chosen, strict=True)), budget, _RATES[style])
         if not repeats_itself(text):
             break
     else:
-        text, used = _word(w, facts, "a portrait of {np}", {}, 0)
+        text, used = _word(w, facts, "a portrait of {np}", {}, 0, _RATES[style])
     w.age = next((w.say(f, "adjective") for f in used if f.theme == "person"), None)
     return text, used
 
@@ -62,19 +86,21 @@ def _fill(w: Writer, facts: Sequence[Fact], slots: Sequence[Slot]) -> list[Fact]
 
 
 def _word(
-    w: Writer, facts: Sequence[Fact], frame: str, filled: dict[Slot, Fact], budget: int
+    w: Writer, facts: Sequence[Fact], frame: str, filled: dict[Slot, Fact], budget: int, rates: _Rates
 ) -> tuple[str, list[Fact]]:
     used = list(filled.values())
     rest = [f for f in facts if f not in used]
     post, last = "noun" not in filled, frame.endswith("np}")
-    noun, described = _describe(w, rest, budget - len(used), post=post, last=last)
+    noun, described = _describe(w, rest, budget - len(used), rates, post=post, last=last)
     if noun.endswith(w.noun["person"]):
         frame = frame.replace("},", "}", 1) if frame.startswith(("{np},", "{bare},")) else frame
     words: dict[str, str] = {slot: w.say(fact, slot) for slot, fact in filled.items()}
     return sentence(frame.format_map({**words, "np": f"a {noun}", "bare": noun})), used + described
 
 
-def _describe(w: Writer, facts: Sequence[Fact], budget: int, *, post: bool, last: bool) -> tuple[str, list[Fact]]:
+def _describe(
+    w: Writer, facts: Sequence[Fact], budget: int, rates: _Rates, *, post: bool, last: bool
+) -> tuple[str, list[Fact]]:
     """The person as a noun phrase without article ("smiling young woman with long hair"), and the facts it states."""
     used: list[Fact] = []
     before: list[str] = []
@@ -83,15 +109,16 @@ def _describe(w: Writer, facts: Sequence[Fact], budget: int, *, post: bool, last
         before.append(w.say(age, "adjective"))
         used.append(age)
     adjectives = [f for f in facts if f.fits("adjective") and f.theme != "person"]
-    if budget > 0 and adjectives and w.rng.random() < 0.35:
+    if budget > 0 and adjectives and w.rng.random() < rates.adjective:
         used.append(pick(w.rng, adjectives))
         before.insert(0, w.say(used[-1], "adjective"))
         budget -= 1
     after: list[str] = []
-    features = [f for f in facts if f.theme in FEATURES and f.fits("noun") and f not in used]
-    if post and budget > 0 and features and w.rng.random() < 0.75:
-        some = sorted(w.rng.sample(features, min(len(features), budget, pick(w.rng, (1, 2, 2, 3)))), key=facts.index)
-        after.append(f"with {w.join(some, 'noun')}")
+    had = [f for f in facts if (f.theme in FEATURES and f.fits("noun")) or (rates.worn and f.fits("worn"))]
+    features = [f for f in had if f not in used]
+    if post and budget > 0 and features and w.rng.random() < rates.features:
+        some = sorted(w.rng.sample(features, min(len(features), budget, pick(w.rng, rates.counts))), key=facts.index)
+        after.append(f"with {w.list([w.say(f, 'worn' if f.fits('worn') else 'noun') for f in some])}")
         used += some
         budget -= len(some)
     worn = [f for f in facts if f.fits("worn") and f not in used and (last or not after)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
-from unif2ace.attributes import AttributeRecord
+from unif2ace.attributes import TAXONOMY, AttributeRecord
 from unif2ace.language.caption_openings import write_opening
 from unif2ace.language.facts import Fact, Value, known_values
 from unif2ace.language.grammar import pick
@@ -16,7 +16,8 @@ from unif2ace.language.sentence_templates import FAMILIES, Skeleton
 from unif2ace.language.sentences import write_sentence
 from unif2ace.language.writer import Writer
 
-Style = Literal["dense", "short"]
+Style = Literal["dense", "short", "prompt"]
+STYLES: Final[tuple[Style, ...]] = get_args(Style)
 
 VERSION: Final = 1
 """Part of every seed: increase it when captions or questions of the same record should change."""
@@ -51,6 +52,11 @@ class _Target(NamedTuple):
 
 _DENSE: Final = _Target(words=(40, 180), stated=(0, 99))
 _SHORT: Final = _Target(words=(8, 30), stated=(3, 7))
+_PROMPT: Final = _Target(words=(4, 20), stated=(2, 7))
+_DETAILS: Final = frozenset(
+    {"clothing_colour", "hair_texture"} | {field.name for field in TAXONOMY.fields.values() if field.requires}
+)
+"""Fields that a description typed by a person often leaves out."""
 
 
 def write_caption(record: AttributeRecord, seed: int, style: Style = "dense") -> str:
@@ -64,12 +70,13 @@ def compose_caption(record: AttributeRecord, seed: int, style: Style = "dense") 
     Args:
         record: Known and visible attributes. Null fields are never mentioned.
         seed: Chooses facts and phrasings; the same record and seed give the same caption on any machine.
-        style: ``dense``: 40 to 180 words; ``short``: one or two sentences of 8 to 30 words. Records with few attributes
+        style: ``dense``: 40 to 180 words; ``short``: one or two sentences of 8 to 30 words; ``prompt``: 4 to 20
+            words as a person types them, "A smiling woman with long red hair and glasses." Records with few attributes
             give fewer words.
     """
     known = known_values(record)
     rng = random.Random(f"unif2ace/{VERSION}/{style}/{seed}")
-    compose, target = (_compose_dense, _DENSE) if style == "dense" else (_compose_short, _SHORT)
+    compose, target = _STYLES[style]
     best = compose(known, rng, 0)
     for attempt in range(1, _ATTEMPTS):
         if target.missed(best) == 0:
@@ -124,6 +131,20 @@ def _compose_short(known: dict[str, Value], rng: random.Random, attempt: int) ->
         texts.append(more)
         used += second
     return _caption(known, texts, used)
+
+
+def _compose_prompt(known: dict[str, Value], rng: random.Random, attempt: int) -> Caption:
+    plain = {name: value for name, value in known.items() if name not in _DETAILS or rng.random() < 0.3}
+    facts = _choose(LEXICON.facts(plain, rng), rng, pick(rng, (2, 3, 4, 5)) + attempt // 2)
+    text, used = write_opening(Writer(plain, rng), facts, "prompt", len(facts))
+    return _caption(plain, [text], used)
+
+
+_STYLES: Final = {
+    "dense": (_compose_dense, _DENSE),
+    "short": (_compose_short, _SHORT),
+    "prompt": (_compose_prompt, _PROMPT),
+}
 
 
 def _caption(known: dict[str, Value], texts: list[str], facts: Sequence[Fact]) -> Caption:

@@ -92,6 +92,8 @@ LEADS: Final = {
 AGAIN: Final = ("in addition", "besides that", "along with this", "furthermore")
 """Transitions within a theme."""
 
+PROMPT: Final = ("{np}", "{np}", "{np}", "{bare}", "{np} {place}", "{np}, {doing}", "a portrait of {np}")
+
 SHORT: Final = (
     "{np} {does}",
     "{np} {does} {place}",
