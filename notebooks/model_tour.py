@@ -51,7 +51,7 @@ def show(faces, titles=None, columns=8, side=1.5):
 # A face depends on its prompt and its seed, and on nothing else in the batch.
 
 # %%
-prompt = "A smiling woman with long red hair and glasses."
+prompt = "A smiling woman with long red hair wearing eyeglasses."
 show(model.generate([prompt] * 16, seeds=range(16)))
 
 # %% [markdown]

@@ -90,7 +90,7 @@ def _generate_tab(actions: DemoActions) -> None:
         with gr.Column(min_width=300):
             prompt = gr.Textbox(
                 label="Description", lines=3, max_length=limits.prompt_chars,
-                value="A smiling young woman with long red hair and glasses.",
+                value="A smiling young woman with long red hair wearing eyeglasses.",
             )  # fmt: skip
             with gr.Accordion("Attributes that write the description", open=False):
                 chosen = [gr.Dropdown(options(name), value="any", label=name.replace("_", " ")) for name in CHOICES]

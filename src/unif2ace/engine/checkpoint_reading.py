@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unif2ace.engine.renamed_weights import refuse_old_names
 from unif2ace.errors import DataError
 
 if TYPE_CHECKING:
@@ -68,6 +67,23 @@ def config_of(path: Path) -> dict[str, Any] | None:
         refuse_old_names(record, path)
     found = record.get(CONFIG)
     return found if isinstance(found, dict) else _config_beside(path)
+
+
+def refuse_old_names(record: Mapping[str, Any], file: Path) -> None:
+    """Rejects a training checkpoint that was written with the names of version 0.1.
+
+    Args:
+        record: What the checkpoint says of itself.
+        file: The checkpoint, for the message.
+
+    Raises:
+        DataError: If its names are old.
+    """
+    if "format" not in record:
+        raise DataError(
+            f"{file} was written before names of tensors and keys changed (see 0.2 in CHANGELOG.md): continue it with "
+            "the version that wrote it, or start a new run"
+        )
 
 
 def _config_beside(path: Path) -> dict[str, Any] | None:

@@ -18,7 +18,6 @@ from unif2ace.data.atomic import replacing
 from unif2ace.engine.checkpoint_reading import FORMAT, read_checkpoint
 from unif2ace.engine.fingerprint import SHOWN, fingerprint, token_fingerprint
 from unif2ace.engine.instantiate import instantiate
-from unif2ace.engine.renamed_weights import renamed_header, renamed_state
 from unif2ace.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
@@ -171,8 +170,6 @@ def read_weights(path: str | Path, kind: str = "") -> Weights:
             f"{file} is damaged: its weights have fingerprint {found[:SHOWN]}, its header says "
             f"{header['fingerprint'][:SHOWN]}; copy it again, or train it again"
         )
-    if header["format"] == 1:
-        header, state = renamed_header(header), renamed_state(state)
     return Weights(file, header["kind"], header["net"], state, header, found)
 
 
@@ -189,8 +186,7 @@ def read_header(path: str | Path, kind: str = "") -> dict[str, Any]:
     file = find_weights(path, kind)
     if file.suffix != ".safetensors":
         return read_checkpoint(file)[3]
-    header = _read_header(file)
-    return renamed_header(header) if header["format"] == 1 else header
+    return _read_header(file)
 
 
 def _read_header(file: Path) -> dict[str, Any]:
@@ -211,6 +207,11 @@ def _read_header(file: Path) -> dict[str, Any]:
             )
         if header["format"] not in (1, FORMAT):
             raise DataError(f"{file} has format {header['format']!r}, this version reads {FORMAT}: update unif2ace")
+        if header["format"] == 1 and header.pop("companions", {}):
+            raise DataError(
+                f"{file} was written before names of tensors and keys changed (see 0.2 in CHANGELOG.md): use it with "
+                "the version that wrote it, or train the network again"
+            )
         if not all(isinstance(header[k], t) for k, t in (("kind", str), ("net", dict), ("fingerprint", str))):
             raise KeyError("kind, net or fingerprint")
     except (KeyError, json.JSONDecodeError) as error:
