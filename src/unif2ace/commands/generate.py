@@ -119,7 +119,7 @@ def _prompts(config: DictConfig) -> list[str]:
             raise ConfigError(f"prompt_file={file}: there is no such file")
         lines = read_lines(file)
         if not lines:
-            raise ConfigError(f"prompt_file={file}: it holds no description; write one a line")
+            raise ConfigError(f"prompt_file={file}: it holds no description; write one description per line")
         prompts += lines
     if not prompts and config.picture is None:
         raise ConfigError(f'nothing to draw: `{APP} "a smiling woman with red curly hair"`, or prompt_file=FILE')

@@ -14,7 +14,7 @@ _BLOCK = 1024
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The nearest training samples of S generated ones.
+    """The training samples that are nearest to each of S generated samples.
 
     Attributes:
         copied: Share of the generated samples that are nearer to their nearest training sample than this one is to any
@@ -44,7 +44,7 @@ def neighbours(made_SD: Tensor, train_TD: Tensor, k: int = 3, resamples: int = 0
         seed: Seed of the resamples.
 
     Raises:
-        ValueError: If there is no generated or fewer than two training samples.
+        ValueError: If there are no generated samples, or fewer than two training samples.
     """
     if len(made_SD) < 1 or len(train_TD) < 2:
         raise ValueError(f"{len(made_SD)} generated and {len(train_TD)} training samples: needs at least 1 and 2")
