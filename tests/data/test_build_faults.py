@@ -63,7 +63,7 @@ def test_faulty_pictures_are_left_out_and_listed(pictures, tmp_path, workers):
 def test_too_many_are_an_error_and_the_build_goes_on_with_a_larger_share(pictures, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "out"
     build_shards(source(pictures), whole, options())
-    with pytest.raises(DataError, match=r"faulty of 14 pictures.*max_faults=0 \(0 pictures\).*set max_faults=0\.\d+"):
+    with pytest.raises(DataError, match=r"max_faults=0 accepts 0 .* of 14 are faulty.*set max_faults=0\.\d+"):
         build_shards(source(pictures), out, options(max_faults=0))
     assert list((out / "train").glob("*.tar"))
     build_shards(source(pictures), out, options(max_faults=0.5))
@@ -119,7 +119,7 @@ def test_the_limit_is_a_share_and_a_few_of_few(tmp_path, total, share, limit):
         faults.add("train", number, SampleFault("image", "torn", key=f"k{number}"))
     faults.check()
     faults.add("train", limit, SampleFault("image", "torn", key="last"))
-    with pytest.raises(DataError, match=f"{limit + 1:,} faulty of {total:,} pictures"):
+    with pytest.raises(DataError, match=f"but {limit + 1:,} of {total:,} are faulty"):
         faults.check()
 
 

@@ -271,7 +271,7 @@ def test_a_saved_place_of_other_data_is_refused(folder: Path, other: Path):
     next(iter(loader))
     state = loader.state_dict()
     changed = _data(other).train_dataloader()
-    with pytest.raises(ConfigError, match="the checkpoint counts 8 steps per epoch, the data now gives 3"):
+    with pytest.raises(ConfigError, match="the checkpoint has 8 steps per epoch, this run has 3"):
         changed.load_state_dict(state)
 
 
@@ -288,7 +288,8 @@ def test_a_faulty_sample_is_replaced_counted_and_marked(folder: Path, tmp_path: 
 
 def test_rows_that_do_not_divide_are_an_error_that_names_the_mend():
     with pytest.raises(
-        ConfigError, match=r"task\.a\.batch_size=10 cannot be dealt evenly to 4 processes; use a multiple, such as 8"
+        ConfigError,
+        match=r"task\.a\.batch_size=10 is no positive multiple of 4, .*set a multiple, such as 8",
     ):
         TrainOrder(DatasetMixture([9], [1], 0), {"a": 10}, 0, 4)
 
@@ -313,7 +314,7 @@ def test_a_batch_larger_than_the_data_is_said(folder: Path, caplog: pytest.LogCa
         assert not caplog.records
         _data(folder, tasks={"text_to_image": TextToImageTask(batch_size=4 * NUM_TRAIN)}).train_dataloader()
     assert f"task.text_to_image.batch_size={4 * NUM_TRAIN}" in caplog.text
-    assert f"{NUM_TRAIN} samples: one step takes them 4 times" in caplog.text
+    assert f"({NUM_TRAIN} samples): each step repeats samples, 4 times on average" in caplog.text
 
 
 @pytest.mark.parametrize("key", ["steps_per_epoch", "max_eval_samples"])
@@ -420,7 +421,7 @@ def test_one_process_builds_for_all_unless_each_machine_has_its_own_disk(folder:
     shared, own, there = _data(tmp_path / "no"), _data(tmp_path / "no", prepare_per_node=True), _data(folder)
     assert [data.prepare_data_per_node for data in (shared, own)] == [False, True]
     shared.trainer = several
-    with pytest.raises(ConfigError, match=r"'a': there is no .*/no on this machine: set data\.prepare_per_node=true"):
+    with pytest.raises(ConfigError, match=r"'a': the folder .*/no does not exist .*; set data\.prepare_per_node=true"):
         shared.setup("fit")
     for data, trainer in ((shared, one), (own, several), (there, several)):
         data.trainer = trainer

@@ -93,6 +93,6 @@ def test_a_fault_frees_the_folder_and_leaves_nothing(tmp_path: Path):
 def test_a_place_that_cannot_be_written_is_named_with_its_key(tmp_path: Path, single: bool):
     (tmp_path / "file").touch()
     for place in (tmp_path / "file" / "out", Path("/proc/nowhere/out")):
-        match = rf"^out={place}: cannot write there.*out="
+        match = rf"^out={place} is not writable .*out="
         with pytest.raises(ConfigError, match=match), output_lock(place, "out", single=single):
             pytest.fail("written")

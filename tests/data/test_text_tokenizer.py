@@ -61,5 +61,5 @@ def test_what_is_no_tokenizer_is_an_error(tmp_path: Path):
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(DataError, match="is not a tokenizer"):
         TextTokenizer(tmp_path)
-    with pytest.raises(DataError, match="needs at least 258"):
+    with pytest.raises(DataError, match="must be at least 258"):
         train_text_tokenizer(TEXTS, tmp_path, 100)

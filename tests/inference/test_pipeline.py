@@ -132,7 +132,7 @@ WRONG: list[tuple[Any, str]] = [
     ([], "no picture is given"),
     (np.zeros((0, 3, 64, 64), np.uint8), "no picture is given"),
     ("nowhere.png", "nowhere.png does not exist"),
-    ("https://example.org/a.png", "is an address: download"),
+    ("https://example.org/a.png", "is a URL: download"),
     ("tests", "is a folder"),
     ([FACE, None], "picture 2 of 2: .*NoneType"),
     (Image.fromarray((FACE[..., 0] * 0.9).astype(np.float32)), "save it as 8 bits"),
@@ -318,7 +318,7 @@ def test_that_no_face_is_looked_for_is_said_once(caplog: pytest.LogCaptureFixtur
             read_pictures(FACE, 32)
             read_pictures([FACE[:40], FACE[:50]], 32)
     assert [record.message for record in caplog.records].count(
-        "pictures are cut to their middle square; `pip install 'unif2ace[collect]'` finds the face in them"
+        "pictures are cropped to their central square; `pip install 'unif2ace[collect]'` to crop to the face"
     ) == 1
 
 

@@ -43,7 +43,7 @@ def discard(file: BinaryIO, path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write; it replaces `path` if the block succeeds, else `path` is unchanged.
+    """Opens a temporary file that replaces `path` if the block succeeds; otherwise `path` is unchanged.
 
     Raises:
         DataError: If the disk is full.
@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turns the system's "no space left" into an error with the free space and a remedy."""
+    """Turns "no space left on device" into a `DataError` that states the free space and a remedy."""
     try:
         yield
     except OSError as error:
@@ -68,6 +68,6 @@ def explained(path: Path) -> Iterator[None]:
             raise
         free = shutil.disk_usage(path.parent).free
         raise DataError(
-            f"the disk is full: {path.name} could not be written to {path.parent} ({free:,} bytes are free); "
-            "make room and start again, finished shards are kept"
+            f"{path}: the disk is full ({free:,} bytes are free); free some space and start again, "
+            "finished shards are kept"
         ) from error

@@ -1,7 +1,8 @@
-"""The samples of each step on each rank, as a pure function of epoch and step: any step can be resumed at once.
+"""Samples of each step on each rank, computed from epoch and step alone, so that a run can resume at any step.
 
-A training step takes the next `batch_sizes` positions of each task's stream and splits them among the ranks in order.
-A pass through the data visits every sample exactly once. The global steps are the same for any number of ranks.
+A training step takes the next B positions of each task's stream, where B is the task's global batch size, and splits
+them among the ranks in order. A pass through a data set visits every sample exactly once. A global step has the same
+samples for any number of ranks.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ class TrainOrder:
     Args:
         mixture: Mixture of data sets that the samples come from.
         batch_sizes: Global batch size of each task.
-        rank: Index of this process among those that read different data.
-        world_size: Number of those processes.
-        steps_per_epoch: Steps between two validations; by default one pass through the data.
+        rank: Data-parallel rank of this process.
+        world_size: Number of data-parallel ranks.
+        steps_per_epoch: Training steps between two validations; None for one pass through the data.
 
     Raises:
-        ConfigError: If a task's batch size is not a multiple of the number of processes.
+        ConfigError: If a task's batch size is not a multiple of `world_size`.
     """
 
     def __init__(
@@ -39,8 +40,8 @@ class TrainOrder:
         for task, count in batch_sizes.items():
             if count < 1 or count % world_size:
                 raise ConfigError(
-                    f"task.{task}.batch_size={count} cannot be dealt evenly to {world_size} processes; "
-                    f"use a multiple, such as {max(1, round(count / world_size)) * world_size}"
+                    f"task.{task}.batch_size={count} is no positive multiple of {world_size}, the number of processes; "
+                    f"set a multiple, such as {max(1, round(count / world_size)) * world_size}"
                 )
         self.mixture, self.batch_sizes, self.rank, self.world_size = (
             mixture,
@@ -54,7 +55,7 @@ class TrainOrder:
         return self.steps_per_epoch
 
     def batch(self, epoch: int, step: int) -> list[SampleRef]:
-        """Samples of a step of an epoch on this rank."""
+        """Samples of one step on this rank."""
         out = []
         for task, batch_sizes in enumerate(self.batch_sizes):
             share = batch_sizes // self.world_size
@@ -64,13 +65,13 @@ class TrainOrder:
 
 
 class EvaluationOrder:
-    """Every sample once for each task, in order; ranks take turns, and short ranks are padded with invalid samples.
+    """Every sample once per task, in order. Rank r gets samples r, r + world_size, ...; padding is marked invalid.
 
     Args:
-        lengths: Samples of each data set.
+        lengths: Number of samples of each data set.
         batch_sizes: Global batch size of each task.
-        rank: Index of this process among those that read different data.
-        world_size: Number of those processes.
+        rank: Data-parallel rank of this process.
+        world_size: Number of data-parallel ranks.
         limit: Maximum number of samples of each data set; None for all.
     """
 

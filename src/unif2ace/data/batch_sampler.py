@@ -9,10 +9,10 @@ from unif2ace.data.dataset_mixture import SampleRef
 
 
 class ResumableBatchSampler:
-    """Yields the steps of a batch order, epoch after epoch, from any step on.
+    """Yields the samples of each step, one epoch per pass; a pass can start at any step.
 
     Args:
-        order: The batch order.
+        order: Determines the samples of each step.
 
     Attributes:
         epoch: Epoch of the next pass.
@@ -25,7 +25,7 @@ class ResumableBatchSampler:
 
     @property
     def sampler(self) -> ResumableBatchSampler:
-        """The sampler itself, because the Trainer calls `set_epoch` here."""
+        """This object: Lightning calls `batch_sampler.sampler.set_epoch`."""
         return self
 
     def set_epoch(self, epoch: int) -> None:

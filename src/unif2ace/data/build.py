@@ -1,7 +1,7 @@
 """Builds shards from a source: encodes images, writes captions and questions, splits by identity, trains the tokenizer.
 
-Processes work on chunks, and one process writes them in order, so the bytes depend on the settings alone. A build that
-was stopped resumes after its last complete shard.
+Worker processes encode chunks of images, and one process writes the chunks in order. The output is therefore the same
+for any number of workers. An interrupted build resumes after its last complete shard.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ class BuildOptions:
     """Options for building samples from images.
 
     Attributes:
-        validation: Share of the identities in ``val/``, from 0 up to 0.5.
+        validation: Share of the identities that go to ``val/``, in [0, 0.5].
         samples_per_shard: Samples in a shard.
-        quality: JPEG quality, 1 to 100, for sources that give pixels.
-        captions: Styles of generated captions, ``dense`` or ``short``, for images without captions; a style listed
-            several times gives as many captions.
-        num_questions: Questions per image; 0 for none.
-        vocab_size: Requested vocabulary size of the text tokenizer.
+        quality: JPEG quality, 1 to 100. Only sources of raw pixels are encoded; image files are copied.
+        captions: Styles of the captions generated for images without captions, ``dense`` or ``short``. Repeat a style
+            for several captions of it.
+        num_questions: Number of questions generated for each image without questions; 0 for none.
+        vocab_size: Requested vocabulary size of the text tokenizer; a small data set gives fewer ids.
         seed: Seed of captions, questions and the split.
-        max_faults: Largest share of faulty images, from 0 to 1, which are left out; of few images 3 are accepted, but
-            at most a third. 0 accepts none.
+        max_faults: Accepted share of faulty images, in [0, 1]; accepted ones are left out. A positive value always
+            accepts min(3, a third of the images). 0 accepts none.
     """
 
     validation: float = 0.05
@@ -72,35 +72,37 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.validation <= 0.5:
-            raise ConfigError(f"validation={self.validation}: it must be 0 to 0.5")
+            raise ConfigError(f"validation={self.validation}: it must be between 0 and 0.5")
         if not 0 <= self.max_faults <= 1:
-            raise ConfigError(f"max_faults={self.max_faults}: it must be 0 to 1")
+            raise ConfigError(f"max_faults={self.max_faults}: it must be between 0 and 1")
         if unknown := set(self.captions) - set(STYLES):
-            raise ConfigError(f"captions has {sorted(unknown)[0]!r}; the styles are {', '.join(STYLES)}")
+            raise ConfigError(f"captions: there is no style {sorted(unknown)[0]!r}; use {' or '.join(STYLES)}")
         if self.num_questions < 0 or self.samples_per_shard < 1:
             raise ConfigError(
-                f"num_questions={self.num_questions}, samples_per_shard={self.samples_per_shard}: too small"
+                f"num_questions={self.num_questions}, samples_per_shard={self.samples_per_shard}: "
+                "num_questions must be 0 or more, samples_per_shard 1 or more"
             )
 
 
 def build_shards(
     source: Source, folder: str | Path, options: BuildOptions, workers: int = 1, progress: Progress | None = None
 ) -> dict[str, int]:
-    """Writes ``train/``, ``val/`` and the text tokenizer of a data set. Concurrent builds of one folder take turns.
+    """Writes ``train/``, ``val/`` and the text tokenizer of a data set; waits while another process builds there.
 
     Args:
         source: Source of the images.
-        folder: Output folder; finished parts are kept, and must come from the same source and options. Faulty images
-            are left out and listed in its ``faults.jsonl``.
+        folder: Output folder. Shards from an earlier build with the same source and options are kept. Faulty images are
+            left out and listed in ``faults.jsonl`` there.
         options: Options for building samples.
-        workers: Number of processes.
-        progress: Called every few images.
+        workers: Number of worker processes; 1 encodes in this process.
+        progress: Called after each chunk of 32 images.
 
     Returns:
         Number of samples in each split.
 
     Raises:
-        DataError: If too many images are faulty, or the folder holds a build from another source or options.
+        DataError: If more images are faulty than `max_faults` accepts, or the folder holds a build with another source
+            or other options.
         ConfigError: If a split would be empty.
     """
     folder = Path(folder)
@@ -126,7 +128,7 @@ def build_shards(
 
 
 def split_by_identity(source: Source, options: BuildOptions) -> dict[str, list[int]]:
-    """Indices of each split. All images of an identity are in one split, whatever else the source holds.
+    """Indices of the images in each split. A hash of the identity and the seed chooses the split.
 
     Raises:
         ConfigError: If a requested split would be empty.
@@ -140,13 +142,14 @@ def split_by_identity(source: Source, options: BuildOptions) -> dict[str, list[i
     for split, indices in places.items():
         if not indices:
             raise ConfigError(
-                f"{len(source)} pictures leave none for {split}/; add some or change validation={options.validation}"
+                f"validation={options.validation}: none of the {len(source)} pictures falls into {split}/; "
+                "add pictures or change validation"
             )
     return places
 
 
 class _Maker:
-    """Makes the samples at some indices of a source; sent to each process once."""
+    """Turns source items into samples. Each worker process receives it once."""
 
     def __init__(self, source: Source, options: BuildOptions, rates: Mapping[str, float]) -> None:
         self.source, self.options, self.rates = source, options, rates
@@ -182,7 +185,7 @@ class _Maker:
 
 
 def _provenance(item: SourceItem, captioned: bool, asked: bool) -> dict[str, Any]:
-    """A sample's origin, with what was done here and what was taken over word for word."""
+    """The provenance of a sample: the item's own, the steps of this build, and which texts the source wrote."""
     steps = ["collect", *(["caption"] if captioned else []), *(["ask"] if asked else [])]
     if isinstance(before := item.provenance.get("steps"), list):  # a data set of this project, taken over as it is
         return {**item.provenance, "steps": [*before, *(step for step in steps if step not in before)]}
@@ -218,14 +221,14 @@ def _build_split(
                 progress(position, total, f"{folder.name}: faces, captions, questions")
         if not writer.num_written:
             raise DataError(
-                f"all {total:,} pictures of {folder.name}/ are faulty, the first: {faults.first}; they are listed in "
+                f"all {total:,} pictures of {folder.name}/ are faulty, the first: {faults.first}. All are listed in "
                 f"{faults.path}: fix them, or change validation"
             )
     return len(load_index(folder))
 
 
 def _write(writer: ShardWriter, sample: Sample) -> SampleFault | None:
-    """Writes a sample; the fault if its metadata violates the schema, such as a caption that is too long."""
+    """Writes a sample. Returns the fault if the metadata violates the schema, e.g. a caption is too long."""
     try:
         writer.write(sample)
     except SampleFault as fault:
@@ -234,7 +237,7 @@ def _write(writer: ShardWriter, sample: Sample) -> SampleFault | None:
 
 
 def _resume_at(keys: Sequence[str], completed: Set[str]) -> int:
-    """Where a build continues: after the last image that is in a finished shard. Faulty images are in none."""
+    """Index of the first image to build: the one after the last image in a finished shard."""
     return max((place for place, key in enumerate(keys, start=1) if key in completed), default=0)
 
 
@@ -280,7 +283,7 @@ def training_texts(folder: Path, progress: Progress | None) -> Iterator[str]:
 
     Args:
         folder: The shard folder.
-        progress: Receives the number of read samples; None for none.
+        progress: Called with the number of samples read, every 500 samples; None for no reports.
     """
     reader = ShardReader(folder)
     for done, sample in enumerate(reader, start=1):

@@ -13,22 +13,23 @@ from unif2ace.errors import DataError
 
 FILE: Final = "faults.jsonl"
 FEW: Final = 3
-"""Faults that are accepted of few images: 3, but at most a third of them."""
+"""A positive `max_faults` accepts this many faulty images, up to a third of all images."""
 _BEFORE: Final = "source"  # stands for a split: faults that the source found before it was split
 
 
 class BuildFaults:
-    """The list of faults in ``faults.jsonl``; a build that is resumed continues with it.
+    """The list of faults in ``faults.jsonl``. A resumed build extends the list of the earlier run.
 
     Args:
         folder: Folder of the data set.
-        found: Faults that the source found before an image was read.
-        total: Number of images, with the faulty ones.
-        max_share: Largest share of faulty images; 0 for none.
-        started: Splits with finished shards; faults of others are forgotten, because they are built from the beginning.
+        found: Faults that the source found before any image was read, e.g. missing files.
+        total: Number of images, including faulty ones.
+        max_share: Accepted share of faulty images, in [0, 1]; 0 accepts none.
+        started: Splits with finished shards. Earlier faults of other splits are removed, because those splits are built
+            again.
 
     Raises:
-        DataError: If there are more.
+        DataError: If there are more faults than `limit`.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class BuildFaults:
 
     @property
     def limit(self) -> int:
-        """Largest number of faulty images."""
+        """Accepted number of faulty images: max(max_share * total, min(3, total / 3)), or 0 if max_share is 0."""
         return max(int(self.max_share * self.total), min(FEW, self.total // 3)) if self.max_share else 0
 
     @property
@@ -57,15 +58,15 @@ class BuildFaults:
         return str(self._lines[0]["fault"]) if self._lines else ""
 
     def resume(self, split: str, position: int) -> None:
-        """Forgets faults of a split from a position on, where the build continues."""
+        """Removes the faults of a split from `position` on, because the build continues there."""
         self._keep([line for line in self._lines if line["split"] != split or line["position"] < position])
 
     def add(self, split: str, position: int, fault: SampleFault) -> None:
-        """Lists a fault.
+        """Adds a fault to the list and the file.
 
         Args:
             split: Name of the split.
-            position: Place of the image in it.
+            position: Index of the image in the split.
             fault: The fault, with the image's key.
         """
         line = _line(split, position, fault)
@@ -75,7 +76,7 @@ class BuildFaults:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def check(self) -> None:
-        """Refuses too many faults.
+        """Checks the number of faults.
 
         Raises:
             DataError: If there are more than `limit`.
@@ -86,13 +87,13 @@ class BuildFaults:
         causes = ", ".join(f"{cause} {count:,}" for cause, count in self.causes.items())
         needed = min(1.0, -(-number * 1000 // self.total) / 1000)
         raise DataError(
-            f"{number:,} faulty of {self.total:,} pictures so far ({causes}), more than max_faults={self.max_share:g} "
-            f"({self.limit:,} pictures); the first: {self.first}. All are in {self.path}: fix or remove them, or "
-            f"set max_faults={needed:g} to leave them out"
+            f"max_faults={self.max_share:g} accepts {self.limit:,} faulty pictures, but {number:,} of {self.total:,} "
+            f"are faulty so far ({causes}); the first: {self.first}. All are listed in {self.path}: fix or remove "
+            f"them, or set max_faults={needed:g} to leave them out"
         )
 
     def _keep(self, lines: list[dict[str, Any]]) -> None:
-        """Replaces the list and its file, if they change; the file of a finished folder is only read."""
+        """Replaces the list and its file. An unchanged list is not written, because the folder may be read-only."""
         if lines == self._lines:
             return
         self._lines = lines
@@ -105,7 +106,7 @@ class BuildFaults:
 
 
 def faults_line(folder: Path) -> str:
-    """How many images of a data set were left out, why, and where they are listed."""
+    """One line for a report: the number of images left out, their causes, and the file that lists them."""
     lines = _read(folder / FILE)
     if not lines:
         return "left out: none"
@@ -115,7 +116,7 @@ def faults_line(folder: Path) -> str:
 
 
 def listed_keys(folder: Path) -> set[str]:
-    """Keys of the faulty images of a data set."""
+    """Keys of the faulty images that ``faults.jsonl`` lists."""
     return {line["key"] for line in _read(folder / FILE) if line["key"]}
 
 
@@ -125,7 +126,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
     except ValueError as error:
-        raise DataError(f"{path} is damaged: {error}; remove {path.parent} and build it again") from error
+        raise DataError(f"{path} is damaged ({error}); remove {path.parent} and build it again") from error
 
 
 def _line(split: str, position: int, fault: SampleFault) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whether a folder holds a build of the same source and options, and what changed if not."""
+"""Checks whether a folder holds a build of the same source and options, and lists the differences."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from unif2ace.data.shards.index import BUILD
 from unif2ace.errors import DataError
 
 PICTURES: Final = ".pictures"
-"""File with the key of every image of the source; it exists until the build is finished."""
+"""File with the keys of all source images; removed when the build is finished."""
 _SHOWN: Final = 5
 
 
 def check_recipe(folder: Path, splits: Sequence[str], recipe: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
-    """Refuses a folder with finished shards of another source or other options; notes the images of a new build.
+    """Checks that finished shards come from the same source and options. A new build also stores the image keys.
 
     Args:
         folder: Folder of the data set.
-        splits: Its splits.
-        recipe: Description of the source, under ``source``, and the options.
+        splits: Names of the splits to build.
+        recipe: The source's description under ``source`` and the build options under ``options``.
         keys: Keys of all images of the source.
 
     Returns:
-        The splits with finished shards, where the build continues.
+        The splits that have finished shards; the build continues them.
 
     Raises:
         DataError: If the folder holds another build; the message names each difference.
@@ -41,8 +41,8 @@ def check_recipe(folder: Path, splits: Sequence[str], recipe: Mapping[str, Any],
             other = "settings" if before["source"].get("inputs") == recipe["source"].get("inputs") else "input"
             changed = "; ".join(_differences(before, recipe, _moved(folder, list(started), keys)))
             raise DataError(
-                f"{folder} holds {state} with other {other}: {changed}. Restore them, give another folder, "
-                f"or remove {folder} and build it again"
+                f"{folder} holds {state} with other {other}: {changed}. Restore the earlier {other}, give another "
+                f"folder, or remove {folder} and build again"
             )
     for split in set(splits) - started.keys():
         (folder / split / BUILD).unlink(missing_ok=True)  # nothing is kept of a build without a finished shard
@@ -53,7 +53,7 @@ def check_recipe(folder: Path, splits: Sequence[str], recipe: Mapping[str, Any],
 
 
 def _recipe_of(split: Path) -> dict[str, Any] | None:
-    """The recipe of a split; None if it has no finished shard, so that it may be built with another one."""
+    """The recipe of a split; None if the split has no finished shard and may be built with any recipe."""
     if has_index(split):
         return dict(load_index(split).recipe)
     if not (split / BUILD).is_file() or not any(split.glob("*.tar")):
@@ -61,12 +61,12 @@ def _recipe_of(split: Path) -> dict[str, Any] | None:
     try:
         recipe: dict[str, Any] = json.loads((split / BUILD).read_text(encoding="utf-8"))["recipe"]
     except (ValueError, KeyError) as error:
-        raise DataError(f"{split / BUILD} is damaged; remove {split} and build it again") from error
+        raise DataError(f"{split / BUILD} is damaged; remove the folder {split} and build again") from error
     return recipe
 
 
 def _moved(folder: Path, splits: Sequence[str], keys: Sequence[str]) -> str:
-    """Which images were added and removed since the build began."""
+    """Text that lists the images added and removed since the build began."""
     if (folder / PICTURES).is_file():
         before = set((folder / PICTURES).read_text(encoding="utf-8").split("\n"))
     else:
@@ -85,7 +85,7 @@ def _examples(names: Sequence[str]) -> str:
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], moved: str, path: str = "") -> list[str]:
-    """One phrase for each difference; of inputs, whose fingerprints say nothing, only which one changed."""
+    """One phrase per difference. For input fingerprints the phrase names only the input that changed."""
     out = []
     for name in sorted({*before, *now}):
         old, new = before.get(name), now.get(name)

@@ -1,4 +1,4 @@
-"""The data card of a data set: Markdown with front matter as the Hugging Face hub reads it, and a picture of faces."""
+"""Data card of a data set: ``README.md`` with Hugging Face front matter, and an image with sample faces."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from unif2ace.errors import DataError
 
 README, PICTURE = "README.md", "card.png"
 REPORT = "report.md"
-"""Report of a step of curation, such as `collect`."""
+"""Report that a curation step, such as `collect`, writes into its output folder."""
 SUBGROUPS: Final = ("gender", "age", "skin_tone")
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 LICENSES: Final = {
@@ -33,25 +33,25 @@ LICENSES: Final = {
     "MIT": "mit",
     "Apache-2.0": "apache-2.0",
 }
-"""Names of licenses on the hub; of others it says ``other``."""
+"""License identifiers of the Hugging Face hub. Any other license becomes ``other``."""
 _FACES: Final = 24
 _TOLD: Final = ("by", "model", "prompt", "from", "classifier", "parser", "editor", "version", "generator", "revision")
-"""Entries of a provenance that say how a text was made."""
+"""Provenance keys that say how a text was made; the card lists their values."""
 _MOST: Final = 12
 
 
 @dataclass(slots=True)
 class Origins:
-    """How the samples of a data set were made, counted over its samples.
+    """Counts over the samples of a data set: sources, licenses, processing steps, models and subgroups.
 
     Attributes:
         samples: Number of samples.
-        sources: Samples by source and license.
-        own: Samples whose captions or questions a source wrote.
-        steps: Samples by step.
-        makers: Samples by what their provenance says about models and prompts.
-        edits: Changes of captions and attributes, and samples that have some, by step.
-        groups: Samples by value of each subgroup attribute, and by gender and age together.
+        sources: Number of samples by (source, license).
+        own: Number of samples whose ``captions`` or ``questions`` come from the source.
+        steps: Number of samples by processing step, such as ``caption``.
+        makers: Number of samples by the model and prompt that their provenance names.
+        edits: Number of changes, and of changed samples, by (step, ``edits`` or ``samples``).
+        groups: Number of samples by (attribute, value) for each of `SUBGROUPS` and for gender and age combined.
     """
 
     samples: int = 0
@@ -83,7 +83,7 @@ class Origins:
 
 
 def _made_by(origin: Mapping[str, Any]) -> Iterator[str]:
-    """What a provenance says about models and prompts, a line for each step: ``caption: by = M, prompt = HASH``."""
+    """The models and prompts in a provenance, one line per step: ``caption: by = M, prompt = HASH``."""
     for name, value in origin.items():
         if isinstance(value, Mapping):
             if told := [f"{path} = {leaf}" for path, leaf in _leaves(value)]:
@@ -93,7 +93,7 @@ def _made_by(origin: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _leaves(tree: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """The values below names of `_TOLD`."""
+    """Path and value of each leaf whose own or top-level key is in `_TOLD`."""
     for name, value in tree.items():
         path = f"{before}{name}"
         if isinstance(value, Mapping):
@@ -116,19 +116,19 @@ def write_card(
     data_files: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Writes ``README.md`` and ``card.png`` of a data set.
+    """Writes the data card ``README.md`` and its image ``card.png``.
 
     Args:
         folder: A data set with ``train`` and ``val``, or one folder of shards.
-        out: Folder of the card; None for the data set's.
+        out: Output folder of the card; None for `folder`.
         title: Title; None for the folder's name.
-        notes: Further text, at the end.
-        seed: Seed of the choice of faces.
-        data_files: Pattern of the files of each split, for the hub; None for the shards.
-        progress: Called for the samples.
+        notes: Text of a section ``Notes`` at the end of the card; empty for no section.
+        seed: Seed of the random choice of faces in ``card.png``.
+        data_files: File pattern of each split for the hub's ``configs``; None for the shards' ``*.tar``.
+        progress: Called as the samples are read.
 
     Returns:
-        The two files.
+        The paths of both files.
 
     Raises:
         DataError: If there are no shards, or no sample can be read.
@@ -139,7 +139,7 @@ def write_card(
     origins = Origins()
     found = {s: collect_statistics(r.folder, progress=progress, observe=origins.add) for s, r in readers.items()}
     if not origins.samples:
-        raise DataError(f"{folder}: no sample can be read; see: unif2ace-data validate {folder}")
+        raise DataError(f"{folder}: no sample can be read; run `unif2ace-data validate {folder}` to list the faults")
     patterns = data_files or {
         split: "*.tar" if r.folder == folder else f"{split}/*.tar" for split, r in readers.items()
     }
@@ -271,7 +271,7 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
         try:
             tree = json.loads(line)
         except ValueError as error:
-            raise DataError(f"{path}:{number} is damaged ({error}): remove this line and try again") from error
+            raise DataError(f"{path}:{number}: not JSON ({error}); remove this line and try again") from error
         if isinstance(tree, dict):
             yield tree
 
@@ -298,7 +298,7 @@ def _attributes(found: Mapping[str, Statistics]) -> list[str]:
 
 
 def _settings(readers: Mapping[str, ShardReader]) -> list[str]:
-    """The recipe of the first split, which says with what settings it was made."""
+    """Section with the recipe of the first split: the settings it was built with."""
     recipe = next(iter(readers.values())).index.recipe
     if not recipe:
         return []
@@ -306,7 +306,7 @@ def _settings(readers: Mapping[str, ShardReader]) -> list[str]:
 
 
 def _draw(reader: ShardReader, seed: int) -> Any:
-    """Faces chosen at random, in a grid."""
+    """Grid of up to 24 faces chosen at random."""
     order: Sequence[int] = np.random.default_rng(seed).permutation(len(reader)).tolist()
     images = []
     for index in order:

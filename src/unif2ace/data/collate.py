@@ -22,26 +22,26 @@ from unif2ace.types import Batch, Task
 
 
 class OrderedSample(NamedTuple):
-    """A sample and its reference."""
+    """A training sample and the `SampleRef` it was read by."""
 
     ref: SampleRef
     row: TaskSample
 
 
 class TaskDataset(torch.utils.data.Dataset[OrderedSample]):
-    """Samples by reference. The randomness of a sample depends on its reference and the seed alone.
+    """Map-style data set indexed by `SampleRef`. A sample's random choices depend only on its reference and the seed.
 
     Args:
-        readers: The data sets.
-        tasks: The tasks that turn stored samples into training samples.
-        seed: Seed of the samples' randomness.
+        readers: Readers of the data sets, indexed by `SampleRef.dataset`.
+        tasks: Tasks that turn stored samples into training samples, indexed by `SampleRef.task`.
+        seed: Seed of the samples' random choices.
     """
 
     def __init__(self, readers: Sequence[TolerantReader], tasks: Sequence[TrainingTask], seed: int) -> None:
         self.readers, self.tasks, self.seed = tuple(readers), tuple(tasks), seed
 
     def __getitem__(self, ref: SampleRef) -> OrderedSample:
-        """The sample of a reference; a faulty sample is replaced by the next sound one, marked invalid."""
+        """The sample of a reference. A faulty sample is replaced by the next readable one, marked invalid."""
         sample = self.readers[ref.dataset].decoded(ref.sample)
         draw = random.Random(f"{self.seed}/{ref.task}/{ref.dataset}/{ref.cycle}/{sample.index}")
         row = self.tasks[ref.task](sample, draw)
@@ -51,7 +51,7 @@ class TaskDataset(torch.utils.data.Dataset[OrderedSample]):
 
 
 class _Text(NamedTuple):
-    """The text of a sample, whether a part of it is too long by itself, and the number of turns that did not fit."""
+    """Token ids of a sample, whether one of its texts alone exceeds the limit, and the number of turns left out."""
 
     text: Conversation
     is_long: bool
@@ -62,13 +62,14 @@ class Collate:
     """Collates samples into a `Batch`.
 
     Args:
-        tokenizer: Turns text into ids; None if no task has text.
-        max_text_tokens: Maximum number of ids of a text with its special ids. Longer captions are cut, turns that
-            do not fit are left out; `Batch.long_texts` and `Batch.turns_left_out` count them.
-        segmentation_dropout: Share of the steps whose prompts of images have no tokens of several words, as questions
-            and answers never have. Whole steps are chosen because all texts of a step pay for its longest one.
-        seed: Seed of the choice of these steps, together with their number.
-        batch_sizes: Global batch size of each task; read with `segmentation_dropout`.
+        tokenizer: The text tokenizer; None if no task has text.
+        max_text_tokens: Maximum number of ids of a text, including special ids. Longer captions are truncated and turns
+            that do not fit are left out. `Batch.long_texts` and `Batch.turns_left_out` record both.
+        segmentation_dropout: Probability, per training step, that captions are encoded without tokens of several words.
+            Questions and answers are always encoded without them. The choice is per step, because the longest text sets
+            the padded length of the whole step.
+        seed: Seed of the choice of these steps; the choice depends on the seed and the step number.
+        batch_sizes: Global batch size of each task; only needed if `segmentation_dropout` > 0.
     """
 
     def __init__(
@@ -83,16 +84,16 @@ class Collate:
         self.segmentation_dropout, self.seed, self.batch_sizes = segmentation_dropout, seed, tuple(batch_sizes)
 
     def __call__(self, placed: Sequence[OrderedSample]) -> Batch:
-        """The batch of some samples.
+        """Collates samples into one batch.
 
         Raises:
-            DataError: If images differ in size or in their number of tokens.
+            DataError: If the images differ in size or in number of tokens.
         """
         refs, rows = [p.ref for p in placed], [p.row for p in placed]
         sizes = {row.image.shape[:2]: row.key for row in rows}
         if len(sizes) > 1:
             found = ", ".join(f"{key!r} is {w}x{h}" for (h, w), key in sizes.items())
-            raise DataError(f"pictures of one batch differ in size: {found}; import the data sets with one source.size")
+            raise DataError(f"pictures of one batch differ in size: {found}; import all with one source.size")
         text = {} if self.tokenizer is None else self._text(rows, [self._by_words(ref) for ref in refs])
         pixels = np.stack([row.image for row in rows])
         return Batch(
@@ -107,7 +108,7 @@ class Collate:
         )
 
     def _by_words(self, ref: SampleRef) -> bool:
-        """Whether the step of a sample is read without tokens of several words; the same on all processes."""
+        """Whether the captions of this sample's step are encoded word by word; the same on all ranks."""
         share = self.segmentation_dropout
         if not share:
             return False
@@ -157,10 +158,10 @@ def _padded(rows: Sequence[Sequence[int]], width: int, value: int) -> Tensor:
 
 
 def _image_ids(rows: Sequence[TaskSample]) -> Tensor | None:
-    """Tokens int64 (B, N), or None if no sample has them."""
+    """Image tokens int64 (B, N); None if no sample has image tokens."""
     ids = {row.key: row.image_ids for row in rows if row.image_ids is not None}
     numbers = {len(i): key for key, i in ids.items()}
     if len(numbers) > 1:
         found = ", ".join(f"{key!r} has {n}" for n, key in numbers.items())
-        raise DataError(f"pictures of one batch differ in tokens: {found}; tokenise data sets of one size")
+        raise DataError(f"pictures of one batch differ in number of tokens: {found}; tokenise pictures of one size")
     return torch.from_numpy(np.stack([ids[row.key] for row in rows])) if ids else None

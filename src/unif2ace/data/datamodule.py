@@ -1,4 +1,4 @@
-"""The data that all modules share: a mixture of data sets, prepared for the tasks that a module trains on."""
+"""The LightningDataModule of all modules: mixes data sets and prepares their samples for the training tasks."""
 
 from __future__ import annotations
 
@@ -38,32 +38,36 @@ log = logging.getLogger(__name__)
 class FaceDataModule(pl.LightningDataModule):
     """Faces, captions and questions as `Batch`, with exact resume in the middle of an epoch.
 
-    The global batch is the sum of the tasks' `batch_size`, whatever the number of processes; each rank gets an equal
-    part of every task. Set ``use_distributed_sampler: false`` in the Trainer, because samples are distributed here.
+    The global batch size is the sum of the tasks' `batch_size`; it does not depend on the number of processes. Each
+    rank gets an equal part of every task. Set ``use_distributed_sampler: false`` in the Trainer, because this class
+    already distributes the samples.
 
     Args:
         datasets: Data sets by name.
         tasks: Tasks by name.
-        text_tokenizer: File or folder of the text tokenizer; by default the one beside the first data set.
-        max_text_tokens: Maximum number of ids of a text with its special ids. Longer captions are cut, questions that
-            do not fit are left out; the first long text and the number of all are logged.
-        segmentation_dropout: Share of the training steps whose captions as prompts are read without tokens of
-            several words, so that the model also knows phrases that it has not seen, see `superword_merges`.
-        num_workers: Processes that read and decode; 0 reads in the training process. The samples are the same.
-        seed: Seed of the order and of the samples' randomness.
-        steps_per_epoch: Training steps between two validations; by default one pass through the data.
+        text_tokenizer: File or folder of the text tokenizer; None for the one in the first data set's folder.
+        max_text_tokens: Maximum number of ids of a text, including special ids. Longer captions are truncated and
+            questions that do not fit are left out. The first such text is logged at once; the total is logged at the
+            end.
+        segmentation_dropout: Probability, per training step, that captions are encoded without tokens of several words
+            (see `superword_merges`). The model then also learns to read phrases that have no token.
+        num_workers: Number of worker processes that read and decode; 0 reads in the training process. The samples do
+            not depend on this number.
+        seed: Seed of the sample order and of random choices such as the caption of an image.
+        steps_per_epoch: Training steps between two validations; None for one pass through the data.
         max_eval_samples: Maximum number of samples of each data set in validation; None for all.
-        max_drop_fraction: Share of faulty samples above which reading fails; others are replaced and counted.
-        inputs: ``pixels``, ``tokens`` or ``both``; by default tokens if all data sets have them. With ``tokens``
-            images are not decoded.
-        prepare_per_node: Whether each machine builds missing data, for machines with their own disks. Otherwise one
-            process builds for all, which suits a shared file system.
+        max_drop_fraction: Share of faulty samples, in [0, 1], above which reading fails. Below it, faulty samples are
+            replaced and counted.
+        inputs: What is read of an image: ``pixels``, ``tokens`` or ``both``. None reads tokens if all data sets have
+            tokens, otherwise pixels. With ``tokens``, images are not decoded.
+        prepare_per_node: Whether each machine builds missing data on its own disk. If false, one process builds the
+            data for all machines, which requires a shared file system.
 
     Attributes:
-        image_size: Width and height of all images in pixels, known after `setup`; None if it is not known.
+        image_size: Width and height of all images in pixels. None before `setup`, or if no size can be read.
 
     Raises:
-        ConfigError: If no data set or no task is given, `inputs` is unknown, or a number is out of its range.
+        ConfigError: If no data set or no task is given, `inputs` is unknown, or a number is out of range.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per option
@@ -84,9 +88,9 @@ class FaceDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         if not datasets:
-            raise ConfigError("no data set: select one, such as dataset=synthetic")
+            raise ConfigError("dataset is empty: select a data set, such as dataset=synthetic")
         if not tasks:
-            raise ConfigError("no task: select what to train on, such as task=[text_to_image,understanding]")
+            raise ConfigError("task is empty: select what to train on, such as task=[text_to_image,understanding]")
         self.datasets = dict(datasets)
         self._logged_splits: set[tuple[str, str]] = set()
         self.tasks = dict(sorted(tasks.items(), key=lambda item: item[1].task))  # samples are in the order of `Task`
@@ -106,17 +110,17 @@ class FaceDataModule(pl.LightningDataModule):
         if not 0 <= segmentation_dropout <= 1:
             raise ConfigError(f"data.segmentation_dropout={segmentation_dropout}: it must be between 0 and 1")
         if num_workers < 0:
-            raise ConfigError(f"data.num_workers={num_workers}: give 0 or more")
+            raise ConfigError(f"data.num_workers={num_workers}: it must be 0 or more")
         tokenised = all(dataset.tokens for dataset in self.datasets.values())
         self.inputs: Read = inputs or ("tokens" if tokenised else "pixels")
 
     def prepare_data(self) -> None:
-        """Builds data sets that can be built; Lightning calls it once for the run, or once per machine."""
+        """Builds missing data sets. Lightning calls it once per run, or per machine if `prepare_per_node` is true."""
         for dataset in self.datasets.values():
             dataset.prepare()
 
     def setup(self, stage: str) -> None:
-        """Checks that this machine can read data that another may have built, and that all images have one size.
+        """Checks that the data folders exist on this machine and that all images have one size.
 
         Raises:
             ConfigError: If a folder does not exist on this machine.
@@ -126,8 +130,8 @@ class FaceDataModule(pl.LightningDataModule):
         for name, dataset in self.datasets.items():
             if several and not self.prepare_data_per_node and not dataset.folder.is_dir():
                 raise ConfigError(
-                    f"data set {name!r}: there is no {dataset.folder} on this machine: set data.prepare_per_node=true "
-                    "if its disk is its own, or give a folder that all machines share"
+                    f"data set {name!r}: the folder {dataset.folder} does not exist on this machine; set "
+                    "data.prepare_per_node=true if machines have their own disks, or give a folder that all share"
                 )
         if not all(dataset.folder.is_dir() for dataset in self.datasets.values()):
             return  # the loaders report it
@@ -144,7 +148,7 @@ class FaceDataModule(pl.LightningDataModule):
 
     @cached_property
     def tokenizer_fingerprint(self) -> str | None:
-        """Fingerprint of the image tokenizer whose tokens are read; None without tokens, or if their index has none.
+        """Fingerprint of the image tokenizer that made the tokens; None for pixels, or if no index names one.
 
         Raises:
             ConfigError: If the data sets were tokenised by different tokenizers.
@@ -154,14 +158,14 @@ class FaceDataModule(pl.LightningDataModule):
         found = {name: dataset.tokenizer_fingerprint for name, dataset in self.datasets.items()}
         if len(set(found.values())) > 1:
             listed = ", ".join(f"{name} by {str(value)[:12]}" for name, value in found.items())
-            raise ConfigError(f"data sets were tokenised by different tokenizers: {listed}; tokenise them with one")
+            raise ConfigError(f"data sets were tokenised by different tokenizers: {listed}; tokenise all with one")
         return next(iter(found.values()))
 
     def expect_tokenizer(self, fingerprint: str) -> None:
-        """Checks that the tokens come from one image tokenizer; pixels work with any.
+        """Checks that the tokens were made by a given image tokenizer. Passes always if pixels are read.
 
         Args:
-            fingerprint: Fingerprint of its weights.
+            fingerprint: Fingerprint of the image tokenizer's weights.
 
         Raises:
             ConfigError: If the tokens come from another tokenizer.
@@ -169,8 +173,8 @@ class FaceDataModule(pl.LightningDataModule):
         found = self.tokenizer_fingerprint
         if self.inputs != "pixels" and found != fingerprint:
             raise ConfigError(
-                f"the data was tokenised by tokenizer {str(found)[:12]}, this is {fingerprint[:12]}: give that one, or "
-                "make the tokens again with `unif2ace-data tokenize`"
+                f"the data holds tokens of image tokenizer {str(found)[:12]}, but the model uses {fingerprint[:12]}; "
+                "select the data's tokenizer, or make the tokens again with `unif2ace-data tokenize`"
             )
 
     @property
@@ -179,7 +183,7 @@ class FaceDataModule(pl.LightningDataModule):
         return {name: task.batch_size for name, task in self.tasks.items()}
 
     def train_dataloader(self) -> ResumableLoader:
-        """An endless, shuffled mixture, divided into epochs."""
+        """Loader of an endless, shuffled mixture of the training splits, divided into epochs."""
         readers = [reader for _, reader in self._open("train")]
         mixture = DatasetMixture([len(r) for r in readers], [d.weight for d in self.datasets.values()], self.seed)
         _say_repeats(self.batch_sizes, mixture)
@@ -188,7 +192,7 @@ class FaceDataModule(pl.LightningDataModule):
         return self._loader(readers, order)
 
     def val_dataloader(self) -> ResumableLoader:
-        """Every sample of the validation split once for each task, in order."""
+        """Loader of every validation sample once per task, in order."""
         readers = [reader for _, reader in self._open("val")]
         rank, world_size = self._place()
         order = EvaluationOrder([len(r) for r in readers], self.batch_sizes, rank, world_size, self.max_eval_samples)
@@ -208,7 +212,7 @@ class FaceDataModule(pl.LightningDataModule):
     def captions(self, number: int) -> ResumableLoader:
         """Images of the training split, each with one of its captions, in order.
 
-        Half of the batches are read without tokens of several words, so that words and phrases both occur.
+        Half of the batches are encoded without tokens of several words. Both words and phrases then occur as tokens.
 
         Args:
             number: Maximum number of images of each data set.
@@ -219,7 +223,7 @@ class FaceDataModule(pl.LightningDataModule):
         return self._loader(readers, order, [task], segmentation_dropout=0.5)
 
     def contrasts(self, number: int) -> Contrasts:
-        """Contrasting texts from questions about the same faces, indexed as the samples of `captions`.
+        """Contrasting texts from questions about faces. Face indices are sample positions in `captions`.
 
         Args:
             number: Maximum number of faces of each data set.
@@ -231,11 +235,12 @@ class FaceDataModule(pl.LightningDataModule):
     def cached(
         self, name: str, settings: Mapping[str, Any], compute: Callable[[], Mapping[str, Tensor]]
     ) -> Mapping[str, Tensor]:
-        """Tensors computed from `captions` and `contrasts`, kept in the folder of the first data set.
+        """Tensors computed from `captions` and `contrasts`, cached in the folder of the first data set.
 
         Args:
-            name: What they are, in words.
-            settings: What they depend on besides the data and the code, as plain JSON.
+            name: Name of the tensors, for messages and the file name.
+            settings: Further settings that the tensors depend on, as plain JSON; data and code are already part of the
+                key.
             compute: Computes tensors of any shape (...) by name.
         """
         assert self.text_tokenizer is not None
@@ -251,8 +256,8 @@ class FaceDataModule(pl.LightningDataModule):
         missing = self.datasets.keys() - {name for name, _ in found}
         if missing and (split == "train" or not found):
             raise ConfigError(
-                f"data set {sorted(missing)[0]!r} has no {split!r} split; "
-                "`unif2ace-data import` writes one by identity, or set trainer.limit_val_batches=0 to train without"
+                f"data set {sorted(missing)[0]!r} has no {split!r} split; write one with `unif2ace-data import`, or "
+                "set trainer.limit_val_batches=0 to train without validation"
             )
         for name, reader in found:
             if (name, split) not in self._logged_splits:  # it is opened several times
@@ -294,23 +299,23 @@ class FaceDataModule(pl.LightningDataModule):
         )
 
     def teardown(self, stage: str) -> None:
-        """Logs how many texts did not fit."""
+        """Logs the number of texts longer than `max_text_tokens`."""
         self._long_texts.report()
 
     def transfer_batch_to_device(self, batch: Batch, device: Any, dataloader_idx: int) -> Batch:
-        """Moves a batch to the device, and counts texts that did not fit."""
+        """Moves a batch to the device. Training batches also count towards the report of long texts."""
         if self.trainer is not None and self.trainer.training:
             self._long_texts.add(batch)
         return batch.to(device, non_blocking=True)
 
 
 def _say_repeats(batch_sizes: Mapping[str, int], mixture: DatasetMixture) -> None:
-    """Logs that a step takes more samples than there are, which is more often a mistake than wanted."""
+    """Warns if one step takes more samples than a pass through the data has, usually a mistake."""
     for name, size in batch_sizes.items():
         if size > mixture.epoch:
             log.warning(
-                "task.%s.batch_size=%d is more than a pass through the data, which has %d samples: one step takes them "
-                "%.3g times",
+                "task.%s.batch_size=%d is more than one pass through the data (%d samples): each step repeats samples, "
+                "%.3g times on average; reduce the batch size unless this is intended",
                 name,
                 size,
                 mixture.epoch,
@@ -326,7 +331,7 @@ def _states_any(reader: ShardReader, index: int) -> bool:
 
 
 def _leave_signals(worker: int) -> None:
-    """Ignores signals to the whole job in workers: a worker that exits on one ends the run before it is saved."""
+    """Ignores job signals in a worker: a worker that exits ends the run before its checkpoint is saved."""
     for name in ("SIGTERM", "SIGUSR1", "SIGUSR2"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

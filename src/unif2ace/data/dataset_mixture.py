@@ -1,7 +1,7 @@
-"""Which sample is at which position of an endless stream over several data sets, as a pure function.
+"""Maps each position of an endless stream to a sample of one of several data sets, as a pure function.
 
-A fixed interleaving in proportion to the weights assigns position g of the stream to one data set. Each data set is
-passed through repeatedly, and every pass is a new permutation keyed by (seed, task, data set, pass).
+A fixed interleaving assigns each position of the stream to a data set, in proportion to the weights. Each data set is
+repeated, and each pass uses a new permutation keyed by (seed, task, data set, pass).
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class SampleRef(NamedTuple):
     Attributes:
         task: Index of the task, in the order of the configuration.
         dataset: Index of the data set, in the order of the configuration.
-        sample: Index in the data set.
+        sample: Index of the sample in the data set.
         cycle: Number of earlier passes through the data set.
-        position: Position in the task's stream; the key of the sample's randomness.
-        valid: False for padding samples.
+        position: Position in the task's stream; it also seeds the sample's noise in training.
+        valid: False for padding and for replacements of faulty samples.
     """
 
     task: int
@@ -44,8 +44,8 @@ class DatasetMixture:
     """Assigns the positions of an endless stream to data sets in proportion to their weights.
 
     Args:
-        lengths: Samples of each data set, at least 1.
-        weights: Shares; they need not sum to 1.
+        lengths: Number of samples of each data set, at least 1.
+        weights: Relative share of each data set, > 0; the weights need not sum to 1.
         seed: Seed of the permutations, together with the task and the pass.
 
     Raises:
@@ -55,11 +55,12 @@ class DatasetMixture:
     def __init__(self, lengths: Sequence[int], weights: Sequence[float], seed: int) -> None:
         if not lengths or min(lengths) < 1:
             raise ConfigError(
-                f"data sets of {list(lengths)} samples: each needs at least one; select one with dataset=[...]"
+                f"the data sets have {list(lengths)} samples, but each needs at least 1; change dataset=[...]"
             )
         if min(weights) <= 0:
             raise ConfigError(
-                f"data set weights are {list(weights)}; each must be positive: drop a data set to leave it out"
+                f"data set weights are {list(weights)}: each must be positive; remove a data set from dataset=[...] to "
+                "leave it out"
             )
         self.lengths, self.seed = tuple(lengths), seed
         self.pattern = _interleave(np.asarray(weights, float) / sum(weights))
@@ -77,7 +78,7 @@ class DatasetMixture:
 
     @property
     def epoch(self) -> int:
-        """Number of positions that cover every data set at least once."""
+        """Smallest number of positions that contains every sample of every data set."""
         if len(self.lengths) == 1:
             return self.lengths[0]
         shares = self._before[-1] / len(self.pattern)
@@ -95,6 +96,6 @@ def _interleave(shares: NDArray[np.float64]) -> NDArray[np.int64]:
         given[out[place]] += 1
     if given.min() == 0:
         raise ConfigError(
-            f"data set weights {shares.tolist()}: the smallest is under 0.1 % of the whole; raise or drop it"
+            f"data set weights {shares.tolist()}: the smallest is under 0.1 % of the sum; raise or remove it"
         )
     return out

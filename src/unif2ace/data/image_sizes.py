@@ -1,4 +1,4 @@
-"""Compares the sizes of stored images before they are used."""
+"""Checks before training that all stored images have one size."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from unif2ace.data.token_reader import TokenReader
 from unif2ace.errors import DataError
 
 MAX_CHECKED = 1000
-"""Number of samples of a split whose size is read; they are evenly spaced."""
+"""Maximum number of samples per split whose size is read, evenly spaced."""
 
 
 def common_size(readers: Iterable[tuple[str, ShardReader]]) -> tuple[int, int] | None:
-    """Width and height in pixels of all images; None if no size is known.
+    """Common width and height of all images in pixels; None if no size can be read.
 
-    Of each reader at most `MAX_CHECKED` evenly spaced samples are read, headers only. Tokens have the size of the
-    images that they were made from.
+    Reads only the image headers of at most `MAX_CHECKED` evenly spaced samples per reader. For tokens, the size is that
+    of the tokenised images.
 
     Args:
-        readers: Readers with a name of each for errors.
+        readers: Pairs of a name for error messages and a reader.
 
     Raises:
         DataError: If two images differ in size.
@@ -39,7 +39,7 @@ def common_size(readers: Iterable[tuple[str, ShardReader]]) -> tuple[int, int] |
     if len(found) > 1:
         listed = "; ".join(f"{what}: {width}x{height}" for (width, height), what in [*found.items()][:4])
         raise DataError(
-            f"pictures differ in size ({listed}): import them with one source.size, as `unif2ace-data import ... "
-            "source.size=64` does, and tokenize them again"
+            f"pictures differ in size ({listed}): import all with one size, such as `unif2ace-data import ... "
+            "source.size=64`, and tokenise them again"
         )
     return next(iter(found), None)

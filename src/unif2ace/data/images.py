@@ -1,7 +1,7 @@
-"""Converts images of a caller to the one kind that networks read. Shapes: B images of H x W pixels, S x S when read.
+"""Converts user images to the networks' input format. Shapes: B images of H x W pixels, S x S after resizing.
 
-`read_pictures` takes what a person has: files, PIL images, arrays and tensors of any size. `as_images` takes what a
-program has, and changes no pixel.
+`read_pictures` reads files, PIL images, arrays and tensors of any size, then crops and resizes them. `as_images` only
+changes the layout and dtype of images in memory; it does not resize.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _TO_BYTES = "-1..1 becomes 0..1 by (x + 1) / 2, 0..255 by x / 255; clamp what re
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image that was read.
+    """A square image after reading, cropping and resizing.
 
     Attributes:
-        name: File name, or its number among the given images.
+        name: File name; ``picture N`` for the N-th image if it did not come from a file.
         pixels: uint8 (S, S, 3).
-        note: How the image was cropped and resized.
-        middle: Whether parts of it were cut off without looking for a face.
+        note: Original size, crop and resizing, in words.
+        middle: Whether the image was cropped to its central square without a search for a face.
     """
 
     name: str
@@ -51,38 +51,38 @@ class Picture:
 
 
 class FaceFinder(Protocol):
-    """Finds the face in a picture."""
+    """Locates the largest face in an image."""
 
     def face(self, pixels: NDArray[np.uint8]) -> Points | None:
-        """The square of the largest face as `unif2ace.data.sources.alignment.face_square` gives it.
+        """The square of the largest face, as defined by `unif2ace.data.sources.alignment.face_square`.
 
         Args:
             pixels: RGB, uint8 (H, W, 3).
 
         Returns:
-            Corners float64 (4, 2) as (x, y) in pixels: top left, bottom left, bottom right, top right. None without a
-            face.
+            Corners float64 (4, 2) as (x, y) in pixels: top left, bottom left, bottom right, top right. None if no face
+            is found.
         """
 
 
 def read_pictures(images: Any, size: int, finder: FaceFinder | None = None) -> tuple[list[Picture], bool]:
-    """Reads pictures of any kind and size as training data is read: upright, in sRGB, as a square, resized.
+    """Reads pictures of any type and size like training data: upright, in sRGB, cropped to a square and resized.
 
     Transparent parts become white. Integers must lie in 0..255 (uint16: 0..65535), floats in 0..1. A picture of S x S
-    pixels is not changed. Others are cut to the face's square if `finder` finds one, and to their central square
-    otherwise.
+    pixels is neither cropped nor resized. Any other picture is cropped to the square of the face that `finder` finds.
+    Without a face it is cropped to its central square.
 
     Args:
         images: One picture or several: the path of a file, a PIL image, an array or a tensor with 1 to 4 channels first
             or last, a batch of these with four dimensions, or a list of any of them.
         size: S, side in pixels.
-        finder: Finds faces; None for the central square.
+        finder: Face detector; None crops to the central square.
 
     Returns:
-        The pictures, and whether several were given: a list or a batch, even of one.
+        The pictures, and whether `images` was a list or a batch (also one of length 1).
 
     Raises:
-        DataError: If there is no picture, or one cannot be read; the message names its kind, place and remedy.
+        DataError: If `images` is empty, or a picture cannot be read.
     """
     found, several = each_picture(images)
     if not found:
@@ -120,10 +120,10 @@ def read_picture(path: Path, size: int) -> Picture:
 
 
 def rgb_pixels(image: Any) -> NDArray[np.uint8]:
-    """One picture of any kind as RGB, uint8 (H, W, 3), upright and in sRGB; see `read_pictures`.
+    """One picture as upright sRGB pixels, uint8 (H, W, 3); takes the types that `read_pictures` takes.
 
     Raises:
-        DataError: If it cannot be read.
+        DataError: If the picture cannot be read.
     """
     if isinstance(image, str | Path):
         return _file_pixels(image)
@@ -133,11 +133,11 @@ def rgb_pixels(image: Any) -> NDArray[np.uint8]:
             return to_rgb(image)
         return _array_pixels(image)
     except (OSError, SyntaxError, SampleFault) as error:
-        raise DataError(f"a picture that cannot be read: {error}") from error
+        raise DataError(f"the picture cannot be read: {error}; give another picture") from error
 
 
 def each_picture(images: Any) -> tuple[list[Any], bool]:
-    """The single pictures of `read_pictures`' argument, and whether several were given."""
+    """Splits the `images` of `read_pictures` into single pictures; also whether it was a list or a batch."""
     if isinstance(images, Sequence) and not isinstance(images, str | bytes | bytearray | memoryview):
         return [one for image in images for one in each_picture(image)[0]], True
     if getattr(images, "ndim", 0) == 4:
@@ -147,7 +147,7 @@ def each_picture(images: Any) -> tuple[list[Any], bool]:
 
 def _file_pixels(name: str | Path) -> NDArray[np.uint8]:
     if str(name).startswith(("http://", "https://", "data:")):
-        raise DataError(f"{str(name)[:80]} is an address: download the picture and give the path of its file")
+        raise DataError(f"{str(name)[:80]} is a URL: download the picture and give the path of the file")
     path = Path(name)
     if not path.is_file():
         folder = path.parent
@@ -157,7 +157,7 @@ def _file_pixels(name: str | Path) -> NDArray[np.uint8]:
     try:
         return decode_image(path.read_bytes(), max_side=None, max_pixels=MAX_SOURCE_PIXELS)
     except (OSError, SampleFault) as error:
-        raise DataError(f"{path} is not a picture that can be read: {error}") from error
+        raise DataError(f"{path} cannot be read as a picture: {error}") from error
 
 
 def _array_pixels(image: Any) -> NDArray[np.uint8]:
@@ -195,7 +195,7 @@ def _square(name: str, pixels: NDArray[np.uint8], size: int, finder: FaceFinder 
 
 
 def _framed(corners: Points, width: int, height: int) -> bool:
-    """Whether the central square of a picture already shows a face as training data does, within an eighth of it."""
+    """Whether the central square is close to the face's square: side within 1/4, centre within 1/8 of the side."""
     side = min(width, height)
     edge = float(np.hypot(*(corners[3] - corners[0])))
     away = np.abs(corners.mean(axis=0) - (width / 2, height / 2)).max()
@@ -204,24 +204,24 @@ def _framed(corners: Points, width: int, height: int) -> bool:
 
 @cache
 def _say_middle() -> None:
-    """Says once in a process what happens to pictures that are not squares."""
-    log.warning("pictures are cut to their middle square; `pip install 'unif2ace[collect]'` finds the face in them")
+    """Warns once per process that non-square pictures are cropped without a face detector."""
+    log.warning("pictures are cropped to their central square; `pip install 'unif2ace[collect]'` to crop to the face")
 
 
 def as_images(images: Any, size: int | None = None) -> Tensor:
     """Images as uint8 (B, 3, H, W).
 
-    Integers must lie in 0..255, floats in 0..1. Floats in -1..1 are refused, because a bright image without a negative
-    value could be either. Nothing is resized.
+    Integers must lie in 0..255, floats in 0..1. Floats in -1..1 are rejected: without a negative value they could not
+    be told from 0..1. Nothing is resized.
 
     Args:
         images: One image or several: a tensor or an array with channels first or last, a PIL image, or a sequence of
-            these. It has 3 channels, or 1 for grayscale. Channels are first if the shape allows both.
+            these. An image has 3 channels, or 1 for grayscale. An ambiguous shape is read as channels first.
         size: Required height and width in pixels; None for any size.
 
     Raises:
-        DataError: If there is no image, images differ in size, or the dtype, the range or the shape is another.
-        ConfigError: If the size is another.
+        DataError: If there is no image, images differ in size, or the dtype, value range or shape is not supported.
+        ConfigError: If the images are not `size` x `size`.
     """
     if isinstance(images, Sequence) and not isinstance(images, str | bytes):
         found = [as_images(image) for image in images]
@@ -242,7 +242,7 @@ def _size(image_BCHW: Tensor) -> str:
 
 
 def _tensor(images: Any, kinds: str) -> Tensor:
-    """A tensor of any shape (...); `kinds` says what could be given."""
+    """The images as a tensor of any shape (...); `kinds` is the list of supported types for error messages."""
     if isinstance(images, Image.Image):
         return torch.from_numpy(to_rgb(images))
     if isinstance(images, Tensor):
@@ -286,9 +286,9 @@ def _in_bytes(images: Tensor) -> Tensor:
     images = images if images.dtype == torch.uint8 else images.long()  # torch has no minimum of other unsigned integers
     low, high = int(images.min()), int(images.max())
     if low < 0 or high > 255:
-        raise DataError(f"pictures with integers {low} to {high}: give 0..255; 16 bits become 8 by x // 256")
+        raise DataError(f"pictures with integers {low} to {high}: give 0..255; convert 16 bits with x // 256")
     if high == 1:
-        raise DataError("pictures with integers 0 and 1 only: give 0..255, for floats in 0..1 (255 * x).round()")
+        raise DataError("pictures with integers 0 and 1 only: give 0..255, such as (255 * x).round()")
     return images.to(torch.uint8)
 
 

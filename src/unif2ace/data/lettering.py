@@ -1,4 +1,4 @@
-"""Text on sheets of images."""
+"""Wraps text for contact sheets of images."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def wrapped(text: str, font: Font, room: float) -> list[str]:
-    """The text in lines of at most `room` pixels; a longer word gets its own line.
+    """Splits a text into lines of at most `room` pixels; a longer word gets its own line.
 
-    Characters that the built-in font may lack become question marks.
+    Characters outside Latin-1 become question marks, because the built-in font may lack them.
     """
     lines = [""]
     for word in text.encode("latin-1", "replace").decode("latin-1").split():

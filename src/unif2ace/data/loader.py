@@ -14,17 +14,17 @@ from unif2ace.types import Batch
 
 
 class ResumableLoader(DataLoader[Any]):
-    """Counts the batches taken; the batch order determines the following ones.
+    """A DataLoader whose state is the epoch and step of the next batch.
 
-    The state is an epoch and a step. It does not depend on the number of workers or on how far they read ahead, so a
-    run may resume with another number. PyTorch's global generator is not used.
+    The state does not depend on the number of workers or on prefetched batches. A run may therefore resume with another
+    `num_workers`. The loader does not draw from PyTorch's global random generator.
 
     Args:
-        dataset: Samples by reference.
-        batches: Samples of each step.
+        dataset: Map-style data set indexed by `SampleRef`.
+        batches: Batch sampler that yields the references of each step.
         collate: Collates samples into a batch.
-        num_workers: Processes that read; 0 reads in this one.
-        worker_init: Called in each worker with its index.
+        num_workers: Number of worker processes; 0 reads in this process.
+        worker_init: Called in each worker process with the worker's index.
     """
 
     batch_sampler: ResumableBatchSampler
@@ -60,21 +60,21 @@ class ResumableLoader(DataLoader[Any]):
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        """Epoch and step of the next batch, and the steps per epoch, so that a changed order is detected."""
+        """Epoch and step of the next batch, and the steps per epoch, which `load_state_dict` compares."""
         return {"epoch": self._epoch, "step": self._step, "steps_per_epoch": len(self.batch_sampler)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Starts the next pass at a saved step; the end of an epoch is the start of the next.
+        """Starts the next pass at the saved step. A state saved at the end of an epoch starts the next epoch.
 
         Raises:
-            ConfigError: If the steps per epoch changed: data, batch sizes or weights are different.
+            ConfigError: If the steps per epoch changed, i.e. the data, batch sizes or weights are different.
         """
         batches = self.batch_sampler
         if state.get("steps_per_epoch") != len(batches):
             raise ConfigError(
-                f"the checkpoint counts {state.get('steps_per_epoch')} steps per epoch, the data now gives "
-                f"{len(batches)}: data.steps_per_epoch, the data set, its weights or task.*.batch_size were changed; "
-                "restore them, or start a new run"
+                f"cannot resume: the checkpoint has {state.get('steps_per_epoch')} steps per epoch, this run has "
+                f"{len(batches)}. Restore data.steps_per_epoch, the data sets, their weights and task.*.batch_size, "
+                "or start a new run"
             )
         batches.epoch, batches.start = state["epoch"], state["step"]
         if batches.start == len(batches):  # saved after an epoch's last step: continue with the next epoch

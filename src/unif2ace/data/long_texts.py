@@ -1,4 +1,4 @@
-"""Counts texts that did not fit into the training sequences, and logs the counts."""
+"""Counts and logs texts that are longer than `max_text_tokens`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ log = logging.getLogger(__name__)
 
 
 class LongTexts:
-    """Counts the texts that `Collate` cut or left out, in the batches of one process.
+    """Counts the texts that `Collate` truncated or left out in the batches of this process.
 
     Args:
-        max_text_tokens: Maximum number of ids of a text, as configured.
+        max_text_tokens: Maximum number of ids of a text, for the messages.
     """
 
     def __init__(self, max_text_tokens: int) -> None:
@@ -24,8 +24,8 @@ class LongTexts:
         """Counts a batch; the first long text is logged at once."""
         if batch.long_texts and not self.long:
             log.warning(
-                "sample %r has a text of more than data.max_text_tokens=%d tokens: such texts are cut or left out, and "
-                "counted; a larger data.max_text_tokens keeps them whole",
+                "sample %r has a text of more than data.max_text_tokens=%d tokens, which is truncated or left out; "
+                "increase data.max_text_tokens to keep it whole (the number of such texts is logged at the end)",
                 batch.long_texts[0],
                 self.max_text_tokens,
             )
@@ -37,8 +37,8 @@ class LongTexts:
         """Logs the counts since the last report."""
         if self.long or self.turns:
             log.warning(
-                "data.max_text_tokens=%d: of %d samples read, %d had a text that was cut or left out; %d questions did "
-                "not fit beside others",
+                "data.max_text_tokens=%d: %d samples were read; %d had a text that was too long and was truncated or "
+                "left out; %d questions were left out because earlier ones filled the sequence",
                 self.max_text_tokens,
                 self.samples,
                 self.long,

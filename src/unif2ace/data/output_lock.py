@@ -1,4 +1,4 @@
-"""One process at a time writes into a folder or a file of results."""
+"""File locks: only one process at a time writes into an output folder or file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from unif2ace.errors import ConfigError
 log = logging.getLogger(__name__)
 
 LOCK = ".lock"
-"""Name of the lock file in a folder; it says which process holds it, and is removed when that is done."""
+"""Name of the lock file. It contains the host and process id of the holder, who removes it at the end."""
 RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
-"""Variables by which torchrun, Slurm and Lightning number the processes of one run."""
+"""Environment variables with the rank of a process, set by torchrun, Slurm and Lightning."""
 _HELD: dict[Path, int] = {}
-"""Lock files that this process holds, and the thread that took each."""
+"""Lock files that this process holds, each with the id of the thread that locked it."""
 _FILES: set[int] = set()
 _TAKEN = (errno.EAGAIN, errno.EACCES)
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
@@ -30,18 +30,18 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 @contextlib.contextmanager
 def output_lock(path: str | Path, key: str, *, single: bool = False, wait: bool = False) -> Iterator[None]:
-    """Holds a folder, or one entry of a folder, for this thread and the work that it calls.
+    """Locks an output folder, or one entry of a folder, for the current thread; nested calls succeed.
 
-    The system frees it when the process ends, however it ends. The first process of a run takes it for all of them.
+    The operating system releases the lock when the process ends for any reason. In a distributed run only rank 0 locks.
 
     Args:
-        path: The folder, which is made; with `single` a file, or a folder that must not exist yet.
-        key: Key of the configuration that gives the path, for messages.
+        path: The folder, created if missing. With `single`: a file, or a folder that does not exist yet.
+        key: Configuration key of the path, for messages.
         single: Whether the lock file lies beside the path rather than in it.
-        wait: Whether to wait for another process rather than to refuse.
+        wait: Whether to wait for a process that holds the lock; otherwise an error is raised.
 
     Raises:
-        ConfigError: If another process holds it, which the message names by host and number, or if it is not writable.
+        ConfigError: If another process holds the lock, or the path is not writable.
     """
     path = Path(path)
     file = path.with_name(f".{path.name}{LOCK}") if single else path / LOCK
@@ -56,7 +56,7 @@ def output_lock(path: str | Path, key: str, *, single: bool = False, wait: bool 
         number = _take(file, path, key, wait)
     except OSError as error:
         what = error.strerror or str(error)
-        raise ConfigError(f"{key}={path}: cannot write there ({what}): give another {key}=...") from error
+        raise ConfigError(f"{key}={path} is not writable ({what}): give another {key}=...") from error
     whole = file.resolve()
     _HELD[whole] = threading.get_ident()
     try:
@@ -77,7 +77,7 @@ def _is_ours(file: Path) -> bool:
 
 
 def _take(file: Path, path: Path, key: str, wait: bool) -> int:
-    """Descriptor of the locked file."""
+    """Locks the file and returns its descriptor."""
     while True:
         number = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -100,19 +100,19 @@ def _lock(number: int, file: Path, wait: bool) -> bool:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _NO_LOCKS:
-            log.warning("the file system of %s has no locks: nothing keeps a second process out", file.parent)
+            log.warning("the file system of %s has no locks: start no second process that writes there", file.parent)
             return True
         if error.errno not in _TAKEN:
             raise
         if not wait:
             return False
-        log.info("%s works in %s: waiting for it", _owner(file), file.parent)
+        log.info("waiting for %s, which writes to %s", _owner(file), file.parent)
         fcntl.flock(number, fcntl.LOCK_EX)
     return True
 
 
 def _refuse_held(folder: Path, key: str) -> None:
-    """Refuses an entry of a folder that another process holds whole."""
+    """Raises if another process holds the folder that contains the entry."""
     file = folder / LOCK
     if _is_ours(file) or not file.exists():
         return
@@ -137,7 +137,7 @@ def _owner(file: Path) -> str:
 
 
 def _forget() -> None:
-    """A forked process holds nothing: else one that outlives its parent would keep the lock."""
+    """Releases all locks in a forked child, which would otherwise keep them after its parent ended."""
     for number in _FILES:
         os.close(number)
     _FILES.clear()

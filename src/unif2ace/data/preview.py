@@ -41,7 +41,7 @@ class Shown:
 
 
 def preview_shards(folder: str | Path, out: str | Path, count: int = 40, columns: int = 8, seed: int = 0) -> list[Path]:
-    """Writes ``faces.png`` and ``text.png`` of a shard folder, from samples chosen at random.
+    """Writes contact sheets ``faces.png`` and ``text.png`` with random samples of a shard folder.
 
     Returns:
         The files.
@@ -65,16 +65,16 @@ def preview_source(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Writes ``faces.png`` and ``text.png`` of a source; of synthetic faces also ``attributes/NAME.png``.
+    """Writes ``faces.png`` and ``text.png`` of a source. Synthetic sources also get ``attributes/NAME.png``.
 
     Args:
-        source: The source.
+        source: Source of the images.
         out: Output folder.
-        count: Faces in the grid.
+        count: Maximum number of faces in the grid.
         columns: Faces per row.
-        pairs: Persons on the sheet of each attribute; 0 for no such sheets.
-        seed: Seed of the choice of faces.
-        progress: Called for every sheet.
+        pairs: Number of persons on each attribute's sheet; 0 for no attribute sheets.
+        seed: Seed of the random choice of faces.
+        progress: Called after each attribute sheet.
 
     Returns:
         The files.
@@ -83,7 +83,7 @@ def preview_source(
     shown = []
     for index, item in zip(chosen, read_items(source, chosen), strict=True):
         if isinstance(item, SampleFault):
-            log.warning("not on the sheet (%s): %s", item.cause, item.message)
+            log.warning("left out of the sheet (%s): %s", item.cause, item.message)
             continue
         image = (
             decode_image(item.image.data, item.image.extension) if isinstance(item.image, EncodedImage) else item.image
@@ -92,7 +92,7 @@ def preview_source(
         questions = tuple((q.question, q.answer) for q in asked)
         shown.append(Shown(image, item.captions[0] if item.captions else write_caption(item.record, index), questions))
     if not shown:
-        raise DataError(f"none of the {len(chosen)} pictures can be read; the faults are listed above")
+        raise DataError(f"none of the {len(chosen)} chosen pictures can be read; fix the faults listed above")
     files = _write(shown, Path(out), columns)
     if isinstance(source, SyntheticSource) and pairs:
         files += _attribute_sheets(source, Path(out) / "attributes", pairs, progress)
@@ -114,7 +114,7 @@ def face_grid(images: Sequence[Pixels], columns: int) -> Image.Image:
         DataError: If there is no face.
     """
     if not images:
-        raise DataError("no face to show")
+        raise DataError("no face is given: a sheet needs at least one")
     height, width = max(i.shape[0] for i in images), max(i.shape[1] for i in images)
     rows = -(-len(images) // columns)
     sheet = Image.new("RGB", (columns * (width + _GAP) + _GAP, rows * (height + _GAP) + _GAP), PAPER)
@@ -125,7 +125,7 @@ def face_grid(images: Sequence[Pixels], columns: int) -> Image.Image:
 
 
 def text_sheet(shown: Sequence[Shown], side: int = 192, width: int = 1100) -> Image.Image:
-    """Each face beside its caption and its first questions."""
+    """Draws each face beside its caption and its first four questions with answers."""
     font, room = ImageFont.load_default(15), width - side - 48
     blocks: list[tuple[Image.Image, list[tuple[str, tuple[int, int, int]]]]] = []
     for one in shown:
@@ -159,7 +159,7 @@ def _attribute_sheets(source: SyntheticSource, out: Path, pairs: int, progress: 
 
 
 def _comparisons(source: SyntheticSource, field: Field, pairs: int) -> list[list[Face]]:
-    """The same person with each value of a field, for persons on whom every value is visible."""
+    """One row per person: the person with each value of the field. Persons who hide a value are left out."""
     given: dict[str, str | bool] = {name: False for name in _IN_THE_WAY if name != field.name}
     if field.requires:
         given[field.requires] = True

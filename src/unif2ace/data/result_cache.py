@@ -1,4 +1,4 @@
-"""Tensors computed from data, kept beside the data: a later run reads them instead of computing them again."""
+"""Cache for tensors computed from data: stored beside the data and read by later runs."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ log = logging.getLogger(__name__)
 
 FOLDER = ".cache"
 KEPT = 8
-"""Number of results of one name that are kept; older ones are removed."""
+"""Maximum number of cache files per name; older files are removed."""
 
 
 def cached_tensors(
     folder: Path, name: str, settings: Mapping[str, Any], compute: Callable[[], Mapping[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """Tensors that an earlier process computed from the same settings with the same code, or computes and keeps them.
+    """Reads tensors cached with the same settings and code; otherwise computes and caches them.
 
-    If another process computes them already, this one waits for its result. In a folder that cannot be written they
-    are computed each time, with a warning.
+    While another process computes the same tensors, this process waits for the result. If the folder is not writable,
+    the tensors are computed each time and a warning is logged.
 
     Args:
-        folder: Folder of the data.
-        name: What they are, in words, for messages and file names.
-        settings: All that they depend on besides the code, as plain JSON.
+        folder: Folder of the data; the cache is its subfolder ``.cache``.
+        name: Name of the tensors, for messages and the file name.
+        settings: Everything that the tensors depend on except the code, as plain JSON.
         compute: Computes tensors of any shape (...) by name.
     """
     key = hashlib.sha256(json.dumps([settings, code_fingerprint()], sort_keys=True).encode()).hexdigest()
@@ -53,10 +53,10 @@ def cached_tensors(
             held.enter_context(output_lock(file, "the data's folder", single=True, wait=True))
         except ConfigError as error:
             kept = False
-            log.warning("%s cannot be kept for later runs: %s", name, str(error).partition(": give")[0])
+            log.warning("%s: not cached for later runs: %s", name, str(error).partition(": give")[0])
         if kept and (found := _read(file, key, name)) is not None:
             return found
-        log.info("%s: computed from the data, which takes a while; later runs on the same data read them", name)
+        log.info("%s: computing from the data, which may take a while; later runs read the cached result", name)
         began = time.monotonic()
         made = {part: value.contiguous() for part, value in compute().items()}
         log.info("%s: computed in %.1f s%s", name, time.monotonic() - began, f", kept in {file}" if kept else "")
@@ -74,7 +74,7 @@ def _read(file: Path, key: str, name: str) -> dict[str, Tensor] | None:
     except FileNotFoundError:
         return None
     except (OSError, SafetensorError) as error:
-        log.warning("%s: %s cannot be read (%s), computed again", name, file, error)
+        log.warning("%s: the cache file %s cannot be read (%s); computing again", name, file, error)
     return None
 
 
@@ -86,7 +86,7 @@ def _write(file: Path, key: str, name: str, made: Mapping[str, Tensor]) -> None:
         for old in others[:-KEPT]:
             old.unlink(missing_ok=True)
     except (OSError, DataError) as error:
-        log.warning("%s cannot be kept for later runs: %s", name, error)
+        log.warning("%s: not cached for later runs: %s", name, error)
 
 
 def _age(file: Path) -> int:

@@ -1,4 +1,4 @@
-"""User images through a tokenizer: image, tokens, reconstruction and difference on one sheet.
+"""Encodes and decodes user images; draws image, tokens, reconstruction and difference on one sheet.
 
 Shapes: S x S pixels, N = h w image tokens.
 """
@@ -34,12 +34,12 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """An image and its reconstruction.
+    """An image, its tokens and its reconstruction.
 
     Attributes:
-        picture: The input.
-        ids: int64 (h, w).
-        reconstruction: uint8 (S, S, 3).
+        picture: The input image.
+        ids: Token ids, int64 (h, w).
+        reconstruction: The decoded image, uint8 (S, S, 3).
         bits: Capacity of the tokens in bits, N log2(codes).
     """
 
@@ -57,11 +57,11 @@ class RoundTrip:
 
 
 def find_pictures(place: str | Sequence[str], count: int) -> list[Path]:
-    """The image files of a path or list of paths.
+    """Image files at one or several paths.
 
     Args:
         place: A file, several files as a list or separated by commas, or a folder.
-        count: Maximum number of files of a folder, sorted by name.
+        count: Maximum number of files taken from a folder, in order of name.
 
     Raises:
         DataError: If a file does not exist, or a folder holds no image.
@@ -74,44 +74,44 @@ def find_pictures(place: str | Sequence[str], count: int) -> list[Path]:
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
             if not inside:
-                raise DataError(f"{path} holds no picture ({', '.join(SUFFIXES)})")
+                raise DataError(f"{path}: the folder holds no picture ({', '.join(SUFFIXES)}); give another")
             if len(inside) > count:
-                log.warning("%s: the first %d of %d pictures are taken (count)", path, count, len(inside))
+                log.warning("%s: reads the first %d of %d pictures; set count=N for more", path, count, len(inside))
             found += inside[:count]
         elif path.is_file():
             found.append(path)
         else:
             beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-            raise DataError(f"no picture at {path}{nearest(path.name, beside)}")
+            raise DataError(f"{path} does not exist; give the path of a picture{nearest(path.name, beside)}")
     return found
 
 
 def keep_inputs(files: Sequence[Path], out: Path) -> None:
-    """Refuses an output file that is one of the images which are read.
+    """Checks that the output file does not overwrite an input image.
 
     Raises:
-        ConfigError: If it is one of them.
+        ConfigError: If `out` is one of `files`.
     """
     if out.exists() and any(out.samefile(file) for file in files if file.exists()):
-        raise ConfigError(f"{out} is a picture that is read, and would be overwritten; give another out=...")
+        raise ConfigError(f"out={out} would overwrite an input picture; give another out=...")
 
 
 def roundtrip(net: TokenizerNet, pictures: Sequence[Picture]) -> list[RoundTrip]:
-    """Encodes and decodes images.
+    """Encodes images to tokens and decodes the tokens.
 
     Args:
         net: The tokenizer, in evaluation mode.
         pictures: Images of one size, uint8 (S, S, 3) each.
 
     Raises:
-        DataError: If they differ in size.
-        ConfigError: If a side is not a multiple of the tokenizer's factor.
+        DataError: If the images differ in size.
+        ConfigError: If S is not a multiple of the tokenizer's downsampling factor.
     """
     if not pictures:
         return []
     size = len(pictures[0].pixels)
     if size % net.factor:
-        raise ConfigError(f"size={size}: it must be a multiple of the tokenizer's factor {net.factor}")
+        raise ConfigError(f"size={size}: it must be a multiple of {net.factor}, the tokenizer's factor")
     ids = net.encode(as_images([p.pixels for p in pictures]))
     side = size // net.factor
     back = net.decode(ids, (side, side)).permute(0, 2, 3, 1).numpy()
@@ -121,7 +121,7 @@ def roundtrip(net: TokenizerNet, pictures: Sequence[Picture]) -> list[RoundTrip]
 
 
 def draw_sheet(trips: Sequence[RoundTrip]) -> Image.Image:
-    """One row per image: image, tokens, reconstruction, difference."""
+    """Draws one row per image: image, tokens, reconstruction, difference (times 4)."""
     digits = max(len(str(int(trip.ids.max()))) for trip in trips)
     cells = trips[0].ids.shape[1]
     cell = max(7 * digits + 8, -(-_PANEL // cells))
@@ -161,10 +161,10 @@ def _grown(pixels: Pixels, panel: int) -> Image.Image:
 
 
 def token_grid(ids: NDArray[np.int64], cell: int) -> Image.Image:
-    """Tokens as coloured cells with their ids; equal tokens have equal colours.
+    """Draws token ids in coloured cells; equal ids have equal colours.
 
     Args:
-        ids: int64 (h, w).
+        ids: Token ids, int64 (h, w).
         cell: Side of a cell in pixels.
     """
     height, width = ids.shape

@@ -12,32 +12,32 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 SPACE = "Ġ"
-"""The character that stands for a space in byte-level tokens."""
+"""Character that represents a space in byte-level tokens."""
 MAX_WORDS = 4
-"""Words that a token may span. Longer ones are seldom part of a text that a person writes."""
+"""Maximum number of words in a token. Longer phrases rarely occur in user prompts."""
 PUNCTUATION = frozenset(string.punctuation) - frozenset("'-")
-"""Characters that stay apart: a word before a full stop and the same word elsewhere would be two tokens."""
+"""A merge never extends past these characters: otherwise ``hair.`` and ``hair`` would be two tokens."""
 MIN_COUNT = 10
-"""Occurrences from which a pair is merged."""
+"""Minimum number of occurrences of a pair to be merged."""
 
 
 def is_superword(token: str) -> bool:
-    """Whether a token continues after a space."""
+    """Whether a token spans several words, i.e. contains a space after its first character."""
     return SPACE in token.lstrip(SPACE)
 
 
 def superword_merges(
     sentences: Mapping[tuple[int, ...], int], tokens: Sequence[str], number: int
 ) -> list[tuple[str, str]]:
-    """The most frequent pairs within sentences, merged one after the other.
+    """Finds merges of tokens within sentences: repeatedly merges the most frequent pair.
 
     Args:
-        sentences: Sentences of token ids, with their counts.
+        sentences: Number of occurrences of each sentence, a tuple of token ids.
         tokens: Text of each id.
-        number: Number of merges to find; fewer if no pair is frequent enough.
+        number: Maximum number of merges; fewer if no pair occurs `MIN_COUNT` times.
 
     Returns:
-        The merges in their order, as texts of their two tokens.
+        The merges in order, each as the texts of its two tokens.
     """
     texts, words = list(tokens), [_words(token) for token in tokens]
     rows, counts = [list(sentence) for sentence in sentences], list(sentences.values())
@@ -71,7 +71,7 @@ def superword_merges(
 
 
 def _words(token: str) -> int:
-    """Words that begin in a token; 0 for a part of a word or punctuation."""
+    """Number of words that start in a token; 0 for a part of a word or punctuation."""
     return token.count(SPACE)
 
 

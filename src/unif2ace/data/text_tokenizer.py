@@ -1,6 +1,7 @@
-"""Byte-level BPE over the data's own text, trained by the `tokenizers` library and saved beside the shards.
+"""Byte-level BPE text tokenizer, trained on the data set's text and saved beside the shards.
 
-Byte-level, so any text round-trips exactly. The special tokens have the first ids, in the order of `SPECIAL`.
+Training uses the `tokenizers` library. Any text is decoded exactly, because the tokens are byte-level. The special
+tokens have the first ids, in the order of `SPECIAL`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ PAD, EOS = "<|pad|>", "<|eos|>"
 NUM_BYTES = 256
 SPECIAL = (PAD, EOS)
 SENTENCES = 20_000
-"""Distinct sentences, the most frequent ones, in which tokens of several words are searched."""
+"""Number of distinct sentences, the most frequent first, that `superword_merges` searches."""
 _SENTENCE = re.compile(r"[^.!?]+[.!?]*|[.!?]+")
-"""A sentence with the space before it; no token extends beyond one."""
+"""A sentence, including a leading space; no token crosses a sentence boundary."""
 
 
 class TextTokenizer:
@@ -35,7 +36,7 @@ class TextTokenizer:
         path: A file of the `tokenizers` library, or a folder that contains `tokenizer.json`.
 
     Raises:
-        DataError: If there is no such file, it is not a tokenizer, or it lacks a padding or end-of-text token.
+        DataError: If the file does not exist, is not a tokenizer, or has no padding or end-of-text token.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -43,7 +44,8 @@ class TextTokenizer:
         file = file / FILE_NAME if file.is_dir() else file
         if not file.is_file():
             raise DataError(
-                f"no text tokenizer at {file}; `unif2ace-data build` writes one beside the shards, or name another"
+                f"there is no text tokenizer at {file}; `unif2ace-data build` writes one beside the shards, or give "
+                "the path of another"
             )
         try:
             self._tokenizer = Tokenizer.from_file(str(file))
@@ -60,7 +62,7 @@ class TextTokenizer:
             found = self._tokenizer.token_to_id(name)
             if found is not None:
                 return int(found)
-        raise DataError(f"{self.path} has none of the tokens {', '.join(names)}; add one and save it again")
+        raise DataError(f"{self.path} has none of the tokens {', '.join(names)}; add one of them to the file")
 
     @property
     def vocab_size(self) -> int:
@@ -69,7 +71,7 @@ class TextTokenizer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """First 16 hex digits of a SHA-256 of the tokenizer; independent of the layout of its file."""
+        """First 16 hex digits of the SHA-256 of the tokenizer's content; whitespace in the file has no effect."""
         return hashlib.sha256(self._tokenizer.to_str().encode()).hexdigest()[:16]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -77,12 +79,12 @@ class TextTokenizer:
         return [list(e.ids) for e in self._plain.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def encode_words(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text as in `encode`, without tokens of several words."""
+        """Ids of each text as in `encode`, but using no token of several words."""
         return [list(e.ids) for e in self._words.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     @cached_property
     def phrases(self) -> frozenset[int]:
-        """Ids of tokens of several words, which `encode_words` never gives."""
+        """Ids of all tokens of several words; `encode_words` never returns them."""
         return frozenset(number for name, number in self._tokenizer.get_vocab().items() if is_superword(name))
 
     @cached_property
@@ -105,10 +107,10 @@ class TextTokenizer:
         return tokenizer
 
     def pieces_of(self, other: TextTokenizer) -> list[list[int]]:
-        """Ids of this tokenizer that each id of another one is made of: the same bytes; special tokens for their own.
+        """For each id of `other`, the ids of this tokenizer for the same bytes; special tokens map to special tokens.
 
         Raises:
-            DataError: If one of the tokenizers is not byte-level, so that their tokens cannot be compared.
+            DataError: If one of the two tokenizers is not byte-level.
         """
         special = {other.pad_id: self.pad_id, other.eos_id: self.eos_id}
         added = other._tokenizer.get_added_tokens_decoder()
@@ -116,7 +118,7 @@ class TextTokenizer:
         alphabet = set(pre_tokenizers.ByteLevel.alphabet())
         known = self._tokenizer.get_vocab()
         if not alphabet <= known.keys():
-            raise DataError(f"{self.path} is not a byte-level tokenizer; its tokens cannot be taken apart by bytes")
+            raise DataError(f"{self.path} is not a byte-level tokenizer; give another")
         pieces = []
         for number in range(other.vocab_size):
             name = names.get(number, "")
@@ -124,7 +126,7 @@ class TextTokenizer:
                 pieces.append([special.get(number, known.get(name, self.eos_id))])
                 continue
             if not set(name) <= alphabet:
-                raise DataError(f"{other.path} is not a byte-level tokenizer: token {number} is {name!r}")
+                raise DataError(f"{other.path} is not a byte-level tokenizer (id {number} is {name!r}); give another")
             pieces.append([token.id for token in self._tokenizer.model.tokenize(name)])
         return pieces
 
@@ -140,25 +142,27 @@ def train_text_tokenizer(
     across_spaces: bool = False,
     extend: str | Path | None = None,
 ) -> TextTokenizer:
-    """Trains a tokenizer and writes it.
+    """Trains a text tokenizer and writes ``tokenizer.json``.
 
     Args:
         texts: Training text; equal text gives an equal tokenizer.
         path: The folder to write `tokenizer.json` to.
-        vocab_size: Requested vocabulary size. A small corpus gives fewer ids: read `vocab_size` of the result.
-        across_spaces: Whether half of the vocabulary may be tokens of several words, see `superword_merges`. Texts then
-            have about half as many tokens.
-        extend: A byte-level tokenizer that gets tokens of several words; its own ids stay. None trains all tokens.
+        vocab_size: Requested vocabulary size. A small corpus gives fewer ids; the result's `vocab_size` is the actual
+            number.
+        across_spaces: Whether half of the vocabulary may be tokens of several words (see `superword_merges`). Texts
+            then have about half as many tokens.
+        extend: A byte-level tokenizer to extend by tokens of several words; existing ids do not change. None trains a
+            new tokenizer.
 
     Raises:
-        DataError: If `vocab_size` leaves no room for the 256 bytes and the special tokens, or for a token more than
-            those of `extend`; if that is no byte-level tokenizer, or `across_spaces` is off.
+        DataError: If `vocab_size` is under 258 (bytes and special tokens). With `extend`: if `vocab_size` is not larger
+            than the tokenizer's, the tokenizer is not byte-level, or `across_spaces` is false.
     """
     if extend is not None:
         return _extended(TextTokenizer(extend), texts, Path(path), vocab_size, across_spaces)
     least = NUM_BYTES + len(SPECIAL)
     if vocab_size < least:
-        raise DataError(f"vocab_size={vocab_size}: a byte-level tokenizer needs at least {least}")
+        raise DataError(f"vocab_size={vocab_size}: it must be at least {least}, for the bytes and special tokens")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -181,12 +185,12 @@ def _extended(
     known: TextTokenizer, texts: Iterable[str], path: Path, vocab_size: int, across_spaces: bool
 ) -> TextTokenizer:
     if not across_spaces:
-        raise DataError("extend adds tokens of several words: set across_spaces=true")
+        raise DataError("across_spaces=false: extend adds tokens of several words, so set across_spaces=true")
     if vocab_size <= known.vocab_size:
-        raise DataError(f"vocab_size={vocab_size}: {known.path} has {known.vocab_size} ids; give more")
+        raise DataError(f"vocab_size={vocab_size}: {known.path} already has {known.vocab_size} ids; give more")
     words = known._words
     if not set(pre_tokenizers.ByteLevel.alphabet()) <= words.get_vocab().keys():
-        raise DataError(f"extend={known.path} is no byte-level tokenizer; leave extend out to train one")
+        raise DataError(f"extend={known.path} is not a byte-level tokenizer; omit extend to train a new one")
     return _written(_with_superwords(words, texts, vocab_size), path)
 
 
@@ -199,7 +203,7 @@ def _written(tokenizer: Tokenizer, folder: Path) -> TextTokenizer:
 
 
 def _with_superwords(words: Tokenizer, texts: Iterable[str], vocab_size: int) -> Tokenizer:
-    """A tokenizer of words, with further tokens of several words up to `vocab_size`."""
+    """Adds tokens of several words to a tokenizer, up to `vocab_size` ids."""
     found = Counter(sentence for text in texts for sentence in _SENTENCE.findall(text))
     common = [text for text, _ in sorted(found.items(), key=lambda item: (-item[1], item[0]))[:SENTENCES]]
     ids = words.encode_batch_fast(common, add_special_tokens=False)

@@ -1,4 +1,4 @@
-"""Samples with their image tokens, which are stored in a separate shard folder. Shapes: N image tokens."""
+"""Reads samples together with their image tokens from a separate shard folder. Shapes: N image tokens."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from unif2ace.errors import DataError
 TOKENS = "tokens.npy"
 TOKENS_FORMAT = 1
 Read = Literal["pixels", "tokens", "both"]
-"""What is read of an image: its pixels, its tokens, or both."""
+"""Whether an image's pixels, its tokens, or both are read."""
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenisedSample(DecodedSample):
-    """A sample with tokens; its `image` has no pixels, (0, 0, 3), if only tokens are read.
+    """A sample with image tokens. If only tokens are read, `image` is empty, of shape (0, 0, 3).
 
     Attributes:
-        image_ids: int64 (N,), values in [0, codebook).
+        image_ids: Image tokens, int64 (N,) in [0, K) for a codebook of K codes.
     """
 
     image_ids: NDArray[np.int64]
@@ -37,13 +37,13 @@ class TokenReader(ShardReader):
 
     Args:
         folder: Shard folder of the images, with an index.
-        tokens: Shard folder of their tokens, written by `unif2ace-data tokenize`.
+        tokens: Shard folder of the images' tokens, written by `unif2ace-data tokenize`.
         rules: Requirements on each sample's metadata.
-        strict: Whether a bad shard of images is an error; tokens must be complete.
-        pictures: Whether images are decoded too.
+        strict: Whether an unreadable image shard is an error rather than skipped. Token shards must be complete.
+        pictures: Whether images are decoded as well as tokens.
 
     Raises:
-        DataError: If there are no tokens, they belong to other images, or their keys differ.
+        DataError: If there are no tokens, or the tokens were made from other images.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TokenReader(ShardReader):
         self._align()
 
     def _align(self) -> None:
-        """Maps our samples to those of the sidecar, which skipped shards shift."""
+        """Maps sample indices to indices in the token folder; skipped image shards shift them."""
         bad = [n for n, name in enumerate(self._names) if name in self.skipped_shards]
         self._rows = np.flatnonzero(~np.isin(self.index.places["shard"], bad))
         self._codes = int(self._sidecar.index.recipe.get("codebook", np.iinfo(np.int64).max))
@@ -67,23 +67,25 @@ class TokenReader(ShardReader):
         for place, (key, other) in enumerate(zip(ours, theirs, strict=False)):
             if key != other:
                 raise DataError(
-                    f"{sidecar.folder} does not belong to {self.folder}: sample {place} is {other!r} there and "
-                    f"{key!r} here; {mend}"
+                    f"the tokens in {sidecar.folder} do not belong to {self.folder}: sample {place} is {other!r} in "
+                    f"the tokens and {key!r} in the pictures; {mend}"
                 )
         if len(ours) != len(theirs):
-            raise DataError(f"{sidecar.folder} has tokens of {len(theirs)} samples, {self.folder} {len(ours)}; {mend}")
+            raise DataError(
+                f"{sidecar.folder} has tokens of {len(theirs)} samples, but {self.folder} has {len(ours)}; {mend}"
+            )
         source = sidecar.index.recipe.get("source")
         if source is not None and source != index_fingerprint(self.index):
-            raise DataError(f"{sidecar.folder} was made when {self.folder} held other shards; {mend}")
+            raise DataError(f"the shards in {self.folder} changed after {sidecar.folder} was made; {mend}")
 
     @property
     def tokenizer_fingerprint(self) -> str | None:
-        """Fingerprint of the weights that made the tokens; None if their index has none."""
+        """Fingerprint of the image tokenizer's weights; None if the token index has none."""
         return self._sidecar.index.recipe.get("tokenizer")
 
     @property
     def image_size(self) -> tuple[int, int] | None:
-        """Width and height in pixels of the images that the tokens were made from; None if their index has none."""
+        """Width and height in pixels of the tokenised images; None if the token index lacks the size."""
         recipe = self._sidecar.index.recipe
         if "grid" not in recipe or "factor" not in recipe:
             return None
@@ -94,7 +96,7 @@ class TokenReader(ShardReader):
         """The sample at an index.
 
         Raises:
-            SampleFault: If it or its tokens are faulty.
+            SampleFault: If the sample or its tokens are faulty.
         """
         ids = self._ids(index)
         if self.pictures:
@@ -111,11 +113,11 @@ class TokenReader(ShardReader):
         ids: NDArray[Any] = self._sidecar.value(row, TOKENS)
         place = self._sidecar.shard(row), self._sidecar.key(row)
         if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
-            raise SampleFault("schema", f"tokens of type {ids.dtype} and shape {ids.shape}; integers (N,)", *place)
+            raise SampleFault("schema", f"tokens are {ids.dtype} {ids.shape}, not integers (N,)", *place)
         if not len(ids):
             raise SampleFault("missing", "has no tokens: its picture could not be read", *place)
         if ids.min() < 0 or ids.max() >= self._codes:
-            raise SampleFault("schema", f"tokens {ids.min()} to {ids.max()}; {self._codes} codes exist", *place)
+            raise SampleFault("schema", f"tokens are in {ids.min()}..{ids.max()}, not in 0..{self._codes - 1}", *place)
         return ids.astype(np.int64)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -134,15 +136,15 @@ def _reopen(folder: Path, tokens: Path, rules: Rules, skipped: tuple[str, ...], 
 
 
 def open_tokens(folder: str | Path) -> ShardReader:
-    """The token reader of a shard folder.
+    """Opens a shard folder of tokens.
 
     Raises:
-        DataError: If there are no tokens.
+        DataError: If the folder is missing, unfinished or holds no tokens.
     """
     if not has_index(folder):
         unfinished = "is not finished" if Path(folder).is_dir() else "does not exist"
-        raise DataError(f"no tokens at {folder}, which {unfinished}; `unif2ace-data tokenize FOLDER` makes them")
+        raise DataError(f"the token folder {folder} {unfinished}; make the tokens with `unif2ace-data tokenize FOLDER`")
     reader = ShardReader(folder)
     if TOKENS not in reader.index.extensions:
-        raise DataError(f"{folder} holds no tokens (KEY.{TOKENS}); `unif2ace-data tokenize FOLDER` makes them")
+        raise DataError(f"{folder} holds no tokens (KEY.{TOKENS}); make them with `unif2ace-data tokenize FOLDER`")
     return reader

@@ -1,8 +1,8 @@
-"""Tokenises shards of images into shards of tokens beside them: the same keys in the same order, with their own index.
+"""Encodes image shards into token shards: the same keys in the same order, in a folder with its own index.
 
-The images are never rewritten. The recipe in the index names the tokenizer and the images, so that tokens are not
-read with another network or for other data. Batches end at shard boundaries: a resumed build has the same batches and
-writes the same bytes. Shapes: B images of H x W pixels, N = h w image tokens.
+The image shards are not changed. The index records the fingerprints of the tokenizer and the images, and a reader
+checks both. Batches end at shard boundaries, so that a resumed run has the same batches and writes the same bytes.
+Shapes: B images of H x W pixels, N = h w image tokens.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ class TokenizeOptions:
 
     Attributes:
         batch_size: Images per batch.
-        samples_per_shard: Samples in a shard of tokens.
-        device: Device of the network; ``auto`` takes a GPU if there is one.
-        precision: Precision of the encoder; ids may differ if two codes are about equally near.
+        samples_per_shard: Number of samples in a token shard.
+        device: Device of the network; ``auto`` selects a GPU if there is one.
+        precision: Precision of the encoder, ``float32`` or ``bfloat16``. Ids may differ between the two where two codes
+            are almost equally near.
     """
 
     batch_size: int = 64
@@ -50,7 +51,7 @@ class TokenizeOptions:
                 f"batch_size={self.batch_size}, samples_per_shard={self.samples_per_shard}: both must be at least 1"
             )
         if self.precision not in ("float32", "bfloat16"):
-            raise DataError(f"precision={self.precision!r}: it must be float32 or bfloat16")
+            raise DataError(f"precision={self.precision}: it must be float32 or bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,12 @@ class Tokenised:
     """Result of tokenising a shard folder.
 
     Attributes:
-        folder: The shards of tokens.
+        folder: Folder of the token shards.
         samples: Number of samples.
-        encoded: Number of samples encoded in this run; the others existed already.
+        encoded: Number of samples encoded in this run; the rest existed already.
         faulty: Number of unreadable images, which have no tokens.
-        grid: h and w.
-        bits: Capacity of an image's tokens in bits, N log2(codes).
+        grid: Token grid (h, w).
+        bits: Capacity of an image's tokens in bits, N log2(K) for a codebook of K codes.
     """
 
     folder: Path
@@ -85,16 +86,16 @@ def tokenize_shards(
     """Encodes every image of a shard folder.
 
     Args:
-        source: The shard folder.
-        out: Folder of the tokens; finished parts are kept, and must come from the same tokenizer and images.
+        source: Shard folder of the images.
+        out: Output folder of the tokens. Shards from an earlier run with the same tokenizer and images are kept.
         net: The tokenizer, in evaluation mode.
-        fingerprint: Fingerprint of its weights.
+        fingerprint: Fingerprint of the tokenizer's weights.
         options: Options for encoding images.
-        progress: Called for every batch.
+        progress: Called after each batch.
 
     Raises:
-        DataError: If the images differ in size or are not a multiple of the tokenizer's factor, too many are faulty,
-            or `out` holds other tokens.
+        DataError: If the images differ in size, H or W is not a multiple of the tokenizer's downsampling factor, too
+            many images are faulty, or `out` holds other tokens.
     """
     options = options or TokenizeOptions()
     reader, out = ShardReader(source), Path(out)
@@ -127,7 +128,9 @@ def _first_size(reader: ShardReader) -> tuple[int, int]:
         except SampleFault:
             continue
         return height, width
-    raise DataError(f"{reader.folder}: no picture can be read; see: unif2ace-data validate {reader.folder}")
+    raise DataError(
+        f"{reader.folder}: no picture can be read; run `unif2ace-data validate {reader.folder}` to list the faults"
+    )
 
 
 def _recipe(
@@ -136,8 +139,8 @@ def _recipe(
     height, width = size
     if height % net.factor or width % net.factor:
         raise DataError(
-            f"{reader.folder}: sample {reader.key(0)!r} is {width}x{height}; sides must be multiples of the "
-            f"tokenizer's factor {net.factor}: import the pictures with another source.size"
+            f"{reader.folder}: sample {reader.key(0)!r} is {width}x{height}; width and height must be multiples of "
+            f"{net.factor}, the tokenizer's factor: import the pictures with another source.size"
         )
     codes = net.quantizer.num_codes
     return {
@@ -157,26 +160,26 @@ def _check_finished(out: Path, recipe: dict[str, Any]) -> None:
     if before.get("tokenizer") != recipe["tokenizer"]:
         raise DataError(
             f"{out} holds tokens of tokenizer {str(before.get('tokenizer'))[:SHOWN]}, not of "
-            f"{recipe['tokenizer'][:SHOWN]}; give another out=..., or remove that folder"
+            f"{recipe['tokenizer'][:SHOWN]}; give another out=..., or remove the folder"
         )
     for name, value in recipe.items():
         if before.get(name) != value:
             raise DataError(
-                f"{out} holds tokens made with other settings or of other pictures ({name} was {before.get(name)!r} "
-                f"and is {value!r}); give another out=..., or remove that folder"
+                f"{out} holds tokens made with other settings or pictures ({name} was {before.get(name)!r} and is "
+                f"{value!r}); give another out=..., or remove the folder"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Images uint8 (H, W, 3) at indices of the reader; None for unreadable ones."""
+    """Images uint8 (H, W, 3) at consecutive indices of the reader; None for an unreadable image."""
 
     indices: range
     pictures: list[NDArray[np.uint8] | None]
 
 
 class _Pictures:
-    """Reads batches and checks their images."""
+    """Reads batches of images and checks that all have one size."""
 
     def __init__(self, reader: ShardReader, size: tuple[int, int], factor: int) -> None:
         self.reader, self.size, self.factor, self.log = reader, size, factor, DropLog()
@@ -194,8 +197,8 @@ class _Pictures:
         height, width = picture.shape[:2]
         if (height, width) != self.size:
             raise DataError(
-                f"{self.reader.folder}: sample {self.reader.key(index)!r} is {width}x{height}, the first one "
-                f"{self.size[1]}x{self.size[0]}; import the pictures with one source.size"
+                f"{self.reader.folder}: sample {self.reader.key(index)!r} is {width}x{height}, but the first sample is "
+                f"{self.size[1]}x{self.size[0]}; import all pictures with one source.size"
             )
         return picture
 
@@ -209,7 +212,7 @@ def _batches(first: int, total: int, options: TokenizeOptions) -> Iterator[range
 
 
 def _ahead(pictures: _Pictures, batches: Iterator[range]) -> Iterator[_Batch]:
-    """The batches in order; the next one is decoded while one is encoded."""
+    """Yields the batches in order; the next batch is decoded while the caller encodes the current one."""
     with ThreadPoolExecutor(1) as pool:
         waiting = None
         for indices in batches:
@@ -231,7 +234,7 @@ class _Encoder:
         self.half, self.dtype = options.precision == "bfloat16", dtype
 
     def __call__(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[Any]:
-        """Ids (B, N) of images uint8 (H, W, 3) each."""
+        """Token ids (B, N) of B images uint8 (H, W, 3)."""
         if not pictures:
             return np.zeros((0, 0), self.dtype)
         image = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).to(self.device)

@@ -1,4 +1,4 @@
-"""Contrasting texts from questions: a text that fits a face, paired with one that fits it less."""
+"""Builds contrasting text pairs from questions: one text fits the face, the other fits it less."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from unif2ace.types import Contrasts
 
 
 class Contrast(NamedTuple):
-    """Two texts, the first of which fits a face better; one of them may be empty.
+    """Two texts about a face: `fits` describes it better than `misfits`. One of the two may be empty.
 
     Attributes:
         place: Index of the face.
-        fits: A question that is answered with yes, or an answer.
-        misfits: A question that is answered with no, or another face's answer to the same question in
-            any wording.
+        fits: A question whose answer is yes, or the answer to a question of another kind.
+        misfits: A question whose answer is no, or another face's answer to the same question.
     """
 
     place: int
@@ -33,10 +32,10 @@ class Contrast(NamedTuple):
 
 
 def contrasts(asked: Iterable[tuple[int, Question]], draw: random.Random) -> Iterator[Contrast]:
-    """Contrasts of questions: a yes/no question against an empty text; any other answer against another face's.
+    """Yields contrasts: a yes/no question and an empty text, or an answer and another face's answer.
 
     Args:
-        asked: Indices of faces, and questions about them.
+        asked: Pairs of a face's index and a question about that face.
         draw: Random generator that chooses the other face; equal answers give no contrast.
     """
     answers: dict[tuple[str, ...], list[tuple[int, str]]] = defaultdict(list)
@@ -54,7 +53,7 @@ def contrasts(asked: Iterable[tuple[int, Question]], draw: random.Random) -> Ite
 
 
 def _asked_for(question: Question) -> tuple[str, ...]:
-    """What a question asks for, whatever its wording: the same for questions that have the same possible answers."""
+    """Key of a question that does not depend on its wording: equal for questions with the same possible answers."""
     about = question.kind, str(question.attribute)
     if question.kind == "what":
         return about
@@ -65,11 +64,11 @@ def _asked_for(question: Question) -> tuple[str, ...]:
 
 
 def read_questions(readers: Iterable[ShardReader], number: int) -> Iterator[tuple[int, Question]]:
-    """Questions about the first faces of some data sets, which are numbered consecutively across data sets.
+    """Questions about the first faces of each data set; face indices continue from one data set to the next.
 
     Args:
-        readers: The data sets.
-        number: Maximum number of faces of each; faulty ones are skipped.
+        readers: Readers of the data sets.
+        number: Maximum number of faces of each data set; faulty samples are skipped.
     """
     first = 0
     for reader in readers:
@@ -84,11 +83,11 @@ def read_questions(readers: Iterable[ShardReader], number: int) -> Iterator[tupl
 
 
 def as_ids(found: Iterable[Contrast], tokenizer: TextTokenizer) -> Contrasts:
-    """Contrasts as tensors int64 (P, T).
+    """Contrasts as token ids: P pairs, padded to T ids with -1, int64 (P, T).
 
     Args:
         found: Contrasts as texts.
-        tokenizer: Turns them into ids.
+        tokenizer: The text tokenizer.
     """
     found = list(found)
     texts = [one.fits for one in found], [one.misfits for one in found]
