@@ -1,1 +1,1 @@
-"""From pictures to a training set: restartable steps over shards. Imports no torch until a step needs it."""
+"""Restartable steps that turn pictures into a training set of shards. Importing the package does not import torch."""

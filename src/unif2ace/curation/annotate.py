@@ -30,9 +30,9 @@ class DataSet:
     """A data set to annotate, and where the result goes.
 
     Attributes:
-        folder: Shards, or ``train`` and ``val`` with shards.
-        out: Output folder, with the same splits.
-        vocab_size: Vocabulary size of the text tokenizer that is trained on the result.
+        folder: A shard folder, or a folder with the shard folders ``train`` and ``val``.
+        out: Output folder; it gets the same sub-folders.
+        vocab_size: Vocabulary size of the text tokenizer trained on the result.
     """
 
     folder: Path
@@ -41,7 +41,7 @@ class DataSet:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Names of the sub-folders; one empty name if the folder itself holds shards.
+        """Names of the sub-folders that hold shards; ``("",)`` if the folder itself holds them.
 
         Raises:
             DataError: If there are no finished shards.
@@ -51,7 +51,7 @@ class DataSet:
         found = tuple(split for split in SPLITS if has_index(self.folder / split))
         if not found:
             raise DataError(
-                f"{self.folder} holds no finished shards, nor does {self.folder}/train; make them with "
+                f"{self.folder} and {self.folder}/train hold no finished shards; make them with "
                 "`unif2ace-data collect`, `import` or `index`"
             )
         return found
@@ -65,19 +65,19 @@ class DataSet:
 def annotate(
     step: Step[Sample], data: DataSet, part: StepPart | None = None, progress: Progress | None = None
 ) -> list[StepRun]:
-    """Runs a step over all splits; what an earlier run finished is not done again.
+    """Runs a step over all splits. Samples that an earlier run finished are not repeated.
 
     Once all parts are finished, a text tokenizer is trained on the text of the first split.
 
     Args:
         step: The step.
         data: The data set.
-        part: The part of each split's shards; None for all.
-        progress: Called for every batch.
+        part: Which shards of each split to process; None for all.
+        progress: Called after every sample.
 
     Raises:
-        DataError: If the step cannot continue, or the output folder holds something else.
-        ConfigError: If another process works on one of the shards.
+        DataError: If the step cannot continue, or the output folder holds the result of other settings.
+        ConfigError: If another process is writing one of the shards.
     """
     runs = [run_step(step, ShardInput(data.folder / s), data.out / s, part, progress) for s in data.splits]
     if all(run.finished for run in runs) and not (data.out / FILE_NAME).is_file():
@@ -87,15 +87,15 @@ def annotate(
 
 
 def estimate(step: Step[Sample], data: DataSet, part: StepPart | None = None) -> Estimate:
-    """What `annotate` would do; nothing is written or sent.
+    """Estimates what `annotate` would do, without writing or sending anything.
 
     Args:
         step: The step.
         data: The data set.
-        part: The part of each split's shards; None for all.
+        part: Which shards of each split to process; None for all.
 
     Raises:
-        DataError: If the output folder holds something else.
+        DataError: If the output folder holds the result of other settings.
     """
     found = [estimate_step(step, ShardInput(data.folder / s), data.out / s, part) for s in data.splits]
     lines = dict.fromkeys(chain.from_iterable(one.lines for one in found))
@@ -106,11 +106,11 @@ def estimate(step: Step[Sample], data: DataSet, part: StepPart | None = None) ->
 
 
 def known_rates(folders: Iterable[str | Path], parser: CaptionParser) -> dict[str, float]:
-    """The rates that balance questions: how often each value occurs among some thousand samples of the first folder.
+    """Frequency of each attribute value in about 4,000 samples of the first folder; it balances the questions.
 
     Args:
-        folders: Shard folders, such as those of the splits.
-        parser: Reads captions, for what attributes do not say.
+        folders: Shard folders, such as ``train`` and ``val``; only the first is read.
+        parser: Reads attributes from captions where the labels leave them unknown.
     """
     reader: Any = ShardReader(next(iter(folders)))
     step = max(1, len(reader) // _RATES_FROM)

@@ -1,4 +1,4 @@
-"""`ask`: questions and answers from the caption, by a language model or by the grammar."""
+"""The step `ask`: a language model or the grammar writes questions and answers about each face."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SCHEMA = {
 
 
 def known_record(sample: Sample, parser: CaptionParser) -> AttributeRecord:
-    """What is known of a face: its attributes, then what its caption states about others.
+    """The known attributes of a face: its labels, completed by what its caption states.
 
     Args:
         sample: The sample.
@@ -55,19 +55,19 @@ def known_record(sample: Sample, parser: CaptionParser) -> AttributeRecord:
 
 
 class Ask(Step[Sample]):
-    """Writes new questions for each sample; old ones are dropped.
+    """Replaces the questions of each sample by new ones.
 
-    A sample whose questions a model refuses, or answers malformed, stays without questions.
+    If a model refuses the request or gives a malformed answer, the sample is kept without questions.
 
     Args:
         parser: Reads captions.
         rates: Result of `unif2ace.language.measure_rates` on the data set; balances the answers.
-        count: Number of questions to ask for.
-        model: Writes the questions; None for the grammar.
-        prompt: A prompt file with the slots ``attributes``, ``caption`` and ``count``; None for the package's own.
-        temperature: Sampling temperature of the model; None leaves it to the endpoint.
-        max_tokens: Maximum length of a model's answer, in tokens; None for 60 a question.
-        seed: Chooses questions and phrasings.
+        count: Number of questions per sample.
+        model: Language model that writes the questions; None for the grammar.
+        prompt: A prompt file with the slots ``attributes``, ``caption`` and ``count``; None for the default prompt.
+        temperature: Sampling temperature of the model; None for the endpoint's default.
+        max_tokens: Maximum length of a model's answer in tokens; None for 60 tokens per question.
+        seed: Seed for the choice of questions and phrasings.
     """
 
     name = "ask"
@@ -91,7 +91,7 @@ class Ask(Step[Sample]):
         self.concurrency = model.concurrency if model else 1
 
     def describe(self) -> dict[str, Any]:
-        """The model and the prompt's hash, or the grammar; the parser and the rates."""
+        """The author of the questions (model and prompt hash, or grammar), the parser, the rates and the seed."""
         made: dict[str, Any] = {"by": "grammar"}
         if self._client and self._prompt:
             made = {"by": self._client.model.name, "prompt": self._prompt.hash, "temperature": self._temperature}
@@ -100,7 +100,7 @@ class Ask(Step[Sample]):
         return {**made, "parser": self._parser.describe(), "rates": rates, "count": self._count, "seed": self._seed}
 
     def run(self, item: Sample) -> StepResult:
-        """The sample with its questions; a sample without a caption and attributes has none to ask.
+        """The sample with its new questions. With a model, a sample without a caption is left out.
 
         Raises:
             DataError: If the endpoint gives no answer.
@@ -110,7 +110,7 @@ class Ask(Step[Sample]):
             questions = ask_questions(record, seed, self._count, self._rates)
             return StepResult((self._asked(item, questions, {"by": "grammar"}),))
         if not item.metadata.caption:
-            return StepResult.refused("no_caption", "there is no caption to ask about; run caption first")
+            return StepResult.refused("no_caption", "the sample has no caption; run `unif2ace-data caption` first")
         reply, prices = self._client.ask(self._request(item)), self._client.model.prices
         if result := not_answered(reply, prices, without_questions(item)):
             return result
@@ -128,7 +128,7 @@ class Ask(Step[Sample]):
         return StepResult((self._asked(item, questions, made),), usage=usage_of(reply, prices), notes=notes)
 
     def estimate(self, samples: int, first: Sequence[Sample]) -> tuple[StepUsage, tuple[str, ...]]:
-        """One request a sample; answers of 45 tokens a question."""
+        """Assumes one request per sample and 45 answer tokens per question."""
         if self._client is None:
             return StepUsage(), ()
         requests = [self._request(item) for item in first]

@@ -1,4 +1,4 @@
-"""How steps ask a language model: what a reply means for a sample, and what it costs."""
+"""Sends the requests of steps to a language model, and turns replies into step results with their usage."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ class ModelClient:
         """The reply to a request: an answer, a refusal or a malformed answer.
 
         Raises:
-            ConfigError: If the endpoint refuses every request, such as for a wrong key.
-            DataError: If the endpoint gave no answer: the sample is not finished, and the next run asks again.
+            ConfigError: If the endpoint rejects every request, for example because of a wrong API key.
+            DataError: If the endpoint gave no answer. The sample stays unfinished, and the next run asks again.
         """
         reply = self.model.reply(request)
         rejected = reply.error is not None and reply.error.startswith("status 4")
         if reply.error is not None and not reply.answers and not (rejected and self._was_answered):
             raise DataError(
-                f"{request.key}: {self.model.name} gave no answer: {reply.error}; finished samples are kept: run the "
-                "same command again"
+                f"{request.key}: {self.model.name} gave no answer: {reply.error}; run the same command again: finished "
+                "samples are kept"
             )
         self._was_answered = self._was_answered or reply.answers > 0
         return reply
 
 
 def usage_of(reply: ChatReply, prices: Prices) -> StepUsage:
-    """What a reply used, with its price."""
+    """The requests, tokens and cost of a reply."""
     return StepUsage(reply.attempts, reply.prompt_tokens, reply.completion_tokens, prices.cost(reply.usage))
 
 
 def expected_usage(requests: Iterable[ChatRequest], samples: float, answer_tokens: int, prices: Prices) -> StepUsage:
-    """The expected usage of many samples, from the requests of some.
+    """Extrapolates the usage of a few example requests to `samples` requests.
 
     Args:
-        requests: Requests of some samples.
-        samples: Number of requests in all.
+        requests: Example requests.
+        samples: Total number of requests.
         answer_tokens: Expected length of an answer, in tokens.
         prices: Prices of tokens.
     """
@@ -70,7 +70,7 @@ def not_answered(reply: ChatReply, prices: Prices, sample: Sample | None = None)
     Args:
         reply: The reply.
         prices: Prices of tokens.
-        sample: What stays of the sample; None leaves it out.
+        sample: Sample to keep in the result; None leaves the sample out.
     """
     if reply.ok:
         return None
@@ -81,7 +81,7 @@ def not_answered(reply: ChatReply, prices: Prices, sample: Sample | None = None)
 
 
 def seed_of(seed: int, key: str) -> int:
-    """A seed for one sample, from 0 to 2**48 - 1."""
+    """A seed for the sample with this key, from 0 to 2**48 - 1."""
     return int.from_bytes(blake2b(f"{seed}/{key}".encode(), digest_size=6).digest(), "big")
 
 

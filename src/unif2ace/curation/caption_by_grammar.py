@@ -1,4 +1,4 @@
-"""`caption` by the package's grammar, from labels or from a classifier's predictions."""
+"""The step `caption` with the grammar: captions from labels or from a classifier's predictions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from unif2ace.language.rewriting import consistent
 
 
 class CaptionByGrammar(Step[Sample]):
-    """Writes captions from the labels of each picture, or from what a classifier sees.
+    """Writes captions from the labels of each picture, or from a classifier's predictions.
 
     Args:
-        classifier: Gives the attributes; None for the sample's own labels.
+        classifier: Predicts the attributes; None uses the sample's labels.
         style: ``dense`` or ``short``.
-        confidence: Probability from which a prediction is stated, above 0.5, at most 1.
-        seed: Seed of the phrasings.
+        confidence: Smallest probability of a prediction that the caption states, in (0.5, 1].
+        seed: Seed for the choice of phrasings.
 
     Raises:
         ConfigError: If the confidence is out of range.
@@ -50,7 +50,7 @@ class CaptionByGrammar(Step[Sample]):
         return self.run_batch([item])[0]
 
     def run_batch(self, items: Sequence[Sample]) -> list[StepResult]:
-        """The samples with a new main caption; their old captions follow it.
+        """The samples with a new main caption. Their old captions are kept as further captions.
 
         Raises:
             SampleFault: If a picture cannot be read.
@@ -64,7 +64,7 @@ class CaptionByGrammar(Step[Sample]):
 
     def _written(self, item: Sample, record: AttributeRecord) -> StepResult:
         if not any(value is not None for value in record.to_json().values()):
-            return StepResult.refused("no_attributes", "nothing is known to write about")
+            return StepResult.refused("no_attributes", "the sample has no attributes that a caption could state")
         text = write_caption(record, seed_of(self._seed, item.key), self._style)
         old = [t for t in (item.metadata.caption, *item.metadata.captions) if t]
         made = {"by": "grammar", **(self._classifier.describe() if self._classifier else {"from": "labels"})}

@@ -1,4 +1,4 @@
-"""`caption` by a multimodal model."""
+"""The step `caption` with a multimodal model."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ SCHEMA = {
 
 
 class CaptionByModel(Step[Sample]):
-    """Asks a model to describe each picture. Pictures that it refuses are left out.
+    """Asks a model to describe each picture. A picture that the model refuses to describe is left out.
 
     Args:
         model: A model that reads images.
-        prompt: A prompt file with the slots ``attributes`` and ``captions``; None for the package's own.
-        source_captions: Whether the sample's captions are put into the prompt. They stay as further captions anyway.
-        max_tokens: Maximum length of a caption, in tokens.
-        temperature: Sampling temperature; None leaves it to the endpoint.
-        seed: Seed of the sampling; None for none.
+        prompt: A prompt file with the slots ``attributes`` and ``captions``; None for the default prompt.
+        source_captions: Whether the prompt contains the sample's old captions. The sample keeps them in either case.
+        max_tokens: Maximum length of a caption in tokens.
+        temperature: Sampling temperature; None for the endpoint's default.
+        seed: Sampling seed sent to the endpoint; None sends no seed.
     """
 
     name = "caption"
@@ -49,7 +49,7 @@ class CaptionByModel(Step[Sample]):
         self.concurrency = model.concurrency
 
     def describe(self) -> dict[str, Any]:
-        """The model, the prompt's hash and the sampling."""
+        """The model, the prompt's hash and the sampling settings."""
         return {
             "by": self._client.model.name,
             "prompt": self._prompt.hash,
@@ -60,7 +60,7 @@ class CaptionByModel(Step[Sample]):
         }
 
     def run(self, item: Sample) -> StepResult:
-        """The sample with a new main caption; its old captions follow it.
+        """The sample with a new main caption. Its old captions are kept as further captions.
 
         Raises:
             DataError: If the endpoint gives no answer.
@@ -80,10 +80,10 @@ class CaptionByModel(Step[Sample]):
         return StepResult((sample,), usage=usage_of(reply, prices), notes={"answers": reply.answers})
 
     def estimate(self, samples: int, first: Sequence[Sample]) -> tuple[StepUsage, tuple[str, ...]]:
-        """One request a sample; answers of half the maximum length."""
+        """Assumes one request per sample and answers of half the maximum length."""
         prices = self._client.model.prices
         usage = expected_usage(map(self._request, first), samples, self._max_tokens // 2, prices)
-        return usage, (f"one picture a request counts as {prices.image_tokens} tokens (prices.image_tokens)",)
+        return usage, (f"each picture counts as {prices.image_tokens} input tokens (prices.image_tokens)",)
 
     def _request(self, item: Sample) -> ChatRequest:
         old = [text for text in (item.metadata.caption, *item.metadata.captions) if text]

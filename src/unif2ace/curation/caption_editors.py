@@ -1,4 +1,4 @@
-"""What rewrites a caption that a classifier contradicts: the grammar, or a language model."""
+"""Editors that rewrite a caption after a classifier contradicted it: the grammar, or a language model."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Edited:
 
     Attributes:
         text: The caption.
-        by: Who wrote it, and why not another.
-        usage: What it used of an endpoint.
+        by: ``grammar`` or the model's name. If the grammar replaced a model's text, the reason follows.
+        usage: Requests, tokens and cost of the rewriting.
     """
 
     text: str
@@ -37,24 +37,24 @@ class CaptionEditor(Protocol):
 
     @property
     def concurrency(self) -> int:
-        """Number of captions that it rewrites at once."""
+        """Number of captions that the editor rewrites at once."""
 
     def edit(self, key: str, text: str, changes: Mapping[str, Value], seed: int) -> Edited:
-        """Makes a caption state other values.
+        """Rewrites a caption so that it states the given values.
 
         Args:
             key: Name of the caption.
             text: The caption.
-            changes: New values by field, or by label where the caption denies one; null for "say nothing of it".
-            seed: Chooses the phrasings.
+            changes: New value by field, or by label where the caption denies a label. None removes the statement.
+            seed: Seed for the choice of phrasings.
         """
 
     def describe(self) -> dict[str, Any]:
-        """What determines the text, as plain JSON."""
+        """All settings that determine the rewritten text, as plain JSON."""
 
 
 class GrammarEditor:
-    """Replaces the sentences concerned, see `unif2ace.language.rewriting.rewrite`.
+    """Replaces the sentences that state changed values, see `unif2ace.language.rewriting.rewrite`.
 
     Args:
         parser: Reads captions.
@@ -66,24 +66,26 @@ class GrammarEditor:
         self._parser = parser
 
     def edit(self, key: str, text: str, changes: Mapping[str, Value], seed: int) -> Edited:
-        """The caption with other sentences for what changed."""
+        """The caption with new sentences for the changed values."""
         del key
         return Edited(rewrite(text, changes, self._parser.parse, seed).text, "grammar")
 
     def describe(self) -> dict[str, Any]:
-        """The name."""
+        """The editor's name."""
         return {"by": "grammar"}
 
 
 class ModelEditor:
-    """Asks a model; where its text still contradicts the changes, or it gives none, the grammar writes.
+    """Asks a language model to rewrite the caption.
+
+    The grammar rewrites it instead if the model gives no text, or if the text still contradicts the changes.
 
     Args:
-        model: The model; it sees no picture.
+        model: The language model. It receives the caption without the picture.
         parser: Reads captions.
-        prompt: A prompt file with the slots ``attributes``, ``caption`` and ``changes``; None for the package's own.
-        max_tokens: Maximum length of a caption, in tokens.
-        temperature: Sampling temperature; None leaves it to the endpoint.
+        prompt: A prompt file with the slots ``attributes``, ``caption`` and ``changes``; None for the default prompt.
+        max_tokens: Maximum length of a caption in tokens.
+        temperature: Sampling temperature; None for the endpoint's default.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class ModelEditor:
         self.concurrency, self.prices = model.concurrency, model.prices
 
     def edit(self, key: str, text: str, changes: Mapping[str, Value], seed: int) -> Edited:
-        """The model's text, checked by the parser.
+        """The model's text if the parser finds no contradiction in it, else the grammar's text.
 
         Raises:
             DataError: If the endpoint gives no answer.
@@ -124,7 +126,7 @@ class ModelEditor:
         return ChatRequest(key, system, user, (), SCHEMA, max_tokens=self._max_tokens, temperature=self._temperature)
 
     def describe(self) -> dict[str, Any]:
-        """The model, the prompt's hash and the sampling."""
+        """The model, the prompt's hash and the sampling settings."""
         made = {"by": self._client.model.name, "prompt": self._prompt.hash}
         return {**made, "max_tokens": self._max_tokens, "temperature": self._temperature}
 

@@ -1,4 +1,4 @@
-"""Which of a model's questions are usable: kinds, duplicates, what the record contradicts, balance."""
+"""Drops unusable questions of a language model (wrong kind, duplicate, contradicted) and balances the answers."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ class CheckedQuestions:
     """The result of a check.
 
     Attributes:
-        questions: The usable ones.
-        refused: Number of the others by reason: ``no_question_mark``, ``too_long``, ``kind`` (a yes/no question without
-            "yes" or "no", or the reverse), ``mentions_text``, ``duplicate``, ``contradicted``.
+        questions: The usable questions.
+        refused: Number of refused questions by reason: ``no_question_mark``, ``no_answer``, ``too_long``,
+            ``mentions_text``, ``duplicate``, ``contradicted``, or ``kind``. The reason ``kind`` means that the answer
+            begins with "yes" or "no" but the kind is not ``yes_no``, or the reverse.
     """
 
     questions: tuple[Question, ...]
@@ -41,11 +42,11 @@ class CheckedQuestions:
 def check_questions(rows: Sequence[Mapping[str, Any]], record: AttributeRecord) -> CheckedQuestions:
     """Checks questions that a model wrote about one face.
 
-    An attribute that the taxonomy does not have becomes null.
+    An attribute name that the taxonomy does not contain becomes None.
 
     Args:
-        rows: ``question``, ``answer``, ``kind`` and ``attribute`` each.
-        record: What is known of the face; answers that it contradicts are refused.
+        rows: Questions, each with the keys ``question``, ``answer``, ``kind`` and ``attribute``.
+        record: Known attributes of the face. Answers that contradict the record are refused.
     """
     kept: list[Question] = []
     refused = Counter[str]()
@@ -65,17 +66,18 @@ def check_questions(rows: Sequence[Mapping[str, Any]], record: AttributeRecord) 
 def balance_yes_no(
     questions: Sequence[Question], record: AttributeRecord, rates: Mapping[str, float], seed: int
 ) -> list[Question]:
-    """Makes "yes" and "no" equally frequent over a data set, as the grammar's own questions are.
+    """Makes the answers "yes" and "no" equally frequent over a data set.
 
-    A model that reads a caption asks mostly about what is there. Of its questions on a label with the rate p, one with
-    the answer "yes" is kept with probability min(1, (1 - p) / p), one with "no" with min(1, p / (1 - p)). The grammar
-    then adds questions on absent labels as often as the model asks about present ones.
+    A model that reads a caption asks mostly about attributes that are present. Let p be the rate of a label over the
+    data set. A question answered "yes" is kept with probability ``min(1, (1 - p) / p)``, a question answered "no" with
+    probability ``min(1, p / (1 - p))``. If "yes" is still more frequent among the kept questions of this face, the
+    grammar adds questions answered "no" until both are equally frequent.
 
     Args:
         questions: Checked questions.
-        record: What is known of the face.
+        record: Known attributes of the face.
         rates: Result of `unif2ace.language.measure_rates` on the data set.
-        seed: Chooses the questions.
+        seed: Seed for the choice of questions.
     """
     rng = random.Random(f"unif2ace/balance/{seed}")
     kept: list[Question] = []
@@ -116,7 +118,7 @@ def _fault(question: Question) -> str | None:
 
 
 def _contradiction(question: Question, record: AttributeRecord) -> str | None:
-    """Whether the record contradicts an answer: its "yes" or "no", its value or number, or any statement of it."""
+    """``contradicted`` if the record contradicts the answer's "yes" or "no", value, number or any statement."""
     name, said = question.attribute, read_answer(question, question.answer).value
     wrong = any(holds(statement, record) is False for statement in read_text(question.answer).statements)
     if question.kind == "yes_no" and name is not None:
@@ -130,7 +132,7 @@ def _contradiction(question: Question, record: AttributeRecord) -> str | None:
 
 
 def _counts(question: Question, record: AttributeRecord) -> bool:
-    """Whether the number and the items of a counting answer agree with what is known."""
+    """Whether the number and the items of a counting answer agree with the known attributes."""
     assert question.attribute is not None
     fields = COUNTED[question.attribute].items
     there = {item: _any_true([record[name] for name in fields[item]]) for item in counted_items(question)}

@@ -1,4 +1,4 @@
-"""What a classifier sees of faces, in terms of the taxonomy's fields."""
+"""The interface of attribute classifiers, and their predictions by the fields of the taxonomy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unif2ace.attributes import TAXONOMY
 from unif2ace.language.facts import Value
 
 Seen = dict[str, dict[Value, float]]
-"""For each field the probability of each value: of true and false, or of the choices that the classifier knows."""
+"""Probability by field and value. The values are True and False, or the choices that the classifier can predict."""
 
 
 class FaceClassifier(Protocol):
@@ -20,7 +20,7 @@ class FaceClassifier(Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """Labels of the taxonomy, or its details, one for each output."""
+        """The taxonomy label or detail that each output predicts."""
 
     def probabilities(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Calibrated probabilities of each output.
@@ -29,19 +29,19 @@ class FaceClassifier(Protocol):
             images: B images, uint8 (H, W, 3); their sizes may differ.
 
         Returns:
-            float32 (B, A), 0 to 1.
+            Probabilities from 0 to 1, float32 (B, A) with A outputs.
         """
 
     def describe(self) -> dict[str, Any]:
-        """What determines the probabilities, such as the fingerprint of the weights, as plain JSON."""
+        """All settings that determine the probabilities as plain JSON, such as the fingerprint of the weights."""
 
 
 def seen_values(names: Sequence[str], probabilities: Sequence[float]) -> Seen:
     """The probabilities by field and value.
 
     Args:
-        names: Labels or details.
-        probabilities: Probability of each, 0 to 1.
+        names: A labels or details of the taxonomy.
+        probabilities: Probability of each name, 0 to 1.
     """
     every = {**TAXONOMY.labels, **TAXONOMY.details}
     seen: Seen = {}
@@ -54,11 +54,11 @@ def seen_values(names: Sequence[str], probabilities: Sequence[float]) -> Seen:
 
 
 def confident_values(seen: Seen, at_least: float) -> dict[str, Value]:
-    """The values with a probability of at least `at_least`; of a field with several, the most probable.
+    """The most probable value of each field, if its probability is at least `at_least`.
 
     Args:
         seen: Probabilities by field and value.
-        at_least: Threshold above 0.5.
+        at_least: Smallest probability, above 0.5.
     """
     found: dict[str, Value] = {}
     for name, values in seen.items():

@@ -1,4 +1,4 @@
-"""`correct`: what a classifier is sure of contradicts, confirms or completes captions."""
+"""The step `correct`: a classifier's confident predictions contradict, confirm or complete captions."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _CHANGES = ("contradicted", "added", "dependent")
 
 
 class Correct(Step[Sample]):
-    """Corrects all captions of each sample. Only the main caption gets additions.
+    """Corrects all captions of each sample. Statements are added to the main caption only.
 
-    Every change is in the sample's provenance: attribute, before, after, why. What the caption and the classifier agree
-    on fills attributes that were unknown; known ones stay.
+    The sample's provenance lists every change: attribute, value before, value after, and reason. Values that the
+    corrected caption and the classifier agree on fill unknown attributes of the sample. Known attributes stay.
 
     Args:
         classifier: An attribute classifier with calibrated probabilities.
         editor: Rewrites captions.
         parser: Reads captions.
-        thresholds: When a prediction counts.
+        thresholds: Smallest probabilities for a contradiction, a confirmation and an addition.
         fill: Whether agreed values fill unknown attributes.
-        seed: Seed of the phrasings.
+        seed: Seed for the choice of phrasings.
     """
 
     name = "correct"
@@ -55,7 +55,7 @@ class Correct(Step[Sample]):
         self.batch_size = 64 if editor.concurrency == 1 else 1  # a kill loses only the requests in flight
 
     def describe(self) -> dict[str, Any]:
-        """The classifier, the parser, the editor and the thresholds."""
+        """The classifier, the parser, the editor, the thresholds, `fill` and the seed."""
         made = self._thresholds
         limits = {"contradict": made.contradict, "confirm": made.confirm, "add": made.add, "most": made.most_added}
         return {
@@ -72,7 +72,7 @@ class Correct(Step[Sample]):
         return self.run_batch([item])[0]
 
     def run_batch(self, items: Sequence[Sample]) -> list[StepResult]:
-        """The samples with corrected captions; a sample without a caption is left out.
+        """The samples with corrected captions. A sample without a caption is left out.
 
         Raises:
             SampleFault: If a picture cannot be read.
@@ -81,7 +81,7 @@ class Correct(Step[Sample]):
         return [self._corrected(item, seen) for item, seen in zip(items, self._seen(items), strict=True)]
 
     def estimate(self, samples: int, first: Sequence[Sample]) -> tuple[StepUsage, tuple[str, ...]]:
-        """The share of captions to change is measured on some samples; the grammar costs nothing."""
+        """Extrapolates the requests of the first samples. The grammar needs no requests."""
         if not isinstance(self._editor, ModelEditor) or not first:
             return StepUsage(), ()
         requests = []
@@ -98,7 +98,7 @@ class Correct(Step[Sample]):
         return [seen_values(self._classifier.names, row) for row in rows.tolist()]
 
     def _found(self, item: Sample, seen: Seen) -> list[tuple[str, list[Correction]]]:
-        """Each caption with its corrections, the main one first."""
+        """Pairs (caption, corrections), the main caption first."""
         captions, found = [item.metadata.caption, *item.metadata.captions], []
         for place, text in enumerate(text for text in captions if text):
             limits = self._thresholds if place == 0 else replace(self._thresholds, add=None)
@@ -109,7 +109,7 @@ class Correct(Step[Sample]):
     def _corrected(self, item: Sample, seen: Seen) -> StepResult:
         found = self._found(item, seen)
         if not found:
-            return StepResult.refused("no_caption", "there is no caption to correct; run caption first")
+            return StepResult.refused("no_caption", "the sample has no caption; run `unif2ace-data caption` first")
         texts, usage, noted = list[str](), StepUsage(), list[dict[str, Any]]()
         for place, (text, corrections) in enumerate(found):
             changes = _changes(corrections)

@@ -1,4 +1,4 @@
-"""How often each attribute was corrected, and, where the truth is known, precision and recall of the corrections."""
+"""Counts the corrections of each attribute, with precision and recall where the true attributes are known."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from unif2ace.curation.report import JOURNALS
 
 COLUMNS = ("confirmed", "unsure", "unseen", "contradicted", "dependent", "added")
 Counts = Counter[tuple[str, bool | None]]
-"""Number of decisions by kind and truth."""
+"""Number of decisions by (`Correction.kind`, `Correction.true`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CorrectionTable:
-    """Counts of decisions about the captions of a set.
+    """Counts of the decisions that the step `correct` made about the captions of a data set.
 
     Attributes:
-        attributes: For each attribute the number of decisions by kind and truth, see `Correction`.
+        attributes: Decision counts of each attribute.
     """
 
     attributes: dict[str, Counts] = field(default_factory=dict)
@@ -32,12 +32,12 @@ class CorrectionTable:
         return sum(self.attributes.values(), Counts())
 
     def to_json(self) -> dict[str, Any]:
-        """The table as plain JSON; precision and recall are null where no truth is known."""
+        """The table as plain JSON. Precision and recall are null where the true attribute is unknown."""
         every = {"all": self.total, **self.attributes}
         return {name: {**_numbers(counts), **scores(counts)} for name, counts in every.items()}
 
     def to_markdown(self) -> str:
-        """The table as Markdown, the most often corrected attribute first."""
+        """The table as Markdown, sorted by the number of contradicted statements."""
         known = any(truth is not None for _, truth in self.total)
         heads = ["attribute", *COLUMNS, *(["precision", "recall", "recall of seen", "added, true"] if known else [])]
         lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
@@ -48,8 +48,8 @@ class CorrectionTable:
             lines.append("| " + " | ".join([name, *cells]) + " |")
         if known:
             lines += ["", "Precision: share of the contradicted statements that are false. Recall: share of the false "]
-            lines[-1] += "statements that were contradicted, of all and of those whose attribute the classifier knows. "
-            lines[-1] += "Only statements whose truth is labelled count."
+            lines[-1] += "statements that were contradicted. Recall of seen: the same for attributes that the "
+            lines[-1] += "classifier predicts. Only statements about labelled attributes count."
         return "\n".join([*lines, ""])
 
 
@@ -57,7 +57,7 @@ def read_corrections(folders: Iterable[str | Path]) -> CorrectionTable:
     """The decisions in the journals of `correct`.
 
     Args:
-        folders: Folders that the step wrote, such as ``train`` and ``val``, finished or not.
+        folders: Output folders of `correct`, such as ``train`` and ``val``, finished or not.
     """
     found: dict[str, Counts] = {}
     for folder in folders:
@@ -69,7 +69,7 @@ def read_corrections(folders: Iterable[str | Path]) -> CorrectionTable:
 
 
 def scores(counts: Counts) -> dict[str, float | None]:
-    """Precision and recalls of the contradictions, and the share of true additions; None where nothing counts."""
+    """Precision and recall of the contradictions, and the share of true additions; None if no decision counts."""
     hit, wrong = counts["contradicted", True], counts["contradicted", False]
     missed = counts["confirmed", False] + counts["unsure", False]
     return {

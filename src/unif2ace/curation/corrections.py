@@ -1,4 +1,4 @@
-"""Which statements of a caption a classifier contradicts or confirms, and what it adds."""
+"""Decides which statements of a caption a classifier contradicts or confirms, and which statements are added."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _ASKED_LEAST = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which calibrated probability on a prediction counts; above 0.5, at most 1.
+    """Smallest calibrated probabilities at which a prediction takes effect, each in (0.5, 1].
 
     Attributes:
-        contradict: A statement is changed if the classifier gives its contrary at least this probability.
-        confirm: A statement counts as confirmed from this probability on.
-        add: What the caption does not state is added from this probability on; None adds nothing.
-        most_added: Largest number of statements added to one caption, the most probable first; None for no limit.
+        contradict: A statement is changed if the classifier finds it false with at least this probability.
+        confirm: A statement is confirmed if the classifier finds it true with at least this probability.
+        add: A value that the caption does not state is added if it has at least this probability; None adds nothing.
+        most_added: Maximum number of statements added to one caption, the most probable first; None for no limit.
     """
 
     contradict: float = 0.95
@@ -37,25 +37,26 @@ class Thresholds:
         for name in ("contradict", "confirm", "add"):
             value = getattr(self, name)
             if value is not None and not _ASKED_LEAST < value <= 1:
-                raise ConfigError(f"thresholds.{name}={value}: it must be above 0.5 and at most 1")
+                raise ConfigError(f"thresholds.{name}={value}: give a number above 0.5 and at most 1")
         if self.most_added is not None and self.most_added < 0:
-            raise ConfigError(f"thresholds.most_added={self.most_added}: it must be at least 0, or null")
+            raise ConfigError(f"thresholds.most_added={self.most_added}: give an integer of at least 0, or null")
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What was decided about one value.
+    """The decision about one value of a caption.
 
     Attributes:
-        kind: ``contradicted``, ``confirmed``, ``unsure`` or ``unseen`` (left as it is; the classifier is not
-            confident, or does not know it), ``added``, or ``dependent``: dropped with the field that it requires.
-        attribute: The field, or the label if the caption denied one.
-        before: What the caption stated; None for nothing.
-        after: What it states now; None for nothing.
-        probability: The classifier's probability of what the decision rests on: that the statement is false
-            (contradicted), or true.
-        true: Whether the sample's own attributes agree: that a contradicted statement is false, any other true. None
-            if they do not say.
+        kind: ``contradicted``, ``confirmed`` or ``added``; ``unsure`` if the classifier is not confident; ``unseen``
+            if the classifier does not predict the value; ``dependent`` if the statement was dropped because a field
+            that it requires was contradicted.
+        attribute: The field, or the label if the caption denied a label.
+        before: Value that the caption stated; None for no statement.
+        after: Value that the caption states after the correction; None for no statement.
+        probability: The classifier's probability that the statement is false if `kind` is ``contradicted``, else that
+            the statement is true; 0 for ``unseen``, 1 for ``dependent``.
+        true: Whether the sample's labels support the decision: a contradicted statement is false by the labels, any
+            other statement is true. None if the labels do not determine it.
     """
 
     kind: Kind
@@ -67,10 +68,10 @@ class Correction:
 
     @property
     def why(self) -> str:
-        """The reason, for people."""
+        """The reason in words."""
         if self.kind == "dependent":
-            return f"{TAXONOMY.fields[self.attribute].requires} is not there"
-        return f"the classifier gives {self.after} {self.probability:.3f}"
+            return f"the required {TAXONOMY.fields[self.attribute].requires} is absent"
+        return f"the classifier gives {self.after} the probability {self.probability:.3f}"
 
     def to_json(self) -> dict[str, Any]:
         """The correction as plain JSON."""
@@ -84,15 +85,15 @@ class Correction:
 def find_corrections(
     statements: Sequence[Statement], seen: Seen, thresholds: Thresholds, truth: AttributeRecord | None = None
 ) -> list[Correction]:
-    """Compares the statements of a caption with what a classifier sees.
+    """Compares the statements of a caption with the predictions of a classifier.
 
-    A field that the classifier does not know, or about which it is not confident, is left as it is.
+    A statement stays unchanged if the classifier does not predict its field or is not confident.
 
     Args:
-        statements: What the caption states, see `CaptionParser`.
-        seen: The classifier's probabilities.
-        thresholds: When a prediction counts.
-        truth: The sample's own attributes; they decide nothing, and are only noted for `Correction.true`.
+        statements: The statements of the caption, see `CaptionParser`.
+        seen: The classifier's probabilities by field and value.
+        thresholds: Smallest probabilities for a contradiction, a confirmation and an addition.
+        truth: The sample's labels. They fill `Correction.true` and do not influence the decisions.
     """
     found = [_checked(statement, seen, thresholds, truth) for statement in statements]
     changed = {_field(c.attribute): c.after for c in found if c.kind == "contradicted"}
@@ -128,13 +129,13 @@ def _checked(statement: Statement, seen: Seen, thresholds: Thresholds, truth: At
 
 
 def _instead(values: dict[Value, float], said: Value, at_least: float) -> Value:
-    """The confident value in place of one; None if there is none."""
+    """The most probable other value if its probability is at least `at_least`, else None."""
     best = max((other for other in values if other != said), key=values.__getitem__, default=None)
     return best if best is not None and values[best] >= at_least else None
 
 
 def _additions(seen: Seen, at_least: float, truth: AttributeRecord | None) -> list[Correction]:
-    """Presences that the classifier is confident of, the most probable first."""
+    """Values other than False with a probability of at least `at_least`, the most probable first."""
     found: list[Correction] = []
     for name, values in seen.items():
         present = {value: p for value, p in values.items() if value is not False}
@@ -146,7 +147,7 @@ def _additions(seen: Seen, at_least: float, truth: AttributeRecord | None) -> li
 
 
 def _fits(name: str, seen: Seen, at_least: float, absent: set[str]) -> bool:
-    """Whether a value can be added: what it requires is seen too, and not denied by the caption."""
+    """Whether a field can be added: its required field is predicted with `at_least` and not denied by the caption."""
     required = TAXONOMY.fields[name].requires
     return not required or (required not in absent and seen.get(required, {}).get(True, 0.0) >= at_least)
 

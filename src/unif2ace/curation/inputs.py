@@ -1,4 +1,4 @@
-"""What a step reads: shards of items with keys."""
+"""The input of a step: shards of items with keys."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ Item_co = TypeVar("Item_co", covariant=True)
 
 
 class StepInput(Protocol[Item_co]):
-    """Shards of items. Output shard number n is made of input shard number n."""
+    """Shards of items. A step makes output shard n from input shard n."""
 
     def __len__(self) -> int:
         """Number of shards."""
 
     def keys(self, shard: int) -> Sequence[str]:
-        """Keys of the items of a shard, in order; unique over all shards."""
+        """Keys of the items in shard number `shard`, in order. Keys are unique over all shards."""
 
     def read(self, shard: int, place: int) -> Item_co:
-        """An item; called from one thread.
+        """Item number `place` of a shard. Called from one thread only.
 
         Raises:
-            SampleFault: If it cannot be read; it is left out.
+            SampleFault: If the item cannot be read. The run then leaves the item out.
         """
 
     def describe(self) -> dict[str, Any]:
-        """Fingerprints of what is read, as plain JSON."""
+        """Fingerprints of the input as plain JSON."""
 
 
 class ShardInput:
     """The samples of a shard folder.
 
     Args:
-        folder: The folder, with an index.
+        folder: A shard folder with an index.
 
     Raises:
-        DataError: If it holds no faces, or is damaged.
+        DataError: If the folder holds no faces, or is damaged.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -60,10 +60,10 @@ class ShardInput:
         return [self._reader.key(index) for index in range(self._starts[shard], self._starts[shard + 1])]
 
     def read(self, shard: int, place: int) -> Sample:
-        """A sample.
+        """Sample number `place` of a shard.
 
         Raises:
-            SampleFault: If it is faulty.
+            SampleFault: If the sample cannot be read.
         """
         index = self._starts[shard] + place
         sample = self._reader[index]

@@ -1,7 +1,7 @@
-"""The journal of one shard: one line of JSON per finished sample, appended when it is finished.
+"""The journal of one shard: one line of JSON for each input sample, appended as soon as the sample is finished.
 
-A journal lies beside its output shard. A process may be killed at any byte: a torn last line is cut off, and only its
-sample is done again. Once the shard is written, the journal is compacted: it keeps outcomes, and drops the samples.
+A journal lies beside its output shard. If the process is killed while it writes a line, the next run cuts off this line
+and repeats only its sample. Once the shard is written, the journal is compacted: it drops samples and keeps outcomes.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _ANY = Rules(max_caption=1 << 30, max_captions=1 << 30, max_questions=1 << 30, m
 
 
 class Journal:
-    """An append-only journal. Use it as a context manager; only one process may have it open.
+    """An append-only journal, used as a context manager. Only one process may open it at a time.
 
     Args:
-        path: The file; it is made if it is missing.
-        recipe: Fingerprint of the step's settings and its input. Lines of others are ignored.
+        path: The journal file; created if missing.
+        recipe: Fingerprint of the step's settings and input. Lines with another fingerprint are ignored.
 
     Raises:
         DataError: If a line other than the last one is damaged.
@@ -62,7 +62,7 @@ class Journal:
         return len(self._places)
 
     def __contains__(self, key: str) -> bool:
-        """Whether the sample of this key is finished."""
+        """Whether the sample with this key is finished."""
         return key in self._places
 
     def add(self, key: str, result: StepResult, before: bytes = b"") -> None:
@@ -70,8 +70,8 @@ class Journal:
 
         Args:
             key: Key of the input sample.
-            result: Its result.
-            before: The input's image; a sample with the same image is written without it.
+            result: Result of the step for this sample.
+            before: Encoded image of the input sample. An output sample with the same image is journalled without it.
 
         Raises:
             DataError: If the disk is full.
@@ -93,18 +93,18 @@ class Journal:
         self._end += len(data)
 
     def samples(self, key: str, read: Callable[[], Sample]) -> list[Sample]:
-        """The samples of a finished key, read back.
+        """Reads the output samples of a finished key back from the journal.
 
         Args:
             key: Key of the input sample.
-            read: Reads the input sample; called for the images that were not written.
+            read: Reads the input sample; called for output samples that were journalled without their image.
         """
         offset, length = self._places[key]
         line = json.loads(os.pread(self._file.fileno(), length, offset))
         return [_decoded(tree, read) for tree in line["samples"]]
 
     def _write(self, data: bytes) -> None:
-        """Appends all of it or nothing: a later line must not follow a torn one."""
+        """Appends all bytes or none, so that no line follows an incomplete line."""
         rest = memoryview(data)
         try:
             while rest:
@@ -115,17 +115,17 @@ class Journal:
 
 
 def finished_keys(path: Path, recipe: str) -> set[str]:
-    """Keys of the finished samples of a journal that is not compacted."""
+    """Keys of the finished samples in a journal that is not yet compacted."""
     return {line["key"] for _, _, line in _lines(path) if line["recipe"] == recipe and line["samples"] is not None}
 
 
 def compact(path: Path, recipe: str, keys: Sequence[str]) -> None:
-    """Drops the samples of a journal whose shard is written, and sorts its lines as the input is.
+    """Drops the samples from the journal of a written shard, and sorts its lines in the order of the input.
 
     Args:
         path: The journal.
-        recipe: Lines of others are dropped.
-        keys: Keys of the input shard.
+        recipe: Fingerprint of the step's settings and input. Lines with another fingerprint are dropped.
+        keys: Keys of the input shard, in order.
     """
     lines = {line["key"]: line for _, _, line in _lines(path) if line["recipe"] == recipe}
     if list(lines) == list(keys) and all(line["samples"] is None for line in lines.values()):
@@ -138,7 +138,7 @@ def compact(path: Path, recipe: str, keys: Sequence[str]) -> None:
 
 
 def read_journal(path: Path) -> Iterator[tuple[str, StepResult, int]]:
-    """Key, result and number of samples of each finished input; the results have no samples.
+    """Yields (key, result, number of output samples) of each finished input. The results contain no samples.
 
     Args:
         path: The journal.
@@ -149,7 +149,7 @@ def read_journal(path: Path) -> Iterator[tuple[str, StepResult, int]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Offset, length and tree of each whole line."""
+    """Yields (byte offset, length in bytes, parsed JSON) of each complete line."""
     if not path.is_file():
         return
     offset = 0
@@ -163,7 +163,7 @@ def _lines(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
             except (ValueError, KeyError, TypeError) as error:
                 if not file.peek(1):
                     return
-                raise DataError(f"{path}, line {number} is damaged: remove this line and run again") from error
+                raise DataError(f"{path}: line {number} is damaged; remove this line and run again") from error
             yield offset, len(data), line
             offset += len(data)
 

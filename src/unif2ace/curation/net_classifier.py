@@ -1,4 +1,4 @@
-"""A trained attribute classifier as the steps use it."""
+"""Wraps a trained `AttributesNet` as the `FaceClassifier` of curation steps."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from unif2ace.attributes import TAXONOMY
 
 
 class NetClassifier:
-    """Calls an `AttributesNet`, one batch at a time.
+    """Predicts attributes with an `AttributesNet`. Calls from several threads run one after another.
 
     Args:
         net: The network, in evaluation mode.
-        fingerprint: Fingerprint of its weights.
-        device: Torch device.
+        fingerprint: Fingerprint of the network's weights.
+        device: Torch device of the network.
     """
 
     def __init__(self, net: Any, fingerprint: str, device: str = "cpu") -> None:
@@ -27,7 +27,7 @@ class NetClassifier:
         self.names = (*TAXONOMY.labels, *TAXONOMY.details)[: len(net.scale)]
 
     def probabilities(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Calibrated probabilities, float32 (B, A); images of one size are one batch."""
+        """Calibrated probabilities, float32 (B, A). Images of the same size are predicted in one batch."""
         import torch
 
         found = np.empty((len(images), len(self.names)), dtype=np.float32)

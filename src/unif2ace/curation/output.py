@@ -1,4 +1,4 @@
-"""The folder that a step writes: its settings, a tar and a journal for each input shard, and in the end the index."""
+"""The output folder of a step: settings, a tar and a journal for each input shard, and finally the index."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _SHOWN = 16  # characters of a fingerprint
 
 
 class StepFolder:
-    """The output of a step.
+    """The output folder of a step.
 
     Args:
-        folder: The folder; it is made if it is missing.
+        folder: The folder; created if missing.
         step: The step.
-        inputs: Its input.
-        write: Whether to begin a set in a folder that is empty or missing.
+        inputs: Input of the step.
+        write: Whether to write the settings into an empty or missing folder; False writes nothing.
 
     Raises:
-        DataError: If the folder holds output of other settings or another input, or shards of something else.
+        DataError: If the folder holds output of other settings or another input, or tars that no step wrote.
     """
 
     def __init__(self, folder: str | Path, step: Step[Any], inputs: StepInput[Any], *, write: bool = True) -> None:
@@ -48,28 +48,28 @@ class StepFolder:
             self._begin()
 
     def tar(self, shard: int) -> Path:
-        """The output shard."""
+        """Path of the output shard with this number."""
         return self.folder / f"shard-{shard:06d}.tar"
 
     def journal(self, shard: int) -> Path:
-        """The journal of a shard."""
+        """Path of the journal of a shard."""
         return self.folder / f"shard-{shard:06d}.journal.jsonl"
 
     @property
     def finished(self) -> bool:
-        """Whether the index is there too."""
+        """Whether the folder is complete, with its index."""
         return has_index(self.folder)
 
     def missing(self, shards: Sequence[int]) -> list[int]:
-        """The shards that are not written."""
+        """Those of the given shards that are not written yet."""
         return [] if self.finished else [shard for shard in shards if not self.tar(shard).is_file()]
 
     def journalled(self, shard: int) -> set[str]:
-        """Keys of the finished items of a shard that is not written."""
+        """Keys of the finished items of a shard that is not written yet."""
         return finished_keys(self.journal(shard), self.fingerprint)
 
     def write(self, shard: int, journal: Journal) -> None:
-        """Writes a shard whose items are all in the journal, in the order of the input."""
+        """Writes a shard from its complete journal, in the order of the input."""
         out = OpenShard(self.tar(shard))
         try:
             for place, key in enumerate(self.inputs.keys(shard)):
@@ -82,16 +82,17 @@ class StepFolder:
         compact(self.journal(shard), self.fingerprint, self.inputs.keys(shard))
 
     def finish(self, before_index: Callable[[], None] | None = None) -> bool:
-        """Makes the index once all shards are written, whichever part wrote the last one.
+        """Makes the index if all shards of all parts are written.
 
         Args:
-            before_index: Called once before the index is made; it may rewrite shards, and may be stopped and repeated.
+            before_index: Called before the index is made; it may rewrite shards. It must be repeatable, because a run
+                that is killed during the call repeats it.
 
         Returns:
             Whether the folder is finished.
 
         Raises:
-            DataError: If all samples were left out.
+            DataError: If no sample is left in the whole folder.
         """
         every = range(len(self.inputs))
         if self.finished:
@@ -119,37 +120,41 @@ class StepFolder:
         if not kept:
             causes = ", ".join(f"{outcome} {count:,}" for outcome, count in outcomes.most_common())
             raise DataError(
-                f"all {outcomes.total():,} samples were left out ({causes}); the reasons are in {self.folder}/*.jsonl: "
-                f"change the settings or the input, and remove {self.folder}"
+                f"all {outcomes.total():,} samples were left out ({causes}), see {self.folder}/*.jsonl for the "
+                f"reasons; remove {self.folder} and run again with other settings or another input"
             )
 
     def _changes(self, before: Mapping[str, Any]) -> list[str]:
-        """What differs from the settings of the folder; of inputs, whose fingerprints say nothing, only which ones."""
+        """Differences from the settings in the folder. For inputs only the names are listed, not the fingerprints."""
         old, new = ({name: value for name, value in tree.items() if name != "input"} for tree in (before, self.recipe))
         was, now = before.get("input", {}), self.recipe["input"]
         inputs = sorted(name for name in {*was, *now} if was.get(name) != now.get(name))
         return differences(old, new) + [f"its input changed ({', '.join(inputs)})"] * bool(inputs)
 
     def _check(self) -> None:
-        path, mend = self.folder / BUILD, f"Restore them, give another folder, or remove {self.folder}"
+        path, mend = self.folder / BUILD, f"Restore these settings, give another folder, or remove {self.folder}"
         if self.finished:
             before = load_index(self.folder).recipe
             if changed := self._changes(before):
-                raise DataError(f"{self.folder} holds a finished set of other settings: {'; '.join(changed)}. {mend}")
+                raise DataError(
+                    f"{self.folder} holds a finished data set with other settings: {'; '.join(changed)}. {mend}"
+                )
             return
         if not path.exists():
             if any(self.folder.glob("*.tar")):
-                raise DataError(f"{self.folder} holds tars that were not written here; give another folder")
+                raise DataError(f"{self.folder} holds tars that no curation step wrote; give another folder")
             return
         try:
             before = json.loads(path.read_text(encoding="utf-8"))["recipe"]
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} is damaged; remove {self.folder} and run again") from error
         if changed := self._changes(before):
-            raise DataError(f"{self.folder} holds an unfinished set of other settings: {'; '.join(changed)}. {mend}")
+            raise DataError(
+                f"{self.folder} holds an unfinished data set with other settings: {'; '.join(changed)}. {mend}"
+            )
 
     def _begin(self) -> None:
-        """Notes the settings; of parts that begin at once, the first one's."""
+        """Writes the settings, unless another part has written them already."""
         path = self.folder / BUILD
         with output_lock(path, "folder", single=True, wait=True):
             if path.exists():

@@ -1,4 +1,4 @@
-"""A share of the shards, for arrays of jobs: ``2/4`` is the second of four parts."""
+"""A part of the shards for job arrays: ``2/4`` is the second of four parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class StepPart:
     """Shards `number` - 1, `number` - 1 + `total`, ... of a folder.
 
     Attributes:
-        number: From 1 to `total`.
+        number: Number of this part, from 1 to `total`.
         total: Number of parts.
     """
 
@@ -25,7 +25,7 @@ class StepPart:
         """A part written as ``i/n``.
 
         Raises:
-            ConfigError: If it is written otherwise, or i is not between 1 and n.
+            ConfigError: If the text has another form, or i is not between 1 and n.
         """
         first, _, last = str(text).partition("/")
         if not (first.strip().isdecimal() and last.strip().isdecimal() and 1 <= int(first) <= int(last)):
@@ -33,5 +33,5 @@ class StepPart:
         return cls(int(first), int(last))
 
     def of(self, shards: int) -> range:
-        """Numbers of the shards of this part."""
+        """Indices of this part's shards, out of `shards` shards."""
         return range(self.number - 1, shards, self.total)

@@ -1,4 +1,4 @@
-"""Prompts as text files, with the attribute list filled in and a hash for the provenance."""
+"""Prompt files with slots, and their hash for the provenance of samples."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _SHOWN = 16
 class Prompt:
     """A prompt file.
 
-    The file has the lines ``[system]`` and ``[user]``, each followed by a text. ``$name`` is a slot. A part in double
-    square brackets is left out where a slot in it is empty.
+    The file has the lines ``[system]`` and ``[user]``, each followed by a text. ``$name`` is a slot. A text in double
+    square brackets is left out if a slot in it is empty.
 
     Attributes:
-        system: Instructions for every request, with slots.
-        user: The request, with slots.
-        hash: 16 hexadecimal digits over the file and the attribute list.
+        system: The system message, with slots.
+        user: The user message, with slots.
+        hash: SHA-256 of the file and the attribute list, first 16 hexadecimal digits.
     """
 
     system: str
@@ -39,25 +39,26 @@ class Prompt:
         """Reads a prompt.
 
         Args:
-            place: The file; None for the package's own of the step.
-            step: Name of the step, also of the key in errors.
+            place: The file; None for the step's default prompt.
+            step: Name of the step; it selects the default prompt.
             slots: Slots that the step fills, besides ``attributes``.
 
         Raises:
-            ConfigError: If the file does not exist, lacks a part, or has an unknown slot.
+            ConfigError: If the file does not exist, is not UTF-8, lacks ``[system]`` or ``[user]``, or has an unknown
+                slot.
         """
-        name = "the package's prompt" if place is None else f"prompt_file={place}"
+        name = f"the default prompt of {step}" if place is None else f"prompt_file={place}"
         own = files(__package__).joinpath("prompts", f"{step}.txt")
         if place is not None and not Path(place).is_file():
-            raise ConfigError(f"prompt_file={place}: no such file; null takes the package's own prompt of {step}")
+            raise ConfigError(f"prompt_file={place}: no such file; null takes the default prompt of {step}")
         try:
             text = (own if place is None else Path(place)).read_text(encoding="utf-8")
         except UnicodeDecodeError:
-            raise ConfigError(f"{name} is not text in UTF-8: save it as UTF-8") from None
+            raise ConfigError(f"{name}: the file is not UTF-8 text; save it as UTF-8") from None
         parts = re.split(r"^\[(system|user)\][ \t]*$", text, flags=re.MULTILINE)
         found = {key: words.strip() for key, words in zip(parts[1::2], parts[2::2], strict=True)}
         if parts[1::2] != ["system", "user"] or not all(found.values()):
-            raise ConfigError(f"{name}: a line [system] with a text after it, then a line [user] with one, is needed")
+            raise ConfigError(f"{name}: write a line [system], a text, a line [user] and another text, in this order")
         known = ("attributes", *slots)
         used = {m["named"] or m["braced"] for m in Template.pattern.finditer(text)} - {None}
         for slot in sorted(used - set(known)):
@@ -66,13 +67,13 @@ class Prompt:
         return cls(found["system"], found["user"], digest)
 
     def fill(self, **slots: str) -> tuple[str, str]:
-        """The texts for the system and the user, with all slots filled."""
+        """The system message and the user message, with all slots filled."""
         values = {"attributes": attribute_list(), **slots}
         return _fill(self.system, values), _fill(self.user, values)
 
 
 def attribute_list() -> str:
-    """The taxonomy in words: a line for each group, with the values of each field."""
+    """The taxonomy as text: one line for each group, with its fields and their choices."""
     lines = []
     for group, members in TAXONOMY.groups.items():
         fields = [f"{f.name} ({' / '.join(f.choices)})" if f.choices else f.name for f in members]

@@ -27,23 +27,23 @@ def run_step_on_ray(
     *,
     finish: bool = True,
 ) -> StepRun:
-    """As `run_step`, with the shards as tasks of Ray Data.
+    """Runs a step like `run_step`, with one Ray Data task for each shard.
 
-    It joins the cluster that ``RAY_ADDRESS`` names, else it starts Ray on this machine. All machines must see the
-    output folder and the input under the same paths. A task takes one processor, or `Step.concurrency` if the step
-    works in processes.
+    The function joins the cluster at ``RAY_ADDRESS``, or starts Ray on this machine if the variable is not set. All
+    machines must see the output folder and the input under the same paths. A task reserves one CPU, or
+    `Step.concurrency` CPUs if `Step.processes` is set.
 
     Args:
-        step: The step; it is sent to the tasks.
-        inputs: Its inputs; they are sent to the tasks.
+        step: The step; pickled for the tasks.
+        inputs: Input of the step; pickled for the tasks.
         folder: Output folder.
-        part: The part to run; None for all.
-        progress: Called for every shard.
+        part: Which shards to process; None for all.
+        progress: Called after every shard.
         finish: Whether to make the index when all shards are written.
 
     Raises:
-        ConfigError: If Ray is missing.
-        DataError: If the folder holds something else, or a shard could not be finished.
+        ConfigError: If Ray is not installed.
+        DataError: If the folder holds the result of other settings, or a shard could not be finished.
     """
     ray = _ray()
     out = StepFolder(folder, step, inputs)
@@ -70,7 +70,7 @@ def run_step_on_ray(
 
 
 class _Task:
-    """One shard, in a process of Ray. An error is returned: raised, it would end the tasks of other shards."""
+    """Processes one shard in a Ray worker. Errors are returned, because a raised error would end all other tasks."""
 
     def __init__(self, step: Step[Any], inputs: StepInput[Any], folder: str) -> None:
         self.step, self.inputs, self.folder = step, inputs, folder
@@ -90,6 +90,6 @@ def _ray() -> Any:
         import_module("ray.data")
     except ImportError as error:
         raise ConfigError(
-            "runner=ray needs Ray: pip install 'ray[data]', or install unif2ace[ray]; runner=local needs nothing"
+            "runner=ray: Ray is not installed; pip install 'ray[data]' or 'unif2ace[ray]', or give runner=local"
         ) from error
     return import_module("ray")

@@ -1,4 +1,4 @@
-"""The report of a step, from its journals: how many samples became what, with examples, and what they used."""
+"""The report of a step from its journals: number of samples by outcome, examples, and endpoint usage."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ JOURNALS = "*.journal.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """What a step did, over all its runs and parts.
+    """Results of a step over all runs and parts.
 
     Attributes:
         inputs: Number of finished input samples.
-        kept: Number of samples written.
+        kept: Number of output samples.
         outcomes: Number of input samples by outcome, the most frequent first.
-        examples: For each outcome but ``kept``, the first keys and reasons.
-        usage: What was used of an endpoint.
+        examples: The first five (key, reason) pairs of each outcome except ``kept``.
+        usage: Requests, tokens and cost of all samples.
     """
 
     inputs: int
@@ -52,10 +52,10 @@ class StepReport:
 
 
 def read_report(folders: Iterable[str | Path]) -> StepReport:
-    """The report of the journals in some folders, such as ``train`` and ``val`` of one set.
+    """Sums up the journals of one or more folders, such as ``train`` and ``val`` of a data set.
 
     Args:
-        folders: Folders that a step wrote, finished or not.
+        folders: Output folders of one step, finished or not.
     """
     outcomes, examples, usage, kept = Counter[str](), defaultdict[str, list[tuple[str, str]]](list), StepUsage(), 0
     for folder in folders:
@@ -72,7 +72,7 @@ def write_report(folder: Path, markdown: str, tree: dict[str, Any]) -> list[Path
     """Writes ``report.md`` and ``report.json`` into a folder.
 
     Returns:
-        The files.
+        The paths of both files.
     """
     texts = {"report.md": markdown, "report.json": json.dumps(tree, indent=1, ensure_ascii=False) + "\n"}
     for name, text in texts.items():

@@ -1,4 +1,4 @@
-"""Runs a step over shards: several batches in flight, a journal for restarts, the same bytes after any restart."""
+"""Runs a step over shards with concurrent batches. A journal makes the run restartable, with identical output."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _MEASURED = 16  # samples that an estimate looks at
 
 @dataclass(frozen=True, slots=True)
 class StepRun:
-    """What one run of a step did.
+    """Results of one run of a step.
 
     Attributes:
-        folder: The output.
-        done: Samples finished in this run.
-        outcomes: Their number by outcome.
-        usage: What they used.
-        finished: Whether the folder is complete, with its index. Another part may still be at work if not.
+        folder: Output folder.
+        done: Number of input samples finished in this run.
+        outcomes: Number of these samples by outcome.
+        usage: Requests, tokens and cost of these samples.
+        finished: Whether the folder is complete, with its index. It stays False while other parts are unfinished.
     """
 
     folder: Path
@@ -47,16 +47,16 @@ class StepRun:
 def estimate_step(
     step: Step[Item], inputs: StepInput[Item], folder: str | Path, part: StepPart | None = None
 ) -> Estimate:
-    """What `run_step` would do; nothing is written or sent.
+    """Estimates what `run_step` would do, without writing or sending anything.
 
     Args:
         step: The step.
-        inputs: Its input.
-        folder: Output folder; what is finished there is counted.
-        part: The part to run; None for all.
+        inputs: Input of the step.
+        folder: Output folder. Samples that are finished in it are not estimated.
+        part: Which shards to process; None for all.
 
     Raises:
-        DataError: If the folder holds something else.
+        DataError: If the folder holds the result of other settings.
     """
     out = StepFolder(folder, step, inputs, write=False)
     todo, finished, first = 0, 0, list[Item]()
@@ -83,24 +83,27 @@ def run_step(
     *,
     finish: bool = True,
 ) -> StepRun:
-    """Runs a step over the shards of a part; what an earlier run finished is not done again.
+    """Runs a step over the shards of a part. Samples that an earlier run finished are not repeated.
 
-    Parts may run at once, on several machines with one file system. The one that finishes last makes the index.
+    Parts may run at the same time on several machines with a shared file system. The part that finishes last makes the
+    index.
 
     Args:
         step: The step.
-        inputs: Its input.
+        inputs: Input of the step.
         folder: Output folder.
-        part: The part to run; None for all.
-        progress: Called for every batch.
-        finish: Whether to make the index when all shards are written; else the caller does, see `StepFolder.finish`.
+        part: Which shards to process; None for all.
+        progress: Called after every sample.
+        finish: Whether to make the index when all shards are written. With False the caller must call
+            `StepFolder.finish`.
 
     Returns:
-        What was done in this run; `unif2ace.curation.report` tells the whole.
+        The results of this run; `unif2ace.curation.report.read_report` gives those of all runs.
 
     Raises:
-        DataError: If the folder holds something else, or the step cannot continue. Samples that are finished stay so.
-        ConfigError: If another process works on one of the shards.
+        DataError: If the folder holds the result of other settings, or the step cannot continue. Finished samples are
+            kept.
+        ConfigError: If another process is writing one of the shards.
     """
     out = StepFolder(folder, step, inputs)
     shards = out.missing((part or StepPart()).of(len(inputs)))
@@ -112,7 +115,7 @@ def run_step(
 
 @dataclass(slots=True)
 class _OpenShard:
-    """A shard in work: its journal, and how many of its samples are not finished."""
+    """A shard in progress: its journal and the number of its unfinished samples."""
 
     number: int
     journal: Journal
@@ -130,7 +133,7 @@ class _Batch:
 
 
 class _Run:
-    """The loop over shards. At most `Step.concurrency` batches are in flight, across the borders of shards."""
+    """The loop over shards. At most `Step.concurrency` batches are in flight; they may belong to different shards."""
 
     def __init__(self, step: Step[Any], inputs: StepInput[Any], out: StepFolder, progress: Progress | None) -> None:
         self.step, self.inputs, self.out, self.progress = step, inputs, out, progress
@@ -195,7 +198,7 @@ class _Run:
         return self._open[shard]
 
     def _collect(self, flying: dict[Future[list[StepResult]], _Batch]) -> None:
-        """Waits for a batch, and journals those that are finished."""
+        """Waits until at least one batch is finished, and journals all finished batches."""
         ready, _ = wait(flying, return_when=FIRST_COMPLETED)
         error: BaseException | None = None
         for future in ready:
@@ -251,12 +254,12 @@ def _executor(step: Step[Any], total: int) -> Executor:
 
 def _explained(error: BaseException) -> BaseException:
     if isinstance(error, BrokenProcessPool):
-        return DataError("a process of the step was killed, perhaps for its memory: run again with fewer workers")
+        return DataError("a worker process was killed, perhaps because memory ran out; run again with fewer workers")
     return error
 
 
 def _results(step: Step[Any] | None, items: Sequence[Any]) -> list[StepResult]:
-    """One checked result for each item; a fault leaves out its own item only."""
+    """One checked result for each item. A fault in one item leaves out only this item."""
     step = step or _worker_step
     assert step is not None
     try:
@@ -268,7 +271,7 @@ def _results(step: Step[Any] | None, items: Sequence[Any]) -> list[StepResult]:
 
 
 def _checked(result: StepResult) -> StepResult:
-    """The result, or a refusal if a shard cannot hold its samples."""
+    """The result, or a result with the outcome ``invalid`` if its samples cannot be stored in a shard."""
     try:
         for sample in result.samples:
             check_key(sample.key)

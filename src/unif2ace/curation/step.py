@@ -1,4 +1,4 @@
-"""What a step does with one sample. `unif2ace.curation.running.run_step` maps a step over shards.
+"""The base class of curation steps. `unif2ace.curation.running.run_step` applies a step to all samples of shards.
 
 A step is written as a subclass of `Step` with two methods::
 
@@ -12,13 +12,13 @@ A step is written as a subclass of `Step` with two methods::
             text = (item.metadata.caption or "").upper()
             return StepResult((with_metadata(item, caption=text),))
 
-`run` may be called from several threads or processes at once, see `Step.concurrency`. Whatever it returns is written to
-the journal before anything else happens, so it is never called twice for a finished sample. It reports
+`run` may be called from several threads or processes at once, see `Step.concurrency`. Every result is journalled
+immediately, so `run` is never called again for a finished sample. `run` has three ways to end:
 
-- a sample that stays: ``StepResult((sample,))``; several or changed pictures are several samples with own keys;
-- a sample that is left out: ``StepResult.refused("no_face", "no face was found")``, or raise `SampleFault`;
-- a sample that could not be finished now, such as an endpoint that is down: raise `DataError` or `ConfigError`. The run
-  stops after the samples in flight are journalled; the next run continues.
+- To keep a sample, return ``StepResult((sample,))``. A result with several samples gives each sample its own key.
+- To leave a sample out, return ``StepResult.refused("no_face", "no face was found")`` or raise `SampleFault`.
+- To stop the run, for example because an endpoint is down, raise `DataError` or `ConfigError`. The samples in flight
+  are still journalled, and the next run continues with the unfinished samples.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ KEPT = "kept"
 
 @dataclass(frozen=True, slots=True)
 class StepUsage:
-    """What an endpoint was asked for.
+    """Usage of a language model's endpoint.
 
     Attributes:
-        requests: Number of requests, with the repeated ones.
-        input_tokens: Tokens sent.
-        output_tokens: Tokens received.
-        cost: Money at the configured prices, in their currency.
+        requests: Number of requests, including retries.
+        input_tokens: Number of tokens sent.
+        output_tokens: Number of tokens received.
+        cost: Cost at the configured prices, in the currency of the prices.
     """
 
     requests: int = 0
@@ -59,19 +59,20 @@ class StepUsage:
         return StepUsage(round(requests), round(sent), round(received), self.cost * number)
 
     def __str__(self) -> str:
-        money = f", {self.cost:,.2f} in money" if self.cost else ""
-        return f"{self.requests:,} requests, {self.input_tokens:,} tokens in, {self.output_tokens:,} out{money}"
+        money = f", cost {self.cost:,.2f}" if self.cost else ""
+        sent, received = f"{self.input_tokens:,} input tokens", f"{self.output_tokens:,} output tokens"
+        return f"{self.requests:,} requests, {sent}, {received}{money}"
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What became of one sample.
+    """The result of a step for one input sample.
 
     Attributes:
-        samples: What the output shard holds of it; empty if it is left out.
-        outcome: One word, counted in the report: ``kept``, or why the sample is left out or special.
-        reason: Explanation for people.
-        usage: What it used of an endpoint.
+        samples: Output samples; empty if the input sample is left out.
+        outcome: One word that the report counts: ``kept``, or the reason why the sample is left out or special.
+        reason: Explanation in words.
+        usage: Requests, tokens and cost of this sample.
         notes: Further plain JSON for the journal and the report, such as changes or scores.
     """
 
@@ -83,19 +84,25 @@ class StepResult:
 
     @classmethod
     def refused(cls, outcome: str, reason: str, **more: Any) -> Self:
-        """A sample that is left out."""
+        """The result for a sample that is left out.
+
+        Args:
+            outcome: One word that the report counts.
+            reason: Explanation in words.
+            **more: Other attributes of the result.
+        """
         return cls((), outcome, reason, **more)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a run will do, before it does anything.
+    """An estimate of a run before it starts.
 
     Attributes:
-        samples: Samples that are not finished.
-        finished: Samples that are.
-        usage: What the remaining samples will use.
-        lines: Further facts, for people.
+        samples: Number of unfinished samples.
+        finished: Number of finished samples.
+        usage: Expected usage of the unfinished samples.
+        lines: Further lines of text to print.
     """
 
     samples: int
@@ -104,8 +111,8 @@ class Estimate:
     lines: tuple[str, ...] = ()
 
     def to_text(self) -> str:
-        """One fact a line."""
-        done = f" ({self.finished:,} are finished)" if self.finished else ""
+        """The estimate as text, one fact per line."""
+        done = f" ({self.finished:,} are already finished)" if self.finished else ""
         used = (str(self.usage),) if self.usage.requests else ()
         return "\n".join((f"{self.samples:,} samples to do{done}", *used, *self.lines))
 
@@ -114,11 +121,12 @@ class Step(ABC, Generic[Item]):
     """One step of curation: a function of one sample, with settings.
 
     Attributes:
-        name: Name of the step; it is appended to ``provenance.steps`` by `with_metadata`.
-        concurrency: Batches in flight at once, in threads.
-        processes: Whether batches run in processes of their own rather than in threads: for work on the processor. The
-            step is then pickled once per process.
-        batch_size: Samples that `run_batch` receives at once. A kill loses at most ``concurrency * batch_size``.
+        name: Name of the step; `with_metadata` appends it to ``provenance.steps``.
+        concurrency: Number of batches in flight at once.
+        processes: Whether batches run in processes instead of threads, for CPU-bound steps. The step is then pickled
+            once per process.
+        batch_size: Number of samples per call of `run_batch`. A killed run loses at most ``concurrency * batch_size``
+            samples.
     """
 
     name: ClassVar[str]
@@ -128,10 +136,10 @@ class Step(ABC, Generic[Item]):
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """All settings that determine the results, as plain JSON, with hashes of files that they name.
+        """All settings that determine the results, as plain JSON. Files are described by their hashes.
 
-        A folder is continued only with equal ones. Settings that do not change results, such as the concurrency or the
-        price of a token, are not part of it.
+        A run continues an output folder only if these settings are equal. Leave out settings that do not change
+        results, such as the concurrency or the price of a token.
         """
 
     @abstractmethod
@@ -139,37 +147,37 @@ class Step(ABC, Generic[Item]):
         """The result for one sample.
 
         Raises:
-            SampleFault: If the sample is unusable; it is left out with the fault's cause as outcome.
-            DataError: If the step cannot continue; the run stops, and the sample is not finished.
+            SampleFault: If the sample is unusable. It is left out, with the fault's cause as outcome.
+            DataError: If the step cannot continue. The run stops, and the sample stays unfinished.
         """
 
     def run_batch(self, items: Sequence[Item]) -> list[StepResult]:
-        """The results for several samples; override it where a batch is faster than its samples.
+        """The results for several samples. Override this method if batching is faster.
 
         Raises:
-            SampleFault: If a sample is unusable; each sample is then run on its own.
-            DataError: As in `run`.
+            SampleFault: If a sample is unusable. The method is then called again for each sample alone.
+            DataError: If the step cannot continue. The run stops, and the samples stay unfinished.
         """
         return [self.run(item) for item in items]
 
     def estimate(self, samples: int, first: Sequence[Item]) -> tuple[StepUsage, tuple[str, ...]]:
-        """The expected usage, and further facts for people. Nothing is sent anywhere.
+        """The expected usage, and further lines of text to print. Nothing is sent.
 
         Args:
-            samples: Number of samples to do.
-            first: Some of them, to measure lengths.
+            samples: Number of unfinished samples.
+            first: The first of these samples, to measure prompt lengths.
         """
         del samples, first
         return StepUsage(), ()
 
 
 def with_metadata(sample: Sample, step: str, **changes: Any) -> Sample:
-    """A sample with other metadata, and the step added to ``provenance.steps``.
+    """A copy of a sample with changed metadata, and with the step added to ``provenance.steps``.
 
     Args:
         sample: The sample.
         step: Name of the step.
-        **changes: Attributes of `Metadata`; `provenance` is merged into the old one.
+        **changes: New values of `Metadata` attributes. A new `provenance` is merged into the old one.
     """
     before = sample.metadata
     steps = [*before.provenance.get("steps", ()), step]

@@ -255,7 +255,7 @@ def test_each_picture_has_its_license(scene: Scene, tmp_path: Path):
     _collect(folder, tmp_path / "all", license=None, duplicates=None, require_license=False)
     assert "unknown" in {s.metadata.license for s in ShardReader(tmp_path / "all" / "train")}
     (folder / "licenses.csv").write_text("file,license\nc,CC-BY-4.0\n")
-    with pytest.raises(DataError, match=r"licenses.csv:2: its 'file' is not a picture, folder or archive"):
+    with pytest.raises(DataError, match=r"licenses.csv:2: 'file' names no picture, folder or archive"):
         _collect(folder, tmp_path / "unused", license=None)
 
 
@@ -271,9 +271,9 @@ def test_aligned_pictures_are_taken_as_they_are(tmp_path: Path):
     ("options", "message"),
     [
         ({"faces": "lagest"}, "faces='lagest' is not one of largest, all, refuse; did you mean 'largest'"),
-        ({"size": 4}, "size=4: faces may have 16 to 1024 pixels"),
+        ({"size": 4}, "size=4: give 16 to 1024 pixels"),
         ({"duplicates": 99}, "duplicates=99"),
-        ({"duplicates": "no"}, "duplicates=no: it must be 0 to 64 bits, or null"),
+        ({"duplicates": "no"}, "duplicates=no: give an integer of 0 to 64 bits, or null"),
         ({"validation": 0.9}, "validation=0.9"),
         ({"name": "My set"}, "name"),
     ],
@@ -284,7 +284,7 @@ def test_bad_options_are_refused(options: dict[str, Any], message: str):
 
 
 def test_a_filter_needs_a_limit():
-    with pytest.raises(ConfigError, match=r"filter\.resolution has no limit: give minimum or maximum"):
+    with pytest.raises(ConfigError, match=r"filter has no limit; give filter\.resolution\.minimum"):
         ResolutionFilter()
     with pytest.raises(ConfigError, match=r"minimum=3 is above maximum=2"):
         ResolutionFilter(3, 2)

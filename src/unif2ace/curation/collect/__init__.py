@@ -1,1 +1,1 @@
-"""The step `collect`: from folders and archives of pictures to shards of aligned faces."""
+"""The step `collect`: turns folders and archives of pictures into shards of aligned faces."""

@@ -1,4 +1,4 @@
-"""What `collect` does with one picture: decode, find faces, align, measure, encode."""
+"""The step `collect` for one picture: decode it, find its faces, align, measure and encode them."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ LICENSES: Final = ("license", "licence")
 SOURCES: Final = ("source", "url")
 _COARSEST: Final = 1.25
 UNKNOWN: Final = "unknown"
-"""License of a picture that states none."""
+"""License of a picture without a stated license."""
 CAPTIONS: Final = ("caption", "captions")
 
 
 class CollectStep(Step[FoundPicture]):
-    """Makes samples of a picture.
+    """Makes samples from the faces of a picture.
 
     Args:
-        options: Options.
+        options: Options for collecting faces.
         detector: Finds the faces.
-        filters: Filters by name, in the order in which they are asked.
+        filters: Filters by name. The first filter that refuses a face determines its outcome.
         workers: Number of processes.
     """
 
@@ -52,33 +52,34 @@ class CollectStep(Step[FoundPicture]):
             face_hash(np.zeros((9, 9, 3), np.uint8))  # fails before the first picture if the package is missing
 
     def describe(self) -> dict[str, Any]:
-        """Options, detector and filters."""
+        """The options and the settings of the detector and the filters."""
         filters = {name: filter.describe() for name, filter in self.filters.items()}
         return {**self.options.describe(), "detector": self.detector.describe(), "filters": filters}
 
     def estimate(self, samples: int, first: Sequence[FoundPicture]) -> tuple[StepUsage, tuple[str, ...]]:
-        """How many bytes are read."""
+        """No endpoint usage; one line with the expected number of bytes to read."""
         read = sum(picture.file.length for picture in first) / max(len(first), 1) * samples
         return StepUsage(), (f"about {read / 1e6:,.0f} MB to read; nothing is sent anywhere",)
 
     def run(self, item: FoundPicture) -> StepResult:
-        """The faces of a picture.
+        """The faces of a picture that pass all filters, as samples.
 
         Raises:
-            SampleFault: If it cannot be read.
+            SampleFault: If the picture or the JSON beside it cannot be read.
         """
         facts = item.read_facts()
         license = item.license or _first(facts, LICENSES)
         if not license and self.options.require_license:
-            mend = "give license=..., a table of licenses, or require_license=false"
-            return StepResult.refused("no_license", f"no license is stated: {mend}")
+            mend = "give license=..., licenses=TABLE or require_license=false"
+            return StepResult.refused("no_license", f"the picture has no license; {mend}")
         pixels = decode_image(item.file.read(), max_side=None, max_pixels=MAX_SOURCE_PIXELS)
         faces: list[FoundFace | None] = [None] if self.detector.aligned else [*self.detector.find(pixels, facts)]
         if not faces:
             return StepResult.refused("no_face", f"no face was found in {pixels.shape[1]}x{pixels.shape[0]} pixels")
         faces = sorted(faces, key=lambda face: -face.area if face else 0.0)
         if len(faces) > 1 and self.options.faces == "refuse":
-            return StepResult.refused("several_faces", f"{len(faces)} faces were found; faces=largest or faces=all")
+            reason = f"faces=refuse, but {len(faces)} faces were found; give faces=largest or faces=all to keep them"
+            return StepResult.refused("several_faces", reason)
         chosen = faces if self.options.faces == "all" else faces[:1]
         made = [self._face(pixels, face) for face in chosen]
         notes = {"license": license or UNKNOWN, "found": len(faces), "faces": [note for _, note in made]}
@@ -92,7 +93,7 @@ class CollectStep(Step[FoundPicture]):
         return StepResult.refused(made[0][1]["outcome"], made[0][1]["reason"], notes=notes)
 
     def _face(self, pixels: NDArray[np.uint8], face: FoundFace | None) -> tuple[FaceCandidate, dict[str, Any]]:
-        """A face, aligned and measured, with its outcome."""
+        """The aligned face, and a note with its outcome, reason, measurements and square."""
         height, width = pixels.shape[:2]
         square = central_square(width, height) if face is None else ffhq_square(face)
         aligned = cut_face(pixels, square, self.options.size)
@@ -141,23 +142,23 @@ class CollectStep(Step[FoundPicture]):
 
 
 def central_square(width: int, height: int) -> Points:
-    """The largest central square, as corners float64 (4, 2)."""
+    """Corners of the largest central square, float64 (4, 2)."""
     side, x, y = min(width, height), (width - min(width, height)) / 2, (height - min(width, height)) / 2
     return np.array([[x, y], [x, y + side], [x + side, y + side], [x + side, y]], np.float64)
 
 
 def ffhq_square(face: FoundFace) -> Points:
-    """FFHQ's square around a face, as corners float64 (4, 2)."""
+    """Corners of FFHQ's alignment square for a face, float64 (4, 2)."""
     left_eye, right_eye, _, left_mouth, right_mouth = face.landmarks
     return face_square(left_eye, right_eye, (left_mouth + right_mouth) / 2)
 
 
 def cut_face(pixels: NDArray[np.uint8], square: Points, size: int) -> NDArray[np.uint8]:
-    """The square as pixels, uint8 (size, size, 3); only its surroundings are touched.
+    """Crops a rotated square and resizes it to uint8 (size, size, 3). Only pixels near the square are processed.
 
     Args:
-        pixels: RGB, uint8 (H, W, 3).
-        square: float64 (4, 2).
+        pixels: RGB picture, uint8 (H, W, 3).
+        square: Corners in pixels of the picture, float64 (4, 2).
         size: Side of the result in pixels.
     """
     height, width = pixels.shape[:2]
@@ -175,7 +176,7 @@ def cut_face(pixels: NDArray[np.uint8], square: Points, size: int) -> NDArray[np
 
 
 def identity_of(facts: Mapping[str, Any]) -> str | None:
-    """The person that the JSON beside a picture states; None if it states none.
+    """The entry ``identity`` of the JSON beside a picture; None if there is no such entry.
 
     Raises:
         SampleFault: If the entry is not a name.
@@ -184,7 +185,7 @@ def identity_of(facts: Mapping[str, Any]) -> str | None:
 
 
 def _parsed(parse: Callable[[object], _T], facts: Mapping[str, Any], names: Sequence[str]) -> _T | None:
-    """The first of these entries, parsed; None if none is there."""
+    """Parses the first of the named entries that exists; None if there is none."""
     name = next((name for name in names if name in facts), None)
     if name is None:
         return None
@@ -195,5 +196,5 @@ def _parsed(parse: Callable[[object], _T], facts: Mapping[str, Any], names: Sequ
 
 
 def _first(facts: Mapping[str, Any], names: Sequence[str]) -> str:
-    """The first of these entries that states something; empty if none does."""
+    """The first of the named entries that is not empty; an empty string if there is none."""
     return next((str(facts[name]).strip() for name in names if not is_missing(facts.get(name))), "")

@@ -1,4 +1,4 @@
-"""Removes near-duplicates from the written shards of a set."""
+"""Removes near-duplicates from the written shards of a data set."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from unif2ace.data.shards.tar import scan_tar
 from unif2ace.errors import DataError
 
 FILE: Final = "duplicates.jsonl"
-"""One line for each face left out: key, kind (``duplicate`` or ``held_out``), the other face, and different bits."""
+"""One JSON line for each removed face: its key, kind (``duplicate`` or ``held_out``), the key of the face that it
+duplicates, and the number of different bits."""
 
 
 class HeldOut:
-    """Faces that must not be in a set, such as those of a benchmark.
+    """Faces that must not be in the collected data set, such as the faces of a benchmark.
 
     Args:
-        folders: Shard folders, or data sets with ``train/`` and ``val/``. Their faces are hashed as they are, so they
-            should be aligned in the same way.
+        folders: Shard folders, or data sets with ``train/`` and ``val/``. Their faces are not aligned again, so they
+            should be aligned in the same way as the collected faces.
 
     Raises:
-        DataError: If one of them holds no shards.
+        DataError: If a folder holds no shards.
     """
 
     def __init__(self, folders: Sequence[str | Path] = ()) -> None:
@@ -46,7 +47,7 @@ class HeldOut:
         return [index_fingerprint(load_index(folder)) for folder in self.folders]
 
     def faces(self) -> Iterator[tuple[str, str]]:
-        """Key and hash of each face; unreadable ones are skipped."""
+        """Yields (key, hash) of each face. Unreadable faces are skipped."""
         for folder in self.folders:
             reader = ShardReader(folder)
             for index in range(len(reader)):
@@ -57,12 +58,12 @@ class HeldOut:
 
 
 def remove_duplicates(folder: Path, limit: int, held_out: Sequence[tuple[str, str]]) -> None:
-    """Rewrites the shards of a folder without near-duplicates. A stopped removal can be started again.
+    """Rewrites the shards of a folder without near-duplicates. An interrupted call can be repeated.
 
     Args:
-        folder: The shards; they need no index.
-        limit: Largest number of bits in which near-duplicates differ.
-        held_out: Key and hash of each face that must not be in the folder.
+        folder: Folder of the shards; it needs no index.
+        limit: Two faces are near-duplicates if their 128-bit hashes differ in at most this number of bits.
+        held_out: (key, hash) of each face that must not be in the folder.
     """
     shards = sorted(folder.glob("*.tar"))
     if not (folder / FILE).is_file():
@@ -86,17 +87,17 @@ def remove_duplicates(folder: Path, limit: int, held_out: Sequence[tuple[str, st
 
 
 def read_duplicates(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a folder's list of removed faces; empty if there is none."""
+    """The entries of a folder's ``duplicates.jsonl``; empty if the file is missing."""
     if not (folder / FILE).is_file():
         return []
     try:
         return [json.loads(line) for line in (folder / FILE).read_text(encoding="utf-8").splitlines()]
     except ValueError as error:
-        raise DataError(f"{folder / FILE} is damaged; remove it, and run again") from error
+        raise DataError(f"{folder / FILE} is damaged; remove this file and run again") from error
 
 
 def written_faces(folder: Path) -> list[tuple[str, str]]:
-    """Key and hash of each face of a folder."""
+    """(key, hash) of each face in the shards of a folder."""
     return [face for shard in sorted(folder.glob("*.tar")) for face in _hashes(shard)]
 
 
@@ -105,7 +106,7 @@ def _hashes(shard: Path) -> list[tuple[str, str]]:
 
 
 def _samples(shard: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Key and files of each sample of a tar without an index."""
+    """Yields (key, files by extension) of each sample of a tar without an index."""
     with shard.open("rb") as file:
         for entry in arrange(scan_tar(shard), shard.name).entries:
             places = entry.files.items()

@@ -1,4 +1,4 @@
-"""Perceptual hashes of faces, and the near-duplicates among them. Needs ``dhash``. Shapes: N faces."""
+"""Perceptual hashes of N faces, and the search for near-duplicates. Needs the package ``dhash``."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ _ROWS = 64  # compared with all others at once
 
 
 def face_hash(pixels: NDArray[np.uint8]) -> str:
-    """128 bits as 32 hexadecimal characters: whether each of 8 x 8 regions is brighter than its neighbours.
+    """Difference hash: 128 bits as 32 hexadecimal characters.
+
+    Each bit compares the brightness of one of 8 x 8 regions with its right or lower neighbour.
 
     Args:
-        pixels: RGB, uint8 (H, W, 3).
+        pixels: RGB face, uint8 (H, W, 3).
     """
     rows, columns = _dhash().dhash_row_col(Image.fromarray(pixels))
     return f"{rows:016x}{columns:016x}"
 
 
 def near_duplicates(hashes: Sequence[str], limit: int, held_out: Sequence[str] = ()) -> dict[int, tuple[str, int, int]]:
-    """Indices of the faces to leave out: those that are near a face of the held-out set, or near a kept earlier face.
+    """Finds the faces to leave out: near-duplicates of a held-out face or of an earlier kept face.
 
     Args:
         hashes: N hashes.
-        limit: Largest number of bits in which near-duplicates differ.
-        held_out: Hashes of faces that must not be in the set.
+        limit: Two faces are near-duplicates if their hashes differ in at most this number of bits.
+        held_out: Hashes of faces that must not be in the data set.
 
     Returns:
-        For each such index the kind, ``held_out`` or ``duplicate``, the index of the other face in its list, and the
-        number of bits in which they differ.
+        By index of the face to leave out: its kind, the index of its duplicate, and the number of different bits. The
+        kind is ``held_out`` (the second index refers to `held_out`) or ``duplicate`` (it refers to `hashes`).
     """
     found: dict[int, tuple[str, int, int]] = {}
     codes = _words(hashes)
@@ -49,12 +51,12 @@ def near_duplicates(hashes: Sequence[str], limit: int, held_out: Sequence[str] =
 
 
 def _words(hashes: Sequence[str]) -> NDArray[np.uint64]:
-    """The hashes as uint64 (N, 2)."""
+    """Hexadecimal hashes as two 64-bit words each, uint64 (N, 2)."""
     return np.array([[int(h[:16], 16), int(h[16:], 16)] for h in hashes], np.uint64).reshape(-1, 2)
 
 
 def _near(new: NDArray[np.uint64], old: NDArray[np.uint64], limit: int) -> Iterator[tuple[int, int, int]]:
-    """Pairs (index in `new`, index in `old`, different bits), sorted by the first and then the second."""
+    """Yields (index in `new`, index in `old`, different bits) of near-duplicates, sorted by both indices."""
     for start in range(0, len(new) if len(old) else 0, _ROWS):
         rows = new[start : start + _ROWS, None]
         bits = sum(np.bitwise_count(rows[..., word] ^ old[None, :, word]) for word in (0, 1))  # uint8, up to 128
@@ -67,5 +69,6 @@ def _dhash() -> Any:
         return import_module("dhash")
     except ImportError as error:
         raise ConfigError(
-            "duplicates needs a package: pip install dhash, or install unif2ace[collect]; duplicates=null keeps all"
+            "duplicates: the package dhash is not installed; pip install dhash or 'unif2ace[collect]', or give "
+            "duplicates=null to keep near-duplicates"
         ) from error

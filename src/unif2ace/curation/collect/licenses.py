@@ -1,4 +1,4 @@
-"""Terms, origin and person of each picture, from a table beside the pictures or for all of them."""
+"""License, source and identity of each picture, from a table beside the pictures or from the configuration."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ OPTIONAL: Final = ("source", "identity")
 def with_licenses(
     pictures: Sequence[FoundPicture], path: Path, table: str | None, license: str | None
 ) -> list[FoundPicture]:
-    """The pictures with what the table says of them.
+    """Adds license, source and identity from the table to each picture.
 
-    A row's ``file`` is a picture's path below the folder, or a folder or archive that holds pictures; of several rows
-    the one with the longest path applies.
+    The column ``file`` names a picture, folder or archive by its path below `path`. If several rows match a picture,
+    the row with the longest path applies.
 
     Args:
         pictures: The pictures.
         path: Folder of the pictures, or their archive.
-        table: The table, relative to the folder; None for its ``licenses.csv``, ``.tsv`` or ``.jsonl``, if any.
-        license: Terms of pictures without a row; None for none.
+        table: Path of the table relative to the folder; None for ``licenses.csv``, ``licenses.tsv`` or
+            ``licenses.jsonl`` if one of them exists.
+        license: License of pictures without a row; None leaves it empty.
 
     Raises:
-        DataError: If a row belongs to no picture, or states no license.
+        DataError: If a row matches no picture, or states no license.
     """
     folder = path if path.is_dir() else path.parent
     rows = _rows(folder, table)
@@ -49,7 +50,7 @@ def with_licenses(
         found.append(replace(picture, license=str(cells[LICENSE]).strip(), source=source, identity=identity))
     if unused := [rows[place].place for place in rows if place not in used]:
         raise DataError(
-            f"{unused[0]}: its {FILE!r} is not a picture, folder or archive below {folder}; fix or remove it"
+            f"{unused[0]}: {FILE!r} names no picture, folder or archive below {folder}; fix or remove this row"
         )
     return found
 
@@ -65,9 +66,10 @@ def _rows(folder: Path, table: str | None) -> dict[str, TableRow]:
     for row in made.rows:
         place = same_form(str(row.cells.get(FILE) or "").strip().replace("\\", "/").strip("/").removeprefix("./"))
         if not place or place in rows:
-            raise DataError(f"{row.place}: {FILE!r} is {'there twice' if place else 'empty'}; fix or remove the row")
+            wrong = "repeats an earlier row" if place else "is empty"
+            raise DataError(f"{row.place}: {FILE!r} {wrong}; fix or remove this row")
         if is_missing(row.cells.get(LICENSE)):
-            raise DataError(f"{row.place}: no license is stated; state one, or remove the row")
+            raise DataError(f"{row.place}: {LICENSE!r} is empty; fill it in or remove this row")
         rows[place] = row
     return rows
 

@@ -1,4 +1,4 @@
-"""Finds the pictures below a folder, also in zip and tar archives, with the JSON beside each."""
+"""Finds all pictures below a folder and in its zip and tar archives, each with the JSON file beside it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from unif2ace.data.sources.paths import existing_folder, unique_keys
 from unif2ace.errors import DataError
 
 MAX_BYTES: Final = 1 << 28
-"""Limit of one picture's file; what an archive states is checked before anything is unpacked."""
+"""Maximum size of a picture's file in bytes. The size stated in an archive is checked before unpacking."""
 ZIPS, TARS = (".zip",), (".tar",)
 PACKED: Final = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".7z", ".rar", ".gz")
 """Archives without random access."""
@@ -28,7 +28,7 @@ PACKED: Final = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".7z", ".
 
 @lru_cache(maxsize=8)
 def _archive(path: str) -> zipfile.ZipFile:
-    """An open zip: its directory, which may be long, is read once in each process."""
+    """An open zip file. The cache avoids reading its long directory more than once per process."""
     return zipfile.ZipFile(path)
 
 
@@ -37,10 +37,10 @@ class FileRef:
     """A file on disk or in an archive.
 
     Attributes:
-        path: The file, or the archive.
-        member: Name in a zip; empty for others.
-        offset: Position in a tar; -1 for others.
-        length: Length in bytes.
+        path: Path of the file or of the archive.
+        member: Name in a zip archive; empty for other files.
+        offset: Byte offset in a tar archive; -1 for other files.
+        length: Length of the file in bytes.
     """
 
     path: str
@@ -49,36 +49,36 @@ class FileRef:
     length: int = 0
 
     def read(self) -> bytes:
-        """The bytes.
+        """The bytes of the file.
 
         Raises:
-            SampleFault: If they cannot be read, are damaged, encrypted or too many.
+            SampleFault: If the file cannot be read, is damaged or encrypted, or exceeds `MAX_BYTES`.
         """
         if self.length > MAX_BYTES:
-            raise SampleFault("size", f"the file has {self.length:,} bytes; {MAX_BYTES:,} are the limit")
+            raise SampleFault("size", f"the file has {self.length:,} bytes, more than the limit of {MAX_BYTES:,}")
         try:
             if self.member:
                 return _archive(self.path).read(self.member)
             with Path(self.path).open("rb") as file:
                 return os.pread(file.fileno(), self.length, max(self.offset, 0))
         except OSError as error:
-            raise SampleFault("read", f"cannot be read: {error.strerror or error}") from error
+            raise SampleFault("read", f"the file cannot be read: {error.strerror or error}") from error
         except Exception as error:  # a damaged zip raises many kinds; an encrypted one a RuntimeError
-            raise SampleFault("read", f"cannot be unpacked: {error}") from error
+            raise SampleFault("read", f"the file cannot be unpacked: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPicture:
-    """A picture that was found.
+    """A picture found in a folder or archive.
 
     Attributes:
-        key: Its key: unique, with the characters ``a-z0-9_-``.
-        name: Path below the folder, through archives: ``a/b.zip/c.jpg``.
-        file: Where its bytes are.
-        facts: Where the JSON beside it is; None if there is none.
-        license: Terms from the table of licenses or the configuration; empty if there are none.
-        source: Origin from the table; empty if there is none.
-        identity: Person from the table; empty if there is none.
+        key: Unique key of the characters ``a-z0-9_-``.
+        name: Path below the folder; the path includes archives, such as ``a/b.zip/c.jpg``.
+        file: Location of the picture.
+        facts: Location of the JSON file beside the picture; None if there is none.
+        license: License from the table of licenses or the configuration; empty if unknown.
+        source: Source from the table of licenses; empty if unknown.
+        identity: Name of the person from the table of licenses; empty if unknown.
     """
 
     key: str
@@ -93,7 +93,7 @@ class FoundPicture:
         """The JSON beside the picture; empty if there is none.
 
         Raises:
-            SampleFault: If it is damaged or no object.
+            SampleFault: If the JSON is damaged or not an object.
         """
         if self.facts is None:
             return {}
@@ -108,9 +108,9 @@ class FoundPictures:
     """Pictures below a folder.
 
     Attributes:
-        pictures: Sorted by name.
-        others: Number of files that are not read, by suffix.
-        faults: Archives that cannot be read, and why.
+        pictures: The pictures, sorted by name.
+        others: Number of skipped files, by suffix.
+        faults: One message for each archive that cannot be read.
     """
 
     pictures: tuple[FoundPicture, ...]
@@ -118,7 +118,7 @@ class FoundPictures:
     faults: tuple[str, ...]
 
     def fingerprint(self) -> str:
-        """Hash of the names and lengths."""
+        """Hash of the names and lengths of all pictures and their JSON files."""
         digest = sha256()
         for picture in self.pictures:
             facts = picture.facts.length if picture.facts else -1
@@ -128,14 +128,14 @@ class FoundPictures:
 
 
 def find_pictures(path: str | Path, name: str) -> FoundPictures:
-    """The pictures below a folder or in an archive. Hidden files and linked folders are not read.
+    """Finds the pictures below a folder or in an archive. Hidden files and linked folders are skipped.
 
     Args:
-        path: The folder, or one archive.
+        path: A folder, or a single zip or tar archive.
         name: Prefix of the keys.
 
     Raises:
-        DataError: If there is none.
+        DataError: If no picture is found.
     """
     place = Path(path).expanduser()
     one = place.is_file() and place.suffix.lower() in (*ZIPS, *TARS)
@@ -146,7 +146,7 @@ def find_pictures(path: str | Path, name: str) -> FoundPictures:
     for file, stated in [(place.name, place)] if one else _walk(folder, others):
         suffix = Path(file).suffix.lower()
         if file.lower().endswith(PACKED):
-            faults.append(f"{file}: an archive without random access is not read; unpack it, or make it a .zip or .tar")
+            faults.append(f"{file}: this archive format has no random access; unpack it, or repack it as .zip or .tar")
         elif suffix in (*ZIPS, *TARS):
             try:
                 members = _zip(stated) if suffix in ZIPS else _tar(stated)
@@ -159,7 +159,9 @@ def find_pictures(path: str | Path, name: str) -> FoundPictures:
     others.update(_suffix(name) for name in found if not name.lower().endswith((*SUFFIXES, ".json")))
     if not pictures:
         holds = "; ".join([f"{number} {what}" for what, number in others.most_common(8)] + faults[:3]) or "nothing"
-        raise DataError(f"no pictures ({', '.join(SUFFIXES)}) below {path}, also not in its archives: it holds {holds}")
+        raise DataError(
+            f"path={path}: no pictures ({', '.join(SUFFIXES)}) below this folder or in its archives; it holds {holds}"
+        )
     keys = unique_keys([p.rpartition(".")[0] for p in pictures], pictures, f"{name}-")
     made = [
         FoundPicture(key, p, found[p], found.get(f"{p.rpartition('.')[0]}.json"))
@@ -173,7 +175,7 @@ def _suffix(name: str) -> str:
 
 
 def _walk(folder: Path, others: Counter[str]) -> Iterator[tuple[str, Path]]:
-    """Relative path and path of each file. Hidden files, links to folders and broken links are counted."""
+    """Yields (relative path, path) of each file. Counts hidden files, linked folders and broken links in `others`."""
     for place, folders, files in os.walk(folder):
         for name in [f for f in folders if f.startswith(".") or Path(place, f).is_symlink()]:
             others["hidden folder" if name.startswith(".") else "linked folder"] += 1
@@ -199,6 +201,6 @@ def _tar(path: Path) -> list[tuple[str, FileRef]]:
 
 
 def _is_visible(name: str) -> bool:
-    """Whether neither the file nor a folder of it is hidden, or what macOS adds to archives."""
+    """Whether a name in an archive has no hidden part and no ``__MACOSX`` part, which macOS adds."""
     parts: Sequence[str] = PurePosixPath(name).parts
     return not name.endswith("/") and not any(part.startswith((".", "__MACOSX")) for part in parts)

@@ -1,4 +1,4 @@
-"""The report of `collect`: where pictures and faces fell out, the measurements, and sheets."""
+"""The report of `collect`: outcomes of pictures and faces, measurements, licenses, and contact sheets."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 
 
 def report_collect(what: Collection) -> list[Path]:
-    """Writes ``report.md``, ``report.json`` and ``sheets/`` of a set, finished or not.
+    """Writes ``report.md``, ``report.json`` and ``sheets/`` of a collection, finished or not.
 
     Args:
-        what: What was collected.
+        what: The collection.
 
     Returns:
-        The files.
+        The written files.
     """
     splits = [split for split in SPLITS if (what.folder / split).is_dir()]
     whole = read_report(what.folder / split for split in splits)
@@ -52,7 +52,7 @@ def report_collect(what: Collection) -> list[Path]:
 
 
 def _faces(folder: Path, splits: list[str]) -> tuple[Counter[str], dict[str, list[float]], Counter[str]]:
-    """Number of faces by outcome, the measurements of all faces by filter, and kept pictures by license."""
+    """Number of faces by outcome, measurements of all faces by filter, and number of kept pictures by license."""
     faces, licenses, measures = Counter[str](), Counter[str](), defaultdict[str, list[float]](list)
     for split in splits:
         for path in sorted((folder / split).glob(JOURNALS)):
@@ -76,7 +76,7 @@ def _markdown(pictures: str, tree: dict[str, Any], unmeasured: list[str]) -> str
     lines += [f"| filter | {' | '.join(map(str, _PERCENTILES))} |", f"|{'---|' * (len(_PERCENTILES) + 1)}"]
     for name, row in tree["measures"].items():
         lines.append(f"| {name} | {' | '.join(f'{value:.3g}' for value in row.values())} |")
-    lines += [f"\nNot measured, so nothing was refused: {', '.join(unmeasured)}." if unmeasured else ""]
+    lines += [f"\nFilters without a measurement, which refused no face: {', '.join(unmeasured)}." if unmeasured else ""]
     lines += [
         "",
         "## Licenses of the kept pictures",

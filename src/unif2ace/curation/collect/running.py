@@ -1,4 +1,4 @@
-"""Runs `collect` over a folder of pictures: splits, shards, near-duplicates, and the report."""
+"""Runs `collect` over a folder of pictures: splits them, writes shards and removes near-duplicates."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SPLITS = ("train", "val")
 
 
 class PictureInput:
-    """Pictures in shards of equal size.
+    """Pictures in shards of equal size, as the input of a step.
 
     Args:
         pictures: The pictures.
-        per_shard: Pictures in each shard but the last.
-        described: Fingerprints of all that is read.
+        per_shard: Number of pictures per shard; the last shard may have fewer.
+        described: Fingerprints of the pictures, licenses and held-out faces.
     """
 
     def __init__(self, pictures: Sequence[FoundPicture], per_shard: int, described: dict[str, Any]) -> None:
@@ -44,24 +44,24 @@ class PictureInput:
         return [picture.key for picture in self._shards[shard]]
 
     def read(self, shard: int, place: int) -> FoundPicture:
-        """A picture; its bytes are read by the step."""
+        """Picture number `place` of a shard. The step reads its bytes later."""
         return self._shards[shard][place]
 
     def describe(self) -> dict[str, Any]:
-        """The fingerprints."""
+        """The fingerprints of the input."""
         return self._described
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What is to be collected, where to.
+    """Pictures to collect faces from, and the output folder.
 
     Attributes:
-        found: The pictures below the folder.
-        pictures: The same with their licenses.
+        found: Pictures found below the input folder.
+        pictures: The same pictures with their licenses.
         folder: Output folder; gets ``train/`` and ``val/``.
-        options: Options.
-        held_out: Faces that must not be in the set.
+        options: Options for collecting faces.
+        held_out: Faces that must not be in the data set.
     """
 
     found: FoundPictures
@@ -71,7 +71,7 @@ class Collection:
     held_out: HeldOut
 
     def splits(self) -> dict[str, PictureInput]:
-        """The input of each split that has pictures."""
+        """Input of each split. A split without pictures is left out."""
         parts: dict[str, list[FoundPicture]] = {split: [] for split in SPLITS}
         for picture in self.pictures:
             parts[self._split(picture)].append(picture)
@@ -84,7 +84,7 @@ class Collection:
         return {split: PictureInput(part, per_shard, described) for split, part in parts.items() if part}
 
     def _split(self, picture: FoundPicture) -> str:
-        """``val`` for a share of the persons; a picture without a person counts as one."""
+        """``val`` for a share of the identities. A picture without an identity counts as its own identity."""
         if not self.options.validation:
             return "train"
         person = picture.identity
@@ -98,12 +98,12 @@ class Collection:
 
 
 def estimate_collect(step: CollectStep, what: Collection, part: StepPart) -> Estimate:
-    """What `collect` would do; nothing is written.
+    """Estimates what `collect` would do, without writing anything.
 
     Args:
         step: The step.
-        what: What is collected.
-        part: The part to run.
+        what: The pictures and the output folder.
+        part: Which shards to process.
     """
     parts = [estimate_step(step, inputs, what.folder / split, part) for split, inputs in what.splits().items()]
     usage = sum((one.usage for one in parts), StepUsage())
@@ -114,23 +114,23 @@ def estimate_collect(step: CollectStep, what: Collection, part: StepPart) -> Est
 def collect(
     step: CollectStep, what: Collection, part: StepPart, progress: Progress | None = None, run: Runner = run_step
 ) -> list[StepRun]:
-    """Collects the faces of a part; what an earlier run finished is not done again.
+    """Collects the faces of one part. Pictures that an earlier run finished are not repeated.
 
-    The part that finishes last removes near-duplicates, first from ``train/`` and then from ``val/``, and makes the
-    indices.
+    The part that finishes last removes near-duplicates, first from ``train/`` and then from ``val/``, and writes the
+    indices of both folders.
 
     Args:
         step: The step.
-        what: What is collected.
-        part: The part to run.
-        progress: Called for every few pictures.
-        run: `run_step`, or `run_step_on_ray`.
+        what: The pictures and the output folder.
+        part: Which shards to process.
+        progress: Called after every picture, or after every shard with Ray.
+        run: `run_step` or `run_step_on_ray`.
 
     Returns:
-        What was done in each split.
+        The results of this run for each split.
 
     Raises:
-        DataError: If the folder holds another set, or no face is left.
+        DataError: If the output folder holds the result of other settings, or if no face is left.
     """
     inputs = what.splits()
     total = estimate_collect(step, what, part).samples if progress else 0
@@ -145,7 +145,7 @@ def collect(
 
 
 def _onward(progress: Progress | None, before: Sequence[StepRun], total: int) -> Progress | None:
-    """Progress of one split, reported after that of the splits before it."""
+    """Progress of one split, counted on from the splits before it; None if there is no `progress`."""
     if progress is None:
         return None
     done = sum(run.done for run in before)

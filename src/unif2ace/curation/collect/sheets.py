@@ -1,4 +1,4 @@
-"""Contact sheets of what `collect` kept and refused, drawn from the pictures again. Nothing is detected twice."""
+"""Contact sheets of the faces that `collect` kept and refused, cut from the pictures at the journalled squares."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ PAPER, INK = (255, 255, 255), (32, 32, 36)
 
 
 def draw_sheets(folder: Path, splits: Sequence[str], pictures: Mapping[str, FoundPicture]) -> list[Path]:
-    """Writes ``sheets/OUTCOME.png`` for each outcome with pictures that can be shown.
+    """Writes ``sheets/OUTCOME.png`` for each outcome with at least one readable picture.
 
     Args:
-        folder: The collected set.
-        splits: Its splits.
+        folder: Output folder of `collect`.
+        splits: Names of the splits.
         pictures: All pictures by key.
 
     Returns:
-        The files.
+        The written files.
     """
     cells: dict[str, list[tuple[Image.Image, str]]] = {}
     for outcome, picture, square, text in _examples(folder, splits, pictures):
@@ -54,7 +54,7 @@ def draw_sheets(folder: Path, splits: Sequence[str], pictures: Mapping[str, Foun
 def _examples(
     folder: Path, splits: Sequence[str], pictures: Mapping[str, FoundPicture]
 ) -> Iterator[tuple[str, FoundPicture, list[list[float]] | None, str]]:
-    """Outcome, picture, square of the face or None, and a line of text, of each face and each picture without one."""
+    """Yields (outcome, picture, square, text) of each face; the square is None for a picture without a face."""
     for split in splits:
         for path in sorted((folder / split).glob(JOURNALS)):
             for key, result, _ in read_journal(path):
@@ -69,7 +69,7 @@ def _examples(
 
 
 def _pairs(split: Path, pictures: Mapping[str, FoundPicture]) -> Iterator[tuple[Image.Image, str]]:
-    """Removed faces, each followed by the kept face that it is near, where that is in the same split."""
+    """Yields each removed near-duplicate followed by its kept face, if the kept face is in the same split."""
     lines = read_duplicates(split)[: _PER_SHEET // 2]
     if not lines or not has_index(split):
         return
@@ -84,7 +84,7 @@ def _pairs(split: Path, pictures: Mapping[str, FoundPicture]) -> Iterator[tuple[
 
 
 def _squares(split: Path, wanted: set[str]) -> dict[str, Any]:
-    """For keys of samples, a function that gives the picture and the square."""
+    """By key of a removed face: a function that maps all pictures to the face's (picture, square)."""
     found: dict[str, Any] = {}
     for path in sorted(split.glob(JOURNALS)):
         for key, result, _ in read_journal(path):
@@ -95,7 +95,7 @@ def _squares(split: Path, wanted: set[str]) -> dict[str, Any]:
 
 
 def _shown(picture: FoundPicture, square: list[list[float]] | None) -> Image.Image | None:
-    """The face, or the whole picture; None if it cannot be read."""
+    """The face in the square, or the whole picture without a square; None if the picture cannot be read."""
     try:
         pixels = decode_image(picture.file.read(), max_side=None, max_pixels=MAX_SOURCE_PIXELS)
     except SampleFault:

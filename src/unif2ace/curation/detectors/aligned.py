@@ -1,4 +1,4 @@
-"""Pictures that are aligned already, such as FFHQ's or CelebA-HQ's."""
+"""A detector for pictures that are already aligned, such as those of FFHQ or CelebA-HQ."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from unif2ace.curation.detectors.base import Detector, FoundFace
 
 
 class AlignedDetector(Detector):
-    """Detects nothing: each picture is one face, and its central square is used."""
+    """Detects nothing. Each picture counts as one face, cropped to its central square."""
 
     aligned = True
 
     def find(self, pixels: NDArray[np.uint8], facts: Mapping[str, Any]) -> list[FoundFace]:
-        """Nothing: the picture itself is the face."""
+        """An empty list, because the picture itself is the face."""
         return []
 
     def describe(self) -> dict[str, Any]:
-        """Its name."""
+        """The detector's name."""
         return {"name": "aligned"}

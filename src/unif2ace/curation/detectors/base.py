@@ -1,4 +1,4 @@
-"""What a detector finds in a picture."""
+"""The base class of face detectors, and the faces that they find."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
-"""Points (x, y) in pixels, from the picture's top left corner; the centre of the first pixel is (0.5, 0.5)."""
+"""Points (x, y) in pixels from the top left corner of the picture. The centre of the first pixel is (0.5, 0.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class FoundFace:
 
     Attributes:
         box: Left, top, right and bottom in pixels.
-        landmarks: float64 (5, 2): the eye at the viewer's left, the other eye, the tip of the nose, and the corners of
-            the mouth, left and right. An eye is the middle of its opening.
-        score: Confidence of the detector, in its own scale.
+        landmarks: Left eye, right eye, tip of the nose, left and right corner of the mouth, float64 (5, 2). Left and
+            right are the viewer's. An eye's point is the centre of its opening.
+        score: Confidence of the detector; its scale depends on the detector.
     """
 
     box: tuple[float, float, float, float]
@@ -39,7 +39,8 @@ class Detector(ABC):
     """Finds the faces of a picture.
 
     Attributes:
-        aligned: Whether pictures are used as they are, because they are aligned; the detector then finds nothing.
+        aligned: Whether the pictures are already aligned. Each picture is then used as one face, and `find` is not
+            called.
     """
 
     aligned: bool = False
@@ -55,7 +56,7 @@ class Detector(ABC):
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """All settings that determine what is found, as plain JSON."""
+        """All settings that determine the found faces, as plain JSON."""
 
 
 def search_scale(height: int, width: int, smallest: int, largest: int) -> float:
@@ -65,6 +66,6 @@ def search_scale(height: int, width: int, smallest: int, largest: int) -> float:
         height: Height in pixels.
         width: Width in pixels.
         smallest: The shorter side is enlarged to this number of pixels.
-        largest: The longer side is reduced to this number of pixels, which has priority.
+        largest: The longer side is reduced to this number of pixels. This limit overrides `smallest`.
     """
     return min(max(1.0, smallest / min(height, width)), largest / max(height, width))

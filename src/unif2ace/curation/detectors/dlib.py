@@ -18,18 +18,18 @@ from unif2ace.errors import ConfigError
 _MODELS: Final = "face_recognition_models"
 _HOW: Final = "pip install dlib-bin face_recognition_models, or install unif2ace[collect]"
 _PARTS: Final = (range(36, 42), range(42, 48), (30,), (48,), (54,))
-"""Indices of the five landmarks among dlib's 68 points; an eye is the mean of six."""
+"""Indices of the five landmarks among dlib's 68 points. An eye is the mean of six points."""
 
 
 class DlibDetector(Detector):
-    """Finds upright, frontal faces of about 80 pixels or more, in the resized picture.
+    """Finds upright, frontal faces of at least about 80 pixels in the resized picture.
 
     Args:
-        threshold: Smallest score; 0 is dlib's own, lower finds more faces and more false ones.
+        threshold: Smallest score; dlib's default is 0. A lower threshold finds more faces and more false positives.
         min_side: The shorter side is enlarged to this number of pixels before detection.
         max_side: The longer side is reduced to this number of pixels before detection.
-        turns: Angles in degrees by which the picture is turned, one after another until a face is found; 90, -90 and
-            180 find faces in pictures that lie on their side.
+        turns: Angles in degrees by which the picture is rotated counterclockwise, tried in order until a face is
+            found. Add 90, -90 and 180 for pictures that may be stored sideways or upside down.
 
     Raises:
         ConfigError: If a package is missing or a setting is out of range.
@@ -43,9 +43,11 @@ class DlibDetector(Detector):
         turns: Sequence[float] = (0.0, 30.0, -30.0),
     ) -> None:
         if not 1 <= min_side <= max_side:
-            raise ConfigError(f"detector.min_side={min_side}, detector.max_side={max_side}: 1 <= min_side <= max_side")
+            raise ConfigError(
+                f"detector.min_side={min_side}, detector.max_side={max_side}: give 1 <= min_side <= max_side"
+            )
         if not turns:
-            raise ConfigError("detector.turns=[]: give one angle or more, such as [0]")
+            raise ConfigError("detector.turns=[]: give at least one angle in degrees, such as detector.turns=[0]")
         self.threshold, self.min_side, self.max_side, self.turns = threshold, min_side, max_side, tuple(turns)
         self._models: tuple[Any, Any] | None = None
         _dlib()
@@ -71,7 +73,10 @@ class DlibDetector(Detector):
         return []
 
     def _found(self, searched: NDArray[np.uint8], canvas: NDArray[np.uint8], factor: float) -> list[FoundFace]:
-        """Faces in pixels of `canvas`, which is `factor` times as large as the picture that is searched."""
+        """Detects faces in `searched` and their landmarks in `canvas`, the same picture enlarged by `factor`.
+
+        The result is in pixels of `canvas`.
+        """
         assert self._models is not None
         detect, predict = self._models
         found = []
@@ -84,7 +89,7 @@ class DlibDetector(Detector):
         return found
 
     def _turned(self, searched: NDArray[np.uint8], turn: float, scale: float) -> list[FoundFace]:
-        """Faces of a picture that is turned counterclockwise before it is searched."""
+        """Faces found after rotating the picture counterclockwise by `turn` degrees, in pixels of the original."""
         turned = np.asarray(Image.fromarray(searched).rotate(turn, Image.Resampling.BILINEAR, expand=True))
         cos, sin = np.cos(np.radians(turn)), np.sin(np.radians(turn))
         back = np.array([[cos, sin], [-sin, cos]])  # of row vectors; y points down
@@ -99,7 +104,7 @@ class DlibDetector(Detector):
         return found
 
     def describe(self) -> dict[str, Any]:
-        """Its settings, and the version of dlib."""
+        """The detector's settings and the version of dlib."""
         settings = {
             "threshold": self.threshold,
             "min_side": self.min_side,
@@ -113,7 +118,7 @@ class DlibDetector(Detector):
 
 
 def _scaled(face: FoundFace, scale: float) -> FoundFace:
-    """A face found in a picture that was resized by a factor."""
+    """Maps a face from a picture resized by the factor `scale` back to the original picture."""
     left, top, right, bottom = (side / scale for side in face.box)
     return FoundFace((left, top, right, bottom), face.landmarks / scale, face.score)
 
@@ -129,16 +134,16 @@ def _dlib() -> Any:
     try:
         return import_module("dlib")
     except ImportError as error:
-        raise ConfigError(f"detector=dlib needs dlib: {_HOW}") from error
+        raise ConfigError(f"detector=dlib: the package dlib is not installed; {_HOW}") from error
 
 
 def _landmark_file() -> Path:
-    """The file of the landmarks' weights; the package's code is not run."""
+    """Path of the weights of the landmark model. The code of their package is not imported."""
     try:
         package = distribution(_MODELS)
     except PackageNotFoundError as error:
-        raise ConfigError(f"detector=dlib needs weights: {_HOW}") from error
+        raise ConfigError(f"detector=dlib: the package {_MODELS} with the weights is not installed; {_HOW}") from error
     path = Path(str(package.locate_file(f"{_MODELS}/models/shape_predictor_68_face_landmarks.dat")))
     if not path.is_file():
-        raise ConfigError(f"detector=dlib: the package {_MODELS} lacks {path.name}: {_HOW}")
+        raise ConfigError(f"detector=dlib: the installed package {_MODELS} lacks {path.name}; {_HOW}")
     return path

@@ -1,4 +1,4 @@
-"""Landmarks that lie beside the pictures, such as those of a data set or of another detector."""
+"""Reads landmarks from files beside the pictures, for example from a data set or from another detector."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from unif2ace.errors import ConfigError
 class LandmarksDetector(Detector):
     """Reads faces from an entry of the JSON beside each picture.
 
-    The entry is a list with one list per face: five points ``[x, y]`` in pixels of the upright picture, in the order of
-    `FoundFace.landmarks`. An empty list says that there is no face.
+    The entry is a list with five points ``[x, y]`` for each face, in pixels of the upright picture and in the order of
+    `FoundFace.landmarks`. An empty list means that the picture has no face.
 
     Args:
-        entry: Name of the entry.
+        entry: Name of the JSON entry.
 
     Raises:
         ConfigError: If the name is empty.
@@ -28,17 +28,17 @@ class LandmarksDetector(Detector):
 
     def __init__(self, entry: str = "landmarks") -> None:
         if not entry:
-            raise ConfigError("detector.entry is empty: name the JSON entry with the landmarks")
+            raise ConfigError("detector.entry is empty; give the name of the JSON entry with the landmarks")
         self.entry = entry
 
     def find(self, pixels: NDArray[np.uint8], facts: Mapping[str, Any]) -> list[FoundFace]:
-        """The stated faces.
+        """The faces listed in the JSON beside the picture.
 
         Raises:
-            SampleFault: If the picture has no such entry, or it is malformed.
+            SampleFault: If the entry is missing or malformed.
         """
         if self.entry not in facts:
-            raise SampleFault("missing", f"the JSON beside the picture has no {self.entry!r} (detector.entry)")
+            raise SampleFault("missing", f"the JSON beside the picture has no entry {self.entry!r} (detector.entry)")
         try:
             faces = [np.array(face, np.float64) for face in facts[self.entry]]
         except (TypeError, ValueError):
@@ -53,7 +53,7 @@ class LandmarksDetector(Detector):
 
 
 def _box(landmarks: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """A box about as large as a detector's: twice the extent of the landmarks."""
+    """A square box with twice the extent of the landmarks, about as large as a detector's box."""
     low, high = landmarks.min(axis=0), landmarks.max(axis=0)
     centre, half = (low + high) / 2, float((high - low).max())
     x, y = centre.tolist()

@@ -1,6 +1,6 @@
-"""MTCNN (Zhang et al., IEEE SPL 2016) with the weights of ``facenet-pytorch``; its code is not needed.
+"""MTCNN (Zhang et al., IEEE SPL 2016) with the weights of ``facenet-pytorch``. The code of that package is not needed.
 
-Shapes: N boxes, h and w pixels of the picture at one scale.
+Shapes: N is the number of boxes; h and w are the height and width of the picture at one scale.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Weights = dict[str, "Tensor"]
 
 
 class MtcnnDetector(Detector):
-    """Finds faces of any tilt up to about 45 degrees, also in half profile, with three small networks.
+    """Finds faces with three small networks, also in half profile or tilted by up to about 45 degrees.
 
     Args:
         weights: Folder with ``pnet.pt``, ``rnet.pt`` and ``onet.pt``; None for an installed ``facenet-pytorch``.
-        thresholds: Smallest confidence in each of the three networks.
-        min_face: Smallest face in pixels of the resized picture.
+        thresholds: Smallest confidence for each of the three networks, between 0 and 1.
+        min_face: Side of the smallest face in pixels of the resized picture, at least 12.
         min_side: The shorter side is enlarged to this number of pixels before detection.
         max_side: The longer side is reduced to this number of pixels before detection.
 
@@ -52,11 +52,11 @@ class MtcnnDetector(Detector):
         max_side: int = 1024,
     ) -> None:
         if len(thresholds) != 3 or not all(0 < t < 1 for t in thresholds):
-            raise ConfigError(f"detector.thresholds={[*thresholds]}: three numbers between 0 and 1")
+            raise ConfigError(f"detector.thresholds={[*thresholds]}: give three numbers between 0 and 1")
         if min_face < _CELL or not 1 <= min_side <= max_side:
             raise ConfigError(
-                f"detector.min_face={min_face}, min_side={min_side}, max_side={max_side}: min_face >= {_CELL}, "
-                "1 <= min_side <= max_side"
+                f"detector.min_face={min_face}, detector.min_side={min_side}, detector.max_side={max_side}: give "
+                f"min_face >= {_CELL} and 1 <= min_side <= max_side"
             )
         self.files = _files(weights)
         self.thresholds, self.min_face, self.min_side, self.max_side = tuple(thresholds), min_face, min_side, max_side
@@ -84,7 +84,7 @@ class MtcnnDetector(Detector):
         ]
 
     def _propose(self, image: Tensor) -> Tensor:
-        """Square boxes (N, 4) of the first network over all scales."""
+        """Square boxes (N, 4) that the first network proposes over all scales."""
         import torch
         from torchvision.ops import nms
 
@@ -122,7 +122,7 @@ class MtcnnDetector(Detector):
         return boxes, score[kept], places[kept]
 
     def describe(self) -> dict[str, Any]:
-        """Its settings, and the hash of the weights."""
+        """The detector's settings and the hash of the weights."""
         digest = sha256(b"".join(file.read_bytes() for file in self.files)).hexdigest()
         settings = {name: getattr(self, name) for name in ("min_face", "min_side", "max_side")}
         return {"name": "mtcnn", "weights": digest, "thresholds": list(self.thresholds), **settings}
@@ -142,12 +142,12 @@ def _files(weights: str | None) -> list[Path]:
         try:
             folder = Path(str(distribution("facenet-pytorch").locate_file("facenet_pytorch/data")))
         except PackageNotFoundError as error:
-            raise ConfigError(f"detector=mtcnn needs weights: {_HOW}") from error
+            raise ConfigError(f"detector=mtcnn: no weights are installed; {_HOW}") from error
     else:
         folder = Path(weights)
     files = [folder / f"{name}.pt" for name in _NETS]
     if missing := [file for file in files if not file.is_file()]:
-        raise ConfigError(f"detector.weights={weights}: there is no {missing[0]}: {_HOW}")
+        raise ConfigError(f"detector.weights={weights}: {missing[0]} does not exist; {_HOW}")
     return files
 
 
@@ -158,7 +158,7 @@ def _read(file: Path) -> Weights:
         weights: Weights = torch.load(file, map_location="cpu", weights_only=True)
         return {name: value.float() for name, value in weights.items()}
     except Exception as error:  # a damaged file raises many kinds
-        raise ConfigError(f"{file} cannot be read: {error}; {_HOW}") from error
+        raise ConfigError(f"detector.weights: {file} cannot be read ({error}); {_HOW}") from error
 
 
 def _sized(image: Tensor, height: int, width: int) -> Tensor:
@@ -172,7 +172,7 @@ def _normal(image: Tensor) -> Tensor:
 
 
 def _conv(weights: Weights, image: Tensor, number: int, pool: int = 0) -> Tensor:
-    """Convolution, PReLU and perhaps a maximum over `pool` x `pool` pixels with stride 2."""
+    """Convolution, PReLU and, if `pool` > 0, max pooling over `pool` x `pool` pixels with stride 2."""
     from torch.nn.functional import conv2d, max_pool2d, prelu
 
     image = conv2d(image, weights[f"conv{number}.weight"], weights[f"conv{number}.bias"])
@@ -187,7 +187,7 @@ def _dense(weights: Weights, values: Tensor, name: str) -> Tensor:
 
 
 def _pnet(weights: Weights, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Shifts (1, 4, h, w) and confidences (1, h, w) of boxes of 12 pixels, every second pixel."""
+    """Shifts (1, 4, h', w') and confidences (1, h', w') of 12-pixel boxes, two pixels apart: h' is about h / 2."""
     from torch.nn.functional import conv2d
 
     x = _conv(weights, _conv(weights, _conv(weights, image, 1, 2), 2), 3)
@@ -196,7 +196,7 @@ def _pnet(weights: Weights, image: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _rnet(weights: Weights, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Shifts (N, 4) and confidences (N,) of crops (N, 3, 24, 24), and no landmarks: zeros (N, 10)."""
+    """Shifts (N, 4) and confidences (N,) of crops (N, 3, 24, 24), and zeros (N, 10) in place of landmarks."""
     from torch.nn.functional import prelu
 
     x = _conv(weights, _conv(weights, _conv(weights, crops, 1, 3), 2, 3), 3)
@@ -216,13 +216,13 @@ def _onet(weights: Weights, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _moved(boxes: Tensor, shift: Tensor) -> Tensor:
-    """Boxes (N, 4) whose edges move by shares (N, 4) of their size."""
+    """Moves the edges of boxes (N, 4) by `shift` (N, 4), given in units of the box size."""
     size = boxes[:, 2:] - boxes[:, :2]
     return boxes + shift * size.repeat(1, 2)
 
 
 def _square(boxes: Tensor) -> Tensor:
-    """Boxes (N, 4) of equal sides, the longer ones, around the same centres."""
+    """Square boxes (N, 4) with the same centres; their side is the longer side of each box."""
     import torch
 
     half = (boxes[:, 2:] - boxes[:, :2]).amax(1, keepdim=True) / 2
@@ -231,7 +231,7 @@ def _square(boxes: Tensor) -> Tensor:
 
 
 def _crops(image: Tensor, boxes: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Boxes in whole pixels (N, 4), and what is inside the picture of each, resized to (N, 3, side, side)."""
+    """Boxes rounded to whole pixels (N, 4), and the picture inside each box, resized to (N, 3, side, side)."""
     import torch
 
     height, width = image.shape[-2:]
@@ -243,7 +243,10 @@ def _crops(image: Tensor, boxes: Tensor, side: int) -> tuple[Tensor, Tensor]:
 
 
 def _apart(boxes: Tensor, score: Tensor) -> list[int]:
-    """Indices of boxes, the most confident first, without those that share 70 % of the smaller one with a kept one."""
+    """Non-maximum suppression: indices of the kept boxes, the most confident first.
+
+    A box is dropped if its intersection with a kept box exceeds 70 % of the smaller box's area.
+    """
     import torch
 
     kept: list[int] = []

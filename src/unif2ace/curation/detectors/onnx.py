@@ -1,4 +1,4 @@
-"""A detector in an ONNX file with one layout of outputs. Needs ``onnxruntime``."""
+"""A face detector from an ONNX file with named outputs. Needs ``onnxruntime``."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ _OUTPUTS: Final = ("boxes", "scores", "landmarks")
 
 
 class OnnxDetector(Detector):
-    """Runs a network that decodes its anchors and suppresses overlaps itself.
+    """Runs a network whose ONNX graph includes anchor decoding and non-maximum suppression.
 
-    The input is float32 (1, 3, h, w) in RGB order; h and w are the size of the resized picture, or of the file's input
-    where that is fixed, and the picture is then padded with black at the right and the bottom. The outputs are named
-    ``boxes`` (N, 4) as left, top, right and bottom, ``scores`` (N,), and ``landmarks`` (N, 5, 2) as x and y in the
-    order of `FoundFace.landmarks`, all in pixels of the input.
+    The input is float32 (1, 3, h, w) in RGB order. If the file fixes h and w, the picture is resized to fit and padded
+    with black at the right and the bottom. Otherwise h and w are the size of the resized picture.
+
+    The outputs are in pixels of the input: ``boxes`` (N, 4) as left, top, right, bottom; ``scores`` (N,); and
+    ``landmarks`` (N, 5, 2) as x, y in the order of `FoundFace.landmarks`.
 
     Args:
         weights: The ONNX file.
         threshold: Smallest score.
-        mean: Subtracted from the values 0 to 255 of the input.
-        std: Divisor after that.
+        mean: Mean m of the input normalization ``(x - m) / s`` with x from 0 to 255.
+        std: Divisor s of the input normalization.
         min_side: The shorter side is enlarged to this number of pixels before detection.
         max_side: The longer side is reduced to this number of pixels before detection.
 
     Raises:
-        ConfigError: If the package or the file is missing, or the outputs have other names.
+        ConfigError: If the package or the file is missing, or if the file lacks one of the three outputs.
     """
 
     def __init__(
@@ -48,9 +49,12 @@ class OnnxDetector(Detector):
         max_side: int = 1024,
     ) -> None:
         if not Path(weights).is_file():
-            raise ConfigError(f"detector.weights={weights!r}: there is no such file")
+            raise ConfigError(f"detector.weights={weights!r}: no such file; give the path of an ONNX file")
         if std <= 0 or not 1 <= min_side <= max_side:
-            raise ConfigError(f"detector.std={std}, min_side={min_side}, max_side={max_side}: std > 0, 1 <= min <= max")
+            raise ConfigError(
+                f"detector.std={std}, detector.min_side={min_side}, detector.max_side={max_side}: give std > 0 and "
+                "1 <= min_side <= max_side"
+            )
         self.weights, self.threshold, self.mean, self.std = weights, threshold, mean, std
         self.min_side, self.max_side = min_side, max_side
         self._session = _session(weights)
@@ -77,7 +81,7 @@ class OnnxDetector(Detector):
         ]
 
     def describe(self) -> dict[str, Any]:
-        """Its settings, and the hash of the file."""
+        """The detector's settings and the hash of the file."""
         with Path(self.weights).open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
         settings = {name: getattr(self, name) for name in ("threshold", "mean", "std", "min_side", "max_side")}
@@ -91,17 +95,17 @@ def _session(weights: str) -> Any:
     try:
         onnxruntime = import_module("onnxruntime")
     except ImportError as error:
-        raise ConfigError("detector=onnx needs a package: pip install onnxruntime") from error
+        raise ConfigError("detector=onnx: the package onnxruntime is not installed; pip install onnxruntime") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # pictures are spread over processes
     try:
         session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the package has its own error types
-        raise ConfigError(f"detector.weights={weights!r} cannot be read: {error}") from error
+        raise ConfigError(f"detector.weights={weights!r}: the file cannot be read: {error}") from error
     names = [output.name for output in session.get_outputs()]
     if missing := set(_OUTPUTS) - set(names):
         raise ConfigError(
-            f"detector.weights={weights!r} has no output {sorted(missing)[0]!r}: it has {', '.join(names)}; "
-            f"export it with {', '.join(_OUTPUTS)}"
+            f"detector.weights={weights!r}: no output is named {sorted(missing)[0]!r}, only {', '.join(names)}; "
+            f"export the network with the outputs {', '.join(_OUTPUTS)}"
         )
     return session

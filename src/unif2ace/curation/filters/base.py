@@ -1,4 +1,4 @@
-"""A filter measures a face and refuses it outside its limits."""
+"""The base class of filters. A filter measures a face and refuses it if the value is outside the limits."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _SIDE = 128
 
 @dataclass(frozen=True)
 class FaceCandidate:
-    """A face before it is kept.
+    """A face that filters can refuse.
 
     Attributes:
         pixels: The aligned face, RGB, uint8 (S, S, 3).
-        square: Its corners in the picture, float64 (4, 2): top left, bottom left, bottom right, top right.
+        square: Corners of the face in the picture, float64 (4, 2): top left, bottom left, bottom right, top right.
         width: Width of the picture in pixels.
         height: Height of the picture in pixels.
-        face: What the detector found; None for a picture that was aligned before.
+        face: The detected face; None if the picture was already aligned.
     """
 
     pixels: NDArray[np.uint8]
@@ -42,7 +42,7 @@ class FaceCandidate:
 
     @cached_property
     def grayscale(self) -> NDArray[np.float32]:
-        """Luminance in 0..255 at a fixed size, float32 (128, 128), whatever the size of the samples."""
+        """Luminance of the face from 0 to 255, resized to float32 (128, 128)."""
         image = Image.fromarray(self.pixels).convert("L")
         if image.width != _SIDE:
             image = image.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
@@ -53,29 +53,32 @@ class FaceFilter(ABC):
     """Limits on one measurement.
 
     Attributes:
-        unit: Unit of the measurement, for the report.
+        unit: Unit of the measurement in messages, with a leading space.
     """
 
     unit: str = ""
 
     def __init__(self, minimum: float | None = None, maximum: float | None = None) -> None:
         if minimum is None and maximum is None:
-            raise ConfigError(f"filter.{self.name} has no limit: give minimum or maximum, or leave the filter out")
+            raise ConfigError(
+                f"filter.{self.name}: the filter has no limit; give filter.{self.name}.minimum or "
+                f"filter.{self.name}.maximum, or leave the filter out"
+            )
         if minimum is not None and maximum is not None and minimum > maximum:
-            raise ConfigError(f"filter.{self.name}: minimum={minimum:g} is above maximum={maximum:g}")
+            raise ConfigError(f"filter.{self.name}: minimum={minimum:g} is above maximum={maximum:g}; change one")
         self.minimum, self.maximum = minimum, maximum
 
     @property
     def name(self) -> str:
-        """Name of the filter: the outcome of what it refuses."""
+        """Name of the filter, which is also the outcome of a refused face."""
         return type(self).__name__.removesuffix("Filter").lower()
 
     @abstractmethod
     def measure(self, candidate: FaceCandidate) -> float | None:
-        """The measurement; None if it cannot be made, as of a pose without landmarks. The face then passes."""
+        """The measured value. None lets the face pass, for example a pose that needs missing landmarks."""
 
     def refusal(self, value: float | None) -> str:
-        """Why a face with this measurement is refused; empty if it passes."""
+        """The reason why a face with this measurement is refused; empty if the face passes."""
         if value is None:
             return ""
         if self.minimum is not None and not value >= self.minimum:
@@ -85,5 +88,5 @@ class FaceFilter(ABC):
         return ""
 
     def describe(self) -> dict[str, Any]:
-        """Its limits."""
+        """The filter's limits."""
         return {"minimum": self.minimum, "maximum": self.maximum}

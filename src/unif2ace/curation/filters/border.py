@@ -1,4 +1,4 @@
-"""Faces at the edge of the picture."""
+"""Refuses faces at the edge of the picture."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _STEPS = 32
 
 
 class BorderFilter(FaceFilter):
-    """Share of the aligned square that lies outside the picture, in percent; it is filled by reflection."""
+    """Limits the share of the aligned square outside the picture, in percent. This area is filled by reflection."""
 
     unit = " %"
 
     def measure(self, candidate: FaceCandidate) -> float:
-        """The share in percent, counted on a grid of 32 x 32 points."""
+        """The share outside the picture in percent, counted on a grid of 32 x 32 points."""
         limits = (candidate.width, candidate.height)
         if (candidate.square >= 0).all() and (candidate.square <= limits).all():
             return 0.0

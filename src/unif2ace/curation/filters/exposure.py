@@ -1,4 +1,4 @@
-"""Light."""
+"""Refuses faces that are too dark or too bright."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from unif2ace.curation.filters.base import FaceCandidate, FaceFilter
 
 
 class ExposureFilter(FaceFilter):
-    """Mean luminance of the central half of the face, 0 for black to 255 for white."""
+    """Limits the mean luminance of the central half of the face, from 0 (black) to 255 (white)."""
 
     def measure(self, candidate: FaceCandidate) -> float:
         """The mean luminance."""

@@ -1,4 +1,4 @@
-"""Turn of the head."""
+"""Refuses faces that are turned away from the camera."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from unif2ace.curation.filters.base import FaceCandidate, FaceFilter
 
 
 class PoseFilter(FaceFilter):
-    """Distance of the nose's tip from the middle line of the face, in distances between the eyes.
+    """Limits the yaw of the head: the distance of the nose's tip from the midline, divided by the eye distance.
 
-    The middle line runs from between the eyes to between the corners of the mouth. About 0 for a face that looks
-    straight ahead, 0.25 for a turn of 25 degrees, 0.5 and more for a profile. A tilt does not change it.
+    The midline connects the centre between the eyes and the centre between the corners of the mouth. The value is about
+    0 for a frontal face, 0.25 for a yaw of 25 degrees, and at least 0.5 for a profile. It is invariant to in-plane
+    rotation.
     """
 
     def measure(self, candidate: FaceCandidate) -> float | None:
-        """The distance; None without landmarks."""
+        """The distance in units of the eye distance; None without landmarks."""
         if candidate.face is None:
             return None
         left, right, nose, *mouth = candidate.face.landmarks

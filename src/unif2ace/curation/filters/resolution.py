@@ -1,4 +1,4 @@
-"""Size of the face in the picture."""
+"""Refuses faces that are too small in the picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from unif2ace.curation.filters.base import FaceCandidate, FaceFilter
 
 
 class ResolutionFilter(FaceFilter):
-    """Side of the aligned square in pixels of the picture, before it is resized."""
+    """Limits the side of the aligned square, in pixels of the picture before resizing."""
 
     unit = " px"
 
