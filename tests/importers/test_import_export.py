@@ -100,9 +100,9 @@ def test_an_exported_tokenizer_is_the_source(folder: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"blocks.1.token_moe.routed.weight_out": 1}, "routed.weight_out is not 0: the experts have learned"),
+        ({"blocks.1.token_moe.routed.weight_out": 1}, "routed.weight_out is not 0: the experts have been trained"),
         ({"blocks.0.sequence_moe.scale": 1}, "sequence_moe.scale is not 0"),
-        ({"blocks.0.token_moe.shared.1.up.bias": 1}, "differs from that of the other group"),
+        ({"blocks.0.token_moe.shared.1.up.bias": 1}, "differs from blocks.0.token_moe.shared.0.up.bias"),
         ({"rotary_theta": 500.0}, r"net\.rotary_theta=500\.0, and Show-o computes with 10000\.0"),
     ],
 )
@@ -148,7 +148,7 @@ def test_a_run_of_a_mixture_starts_from_dense_weights_with_their_function(dense:
     assert "other settings" not in caplog.text
     block = {"_target_": "unif2ace.nets.transformer.blocks.sequential.SequentialBlock", "_partial_": True}
     other, load = instantiate({**weights.config, "moe": moe, "block": block}), start_from(weights, {}).on_fit_start
-    with pytest.raises(ConfigError, match=r"init_from=.*select the block of the dense network"):
+    with pytest.raises(ConfigError, match=r"init_from=.*set block=parallel for a dense network with parallel blocks"):
         load(SimpleNamespace(datamodule=data), SimpleNamespace(net=other))
 
 

@@ -122,7 +122,7 @@ def test_other_weights_are_recognised(folder: Path, tmp_path: Path):
 def test_a_lost_tensor_is_named(state, folder: Path, tmp_path: Path):
     del state["showo.model.layers.1.mlp.fc2.bias"], state["showo.lm_head.bias"]
     save_file(state, tmp_path / "model.safetensors")
-    with pytest.raises(DataError, match=r"needs 'showo.lm_head.bias' and 1 more, which are missing"):
+    with pytest.raises(DataError, match=r"also needs the tensors 'showo.lm_head.bias' and 1 more"):
         imported_showo(folder, tmp_path / "out", source=tmp_path)
 
 
@@ -152,8 +152,8 @@ def _special_text(folder: Path, place: Path) -> Path:
         (["image_size=60"], "it takes multiples of the image tokenizer's 8"),
         (["text_tokenizer={special}"], "without Show-o's own special tokens"),
         (["moe.shared_ffn_dim=96"], "the source has 128; leave the key out"),
-        (["moe=grouped", "moe.shared=none"], "a dense network becomes the shared expert; take tied or each"),
-        (["moe=grouped", "moe.und_experts=[visual,nothing,copy]"], "names the expert 'nothing'"),
+        (["moe=grouped", "moe.shared=none"], "a dense network becomes the shared expert; set moe.shared=tied"),
+        (["moe=grouped", "moe.und_experts=[visual,nothing,copy]"], "there is no expert 'nothing'"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(words: list[str], message: str, folder: Path, tmp_path: Path):

@@ -46,14 +46,14 @@ THREE: Any = SimpleNamespace(size=lambda: 3)
     [
         (MultiHeadAttention(16, 4), "net.heads=4"),
         (MultiHeadAttention(24, 6, num_kv_heads=2), "net.num_kv_heads=2"),
-        (SwiGLUFeedForward(16, 64), "moe.shared_ffn_dim, 64"),
-        (GELUFeedForward(16, 64), "moe.shared_ffn_dim, 64"),
-        (RoutedExperts(16, 8), "moe.expert_ffn_dim, 8"),
+        (SwiGLUFeedForward(16, 64), "moe.shared_ffn_dim, which is 64"),
+        (GELUFeedForward(16, 64), "moe.shared_ffn_dim, which is 64"),
+        (RoutedExperts(16, 8), "moe.expert_ffn_dim, which is 8"),
     ],
     ids=["heads", "key-value heads", "hidden", "hidden", "experts"],
 )
 def test_sizes_that_cannot_be_divided_are_named(layer: Any, key: str):
-    with pytest.raises(ConfigError, match=f"tensor_parallel_size=3 does not divide {key}"):
+    with pytest.raises(ConfigError, match=f"tensor_parallel_size=3: it must divide {key}"):
         layer.shard_(THREE)
 
 

@@ -17,23 +17,24 @@ from unif2ace.nets.images import check_images
 from unif2ace.nets.resnet10t import CHANNELS, ResNet10T
 
 PACKAGED = "tf_efficientnet_lite0"
-"""The backbone whose ImageNet weights are available from a package."""
+"""The timm backbone whose ImageNet weights an installed package provides, without a download."""
 
 
 class AttributesNet(nn.Module):
     """Maps images, uint8 (B, 3, H, W), to attribute logits (B, A).
 
-    Logits are calibrated after training (Platt, *Probabilistic outputs for support vector machines*, 1999): in
-    evaluation mode they are ``scale * logits + shift`` with one pair per attribute; in training mode they are raw.
+    Logits are calibrated after training (Platt, *Probabilistic outputs for support vector machines*, 1999). In
+    evaluation mode they are ``scale * logits + shift``, with one scale and one shift per attribute. In training mode
+    they are not calibrated.
 
     Args:
-        groups: Group of each of the A attributes; each group has its own head.
+        groups: Name of the group of each attribute, A in total; each group has its own linear head.
         backbone: Name of a timm model.
-        pretrained: Whether to start from published weights: for `PACKAGED` those of an installed package, otherwise
-            timm's, which are downloaded unless cached.
-        drop_rate: Dropout before the heads, between 0 and 1.
+        pretrained: Whether to start from published weights. `PACKAGED` takes them from an installed package. For other
+            backbones timm downloads them unless they are cached.
+        drop_rate: Dropout probability before the heads, in [0, 1].
         input_size: Side in pixels to which images are resized; None keeps their size.
-        options: Further arguments of the timm model, such as ``{"channels": [32, 64, 128, 256]}`` of a ResNet.
+        options: Further arguments of the timm model, such as ``{"channels": [32, 64, 128, 256]}`` for a ResNet.
 
     Raises:
         ConfigError: If timm has no such model.
@@ -77,7 +78,7 @@ class AttributesNet(nn.Module):
             float (B, D).
 
         Raises:
-            DataError: If the images are of another dtype or shape.
+            DataError: If `image` is not uint8 (B, 3, H, W).
         """
         x_BCHW = check_images(image).to(self.scale.dtype) / 127.5 - 1
         if self.input_size is not None and x_BCHW.shape[-2:] != (self.input_size, self.input_size):
@@ -99,7 +100,7 @@ class AttributesNet(nn.Module):
         return logits_BA if self.training else logits_BA * self.scale + self.shift
 
     def probabilities(self, image: Tensor) -> Tensor:
-        """Calibrated attribute probabilities; call it in evaluation mode.
+        """Calibrated attribute probabilities; the network must be in evaluation mode.
 
         Args:
             image: uint8 (B, 3, H, W), 0 to 255.

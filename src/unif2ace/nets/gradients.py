@@ -1,4 +1,4 @@
-"""Gradient norms of parameters that FSDP and tensor parallelism shard over different ranks."""
+"""Gradient norm and clipping for parameters that FSDP and tensor parallelism shard over different ranks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unif2ace.nets.sharding import local
 
 
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """Euclidean norm over all gradients, float (), equal on all ranks; every rank must call it.
+    """Euclidean norm over all gradients, float (), equal on all ranks; every rank must call this function.
 
     Args:
         parameters: The parameters; those without a gradient are ignored.
@@ -51,11 +51,11 @@ def _norm(parts: list[Tensor], where: tuple[Any, ...]) -> Tensor:
 
 @torch.no_grad()
 def clip_gradients_(parameters: Iterable[nn.Parameter], max_norm: float | None) -> Tensor:
-    """Scales gradients in place to a norm of at most `max_norm`; returns the norm before, float ().
+    """Scales gradients in place to a norm of at most `max_norm`; returns the norm before scaling, float ().
 
     Args:
-        parameters: The parameters, treated as one vector.
-        max_norm: Maximum norm; None or 0 only measures.
+        parameters: The parameters; their gradients are treated as one vector.
+        max_norm: Maximum norm; None or 0 measures the norm without clipping.
     """
     parameters = list(parameters)
     norm = gradient_norm(parameters)

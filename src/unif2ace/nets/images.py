@@ -1,4 +1,4 @@
-"""The kind of images that networks read. Shapes: B images of H x W pixels."""
+"""Checks the image format that all networks read. Shapes: B images of H x W pixels."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from unif2ace.errors import DataError
 
 
 def check_images(image: Tensor) -> Tensor:
-    """The same images, uint8 (B, 3, H, W): other dtypes or shapes would be read as other pictures.
+    """Returns uint8 images (B, 3, H, W) unchanged; networks would misread any other dtype or shape.
 
     Raises:
-        DataError: If they are of another dtype or shape.
+        DataError: If `image` is not uint8 (B, 3, H, W).
     """
     if image.dtype != torch.uint8 or image.ndim != 4 or image.shape[1] != 3:
         kind = f"{str(image.dtype).removeprefix('torch.')} of shape {tuple(image.shape)}"

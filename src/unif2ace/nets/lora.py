@@ -16,23 +16,23 @@ from torch import Tensor, nn
 from unif2ace.errors import ConfigError, check_list
 
 BASE, DOWN, UP = ".base_layer.", ".lora_A.default.weight", ".lora_B.default.weight"
-"""Parts of the names of an adapted layer's tensors: its own weights, A (r, I) and B (O, r)."""
+"""Parts of tensor names by which peft marks an adapted layer's own weights, A (r, I) and B (O, r)."""
 LAYERS = ("attention.qkv", "attention.out", "token_moe.[ns]*")
-"""Attention, and the dense network or the shared experts of a block."""
+"""Default layers: attention, and the dense feed-forward network or the shared experts of a block."""
 
 
 class LoRA:
     r"""Trains low-rank updates of linear layers of each block; all other weights keep their values.
 
-    Formula: :math:`W + \tfrac{\alpha}{r} B A`, with A (r, I) random and B (O, r) zero at first, so that training starts
-    from the function of the weights. The fused layer of queries, keys and values has one update: they share A, and each
-    has its own rows of B. Routed experts are stacked parameters and not linear layers: they, the routers, the
-    sequence-level experts and all embeddings are not adapted.
+    Formula: :math:`W + \tfrac{\alpha}{r} B A`. A (r, I) starts random and B (O, r) starts at zero, so the initial
+    output is that of W. Queries, keys and values are one fused layer: they share A, and each has its own rows of B.
+    Routed experts, routers, sequence-level experts and embeddings are not adapted, because they are not `nn.Linear`
+    layers.
 
     Args:
-        rank: r.
-        alpha: :math:`\alpha`.
-        dropout: Dropout of the adapters' input, in [0, 1).
+        rank: Rank r of an update, 1 or more.
+        alpha: :math:`\alpha`, above 0; an update is multiplied by alpha / rank.
+        dropout: Dropout probability of the adapters' input, in [0, 1).
         layers: Shell-style patterns of names of linear layers within a block.
 
     Raises:
@@ -45,14 +45,14 @@ class LoRA:
         check_list(layers, "finetune.layers")
         if rank < 1 or alpha <= 0 or not 0 <= dropout < 1:
             raise ConfigError(
-                f"finetune.rank={rank}, alpha={alpha}, dropout={dropout}: rank 1 or more, alpha above 0, "
-                "dropout in [0, 1)"
+                f"finetune.rank={rank}, finetune.alpha={alpha}, finetune.dropout={dropout}: rank must be 1 or more, "
+                "alpha above 0 and dropout in [0, 1)"
             )
         self.rank, self.alpha, self.dropout, self.layers = rank, alpha, dropout, tuple(layers)
 
     @property
     def scale(self) -> float:
-        """Factor of B A."""
+        """Factor of B A, alpha / rank."""
         return self.alpha / self.rank
 
     def adapt_(self, block: nn.Module) -> None:
@@ -69,7 +69,7 @@ class LoRA:
         for pattern in self.layers:
             if not any(fnmatchcase(name, pattern) for name in linear):
                 raise ConfigError(
-                    f"finetune.layers: {pattern!r} matches no linear layer of a block; there are {', '.join(linear)}"
+                    f"finetune.layers: {pattern!r} matches no linear layer of a block; choose from {', '.join(linear)}"
                 )
         chosen = [name for name in linear if any(fnmatchcase(name, pattern) for pattern in self.layers)]
         options = {"r": self.rank, "lora_alpha": self.alpha, "lora_dropout": self.dropout}
@@ -86,10 +86,10 @@ class LoRA:
 
 
 def adapted_names(given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Trained weights under the names of a network with adapters, and that network's adapters.
+    """Renames trained weights for a network with adapters, and adds that network's adapters.
 
     Args:
-        given: Tensors of any shape (...) of the network without adapters.
+        given: Weights of the network without adapters, by name, of any shape (...).
         own: State of the network with adapters.
     """
     names = {name.replace(BASE, "."): name for name in own if BASE in name}
@@ -97,15 +97,15 @@ def adapted_names(given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dic
 
 
 def adapters_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The adapters' tensors, (r, I) and (O, r); none for a network without."""
+    """The adapters' tensors, A (r, I) and B (O, r), by name; empty for a network without adapters."""
     return {name: value for name, value in state.items() if name.endswith((DOWN, UP))}
 
 
 def merged(state: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
-    """The state of the network without adapters that computes the same.
+    """Merges adapters into the weights: the returned state has no adapters and computes the same function.
 
     Args:
-        state: Tensors of any shape (...) of the network, and of its adapters; without adapters it is returned.
+        state: Tensors of any shape (...) of the network and its adapters; unchanged if there are no adapters.
         scale: Factor of B A.
     """
     found: dict[str, Tensor] = {}

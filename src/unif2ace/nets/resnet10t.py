@@ -1,6 +1,6 @@
-"""The ResNet-10-T of timm without timm, which takes 4 s to import.
+"""timm's ResNet-10-T without importing timm, which takes 4 s.
 
-Names, initial values and results are those of ``timm.create_model("resnet10t", num_classes=0)``.
+Parameter names, initial values and outputs equal those of ``timm.create_model("resnet10t", num_classes=0)``.
 
 Shapes: B images, C channels, H x W pixels or cells.
 """
@@ -23,7 +23,7 @@ def _conv3x3(into: int, out: int, stride: int = 1) -> nn.Conv2d:
 
 
 class _Block(nn.Module):
-    """Two convolutions beside a shortcut; maps (B, C, H, W) to (B, C', H / stride, W / stride)."""
+    """Two convolutions with a shortcut; maps (B, C, H, W) to (B, C', H / stride, W / stride)."""
 
     def __init__(self, into: int, out: int, stride: int) -> None:
         super().__init__()
@@ -79,11 +79,12 @@ class ResNet10T(nn.Module):
     def forward_intermediates(
         self, x_BCHW: Tensor, intermediates_only: bool = False
     ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
-        """Maps of the stem and of each stage, float (B, C, h, w) each, finest first; of images (B, 3, H, W).
+        """Feature maps of the stem and of each stage, float (B, C, h, w) each, finest first.
 
         Args:
             x_BCHW: float (B, 3, H, W), images.
-            intermediates_only: Whether to leave out the last map, which otherwise stands before the list.
+            intermediates_only: Whether to return the list of maps alone; otherwise the result is (last map, list of
+                maps).
         """
         maps = [relu(self.bn1(self.conv1(x_BCHW)), inplace=True)]
         x_BCHW = max_pool2d(maps[0], 3, 2, 1)
@@ -93,15 +94,15 @@ class ResNet10T(nn.Module):
         return maps if intermediates_only else (x_BCHW, maps)
 
     def forward_features(self, x_BCHW: Tensor) -> Tensor:
-        """The last map, float (B, F, h, w), of images (B, 3, H, W)."""
+        """Feature map of the last stage, float (B, F, h, w), of images (B, 3, H, W)."""
         return self.forward_intermediates(x_BCHW)[0]
 
     def forward_head(self, x_BFHW: Tensor, pre_logits: bool = True) -> Tensor:
-        """Pooled features, float (B, F), of the last map (B, F, h, w).
+        """Pools the last feature map (B, F, h, w) to float (B, F).
 
         Args:
             x_BFHW: float (B, F, h, w), the last map.
-            pre_logits: True, as in timm; there is no classifier.
+            pre_logits: Must be True; part of timm's interface, but this network has no classifier.
         """
         assert pre_logits
         return adaptive_avg_pool2d(x_BFHW, 1).flatten(1)

@@ -1,9 +1,9 @@
-"""Sharding of networks over processes: FSDP2 by modules, and tensor parallelism within them.
+"""Sharding of networks over processes, by FSDP2 and tensor parallelism.
 
-The network declares what is sharded: its FSDP modules and methods (`Shardable`), and the layers that tensor parallelism
-divides (`Divisible`). Everything else is replicated within its FSDP module.
+A network declares its FSDP modules and methods (`Shardable`), and the layers that tensor parallelism divides
+(`Divisible`). All other layers are replicated over the tensor-parallel ranks.
 
-Only functions that shard import `torch.distributed.tensor`: it takes 2 s, which no other run needs.
+Importing `torch.distributed.tensor` takes 2 s, so only the functions that shard import it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Shardable(Protocol):
-    """A network that declares how it is sharded; any other is one FSDP module, entered through `forward` alone."""
+    """A network that declares its FSDP modules; any other network is one FSDP module, entered by `forward` only."""
 
     fsdp_methods: Sequence[str]
-    """Methods besides `forward` that read weights of the network itself."""
+    """Methods besides `forward` that read weights outside the FSDP modules, so that FSDP gathers these weights first.
+    """
 
     def fsdp_modules(self) -> Iterable[nn.Module]:
-        """Modules that are gathered and freed one after the other, such as blocks."""
+        """Modules whose weights FSDP gathers and frees one after the other, such as blocks."""
 
 
 DividedWeight = tuple[nn.Module, str, int]
@@ -43,7 +44,7 @@ class Divisible(Protocol):
     """A layer that tensor parallelism divides."""
 
     def divided_weights(self) -> list[DividedWeight]:
-        """The weights of which each rank uses a part in the forward pass; all other weights are used by every rank."""
+        """Weights of which each rank uses only a part in the forward pass; all other weights are used in full."""
 
     def shard_(self, mesh: DeviceMesh) -> None:
         """Keeps only this rank's shard of the weights."""
@@ -51,14 +52,14 @@ class Divisible(Protocol):
 
 @dataclass(frozen=True)
 class Sharding:
-    """Shards networks: over data-parallel ranks by FSDP, over tensor-parallel ranks by heads and hidden dimensions.
+    """Shards networks with FSDP over data-parallel ranks, and by heads and hidden units over tensor-parallel ranks.
 
     Args:
-        data: Ranks that process different samples.
-        tensor: Ranks that share the work on the same samples.
-        every: All ranks: the root's weights, such as an embedding, are sharded over both kinds.
-        root_options: Options of `fully_shard` for the root.
-        unit_options: Options of `fully_shard` for the modules within it.
+        data: Data-parallel ranks, which process different samples.
+        tensor: Tensor-parallel ranks, which process the same samples with different parts of the weights.
+        every: All ranks. Weights outside the FSDP modules, such as embeddings, are sharded over all of them.
+        root_options: Options of `fully_shard` for the whole network.
+        unit_options: Options of `fully_shard` for the FSDP modules of the network.
     """
 
     data: DeviceMesh
@@ -80,7 +81,7 @@ class Sharding:
         fully_shard(module, mesh=self.data, **self.unit_options)
 
     def root(self, net: nn.Module) -> None:
-        """Shards what `unit` has left of a network.
+        """Shards all FSDP modules of a network, then its remaining weights.
 
         Raises:
             ConfigError: If tensor parallelism is requested and no layer of the network supports it.
@@ -93,16 +94,18 @@ class Sharding:
             self.unit(unit)
         if self.tensor.size() > 1 and not any(isinstance(part, Divisible) for part in net.modules()):
             raise ConfigError(
-                f"strategy.tensor_parallel_size={self.tensor.size()}: {type(net).__name__} has no part that can be "
-                "split so; take strategy=fsdp or ddp"
+                f"strategy.tensor_parallel_size={self.tensor.size()}: {type(net).__name__} has no layer that tensor "
+                "parallelism can divide; set strategy=fsdp or strategy=ddp"
             )
         fully_shard(net, mesh=self.every, **self.root_options)
         for name in net.fsdp_methods if isinstance(net, Shardable) else ():
             register_fsdp_forward_method(net, name)
 
     def even_out(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Averages gradients of replicated weights: over all ranks if the weight is not sharded at all, over the
-        tensor-parallel ranks if it is sharded over data-parallel ranks only. Repeated calls change nothing.
+        """Averages gradients of replicated weights over the ranks that replicate them; repeated calls change nothing.
+
+        Weights that are not sharded are replicated on all ranks. Weights that are sharded over the data-parallel ranks
+        only are replicated on the tensor-parallel ranks.
         """
         whole, replicated = [], []
         for parameter in parameters:
@@ -127,7 +130,7 @@ def _average(gradients: list[Tensor], mesh: DeviceMesh) -> None:
 
 
 def is_sharded(x: object) -> TypeGuard[DTensor]:
-    """Whether a tensor is distributed over ranks, a `DTensor`."""
+    """Whether a tensor is a `DTensor`, which is distributed over ranks."""
     return isinstance(x, Tensor) and hasattr(x, "placements")
 
 
@@ -137,12 +140,12 @@ def shard_weight_(module: nn.Module, name: str, axis: int, mesh: DeviceMesh, wha
     Args:
         module: The module with the weight.
         name: Name of the weight.
-        axis: Axis along which it is sharded.
-        mesh: The ranks.
-        what: Name of the axis's size, for the error message.
+        axis: Axis of the weight along which to shard.
+        mesh: The tensor-parallel ranks.
+        what: Configuration key that sets the size of this axis, for the error message.
 
     Raises:
-        ConfigError: If the shards would not be equal.
+        ConfigError: If the number of ranks does not divide the size of the axis.
     """
     from torch.distributed.tensor import Shard, distribute_tensor
 
@@ -151,7 +154,7 @@ def shard_weight_(module: nn.Module, name: str, axis: int, mesh: DeviceMesh, wha
         return
     if weight.shape[axis] % mesh.size():
         raise ConfigError(
-            f"strategy.tensor_parallel_size={mesh.size()} does not divide {what}, {weight.shape[axis]}: change either"
+            f"strategy.tensor_parallel_size={mesh.size()}: it must divide {what}, which is {weight.shape[axis]}"
         )
     # all ranks have the same initial values: no communication
     part = distribute_tensor(weight.detach(), mesh, [Shard(axis)], src_data_rank=None)
@@ -159,7 +162,7 @@ def shard_weight_(module: nn.Module, name: str, axis: int, mesh: DeviceMesh, wha
 
 
 def shared(x: Tensor, mesh: DeviceMesh) -> Tensor:
-    """A replicated tensor (...) that each rank uses for its shard of the work: gradients are summed over the ranks."""
+    """Passes a replicated tensor (...) to sharded layers; the backward pass sums its gradients over the ranks."""
     from torch.distributed.tensor import DTensor, Partial, Replicate
 
     whole: Tensor = DTensor.from_local(x, mesh, (Replicate(),), run_check=False).to_local(grad_placements=(Partial(),))
@@ -167,7 +170,7 @@ def shared(x: Tensor, mesh: DeviceMesh) -> Tensor:
 
 
 def summed(part: Tensor, mesh: DeviceMesh) -> Tensor:
-    """The sum of the ranks' tensors (...), equal on all ranks."""
+    """Sums a tensor (...) over the ranks (all-reduce)."""
     from torch.distributed.tensor import DTensor, Partial, Replicate
 
     whole: Tensor = (
@@ -177,12 +180,12 @@ def summed(part: Tensor, mesh: DeviceMesh) -> Tensor:
 
 
 def local(x: Tensor) -> Tensor:
-    """This rank's shard (...), or the tensor itself if it is not sharded. In-place changes also change the tensor."""
+    """This rank's shard (...), or the tensor itself if it is not sharded; shares memory with `x`."""
     return x.to_local() if is_sharded(x) else x
 
 
 def whole(x: Tensor) -> Tensor:
-    """The full tensor (...), gathered from all ranks, which must all call this; the tensor itself if not sharded."""
+    """The full tensor (...), or the tensor itself if it is not sharded; every rank must call this function."""
     if not is_sharded(x):
         return x
     on_mesh: Any = x.to(x.device_mesh.device_type)  # offloaded shards are moved to the device first

@@ -1,4 +1,4 @@
-"""Functions that `torch.compile` leaves out."""
+"""Excludes functions from `torch.compile`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def uncompiled(function: F) -> F:
-    """`torch.compiler.disable`, which imports the compiler (2 s), for modules that are mostly used without it.
+    """Like `torch.compiler.disable`, but does not import the compiler, which takes 2 s.
 
     Args:
-        function: The function, called as it is until the process has imported the compiler.
+        function: The function; called directly as long as the process has not imported the compiler.
     """
     disabled: list[Any] = []
 

@@ -68,5 +68,5 @@ def test_what_cannot_work_is_said(settings, message: str):
 
 
 def test_small_pictures_are_an_error():
-    with pytest.raises(ConfigError, match=r"16x16 pixels.*needs 24"):
+    with pytest.raises(ConfigError, match=r"16x16 pixels.*needs sides of at least 24"):
         PatchDiscriminator(4)(torch.zeros(1, 3, 16, 16))

@@ -54,5 +54,5 @@ def test_a_package_that_lacks_is_named(monkeypatch):
 
 def test_other_weights_are_refused(monkeypatch):
     monkeypatch.setattr(module, "DIGEST", "00000000")
-    with pytest.raises(ConfigError, match="not the file known"):
+    with pytest.raises(ConfigError, match="holds other weights"):
         EfficientNetLite0Features()

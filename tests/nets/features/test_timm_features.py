@@ -97,8 +97,8 @@ def test_published_weights_that_cannot_be_had_say_what_to_do(monkeypatch):
         ({"backbone": BACKBONE, "weights": "absent.pth"}, "absent.pth"),
         ({"backbone": BACKBONE, "weights": "text.pth"}, "cannot be read"),
         ({"backbone": BACKBONE, "weights": "text.safetensors"}, "cannot be read"),
-        ({"backbone": BACKBONE, "weights": "number.pth"}, "no tensors"),
-        ({"backbone": BACKBONE, "weights": "w.pth", "prefix": "model."}, "start otherwise"),
+        ({"backbone": BACKBONE, "weights": "number.pth"}, "no state dict"),
+        ({"backbone": BACKBONE, "weights": "w.pth", "prefix": "model."}, "no tensor of .* has this prefix"),
         ({"backbone": "resnet18", "weights": "w.pth"}, "do not fit"),
     ],
 )

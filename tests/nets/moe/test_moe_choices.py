@@ -69,5 +69,5 @@ def test_the_word_visual_stands_for_each_selected_encoder(und_experts, encoders,
 
 @pytest.mark.parametrize(("key", "name"), [("und_experts", "clp"), ("gen_experts", "zreo"), ("und_experts", "face")])
 def test_an_expert_of_no_selected_condition_is_an_error_that_lists_what_there_is(key: str, name: str):
-    with pytest.raises(ConfigError, match=rf"moe\.{key} names the expert '{name}'.*copy, zero, noise, clip"):
+    with pytest.raises(ConfigError, match=rf"moe\.{key}: there is no expert '{name}'.*copy, zero, noise, clip"):
         SequenceMoE(**{key: ["copy", "copy", name]}).sequence_layer(16, ["noise", "clip"])

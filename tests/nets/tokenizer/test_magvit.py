@@ -212,11 +212,11 @@ def _other_order(weights: dict[str, Tensor]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (_renamed, r"1 missing, such as 'encoder.conv_in.weight' and 1 unknown.*did you mean 'encoder.conv_in.weight'"),
-        (_missing, r"2 missing, such as 'decoder.conv_out.bias'$"),
-        (_more, r"1 unknown, such as 'quantize.other'"),
-        (_wider, r"decoder.conv_out.bias is \[4\], this network's is \[3\]"),
-        (_fewer_bits, r"quantize.power_vals says 4 bits, the quantizer has 32 codes of 5"),
+        (_renamed, r"1 missing tensors, such as 'encoder.conv_in.weight'.*did you mean 'encoder.conv_in.weight'"),
+        (_missing, r"2 missing tensors, such as 'decoder.conv_out.bias'$"),
+        (_more, r"1 unknown tensors, such as 'quantize.other'"),
+        (_wider, r"decoder.conv_out.bias has shape \[4\], but this network's has \[3\]"),
+        (_fewer_bits, r"quantize.power_vals has 4 bits, but the quantizer has 32 codes of 5"),
         (_other_order, r"quantize.embedding differs"),
     ],
 )
@@ -235,7 +235,7 @@ def test_other_weights_are_refused_by_name_and_change_nothing(spoil, message: st
     [
         ({"encoder_blocks": (1, 1)}, "but have 3, 3, 2, 3"),
         ({"decoder_multipliers": (1,)}, "but have 3, 1, 3, 3"),
-        ({"channels": 48}, "a layer of 48 channels"),
+        ({"channels": 48}, "times a multiplier is 48"),
     ],
 )
 def test_a_wrong_shape_is_refused(changes: dict, message: str):

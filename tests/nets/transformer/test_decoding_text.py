@@ -105,7 +105,7 @@ def test_seeds_choose_the_draws(net):
     assert not torch.equal(a.ids[0], a.ids[1])
     assert torch.equal(b.ids[0], b.ids[1])
     assert torch.equal(a.ids[1], b.ids[0])
-    with pytest.raises(ConfigError, match="one for each of 2 sequences"):
+    with pytest.raises(ConfigError, match="one seed for each of the 2 sequences"):
         generate_text(net, twice, same, choice=draw, seeds=[1])
     with pytest.raises(ConfigError, match="max_new"):
         generate_text(net, twice, same, max_new=0)
@@ -232,7 +232,7 @@ def test_answers_must_be_text_and_there(net):
     one = torch.ones(1, 1, dtype=torch.int64)
     with pytest.raises(DataError, match="text ids from 0 to 22"):
         answer_log_likelihood(net, prefix, torch.full((1, 1, 1), TEXT), one, conditions)
-    with pytest.raises(DataError, match="each sequence needs one"):
+    with pytest.raises(DataError, match="each sequence needs an answer"):
         answer_log_likelihood(net, prefix, torch.zeros(1, 1, 1, dtype=torch.int64), 0 * one, conditions)
 
 

@@ -120,7 +120,7 @@ def test_a_cache_can_be_split_repeated_and_joined():
     again = torch.tensor([1, 0, 1, 2])
     _close(net(of(again), cache=joined([cache.select(torch.tensor([1])), cache])).values, whole[again])
     assert cache.length == start
-    with pytest.raises(ValueError, match="cut"):
+    with pytest.raises(ValueError, match="truncated"):
         cache.truncate(start + 1)
     with pytest.raises(ValueError, match="positions"):
         joined([cache, Cache()])

@@ -83,5 +83,5 @@ def test_the_heads_look_at_different_vectors_as_multi_head_attention_does(resamp
 
 
 def test_heads_must_divide_the_width():
-    with pytest.raises(ConfigError, match="width 10 cannot have 4 heads"):
+    with pytest.raises(ConfigError, match=r"net\.dim=10: it must be a multiple of 4"):
         Resampler(F, 10, N)

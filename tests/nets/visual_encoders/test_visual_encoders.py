@@ -69,7 +69,7 @@ def test_attributes_are_what_the_heads_read(image):
 
 
 def test_classifier_features_of_another_length_are_refused():
-    with pytest.raises(ConfigError, match=r"classifier\.dim=100: the classifier gives 512"):
+    with pytest.raises(ConfigError, match=r"classifier\.dim=100: the classifier's features have 512"):
         ClassifierEncoder(lambda: AttributesNet(["a"]), dim=100)
 
 
@@ -97,9 +97,9 @@ def test_timm_gives_the_cells_of_the_last_map_or_their_pool(image, weights):
 
 
 def test_timm_says_what_is_wrong(weights):
-    with pytest.raises(ConfigError, match=r"timm\.dim=7: resnet10t gives vectors of 512"):
+    with pytest.raises(ConfigError, match=r"timm\.dim=7: the features of resnet10t have 512"):
         TimmEncoder("resnet10t", 7, str(weights))
-    with pytest.raises(ConfigError, match=r"visual_encoder=timm: .*without weights"):
+    with pytest.raises(ConfigError, match=r"visual_encoder=timm: .*set either features.weights=FILE"):
         TimmEncoder("resnet10t", 512)
 
 
@@ -142,7 +142,7 @@ def test_clip_gives_patches_of_the_last_but_one_layer(image, tmp_path: Path):
 def test_clip_says_what_is_wrong():
     with pytest.raises(ConfigError, match=r"no such model; did you mean 'ViT-B-32"):
         OpenClipEncoder("VIT-B-32", "openai", 768)
-    with pytest.raises(ConfigError, match=r"pretrained='nowhere\.pt': neither a file nor weights of ViT-B-32"):
+    with pytest.raises(ConfigError, match=r"pretrained='nowhere\.pt': give a file, or one of .* of ViT-B-32"):
         OpenClipEncoder("ViT-B-32", "nowhere.pt", 768)
     with pytest.raises(ConfigError, match="layer=3"):
         OpenClipEncoder("ViT-B-32", "openai", 768, layer=3)

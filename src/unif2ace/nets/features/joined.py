@@ -1,4 +1,4 @@
-"""Frozen features of several networks together."""
+"""Joins the frozen features of several networks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from unif2ace.nets.features.base import FrozenFeatures
 
 
 class JoinedFeatures(FrozenFeatures):
-    """The maps of all members, one after the other; pooled features and name are those of the first member.
+    """Returns the feature maps of all members in one tuple; pooled features and name are those of the first member.
 
-    A perceptual loss over an ImageNet network alone makes reconstructions crisp, but loses details that captions
-    describe; one over the attribute classifier keeps them.
+    A perceptual loss on ImageNet features alone gives sharp reconstructions that lose details described in captions.
+    Features of the attribute classifier preserve these details.
 
     Args:
-        members: Builds the networks, by name.
+        members: Builders of the networks, by name.
 
     Raises:
         ConfigError: If there is no member.

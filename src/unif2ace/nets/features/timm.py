@@ -20,14 +20,15 @@ class TimmFeatures(BackboneFeatures):
 
     Args:
         backbone: Name of a timm model.
-        weights: A ``.safetensors`` file, or one of `torch.save` with tensors by name, at the top level or under
-            ``state_dict`` as in a training checkpoint. Its classifier is ignored.
-        prefix: Keep only names of the file with this prefix, and strip it, such as ``net.backbone.``.
-        pretrained: Whether timm loads published weights instead (downloaded unless cached).
+        weights: A ``.safetensors`` file, or a `torch.save` file that holds a state dict, either itself or under the key
+            ``state_dict`` as in a training checkpoint. Weights of the classifier are ignored.
+        prefix: Load only tensors whose names start with this prefix, such as ``net.backbone.``; the prefix is removed.
+        pretrained: Whether timm loads published weights instead of a file, downloaded unless cached.
         input_size: Side in pixels to which images are resized before pooling.
-        map_size: Side to which images are resized for the maps of `forward`; None keeps their size.
-        mean: Mean of the pixel values in 0..1 that the weights expect, per channel; None for the backbone's own.
-        std: Standard deviation of the pixel values, for each channel or None as for `mean`.
+        map_size: Side in pixels to which images are resized for the maps of `forward`; None keeps their size.
+        mean: Mean per channel with which the weights were trained, for pixel values in [0, 1]; None for timm's value of
+            the backbone.
+        std: Standard deviation per channel; None for timm's value of the backbone.
 
     Raises:
         ConfigError: If timm has no such model, or weights are missing or do not fit.
@@ -48,7 +49,10 @@ class TimmFeatures(BackboneFeatures):
             hint = nearest(backbone, timm.list_models())
             raise ConfigError(f"features.backbone={backbone!r}: timm has no such model{hint}")
         if (weights is not None) == pretrained:
-            raise ConfigError("features: give one of weights=FILE and pretrained=true; without weights it is noise")
+            raise ConfigError(
+                f"features.weights={weights!r}, features.pretrained={pretrained}: set either features.weights=FILE or "
+                "features.pretrained=true"
+            )
         if weights is None:
             net = _published(backbone)
             digest = digest_of_tensors(net)
@@ -67,7 +71,7 @@ def _published(backbone: str) -> Any:
     except Exception as error:  # a hub fails in many ways
         raise ConfigError(
             f"features.backbone={backbone!r}: the published weights cannot be downloaded ({_first_line(error)}); "
-            "without a network give a file, features.weights=FILE, or take features=efficientnet_lite0"
+            "without internet access set features.weights=FILE or features=efficientnet_lite0"
         ) from error
 
 
@@ -75,7 +79,9 @@ def _load(net: Any, weights: str, prefix: str) -> None:
     found = _read(Path(weights))
     state = {k.removeprefix(prefix): v for k, v in found.items() if k.startswith(prefix)}
     if not state:
-        raise ConfigError(f"features.prefix={prefix!r}: in {weights!r} names start otherwise: {next(iter(found))!r}")
+        raise ConfigError(
+            f"features.prefix={prefix!r}: no tensor of {weights!r} has this prefix; the first is {next(iter(found))!r}"
+        )
     heads = net.pretrained_cfg.get("classifier") or ()
     classifiers = tuple(f"{head}." for head in ((heads,) if isinstance(heads, str) else heads))
     try:
@@ -94,7 +100,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     found = found.get("state_dict", found) if isinstance(found, dict) else {}
     tensors = {k: v for k, v in found.items() if isinstance(v, Tensor)}
     if not tensors:
-        raise ConfigError(f"features.weights={str(path)!r} holds no tensors by name")
+        raise ConfigError(f"features.weights={str(path)!r} holds no state dict: give a file with tensors by name")
     return tensors
 
 

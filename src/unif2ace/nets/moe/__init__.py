@@ -1,4 +1,4 @@
-"""Mixtures of experts: a replacement for the feed-forward network of a block, and a layer after it."""
+"""Mixtures of experts: token-level experts replace a block's feed-forward network, sequence-level experts follow."""
 
 from __future__ import annotations
 

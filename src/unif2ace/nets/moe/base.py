@@ -20,7 +20,9 @@ class TokenLayer(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x_TD: Tensor, sequences: SequenceParts) -> tuple[Tensor, RouterStats | None]:
-        """The update of the residual stream, (T, D), arbitrary but finite at padding, and the router statistics."""
+        """The update of the residual stream, (T, D), and the router statistics; values at padding are arbitrary but
+        finite.
+        """
 
     @torch.no_grad()
     def upcycle_(self, dense_state: Mapping[str, Tensor]) -> None:
@@ -30,20 +32,23 @@ class TokenLayer(nn.Module, ABC):
             dense_state: As in `upcycled`.
 
         Raises:
-            ConfigError: If this layer does not support it or has another size.
+            ConfigError: If this layer does not support upcycling or has another size.
         """
         self.load_state_dict(self.upcycled(dense_state), strict=False)
 
     def upcycled(self, dense_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The tensors of this layer with which it computes what a dense network does, whatever its others are.
+        """The tensors that make this layer compute a dense network's function, for any values of its other tensors.
 
         Args:
-            dense_state: State of its `FeedForward`, such as ``up.weight`` (H, D) and ``down.weight`` (D, H).
+            dense_state: State of the dense network's `FeedForward`, such as ``up.weight`` (H, D) and ``down.weight``
+                (D, H).
 
         Raises:
-            ConfigError: If this layer does not support it or has another size.
+            ConfigError: If this layer does not support upcycling or has another size.
         """
-        raise ConfigError(f"{type(self).__name__} cannot start from a dense network: take moe=dense, token or grouped")
+        raise ConfigError(
+            f"{type(self).__name__} cannot be initialised from a dense network: set moe=dense, moe=token or moe=grouped"
+        )
 
 
 class SequenceLayer(nn.Module, ABC):
@@ -66,17 +71,17 @@ class SequenceLayer(nn.Module, ABC):
         """Initialises the layer with a zero update.
 
         Raises:
-            ConfigError: If this layer does not support it.
+            ConfigError: If this layer does not support a zero update.
         """
         self.load_state_dict(self.upcycled(), strict=False)
 
     def upcycled(self) -> dict[str, Tensor]:
-        """The tensors of this layer with which its update is zero, whatever its others are.
+        """The tensors that make this layer's update zero, for any values of its other tensors.
 
         Raises:
-            ConfigError: If this layer does not support it.
+            ConfigError: If this layer does not support a zero update.
         """
-        raise ConfigError(f"{type(self).__name__} cannot start by adding nothing: take moe=sequence or grouped")
+        raise ConfigError(f"{type(self).__name__} cannot start with a zero update: set moe=sequence or moe=grouped")
 
 
 class MoEFactory(ABC):

@@ -38,7 +38,7 @@ class DenseLayer(TokenLayer):
 
 
 class DenseMoE(MoEFactory):
-    """The dense baseline of the mixtures.
+    """Builds a dense baseline without experts.
 
     Args:
         shared_ffn_dim: Hidden dimension of the feed-forward network; None for the network's default.

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class RouterInput(NamedTuple):
-    """Tokens of B sequences of length L, as routers see them.
+    """What a router reads about the tokens of B sequences of length L.
 
     Attributes:
         group: int64 (B,), expert group of each sequence, in [0, G).
         real: bool (B, L), False for padding.
-        together: bool (B, L), positions that attend to each other, see `Router`; None for none.
-        times: How often each token counts in the statistics.
+        together: bool (B, L), positions that attend to each other, see `Router.forward`; None for none.
+        times: How many times each token is counted in the router statistics.
     """
 
     group: Tensor
@@ -44,8 +44,8 @@ class RouterInput(NamedTuple):
 class RoutedExperts(nn.Module):
     """A router with SwiGLU experts without biases; maps (T, D) to (T, D).
 
-    Both groups share one sort and one pair of grouped products. No token is dropped, whatever the load of an expert.
-    Padding is not routed and gets 0.
+    One sort and one pair of grouped matrix products serve both groups. Experts have no capacity limit, so no token is
+    dropped. Padding is not routed and its output is 0.
 
     Args:
         dim: D.
@@ -102,7 +102,7 @@ class RoutedExperts(nn.Module):
 
         Args:
             x_TD: float (T, D), tokens of all inputs, one after the other.
-            inputs: What the router needs to know about them.
+            inputs: Group, padding and counts of the sequences, in the order of their tokens.
         """
         rows = torch.split(x_TD, [i.real.numel() for i in inputs])
         routings = [self._route(x, i) for x, i in zip(rows, inputs, strict=True)]

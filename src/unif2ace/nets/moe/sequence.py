@@ -29,39 +29,40 @@ GEN = (COPY, ZERO, NOISE, COPY)
 class SequenceLevel(SequenceLayer):
     r"""Applies the experts that each sequence chose to its image tokens; maps (T, D) to (T, D).
 
-    UniF2ace, arXiv 2503.08120; experts after MoE++, arXiv 2410.07348: ``copy`` returns x and ``zero`` returns 0. Any
-    other name blends in the condition S of that name, w x + (1 - w) S, with (w, 1 - w) the softmax of a trained pair.
+    Sequence-level experts of UniF2ace (arXiv 2503.08120), with the experts of MoE++ (arXiv 2410.07348): ``copy``
+    returns x and ``zero`` returns 0. Any other expert is named after a condition S and returns w x + (1 - w) S, where
+    (w, 1 - w) is the softmax of two trained logits.
 
     All experts are affine in x, so the gated sum is :math:`a x + \sum_m c_m S_m` with one a and one c_m per sequence.
-    Their coefficients are combined without materialising the outputs of single experts. The result is multiplied by a
-    trained scale.
+    The coefficients are combined without materialising the outputs of single experts. A trained scale multiplies the
+    result.
 
-    The router reads only the mean of the image tokens, so no text position depends on a later one through it. A
-    condition that a sequence lacks cannot be chosen.
+    The router reads only the mean of the image tokens, so it does not make any text position depend on later positions.
+    A sequence cannot choose an expert whose condition it lacks.
 
     Args:
         dim: D.
         gen: Names of the generation experts.
-        und: Names of the understanding experts; the shorter list is padded with copies.
-        top_k: Number of experts per sequence; each list needs at least this many copies and zeros.
-        scale: Initial value of the scale.
+        und: Names of the understanding experts; the shorter of the two lists is padded with ``copy``.
+        top_k: Number of experts per sequence; each list needs at least this many ``copy`` or ``zero`` experts.
+        scale: Initial value of the trained scale.
 
     Raises:
         ConfigError: If a list has too few experts that every sequence can use.
     """
 
     blend: nn.Parameter | None
-    """float (2 C,), logits of the pairs; None if there is none."""
+    """float (2 C,), logits of (w, 1 - w) of each blending expert; None if there is no such expert."""
 
     def __init__(self, dim: int, gen: Sequence[str], und: Sequence[str], top_k: int = 2, scale: float = 1.0) -> None:
         super().__init__()
         size = max(len(gen), len(und))
         self.names = tuple((*names, *[COPY] * (size - len(names))) for names in (gen, und))
-        for names in self.names:
+        for key, names in zip(("gen_experts", "und_experts"), self.names, strict=True):
             if sum(name in (COPY, ZERO) for name in names) < top_k:
                 raise ConfigError(
-                    f"moe.gen_experts or moe.und_experts={list(names)}: at least {top_k} must be copy or zero, "
-                    "which need neither features nor a noise level"
+                    f"moe.{key}={list(names)}: at least {top_k} must be copy or zero, because a sequence may lack the "
+                    "conditions of all other experts"
                 )
         flat = [name for names in self.names for name in names]
         self.places = {e: name for e, name in enumerate(flat) if name not in (COPY, ZERO)}
@@ -72,7 +73,7 @@ class SequenceLevel(SequenceLayer):
         self.scale = nn.Parameter(torch.full((1,), float(scale)))
 
     def reset_parameters(self) -> None:
-        """Sets all blends to equal parts; the scale is unchanged."""
+        """Sets w = 1/2 for all blending experts; the scale is unchanged."""
         if self.blend is not None:
             nn.init.zeros_(self.blend)
 
@@ -148,7 +149,9 @@ def _values(condition: Condition, name: str, x_RND: Tensor | None) -> Tensor:
     if x_RND is None:
         return values
     if values.shape[0] != len(x_RND) or values.shape[1] not in (1, x_RND.shape[1]) or values.shape[2] != x_RND.shape[2]:
-        raise ConfigError(f"condition {name}: values {tuple(values.shape)} for an image span {tuple(x_RND.shape)}")
+        raise ConfigError(
+            f"condition {name}: values {tuple(values.shape)} do not fit the image span {tuple(x_RND.shape)}"
+        )
     return values.to(x_RND.dtype)
 
 
@@ -157,9 +160,10 @@ class SequenceMoE(MoEFactory):
 
     Args:
         shared_ffn_dim: Hidden dimension of the feed-forward network; None for the network's default.
-        gen_experts: Generation experts: copy, zero, noise, names of visual encoders, and ``visual`` for one of each.
-        und_experts: Understanding experts; here ``visual`` stands for the encoders that `gen_experts` does not use.
-            None for these plus copies, at least two, to match the number of `gen_experts`.
+        gen_experts: Experts for generation: ``copy``, ``zero``, ``noise`` or the name of a visual encoder; ``visual``
+            stands for one expert per visual encoder.
+        und_experts: Experts for understanding; here ``visual`` stands for the encoders that `gen_experts` does not
+            name. None for ``visual`` and ``copy`` experts: at least two, up to the length of `gen_experts`.
         top_k: Number of experts per sequence.
         residual_scale_init: Initial scale of the update; 0 for an upcycled model.
         feed_forward: Builds the feed-forward network from the model width and the hidden dimension.
@@ -200,11 +204,11 @@ def sequence_level(
     top_k: int,
     residual_scale_init: float,
 ) -> SequenceLevel:
-    """The sequence level for the available conditions.
+    """Builds the sequence-level experts for the available conditions.
 
     Args:
         dim: Model width.
-        conditions: Names of the visual encoders; the network itself adds `NOISE`.
+        conditions: Names of the visual encoders; `NOISE` is always available.
         gen_experts: As in `SequenceMoE`.
         und_experts: As in `SequenceMoE`.
         top_k: As in `SequenceMoE`.
@@ -227,7 +231,7 @@ def _named(key: str, names: Sequence[str], each: Sequence[str], conditions: Sequ
     for name in names:
         if name not in (*known, VISUAL):
             raise ConfigError(
-                f"moe.{key} names the expert {name!r}, but no such visual encoder is selected{nearest(name, known)}; "
-                f"there are {', '.join(known)}, and {VISUAL} for each selected one"
+                f"moe.{key}: there is no expert {name!r}{nearest(name, known)}; choose from {', '.join(known)}, "
+                f"or {VISUAL} for one expert per selected visual_encoder"
             )
     return [spelled for name in names for spelled in (each if name == VISUAL else [name])]

@@ -1,4 +1,4 @@
-"""Token-level experts: each token passes a shared expert and the routed experts of its task's group.
+"""Token-level experts: a shared expert and routed experts process each token, from the group of its task.
 
 Shapes: T tokens of all sequences, D width.
 """
@@ -26,15 +26,15 @@ Shared = Literal["each", "tied", "none"]
 
 
 class TokenLevel(TokenLayer):
-    r"""Adds the group's shared expert and K routed experts for each token; maps (T, D) to (T, D).
+    r"""Sums the group's shared expert and K routed experts of each token; maps (T, D) to (T, D).
 
     Formula (UniF2ace, arXiv 2503.08120): :math:`E_s(x) + \sum_{e \in \mathrm{top}\,K} g_e(x)\,E_e(x)`.
 
     Args:
         dim: D.
         routed: The routed experts.
-        hidden: Hidden dimension of a shared expert; None for its default.
-        shared: Whether groups share it: ``each``, ``tied`` or ``none``.
+        hidden: Hidden dimension of a shared expert; None for the default of `feed_forward`.
+        shared: ``each`` group has its own shared expert, ``tied`` has one for both groups, ``none`` has none.
         feed_forward: Builds a shared expert from D and the hidden dimension.
 
     Raises:
@@ -80,13 +80,16 @@ class TokenLevel(TokenLayer):
         """The dense network as shared expert, and zero output weights of the routed experts.
 
         Args:
-            dense_state: State of its `FeedForward`, such as ``up.weight`` (H, D) and ``down.weight`` (D, H).
+            dense_state: State of the dense network's `FeedForward`, such as ``up.weight`` (H, D) and ``down.weight``
+                (D, H).
 
         Raises:
             ConfigError: If there is no shared expert or its size differs.
         """
         if not self.shared:
-            raise ConfigError("moe.shared=none: a dense network becomes the shared expert; take tied or each")
+            raise ConfigError(
+                "moe.shared=none: a dense network becomes the shared expert; set moe.shared=tied or moe.shared=each"
+            )
         made = {"routed.weight_out": torch.zeros(self.routed.weight_out.shape)}
         for number, expert in enumerate(self.shared):
             assert isinstance(expert, FeedForward)
@@ -102,9 +105,9 @@ class TokenMoE(MoEFactory):
         num_experts: Number of routed experts per group.
         top_k: Number of routed experts per token.
         expert_ffn_dim: Hidden dimension of a routed expert; None for half the model width.
-        shared_ffn_dim: Hidden dimension of a shared expert; None for its default.
-        shared: ``each`` group has its own shared expert, one is ``tied`` for both (as in an upcycled model), or
-            ``none``.
+        shared_ffn_dim: Hidden dimension of a shared expert; None for the default of `feed_forward`.
+        shared: ``each`` group has its own shared expert, ``tied`` has one for both groups (as in an upcycled model),
+            ``none`` has none.
         backend: How routed experts are computed: ``auto``, ``cpu``, ``grouped_mm``, ``loop``, or an `ExpertBackend`.
         router: Makes the router of the routed experts.
         feed_forward: Builds a shared expert from the model width and the hidden dimension.

@@ -1,1 +1,1 @@
-"""Quantizers: from vectors to codes and back. One per file, selected with `quantizer=...`."""
+"""Quantizers, which map vectors to codes and back. One per file, selected with `quantizer=...`."""

@@ -12,8 +12,8 @@ from unif2ace.types import Quantized
 class Quantizer(nn.Module, ABC):
     """Replaces each vector of an encoder's output (B, C, h, w) by one of finitely many codes.
 
-    It computes in float32 regardless of autocast and returns raw tensors. The losses that pull vectors and codes
-    together read them.
+    Quantizers compute in float32 regardless of autocast. They compute no loss: losses that pull vectors and codes
+    together read the returned `Quantized`.
 
     Attributes:
         dim: Number of channels, C.
@@ -34,12 +34,12 @@ class Quantizer(nn.Module, ABC):
             logits: Whether to compute `Quantized.logits` too.
 
         Returns:
-            The codes and all that losses read.
+            The codes, and the tensors that losses read.
         """
 
     @abstractmethod
     def decode_ids(self, ids: Tensor) -> Tensor:
-        """Looks up the codes of ids.
+        """Looks up the code vectors of ids.
 
         Args:
             ids: int64 (B, h, w), values in [0, num_codes).

@@ -16,25 +16,25 @@ from unif2ace.nets.quantizers.base import Quantizer
 from unif2ace.types import Quantized
 
 MARGIN = 1e-3
-"""Distance of the bound from the outermost rounding point, as a share of the range."""
+"""Fraction by which the range of a bounded channel is narrower than the range of its integers."""
 
 
 class FSQ(Quantizer):
     r"""Finite scalar quantization: every channel is bounded and rounded (arXiv 2309.15505, listing in the appendix).
 
-    With :math:`s = (1 - 10^{-3})(L_c - 1) / 2` and the offset o = 1/2 for an even number of levels, else 0, a channel
-    becomes :math:`b = s \tanh(z + \tan(o / s)) - o`, which rounds to one of L_c integers. Codes (B, C, h, w) are these
-    integers divided by floor(L_c / 2), so in [-1, 1]. The id is their mixed-radix number, channel 0 the least
-    significant. There are no parameters.
+    A channel z is bounded to :math:`b = s \tanh(z + \tan(o / s)) - o` and rounded to one of L_c integers. The scale is
+    :math:`s = (1 - 10^{-3})(L_c - 1) / 2`; the offset o is 1/2 for an even L_c, else 0. Codes (B, C, h, w) are the
+    integers divided by floor(L_c / 2), in [-1, 1]. The id is the mixed-radix number of the integers, with channel 0 as
+    the least significant digit. There are no parameters.
 
-    Logits are, for each channel separately, :math:`-(2b - 2l)^2` over its levels l: distances in half steps, as between
-    the two levels of `LFQ`. Levels that a channel lacks are -inf.
+    Logits are computed per channel, :math:`-(2b - 2l)^2` for each of its levels l. The factor 2 makes adjacent levels
+    as distant as -1 and +1 in `LFQ`. Channels with fewer than L levels are padded with -inf.
 
     Args:
         levels: L_c of each channel; the number of codes is their product.
 
     Raises:
-        ConfigError: If a channel has fewer than 2 levels or there is none.
+        ConfigError: If there is no channel, or a channel has fewer than 2 levels.
     """
 
     levels: Tensor
@@ -42,12 +42,12 @@ class FSQ(Quantizer):
     place_values: Tensor
     """int64 (C,), place value of each channel in the id."""
     choices: Tensor
-    """float (C, L), the integer levels of each channel; nan for levels that it lacks."""
+    """float (C, L), the integer levels of each channel; NaN beyond a channel's own number of levels."""
 
     def __init__(self, levels: Sequence[int] = (8, 5, 5, 5)) -> None:
         super().__init__()
         if not levels or min(levels) < 2:
-            raise ConfigError(f"quantizer.levels={list(levels)}: give a list of numbers of levels, each 2 or more")
+            raise ConfigError(f"quantizer.levels={list(levels)}: give one number of levels per channel, each 2 or more")
         self.dim, self.num_codes = len(levels), math.prod(levels)
         levels_C = torch.tensor(levels)
         choices_CL = torch.arange(max(levels)) - (levels_C // 2)[:, None].float()
@@ -57,7 +57,7 @@ class FSQ(Quantizer):
         self.register_buffer("choices", choices_CL, persistent=False)
 
     def forward(self, z: Tensor, *, logits: bool = False) -> Quantized:
-        """The nearest grid points of (B, C, h, w); `Quantized.z` is bounded to [-1, 1] like the codes."""
+        """Rounds vectors (B, C, h, w) to codes; `Quantized.z` is bounded to [-1, 1] like the codes."""
         with torch.autocast(z.device.type, enabled=False):
             z_BHWC = z.to(torch.promote_types(z.dtype, torch.float32)).permute(0, 2, 3, 1)
             bounded_BHWC = self._bounded(z_BHWC)

@@ -13,19 +13,19 @@ from unif2ace.types import Quantized
 class LFQ(Quantizer):
     r"""Lookup-free quantization: every channel is a bit (arXiv 2310.05737, section 3.1).
 
-    A bit is 1 where z > 0. Codes (B, C, h, w) are +1 and -1, unscaled, and the id is :math:`\sum_c bit_c\,2^{C-1-c}`:
-    channel 0 is the most significant bit, as in Show-o's tokenizer (the paper counts from the other end). There are no
-    parameters.
+    A bit is 1 where z > 0. Codes (B, C, h, w) are +1 and -1, not scaled. The id is :math:`\sum_c bit_c\,2^{C-1-c}`:
+    channel 0 is the most significant bit, as in Show-o's tokenizer; in the paper it is the least significant. There are
+    no parameters.
 
-    Logits have two choices per bit, -1 and +1: the negative squared distances, :math:`-(z + 1)^2` and
-    :math:`-(z - 1)^2`, without their common part, which leaves :math:`-2z` and :math:`2z`. Their softmax is
-    :math:`p(+1) = \sigma(4z)`. Bits are treated as independent, so the entropy needs no table of 2^C codes.
+    The logits of the values -1 and +1 of a bit are :math:`-2z` and :math:`2z`, so :math:`p(+1) = \sigma(4z)`. They are
+    the negative squared distances :math:`-(z + 1)^2` and :math:`-(z - 1)^2` without their common term. Bits are treated
+    as independent, so the entropy needs no table of 2^C codes.
 
     Args:
-        num_bits: C; there are 2^C codes.
+        num_bits: C, 1 to 62; there are 2^C codes.
 
     Raises:
-        ConfigError: If the bits do not fit an int64.
+        ConfigError: If `num_bits` is not in 1 to 62, so that ids would not fit int64.
     """
 
     bits = True
@@ -40,7 +40,7 @@ class LFQ(Quantizer):
         self.register_buffer("place_values", 2 ** torch.arange(num_bits).flip(0), persistent=False)
 
     def forward(self, z: Tensor, *, logits: bool = False) -> Quantized:
-        """The signs of (B, C, h, w); `Quantized.z` is the unchanged input."""
+        """Quantizes vectors (B, C, h, w) to their signs; `Quantized.z` is the unchanged input."""
         with torch.autocast(z.device.type, enabled=False):
             z_BCHW = z.to(torch.promote_types(z.dtype, torch.float32))
             bits_BCHW = z_BCHW.detach() > 0

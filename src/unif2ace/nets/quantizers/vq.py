@@ -15,45 +15,47 @@ from unif2ace.nets.uncompiled import uncompiled
 from unif2ace.types import Quantized
 
 GOLDEN = 2654435769
-"""2^32 divided by the golden ratio: its multiples modulo 2^32 are evenly spread, for any number of them."""
+"""2^32 divided by the golden ratio: any number of its multiples modulo 2^32 are evenly spaced."""
 
 
 class VQ(Quantizer):
     r"""Replaces each vector of (B, C, h, w) by its nearest code (VQ-VAE, arXiv 1711.00937).
 
-    Codes are initialised with vectors of the first batch. With ``update=ema`` they follow the vectors assigned to them
-    (appendix A.1 there): counts n and sums m are moving averages, :math:`n \leftarrow \gamma n + (1 - \gamma) |S_k|`,
-    :math:`m \leftarrow \gamma m + (1 - \gamma) \sum_{z \in S_k} z`, and the code is m / n, or m / ||m|| on the sphere.
-    With ``update=gradient`` they are a parameter that a loss on `Quantized.codes` must train.
+    Codes are initialised with vectors of the first batch. With ``update=ema`` code k is a moving average of the vectors
+    :math:`S_k` assigned to it (appendix A.1 of the paper). Its count n and sum m are updated by
+    :math:`n \leftarrow \gamma n + (1 - \gamma) |S_k|` and
+    :math:`m \leftarrow \gamma m + (1 - \gamma) \sum_{z \in S_k} z`; the code is m / n, or m / ||m|| with `cosine`. With
+    ``update=gradient`` the codes are a parameter that a loss on `Quantized.codes` must train.
 
     A code with few assigned vectors is reset to a vector of the batch, so that the whole codebook stays in use. The
-    vector is a function of the number of earlier resets: no random state is consumed, and a resumed run is unchanged.
+    number of earlier resets selects the vector, so no random state is consumed and resuming does not change a run.
     Non-finite vectors do not update codes.
 
-    Codes are updated in the forward pass, in training mode with gradients enabled. The update follows the assignment
-    and happens once per micro-batch, so under gradient accumulation the averages are younger than those of one large
-    batch. Under `torch.distributed` the statistics are summed over all ranks; reset codes come from rank 0.
+    In training mode with gradients enabled, the forward pass updates the codes after it has assigned the vectors. Each
+    micro-batch is one update, so with gradient accumulation the moving averages span fewer optimiser steps. Under
+    `torch.distributed` counts and sums are added over all ranks, and codes are reset to vectors of rank 0.
 
     Args:
         num_codes: K.
         dim: C.
-        update: How codes learn.
+        update: ``ema`` for moving averages of the vectors, ``gradient`` for a trained parameter.
         cosine: Whether vectors and codes are normalised to the unit sphere; otherwise distances are Euclidean.
-        decay: :math:`\gamma`, between 0 and 1.
-        dead_share: A code is reset when its moving count falls below this share of N / K; 0 for never. An average code
-            that is no longer used lasts :math:`\log(dead\_share) / \log \gamma` steps, 114 with the defaults.
-        temperature: Logits are minus the squared distance divided by it.
+        decay: :math:`\gamma`, in [0, 1).
+        dead_share: A code is reset when its moving count n falls below this fraction of N / K, in [0, 1); 0 for never.
+            A code that had an average count and is no longer used is reset after
+            :math:`\log(dead\_share) / \log \gamma` steps, 114 with the defaults.
+        temperature: Divides the logits, which are negative squared distances; above 0.
 
     Raises:
         ConfigError: If an argument is out of its range.
     """
 
     num_placed: Tensor
-    """int64 (), number of codes set to vectors so far; 0 before the first batch."""
+    """int64 (), number of times that a code was initialised or reset; 0 before the first batch."""
     counts: Tensor
     """float (K,), moving average of the number of vectors assigned to each code in a step."""
     sums: Tensor
-    """float (K, C), moving average of the sum of these vectors."""
+    """float (K, C), moving average of the sum of the vectors assigned to each code in a step."""
 
     def __init__(
         self,
@@ -80,7 +82,7 @@ class VQ(Quantizer):
         self._ready = False  # avoids reading `num_placed` from the device in every step
 
     def forward(self, z: Tensor, *, logits: bool = False) -> Quantized:
-        """The nearest codes of (B, C, h, w); `Quantized.z` is normalised if `cosine`."""
+        """Quantizes vectors (B, C, h, w) to the nearest codes; `Quantized.z` is normalised if `cosine`."""
         with torch.autocast(z.device.type, enabled=False):
             z_BCHW = self._normalised(z.to(torch.promote_types(z.dtype, torch.float32)))
             learns = self.training and torch.is_grad_enabled()
@@ -111,7 +113,7 @@ class VQ(Quantizer):
         return self._normalised(self.codebook.weight.clone())
 
     def _scores(self, z_NC: Tensor, codes_KC: Tensor) -> Tensor:
-        """Minus half the squared distance (N, K), without the part that all codes of a vector share."""
+        """Minus half the squared distance (N, K), without the term that is the same for all codes."""
         if self.cosine:
             return z_NC @ codes_KC.T
         return torch.addmm(codes_KC.square().sum(1) / -2, z_NC, codes_KC.T)

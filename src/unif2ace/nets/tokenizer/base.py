@@ -15,7 +15,7 @@ from unif2ace.types import Quantized
 
 
 class TokenizerNet(nn.Module):
-    """Maps images to tokens and back; an architecture sets the attributes in its constructor.
+    """Maps images to tokens and back; subclasses set the attributes in their constructor.
 
     Attributes:
         encoder: Maps float (B, 3, H, W) in [-1, 1] to (B, C, h, w).
@@ -35,7 +35,7 @@ class TokenizerNet(nn.Module):
         return [m.weight for m in self.decoder.modules() if isinstance(m, nn.Conv2d)][-1]
 
     def forward(self, image: Tensor, *, logits: bool = False) -> tuple[Tensor, Quantized]:
-        """Reconstructs images, in training.
+        """Encodes, quantizes and decodes images, for training.
 
         Args:
             image: float (B, 3, H, W) in [-1, 1].
@@ -49,7 +49,7 @@ class TokenizerNet(nn.Module):
 
     @torch.inference_mode()
     def encode(self, image: Tensor) -> Tensor:
-        """Tokens of images, in raster order.
+        """Encodes images to tokens, in raster order.
 
         Args:
             image: uint8 (B, 3, H, W), 0 to 255; sides are multiples of `factor`.
@@ -58,18 +58,18 @@ class TokenizerNet(nn.Module):
             int64 (B, N), values in [0, num_codes).
 
         Raises:
-            DataError: If the images are of another dtype or shape.
+            DataError: If `image` is not uint8 (B, 3, H, W).
             ConfigError: If a side is not a multiple of `factor`.
         """
         height, width = check_images(image).shape[-2:]
         if height % self.factor or width % self.factor:
-            raise ConfigError(f"a picture of {width}x{height} pixels: sides must be multiples of {self.factor}")
+            raise ConfigError(f"an image of {width}x{height} pixels: both sides must be multiples of {self.factor}")
         ids: Tensor = self.quantizer(self.encoder(from_uint8(image).to(self.last_layer.dtype))).ids
         return ids.flatten(1)
 
     @torch.inference_mode()
     def decode(self, ids: Tensor, shape: tuple[int, int] | None = None) -> Tensor:
-        """Images of tokens.
+        """Decodes tokens to images.
 
         Args:
             ids: int64 (B, N).
@@ -86,20 +86,21 @@ class TokenizerNet(nn.Module):
         if height * width != ids.shape[1]:
             raise ConfigError(f"{ids.shape[1]} tokens do not fill {height}x{width} cells: give shape=(height, width)")
         if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < self.quantizer.num_codes:
-            raise ConfigError(f"token ids {int(ids.min())} to {int(ids.max())}: {self.quantizer.num_codes} codes exist")
+            last = self.quantizer.num_codes - 1
+            raise ConfigError(f"token ids {int(ids.min())} to {int(ids.max())}: this tokenizer has ids 0 to {last}")
         codes = self.quantizer.decode_ids(ids.view(-1, height, width))
         return to_uint8(self.decoder(codes.to(self.last_layer.dtype)))
 
 
 def from_uint8(image: Tensor) -> Tensor:
-    """uint8 (B, 3, H, W) in 0..255 to float32 in [-1, 1], in channels-last memory format.
+    """Converts uint8 (B, 3, H, W) in 0..255 to float32 in [-1, 1], in channels-last memory format.
 
     Raises:
-        DataError: If the images are of another dtype or shape.
+        DataError: If `image` is not uint8 (B, 3, H, W).
     """
     return (check_images(image).float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
 
 def to_uint8(image: Tensor) -> Tensor:
-    """Float (B, 3, H, W) in [-1, 1], clamped, to uint8 in 0..255."""
+    """Clamps float (B, 3, H, W) to [-1, 1] and converts it to uint8 in 0..255."""
     return ((image.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)

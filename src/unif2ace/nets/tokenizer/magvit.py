@@ -1,7 +1,7 @@
-"""The image tokenizer of MAGVIT-v2 as Show-o uses it; its published weights can be loaded.
+"""The MAGVIT-v2 image tokenizer that Show-o uses; Show-o's published weights can be loaded.
 
 A convolutional autoencoder of single images. Show-o (arXiv 2408.12528) quantizes to 13 bits with the lookup-free
-quantization of MAGVIT-v2 (arXiv 2310.05737). Lists of levels run from fine to coarse.
+quantization of MAGVIT-v2 (arXiv 2310.05737). Lists with one entry per level start with the finest level.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from unif2ace.nets.tokenizer.magvit_blocks import DownLevel, Middle, UpLevel, co
 class MagvitNet(TokenizerNet):
     """Encoder, any quantizer, decoder; maps images (B, 3, H, W) to reconstructions of the same shape.
 
-    With the defaults and 13 bits it has 95,387,004 parameters and 16 pixels per token. Every layer is convolutional
-    except one attention at the coarsest level, so image sides may be any multiples of `factor`.
+    With the defaults and 13 bits it has 95,387,004 parameters, and a token covers 16 x 16 pixels. All layers are
+    convolutions except one attention layer at the coarsest level of encoder and decoder, so image sides may be any
+    multiples of `factor`.
 
     Args:
         quantizer: Builds the quantizer.
@@ -31,8 +32,8 @@ class MagvitNet(TokenizerNet):
         encoder_multipliers: Width of each encoder level in units of `channels`, the finest level first; each level
             after the first halves height and width.
         decoder_multipliers: Width of each decoder level, as for the encoder.
-        encoder_blocks: Residual blocks of each encoder level.
-        decoder_blocks: Residual blocks of each decoder level.
+        encoder_blocks: Number of residual blocks of each encoder level.
+        decoder_blocks: Number of residual blocks of each decoder level.
         gradient_checkpointing: Whether to recompute residual blocks in the backward pass: less memory, up to a third
             more compute.
 
@@ -70,7 +71,7 @@ class MagvitNet(TokenizerNet):
     def load_official(self, state_dict: Mapping[str, Tensor]) -> None:
         """Loads the weights of Show-o's published tokenizer, in any floating dtype.
 
-        Its two buffers ``quantize.*`` only list the codes: they must equal those of this network's quantizer.
+        The file's two buffers ``quantize.*`` list the codes, which must equal the codes of this network's quantizer.
 
         Args:
             state_dict: Tensors by the names of the published file, such as ``quantize.embedding`` (K, C).
@@ -85,20 +86,21 @@ class MagvitNet(TokenizerNet):
         for name, tensor in weights.items():
             if tensor.shape != own[name].shape:
                 raise DataError(
-                    f"published weights: {name} is {list(tensor.shape)}, this network's is {list(own[name].shape)}: "
-                    "net.channels, multipliers and quantizer must be those of the file"
+                    f"published weights: {name} has shape {list(tensor.shape)}, but this network's has "
+                    f"{list(own[name].shape)}: set net.channels, net.encoder_multipliers, "
+                    "net.decoder_multipliers and quantizer as in the file"
                 )
         self.load_state_dict(weights, strict=False)  # all names are known; the file has no quantizer weights
 
     def official(self) -> dict[str, Tensor]:
-        """All tensors by the names of the published file, with its two buffers that list the codes.
+        """All tensors under the names of the published file, including its two buffers that list the codes.
 
         Raises:
-            ConfigError: If the codes are not signs of bits, as Show-o's are.
+            ConfigError: If the quantizer is not `LFQ`, the quantizer of Show-o.
         """
         bits = self.quantizer.dim
         if not isinstance(self.quantizer, LFQ):
-            raise ConfigError(f"quantizer {type(self.quantizer).__name__}: Show-o's tokenizer has quantizer=lfq")
+            raise ConfigError(f"quantizer {type(self.quantizer).__name__}: Show-o's format needs quantizer=lfq")
         weights = {name: t for name, t in self.state_dict().items() if not name.startswith("quantizer.")}
         codes = self.quantizer.decode_ids(torch.arange(2**bits).view(1, 1, -1))[0, :, 0].T.contiguous()
         return weights | {"quantize.embedding": codes, "quantize.power_vals": self.quantizer.place_values.clone()}
@@ -110,14 +112,16 @@ class MagvitNet(TokenizerNet):
             bits = state_dict[name].shape[-1]
             if bits != dim or num_codes != 2**bits:
                 raise DataError(
-                    f"published weights: {name} says {bits} bits, the quantizer has {num_codes} codes of {dim} "
-                    f"numbers: select quantizer=lfq with {bits} bits"
+                    f"published weights: {name} has {bits} bits, but the quantizer has {num_codes} codes of {dim} "
+                    f"dimensions: set quantizer=lfq and quantizer.num_bits={bits}"
                 )
         if (table := state_dict.get("quantize.embedding")) is not None:
             ids = torch.arange(num_codes, device=self.last_layer.device)
             codes = self.quantizer.decode_ids(ids.view(1, 1, -1))[0, :, 0].T
             if not torch.equal(codes.float(), table.to(codes.device, torch.float32)):
-                raise DataError("published weights: quantize.embedding differs from the quantizer's codes")
+                raise DataError(
+                    "published weights: quantize.embedding differs from the quantizer's codes: set quantizer=lfq"
+                )
 
 
 CODE_BUFFERS = {"quantize.embedding", "quantize.power_vals"}
@@ -130,8 +134,8 @@ class MagvitEncoder(nn.Module):
     Args:
         dim: Channels of a vector, C.
         widths: Channels of each level, the finest first.
-        blocks: Residual blocks of each level.
-        checkpointed: Whether to recompute them in the backward pass.
+        blocks: Number of residual blocks of each level.
+        checkpointed: Whether to recompute the residual blocks in the backward pass.
     """
 
     def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], checkpointed: bool) -> None:
@@ -162,8 +166,8 @@ class MagvitDecoder(nn.Module):
     Args:
         dim: Channels of a code, C.
         widths: Channels of each level, the finest first.
-        blocks: Residual blocks of each level.
-        checkpointed: Whether to recompute them in the backward pass.
+        blocks: Number of residual blocks of each level.
+        checkpointed: Whether to recompute the residual blocks in the backward pass.
     """
 
     def __init__(self, dim: int, widths: Sequence[int], blocks: Sequence[int], checkpointed: bool) -> None:
@@ -190,7 +194,7 @@ class MagvitDecoder(nn.Module):
 def _check_names(given: set[str], own: set[str]) -> None:
     missing, unknown = sorted(own - given), sorted(given - own)
     parts = [
-        f"{len(names)} {what}, such as {names[0]!r}"
+        f"{len(names)} {what} tensors, such as {names[0]!r}"
         for what, names in (("missing", missing), ("unknown", unknown))
         if names
     ]

@@ -1,4 +1,4 @@
-"""Layers of the MAGVIT-v2 tokenizer, named as in its weights. Shapes: C channels, H x W positions, N = H W."""
+"""Layers of the MAGVIT-v2 tokenizer, named as in Show-o's weights. Shapes: C channels, H x W positions, N = H W."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def group_norm(channels: int) -> nn.GroupNorm:
     """GroupNorm with `GROUPS` groups.
 
     Raises:
-        ConfigError: If the channels are not a multiple of `GROUPS`.
+        ConfigError: If `channels` is not a multiple of `GROUPS`.
     """
     if channels % GROUPS:
-        raise ConfigError(f"net: a layer of {channels} channels; channels times multiplier must be a multiple of 32")
+        raise ConfigError(f"net.channels times a multiplier is {channels}: it must be a multiple of {GROUPS}")
     return nn.GroupNorm(GROUPS, channels, eps=1e-6)
 
 

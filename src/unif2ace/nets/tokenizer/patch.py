@@ -1,7 +1,7 @@
 """An image tokenizer that trains on a laptop in minutes: convolutions start at a quarter of the resolution.
 
-On a CPU a convolution at full resolution reaches a few per cent of the speed of one with many channels on a small grid.
-Pixels are therefore folded into channels first and unfolded last.
+On a CPU, a convolution of few channels at full resolution runs at a few per cent of the FLOP/s of one with many
+channels on a small grid. The first layer therefore folds pixels into channels, and the last layer unfolds them.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ class PatchNet(TokenizerNet):
         patch: Pixels folded into channels along each side before the first convolution.
         channels: Channels of each level, the finest first. The grid halves from level to level, so a token covers
             ``patch * 2 ** (len(channels) - 1)`` pixels along each side.
-        encoder_blocks: Residual blocks of each encoder level.
-        decoder_blocks: Residual blocks of each decoder level.
+        encoder_blocks: Number of residual blocks of each encoder level.
+        decoder_blocks: Number of residual blocks of each decoder level.
         decoder_channels: Channels of each decoder level; None for those of the encoder.
-        attention: Number of attention blocks at the coarsest level, in encoder and decoder each.
+        attention: Number of attention blocks at the coarsest level of the encoder, and of the decoder.
 
     Raises:
-        ConfigError: If there is no level, a list lacks a level, or channels are not a multiple of `GROUP`.
+        ConfigError: If `channels` is empty, another list has a different length, or a width is not a multiple of
+            `GROUP`.
     """
 
     def __init__(
@@ -49,10 +50,12 @@ class PatchNet(TokenizerNet):
         lists = {"encoder_blocks": encoder_blocks, "decoder_blocks": decoder_blocks, "decoder_channels": up}
         for name, values in lists.items():
             if len(values) != len(channels):
-                raise ConfigError(f"net.{name}={list(values)}: one number for each of net.channels={list(channels)}")
+                raise ConfigError(
+                    f"net.{name}={list(values)}: give one number per level, as in net.channels={list(channels)}"
+                )
         for name, widths in {"channels": channels, "decoder_channels": up}.items():
             if not widths or any(c % GROUP for c in widths):
-                raise ConfigError(f"net.{name}={list(widths)}: at least one, each a multiple of {GROUP}")
+                raise ConfigError(f"net.{name}={list(widths)}: give at least one width, each a multiple of {GROUP}")
         self.factor = patch * 2 ** (len(channels) - 1)
         self.quantizer = quantizer()
         pixels, dim, bottom = 3 * patch**2, self.quantizer.dim, channels[-1]
@@ -77,7 +80,7 @@ class PatchNet(TokenizerNet):
 
 
 GROUP = 16
-"""Channels per normalisation group; every width is a multiple of it."""
+"""Channels per normalisation group; every width must be a multiple of this number."""
 
 
 def _norm(channels: int) -> nn.GroupNorm:
@@ -129,7 +132,7 @@ class ResidualBlock(nn.Module):
 class AttentionBlock(nn.Module):
     """Attention over all cells, then an MLP, each with a residual; maps float (B, C, h, w) to the same shape.
 
-    Positions come from the surrounding convolutions, so the grid may have any size.
+    There is no position embedding: the surrounding convolutions encode positions, so the grid may have any size.
 
     Args:
         channels: C.

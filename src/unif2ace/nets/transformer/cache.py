@@ -16,7 +16,7 @@ class LayerCache:
 
     Attributes:
         key: float (B, H, C, d); only the first P positions are filled.
-        value: float (B, H, C, d), of the same positions.
+        value: float (B, H, C, d), values of the same positions.
     """
 
     def __init__(self, key: Tensor, value: Tensor) -> None:
@@ -37,7 +37,7 @@ class Cache:
     """Keys and values of all layers. New positions are appended.
 
     Args:
-        capacity: Number of positions to allocate initially; it grows as needed.
+        capacity: Number of positions to allocate initially; the cache grows as needed.
     """
 
     def __init__(self, capacity: int = 0) -> None:
@@ -54,7 +54,8 @@ class Cache:
         return len(self._layers[0].key) if self._layers else 0
 
     def append(self, layer: int, key_BHLd: Tensor, value_BHLd: Tensor) -> tuple[Tensor, Tensor]:
-        """Writes a layer's new positions (B, H, L, d); returns all of its keys and values, (B, H, P + L, d) each.
+        """Writes a layer's new positions (B, H, L, d); returns the layer's cached keys and values, (B, H, P + L, d)
+        each.
 
         Call `advance` once all layers have written.
         """
@@ -66,25 +67,25 @@ class Cache:
         return self._layers[layer].append(key_BHLd, value_BHLd, self.length)
 
     def advance(self, columns: int) -> None:
-        """Adds `columns` positions, which all layers have written, to the length."""
+        """Increases the length by `columns`, after all layers have written that many positions."""
         self.length += columns
 
     def snapshot(self) -> int:
-        """The argument with which `truncate` restores this state."""
+        """The current length; `truncate` with this argument restores the current state."""
         return self.length
 
     def truncate(self, length: int) -> None:
         """Drops all positions from `length` on.
 
         Raises:
-            ValueError: If the cache holds fewer positions.
+            ValueError: If the cache holds fewer than `length` positions.
         """
         if not 0 <= length <= self.length:
-            raise ValueError(f"a cache of {self.length} positions cannot be cut to {length}")
+            raise ValueError(f"a cache of {self.length} positions cannot be truncated to {length}")
         self.length = length
 
     def select(self, rows: Tensor) -> Cache:
-        """A cache of some sequences, by int64 indices or bool (B,)."""
+        """A cache of the selected sequences; `rows` are int64 indices or bool (B,)."""
         return self._mapped(lambda x: x[rows])
 
     def repeat(self, times: int) -> Cache:
@@ -109,7 +110,7 @@ def _grown(old_BHCd: Tensor, filled: int, room: int) -> Tensor:
 
 
 def joined(caches: list[Cache]) -> Cache:
-    """Concatenates caches of one length along the batch axis, such as of prompts with and without a caption.
+    """Concatenates caches of equal length along the batch axis, such as those of prompts with and without a caption.
 
     Raises:
         ValueError: If the lengths differ.

@@ -1,4 +1,4 @@
-"""Image code embeddings from features shared by codes. Shapes: K codes of C channels, F features, D width, V ids."""
+"""Embeddings of image codes from shared features. Shapes: K codes of C channels, F features, D width, V ids."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ FEW = 16
 def code_features(codes_KC: Tensor) -> Tensor:
     """Features of each code, float32 (K, F).
 
-    A channel with few distinct values, as in FSQ (arXiv 2309.15505) and LFQ (arXiv 2310.05737), is one-hot encoded; any
-    other is standardised.
+    A channel with few distinct values, as in FSQ (arXiv 2309.15505) and LFQ (arXiv 2310.05737), is one-hot encoded. Any
+    other channel is standardised.
 
     Args:
         codes_KC: float (K, C), vectors of all codes in the order of their ids.
@@ -29,11 +29,11 @@ def code_features(codes_KC: Tensor) -> Tensor:
 
 
 class CodeEmbedding(nn.Module):
-    r"""A term added to the rows of image codes in a table (V, D): :math:`\Phi R`, with features :math:`\Phi` (K, F) of
-    the codes and a learned R (F, D).
+    r"""Adds a term shared by similar codes to the rows of image codes in a table (V, D).
 
-    Each code thus also learns from similar codes, however rare it is; its own row of the table learns the remainder.
-    Otherwise thousands of rows are learned independently.
+    The term is :math:`\Phi R`, with the codes' features :math:`\Phi` (K, F) and a trained R (F, D). A rare code thus
+    also learns from similar codes; its own row of the table learns the remainder. Without the term, thousands of rows
+    are learned independently.
 
     Args:
         features: F.
@@ -48,7 +48,7 @@ class CodeEmbedding(nn.Module):
         self.weight = nn.Parameter(torch.randn(features, dim) * std)
 
     def forward(self, table_VD: Tensor, features_KF: Tensor, first: int) -> Tensor:
-        """The table with the term added, (V, D).
+        """The table plus the term, (V, D).
 
         Args:
             table_VD: float (V, D), one row per id.
@@ -59,17 +59,17 @@ class CodeEmbedding(nn.Module):
         return table_VD + nn.functional.pad(rows_KD, (0, 0, first, len(table_VD) - first - len(rows_KD)))
 
     def looked_up(self, ids: Tensor, features_KF: Tensor) -> Tensor:
-        """The term for some ids, (..., D), without building the table; the first code has id 0.
+        """The term of given codes, (..., D), without building the whole table.
 
         Args:
-            ids: int64 (...), below K.
+            ids: int64 (...), indices of codes, in [0, K).
             features_KF: float (K, F), features of the codes.
         """
         rows: Tensor = nn.functional.embedding(ids, features_KF).to(self.weight.dtype) @ self.weight
         return rows
 
     def scored(self, hidden_PD: Tensor, features_KF: Tensor) -> Tensor:
-        """The term's contribution to the logits of the codes, (P, K), without building the table.
+        """The term's contribution to the logits of the codes, (P, K), without building the whole table.
 
         Args:
             hidden_PD: float (P, D), hidden states.

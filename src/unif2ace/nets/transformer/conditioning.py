@@ -24,8 +24,8 @@ class Conditioning(nn.Module):
 
     Args:
         visual_dims: F of each visual encoder, by name.
-        wanted: Names of conditions that some layer reads. Others get no parameters, because data-parallel training does
-            not allow unused ones.
+        wanted: Names of conditions that some layer reads. Other conditions get no parameters, because data-parallel
+            training does not allow unused parameters.
         dim: D.
         num_image_tokens: N.
     """
@@ -42,19 +42,19 @@ class Conditioning(nn.Module):
     def forward(self, sequences: SequenceParts, features: Mapping[str, Condition]) -> dict[str, Condition]:
         """Conditions by name, values (R, N, D), or (R, 1, D) for the noise level.
 
-        In training every condition is computed in every step, whatever the sequences contain: ranks that shard the
-        network wait for each other's calls.
+        In training every condition is computed in every step, even if no sequence has it: the ranks of a sharded
+        network must all make the same calls.
 
         Args:
             sequences: Whole sequences.
-            features: Visual features by encoder, values (R, M, F), or fewer rows for the last of the R sequences. A
-                missing encoder is present in no sequence.
+            features: Visual features by encoder, values (R, M, F). With fewer than R rows they belong to the last
+                sequences. An encoder without an entry is present in no sequence.
 
         Raises:
-            ConfigError: If the network was not built for an encoder.
+            ConfigError: If the network was not built for an encoder in `features`.
         """
         if unknown := features.keys() - self._dims.keys():
-            raise ConfigError(f"visual encoders {sorted(unknown)}: the network was built for {sorted(self._dims)}")
+            raise ConfigError(f"visual encoders {sorted(unknown)}: the network was built for {sorted(self._dims)} only")
         images, device = sequences.images, sequences.parts[0].ids.device
         rows = sum(len(part.ids) for part in sequences.parts) if images is None else len(images.task)
         found: dict[str, Condition] = {}
@@ -72,7 +72,7 @@ class Conditioning(nn.Module):
 
 
 def _of_last_rows(condition: Condition, rows: int) -> Condition:
-    """A condition of the last sequences as one of `rows` sequences, values (rows, N, D)."""
+    """Pads a condition of the last sequences to `rows` sequences, values (rows, N, D)."""
     before = rows - len(condition.present)
     if before <= 0:
         return condition

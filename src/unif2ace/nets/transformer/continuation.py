@@ -18,14 +18,14 @@ from unif2ace.types import Condition, Role, TokenSequence
 
 
 class Continuation:
-    """Runs the network on a prefix, and then on what is appended to it.
+    """Runs the network on a prefix, then on tokens appended to the prefix.
 
     Args:
         net: The network in evaluation mode.
-        prefix: Sequences that end at one position.
+        prefix: Sequences (B, L), aligned so that all end at the same position.
         conditions: Visual features of the sequences, by name.
-        room: Number of positions that will be appended.
-        cached: Whether to keep keys and values, or to recompute whole sequences each time.
+        room: Number of positions to reserve for appended tokens.
+        cached: Whether to cache keys and values; otherwise every call recomputes whole sequences.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Continuation:
         self.last_BD = self._net(column, cache=self._cache).values[:, -1]
 
     def keep(self, place_b: Tensor) -> None:
-        """Continues only some of the sequences, int64 (b,) indices into (B,)."""
+        """Keeps only some of the sequences, given as int64 (b,) indices into the batch."""
         self._real_BL, self._position_B1 = self._real_BL[place_b], self._position_B1[place_b]
         self.last_BD = self.last_BD[place_b]
         if self._cache is not None:
@@ -71,7 +71,7 @@ class Continuation:
         self._sequence = _rows(self._sequence, place_b)
 
     def branches(self, ids_BCU: Tensor, real_BCU: Tensor) -> Tensor:
-        """Hidden states (B, C, U, D) of several continuations per sequence, which do not attend to each other.
+        """Hidden states (B, C, U, D) of C continuations per sequence; continuations do not attend to each other.
 
         Args:
             ids_BCU: int64 (B, C, U), ids of each continuation.

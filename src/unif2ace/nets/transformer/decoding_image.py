@@ -1,9 +1,9 @@
 """Image generation with the unified network: the denoiser that a sampler calls.
 
-Caption positions never attend to the image, so their keys and values are computed once for all steps. A step then
-computes only soi, image and eoi, and only the logits of the codebook. For comparison, `cache=False` recomputes whole
-sequences in each step. `official=True` computes as Show-o's published code does: fixed padding, and logits of all ids
-at all positions.
+Caption positions never attend to the image, so their keys and values are computed once for all steps. Each step then
+computes only the soi, image and eoi tokens, and only the logits of image codes. For comparison, `cache=False`
+recomputes whole sequences in each step. `official=True` computes as Show-o's published code does: fixed padding, and
+logits of all ids at all positions.
 
 Shapes: B samples, T text ids, N image tokens, K codes, R computed sequences (2 B with guidance, else B), L positions, D
 width.
@@ -24,22 +24,22 @@ from unif2ace.types import TokenSequence
 
 
 class ImageDenoiser:
-    """Maps codes (B, N) to logits of the clean codes (B, N, K), given captions; a `Denoise` of the samplers.
+    """Maps codes (B, N) to logits of the clean codes (B, N, K), given captions; the `Denoise` function of a sampler.
 
-    With guidance each sample is computed with and without its caption; see `unif2ace.diffusion.guidance`. Both are
-    combined before the head, which is linear, so the head runs once (except with `official`).
+    With guidance each sample is computed with and without its caption; see `unif2ace.diffusion.guidance`. The two
+    hidden states are combined before the head, which is linear, so the head runs only once (except with `official`).
 
     Args:
         net: The network in evaluation mode.
-        layout: Layout of its sequences.
+        layout: Layout of the network's sequences.
         prompt_BT: int64 (B, T), captions.
         length_B: int64 (B,), number of ids of each caption.
-        guidance: Guidance weight.
-        convention: Convention of the weight; with ``showo``, 0 is off.
-        only_masked: Whether to compute logits at masked tokens only, and return 0 elsewhere: enough for samplers that
-            never read logits of known tokens.
-        cache: Whether to keep the captions' keys and values.
-        official: Whether to compute as Show-o's code does; without a cache.
+        guidance: Guidance weight, in the given `convention`.
+        convention: How the guidance weight is defined, see `guide`; with ``showo``, weight 0 means no guidance.
+        only_masked: Whether to compute logits at masked tokens only and return 0 elsewhere; for samplers that never
+            read logits of unmasked tokens.
+        cache: Whether to cache the captions' keys and values.
+        official: Whether to compute as Show-o's code does, without a cache.
 
     Raises:
         ConfigError: If the convention is unknown.
@@ -90,7 +90,7 @@ class ImageDenoiser:
 
         Args:
             x_BN: int64 (B, N), codes in [0, K], where K is the mask.
-            t_B: float (B,), times; the network ignores them.
+            t_B: float (B,), diffusion times; not used by the network.
         """
         hidden_RLD = self._hidden(x_BN)
         if self.official:

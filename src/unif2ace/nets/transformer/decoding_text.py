@@ -1,7 +1,7 @@
 """Text generation with the unified network, and likelihoods of given answers.
 
-A prefix holds MMU sequences that end before the answer (`SequenceLayout.understanding` without an answer), aligned to
-end at one position (`align_right`). Prefix positions never attend to later positions, so their keys and values are
+A prefix holds MMU sequences up to the answer (`SequenceLayout.understanding` without an answer), aligned so that all
+end at the same position (`align_right`). Prefix positions never attend to later positions, so their keys and values are
 computed once. For comparison, `cache=False` recomputes whole sequences for every token.
 
 Shapes: B sequences, L positions of the prefix, T new tokens, C answers, U positions of an answer, V ids, D width.
@@ -31,9 +31,9 @@ class GeneratedText:
     """Generated text.
 
     Attributes:
-        ids: int64 (B, T), filled with the stop id from where a sequence stopped.
+        ids: int64 (B, T); all positions after the end of a sequence hold the stop id.
         length: int64 (B,), number of ids before the stop id.
-        stopped: bool (B,), False where `max_new` ended a sequence.
+        stopped: bool (B,), True if a sequence ended with the stop id, False if it ended after `max_new` ids.
         log_p: float32 (B, T), log-probability of each id including the stop id, in nats, under the network's
             distribution before temperature and filters; 0 after the stop id.
     """
@@ -57,18 +57,18 @@ def generate_text(
     part: Part = "text",
     cache: bool = True,
 ) -> GeneratedText:
-    """Continues sequences until each stops. The result of a sequence does not depend on the batch.
+    """Continues each sequence up to the stop id or `max_new` ids; its result does not depend on the rest of the batch.
 
     Args:
         net: The network in evaluation mode.
-        prefix: Sequences (B, L) that end at one position.
+        prefix: Sequences (B, L), aligned so that all end at the same position.
         conditions: Visual features by encoder, values (B, M, F).
         max_new: Maximum number of new ids, T.
-        choice: How an id is chosen; None for the most likely.
+        choice: How the next id is chosen; None for the most likely id.
         seeds: One seed per sequence; required unless the choice is greedy.
         stop: Id that ends a sequence; None for eos.
         part: ``text`` generates text ids only; ``full`` any id, as Show-o does.
-        cache: Whether to keep keys and values.
+        cache: Whether to cache keys and values.
 
     Raises:
         ConfigError: If `max_new` is below 1 or seeds are missing.
@@ -77,7 +77,7 @@ def generate_text(
     stop = net.vocabulary.eos_id if stop is None else stop
     rows, device = len(prefix.ids), prefix.ids.device
     if max_new < 1:
-        raise ConfigError(f"max_new={max_new}: at least one token must be asked for")
+        raise ConfigError(f"max_new={max_new}: it must be 1 or more")
     uniform_BT = None if choice.greedy else _uniforms(seeds, rows, max_new, device)
     reading = Continuation(net, prefix, conditions, max_new, cache)
     text = _Writing(rows, max_new, stop, device)
@@ -101,7 +101,7 @@ def generate_text(
 
 def _uniforms(seeds: Sequence[int] | None, rows: int, number: int, device: torch.device) -> Tensor:
     if seeds is None or len(seeds) != rows:
-        raise ConfigError(f"seeds={seeds}: sampling needs one for each of {rows} sequences")
+        raise ConfigError(f"seeds={seeds}: sampling needs one seed for each of the {rows} sequences")
     return torch.from_numpy(np.stack([np.random.default_rng(seed).random(number) for seed in seeds])).to(device)
 
 
@@ -147,18 +147,18 @@ def answer_log_likelihood(
 ) -> Tensor:
     """Log-likelihood of given answers.
 
-    With a cache the prefix is computed once, followed by all answers of a sequence at once, which do not attend to each
-    other.
+    With a cache the prefix is computed once. All answers of a sequence are then computed in one pass and do not attend
+    to each other.
 
     Args:
         net: The network in evaluation mode.
-        prefix: Sequences (B, L) that end at one position.
+        prefix: Sequences (B, L), aligned so that all end at the same position.
         answer_BCT: int64 (B, C, T), text ids of C answers per sequence, padded at the end.
         length_BC: int64 (B, C), number of ids of each answer; 0 where a sequence has fewer answers.
         conditions: Visual features by encoder, values (B, M, F).
-        end: Whether to include eos after an answer. Without it the likelihood of "yes" covers every answer that starts
+        end: Whether to include eos after an answer. Without eos the likelihood of "yes" covers every answer that starts
             with "yes".
-        cache: Whether to keep keys and values.
+        cache: Whether to cache keys and values.
 
     Returns:
         float32 (B, C), sums over the ids of an answer, in nats; -inf where there is no answer.
@@ -170,7 +170,9 @@ def answer_log_likelihood(
     step_T = torch.arange(answer_BCT.shape[2], device=answer_BCT.device)
     inside_BCT = step_T < length_BC[..., None]
     if bool((inside_BCT & ((answer_BCT < 0) | (answer_BCT >= v.text_size))).any()) or not bool(length_BC.any(1).all()):
-        raise DataError(f"answers to score: each sequence needs one, of text ids from 0 to {v.text_size - 1}")
+        raise DataError(
+            f"answers to score: each sequence needs an answer, of text ids from 0 to {v.text_size - 1} only"
+        )
     ids_BCT = answer_BCT.where(inside_BCT, v.eos_id)
     if end:
         ids_BCT = torch.cat([ids_BCT, torch.full_like(ids_BCT[..., :1], v.eos_id)], 2)
@@ -192,5 +194,5 @@ def answer_log_likelihood(
 
 
 def answer_probabilities(log_likelihood_BC: Tensor) -> Tensor:
-    """float32 (B, C), probabilities given that one of the answers is correct; they sum to 1."""
+    """float32 (B, C), probability of each answer if one of the C answers is correct; each row sums to 1."""
     return log_likelihood_BC.softmax(-1)

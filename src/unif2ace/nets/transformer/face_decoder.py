@@ -29,9 +29,9 @@ class FaceDecoder:
 
     Attributes:
         net: The transformer.
-        layout: Layout of its sequences.
+        layout: Layout of the transformer's sequences.
         tokenizer: The image tokenizer.
-        encoders: Visual encoders of images for understanding, by name.
+        encoders: Visual encoders, by name; their features are used for questions only.
     """
 
     net: UnifiedNet
@@ -57,7 +57,8 @@ class FaceDecoder:
             seeds: One seed per face; a face does not depend on the rest of the batch.
             sampler: The sampler of codes.
             guidance: Weight w of classifier-free guidance, (1 + w) conditional - w unconditional; 0 for none.
-            start_BN: int64 (B, N), codes to keep, K where one is to be sampled; None samples all.
+            start_BN: int64 (B, N), initial codes. Positions with the mask id K are sampled, all others are kept. None
+                samples all positions.
 
         Raises:
             ConfigError: If a caption is too long.
@@ -91,12 +92,12 @@ class FaceDecoder:
         return align_right(rows, self.net.vocabulary), said
 
     def _check_length(self, what: str, length_B: Tensor) -> None:
-        """The layout would cut a longer text, and the model would read something else."""
+        """Rejects texts that the layout would truncate."""
         longest, limit = int(length_B.max()), self.layout.max_prompt
         if longest > limit:
             raise ConfigError(
-                f"a {what} has {longest} tokens, this model reads at most {limit}: shorten it, or train with a larger "
-                "data.max_text_tokens"
+                f"a {what} has {longest} tokens, but this model reads at most {limit}: shorten it, or train with a "
+                "larger data.max_text_tokens"
             )
 
     def answer(
@@ -118,7 +119,7 @@ class FaceDecoder:
             prompt_BT: int64 (B, T), questions, padded at the end.
             length_B: int64 (B,), number of ids of each question.
             max_new: Maximum number of text ids of an answer.
-            choice: How an id is chosen; by default the most likely.
+            choice: How the next id is chosen; None for the most likely id.
             seeds: One seed per sample; required unless the choice is greedy.
         """
         rows, said = self.prefix(codes_BN, image, prompt_BT, length_B)

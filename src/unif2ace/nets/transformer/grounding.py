@@ -1,8 +1,8 @@
-"""Visually grounded word embeddings: each word starts with the image features of captions that contain it.
+"""Visually grounded word embeddings, initialised from the image features of captions that contain a word.
 
-A language model knows how words relate to each other. A network trained from scratch must learn for each word
-separately how it relates to an image. The difference in mean image features between captions with and without a word is
-known before the first step; `unif2ace.nets.transformer.word_fitting` computes it.
+A pretrained language model knows how words relate to each other. A network trained from scratch must learn for each
+word separately how the word relates to images. For each word, `unif2ace.nets.transformer.word_fitting` therefore
+compares the mean image features of captions with and without the word before training.
 
 Shapes: B sequences, L positions, P positions at which logits are read, V text ids, F features, K whitened directions of
 the features, D width, M vectors per image.
@@ -30,15 +30,15 @@ class NoGrounding(nn.Module):
         return None
 
     def table(self, name: str, table_VD: Tensor) -> Tensor:
-        """A table of ids, (V, D), plus the rows of the words."""
+        """A table of ids, (V, D), plus the grounding term of each word."""
         return table_VD
 
     def embed(self, ids_T: Tensor, x_TD: Tensor) -> Tensor:
-        """Embeddings (T, D) plus the rows of the words among the ids (T,)."""
+        """Embeddings (T, D) plus the grounding terms of the words among the ids (T,)."""
         return x_TD
 
     def score(self, hidden_PD: Tensor, logits_PV: Tensor) -> Tensor:
-        """Adds the scores of the words to logits (P, V), whose first columns are the text ids."""
+        """Adds the words' grounding terms to logits (P, V), whose first columns are the text ids."""
         return logits_PV
 
     def modulate_embeddings(self, x_BLD: Tensor, ids_BL: Tensor, picture_BK: Tensor | None) -> Tensor:
@@ -54,12 +54,12 @@ class NoGrounding(nn.Module):
 
 
 class WordGrounding(NoGrounding):
-    r"""Adds to each word's embedding how its vector relates to the image; maps (B, L, D) to (B, L, D).
+    r"""Adds to each word's embedding how well the word matches the image; maps (B, L, D) to (B, L, D).
 
-    With z the whitened features of the image and w the vector of a word, its embedding e becomes
-    :math:`e \odot (1 + S z) + \langle w, z \rangle\, u`, which makes the match between word and image available at the
-    word itself. The product with S z is feature-wise modulation (FiLM, arXiv 1709.07871). The head also receives a
-    gated projection of z.
+    The embedding e of a word becomes :math:`e \odot (1 + S z) + \langle w, z \rangle\, u`, with the image's whitened
+    features z, the word's vector w and trained S and u. The product with S z is feature-wise modulation (FiLM, arXiv
+    1709.07871). The last term makes the match between word and image available at the word's position. A gated
+    projection of z is also added to the head's input.
 
     Args:
         encoder: Name of the visual encoder whose features are used.
@@ -103,7 +103,7 @@ class WordGrounding(NoGrounding):
 
         Args:
             vectors: Vectors of all words, (V, K).
-            embedding_VD: float (V, D), the embedding of all ids; it receives the bias of each word.
+            embedding_VD: float (V, D), the embedding of all ids; the words' biases are added to it in place.
         """
         self.words.copy_(vectors.words)
         self.mean.copy_(vectors.mean)
@@ -112,7 +112,7 @@ class WordGrounding(NoGrounding):
 
     @torch.no_grad()
     def zero_init_(self) -> None:
-        """Initialises the module so that it returns its inputs, with one zero factor in each branch."""
+        """Initialises the module so that it returns its inputs, by setting one factor of each added term to 0."""
         self.match.zero_()
         self.scale.weight.zero_()
         for table in self.tables.parameters():
@@ -121,7 +121,7 @@ class WordGrounding(NoGrounding):
     def picture(self, conditions: Mapping[str, Condition], batch: int, cache: Cache | None) -> Tensor | None:
         """Whitened features of each sequence's image, float (B, K); 0 where a sequence has none.
 
-        In training there is always a tensor, because data-parallel ranks wait for its gradients.
+        In training the result is never None, because data-parallel ranks wait for the gradients of every parameter.
         """
         if cache is not None and cache.picture is not None:
             return cache.picture
@@ -135,18 +135,20 @@ class WordGrounding(NoGrounding):
         return picture_BK
 
     def table(self, name: str, table_VD: Tensor) -> Tensor:
-        """A table of ids, (V, D), plus the rows of the words."""
+        """A table of ids, (V, D), plus the grounding term of each word."""
         table: Tensor = self._table(name)(table_VD, self.words, 0)
         return table
 
     def embed(self, ids_T: Tensor, x_TD: Tensor) -> Tensor:
-        """Embeddings (T, D) plus the rows of the words among the ids (T,); the whole table is not built."""
+        """Embeddings (T, D) plus the grounding terms of the words among the ids (T,); builds no whole table."""
         known_T = ids_T < len(self.words)
         rows_TD = self._table("embedding").looked_up(ids_T.where(known_T, 0), self.words)
         return x_TD + rows_TD.where(known_T[:, None], 0)
 
     def score(self, hidden_PD: Tensor, logits_PV: Tensor) -> Tensor:
-        """Logits (P, V) that begin with the text ids, plus the scores of the words; the whole table is not built."""
+        """Adds the words' grounding terms to logits (P, V), whose first columns are the text ids; builds no whole
+        table.
+        """
         scores_PV = self._table("head").scored(hidden_PD, self.words)
         logits_PV[:, : scores_PV.shape[1]] += scores_PV
         return logits_PV
@@ -179,7 +181,7 @@ class WordGrounding(NoGrounding):
 def word_grounding(
     visual_dims: Mapping[str, int], text_size: int, dim: int, directions: int, tied: bool
 ) -> NoGrounding:
-    """A `WordGrounding` for the first visual encoder; `NoGrounding` without one.
+    """A `WordGrounding` for the first visual encoder, or `NoGrounding` if there is no encoder.
 
     Args:
         visual_dims: F of each encoder, by name.

@@ -1,7 +1,7 @@
 """Logits over slices of the vocabulary from one weight matrix.
 
-Slicing the weight with autograd would allocate a full-size gradient per slice; here every slice writes its part into
-one gradient.
+Slicing the weight with autograd would allocate a full-size gradient for each slice. Here all slices write into one
+gradient.
 
 Shapes: P positions at which logits are read, D width, V ids.
 """
@@ -76,9 +76,9 @@ class _SlicedLinear(torch.autograd.Function):
 def sliced_logits(
     weight_VD: Tensor, bias_V: Tensor, parts: Sequence[tuple[Tensor, tuple[int, int]]]
 ) -> tuple[Tensor, ...]:
-    """Logits of several slices, float32 (P, V) each, or float64.
+    """Logits of several slices of the vocabulary, float32 (P, V) each; float64 if the weight is float64.
 
-    Matrix products run in autocast's dtype if it is enabled, otherwise in that of the weight.
+    Matrix products run in autocast's dtype if autocast is enabled, otherwise in the weight's dtype.
 
     Args:
         weight_VD: float (V, D), weight of all ids.

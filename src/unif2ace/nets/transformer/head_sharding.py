@@ -1,9 +1,9 @@
 """Tensor-parallel attention: each rank has all tokens and some of the heads.
 
-The rows of ``qkv.weight`` are all queries, then all keys, then all values; of the latter two there are as many as
-key-value heads. Sharded by row, a rank would hold queries
-without keys. The weight is therefore stored sharded by column and redistributed in each pass. This communicates weights
-instead of activations, and checkpoints keep the order of an unsharded model.
+The rows of ``qkv.weight`` are the queries of all heads, then the keys and the values of all key-value heads. If they
+were sharded by row, a rank could hold queries without their keys. The weight is therefore sharded by column and
+redistributed in each forward pass. This communicates weights instead of activations, and checkpoints keep the row order
+of an unsharded model.
 
 Shapes: T tokens, D width, X width of a rank's heads, Y width of its queries, keys and values.
 """
@@ -28,7 +28,7 @@ Norm = Callable[[Tensor], Tensor]
 
 
 class HasHeads(Protocol):
-    """The parts of a multi-head attention layer that are sharded, or read by every rank."""
+    """A multi-head attention layer whose heads can be sharded over ranks."""
 
     heads: int
     num_kv_heads: int
@@ -43,7 +43,7 @@ def shard_heads_(attention: HasHeads, mesh: DeviceMesh) -> None:
     """Keeps only this rank's shard of the two large weights; biases and norms stay replicated.
 
     Args:
-        attention: The layer; its numbers of heads stay those of all heads.
+        attention: The layer; `heads` and `num_kv_heads` continue to count the heads of all ranks.
         mesh: The ranks.
 
     Raises:
@@ -51,20 +51,18 @@ def shard_heads_(attention: HasHeads, mesh: DeviceMesh) -> None:
     """
     for name, number in (("net.heads", attention.heads), ("net.num_kv_heads", attention.num_kv_heads)):
         if number % mesh.size():
-            raise ConfigError(
-                f"strategy.tensor_parallel_size={mesh.size()} does not divide {name}={number}: change either"
-            )
+            raise ConfigError(f"strategy.tensor_parallel_size={mesh.size()}: it must divide {name}={number}")
     shard_weight_(attention.qkv, "weight", 1, mesh, "net.dim")
     shard_weight_(attention.out, "weight", 1, mesh, "net.heads times net.head_dim")
 
 
 def own_norms(attention: HasHeads) -> tuple[Norm, Norm]:
-    """The normalisation of queries and keys, each from (T, H, d) to the same."""
+    """The normalisation layers of queries and of keys; each maps (T, H, d) to the same shape."""
     return attention.q_norm, attention.k_norm
 
 
 def heads_of_rank(attention: HasHeads, x_TD: Tensor) -> tuple[Tensor, tuple[Norm, Norm]]:
-    """Queries, keys and values of this rank's heads, (T, Y), and their normalisation.
+    """Queries, keys and values of this rank's heads, (T, Y), and the normalisation layers of queries and keys.
 
     Args:
         attention: A layer sharded by `shard_heads_`.

@@ -1,11 +1,11 @@
 """Attention kernels, and the choice of the fastest.
 
-    sdpa    torch's fused kernel; in at least float32 on a CPU, where its backward pass is slow in 16 bits
+    sdpa    torch's scaled_dot_product_attention; on a CPU always in float32 or wider, as its 16-bit backward is slow
     math    two matrix products and a softmax, in the precision of the network
     flex    flex_attention, compiled on a GPU: skips empty blocks of the mask
     auto    sdpa; on a CPU in 16 bits a short benchmark selects sdpa or math
 
-With fewer key-value heads than heads, each is read by as many consecutive heads.
+With fewer key-value heads than heads, H / J consecutive heads share one key-value head.
 
 Shapes: B sequences, H heads, J key-value heads, L query positions, P key positions, d width of a head.
 """
@@ -25,7 +25,7 @@ from unif2ace.errors import ConfigError
 Kernel = Literal["auto", "sdpa", "math", "flex"]
 
 _WORTH = 1.25
-"""Speed-up of sdpa over math from which it is chosen on a CPU in 16 bits; the margin makes the choice stable."""
+"""On a CPU in 16 bits, sdpa is chosen if it is this many times as fast as math; the margin makes the choice stable."""
 
 
 class Mask:
@@ -116,7 +116,9 @@ def _grouped(q_BHLd: Tensor, k_BJPd: Tensor) -> bool:
 
 def _flex(q_BHLd: Tensor, k_BJPd: Tensor, v_BJPd: Tensor, mask: Mask) -> Tensor:
     if q_BHLd.device.type != "cuda" and torch.is_grad_enabled():
-        raise ConfigError(f"net.attention=flex trains on a GPU only, not on {q_BHLd.device.type}: take auto")
+        raise ConfigError(
+            f"net.attention=flex trains on a GPU only, not on {q_BHLd.device.type}: set net.attention=auto"
+        )
     blocks = mask.blocks(q_BHLd.shape[2], k_BJPd.shape[2], q_BHLd.device)
     out: Tensor = _flex_attention(q_BHLd.device.type)(
         q_BHLd, k_BJPd, v_BJPd, block_mask=blocks, enable_gqa=_grouped(q_BHLd, k_BJPd)
@@ -133,7 +135,9 @@ def _flex_attention(device: str) -> Any:
 
 @functools.cache
 def fastest(device: str, dtype: torch.dtype, gradient: bool) -> Kernel:
-    """The kernel for ``auto``, benchmarked once per process if unknown. Call it outside of gradient checkpointing.
+    """The kernel that ``auto`` selects; a benchmark runs at most once per process.
+
+    Call this function outside of gradient checkpointing.
 
     Args:
         device: Device type.

@@ -1,7 +1,7 @@
-"""The noise condition: the visible share of the image tokens, as a vector.
+"""The noise condition: an embedding of the fraction of image tokens that are not masked.
 
-It depends only on the share of unmasked tokens, so on x_t and not on t. Sampling with cached or skipped steps and the
-likelihood bounds thus stay exact.
+The condition depends on x_t but not on t. Sampling with cached or skipped steps and the likelihood bounds therefore
+stay exact.
 
 Shapes: B sequences, D width, S frequencies.
 """
@@ -19,7 +19,7 @@ ANGLES = 32
 
 
 class NoiseLevel(nn.Module):
-    """Maps the visible share (B,) to a vector (B, 1, D): a sinusoidal embedding and a two-layer MLP.
+    """Maps the fraction of unmasked tokens (B,) to a vector (B, 1, D), by a sinusoidal embedding and a two-layer MLP.
 
     Args:
         dim: D.
@@ -33,7 +33,7 @@ class NoiseLevel(nn.Module):
         """One vector per sequence, values (B, 1, D).
 
         Args:
-            visible_B: float (B,) in [0, 1].
+            visible_B: float (B,), fraction of image tokens that are not masked, in [0, 1].
         """
         place_S = torch.arange(ANGLES, device=visible_B.device) / ANGLES
         angle_BS = visible_B.float()[:, None] * (math.pi * 1000**place_S)  # half a period to 400 periods over the range

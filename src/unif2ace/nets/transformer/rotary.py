@@ -13,13 +13,13 @@ from unif2ace.errors import ConfigError
 
 
 def head_size(dim: int, heads: int, head_dim: int | None = None) -> int:
-    """Width of a head: `head_dim`, or an equal part of `dim` if it is None.
+    """Width of a head: `head_dim`, or `dim` / `heads` if it is None.
 
     Raises:
-        ConfigError: If the heads do not divide the width, or a number is below 1.
+        ConfigError: If `heads` does not divide `dim`, or a number is below 1.
     """
     if head_dim is None and (heads < 1 or dim % heads):
-        raise ConfigError(f"net.heads={heads}: they must divide net.dim={dim}, or set net.head_dim")
+        raise ConfigError(f"net.heads={heads}: it must divide net.dim={dim}; otherwise set net.head_dim")
     if min(heads, 1 if head_dim is None else head_dim) < 1:
         raise ConfigError(f"net.heads={heads}, net.head_dim={head_dim}: each must be 1 or more")
     return dim // heads if head_dim is None else head_dim
@@ -29,14 +29,14 @@ def rotary_size(dim: int, heads: int, fraction: float, head_dim: int | None = No
     """Number of dimensions of each head that are rotated, r.
 
     Raises:
-        ConfigError: If the heads do not divide the width, or r is odd.
+        ConfigError: If `heads` does not divide `dim`, `fraction` is not in [0, 1], or r is odd.
     """
     width = head_size(dim, heads, head_dim)
     rotated = int(fraction * width)
     if rotated % 2 or not 0 <= fraction <= 1:
         raise ConfigError(
-            f"net.rotary_fraction={fraction} rotates {rotated} of the {width} values of a head: "
-            "it must be in [0, 1] and give an even number"
+            f"net.rotary_fraction={fraction} rotates {rotated} of the {width} dimensions of a head: "
+            "it must be in [0, 1] and rotate an even number"
         )
     return rotated
 
@@ -57,7 +57,7 @@ def rotary_tables(position_T: Tensor, rotated: int, theta: float, dtype: torch.d
 
 
 def rotate(x_THd: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
-    """Heads (T, H, d) with their first r dimensions rotated, in the tables' precision."""
+    """Heads (T, H, d) with their first r dimensions rotated, in the dtype of the tables."""
     cos, sin = tables
     half = cos.shape[-1]
     first, second, rest = torch.split(x_THd, [half, half, x_THd.shape[-1] - 2 * half], -1)

@@ -1,6 +1,7 @@
 """Converts weights of Show-o (arXiv 2408.12528) to and from a dense `UnifiedNet` with parallel blocks.
 
-Both use the same order of the vocabulary, so its rows are copied unchanged; see `unif2ace.sequence.vocabulary`.
+Both models have the same order of ids, so the rows of embedding and head are copied unchanged; see
+`unif2ace.sequence.vocabulary`.
 
 Shapes: D width, d width of a head, V ids.
 """
@@ -30,7 +31,7 @@ PHI_LAYERS = {
     "token_moe.network.up": "mlp.fc1",
     "token_moe.network.down": "mlp.fc2",
 }
-"""Names in a block of this project and in a layer of Phi, which Show-o's layers are."""
+"""Names of layers in a block of this project, and in a Phi layer of Show-o."""
 _HEADS = tuple(f"self_attn.{x}_proj" for x in "qkv")
 _FUSED = "attention.qkv"
 _LAYER = re.compile(r"showo\.model\.layers\.(\d+)\.")
@@ -56,14 +57,14 @@ class ShowoSizes:
     hidden: int
 
     def text_size(self, codebook_size: int) -> int:
-        """Number of ids of the text tokenizer, if the image tokenizer has this many codes.
+        """Number of ids of the text tokenizer, given the number of codes of the image tokenizer.
 
         Raises:
-            ConfigError: If the vocabulary has no room for that many.
+            ConfigError: If the vocabulary is too small for `codebook_size` codes.
         """
         left = self.rows - codebook_size - len(SPECIAL) - 1
         if left < 1:
-            raise ConfigError(f"a vocabulary of {self.rows} ids has no room for {codebook_size} codes")
+            raise ConfigError(f"a vocabulary of {self.rows} ids is too small for {codebook_size} image codes")
         return left
 
 
@@ -74,7 +75,7 @@ def sizes_of(state: Mapping[str, Tensor]) -> ShowoSizes:
         state: Tensors by their official names, such as ``showo.model.embed_tokens.weight`` (V, D).
 
     Raises:
-        DataError: If these are not weights of Show-o.
+        DataError: If a tensor of Show-o is missing.
     """
     try:
         rows, dim = state["showo.model.embed_tokens.weight"].shape
@@ -82,17 +83,17 @@ def sizes_of(state: Mapping[str, Tensor]) -> ShowoSizes:
         heads = dim // len(state[f"{layer}self_attn.q_layernorm.weight"])
         hidden = len(state[f"{layer}mlp.fc1.weight"])
     except KeyError as error:
-        raise DataError(f"no weights of Show-o: {error} is missing") from None
+        raise DataError(f"these are not weights of Show-o: {error} is missing") from None
     return ShowoSizes(rows, dim, _depth(state, _LAYER), heads, hidden)
 
 
 def from_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Converts a Show-o state to that of a dense `UnifiedNet` with parallel blocks.
+    """Converts the state dict of Show-o to one of a dense `UnifiedNet` with parallel blocks.
 
     Query, key and value weights, (D, D) each, are concatenated.
 
     Args:
-        state: All tensors of a Show-o by their official names.
+        state: All tensors of a Show-o checkpoint by their official names.
 
     Raises:
         DataError: If a tensor is missing or unknown.
@@ -108,15 +109,16 @@ def from_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def to_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Converts the state of a dense `UnifiedNet` to that of a Show-o by its official names.
+    """Converts the state dict of a dense `UnifiedNet` to one of Show-o with its official names.
 
     The fused query, key and value weight is split into three, (D, D) each.
 
     Args:
-        state: State of a dense `UnifiedNet` with parallel blocks, query-key normalisation and an untied head.
+        state: State dict of a dense `UnifiedNet` with parallel blocks, query-key normalisation and an untied head.
 
     Raises:
-        DataError: If a tensor is missing or has no counterpart in Show-o, such as those of experts or grouped queries.
+        DataError: If a tensor is missing or has no counterpart in Show-o, such as tensors of experts or grouped
+            queries.
     """
     depth = _depth(state, _BLOCK)
     fused = {f"blocks.{i}.{_FUSED}.{kind}" for i in range(depth) for kind in ("weight", "bias")}
@@ -125,7 +127,9 @@ def to_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     dim = state["embedding.weight"].shape[1]
     for layer in range(depth):
         if len(state[f"blocks.{layer}.{_FUSED}.weight"]) != 3 * dim:
-            raise DataError("Show-o has as many key-value heads as heads, and heads that divide its width")
+            raise DataError(
+                "Show-o needs net.num_kv_heads equal to net.heads, and net.heads times net.head_dim equal to net.dim"
+            )
         for kind in ("weight", "bias"):
             parts = state[f"blocks.{layer}.{_FUSED}.{kind}"].chunk(3)
             for name, part in zip(_HEADS, parts, strict=True):
@@ -134,7 +138,7 @@ def to_showo(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _pairs(depth: int) -> Iterator[tuple[str, str]]:
-    """Our name and the official name of every tensor that is the same in both."""
+    """Pairs of this project's name and the official name, for every tensor that is stored in the same form."""
     for ours, theirs in _OUTER.items():
         for kind in ("weight", "bias") if ours != "embedding" else ("weight",):
             yield f"{ours}.{kind}", f"{theirs}.{kind}"
@@ -156,6 +160,11 @@ def _depth(state: Mapping[str, Tensor], pattern: re.Pattern[str]) -> int:
 def _check(state: Mapping[str, Tensor], wanted: set[str], what: str) -> None:
     if unknown := sorted(state.keys() - wanted):
         hint = " (the variant with CLIP features is not supported)" if unknown[0].startswith("mm_projector") else ""
-        raise DataError(f"{unknown[0]!r} and {len(unknown) - 1} more have no place in {what}{hint}")
+        raise DataError(f"{what} has no tensors named {_named(unknown)}{hint}")
     if missing := sorted(wanted - state.keys()):
-        raise DataError(f"{what} needs {missing[0]!r} and {len(missing) - 1} more, which are missing")
+        raise DataError(f"{what} also needs the tensors {_named(missing)}")
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - 1
+    return f"{names[0]!r}" + (f" and {more} more" if more else "")

@@ -1,4 +1,4 @@
-"""Another text tokenizer for a trained transformer: rows of the new ids from those of the old ones."""
+"""Replaces the text tokenizer of a trained transformer: computes rows of new ids from rows of old ids."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FIRST = ("head.weight", "head.bias")
-"""Tables that predict: a new token starts as likely as its first piece."""
+"""Output tables: a new token starts with the row of its first piece, so it is as likely as that piece."""
 MEAN = ("embedding.weight",)
-"""Tables that are read: a new token starts as the mean of its pieces."""
+"""Input tables: a new token starts with the mean of the rows of its pieces."""
 NEVER = -20.0
-"""Bias of a token that is read but never predicted."""
+"""Output bias of a token that occurs in the input but is never predicted."""
 WORDS = "grounding.words"
-"""Table of text ids alone, which is read and predicts."""
+"""Table of text ids only, used at the input and at the output; rows are means as in `MEAN`."""
 
 
 def with_text_rows(
@@ -25,14 +25,14 @@ def with_text_rows(
     tied: bool = False,
     read_only: Collection[int] = (),
 ) -> dict[str, Tensor]:
-    """The tensors of a transformer for another text tokenizer; all ids after the text move with it.
+    """Converts a transformer's tensors to another text tokenizer; rows of special tokens and image codes are kept.
 
     Args:
-        state: Tensors by name; the tables have old_size text ids first, then special tokens and image codes.
+        state: Tensors by name; the rows of a table are `old_size` text ids, then special tokens and image codes.
         old_size: Number of text ids of the old tokenizer.
-        pieces: Old text ids that each new text id is made of, at least one each.
-        tied: Whether the embedding is the head too.
-        read_only: New ids that are never predicted, such as phrases; where the head has biases, theirs keep them apart.
+        pieces: For each new text id, the old text ids of its pieces; at least one.
+        tied: Whether embedding and head share one weight.
+        read_only: New ids that are never predicted, such as phrases. If the head has biases, theirs are set to `NEVER`.
 
     Returns:
         All tensors; embedding and head have ``len(pieces)`` text ids.

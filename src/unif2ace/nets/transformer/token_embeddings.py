@@ -1,6 +1,7 @@
 """The two tables of all ids: embeddings at the input, logits at the output.
 
-Image codes and words share parts of their rows, which are added here: see `CodeEmbedding` and `WordGrounding`.
+Rows of image codes and of words have additional shared terms, which are added here; see `CodeEmbedding` and
+`WordGrounding`.
 
 Shapes: T tokens of all sequences, P positions at which logits are read, D width, V ids of a slice, K codes, F features.
 """
@@ -23,16 +24,16 @@ from unif2ace.types import SequenceParts
 
 @dataclass(frozen=True)
 class TokenEmbeddings:
-    """Reads the tables of a network, which owns their modules.
+    """Computes embeddings and logits from the tables of a network; the network owns the modules.
 
     Attributes:
-        vocabulary: The vocabulary.
+        vocabulary: Ranges of ids of text, special tokens and image codes.
         embedding: Input table, (V, D) over all ids.
         head: Output table, (V, D) over all ids, with a bias.
         positions: Position embedding of the image tokens, (N, D), or None.
-        codes: Shared parts of image codes, by table: ``embedding``, ``head``, ``bias``; empty if there are none.
+        codes: Shared terms of image codes, by table: ``embedding``, ``head``, ``bias``; empty if codes share nothing.
         grounding: Visual grounding of words.
-        tied: Whether both tables are one.
+        tied: Whether `head` shares the weight of `embedding`.
     """
 
     vocabulary: Vocabulary
@@ -47,7 +48,7 @@ class TokenEmbeddings:
         """Embeddings of all ids, (T, D).
 
         Args:
-            sequences: Whole sequences, or their new positions.
+            sequences: Whole sequences, or only the positions that are not cached.
             code_features_KF: float (K, F), features of each image code.
         """
         ids_T, images = sequences.tokens("ids"), sequences.images
@@ -65,10 +66,11 @@ class TokenEmbeddings:
         return x_TD.index_add(0, images.token.flatten(), positions_TD)
 
     def logits(self, parts: Sequence[tuple[Tensor, Slice]], code_features_KF: Tensor | None) -> tuple[Tensor, ...]:
-        """Logits over slices of the vocabulary, float32 (P, V) each; they share one gradient of the head's weight.
+        """Logits over slices of the vocabulary, float32 (P, V) each; all slices write into one gradient of the head's
+        weight.
 
         Args:
-            parts: Hidden states (P, D), each with its slice.
+            parts: Pairs of hidden states (P, D) and a slice.
             code_features_KF: float (K, F), features of each image code.
         """
         spans = [(hidden_PD, self.vocabulary.bounds(part)) for hidden_PD, part in parts]
@@ -83,7 +85,7 @@ class TokenEmbeddings:
         return sliced_logits(weight_VD, bias_V, spans)
 
     def _scored(self, logits_PV: Tensor, hidden_PD: Tensor, part: Slice, features_KF: Tensor | None) -> Tensor:
-        """Logits of a slice plus the scores of the shared parts of its ids, in place; no table is built."""
+        """Adds the shared terms of a slice's ids to its logits, in place and without building a table."""
         if part != "codebook":  # text ids come first, so slices that hold them begin with them
             logits_PV = self.grounding.score(hidden_PD, logits_PV)
         if part != "text" and features_KF is not None and self.codes:
@@ -94,7 +96,7 @@ class TokenEmbeddings:
         return logits_PV
 
     def _plus_codes(self, ids_T: Tensor, x_TD: Tensor, features_KF: Tensor | None) -> Tensor:
-        """Embeddings (T, D) plus the shared parts of the codes among the ids (T,); no table is built."""
+        """Embeddings (T, D) plus the shared terms of the codes among the ids (T,); no table is built."""
         if features_KF is None or not self.codes:
             return x_TD
         code_T = ids_T - self.vocabulary.image_offset

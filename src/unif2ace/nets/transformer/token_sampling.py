@@ -30,7 +30,7 @@ class TokenSampling:
 
     def __post_init__(self) -> None:
         if self.temperature < 0:
-            raise ConfigError(f"temperature={self.temperature}: give 0 for the likeliest tokens, or more")
+            raise ConfigError(f"temperature={self.temperature}: it must be 0 or more; 0 takes the most likely token")
         self.filter(self.temperature or 1.0)
 
     @property
@@ -47,7 +47,7 @@ class TokenSampling:
 
         Args:
             logits_BV: float (B, V).
-            uniform_B: float64 (B,) in [0, 1), the randomness of each sequence; None if `greedy`.
+            uniform_B: float64 (B,), one uniform random number in [0, 1) per sequence; None if `greedy`.
         """
         if self.greedy or uniform_B is None:
             return logits_BV.argmax(-1)

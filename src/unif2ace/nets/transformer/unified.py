@@ -65,13 +65,13 @@ class UnifiedNet(nn.Module):
         heads: Number of attention heads; must divide `dim`.
         visual_dims: F of each visual encoder, by name.
         code_feature_dim: Number of features of each image code, see `CodeEmbedding`; 0 for none.
-        image_pos_embed: Whether each image token has a learned position embedding. Show-o has none: only the rotary
-            embedding encodes where an image token is, which a network trained from scratch learns slowly.
+        image_pos_embed: Whether each image token has a learned position embedding. Show-o has none: its rotary
+            embedding alone encodes the position of an image token, which a network trained from scratch learns slowly.
         early_fusion: Whether visual features are also added to the image tokens before the first block, so that
             attention reads them. Otherwise only sequence-level experts read them.
         grounded_words: Whether word embeddings start from the image features of captions that contain the word, using
             the first visual encoder; see `WordGrounding`. No effect without an encoder.
-        grounding_dim: Number of whitened directions of these features.
+        grounding_dim: Number of whitened directions of the image features, K of `WordGrounding`.
         attention_layer: Builds the attention layer of each block.
         norm: Builds a normalisation layer from a width and an epsilon.
         num_kv_heads: Number of key-value heads; fewer than `heads` for grouped-query attention. None for `heads`.
@@ -79,13 +79,13 @@ class UnifiedNet(nn.Module):
         qkv_bias: Whether queries, keys and values have biases.
         out_bias: Whether the output layer of attention has a bias.
         head_bias: Whether the output head has a bias.
-        rotary_fraction: Share of each head that the rotary embedding rotates.
-        rotary_theta: Base of its frequencies.
+        rotary_fraction: Fraction of the dimensions of each head that the rotary embedding rotates, in [0, 1].
+        rotary_theta: Base of the rotary frequencies.
         qk_norm: Whether queries and keys are normalised.
         eps: Epsilon of the normalisation layers.
-        tie_embeddings: Whether the head's weight is the embedding.
-        text_init_std: Initial standard deviation of the rows of words in embedding and head. Phi's 0.02 suits a width
-            of 2048.
+        tie_embeddings: Whether embedding and head share one weight.
+        text_init_std: Initial standard deviation of the rows of text ids in embedding and head. Phi's 0.02 suits a
+            width of 2048.
         attention: Attention kernel, see `unif2ace.nets.transformer.kernels`.
         gradient_checkpointing: Whether to recompute blocks in the backward pass: less memory, a third more compute.
         on_block_built: Called with each block after its initialisation, to shard it before the next one is built.
@@ -177,7 +177,7 @@ class UnifiedNet(nn.Module):
         return {n for level in levels if level is not None for n in getattr(level, "conditions", names)} & set(names)
 
     optional_parts = ("grounding",)
-    """Parts that trained weights may lack: after `zero_init_` the network computes the same as without them."""
+    """Parts that a checkpoint may lack: `zero_init_` initialises them so that they have no effect."""
     fsdp_methods = ("logits_of",)
     """Methods besides `forward` that read weights outside of blocks, see `unif2ace.nets.sharding.Shardable`."""
 
@@ -205,10 +205,10 @@ class UnifiedNet(nn.Module):
         """Hidden states of all positions; `logits_of` computes logits where they are read.
 
         Args:
-            sequence: Whole sequences (B, L), or the positions after those in the cache; or several parts.
-            features: Visual features by encoder, values (R, M, F) for the R sequences with an image, or fewer rows for
-                the last of them. A missing encoder is present in no sequence.
-            cache: Keys and values of the earlier positions; those of the new positions are appended.
+            sequence: Whole sequences (B, L), or only the positions after the cached ones, or several parts.
+            features: Visual features by encoder, values (R, M, F) for the R sequences with an image. With fewer than R
+                rows they belong to the last of these sequences. An encoder without an entry is present in no sequence.
+            cache: Keys and values of the earlier positions; keys and values of the new positions are appended.
         """
         features = features or {}
         parts = SequenceParts.of(sequence) if isinstance(sequence, TokenSequence) else sequence

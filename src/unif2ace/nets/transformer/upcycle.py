@@ -1,7 +1,7 @@
 """Initialises a mixture of experts from a trained dense network, without changing its function.
 
-Sparse upcycling (arXiv 2212.05055), except that the dense feed-forward network becomes the shared expert and all new
-parts start without effect.
+As in sparse upcycling (arXiv 2212.05055), but the dense feed-forward network becomes the shared expert, and all new
+parts initially have no effect.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def upcycle_(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> None:
     """Sets the network's weights so that its logits equal those of the dense network.
 
     Args:
-        net: A network with blocks and experts that support it.
+        net: A network whose blocks and experts support upcycling.
         dense_state: State of a dense `UnifiedNet` of the same sizes, with an embedding (V, D).
 
     Raises:
@@ -35,7 +35,7 @@ def upcycle_(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> None:
 
 
 def upcycled(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors with which a network computes what a dense network does; all its others are without effect.
+    """The tensors that make a network compute a dense network's function; its other tensors then have no effect.
 
     The network may be sharded: only names and shapes of its tensors are read.
 
@@ -54,13 +54,14 @@ def upcycled(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> dict[str, Te
     )
     if any("token_norm" in name for name in differ):
         raise ConfigError(
-            "block=parallel keeps the function of a dense network with parallel blocks, block=sequential that of one "
-            "with sequential blocks: select the block of the dense network"
+            "this network and the dense network have different blocks: set block=parallel for a dense network with "
+            "parallel blocks, or block=sequential for one with sequential blocks"
         )
     if differ:
+        more = f" and {len(differ) - 1} more" if len(differ) > 1 else ""
         raise ConfigError(
-            f"{differ[0]!r} and {len(differ) - 1} more differ between the dense network and this one: "
-            "build it with the same norm, attention and sizes"
+            f"the dense network and this network differ in {differ[0]!r}{more}: "
+            "set the same norm, attention and sizes as in the dense network"
         )
     for layer, child in enumerate(net.blocks):
         block = cast(Block, child)
@@ -74,13 +75,13 @@ def upcycled(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> dict[str, Te
 
 
 def dense_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The dense network of which a network is a copy: `upcycled` the other way round.
+    """The state of the dense network that computes the same function; the inverse of `upcycled`.
 
     Args:
-        state: State of a `UnifiedNet`, of any experts.
+        state: State of a `UnifiedNet` with any kind of experts.
 
     Raises:
-        ConfigError: If its experts have learned something, so that no dense network computes what it does.
+        ConfigError: If the experts have been trained, so that no dense network computes the same function.
     """
     made = {name: value for name, value in state.items() if not _changes(name)}
     for name, value in state.items():
@@ -88,8 +89,8 @@ def dense_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         block = layer.removesuffix("token")
         if name.endswith(("routed.weight_out", "sequence_moe.scale")) and bool(value.any()):
             raise ConfigError(
-                f"{name} is not 0: the experts have learned, and no dense network computes what they do; only one "
-                "trained with moe=dense, or a mixture that was not trained, has a dense counterpart"
+                f"{name} is not 0: the experts have been trained, so no dense network computes the same function; "
+                "use weights trained with moe=dense"
             )
         if part.startswith("network."):
             made[name] = value
@@ -98,8 +99,8 @@ def dense_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             first = state[f"{layer}_moe.shared.0.{rest}"]
             if number != "0" and not torch.equal(value, first):
                 raise ConfigError(
-                    f"{name} differs from that of the other group: two shared experts have learned, a dense network "
-                    "has one"
+                    f"{name} differs from {layer}_moe.shared.0.{rest}: both shared experts have been trained, but a "
+                    "dense network has only one"
                 )
             made[f"{block}{_DENSE}{rest}"] = first
     return made

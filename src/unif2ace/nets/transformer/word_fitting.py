@@ -1,7 +1,7 @@
 """Fits vectors of words to captions and questions, before a network is trained.
 
-Each question asks about one attribute and its answer is known. Captions leave out most attributes and contain negations
-such as "no glasses".
+Captions omit most attributes and contain negations such as "no glasses". Questions complement them: each asks about one
+attribute, and its answer is known.
 
 Shapes: P contrasts, N faces, T ids of a text, V text ids, F features, K whitened directions.
 """
@@ -21,19 +21,20 @@ from unif2ace.types import Contrasts
 
 PASSES, ROWS, RATE = 4, 512, 0.01
 FLOOR = 0.02
-"""Added to the variances of the features before whitening; after LayerNorm their mean is 1."""
+"""Added to the variance of each feature direction before whitening; LayerNorm scales the features to variance 1."""
 
 
 class WordStatistics:
     r"""Sums over captions and their image features, from which `vectors` are computed.
 
-    With features whitened in K directions (principal components, each divided by its standard deviation), the vector of
-    a word is their mean :math:`m_1` over the captions that contain it minus the mean :math:`m_0` over the others,
+    Features are whitened in K directions: principal components, each divided by its standard deviation. Let :math:`m_1`
+    be the mean of the whitened features over the :math:`n_1` captions that contain a word, and :math:`m_0` the mean
+    over the :math:`n_0` others. The vector of the word is
 
     .. math:: w = (m_1 - m_0)\,\bigl(1 - 1 / \overline{t^2}\bigr)_+, \qquad t = (m_1 - m_0) / \sqrt{1/n_1 + 1/n_0},
 
-    with James-Stein shrinkage (positive part; *Estimation with quadratic loss*, 1961): for an unrelated word t is near
-    1.
+    with James-Stein shrinkage (positive part; *Estimation with quadratic loss*, 1961). For a word that is unrelated to
+    the image, the mean :math:`\overline{t^2}` over directions is near 1, so w is near 0.
 
     Args:
         text_size: V.
@@ -70,7 +71,7 @@ class WordStatistics:
         """The vectors of all words, (V, K).
 
         Args:
-            directions: K; the directions of largest variance are used, padded with 0 if there are fewer.
+            directions: K; the directions of largest variance are used, padded with 0 if there are fewer than K.
         """
         number = max(self.number, 1)
         mean_F = self.sum_F / number
@@ -112,7 +113,7 @@ def fit_word_vectors(
     """Fits word vectors (V, K) to captions and questions.
 
     Args:
-        faces: Faces in the order of their indices in `contrasts`.
+        faces: Batches of faces, in the order of the indices in `contrasts`.
         contrasts: Contrasts from questions about the same faces.
         text_size: V.
         features: F.
@@ -135,14 +136,14 @@ def fit_words(
     The score of a text is :math:`s = \sum_i \langle w_i, z \rangle + b_i` over its words, with z the whitened features
     of the face. The first text of a contrast should score higher: the mean of :math:`\log(1 + e^{s_2 - s_1})` is
     minimised (Adam, from the given vectors). A yes/no question is compared with an empty text of score 0, so s is the
-    log-odds of yes. Between two answers s is determined up to a constant per question.
+    log-odds of yes. For a choice between two answers, s is determined only up to a constant per question.
 
     Args:
         vectors: Initial vectors.
         features_NF: float (N, F), image features of the faces.
-        known_N: bool (N,), which faces have features; contrasts of others are ignored.
+        known_N: bool (N,), which faces have features; contrasts of other faces are ignored.
         contrasts: Contrasts from questions.
-        seed: Seed of the order.
+        seed: Seed of the order of the contrasts.
     """
     kept_P = known_N[contrasts.place]
     if not kept_P.any():

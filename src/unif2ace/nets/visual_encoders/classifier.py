@@ -23,7 +23,7 @@ class ClassifierEncoder(VisualEncoder):
         dim: Dimension of its features, F, such as 512 for resnet10t.
 
     Raises:
-        ConfigError: If the network has another dimension.
+        ConfigError: If the network's features do not have `dim` dimensions.
     """
 
     def __init__(self, net: Callable[[], nn.Module], dim: int) -> None:
@@ -31,7 +31,8 @@ class ClassifierEncoder(VisualEncoder):
         self.net, self.dim = net().eval().requires_grad_(False), dim
         if self.net.num_features != dim:
             raise ConfigError(
-                f"visual_encoder.classifier.dim={dim}: the classifier gives {self.net.num_features}; set it"
+                f"visual_encoder.classifier.dim={dim}: the classifier's features have {self.net.num_features} "
+                f"dimensions; set visual_encoder.classifier.dim={self.net.num_features}"
             )
 
     def train(self, mode: bool = True) -> ClassifierEncoder:

@@ -31,20 +31,20 @@ SIDE = 112
 TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
 """Landmarks (x, y) of ArcFace: left eye, right eye, tip of the nose, left and right corner of the mouth."""
 PARTS = (range(36, 42), range(42, 48), (30,), (48,), (54,))
-"""Indices of these landmarks among dlib's 68 points; an eye is the mean of six."""
+"""Indices of these landmarks among dlib's 68 points; an eye is the mean of six points."""
 
 
 class IdentityEncoder(VisualEncoder):
-    """One embedding per image, float32 (B, 1, F), of its largest face; not present without a face. Runs on the CPU.
+    """Embeds the largest face of each image, float32 (B, 1, F); not present if no face is found. Runs on the CPU.
 
     Args:
-        dim: F: 128 for dlib's network, 512 for AntelopeV2's.
+        dim: F; 128 for dlib's network, 512 for AntelopeV2's.
         weights: An ONNX file whose input is float32 (1, 3, 112, 112) in [-1, 1], in RGB order; None for dlib's network.
         search_size: Side in pixels to which an image is enlarged before detection; dlib detects faces of about 80
             pixels or more.
 
     Raises:
-        ConfigError: If a package or the file is missing, or its embeddings have another dimension.
+        ConfigError: If a package or the file is missing, or the network's embeddings do not have `dim` dimensions.
     """
 
     def __init__(self, dim: int = 128, weights: str | None = None, search_size: int = 256) -> None:
@@ -57,7 +57,8 @@ class IdentityEncoder(VisualEncoder):
         found = len(self._recognise(np.zeros((150, 150, 3), np.uint8), _middle(dlib, self._points)))
         if found != dim:
             raise ConfigError(
-                f"visual_encoder.identity.dim={dim}: this network's embeddings have {found} values; set dim to that"
+                f"visual_encoder.identity.dim={dim}: this network's embeddings have {found} dimensions; set "
+                f"visual_encoder.identity.dim={found}"
             )
 
     @torch.no_grad()
@@ -117,7 +118,7 @@ def _onnx_network(weights: str) -> Recognise:
 
 
 def aligned(image: Tensor, points: NDArray[np.floating]) -> Tensor:
-    """A face aligned by similarity transform: five landmarks are fitted to ArcFace's template.
+    """Aligns a face by the similarity transform that fits five landmarks to ArcFace's template.
 
     Args:
         image: uint8 (3, H, W).

@@ -25,7 +25,7 @@ class OpenClipEncoder(VisualEncoder):
         model: Name of an OpenCLIP model whose tower is a vision transformer.
         pretrained: A weights file, or the name of published weights, which are downloaded unless cached.
         dim: Dimension of a patch's vector, F: the width of the tower.
-        layer: Layer whose output is used, counted backwards from the last, -1; Show-o and LLaVA use the second to last.
+        layer: Negative index of the layer whose output is used; -1 is the last layer. Show-o and LLaVA use -2.
 
     Raises:
         ConfigError: If the package is missing, there is no such model, or weights or `dim` do not fit.
@@ -37,15 +37,15 @@ class OpenClipEncoder(VisualEncoder):
     def __init__(self, model: str, pretrained: str, dim: int, layer: int = -2) -> None:
         super().__init__()
         if layer >= 0:
-            raise ConfigError(f"visual_encoder.open_clip.layer={layer}: layers count from the last, -1, backwards")
+            raise ConfigError(f"visual_encoder.open_clip.layer={layer}: it must be negative; -1 is the last layer")
         tower = _tower(model, pretrained)
         self.dim, self.layer = dim, layer
         self.tower = tower.float().eval().requires_grad_(False)
         found = getattr(getattr(tower, "conv1", None), "out_channels", None)
         if found != dim:
-            what = (
-                "is not a vision transformer" if found is None else f"gives vectors of {found} numbers; set dim to that"
-            )
+            what = "is not a vision transformer"
+            if found is not None:
+                what = f"has {found} dimensions; set visual_encoder.open_clip.dim={found}"
             raise ConfigError(f"visual_encoder.open_clip.dim={dim}: the image tower of {model} {what}")
         self.size = tuple(tower.preprocess_cfg["size"])
         for name in ("mean", "std"):
@@ -82,8 +82,8 @@ def _tower(model: str, pretrained: str) -> Any:
     tags = open_clip.list_pretrained_tags_by_model(model)
     if not Path(pretrained).is_file() and pretrained not in tags:
         raise ConfigError(
-            f"visual_encoder.open_clip.pretrained={pretrained!r}: neither a file nor weights of {model} "
-            f"({', '.join(tags)})"
+            f"visual_encoder.open_clip.pretrained={pretrained!r}: give a file, or one of the published weights of "
+            f"{model}: {', '.join(tags)}"
         )
     try:
         with torch.random.fork_rng(devices=[]):
@@ -91,5 +91,5 @@ def _tower(model: str, pretrained: str) -> Any:
     except Exception as error:  # a hub fails in many ways
         raise ConfigError(
             f"visual_encoder.open_clip.pretrained={pretrained!r}: these weights cannot be downloaded "
-            f"({(str(error) or type(error).__name__).splitlines()[0]}); without a network give a file"
+            f"({(str(error) or type(error).__name__).splitlines()[0]}); without internet access give a file"
         ) from error

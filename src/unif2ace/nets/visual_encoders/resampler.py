@@ -15,8 +15,8 @@ from unif2ace.types import Condition
 class Resampler(nn.Module):
     """Cross-attention from N learned queries, then a feed-forward network; maps (B, M, F) to (B, N, D).
 
-    One layer of Flamingo's perceiver resampler (arXiv 2204.14198, section 2.1), without its self-attention. Every
-    parameter is used in every call, whichever samples are present: data-parallel wrappers wait for all gradients.
+    One layer of Flamingo's perceiver resampler (arXiv 2204.14198, section 2.1), without its self-attention. Every call
+    uses every parameter, even if no sample is present, because data-parallel wrappers wait for all gradients.
 
     Args:
         in_dim: F.
@@ -31,7 +31,9 @@ class Resampler(nn.Module):
     def __init__(self, in_dim: int, dim: int, num_queries: int, heads: int = 4) -> None:
         super().__init__()
         if dim % heads:
-            raise ConfigError(f"a resampler of width {dim} cannot have {heads} heads: choose a divisor of the width")
+            raise ConfigError(
+                f"net.dim={dim}: it must be a multiple of {heads}, the number of heads of the visual resampler"
+            )
         self.heads = heads
         self.query = nn.Parameter(torch.randn(num_queries, dim) * 0.02)
         self.in_norm, self.query_norm = nn.LayerNorm(in_dim), nn.LayerNorm(dim)

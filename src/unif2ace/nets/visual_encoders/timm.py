@@ -21,12 +21,13 @@ class TimmEncoder(VisualEncoder):
         backbone: Name of a timm model.
         dim: Dimension of its features, F.
         weights: A weights file; see `unif2ace.nets.features.timm.TimmFeatures`.
-        prefix: Keep only names of the file with this prefix, and strip it.
-        pretrained: Whether timm loads published weights instead (downloaded unless cached).
+        prefix: Load only tensors whose names start with this prefix; the prefix is removed.
+        pretrained: Whether timm loads published weights instead of a file, downloaded unless cached.
         input_size: Side in pixels to which images are resized.
         pooled: Whether to return the pooled vector, M = 1, instead of each cell of the last map, M = h w.
-        mean: Mean of the pixel values in 0..1 that the weights expect; None for the backbone's own.
-        std: Standard deviation of the pixel values, for each channel or None as for `mean`.
+        mean: Mean per channel with which the weights were trained, for pixel values in [0, 1]; None for timm's value of
+            the backbone.
+        std: Standard deviation per channel; None for timm's value of the backbone.
 
     Raises:
         ConfigError: If timm has no such model, weights are missing or do not fit, or `dim` does not fit.
@@ -54,7 +55,8 @@ class TimmEncoder(VisualEncoder):
         found = self.net.num_features if pooled else self.net.net.feature_info[-1]["num_chs"]
         if found != dim:
             raise ConfigError(
-                f"visual_encoder.timm.dim={dim}: {backbone} gives vectors of {found} values; set dim to that"
+                f"visual_encoder.timm.dim={dim}: the features of {backbone} have {found} dimensions; set "
+                f"visual_encoder.timm.dim={found}"
             )
 
     def train(self, mode: bool = True) -> TimmEncoder:

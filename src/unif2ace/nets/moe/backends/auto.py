@@ -16,13 +16,13 @@ from unif2ace.nets.moe.backends.loop import LoopBackend
 
 
 class AutoBackend(ExpertBackend):
-    """Selects by device, dtype and the mean number of tokens per expert.
+    """Selects a backend by device, dtype and the mean number of tokens per expert.
 
-    On the CPU `CPUBackend`, or `GroupedMMBackend` for short segments in training; on a GPU `GroupedMMBackend`;
-    elsewhere `LoopBackend`.
+    On the CPU it uses `CPUBackend`, or `GroupedMMBackend` in training with few tokens per expert. On a GPU it uses
+    `GroupedMMBackend`, elsewhere `LoopBackend`.
 
     Args:
-        short: Mean number of tokens per expert up to which segments are short.
+        short: Largest mean number of tokens per expert for which training on the CPU uses `GroupedMMBackend`.
     """
 
     def __init__(self, short: int = 128) -> None:

@@ -20,10 +20,11 @@ from unif2ace.nets.uncompiled import uncompiled
 
 
 class CPUBackend(ExpertBackend):
-    """One matrix product for each segment of the sorted slots.
+    """One matrix product per expert, over the slots sorted by expert.
 
-    The gate multiplies the narrow hidden activations. Sums over a token's experts are one pass in both directions. Only
-    the activations before the SwiGLU are saved for the backward pass.
+    The gate multiplies the hidden activations, which are usually narrower than the output. Forward and backward pass
+    each sum over a token's experts in one operation. Only the activations before the SwiGLU are saved for the backward
+    pass.
     """
 
     @uncompiled

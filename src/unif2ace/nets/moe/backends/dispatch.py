@@ -16,12 +16,13 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """Slots sorted by expert; slot t K + k is choice k of token t. Slots without an expert come last;
-    some of them may be left out.
+    """Slots sorted by expert; slot t K + k is choice k of token t.
+
+    Slots without an expert come last; all but one of them may be left out.
 
     Attributes:
         order: int64 (S,) or fewer, slots by expert, and by token within an expert.
-        place: int64 (T, K), index of each slot in `order`; the last index for all that are left out.
+        place: int64 (T, K), index of each slot in `order`; the last index for slots that are left out.
         ends: int64 (E,), end of each expert's slots in `order`; slots past the last end have no expert.
     """
 
@@ -36,7 +37,8 @@ class Dispatch:
         Args:
             expert_TK: int64 (T, K), in [0, E]; E for no expert.
             num_experts: E.
-            most: Upper bound on the number of slots with an expert, if it is known; further slots are left out.
+            most: Upper bound on the number of slots with an expert, if known; slots beyond the bound plus one are left
+                out.
         """
         dtype = torch.uint8 if num_experts < 2**8 else torch.int16 if num_experts < 2**15 else torch.int64
         keys, order = expert_TK.flatten().to(dtype).sort(stable=True)  # narrow keys sort several times faster
@@ -54,7 +56,7 @@ class Dispatch:
 
 
 def gather_rows(x_TD: Tensor, dispatch: Dispatch) -> Tensor:
-    """Each slot's token (S, D), in the order of the experts."""
+    """The token of each slot, (S, D), in the order of `Dispatch.order`."""
     gathered: Tensor = _Gather.apply(x_TD, dispatch.token, dispatch.place)
     return gathered
 
@@ -66,7 +68,7 @@ def sum_rows(y_SD: Tensor, dispatch: Dispatch) -> Tensor:
 
 
 def bag(y_SD: Tensor, place_TK: Tensor) -> Tensor:
-    """Sums of rows without gradient, (T, D), always in the same order."""
+    """Sums the slots of each token in a fixed order, (T, D); not differentiable."""
     if y_SD.device.type == "cpu":  # one pass; other kernels have more requirements
         return functional.embedding_bag(place_TK, y_SD, mode="sum")
     return y_SD.index_select(0, place_TK.flatten()).view(*place_TK.shape, -1).sum(1)

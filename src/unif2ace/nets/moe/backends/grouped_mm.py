@@ -16,11 +16,11 @@ from unif2ace.nets.moe.backends.dispatch import Dispatch, gather_rows, sum_rows
 from unif2ace.nets.moe.backends.loop import LoopBackend
 
 _PRODUCT: Any = getattr(functional, "grouped_mm", None) or getattr(torch, "_grouped_mm", None)
-"""Private in older versions of torch."""
+"""torch's grouped matrix product, a private function in older versions."""
 
 
 class GroupedMMBackend(ExpertBackend):
-    """One product for all experts in each direction; in bfloat16 on a GPU it needs no device synchronisation.
+    """Each matrix product runs for all experts at once; in bfloat16 on a GPU there is no device synchronisation.
 
     Unsupported inputs (float64, widths whose rows are not a multiple of 16 bytes, no tokens at all) use `LoopBackend`.
     """
@@ -44,7 +44,7 @@ class GroupedMMBackend(ExpertBackend):
 
     @staticmethod
     def takes(x_TD: Tensor, out_EDH: Tensor) -> bool:
-        """Whether the product supports such tokens (T, D) and experts (E, D, H)."""
+        """Whether the grouped product supports the dtype and widths of tokens (T, D) and experts (E, D, H)."""
         if _PRODUCT is None or x_TD.dtype not in (torch.float32, torch.bfloat16, torch.float16) or not len(x_TD):
             return False
         rows = [size * x_TD.element_size() for size in out_EDH.shape[1:]]

@@ -15,7 +15,7 @@ from unif2ace.nets.uncompiled import uncompiled
 
 
 class LoopBackend(ExpertBackend):
-    """Supports any device and dtype. Reads the sizes of all segments from the device."""
+    """Supports any device and dtype; on a GPU it synchronises to read the number of tokens of each expert."""
 
     @uncompiled
     def __call__(self, x_TD: Tensor, gate_TK: Tensor, dispatch: Dispatch, in_E2HD: Tensor, out_EDH: Tensor) -> Tensor:

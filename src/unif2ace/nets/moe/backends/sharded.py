@@ -2,8 +2,8 @@
 
 Shapes: T tokens, D width, E experts, H hidden dimensions, K experts per token.
 
-FSDP gathers weights before a layer runs, so they are plain tensors there. Under tensor parallelism they stay sharded:
-each rank of a mesh has some hidden dimensions of every expert, and all ranks have all tokens.
+FSDP gathers weights before a layer runs, so this layer receives plain tensors. Tensor parallelism keeps weights
+sharded: each rank has some hidden dimensions of every expert, and all ranks have all tokens.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from unif2ace.nets.sharding import is_sharded, shared, summed
 
 
 class ShardedBackend(ExpertBackend):
-    """Computes this rank's hidden dimensions and sums over the ranks; plain weights are passed to `inner`.
+    """Runs `inner` on this rank's hidden dimensions and sums over the ranks; unsharded weights go straight to `inner`.
 
     Args:
-        inner: Computes the shard of one rank.
+        inner: The backend that runs on one rank.
     """
 
     def __init__(self, inner: ExpertBackend) -> None:
         self.inner = inner
 
     def __call__(self, x_TD: Tensor, gate_TK: Tensor, dispatch: Dispatch, in_E2HD: Tensor, out_EDH: Tensor) -> Tensor:
-        """The sum (T, D), equal on all ranks.
+        """Output (T, D) of the experts, summed over the ranks and equal on all of them.
 
         Raises:
             ConfigError: If weights are not sharded along the hidden dimensions.
@@ -38,8 +38,8 @@ class ShardedBackend(ExpertBackend):
 
         if in_E2HD.placements != (Shard(2),) or out_EDH.placements != (Shard(2),):
             raise ConfigError(
-                f"experts cut as {in_E2HD.placements} and {out_EDH.placements}: tensor parallelism must cut both along "
-                "their third axis, the hidden units; FSDP must gather them before the layer runs"
+                f"expert weights sharded as {in_E2HD.placements} and {out_EDH.placements}: tensor parallelism must "
+                "shard both along axis 2, the hidden dimensions; FSDP must gather them before the layer runs"
             )
         mesh = in_E2HD.device_mesh
         x, gate = shared(x_TD, mesh), shared(gate_TK, mesh)

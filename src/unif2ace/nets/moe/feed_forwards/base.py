@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FeedForward(nn.Module, ABC):
-    """Linear layers from D to H dimensions, an activation of their outputs, and a linear layer back.
+    """Linear layers from D to H dimensions, an activation of their outputs, and a linear layer from H back to D.
 
     Maps (B, L, D) to (B, L, D).
 
@@ -36,9 +36,7 @@ class FeedForward(nn.Module, ABC):
     def __init__(self, dim: int, hidden: int, bias: bool) -> None:
         super().__init__()
         if min(dim, hidden) < 1:
-            raise ConfigError(
-                f"a feed-forward network of width {dim} and moe.shared_ffn_dim={hidden}: each must be 1 or more"
-            )
+            raise ConfigError(f"net.dim={dim}, moe.shared_ffn_dim={hidden}: each must be 1 or more")
         for name in self.inputs:
             self.add_module(name, nn.Linear(dim, hidden, bias))
         self.down = nn.Linear(hidden, dim, bias)
@@ -64,7 +62,7 @@ class FeedForward(nn.Module, ABC):
             shard_weight_(linear, name, axis, mesh, "moe.shared_ffn_dim")
 
     def forward(self, x_BLD: Tensor) -> Tensor:
-        """The network at each position, (B, L, D)."""
+        """Applies the network to each position, (B, L, D)."""
         layers, weight = [self.get_submodule(name) for name in self.inputs], self.down.weight
         if not is_sharded(weight):
             out_BLD: Tensor = self.down(self.activate(*(layer(x_BLD) for layer in layers)))
@@ -76,22 +74,22 @@ class FeedForward(nn.Module, ABC):
         return part_BLD if self.down.bias is None else part_BLD + self.down.bias.to(part_BLD.dtype)
 
     def check_state(self, state: Mapping[str, Tensor]) -> None:
-        """Compares names and shapes of another network's weights with this one's, which may be sharded.
+        """Checks that another network's weights have the names and shapes of this network's, which may be sharded.
 
         Args:
-            state: Its ``weight`` (H, D) and ``bias`` (H,) of each of `inputs`, ``down.weight`` (D, H) and ``down.bias``
-                (D,).
+            state: The other network's ``weight`` (H, D) and ``bias`` (H,) of each of `inputs`, ``down.weight`` (D, H)
+                and ``down.bias`` (D,).
 
         Raises:
-            ConfigError: If one is missing, unknown or of another shape.
+            ConfigError: If a tensor is missing, unknown or of another shape.
         """
         own = {name: tuple(value.shape) for name, value in self.state_dict().items()}
         for name in sorted(own.keys() | state.keys()):
             found, here = (tuple(state[name].shape) if name in state else None), own.get(name)
             if found != here:
                 raise ConfigError(
-                    f"the dense network does not fit: {name} is {found or 'missing'}, here {here or 'unknown'}; "
-                    "set feed_forward to its kind, and moe.shared_ffn_dim to its width"
+                    f"the dense network does not fit: its {name} is {found or 'missing'}, but here it is "
+                    f"{here or 'unknown'}; set feed_forward and moe.shared_ffn_dim as in the dense network"
                 )
 
 

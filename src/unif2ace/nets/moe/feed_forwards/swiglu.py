@@ -13,7 +13,7 @@ class SwiGLUFeedForward(FeedForward):
 
     Args:
         dim: D.
-        hidden: H; None for 8/3 D, rounded up to a multiple of 8: as many weights as `GELUFeedForward` with 4 D.
+        hidden: H; None for 8/3 D, rounded up to a multiple of 8, for about as many weights as in `GELUFeedForward`.
         bias: Whether the linear layers have biases.
     """
 

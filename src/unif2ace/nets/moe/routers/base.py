@@ -31,8 +31,8 @@ class Routing:
     Attributes:
         expert: int64 (B, L, K), in [0, G N]: experts of group 1 follow those of group 0; G N marks no expert.
         gate: float (B, L, K), non-negative; 0 where no expert was chosen.
-        stats: Sums of the layer.
-        most: Upper bound on the number of slots with an expert; None for all.
+        stats: Router statistics of the layer.
+        most: Upper bound on the number of slots with an expert; None for all slots.
     """
 
     expert: Tensor
@@ -48,7 +48,7 @@ class RouterChoice:
     Attributes:
         expert: int64 (B, L, K), in [0, N).
         gate: float (B, L, K), non-negative.
-        probability: float (B, L, N), with gradient, sums to 1: read by the load-balance loss; None for the softmax of
+        probability: float (B, L, N), differentiable, sums to 1; read by the load-balance loss. None for the softmax of
             the logits.
         used: bool (B, L, K), slots that have an expert; None for all.
         most: See `Routing`.
@@ -62,7 +62,7 @@ class RouterChoice:
 
 
 def added(stats: Sequence[RouterStats], times: Sequence[int]) -> RouterStats:
-    """The sum of statistics of one layer, each multiplied by a number."""
+    """Sums router statistics of one layer, each multiplied by its number in `times`."""
     if len(stats) == 1 and times[0] == 1:
         return stats[0]
     names = ("assigned", "probability", "count", "z")
@@ -71,15 +71,15 @@ def added(stats: Sequence[RouterStats], times: Sequence[int]) -> RouterStats:
 
 
 class Router(nn.Module, ABC):
-    """A linear map (B, L, D) to the logits of all groups; each sequence uses those of its own group.
+    """Maps (B, L, D) linearly to the logits of all groups; each sequence uses the logits of its own group.
 
-    Everything is at least float32, also under autocast.
+    Routers compute in float32 or wider, also under autocast.
 
     Args:
         dim: D.
         num_experts: N.
-        top_k: Number of experts per position, on average for routers whose experts choose; in [1, N].
-        level: Level of the layer, for the statistics.
+        top_k: Number of experts per position, in [1, N]; a mean for routers whose experts choose tokens.
+        level: ``token`` or ``sequence``, recorded in the statistics.
         groups: G, 1 or 2.
 
     Raises:
@@ -92,7 +92,7 @@ class Router(nn.Module, ABC):
     balances = False
     """Whether `balance_` is to be called after each optimiser step."""
     refuses: Mapping[str, str] = MappingProxyType({})
-    """Losses on router statistics that do not apply, with the reason."""
+    """Losses on router statistics that do not apply to this router, each with the reason."""
 
     def __init__(
         self, dim: int, num_experts: int, top_k: int, level: Literal["token", "sequence"] = "token", groups: int = 2
@@ -126,7 +126,8 @@ class Router(nn.Module, ABC):
             real_BL: bool (B, L), positions to route.
             available_BN: bool (B, N), experts that a sequence may use, at least K of them; None for all.
             together_BL: bool (B, L), positions of a sequence that attend to each other and are always computed
-                together, such as image tokens. Only their routing may depend on other positions. None for none.
+                together, such as image tokens. Only these positions may be routed depending on other positions. None if
+                there are none.
         """
         with torch.autocast(x_BLD.device.type, enabled=False):
             wide = torch.promote_types(x_BLD.dtype, torch.float32)
@@ -157,14 +158,14 @@ class Router(nn.Module, ABC):
         """
 
     def balance_(self, assigned_GN: Tensor) -> None:
-        """Adapts to the load of a training step; called on all ranks with the same values if `balances`.
+        """Adapts the router to the load of a training step; if `balances`, called on all ranks with the same values.
 
         Args:
             assigned_GN: float32 (G, N), how often each expert was chosen in the step, over all ranks.
         """
 
     def of_group(self, weight_XD: Tensor, x_BLD: Tensor, group_B: Tensor) -> Tensor:
-        """A linear map's outputs of each position's group, float (B, L, N); X = G N."""
+        """Outputs of a linear map for each position's group, float (B, L, N); X = G N."""
         all_BLGN = functional.linear(x_BLD, weight_XD.to(x_BLD.dtype))
         all_BLGN = all_BLGN.view(*x_BLD.shape[:2], self.groups, self.num_experts)
         if self.groups == 2:

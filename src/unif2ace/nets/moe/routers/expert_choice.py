@@ -14,23 +14,23 @@ class ExpertChoiceRouter(Router):
     r"""Experts choose the image tokens that they serve (expert choice, arXiv 2202.09368); text tokens choose experts.
 
     Formula (section 3.2), for the M image tokens of a sequence and :math:`S = \mathrm{softmax}(l)` over the experts:
-    each expert serves the :math:`\lceil M K / N \rceil` tokens with its largest S, and the gate is S. A token gets K
-    experts on average, and 0 to N.
+    each expert serves the :math:`\lceil M K / N \rceil` tokens with its largest S, and the gate is S. A token gets 0 to
+    N experts, K on average.
 
-    The choice is made within each sequence, so that no sample depends on the others of its batch. It compares only
-    positions that attend to each other and are computed together, that is image tokens. For text it would depend on
-    later tokens, which a causal model does not know; text tokens get the K experts with the largest S, with gates that
-    sum to 1 (S for K = 1).
+    Experts choose within each sequence, so no sample depends on the rest of its batch. Experts choose only among image
+    tokens, which attend to each other and are computed together. A choice among text tokens would depend on later
+    tokens, which a causal model does not know. Text tokens therefore choose the K experts with the largest S; their
+    gates sum to 1 (the gate is S for K = 1).
 
-    All experts have the same number of image tokens, so the load-balance loss is constant for them.
+    All experts have the same number of image tokens, so the load-balance loss is constant for image tokens.
     """
 
     refuses = MappingProxyType(
-        {"load_balance": "experts choose equally many image tokens, so the loss is constant for them"}
+        {"load_balance": "every expert chooses equally many image tokens, so this loss is constant for image tokens"}
     )
 
     def choose(self, logits_BLN: Tensor, group_B: Tensor, real_BL: Tensor, together_BL: Tensor | None) -> RouterChoice:
-        """Both kinds of choices, with a slot for each expert."""
+        """The choices of image and text tokens, with one slot per expert."""
         p_BLN, (length, n) = logits_BLN.softmax(-1), logits_BLN.shape[1:]
         top_BLK = logits_BLN.topk(self.top_k).indices
         own_BLN = torch.zeros_like(p_BLN, dtype=torch.bool).scatter(-1, top_BLK, True)

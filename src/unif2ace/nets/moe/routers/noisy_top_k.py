@@ -12,11 +12,12 @@ from unif2ace.nets.moe.routers.top_k import TopKRouter
 
 
 class NoisyTopKRouter(TopKRouter):
-    r"""Top-k routing of logits with trained Gaussian noise, which spreads the load early (arXiv 1701.06538).
+    r"""Top-k routing with trained Gaussian noise on the logits, which balances the load early (arXiv 1701.06538).
 
     Formula (equations 3 to 5): :math:`H_i(x) = (x W_g)_i + \epsilon_i\,\mathrm{softplus}((x W_n)_i)` with
     :math:`\epsilon_i \sim N(0, 1)`, in training only; the K largest H are chosen, and the gates are their softmax.
-    :math:`W_n` starts at 0, so the initial standard deviation is log 2. For K = 1 the gate is that of `TopKRouter`.
+    :math:`W_n` starts at 0, so the initial standard deviation is log 2. For K = 1 the gate is computed as in
+    `TopKRouter`.
 
     The noise comes from torch's global generator, so it depends on how a batch is divided over ranks and micro-batches.
 

@@ -17,12 +17,13 @@ class SigmoidRouter(Router):
     r"""Independent scores of the experts, balanced by a bias instead of a loss (DeepSeek-V3, arXiv 2412.19437).
 
     Formula (equations 13 to 16), for the scores :math:`s_i = \sigma(l_i)`: the K largest :math:`s_i + b_i` are chosen,
-    and the gates are :math:`s_i` divided by their sum over the chosen. For K = 1 the gate is :math:`s_i`, because the
-    quotient would not train the router. The bias selects only and has no gradient. After each optimiser step
-    :math:`b_i \leftarrow b_i + \gamma\,\mathrm{sign}(\bar c - c_i)`, with :math:`c_i` the number of tokens of all
-    ranks that chose expert i and :math:`\bar c` its mean over the group; a group without tokens keeps its bias.
+    and the gates are :math:`s_i` divided by their sum over the chosen experts. For K = 1 the gate is :math:`s_i`,
+    because the quotient would be constant and not train the router. The bias selects only and has no gradient. After
+    each optimiser step :math:`b_i \leftarrow b_i + \gamma\,\mathrm{sign}(\bar c - c_i)`, with :math:`c_i` the number of
+    tokens of all ranks that chose expert i and :math:`\bar c` its mean over the group; a group without tokens keeps its
+    bias.
 
-    The bias is a float32 buffer in any precision and part of the weights. `RouterStats.probability` is :math:`s_i`
+    The bias is a buffer in the state dict and stays float32 in any precision. `RouterStats.probability` is :math:`s_i`
     divided by its sum over all experts, as in the paper's complementary balance loss.
 
     Args:
@@ -39,7 +40,7 @@ class SigmoidRouter(Router):
 
     balances = True
     refuses = MappingProxyType(
-        {"router_z": "it penalises the logarithm of a softmax's sum, and sigmoid scores have no such sum"}
+        {"router_z": "this loss penalises the log-sum-exp of a softmax, which sigmoid scores do not have"}
     )
 
     def __init__(
@@ -70,7 +71,7 @@ class SigmoidRouter(Router):
 
     @torch.no_grad()
     def balance_(self, assigned_GN: Tensor) -> None:
-        """Raises the bias of experts below the mean load (G, N) and lowers it above."""
+        """Raises the bias of experts with less than the mean load (G, N), and lowers it for experts with more."""
         error_GN = assigned_GN.mean(1, keepdim=True) - assigned_GN
         self.bias.add_(error_GN.sign().to(self.bias.dtype), alpha=self.bias_update_speed)
 

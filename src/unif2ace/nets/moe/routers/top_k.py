@@ -10,9 +10,9 @@ from unif2ace.nets.moe.routers.base import Router, RouterChoice
 class TopKRouter(Router):
     """Each position is served by the K experts with the largest logits.
 
-    Formula, for the logits l of a group: for K > 1 the gates are softmax(l) divided by its sum over the chosen, which
-    is the softmax over the chosen logits. For K = 1 this would always be 1, and the task loss would not train the
-    router, so the gate is softmax(l) over all experts, as in Switch Transformer (arXiv 2101.03961, equation 2).
+    Formula, for the logits l of a group: for K > 1 the gates are softmax(l) divided by its sum over the chosen experts,
+    which is the softmax of the chosen logits. For K = 1 this quotient would always be 1 and would not train the router.
+    The gate is therefore softmax(l) over all experts, as in Switch Transformer (arXiv 2101.03961, equation 2).
     """
 
     def choose(self, logits_BLN: Tensor, group_B: Tensor, real_BL: Tensor, together_BL: Tensor | None) -> RouterChoice:

@@ -23,8 +23,8 @@ class AttentionInputs:
         masks: Attention mask of each part.
         kernel: The attention kernel; not ``auto``.
         layer: Index of the layer.
-        cache: Keys and values of the earlier positions, to which the new ones are appended; None without a cache. It
-            works with a single part.
+        cache: Keys and values of the earlier positions, to which the new ones are appended; None for no cache. A cache
+            requires a single part.
     """
 
     sequences: SequenceParts
@@ -72,5 +72,5 @@ class Attention(nn.Module, ABC):
 
         Args:
             x_TD: float (T, D), normalised residual stream.
-            inputs: Further inputs.
+            inputs: Masks, rotary tables, kernel and cache.
         """

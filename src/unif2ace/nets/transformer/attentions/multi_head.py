@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class MultiHeadAttention(Attention):
     """Multi-head self-attention; maps (T, D) to (T, D).
 
-    With fewer key-value heads than heads, several heads share one: grouped-query attention (arXiv 2305.13245).
+    With J < H, several heads share one key-value head: grouped-query attention (arXiv 2305.13245).
 
     Args:
         dim: D.
@@ -38,7 +38,7 @@ class MultiHeadAttention(Attention):
         out_bias: Whether the output layer has a bias.
 
     Raises:
-        ConfigError: If the numbers of heads do not fit each other, or the width.
+        ConfigError: If `num_kv_heads` does not divide `heads`, or the width of a head is not an integer.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class MultiHeadAttention(Attention):
         self.k_norm = norm(self.head_dim, eps) if qk_norm else nn.Identity()
 
     def divided_weights(self) -> list[DividedWeight]:
-        """The heads, see `unif2ace.nets.sharding.Divisible`."""
+        """The weights that are divided by heads, see `unif2ace.nets.sharding.Divisible`."""
         kinds = ("weight",) if self.qkv.bias is None else ("weight", "bias")
         return [*((self.qkv, kind, 0) for kind in kinds), (self.out, "weight", 1)]
 

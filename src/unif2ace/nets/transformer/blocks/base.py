@@ -54,7 +54,7 @@ class Block(nn.Module, ABC):
             x_TD: float (T, D), the residual stream before the block.
             sequences: The tokens.
             conditions: Conditions by name, resampled to the image span.
-            inputs: Further inputs of attention.
+            inputs: Masks, rotary tables, kernel and cache of attention.
         """
 
     def _sequence_level(

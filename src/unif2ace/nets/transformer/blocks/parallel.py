@@ -12,10 +12,10 @@ from unif2ace.types import Condition, RouterStats, SequenceParts
 
 
 class ParallelBlock(Block):
-    """One norm for attention and token-level experts, whose outputs are added; maps (T, D) to (T, D).
+    """Attention and token-level experts read one normalised input; their outputs are added. Maps (T, D) to (T, D).
 
-    The sequence level follows. Weights of a dense Show-o fit this block, and experts that start without effect keep its
-    function.
+    Sequence-level experts follow. Weights of a dense Show-o can be loaded into this block; experts that initially have
+    no effect keep Show-o's function.
     """
 
     def forward(

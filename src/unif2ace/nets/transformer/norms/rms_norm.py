@@ -17,5 +17,5 @@ class RMSNorm(nn.RMSNorm):
         super().__init__(dim, eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The normalised values (..., D), in the dtype of the scale: autocast leaves this operation alone."""
+        """The normalised values (..., D), in the dtype of the scale; autocast does not affect this operation."""
         return super().forward(x.to(self.weight.dtype))
