@@ -102,9 +102,9 @@ def unified(side: int, **known) -> UnifiedModule:
 @pytest.mark.parametrize(
     ("side", "known", "why"),
     [
-        (16, {"image_size": (32, 32)}, r"32x32 pixels, image_size=16: set image_size=32.*source\.size=16"),
+        (16, {"image_size": (32, 32)}, r"image_size=16, but .* 32x32 pixels: set image_size=32.*source\.size=16"),
         (20, {}, "image_size=20.*multiple of the image tokenizer's factor 8"),
-        (16, {"max_text_tokens": 40}, r"data\.max_text_tokens=40, module\.max_text=32.*set module\.max_text=40"),
+        (16, {"max_text_tokens": 40}, r"data\.max_text_tokens=40 exceeds module\.max_text=32.*set module\.max_text=40"),
     ],
 )
 def test_the_unified_model_compares_itself_with_the_data(side: int, known: dict, why: str):
@@ -117,7 +117,7 @@ def test_the_unified_model_accepts_data_of_its_size_and_no_other_tokens():
     assert module._sizes()["num_image_tokens"] == 4
     module.net = SimpleNamespace(num_image_tokens=4)  # type: ignore[assignment]
     batch = SimpleNamespace(task=torch.tensor([1]), text=torch.zeros(1, 2), image_ids=torch.zeros(1, 16))
-    with pytest.raises(ConfigError, match="16 tokens a picture, image_size=16 has 4"):
+    with pytest.raises(ConfigError, match="image_size=16 needs 4 tokens per image, but the data has 16"):
         module.codes(batch)  # type: ignore[arg-type]
 
 
@@ -126,7 +126,7 @@ def test_the_tokenizer_compares_its_factor_with_the_data():
     module._trainer = SimpleNamespace(  # type: ignore[assignment]
         datamodule=SimpleNamespace(image_size=(20, 20)), callbacks=[], strategy=SimpleNamespace()
     )
-    with pytest.raises(ConfigError, match=r"20x20 pixels: sides must be multiples of 8.*source\.size"):
+    with pytest.raises(ConfigError, match=r"20x20 pixels: both sides must be multiples of 8.*source\.size"):
         module.configure_model()
 
 

@@ -110,5 +110,5 @@ def test_the_first_copy_is_the_only_one_of_a_run_without_copies():
 
 
 def test_there_is_at_least_one():
-    with pytest.raises(ConfigError, match=r"module.corruptions=0: give 1 or more"):
+    with pytest.raises(ConfigError, match=r"module.corruptions=0: it must be 1 or more"):
         stepped(corruptions=0)

@@ -112,5 +112,5 @@ def test_half_precision_weights_are_refused(precision: str):
         accelerator="cpu", precision=precision, max_steps=1, callbacks=losses, logger=False, enable_progress_bar=False,
         enable_checkpointing=False, enable_model_summary=False,
     )  # fmt: skip
-    with pytest.raises(ConfigError, match=rf"trainer.precision={precision}: a tokenizer trains with 32-true"):
+    with pytest.raises(ConfigError, match=rf"trainer.precision={precision}: for a tokenizer it must be one of 32-true"):
         trainer.fit(made, datamodule=run.Data(run.ROWS))

@@ -108,7 +108,7 @@ def test_a_run_that_gets_words_from_weights_reads_no_captions(resumed: bool):
 def test_words_need_pictures():
     tokens_alone = Data()
     tokens_alone.captions = lambda number: [replace(batch(0), image=None)]
-    with pytest.raises(ConfigError, match=r"net.grounded_words=true reads pictures and captions: set data.inputs=both"):
+    with pytest.raises(ConfigError, match=r"net.grounded_words=true reads images and captions: set data.inputs=both"):
         _started(tokens_alone)
 
 

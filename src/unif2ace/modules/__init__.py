@@ -1,1 +1,1 @@
-"""LightningModules: one forward pass that training, validation, losses, metrics and observers share."""
+"""LightningModules: each computes one forward pass that losses, metrics and observers read."""

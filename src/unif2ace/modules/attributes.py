@@ -19,6 +19,6 @@ class AttributesModule(TrainingModule):
             ConfigError: If the batch has no images.
         """
         if batch.image is None:
-            raise ConfigError("the attribute classifier trains on pictures: select task=image and data.inputs=pixels")
+            raise ConfigError("the attribute classifier trains on images: set task=image and data.inputs=pixels")
         assert self.net is not None
         return StepOutput(batch, attribute_logits=self.net(batch.image))

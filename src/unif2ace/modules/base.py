@@ -1,4 +1,4 @@
-"""Base class of the LightningModules: a network built late, losses as callbacks, metrics by name, one optimiser."""
+"""Base class of the LightningModules, with losses as Trainer callbacks, metrics by name and one optimiser."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from unif2ace.optimizers.named_groups import NamedGroups
 from unif2ace.types import Batch, LossTerm, StepOutput
 
 MOST_TERMS = 4
-"""Maximum number of sums in one loss, see `LossTerm.also`."""
+"""Maximum number of terms in one loss, see `LossTerm.also`."""
 
 
 class TrainingModule(pl.LightningModule, ABC):
     """Trains a network on the weighted sum of the Trainer's losses.
 
-    Optimisation is automatic: accumulation, precision and resuming are Lightning's. One optimiser holds every trained
-    network, so `global_step` counts steps.
+    Optimisation is automatic: Lightning does accumulation, precision and resuming. One optimiser trains all networks,
+    so `global_step` counts optimiser steps.
 
     Args:
-        net: Makes the network. Called when training starts.
+        net: Makes the network; called when training starts.
         optimizer: Makes the optimiser from parameter groups.
         lr_scheduler: Makes the learning-rate schedule from the optimiser and ``total_steps``; stepped every step. None
             for a constant rate.
         metrics: Validation metrics by name.
         max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
-        compile: Whether the network is compiled (`torch.compile`).
-        parameter_groups: Options of parts of the networks, by name, see `NamedGroups`.
+        compile: Whether to compile the network with `torch.compile`.
+        parameter_groups: Optimiser options for parts of the networks, by name, see `NamedGroups`.
     """
 
     kind: str
-    """Kind of the trained network: names its weights file in a release, and the component that loads it."""
+    """Kind of the trained network; names its weights file in a release and the component that loads this file."""
     memory_format: torch.memory_format = torch.channels_last
     """Memory format of 4D weights: convolutions are faster with channels last."""
 
@@ -79,7 +79,7 @@ class TrainingModule(pl.LightningModule, ABC):
         return getattr(getattr(self._trainer, "strategy", None), "sharding", None)
 
     def expect_weights(self, names: Collection[str] | None) -> None:
-        """Sets which tensors trained weights will replace, so that costly initialisation can be skipped.
+        """Declares which tensors trained weights will replace, so that their costly initialisation can be skipped.
 
         Args:
             names: Names of the network's tensors; None for all of them.
@@ -87,13 +87,13 @@ class TrainingModule(pl.LightningModule, ABC):
         self._provided = names
 
     def provides(self, name: str) -> bool:
-        """Whether trained weights will replace a tensor of the network."""
+        """Whether a tensor of the network will be loaded from trained weights."""
         return self._provided is None or name in self._provided
 
     def configure_model(self) -> None:
-        """Makes the network once, inside the strategy's context, and shards it if the strategy does.
+        """Makes the network once, inside the strategy's context, and shards it if the strategy shards networks.
 
-        Every process samples the same values as a single process would.
+        Every process draws the same initial values as a single process would.
         """
         if self.net is None:
             reset_seed()  # to the seed of `seed_everything`, if it was called: strategies may have used the generator
@@ -121,13 +121,13 @@ class TrainingModule(pl.LightningModule, ABC):
         for loss in losses:
             if loss.needs and getattr(step, loss.needs) is None:
                 raise ConfigError(
-                    f"loss {loss.name!r} reads {loss.needs!r}, which {type(self).__name__} does not compute: take it "
-                    f"out of loss=[{','.join(other.name for other in losses)}], or select another module"
+                    f"loss {loss.name!r} reads {loss.needs!r}, which {type(self).__name__} does not compute: remove "
+                    f"{loss.name} from loss=[{','.join(other.name for other in losses)}], or select another module"
                 )
         return [(loss, loss.compute(step)) for loss in losses]
 
     def objective(self, step: StepOutput, stage: str) -> Tensor:
-        """The weighted sum of the losses, float (). Each loss is logged with its parts."""
+        """The weighted sum of the losses, float (); each loss is logged with its parts."""
         total = torch.zeros((), device=self.device)
         values: dict[str, Tensor] = {}
         terms = self.terms(step)
@@ -143,7 +143,7 @@ class TrainingModule(pl.LightningModule, ABC):
         return total
 
     def _add_up(self, name: str, term: LossTerm, samples: Tensor) -> None:
-        """Accumulates sums over the validation: batches hold different tasks and numbers of samples."""
+        """Adds up sums and counts over the validation, because batches differ in tasks and sizes."""
         sums = torch.stack([torch.stack([t.total.detach(), t.count]).double() for t in (term, *term.also)])
         before = self._validated.get(name, sums.new_zeros(MOST_TERMS, 2))
         self._validated[name] = before + nn.functional.pad(sums, (0, 0, 0, MOST_TERMS - len(sums)))
@@ -153,7 +153,7 @@ class TrainingModule(pl.LightningModule, ABC):
             self._validated_parts[f"{name}/{part}"] = self._validated_parts.get(f"{name}/{part}", 0) + added
 
     def _over_ranks(self, terms: Sequence[LossTerm]) -> Sequence[LossTerm]:
-        """The terms with counts averaged over ranks, so that averaged gradients are those of sum over sum."""
+        """Averages counts over ranks, so that averaged gradients are those of (sum of totals) / (sum of counts)."""
         if self.trainer.world_size == 1 or not terms:
             return terms
         # all in one collective, because each one synchronises the ranks
@@ -165,7 +165,7 @@ class TrainingModule(pl.LightningModule, ABC):
         ]
 
     def on_fit_start(self) -> None:
-        """Fails before the first step if there is no loss."""
+        """Raises an error before the first step if no loss is selected."""
         losses_of(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -181,7 +181,7 @@ class TrainingModule(pl.LightningModule, ABC):
         self.guard.check(self, optimizer)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Losses, if the Trainer has any, and metrics of one batch; observers find its `StepOutput` under ``step``."""
+        """Losses (if any) and metrics of one batch; the result holds the `StepOutput` under ``step`` for observers."""
         return self.validate(self.step_output(batch))
 
     def validate(self, step: StepOutput) -> dict[str, Any]:
@@ -211,7 +211,7 @@ class TrainingModule(pl.LightningModule, ABC):
             metric.reset()
 
     def _log_validated_parts(self) -> None:
-        """Logs each part of a loss as the mean over all that it counts; a part that counted nothing is left out."""
+        """Logs the mean of each part of a loss over the split; a part with a count of 0 is left out."""
         if not self._validated_parts:
             return
         names, sums = zip(*sorted(self._validated_parts.items()), strict=True)
@@ -233,14 +233,14 @@ class TrainingModule(pl.LightningModule, ABC):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips the global gradient norm, under any strategy; other algorithms are Lightning's."""
+        """Clips the global gradient norm under any strategy; Lightning clips with other algorithms."""
         if gradient_clip_val and gradient_clip_algorithm in (None, "norm"):
             clip_gradients_((p for group in optimizer.param_groups for p in group["params"]), gradient_clip_val)
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def configure_optimizers(self) -> Any:
-        """One optimiser over all trained parameters; norms, biases and embeddings do not decay."""
+        """One optimiser over all trained parameters; norms, biases and embeddings have no weight decay."""
         optimizer = self._make_optimizer(self.optimizer_groups())
         self._groups.set_rates(optimizer)
         if not self._make_scheduler:  # lr_scheduler=none is an empty mapping
@@ -252,13 +252,13 @@ class TrainingModule(pl.LightningModule, ABC):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_start(self) -> None:
-        """Restores the configured options, because a checkpoint brings the optimiser's old ones."""
+        """Restores the configured optimiser options, because a resumed checkpoint has overwritten them."""
         optimizer = self.optimizers(use_pl_optimizer=False)
         if isinstance(optimizer, torch.optim.Optimizer):  # DeepSpeed wraps its optimiser and does not resume
             restore_options(optimizer, self._options, [c.scheduler for c in self.trainer.lr_scheduler_configs])
             self._groups.hold(optimizer)
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Steps the schedule; groups with a constant rate keep it."""
+        """Steps the schedule; parameter groups with a constant learning rate keep it."""
         super().lr_scheduler_step(scheduler, metric)
         self._groups.hold(scheduler.optimizer)

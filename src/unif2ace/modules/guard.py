@@ -20,19 +20,19 @@ class NotFiniteError(Unif2aceError, ArithmeticError):
 
 
 class StepGuard:
-    """Decides before each optimiser step whether it is taken.
+    """Decides before each optimiser step whether to skip it.
 
-    If a loss of any micro-batch, or a gradient, is Inf or NaN on any rank, all ranks drop their gradients. An optimiser
-    does not change a parameter without gradient, nor its moments, while a gradient of 0 would decay both. A skipped
-    step still counts: the data, the noise and the learning rate continue as planned. Under float16 the gradient scaler
-    handles overflowing gradients.
+    If a loss of any micro-batch, or a gradient, is Inf or NaN on any rank, all ranks drop their gradients. Without a
+    gradient, an optimiser changes neither a parameter nor its moments; with a gradient of 0 it would decay both. A
+    skipped step still counts: data, noise and learning rate advance as usual. Under float16 the gradient scaler handles
+    overflowing gradients.
 
     Args:
         max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf; at least 1.
 
     Attributes:
         skipped: Steps skipped so far in this process.
-        skipping: Whether the last step was skipped; weight averages then skip it too.
+        skipping: Whether the last step was skipped; weight averages then skip this step too.
     """
 
     def __init__(self, max_nonfinite_steps: int = 10) -> None:
@@ -47,10 +47,10 @@ class StepGuard:
         self._window.append((batch_idx, loss.detach()))
 
     def check(self, module: pl.LightningModule, optimizer: torch.optim.Optimizer) -> None:
-        """Keeps the gradients, or drops them on all ranks.
+        """Keeps the gradients if they and the losses are finite on all ranks; otherwise drops them on all ranks.
 
         Args:
-            module: Module whose Trainer is about to step; it logs ``train/skipped_steps`` if the step is skipped.
+            module: Module that is trained; if the step is skipped, the module logs ``train/skipped_steps``.
             optimizer: Optimiser that is about to step.
 
         Raises:
@@ -79,12 +79,12 @@ class StepGuard:
         self._row.append(f"step {module.trainer.global_step}, batch {_listed(batches)}: loss {_listed(by_rank)}")
         module.log("train/skipped_steps", float(self.skipped))
         if module.trainer.is_global_zero:
-            log.warning("left out, not finite: %s", self._row[-1])
+            log.warning("skipped a step whose loss or gradient is not finite: %s", self._row[-1])
         if len(self._row) >= self.max_nonfinite_steps:
             told = "\n  ".join(self._row)
             raise NotFiniteError(
                 f"{len(self._row)} consecutive steps had a loss or gradient that is not finite:\n  {told}\n"
-                "lower optimizer.lr, or look at these batches; the newest checkpoint is of finite weights"
+                "lower optimizer.lr, or look at these batches; the weights of the newest checkpoint are finite"
             )
 
 

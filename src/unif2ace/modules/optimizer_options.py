@@ -1,4 +1,4 @@
-"""Optimiser options, such as the learning rate: restores the configured ones after a checkpoint is loaded."""
+"""Restores the configured optimiser options, such as the learning rate, after a checkpoint is loaded."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ CYCLED = ("momentum", "betas")
 
 
 def options_of(optimizer: Optimizer) -> list[dict[str, Any]]:
-    """Options of each parameter group without its parameters; call it before a state is loaded."""
+    """Options of each parameter group, without the parameters; call this function before loading a state."""
     return [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
 
 
 def restore_options(optimizer: Optimizer, configured: Sequence[dict[str, Any]], schedules: Iterable[Any]) -> None:
-    """Restores the configured options: a loaded state has the options of the run that wrote it.
+    """Restores the configured options, because a loaded state has overwritten them with those of an earlier run.
 
-    The learning rate keeps its position on the schedule, and its ratio to the configured rate. Options that did not
-    change keep their exact value.
+    The learning rate keeps its position on the schedule and its ratio to the configured rate. Unchanged options keep
+    their exact value.
 
     Args:
         optimizer: Optimiser with a loaded state.
         configured: Result of `options_of`.
-        schedules: Its learning-rate schedules, with loaded states.
+        schedules: The optimiser's learning-rate schedules, with loaded states.
     """
     for group, options in zip(optimizer.param_groups, configured, strict=True):
         cycled = CYCLED if "max_momentum" in group else ()

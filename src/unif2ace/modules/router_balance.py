@@ -1,4 +1,4 @@
-"""Routers that balance their load without a loss, and losses that do not apply to a router.
+"""Balances routers that need no balance loss, and rejects losses that do not apply to a router.
 
 Shapes: R routers, G groups (0 Gen, 1 Und), N experts of a group.
 """
@@ -24,18 +24,18 @@ class RouterBalance:
         self._assigned_RGN: Tensor | None = None
 
     def see(self, net: nn.Module, stats: Iterable[RouterStats]) -> None:
-        """Adds the choices of a forward pass.
+        """Adds the experts' loads of a forward pass.
 
         Args:
             net: The network.
-            stats: Its router statistics.
+            stats: Router statistics of the forward pass.
         """
         if _balancing(net):
             assigned_RGN = torch.stack([s.assigned.detach() for s in stats if s.level == "token"])
             self._assigned_RGN = assigned_RGN if self._assigned_RGN is None else self._assigned_RGN + assigned_RGN
 
     def step(self, net: nn.Module, over_ranks: Callable[[Tensor], Tensor]) -> None:
-        """Adapts all routers after an optimiser step; all ranks must call it.
+        """Adapts all routers after an optimiser step; all ranks must call this method.
 
         Args:
             net: The network.
@@ -47,19 +47,19 @@ class RouterBalance:
         self.forget()
 
     def forget(self) -> None:
-        """Drops the choices of a step that was skipped."""
+        """Drops the loads of a step that was skipped."""
         self._assigned_RGN = None
 
 
 def check_router_losses(net: nn.Module, losses: Iterable[LossCallback]) -> None:
-    """Refuses losses that do not apply to the network's routers.
+    """Rejects losses that do not apply to the network's routers.
 
     Args:
         net: The network.
         losses: The selected losses.
 
     Raises:
-        ConfigError: If a loss reads the statistics of a router that refuses it.
+        ConfigError: If a loss reads statistics of a router that does not support the loss.
     """
     routers = {router.level: router for router in net.modules() if isinstance(router, Router)}
     for loss in losses:
@@ -67,12 +67,12 @@ def check_router_losses(net: nn.Module, losses: Iterable[LossCallback]) -> None:
             if isinstance(loss, RouterLoss) and loss.factors[level] and loss.name in router.refuses:
                 raise ConfigError(
                     f"loss {loss.name!r} does not apply to {type(router).__name__}: {router.refuses[loss.name]}; "
-                    f"take it out of loss=[...], set loss.{loss.name}.{level}_weight=0, or take router=top_k"
+                    f"remove it from loss=[...], or set loss.{loss.name}.{level}_weight=0 or router=top_k"
                 )
 
 
 def _balancing(net: nn.Module) -> list[Router]:
-    """Token-level routers, the lowest layer first, if they balance themselves; a frozen one does not."""
+    """Token-level routers that balance themselves, the lowest layer first; frozen routers are left out."""
     return [
         m
         for m in net.modules()

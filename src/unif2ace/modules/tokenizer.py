@@ -1,4 +1,4 @@
-"""The image tokenizer: images to tokens and back. Shapes: B images of H x W pixels, P x P patches."""
+"""Trains the image tokenizer. Shapes: B images of H x W pixels, P x P patches."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 class TokenizerModule(TrainingModule):
     r"""Trains an autoencoder with a quantizer between encoder and decoder (VQGAN, arXiv 2012.09841).
 
-    Generator and discriminator step together, from the same reconstruction. Two backward passes with a step each would
-    see the same gradients, because the generator's term is computed before either is updated. One optimiser with one
-    backward pass therefore gives the same updates. Accumulation, every strategy and every precision work as for any
-    other module. Gradients are clipped separately for each network.
+    One backward pass and one optimiser train generator and discriminator from the same reconstruction. Two separate
+    steps would give the same updates, because the generator's term is computed before either network is updated.
+    Accumulation and all strategies therefore work as for any other module. Gradients are clipped separately for each
+    network.
 
-    The adversarial term is balanced at the decoder's last weight W (arXiv 2012.09841, eq. 7):
-    :math:`\lambda = \lVert\nabla_W L_{rec}\rVert / (\lVert\nabla_W L_{gan}\rVert + 10^{-4})`, at most 10^4, where
-    L_rec are the other terms. Under accumulation it is computed per micro-batch, which differs slightly from the whole
-    batch; the other image terms are exact.
+    The adversarial term is scaled at the decoder's last weight W (arXiv 2012.09841, eq. 7):
+    :math:`\lambda = \lVert\nabla_W L_{rec}\rVert / (\lVert\nabla_W L_{gan}\rVert + 10^{-4})`, at most 10^4. L_rec is
+    the sum of the other losses. Under accumulation lambda is computed per micro-batch, so it differs slightly from the
+    value for the whole batch.
 
     Args:
-        net: Makes the autoencoder. Called when training starts.
+        net: Makes the autoencoder; called when training starts.
         optimizer: Makes the optimiser from parameter groups.
         lr_scheduler: Makes the learning-rate schedule.
         metrics: Validation metrics by name.
-        features: Makes the frozen network of the perceptual term; built only if a loss reads ``features``.
-        discriminator: Makes the discriminator, images (B, 3, H, W) to logits (B, 1, P, P); built only if a loss
+        features: Makes the frozen network of the perceptual loss; called only if a loss reads ``features``.
+        discriminator: Makes the discriminator, from images (B, 3, H, W) to logits (B, 1, P, P); called only if a loss
             reads ``discriminator``.
-        discriminator_lr: Learning rate of the discriminator; None for the optimiser's.
+        discriminator_lr: Learning rate of the discriminator; None for the optimiser's learning rate.
         max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
         compile: Whether the autoencoder is compiled.
-        decoder_only: Whether encoder and quantizer keep the weights that the run starts from. Tokens then stay the
-            same, so models and tokens made with those weights go with the new decoder.
-        parameter_groups: Options of parts of the networks, by name; names of the discriminator start with
+        decoder_only: Whether to freeze encoder and quantizer at the weights of `init_from`. Tokens then stay the same,
+            so existing tokens and models work with the new decoder.
+        parameter_groups: Optimiser options for parts of the networks, by name; names in the discriminator start with
             ``discriminator.``.
 
     Raises:
-        ConfigError: If a loss reads features or a discriminator that is not configured, or `decoder_only` is set in a
-            run that starts from no weights.
+        ConfigError: If a loss reads features or a discriminator that is not configured, or `decoder_only` is set
+            without `init_from`.
     """
 
     kind = "tokenizer"
@@ -81,21 +81,24 @@ class TokenizerModule(TrainingModule):
         self.discriminator: nn.Module | None = None
 
     def on_fit_start(self) -> None:
-        """Refuses half-precision weights, with which neither codes nor the discriminator can be learned.
+        """Rejects half-precision weights, which can train neither codes nor a discriminator.
 
         Raises:
-            ConfigError: If the precision is of that kind.
+            ConfigError: If `decoder_only` lacks a trained encoder, or ``trainer.precision`` stores half-precision
+                weights.
         """
         super().on_fit_start()
         encoder = (name for name, _ in self.tokenizer.named_parameters() if name.startswith("encoder."))
         if self.decoder_only and not all(map(self.provides, encoder)):
             raise ConfigError(
-                "module.decoder_only=true keeps a trained encoder: name the tokenizer with init_from=, such as "
+                "module.decoder_only=true freezes a trained encoder: select the tokenizer with init_from=, such as "
                 "init_from=builtin"
             )
         precision = str(self.trainer.precision)
         if precision not in PRECISIONS:
-            raise ConfigError(f"trainer.precision={precision}: a tokenizer trains with {', '.join(PRECISIONS)}")
+            raise ConfigError(
+                f"trainer.precision={precision}: for a tokenizer it must be one of {', '.join(PRECISIONS)}"
+            )
 
     @property
     def tokenizer(self) -> TokenizerNet:
@@ -110,8 +113,8 @@ class TokenizerModule(TrainingModule):
         size = getattr(getattr(self.trainer, "datamodule", None), "image_size", None)
         if size and any(side % self.tokenizer.factor for side in size):
             raise ConfigError(
-                f"the data's pictures have {size[0]}x{size[1]} pixels: sides must be multiples of "
-                f"{self.tokenizer.factor}; import the pictures with another source.size"
+                f"the data's images have {size[0]}x{size[1]} pixels: both sides must be multiples of "
+                f"{self.tokenizer.factor}; import the images with another source.size"
             )
         if self.discriminator is None and "discriminator" in self._reads():
             self.discriminator = _made(self._make_discriminator, "discriminator")
@@ -121,7 +124,7 @@ class TokenizerModule(TrainingModule):
 
     @property
     def replaceable_parts(self) -> frozenset[str]:
-        """Parts of the network that may be built otherwise than those of the weights that a run starts from."""
+        """Parts of the network whose architecture may differ from that of the weights in `init_from`."""
         return frozenset({"decoder"} if self.decoder_only else ())
 
     def train(self, mode: bool = True) -> TokenizerModule:
@@ -141,7 +144,7 @@ class TokenizerModule(TrainingModule):
     def step_output(self, batch: Batch) -> StepOutput:
         """Reconstruction, codes, and the features and discriminator logits that losses read."""
         if batch.image is None:
-            raise ConfigError("the tokenizer trains on pictures: select task=image")
+            raise ConfigError("the tokenizer trains on images: set task=image")
         reads = self._reads(active=True)
         image = from_uint8(batch.image).to(self.tokenizer.last_layer.dtype)
         reconstruction, quantized = self.tokenizer(image, logits=self._wants_logits(reads))
@@ -193,18 +196,18 @@ class TokenizerModule(TrainingModule):
         return weight.clamp(max=1e4).detach()
 
     def objective(self, step: StepOutput, stage: str) -> Tensor:
-        """The weighted sum of the losses, float (). A discriminator without logits (B, 1, P, P) has factor 0."""
+        """The weighted sum of the losses, float (). If no loss used the discriminator, its gradient is 0."""
         total = super().objective(step, stage)
         if self.discriminator is not None and step.discrimination is None:
             total = total + 0.0 * sum(p.sum() for p in self.discriminator.parameters())  # otherwise DDP waits for it
         return total
 
     def trained_networks(self) -> dict[str, nn.Module]:
-        """Autoencoder and, if a loss reads it, discriminator; gradients are clipped separately for each."""
+        """The autoencoder, and the discriminator if a loss reads it; gradients are clipped separately for each."""
         return {"net": self.tokenizer} | ({"discriminator": self.discriminator} if self.discriminator else {})
 
     def optimizer_groups(self) -> list[dict[str, Any]]:
-        """Parameter groups; the discriminator's have their own learning rate if `discriminator_lr` is set."""
+        """Parameter groups; those of the discriminator have the learning rate `discriminator_lr` if it is set."""
         own = {} if self._discriminator_lr is None else {"lr": self._discriminator_lr}
         groups = super().optimizer_groups()
         return [group | own if group["name"].startswith("discriminator/") else group for group in groups]
@@ -223,5 +226,7 @@ class TokenizerModule(TrainingModule):
 
 def _made(make: Callable[[], Any] | None, what: str) -> Any:
     if make is None:
-        raise ConfigError(f"a selected loss reads {what}, but module.{what} is empty: set it, or drop the loss")
+        raise ConfigError(
+            f"a selected loss reads {what}, but module.{what} is empty: set module.{what}, or remove the loss"
+        )
     return make()

@@ -1,6 +1,7 @@
 """The unified model: one transformer that generates faces from text (T2I) and answers questions about them (MMU).
 
-Shapes: B samples, G of them generate, N image tokens, K codes, L positions, P positions at which logits are read.
+Shapes: B samples, of which G are T2I samples, N image tokens, K codes, L positions, P positions at which logits are
+read.
 """
 
 from __future__ import annotations
@@ -46,17 +47,18 @@ from unif2ace.types import (
 
 
 class TextIds(Protocol):
-    """What the network needs to know about the text tokenizer."""
+    """Properties of the text tokenizer that the network needs."""
 
     vocab_size: int
     eos_id: int
 
 
 class UnifiedModule(TrainingModule):
-    """Trains the transformer on samples of both tasks; either may be absent.
+    """Trains the transformer on samples of T2I and MMU; either task may be absent.
 
-    Image tokens (B, N) come with the batch, or the frozen image tokenizer encodes its images (B, 3, H, W). They are
-    corrupted once, so that every loss reads the same noise. Logits are computed only at positions that a loss reads.
+    Image tokens (B, N) come with the batch, or the frozen image tokenizer encodes the batch's images (B, 3, H, W).
+    Image tokens are corrupted once, so all losses read the same noise. Logits are computed only at positions that a
+    loss reads.
 
     Args:
         net: Makes the transformer from the sizes of the vocabulary and the number of image tokens.
@@ -70,13 +72,13 @@ class UnifiedModule(TrainingModule):
         guidance_dropout: Probability of dropping a caption, for classifier-free guidance.
         visual_dropout: Probability of dropping a sample's visual features, so that the model also works without them.
         max_text: Longest text part of a sequence in tokens, see `SequenceLayout`.
-        code_features: Whether image codes are embedded from the tokenizer's vectors too, see `CodeEmbedding`.
-        corruptions: Corrupted copies of each T2I sample's image in training. They share the text of the caption, and
-            their times are spread evenly.
+        code_features: Whether embeddings of image codes also use the tokenizer's code vectors, see `CodeEmbedding`.
+        corruptions: Number of corrupted copies of each T2I sample's image in training. The copies share one caption,
+            and their times are evenly spaced.
         seed: Seed of noise and dropout, together with the index of each sample.
         max_nonfinite_steps: Stop after this many consecutive steps skipped for NaN or Inf.
-        compile: Whether the transformer is compiled.
-        parameter_groups: Options of parts of the transformer, by name, see `NamedGroups`.
+        compile: Whether to compile the transformer with `torch.compile`.
+        parameter_groups: Optimiser options for parts of the transformer, by name, see `NamedGroups`.
         finetune: Trains low-rank adapters instead of all weights; the run must start from trained weights.
 
     Raises:
@@ -111,11 +113,11 @@ class UnifiedModule(TrainingModule):
         super().__init__(net, optimizer, lr_scheduler, metrics, max_nonfinite_steps, compile, parameter_groups)
         for name, share in (("guidance_dropout", guidance_dropout), ("visual_dropout", visual_dropout)):
             if not 0 <= share <= 1:
-                raise ConfigError(f"module.{name}={share}: it must be between 0 and 1")
+                raise ConfigError(f"module.{name}={share}: it must be in [0, 1]")
         self._make_image_tokenizer, self._make_encoders = image_tokenizer, dict(visual_encoders or {})
         self.forward_process, self.image_size, self.max_text, self.seed = forward_process, image_size, max_text, seed
         if corruptions < 1:
-            raise ConfigError(f"module.corruptions={corruptions}: give 1 or more")
+            raise ConfigError(f"module.corruptions={corruptions}: it must be 1 or more")
         self.code_features, self.corruptions = code_features, corruptions
         self.guidance_dropout, self.visual_dropout = guidance_dropout, visual_dropout
         self._router_balance, self._lora = RouterBalance(), finetune or None  # finetune=full is an empty mapping
@@ -133,7 +135,7 @@ class UnifiedModule(TrainingModule):
 
     @property
     def faces(self) -> FaceDecoder:
-        """The current network with the components for generating faces and answering questions about them."""
+        """The current network with the other components that generate faces and answer questions about them."""
         encoders = {n: cast(VisualEncoder, self._loaded(n, make)) for n, make in self._make_encoders.items()}
         return FaceDecoder(self.unified, self.layout, self.image_tokenizer, encoders)
 
@@ -160,7 +162,9 @@ class UnifiedModule(TrainingModule):
         """Adds adapters to a block, then shards it."""
         if self._lora is not None:
             if self.sharding is not None and self.sharding.tensor.size() > 1:
-                raise ConfigError("finetune=lora does not work with tensor parallelism: take strategy=fsdp or ddp")
+                raise ConfigError(
+                    "finetune=lora does not support tensor parallelism: set strategy=fsdp or strategy=ddp"
+                )
             self._lora.adapt_(block)
         if self.sharding is not None:
             self.sharding.unit(block)
@@ -168,7 +172,7 @@ class UnifiedModule(TrainingModule):
     def _sizes(self) -> dict[str, int]:
         text: TextIds | None = getattr(self.trainer.datamodule, "text_tokenizer", None)  # type: ignore[attr-defined]
         if text is None:
-            raise ConfigError("the unified model reads text: select task=[text_to_image,understanding]")
+            raise ConfigError("the unified model reads text: set task=[text_to_image,understanding]")
         self._check_sizes()
         return {
             "text_size": text.vocab_size,
@@ -179,21 +183,21 @@ class UnifiedModule(TrainingModule):
         }
 
     def _check_sizes(self) -> None:
-        """Compares the sizes of images and texts with those of the data, before the first step."""
+        """Checks before the first step that the sizes of images and texts fit the data."""
         data, side, factor = self.trainer.datamodule, self.image_size, self.image_tokenizer.factor  # type: ignore[attr-defined]
         if side % factor:
             raise ConfigError(f"image_size={side}: it must be a multiple of the image tokenizer's factor {factor}")
         found = getattr(data, "image_size", None)
         if found not in (None, (side, side)):
             raise ConfigError(
-                f"the data's pictures have {found[0]}x{found[1]} pixels, image_size={side}: set image_size={found[0]}, "
-                f"or import (and tokenize) the pictures with source.size={side}"
+                f"image_size={side}, but the data's images have {found[0]}x{found[1]} pixels: set "
+                f"image_size={found[0]}, or import (and tokenize) the images with source.size={side}"
             )
         longest = getattr(data, "max_text_tokens", self.max_text)
         if longest > self.max_text:
             raise ConfigError(
-                f"data.max_text_tokens={longest}, module.max_text={self.max_text}: texts would be cut; set "
-                f"module.max_text={longest}, or a smaller data.max_text_tokens"
+                f"data.max_text_tokens={longest} exceeds module.max_text={self.max_text}, so texts would be "
+                f"truncated: set module.max_text={longest} or data.max_text_tokens={self.max_text}"
             )
 
     def _code_features(self) -> Tensor:
@@ -211,11 +215,11 @@ class UnifiedModule(TrainingModule):
         return net
 
     def on_fit_start(self) -> None:
-        """Fails before the first step if there is no loss, or one does not support the forward process or router."""
+        """Raises an error before the first step if there is no loss, or a loss does not fit the configuration."""
         check_router_losses(self.unified, losses_of(self.trainer))
         if self._lora is not None and not self.provides("embedding.weight"):
             raise ConfigError(
-                "finetune=lora adapts trained weights: name them with init_from=, such as init_from=builtin"
+                "finetune=lora adapts trained weights: select them with init_from=, such as init_from=builtin"
             )
         for loss in losses_of(self.trainer):
             if loss.forward_processes and self.forward_process.name not in loss.forward_processes:
@@ -226,7 +230,7 @@ class UnifiedModule(TrainingModule):
                 raise ConfigError(f"loss {loss.name!r} needs forward_process.masking={fits}, not {found}")
 
     def step_output(self, batch: Batch) -> StepOutput:
-        """One forward pass; see `UnifiedStep`."""
+        """One forward pass of both tasks; see `UnifiedStep`."""
         codes_BN = self.codes(batch)
         stream, copies = (Stream.TRAIN, self.corruptions) if self.training else (Stream.VALIDATION, 1)
         noise = SampleNoise.draw(self.seed, stream, batch.index, codes_BN.shape[1], copies)
@@ -247,13 +251,13 @@ class UnifiedModule(TrainingModule):
         return StepOutput(batch, unified=UnifiedStep(placed.sequences, corrupted, logits, hidden.routers))
 
     def objective(self, step: StepOutput, stage: str) -> Tensor:
-        """The weighted sum of the losses, float (). In training it also counts the choices of the routers."""
+        """The weighted sum of the losses, float (). In training it also records the experts' loads."""
         if stage == "train" and step.unified is not None:
             self._router_balance.see(self.unified, step.unified.routers)
         return super().objective(step, stage)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Takes a step, then lets the routers balance their load, unless the step was skipped."""
+        """Takes an optimiser step, then adapts the routers to their load unless the step was skipped."""
         super().optimizer_step(*args, **kwargs)
         if self.guard.skipping:
             self._router_balance.forget()
@@ -267,31 +271,29 @@ class UnifiedModule(TrainingModule):
                 `Task.IMAGE`.
         """
         if bool((batch.task == Task.IMAGE).any()) or batch.text is None:
-            raise ConfigError(
-                "the unified model trains on text and pictures: select task=[text_to_image,understanding]"
-            )
+            raise ConfigError("the unified model trains on text and images: set task=[text_to_image,understanding]")
         if batch.image_ids is not None:
             count, wanted = batch.image_ids.shape[1], self.unified.num_image_tokens
             if count != wanted:
                 raise ConfigError(
-                    f"the data has {count} tokens a picture, image_size={self.image_size} has {wanted}: set the "
-                    "image_size that they were made from"
+                    f"image_size={self.image_size} needs {wanted} tokens per image, but the data has {count}: set "
+                    "image_size to the size that was tokenized"
                 )
             return batch.image_ids
         if batch.image is None:
-            raise ConfigError("the batch has neither pictures nor their tokens: set data.inputs=pixels")
+            raise ConfigError("the batch has neither images nor image tokens: set data.inputs=pixels")
         with torch.autocast(self.device.type, enabled=False):
             return self.image_tokenizer.encode(batch.image).clone()
 
     def build_sequences(
         self, batch: Batch, codes_BN: Tensor, corrupted: CorruptedTokens | None, uncaptioned_B: Tensor
     ) -> PlacedSequences:
-        """The token sequences of a batch; those that generate come first.
+        """The token sequences of a batch; T2I samples come first.
 
         Args:
             batch: Batch with text ids int64 (B, T).
-            codes_BN: int64 (B, N), clean codes of its images.
-            corrupted: Corrupted codes of the samples that generate; None if there is none.
+            codes_BN: int64 (B, N), clean codes of the batch's images.
+            corrupted: Corrupted codes of the T2I samples; None if there are none.
             uncaptioned_B: bool (B,), samples whose caption is dropped.
         """
         assert batch.text is not None
@@ -315,16 +317,14 @@ class UnifiedModule(TrainingModule):
         return PlacedSequences(SequenceParts(tuple(parts), tuple(before)), tuple(samples))
 
     def _visual_features(self, batch: Batch, unseen_B: Tensor) -> dict[str, Condition]:
-        """Visual features (U, M, F) of the U MMU samples by encoder; samples that generate receive none."""
+        """Visual features (U, M, F) of the U MMU samples by encoder; T2I samples have none."""
         found: dict[str, Condition] = {}
         u = (batch.task == Task.UNDERSTANDING).nonzero()[:, 0]
         seen = (~unseen_B[u]).nonzero()[:, 0]
         for name, make in self._make_encoders.items():
             encoder = self._loaded(name, make)
             if batch.image is None:
-                raise ConfigError(
-                    f"visual encoder {name!r} reads pictures: set data.inputs=both, or visual_encoder=none"
-                )
+                raise ConfigError(f"visual encoder {name!r} reads images: set data.inputs=both, or visual_encoder=none")
             if not len(u):
                 continue
             with torch.no_grad():
@@ -350,7 +350,7 @@ class UnifiedModule(TrainingModule):
         return {spec: placed.logits(at, values_PV, bounds(spec.vocabulary)) for spec, at, values_PV in scored}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Losses and metrics; the likelihood bound has its own forward pass, independent of the training noise."""
+        """Losses and metrics; the likelihood bound has its own forward pass and its own noise."""
         step = self.step_output(batch)
         if step.unified is not None and step.unified.corrupted is not None:
             nelbo_G = self._nelbo(batch, step.unified.corrupted)
@@ -358,7 +358,7 @@ class UnifiedModule(TrainingModule):
         return self.validate(step)
 
     def _nelbo(self, batch: Batch, corrupted: CorruptedTokens) -> Tensor:
-        """Unbiased estimate of the bound of each sample that generates, float32 (G,), nats per image token."""
+        """Unbiased estimate of the likelihood bound of each T2I sample, float32 (G,), nats per image token."""
         vocabulary, g = self.unified.vocabulary, corrupted.sample
         noise = SampleNoise.draw(self.seed, Stream.NELBO, batch.index[g], corrupted.x0.shape[1])
         masked = nelbo_corruption(g, corrupted.x0, noise, vocabulary.codebook_size)

@@ -19,14 +19,14 @@ from unif2ace.nets.visual_encoders.base import VisualEncoder
 from unif2ace.types import Batch, Contrasts
 
 MAX_FACES = 8192
-"""Number of faces per data set whose captions and questions are read."""
+"""Maximum number of faces per data set whose captions and questions are read."""
 
 
 class CaptionedData(Protocol):
     """Images in a fixed order with their captions and questions."""
 
     def captions(self, number: int) -> Iterable[Batch]:
-        """At most this number of images of each data set, each with a caption."""
+        """At most `number` images of each data set, each with a caption."""
         ...
 
     def contrasts(self, number: int) -> Contrasts:
@@ -36,7 +36,7 @@ class CaptionedData(Protocol):
     def cached(
         self, name: str, settings: Mapping[str, Any], compute: Callable[[], Mapping[str, Tensor]]
     ) -> Mapping[str, Tensor]:
-        """Tensors computed from the data, or those of an earlier run on the same data with the same settings."""
+        """Computes tensors from the data, or reads the result of an earlier run with the same data and settings."""
         ...
 
 
@@ -44,7 +44,7 @@ class CaptionedData(Protocol):
 def initialize_words(
     net: UnifiedNet, encoder: VisualEncoder, data: CaptionedData, strategy: Any, device: torch.device
 ) -> None:
-    """Fits word vectors on one process and broadcasts them.
+    """Fits word vectors on rank 0 and broadcasts them to all ranks.
 
     Args:
         net: Network whose `grounding` is a `WordGrounding`.
@@ -72,7 +72,7 @@ def initialize_words(
 
 
 def _arithmetic(device: torch.device) -> dict[str, str]:
-    """What rounding depends on."""
+    """Settings that affect rounding."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     precision = f"{torch.get_default_dtype()}, {torch.get_float32_matmul_precision()}"
     return {"device": name, "precision": precision, "torch": torch.__version__}
@@ -91,7 +91,7 @@ def _digest(encoder: VisualEncoder) -> str:
 def _encoded(encoder: VisualEncoder, batches: Iterable[Batch], device: torch.device) -> Iterator[CaptionedFaces]:
     for batch in batches:
         if batch.image is None or batch.text is None or batch.text_length is None:
-            raise ConfigError("net.grounded_words=true reads pictures and captions: set data.inputs=both")
+            raise ConfigError("net.grounded_words=true reads images and captions: set data.inputs=both")
         features = encoder(batch.image.to(device))
         known_B = features.present.cpu() & batch.valid
         yield CaptionedFaces(batch.text, batch.text_length, features.values.mean(1).float().cpu(), known_B)
