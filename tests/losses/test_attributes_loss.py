@@ -69,6 +69,6 @@ def test_wrong_arguments_are_named():
 @pytest.mark.parametrize("has_labels", [True, False])
 def test_data_without_a_label_is_refused_before_the_first_step(has_labels: bool):
     trainer = SimpleNamespace(datamodule=SimpleNamespace(has_labels=lambda: has_labels))
-    context = contextlib.nullcontext() if has_labels else pytest.raises(ConfigError, match="no training sample states")
+    context = contextlib.nullcontext() if has_labels else pytest.raises(ConfigError, match="no training sample has")
     with context:
         AttributesLoss().on_fit_start(trainer, None)

@@ -95,5 +95,5 @@ def test_weights_that_cannot_be(layers: list[float]):
 
 
 def test_as_many_weights_as_layers():
-    with pytest.raises(ConfigError, match="3 weights; the features have 2"):
+    with pytest.raises(ConfigError, match="3 weights, but the features have 2"):
         PerceptualLoss(layers=[1, 1, 1]).compute(_step(_maps(0), _maps(1)))

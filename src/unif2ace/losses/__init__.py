@@ -1,1 +1,1 @@
-"""Losses as Lightning callbacks: one objective a file, swapped with `loss=[...]`."""
+"""Losses as Lightning callbacks. One per file, selected with `loss=[...]`."""

@@ -20,32 +20,33 @@ DECAY = 0.99
 
 
 class AdversarialLoss(LossCallback):
-    r"""Generator and discriminator terms in one loss; each reaches only its own parameters.
+    r"""Generator and discriminator terms in one loss; each trains only its own network.
 
-    With logits (B, 1, P, P) r of real images, f of detached reconstructions, g of the reconstruction, and means over
-    patches: generator term + discriminator term + penalties. Only the generator term is multiplied by
-    `generator_weight` and, if `adaptive`, by :math:`\lambda` of arXiv 2012.09841, eq. 7.
+    The loss is generator term + discriminator term + penalties, each a mean over patches. Logits (B, 1, P, P) are r of
+    real images, f of detached reconstructions and g of reconstructions with gradient. Only the generator term is
+    multiplied by `generator_weight` and, if `adaptive`, by :math:`\lambda` of arXiv 2012.09841, eq. 7.
 
     - hinge (arXiv 1705.02894): :math:`-g` and :math:`\frac12 (\max(0, 1 - r) + \max(0, 1 + f))`;
     - non_saturating (arXiv 1406.2661): :math:`\ln(1 + e^{-g})` and
       :math:`\frac12 (\ln(1 + e^{-r}) + \ln(1 + e^{f}))`;
     - R1 (arXiv 1801.04406): :math:`\frac\gamma2 \lVert \nabla_x D(x) \rVert^2` at real images x, where D is the mean
       logit; in training only;
-    - LeCam (arXiv 2104.03310): :math:`\max(0, r - \alpha_f)^2 + \max(0, \alpha_r - f)^2`, where :math:`\alpha` are
-      moving averages of the mean logits over batches of all ranks. It starts with the second batch. The rectifier
-      follows the authors' code.
+    - LeCam (arXiv 2104.03310): :math:`\max(0, r - \alpha_f)^2 + \max(0, \alpha_r - f)^2`, where :math:`\alpha_r` and
+    :math:`\alpha_f` are moving averages of the mean of r and of f over all ranks. The penalty starts with the second
+    batch. The rectifier max(0, .) follows the authors' code.
 
     Args:
         weight: Factor of the whole loss; with 0 the discriminator does not learn.
-        start: First optimiser step of the loss. The discriminator is not trained before it.
-        ramp: Number of steps after `start` in which the generator term's factor rises linearly from 0. The
-            discriminator learns meanwhile, so the first gradients of the generator are not those of a random one.
+        start: First optimiser step at which the loss is active. The discriminator is not trained before this step.
+        ramp: Number of steps after `start` in which the generator term's factor rises linearly from 0. Meanwhile the
+            discriminator learns, so the generator never receives gradients of a random discriminator.
         gan_loss: ``hinge`` or ``non_saturating``.
-        generator_weight: Factor of the generator term alone.
-        adaptive: Whether the generator term is balanced against the other losses at the decoder's last layer.
-        r1: gamma; 0 for none.
-        r1_every: Steps from one R1 penalty to the next; the penalty is multiplied by it (lazy regularisation,
-            arXiv 1912.04958). Its gradient of a gradient is the costliest part of a step.
+        generator_weight: Factor of the generator term only.
+        adaptive: Whether to multiply the generator term by lambda, which balances its gradient at the decoder's last
+            layer with that of the other losses.
+        r1: Factor :math:`\gamma` of the R1 penalty; 0 for none.
+        r1_every: Number of steps from one R1 penalty to the next; the penalty is multiplied by this number (lazy
+            regularisation, arXiv 1912.04958). The penalty's second-order gradient is the costliest part of a step.
         lecam: Factor of the LeCam penalty; 0 for none.
 
     Raises:
@@ -78,7 +79,7 @@ class AdversarialLoss(LossCallback):
                 raise ConfigError(f"loss.adversarial.{key}={value}: it must be 0 or more")
         if r1_every < 1:
             raise ConfigError(
-                f"loss.adversarial.r1_every={r1_every}: it must be 1 or more; r1=0 takes the penalty away"
+                f"loss.adversarial.r1_every={r1_every}: it must be 1 or more; loss.adversarial.r1=0 disables it"
             )
         self.start, self.ramp, self.gan_loss, self.generator_weight = start, ramp, gan_loss, generator_weight
         self.adaptive, self.r1, self.r1_every, self.lecam = adaptive, r1, r1_every, lecam
@@ -88,7 +89,7 @@ class AdversarialLoss(LossCallback):
 
     @property
     def reads(self) -> frozenset[Part | LogitsSpec]:  # type: ignore[override]
-        """The discriminator's logits; the image's gradient only in steps with an R1 penalty."""
+        """The discriminator's logits, and in steps with an R1 penalty the gradient with respect to the image."""
         reads: set[Part | LogitsSpec] = {"discriminator"}
         if self.adaptive:
             reads.add("adaptive_weight")
@@ -143,15 +144,15 @@ class AdversarialLoss(LossCallback):
         return _mean(above.square()) + _mean(below.square())
 
     def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
-        """Stores the step, so that a resumed run continues counting."""
+        """Stores the optimiser step, so that a resumed run continues counting."""
         self._step = trainer.global_step
 
     def on_validation_start(self, trainer: pl.Trainer, *args: Any) -> None:
-        """Stores the step, so that validation measures what training does next."""
+        """Stores the optimiser step, so that validation uses the same factors as the next training step."""
         self._step = trainer.global_step
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
-        """Updates LeCam's averages, identically on all ranks."""
+        """Updates LeCam's moving averages, identically on all ranks."""
         if self._seen is None:
             return
         seen = trainer.strategy.reduce(self._seen, reduce_op="mean")
@@ -164,7 +165,7 @@ class AdversarialLoss(LossCallback):
         return {"anchors": None if self._anchors is None else self._anchors.tolist()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores the averages."""
+        """Restores LeCam's moving averages."""
         anchors = state_dict["anchors"]
         self._anchors = None if anchors is None else torch.tensor(anchors, dtype=torch.float32)
 

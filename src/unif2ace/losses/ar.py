@@ -14,16 +14,16 @@ from unif2ace.types import LogitsSpec, LossTerm, StepOutput
 
 
 class ARLoss(LossCallback):
-    r"""Cross-entropy of each answer token and the end token given all tokens before, nats per such token.
+    r"""Cross-entropy of the answer tokens and the end token given all earlier tokens, in nats per token.
 
-    Formula: :math:`-\sum_i \log p(y_i | y_{<i}, prompt, image)`, divided by the number of targets, so that a long
-    answer counts more than a short one. Under accumulation each micro-batch divides by its own number of targets.
-    With w for the first token of every answer and 1 for all others it is a weighted mean. A larger w helps where the
-    first token decides the answer, such as "yes" or "no".
+    Formula: :math:`-\sum_i \log p(y_i | y_{<i}, prompt, image)`, divided by the number of targets, so a long answer
+    counts more than a short one. Under accumulation each micro-batch divides by its own number of targets. The first
+    token of every answer has weight w, all other tokens have weight 1. A larger w helps if the first token decides the
+    answer, such as "yes" or "no".
 
     Args:
         weight: Factor of the term.
-        first_token_weight: w; with any value but 1 the loss is not a likelihood bound.
+        first_token_weight: w, above 0; with any value but 1 the loss is not a likelihood bound.
         vocabulary: ``text``, or ``full`` for a softmax over image codes and special tokens too, as in Show-o.
 
     Raises:
@@ -39,11 +39,11 @@ class ARLoss(LossCallback):
         super().__init__(weight)
         if not first_token_weight > 0:
             raise ConfigError(
-                f"loss.ar.first_token_weight={first_token_weight}: it must be above 0; 1 weighs all tokens alike"
+                f"loss.ar.first_token_weight={first_token_weight}: it must be above 0; 1 weights all tokens alike"
             )
         self.first_token_weight, self.is_bound = first_token_weight, first_token_weight == 1
         if vocabulary not in ("text", "full"):
-            raise ConfigError(f"loss.ar.vocabulary={vocabulary!r}: text or full")
+            raise ConfigError(f"loss.ar.vocabulary={vocabulary!r}: it must be text or full")
         self.logits_spec = LogitsSpec(answer, vocabulary)
         self.reads = frozenset({self.logits_spec})
 

@@ -19,14 +19,15 @@ class AttributesLoss(LossCallback):
 
     Formula, over the known labels y of the batch on this rank:
     :math:`\sum_{b,a: y_{ba} \ge 0} -w_a y_{ba} \log \sigma(z_{ba}) - v_a (1 - y_{ba}) \log (1 - \sigma(z_{ba}))`,
-    divided by their number. With n_a and m_a the counts of positives and negatives so far in training, w_a and v_a are
-    :math:`(2 n_a / (n_a + m_a))^{-\beta}` and :math:`(2 m_a / (n_a + m_a))^{-\beta}`, at most `cap`. They are 1 for an
-    attribute that half of the faces show. For beta = 1 positives and negatives have equal total weight.
+    divided by the number of known labels. The class weights are :math:`w_a = (2 n_a / (n_a + m_a))^{-\beta}` and
+    :math:`v_a = (2 m_a / (n_a + m_a))^{-\beta}`, at most `cap`, with the counts n_a of positives and m_a of negatives
+    so far in training. Both weights are 1 for an attribute that half of the faces show. For beta = 1 positives and
+    negatives have equal total weight.
 
     Args:
         weight: Factor of the term.
-        balance: :math:`\beta`, 0 for none, 1 for full balance.
-        cap: Largest class weight.
+        balance: :math:`\beta` in [0, 1]; 0 for no class weights.
+        cap: Largest class weight, 1 or more.
 
     Raises:
         ConfigError: If `balance` is not in [0, 1] or `cap` is below 1.
@@ -38,20 +39,23 @@ class AttributesLoss(LossCallback):
     def __init__(self, weight: float = 1.0, balance: float = 0.0, cap: float = 10.0) -> None:
         super().__init__(weight)
         if not 0 <= balance <= 1 or cap < 1:
-            raise ConfigError(f"loss.attributes: balance={balance} must be 0 to 1, cap={cap} at least 1")
+            raise ConfigError(
+                f"loss.attributes.balance={balance}, loss.attributes.cap={cap}: balance must be in [0, 1], "
+                "and cap 1 or more"
+            )
         self.balance, self.cap = balance, cap
         self._counts_2A: Tensor | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuses data without a label, which this loss would not learn from.
+        """Rejects data without labels, from which this loss cannot learn.
 
         Raises:
-            ConfigError: If no training sample states an attribute.
+            ConfigError: If no training sample has an attribute label.
         """
         has_labels = getattr(trainer.datamodule, "has_labels", None)  # type: ignore[attr-defined]
         if has_labels is not None and not has_labels():
             raise ConfigError(
-                "loss.attributes has nothing to learn: no training sample states an attribute; import the pictures "
+                "loss.attributes has nothing to learn: no training sample has an attribute label; import the images "
                 "with a table of labels (source.table), or select another loss"
             )
 

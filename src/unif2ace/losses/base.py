@@ -1,8 +1,8 @@
-"""The base class of losses: a Lightning callback with one pure function of a forward pass.
+"""The base class of losses: a Lightning callback that computes one term from a forward pass.
 
-Lightning has no hook that returns a loss. The module therefore sums `weight * compute(step).mean` over the Trainer's
-callbacks that are losses. A loss may use every hook of a callback (schedules, its own checkpoint state), works in
-validation, and is testable without a Trainer. It holds no parameters and no modules.
+Lightning has no hook that returns a loss. The module therefore sums `weight * compute(step).mean` over all losses among
+the Trainer's callbacks. A loss may use every hook of a callback, for example for a schedule or its own checkpoint
+state. It also runs in validation, can be tested without a Trainer, and holds no parameters or modules.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class LossCallback(pl.Callback, ABC):
     """A term of the training objective.
 
     Args:
-        weight: Factor of the term; 0 computes and logs it without training on it.
+        weight: Factor of the term; with 0 the term is computed and logged but not trained on.
 
     Raises:
         ConfigError: If the weight is negative.
@@ -34,7 +34,7 @@ class LossCallback(pl.Callback, ABC):
     name: str
     """Name under which the term is logged and configured."""
     reads: frozenset[Part | LogitsSpec] = frozenset()
-    """Costly parts of a `StepOutput` that it needs; parts that no loss needs are neither built nor computed."""
+    """Costly parts of a `StepOutput` that the loss needs; parts that no loss needs are not computed."""
     needs: str = ""
     """Field of a `StepOutput` that the loss requires; a module that leaves it None cannot use the loss."""
     forward_processes: frozenset[str] = frozenset()
@@ -42,7 +42,7 @@ class LossCallback(pl.Callback, ABC):
     maskings: frozenset[str] = frozenset({"bernoulli", "fixed_count"})
     """Values of `forward_process.masking` that the loss supports."""
     is_bound: bool = False
-    """Whether its value is a negative log-likelihood or an upper bound, in nats per token."""
+    """Whether the value is a negative log-likelihood or an upper bound of it, in nats per token."""
 
     def __init__(self, weight: float = 1.0) -> None:
         if weight < 0:
@@ -51,12 +51,12 @@ class LossCallback(pl.Callback, ABC):
 
     @property
     def state_key(self) -> str:
-        """Key of its state in a checkpoint. It depends on the name only, so that losses can be swapped between runs."""
+        """Key of the state in a checkpoint; depends on `name` only, so that losses can be swapped between runs."""
         return self._generate_state_key(name=self.name)
 
     @property
     def active(self) -> bool:
-        """Whether the loss is computed in this step; if not, nothing that it reads is computed either."""
+        """Whether the loss is computed in this step; if not, the parts in `reads` are not computed either."""
         return True
 
     @abstractmethod
@@ -67,16 +67,16 @@ class LossCallback(pl.Callback, ABC):
             step: Output of the module's forward pass.
 
         Returns:
-            Sum and count, float () each; a zero with gradient if the loss applies to no sample.
+            Sum and count, float () each. If the loss applies to no sample, the sum is a differentiable zero.
         """
 
 
 def over_rows(values: Tensor, step: StepOutput) -> LossTerm:
-    """A term whose denominator is the number of samples, valid or not. It is fixed: accumulation and ranks are exact.
+    """A term divided by the number of all samples, valid or not; exact under accumulation and over ranks.
 
     Args:
         values: float (B,), one value per sample.
-        step: `step.batch.valid` selects which samples are valid; the others add nothing.
+        step: Output of the forward pass; samples that are not in `step.batch.valid` add 0.
     """
     valid = step.batch.valid
     return LossTerm(torch.where(valid, values, 0).sum(), torch.full((), len(valid), device=values.device))
@@ -93,5 +93,5 @@ def losses_of(trainer: pl.Trainer) -> list[LossCallback]:
     if not losses:
         raise ConfigError("no loss: select at least one, such as loss=[attributes]")
     if len(names) != len(set(names)):
-        raise ConfigError(f"losses {names}: each name may stand once; select others with loss=[...]")
+        raise ConfigError(f"losses {names}: a name occurs twice; select each loss once in loss=[...]")
     return losses

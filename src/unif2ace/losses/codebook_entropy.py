@@ -11,23 +11,23 @@ from unif2ace.types import LossTerm, StepOutput
 
 
 class CodebookEntropyLoss(LossCallback):
-    r"""Makes the choice of each code confident and the use of all codes uniform (arXiv 2310.05737, section 3.1).
+    r"""Makes each vector's choice of code confident and the use of codes uniform (arXiv 2310.05737, section 3.1).
 
     Formula, with p the softmax of `Quantized.logits` (B, h, w, G, K) and H its entropy in nats:
-    :math:`E[H(p)] - \gamma\,H(E[p])`, means over cells and valid samples, then a mean over factors. G times the first
-    part is the entropy of whole codes. G times the second is at least the entropy of their mean, and equal if the batch
-    uses the factors independently.
+    :math:`E[H(p)] - \gamma\,H(E[p])`, with E the mean over cells and valid samples, then the mean over factors. G times
+    E[H(p)] is the mean entropy of whole codes. G times H(E[p]) is at least the entropy of their mean distribution, with
+    equality if the batch uses the factors independently.
 
-    E[p] is a batch mean, so the term is not additive. Under accumulation it is the mean of the micro-batches' terms,
-    whose second part is smaller than for the whole batch. Over ranks, E[p] is the whole batch's mean if `across_ranks`,
-    and so is the gradient once it is averaged over ranks.
+    E[p] is a batch mean, so the term is not a sum over samples. Under accumulation the loss is the mean of the
+    micro-batches' terms, whose H(E[p]) is smaller than that of the whole batch. With `across_ranks`, E[p] and the
+    averaged gradient equal those of the whole batch over all ranks.
 
     Args:
         weight: Factor of the term.
-        diversity: Gamma.
-        across_ranks: Whether E[p] is taken over all ranks; then every rank must compute the term.
-        only_bits: Whether it acts only on quantizers whose channels are bits (``lfq``). They use few of their codes
-            without it; the other quantizers use theirs evenly by themselves.
+        diversity: :math:`\gamma`.
+        across_ranks: Whether E[p] is a mean over all ranks; every rank must then compute the term.
+        lfq_only: Whether the loss is 0 for quantizers other than ``lfq``, whose channels are bits. Without the loss
+            ``lfq`` uses few of its codes; other quantizers use their codes evenly without it.
     """
 
     name = "codebook_entropy"
@@ -42,7 +42,7 @@ class CodebookEntropyLoss(LossCallback):
         self.reads = frozenset({"bit_logits" if lfq_only else "code_logits"})
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """The mean of the first part over samples, minus the second part, which is not a sum over samples."""
+        """E[H(p)] as a mean over samples, minus the batch's H(E[p]), which is not a sum over samples."""
         assert step.quantized is not None
         if step.quantized.logits is None:  # no bits
             return LossTerm(

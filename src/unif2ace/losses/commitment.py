@@ -9,15 +9,15 @@ from unif2ace.types import LossTerm, StepOutput
 class CommitmentLoss(LossCallback):
     r"""Pulls the encoder's vectors (B, C, h, w) to their codes, and codes to vectors (VQ-VAE, arXiv 1711.00937, eq. 3).
 
-    Formula, with sg for a stopped gradient, z the vector and e its code:
-    :math:`\beta\,\lVert z - sg[e] \rVert^2 + c\,\lVert sg[z] - e \rVert^2`. Each is a mean over channels and cells: C
-    times smaller than the equation's sum over channels. :math:`\beta` is on the term whose gradient goes to the
-    encoder. The second term has no gradient if codes are not trained by gradient (``update=ema``, `LFQ`, `FSQ`).
+    Formula, for a vector z, its code e and the stopped gradient sg:
+    :math:`\beta\,\lVert z - sg[e] \rVert^2 + c\,\lVert sg[z] - e \rVert^2`. Each norm is a mean over channels and
+    cells, so it is C times smaller than the equation's sum over channels. The first term trains the encoder, the second
+    the codes. The second term has no gradient if codes are not trained by gradient (``update=ema``, `LFQ`, `FSQ`).
 
     Args:
         weight: Factor of the term.
-        beta: Factor of the encoder's part, 0 or more.
-        codebook: c, factor of the codes' part, 0 or more.
+        beta: Factor of the first term, 0 or more.
+        codebook: c, factor of the second term, 0 or more.
     """
 
     name = "commitment"
@@ -28,7 +28,7 @@ class CommitmentLoss(LossCallback):
         self.beta, self.codebook = beta, codebook
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """The sum of one value per sample; exact under accumulation and ranks."""
+        """The sum of one value per sample; exact under accumulation and over ranks."""
         assert step.quantized is not None
         z_BCHW, codes_BCHW = step.quantized.z, step.quantized.codes
         of_encoder_B = (z_BCHW - codes_BCHW.detach()).square().flatten(1).mean(1)

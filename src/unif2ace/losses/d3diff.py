@@ -1,6 +1,6 @@
 """D3Diff: masked prediction plus score entropy.
 
-Shapes: B samples, L positions, P predicted tokens, G samples that generate, N image tokens, K codes, V ids.
+Shapes: B samples, L positions, P predicted tokens, G T2I samples, N image tokens, K codes, V ids.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ CHOICES = {
     "reduction": ("observed", "fixed"),
 }
 PAPER_TOKENS = 256
-"""Number of image tokens of the model that `score_weight` was chosen for."""
+"""Number of image tokens of the model for which the paper chose `score_weight`."""
 LEAST_ALPHA = 1e-3
-"""Lower bound of alpha in the paper's score, whose entropy would be infinite at alpha = 0."""
+"""Lower bound of :math:`\alpha_t` in the paper's score, whose entropy is infinite at :math:`\alpha_t = 0`."""
 
 
 class D3DiffLoss(LossCallback):
-    r"""Masked prediction and score entropy together (UniF2ace, arXiv 2503.08120): mask + alpha * score.
+    r"""Masked prediction plus score entropy (UniF2ace, arXiv 2503.08120): mask + alpha * score.
 
-    With l the cross-entropy of a masked token, w the weight of the likelihood bound, and sums over the masked tokens:
+    Sums are over masked tokens; l is the cross-entropy of a masked token, w the weight of the likelihood bound.
 
-    - mask :math:`= \sum l / M`, with M the number of masked tokens (``reduction=observed``, in each micro-batch) or N
-      per sample (``fixed``): the loss of MaskGIT and Show-o;
-    - score :math:`= \sum w(t)\,l` of each sample, a mean over samples: sigma times SEDD's score entropy of the score
-      :math:`s = p\,\alpha_t / (1 - \alpha_t)`, which is the likelihood bound of the sample in nats.
+    - mask :math:`= \sum l / M` is the loss of MaskGIT and Show-o. M is the number of masked tokens of the micro-batch
+      (``reduction=observed``), or N per sample (``fixed``);
+    - score :math:`= \sum w(t)\,l`, a mean over samples, is the likelihood bound of a sample in nats. It equals sigma
+      times SEDD's score entropy of the score :math:`s = p\,\alpha_t / (1 - \alpha_t)`.
 
-    ``score_scale=paper`` takes the paper's score p / q, :math:`q = 1 - \alpha_t`. Over the codebook it has the same
-    gradient. The difference is logged as ``offset``, nats per sample, and left out of the value. With
-    ``vocabulary=full`` the softmax has a mass Z on the codes, and the entropy has a further term :math:`w (Z - 1)`
-    (exact) or :math:`w (Z - 1) / \alpha_t` (paper). The latter is least at :math:`Z = \alpha_t`, so it trains the
-    network to predict ids that are not codes.
+    ``score_scale=paper`` uses the paper's score p / q with :math:`q = 1 - \alpha_t`. With ``vocabulary=codebook`` its
+    gradient is the same. The difference of the values is logged as ``offset``, in nats per sample, and not part of the
+    loss. With ``vocabulary=full`` the softmax has a mass Z on the codes, and the entropy has a further term
+    :math:`w (Z - 1)` (exact) or :math:`w (Z - 1) / \alpha_t` (paper). The entropy with the paper's term is smallest at
+    :math:`Z = \alpha_t`, so it trains the network to predict ids that are not codes.
 
-    The value is not a likelihood bound; `mask_weight=0` leaves alpha times the score, and the score is a bound.
+    The loss is not a likelihood bound. With `mask_weight=0` it is alpha times the score, which is a bound.
 
     Args:
         weight: Factor of the term.
@@ -58,10 +58,10 @@ class D3DiffLoss(LossCallback):
         score_weight: alpha, 0 or more.
         score_scale: ``exact`` or ``paper``.
         vocabulary: Support of the softmax: ``codebook`` or ``full``.
-        positions: Positions that the mask term predicts: ``masked`` tokens, or ``image_span``, which adds soi and eoi.
-            The latter with ``vocabulary=full`` is Show-o's loss.
-        alpha_scale: ``tokens`` multiplies alpha by 256 / N, since the score sums over tokens; ``none`` does not.
-        reduction: ``observed`` or ``fixed``.
+        positions: Positions that the mask term predicts: ``masked`` tokens, or ``image_span`` for masked tokens, soi
+            and eoi. ``image_span`` with ``vocabulary=full`` is Show-o's loss.
+        alpha_scale: ``tokens`` multiplies alpha by 256 / N, because the score sums over tokens; ``none`` does not.
+        reduction: Denominator M of the mask term, ``observed`` or ``fixed``.
         codebook_size: K; needed for ``vocabulary=full``.
 
     Raises:
@@ -107,7 +107,7 @@ class D3DiffLoss(LossCallback):
         self._shown = False
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """Sums over valid samples: the mask term over its tokens, and in `also` the score over samples."""
+        """Sums over valid samples: the mask term per token and, in `also`, the score per sample."""
         assert step.unified is not None
         logits, corrupted = step.unified.logits[self.logits_spec], step.unified.corrupted
         if corrupted is None:
@@ -130,7 +130,7 @@ class D3DiffLoss(LossCallback):
         return LossTerm(self.mask_weight * mask, mask_count, parts, counts, also=(LossTerm(alpha * score, rows),))
 
     def _entropy(self, logits: Logits, nats_P: Tensor, corrupted: CorruptedTokens) -> Tensor:
-        """Weighted score entropy without the offset, float (P,); undefined for tokens that are not codes."""
+        """Weighted score entropy without ``offset``, float (P,); undefined for tokens that are not codes."""
         weight_P = corrupted.weight[logits.generation]
         if not self.full:
             return weight_P * nats_P
@@ -157,29 +157,29 @@ class D3DiffLoss(LossCallback):
         return parts
 
     def on_train_batch_end(self, *args: Any) -> None:
-        """Logs once, after the first batch, how large the score is relative to the mask term."""
+        """Logs the ratio of score and mask term once, after the first batch."""
         if self._first is None or self._shown:
             return
         ratio, alpha = float(self._first[0]), self._first[1]
         self._first, self._shown = None, True
         if self.mask_weight:
             share = alpha * ratio / self.mask_weight
-            rank_zero_info(f"d3diff: score / mask = {ratio:.4g}; weighted, the score is {share:.3g} of the mask term")
+            rank_zero_info(f"d3diff: score / mask = {ratio:.4g}; with their weights the ratio is {share:.3g}")
 
     def on_train_start(self, trainer: pl.Trainer, *args: Any) -> None:
-        """A resumed run does not log the ratio again."""
+        """Prevents a resumed run from logging the ratio again."""
         self._shown = trainer.global_step > 0
 
 
 def masked_span(sequence: TokenSequence) -> Tensor:
-    """Masked image tokens, soi and eoi of samples that generate, bool (B, L); positions of a `LogitsSpec`."""
+    """Masked image tokens, soi and eoi of T2I samples, bool (B, L); positions of a `LogitsSpec`."""
     return masked_image(sequence) | (image_span(sequence) & ~image(sequence))
 
 
 def _check(chosen: Mapping[str, str], factors: Mapping[str, float], codebook_size: int | None) -> None:
     for key, value in chosen.items():
         if value not in CHOICES[key]:
-            raise ConfigError(f"loss.d3diff.{key}={value!r}: {' or '.join(CHOICES[key])}")
+            raise ConfigError(f"loss.d3diff.{key}={value!r}: it must be {' or '.join(CHOICES[key])}")
     for key, factor in factors.items():
         if factor < 0:
             raise ConfigError(f"loss.d3diff.{key}={factor}: it must be 0 or more")
@@ -187,5 +187,5 @@ def _check(chosen: Mapping[str, str], factors: Mapping[str, float], codebook_siz
         raise ConfigError("loss.d3diff.vocabulary=full needs loss.d3diff.codebook_size")
     if chosen["vocabulary"] != "full" and chosen["positions"] == "image_span":
         raise ConfigError(
-            "loss.d3diff.positions=image_span reads soi and eoi, which are not codes: set vocabulary=full"
+            "loss.d3diff.positions=image_span reads soi and eoi, which are not codes: set loss.d3diff.vocabulary=full"
         )

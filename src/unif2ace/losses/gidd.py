@@ -1,4 +1,4 @@
-"""The likelihood bound of diffusion whose noise mixes masks and random codes."""
+"""The likelihood bound of diffusion with noise that mixes masks and random codes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from unif2ace.types import CorruptedTokens, Logits, LogitsSpec
 
 
 class GIDDLoss(NELBOLoss):
-    r"""GIDD's bound (arXiv 2503.04482), nats per image token; all tokens count, including uncorrupted ones.
+    r"""GIDD's bound (arXiv 2503.04482) in nats per image token, over corrupted and uncorrupted tokens.
 
-    Formula: :math:`\frac1N \sum_i \omega\,\bigl[KL(q \| q_\theta) + IS(q(z) \| q_\theta(z))\bigr]`, with IS the
-    Itakura-Saito divergence and z the corrupted token; q and :math:`q_\theta` are its distributions given the clean
-    code and given the prediction. :math:`\omega` is the rate of noise into z over q(z). It is very large for a correct
-    visible token at early times. `max_weight` bounds it, and then the value is not a likelihood bound.
+    Formula: :math:`\frac1N \sum_i \omega\,\bigl[KL(q \| q_\theta) + IS(q(z) \| q_\theta(z))\bigr]`, with the
+    Itakura-Saito divergence IS and the corrupted token z. q is the distribution of z given the clean code,
+    :math:`q_\theta` given the prediction. :math:`\omega` is the rate of noise into z, divided by q(z). :math:`\omega`
+    grows without bound as t approaches 0 or 1. `max_weight` clips it, and then the value is not a likelihood bound.
 
     Args:
-        forward_process: ``forward_process=hybrid``; ``${forward_process}`` in a configuration.
+        forward_process: A `HybridProcess`; ``${forward_process}`` in a configuration.
         weight: Factor of the term.
-        max_weight: Largest omega; None for the bound itself.
+        max_weight: Largest omega, above 0; None for the exact bound.
 
     Raises:
         ConfigError: If `max_weight` is not above 0.
@@ -39,7 +39,7 @@ class GIDDLoss(NELBOLoss):
     def __init__(self, forward_process: ForwardProcess, weight: float = 1.0, max_weight: float | None = None) -> None:
         super().__init__(weight)
         if max_weight is not None and max_weight <= 0:
-            raise ConfigError(f"loss.gidd.max_weight={max_weight}: above 0, or null")
+            raise ConfigError(f"loss.gidd.max_weight={max_weight}: it must be above 0, or null")
         self.forward_process, self.max_weight = forward_process, max_weight
         self.is_bound = max_weight is None
 

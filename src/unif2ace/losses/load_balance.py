@@ -15,21 +15,21 @@ GROUPS = ("gen", "und")
 
 
 class LoadBalanceLoss(RouterLoss):
-    r"""Keeps routers from overloading a few experts (arXiv 2101.03961, eq. 4; the paper has one such loss per group).
+    r"""Keeps routers from overloading a few experts (arXiv 2101.03961, eq. 4), with one loss per group as in UniF2ace.
 
-    Formula, for each layer and group: :math:`E \sum_i f_i P_i`, with f_i the share of all choices that selected expert
-    i (they sum to 1, whatever the number of experts per token) and P_i its mean probability. It is 1 if either is
-    uniform. The term is the sum over groups of its mean over layers; a group without tokens adds 0.
+    Formula, for each layer and group: :math:`E \sum_i f_i P_i`, where f_i is the fraction of all choices that selected
+    expert i, and P_i is the expert's mean probability. The f_i sum to 1 for any number of experts per token. The value
+    is 1 if f or P is uniform. The term is the mean over layers, summed over groups; a group without tokens adds 0.
 
-    f and P are batch statistics, so the term is not additive: under accumulation it is the mean of the micro-batches'
-    terms. Over ranks they are the whole batch's if `across_ranks`, and so is the gradient once it is averaged over
-    ranks. Padding samples are routed and counted like others.
+    f and P are batch statistics, so the term is not a sum over samples. Under accumulation the loss is the mean of the
+    micro-batches' terms. With `across_ranks` the averaged gradient equals that of the whole batch over all ranks.
+    Padding samples are routed and counted like all others.
 
     Args:
         weight: Factor of the term.
         token_weight: Factor of the token-level part.
-        sequence_weight: Factor of the sequence-level part; its value is logged in any case.
-        across_ranks: Whether f and P are taken over all ranks; then every rank must compute the term.
+        sequence_weight: Factor of the sequence-level part; the part is logged even if the factor is 0.
+        across_ranks: Whether f and P are statistics of all ranks; every rank must then compute the term.
 
     Raises:
         ConfigError: If a factor is negative.

@@ -14,9 +14,9 @@ class MDLMLoss(NELBOLoss):
     r"""MDLM's bound (arXiv 2406.07524, eq. 10), nats per image token.
 
     Formula: :math:`\frac1N \sum_{i\ masked} w(t) (-\log p(x_{0,i} | x_t))`, :math:`w = -\alpha' / (1 - \alpha)`. The
-    softmax is over the codebook alone, and visible tokens are carried over. In expectation over t it is an upper bound
-    of the negative log-likelihood, except for times below `forward_process.t_min` and tokens that the noise schedule
-    leaves clean at t = 1.
+    softmax is over the codebook only, and unmasked tokens are copied. The expectation over t is an upper bound of the
+    negative log-likelihood. It neglects times below `forward_process.t_min` and tokens that the noise schedule leaves
+    unmasked at t = 1.
 
     Args:
         weight: Factor of the term.

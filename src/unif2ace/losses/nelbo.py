@@ -1,6 +1,6 @@
 """Base class of losses that bound the likelihood of image tokens.
 
-Shapes: G samples that generate, N image tokens, P predicted tokens, K codes.
+Shapes: G T2I samples, N image tokens, P predicted tokens, K codes.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from unif2ace.types import CorruptedTokens, Logits, LogitsSpec, LossTerm, StepOu
 
 
 class NELBOLoss(LossCallback, ABC):
-    """A sum over image tokens, divided by all image tokens of the samples that generate: nats per image token.
+    """A sum over image tokens, divided by the number of all image tokens of T2I samples: nats per image token.
 
     Each sample counts N tokens, corrupted or not. The value is therefore comparable with other bounds, and exact under
-    accumulation and ranks.
+    accumulation and over ranks.
     """
 
     needs = "unified"
     maskings = frozenset({"bernoulli"})
     is_bound = True
     logits_spec: LogitsSpec
-    """The only `LogitsSpec` that it reads."""
+    """The only `LogitsSpec` that the loss reads."""
 
     @abstractmethod
     def of_tokens(self, logits: Logits, corrupted: CorruptedTokens) -> Tensor:
@@ -33,7 +33,7 @@ class NELBOLoss(LossCallback, ABC):
 
         Args:
             logits: Logits of `logits_spec`, over P tokens.
-            corrupted: Codes of the G samples that generate.
+            corrupted: Corrupted codes of the G T2I samples.
         """
 
     def compute(self, step: StepOutput) -> LossTerm:

@@ -18,7 +18,7 @@ class StepObserver(pl.Callback, ABC):
 
     @abstractmethod
     def observe(self, trainer: pl.Trainer, step: StepOutput) -> None:
-        """Reads one forward pass; keeps values, never tensors that carry a gradient."""
+        """Reads one forward pass; must not keep tensors that carry a gradient."""
 
 
 def show(trainer: pl.Trainer, step: StepOutput) -> None:

@@ -1,4 +1,4 @@
-"""RADD's estimators of the likelihood bound of masked diffusion: by time, masked share or number of masks."""
+"""RADD's estimators of the likelihood bound of masked diffusion."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ VARIANTS = ("t", "lambda", "k")
 
 
 class RADDLoss(NELBOLoss):
-    r"""Three estimators of one bound (RADD, arXiv 2406.03736), nats per image token; CE is summed over masked tokens.
+    r"""Three estimators of one bound (RADD, arXiv 2406.03736) in nats per image token; CE is a sum over masked tokens.
 
     - t: :math:`w(t)\,CE / N`, as `MDLMLoss`;
-    - lambda: :math:`CE / (\lambda N)` for the masked share :math:`\lambda = 1 - \alpha_t`, if it were uniform;
-    - k: :math:`\frac{N + 1}k CE / N` for k masks. Bernoulli masks at a uniform share give every k from 0 to N the same
-      probability; RADD excludes 0 and has N in place of N + 1.
+    - lambda: :math:`CE / (\lambda N)` for a mask ratio :math:`\lambda = 1 - \alpha_t` that is uniform in [0, 1];
+    - k: :math:`\frac{N + 1}k CE / N` for k masked tokens. With Bernoulli masks and a uniform mask ratio, each k from 0
+      to N is equally likely; RADD excludes k = 0 and has N in place of N + 1.
 
-    If the share is not uniform in time (any noise schedule but ``linear``), lambda and k are multiplied by its density,
-    :math:`w \lambda`. Then lambda equals t, and all three have the same expectation. The k estimator varies least with
-    t.
+    With a noise schedule other than ``linear`` the mask ratio is not uniform. The lambda and k estimators are then
+    multiplied by its density :math:`w \lambda`, so lambda equals t, and all three have the same expectation. The k
+    estimator varies least with t.
 
     Args:
         weight: Factor of the term.
@@ -49,7 +49,7 @@ class RADDLoss(NELBOLoss):
         self.variant = variant
 
     def of_tokens(self, logits: Logits, corrupted: CorruptedTokens) -> Tensor:
-        """The variant's factor times the cross-entropy, float (P,)."""
+        """The factor of the variant times the cross-entropy, float (P,)."""
         return self._factor(corrupted)[logits.generation] * token_nats(logits)
 
     def _factor(self, corrupted: CorruptedTokens) -> Tensor:

@@ -12,14 +12,14 @@ class ReconstructionLoss(LossCallback):
     r"""Weighted L1, L2 and image-gradient distance between images (B, 3, H, W), values in [-1, 1].
 
     Formula, for an image x and its reconstruction y:
-    :math:`a\,|y - x| + b\,(y - x)^2 + c\,(|\partial_h (y - x)| + |\partial_w (y - x)|)`, each a mean over pixels and
-    channels. The last part compares neighbouring differences, which keeps edges sharp at small sizes.
+    :math:`a\,|y - x| + b\,(y - x)^2 + c\,(|\partial_h (y - x)| + |\partial_w (y - x)|)`, each term a mean over pixels
+    and channels. The last term compares differences of neighbouring pixels, which keeps edges sharp in small images.
 
     Args:
         weight: Factor of the term.
-        l1: a, of the absolute difference.
-        l2: b, of the squared difference.
-        gradient: c, of the difference between neighbours.
+        l1: a, factor of the absolute difference.
+        l2: b, factor of the squared difference.
+        gradient: c, factor of the image-gradient difference.
     """
 
     name = "reconstruction"
@@ -30,7 +30,7 @@ class ReconstructionLoss(LossCallback):
         self.l1, self.l2, self.gradient = l1, l2, gradient
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """The sum of one value per sample; exact under accumulation and ranks."""
+        """The sum of one value per sample; exact under accumulation and over ranks."""
         assert step.image is not None
         assert step.reconstruction is not None
         d_BCHW = step.reconstruction - step.image

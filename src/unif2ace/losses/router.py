@@ -22,7 +22,7 @@ class RouterLoss(LossCallback):
         super().__init__(weight)
         if min(token_weight, sequence_weight) < 0:
             raise ConfigError(
-                f"loss.{self.name}.token_weight={token_weight}, sequence_weight={sequence_weight}: "
+                f"loss.{self.name}.token_weight={token_weight}, loss.{self.name}.sequence_weight={sequence_weight}: "
                 "each must be 0 or more"
             )
         self.factors = {"token": token_weight, "sequence": sequence_weight}

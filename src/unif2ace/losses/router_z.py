@@ -11,15 +11,15 @@ from unif2ace.types import LossTerm, StepOutput
 
 
 class RouterZLoss(RouterLoss):
-    r"""Keeps router logits small, where a softmax is precise and has a gradient (router z-loss, arXiv 2202.08906).
+    r"""Keeps router logits small, so that the softmax does not saturate (router z-loss, arXiv 2202.08906).
 
-    Formula: the mean over tokens and layers of :math:`(\log \sum_i e^{l_i})^2`, with l the logits of a token's group.
-    It is a sum over a count, so that accumulation and ranks are exact.
+    Formula: the mean over tokens and layers of :math:`(\log \sum_i e^{l_i})^2`, with the logits l of a token's group.
+    The mean is a sum divided by a count, so it is exact under accumulation and over ranks.
 
     Args:
         weight: Factor of the term.
         token_weight: Factor of the token-level part.
-        sequence_weight: Factor of the sequence-level part, whose mean is over samples and layers.
+        sequence_weight: Factor of the sequence-level part, a mean over samples and layers.
 
     Raises:
         ConfigError: If a factor is negative.

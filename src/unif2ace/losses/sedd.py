@@ -1,4 +1,4 @@
-"""Denoising score entropy, weighted as a likelihood bound, for masks or random codes."""
+"""Denoising score entropy, weighted as a likelihood bound, for masking or uniform noise."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from unif2ace.types import CorruptedTokens, Logits, LogitsSpec
 
 
 class SEDDLoss(NELBOLoss):
-    r"""Score entropy (SEDD, arXiv 2310.16834) of the scores that the predicted clean codes imply, nats per image token.
+    r"""Score entropy (SEDD, arXiv 2310.16834) in nats per image token, with scores computed from predicted clean codes.
 
-    Formula: :math:`\frac1N \sum_i \sigma(t) \sum_{y \ne z} Q(y, z) (s_y - R_y \log s_y + R_y (\log R_y - 1))` with z
-    the corrupted token, :math:`R_y = q_t(y|x_0) / q_t(z|x_0)`, s the same ratio with the prediction in place of
-    :math:`x_0`, and Q the rate from y to z: 1 to the mask, or 1 / K to each code.
+    Formula: :math:`\frac1N \sum_i \sigma(t) \sum_{y \ne z} Q(y, z) (s_y - R_y \log s_y + R_y (\log R_y - 1))` with the
+    corrupted token z and the true ratio :math:`R_y = q_t(y|x_0) / q_t(z|x_0)`. The score :math:`s_y` is the same ratio
+    for the predicted distribution of :math:`x_0`. Q(y, z) is the rate from y to z: 1 to the mask, or 1 / K to each
+    code.
 
-    - absorbing: only masked tokens contribute. Because the prediction sums to 1, it equals `MDLMLoss`;
-    - uniform: every token contributes, corrupted or not. It equals UDLM's bound (arXiv 2412.10193).
+    - absorbing: only masked tokens contribute. Because the prediction sums to 1, the loss equals `MDLMLoss`; - uniform:
+    every token contributes, corrupted or not. The loss equals UDLM's bound (arXiv 2412.10193).
 
     Args:
-        forward_process: Absorbing or uniform; ``${forward_process}`` in a configuration.
+        forward_process: An absorbing or uniform process; ``${forward_process}`` in a configuration.
         weight: Factor of the term.
     """
 
