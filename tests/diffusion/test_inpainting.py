@@ -41,7 +41,7 @@ def test_a_token_is_kept_if_all_its_pixels_are():
 def test_masks_of_another_size_are_errors():
     with pytest.raises(DataError, match="8 x 12 pixels does not fit 3 x 3"):
         keep_tokens(torch.ones(1, 8, 12, dtype=torch.bool), 3, 3)
-    with pytest.raises(DataError, match="mask of 10 tokens for pictures of 12"):
+    with pytest.raises(DataError, match="mask of 10 tokens for images of 12"):
         inpaint(codes, torch.ones(2, 10, dtype=torch.bool), 9)
 
 

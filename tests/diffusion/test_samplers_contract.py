@@ -128,7 +128,7 @@ def test_half_precision_logits_one_code_and_no_gradient(sampler: Sampler):
 
 
 def test_a_network_that_broke_is_an_error(sampler: Sampler):
-    with pytest.raises(DataError, match="nan"):
+    with pytest.raises(DataError, match="NaN"):
         sampler.sample(lambda x, t: denoise(x, t) * torch.nan, _start(), PerSampleRNG(range(5)))
 
 

@@ -9,9 +9,9 @@ from unif2ace.errors import DataError
 
 
 def weights(logits_PK: Tensor) -> Tensor:
-    """Unnormalised probabilities exp(logit - max), (P, K): each is exact to its own relative precision, however small.
+    """Unnormalised probabilities exp(logit - max), (P, K); small values keep their full relative precision.
 
-    Float32, or float64 for float64 logits; autocast is off.
+    The result is float32, or float64 for float64 logits; autocast is disabled.
     """
     with torch.autocast(logits_PK.device.type, enabled=False):
         shifted_PK = logits_PK.to(torch.promote_types(logits_PK.dtype, torch.float32))
@@ -19,15 +19,15 @@ def weights(logits_PK: Tensor) -> Tensor:
 
 
 def invert(weight_PK: Tensor, uniform_P: Tensor) -> Tensor:
-    """Inverse-transform sampling: the code at which each cumulative distribution exceeds u.
+    """Samples by inversion: returns the first code at which each cumulative distribution exceeds u.
 
-    Weights are summed in blocks of about sqrt(K) codes. The blocks, and then the codes of the chosen block, are
-    cumulated in float64. Rare codes are therefore not lost to rounding, as in a float32 cumulative sum over K codes,
-    and only 1 in sqrt(K) weights is converted. A code of weight 0 is never sampled.
+    A float32 cumulative sum over K codes would lose rare codes to rounding. Weights are therefore summed in blocks of
+    about sqrt(K) codes. Cumulative sums over the blocks, and then over the codes of the chosen block, are in float64,
+    so only about sqrt(K) weights are converted. A code of weight 0 is never sampled.
 
     Args:
         weight_PK: float (P, K), non-negative; need not sum to 1.
-        uniform_P: float64 (P,) in [0, 1).
+        uniform_P: float64 (P,), uniform random numbers u in [0, 1).
 
     Returns:
         int64 (P,), codes in [0, K).
@@ -55,14 +55,14 @@ def _block_sums(weight_PK: Tensor, size: int) -> Tensor:
     total_P = sums_PJ.sum(-1)
     if not bool(((total_P > 0) & total_P.isfinite()).all()):
         raise DataError(
-            "no code can be sampled at some positions: their logits hold nan or inf, or are all -inf; look for nan in "
-            "the network's weights"
+            "no code can be sampled at some positions, because their logits hold NaN or inf, or are all -inf: check "
+            "the network's weights for NaN"
         )
     return sums_PJ
 
 
 def _passes(weight_PS: Tensor, share_P1: Tensor) -> tuple[Tensor, Tensor]:
-    """int64 (P, 1), where the cumulative sum exceeds a share in [0, 1) of the total, and how far into that weight."""
+    """Index int64 (P, 1) at which the cumulative sum exceeds a share of the total, and the position in that weight."""
     cumulative_PS = weight_PS.cumsum(-1)
     total_P1 = cumulative_PS[:, -1:]
     aim_P1 = torch.minimum(share_P1 * total_P1, total_P1.nextafter(torch.zeros_like(total_P1)))

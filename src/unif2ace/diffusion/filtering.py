@@ -21,9 +21,9 @@ class Filter:
 
     Attributes:
         temperature: Divides the logits; above 0.
-        top_k: Keep only this many of the most likely codes, plus ties with the last; 0 keeps all.
-        top_p: Keep only the most likely codes that together reach this probability, including the code that crosses it;
-            1 keeps all.
+        top_k: Keep only the k most likely codes, plus ties with the k-th; 0 keeps all.
+        top_p: Keep only the most likely codes that together reach this probability, in (0, 1], including the code that
+            crosses it; 1 keeps all.
 
     Raises:
         ConfigError: If a value is out of range.
@@ -35,14 +35,14 @@ class Filter:
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
-            raise ConfigError(f"temperature={self.temperature}: give more than 0; for the likeliest codes, top_k=1")
+            raise ConfigError(f"temperature={self.temperature}: it must be above 0; top_k=1 takes the most likely code")
         if self.top_k < 0:
-            raise ConfigError(f"top_k={self.top_k}: give 0 for all codes, or how many")
+            raise ConfigError(f"top_k={self.top_k}: it must be 0 or more; 0 keeps all codes")
         if not 0 < self.top_p <= 1:
-            raise ConfigError(f"top_p={self.top_p}: give a share above 0, up to 1 for all codes")
+            raise ConfigError(f"top_p={self.top_p}: it must be in (0, 1]; 1 keeps all codes")
 
     def __call__(self, logits_PK: Tensor) -> Tensor:
-        """The filtered logits, float32 or wider (P, K); -inf for codes that are left out."""
+        """The filtered logits, float32 or wider (P, K); -inf for removed codes."""
         wide_PK = logits_PK.to(torch.promote_types(logits_PK.dtype, torch.float32))
         wide_PK = wide_PK if self.temperature == 1 else wide_PK / self.temperature
         keep = min(self.top_k or wide_PK.shape[-1], wide_PK.shape[-1])

@@ -21,8 +21,8 @@ def guide(conditional: Tensor, unconditional: Tensor, weight: float, convention:
         conditional: float (...), logits c with the prompt.
         unconditional: float (...), logits u without the prompt, in the same shape.
         weight: Guidance weight, w.
-        convention: ``showo``: (1 + w) c - w u, where 0 is off (arXiv 2408.12528 and its code). ``classic``: u + w (c -
-            u), where 1 is off; its w is Show-o's plus 1.
+        convention: ``showo``: (1 + w) c - w u, where w = 0 disables guidance (arXiv 2408.12528 and its code).
+            ``classic``: u + w (c - u), where w = 1 disables guidance; w in ``classic`` equals w + 1 in ``showo``.
 
     Raises:
         ConfigError: If the convention is unknown.
@@ -33,20 +33,20 @@ def guide(conditional: Tensor, unconditional: Tensor, weight: float, convention:
 
 
 def towards(weight: float, convention: Convention = "showo") -> float:
-    """Factor f of the guided logits u + f (c - u); at 1 they are c, and u need not be computed.
+    """Factor f of the guided logits u + f (c - u); for f = 1 they equal c, and u need not be computed.
 
     Raises:
         ConfigError: If the convention is unknown.
     """
     if convention not in ("showo", "classic"):
         raise ConfigError(
-            f"guidance convention {convention!r}: give showo ((1 + w) c - w u) or classic (u + w (c - u))"
+            f"guidance convention {convention!r}: it must be showo ((1 + w) c - w u) or classic (u + w (c - u))"
         )
     return 1 + weight if convention == "showo" else weight
 
 
 def guided(conditional: Denoise, unconditional: Denoise, weight: float, convention: Convention = "showo") -> Denoise:
-    """A denoiser with guided logits (B, N, K); `unconditional` is not called if guidance is off.
+    """A denoiser with guided logits (B, N, K); `unconditional` is not called if guidance is disabled.
 
     Raises:
         ConfigError: If the convention is unknown.
@@ -61,7 +61,7 @@ def guided(conditional: Denoise, unconditional: Denoise, weight: float, conventi
 
 
 def guided_pairs(pairs: Denoise, weight: float, convention: Convention = "showo") -> Denoise:
-    """A denoiser of (B, N) codes from one of (2 B, N), which takes the codes with and without prompts in one call.
+    """A guided denoiser of codes (B, N); `pairs` denoises (2 B, N), first with and then without prompts, in one call.
 
     Raises:
         ConfigError: If the convention is unknown.

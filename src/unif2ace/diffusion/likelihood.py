@@ -1,8 +1,8 @@
 r"""Upper bounds on the negative log-likelihood of image tokens.
 
-For a network that predicts a distribution over the clean code of each masked token and copies the others:
+The network predicts a distribution over the clean code of each masked token and copies unmasked tokens. The bound is
 :math:`-\log p(x_0) \le \int_0^1 w(t)\, E_{x_t} \sum_{i\ masked} -\log p(x_{0,i} | x_t) dt` (MDLM, arXiv 2406.07524, eq.
-10). The value does not depend on the noise schedule if it starts clean and ends fully masked.
+10). The value does not depend on the noise schedule if the schedule starts clean and ends fully masked.
 
 Shapes: G samples, N image tokens, P tokens whose logits were computed, K codes, V ids of a slice.
 """
@@ -20,7 +20,7 @@ from unif2ace.types import CorruptedTokens, Logits
 
 
 def nelbo_corruption(sample_G: Tensor, x0_GN: Tensor, noise: SampleNoise, num_codes: int) -> CorruptedTokens:
-    """The corruption that makes `nelbo_per_sample` unbiased: Bernoulli masks, alpha = 1 - t, times in [0, 1].
+    """Corrupts codes so that `nelbo_per_sample` is unbiased: Bernoulli masks, alpha = 1 - t, times in [0, 1].
 
     Args:
         sample_G: int64 (G,), indices in the batch.
@@ -34,12 +34,12 @@ def nelbo_corruption(sample_G: Tensor, x0_GN: Tensor, noise: SampleNoise, num_co
 def nelbo_per_sample(logits: Logits, corrupted: CorruptedTokens) -> Tensor:
     r"""An unbiased estimate of each sample's bound, float32 (G,), in nats per image token.
 
-    Formula: :math:`\frac{w(t)}N \sum_{i\ masked} -\log p(x_{0,i} | x_t)`; 0 for a sample without masks.
+    Formula: :math:`\frac{w(t)}N \sum_{i\ masked} -\log p(x_{0,i} | x_t)`; 0 for a sample without masked tokens.
 
     Args:
         logits: Logits (P, K) of the masked tokens, over the codebook.
-        corrupted: Output of `nelbo_corruption`, or of any absorbing process with Bernoulli masks that starts clean and
-            ends fully masked.
+        corrupted: Output of `nelbo_corruption`, or of any absorbing process with Bernoulli masks and a noise schedule
+            that starts clean and ends fully masked.
     """
     values_P = corrupted.weight[logits.generation] * token_nats(logits)
     sums_G = values_P.new_zeros(len(corrupted.sample)).index_add(0, logits.generation, values_P)
@@ -47,12 +47,12 @@ def nelbo_per_sample(logits: Logits, corrupted: CorruptedTokens) -> Tensor:
 
 
 def token_nats(logits: Logits) -> Tensor:
-    """Cross-entropy of the targets in nats, float32 or float64 (P,), as the logits; 0 where there is no target."""
+    """Cross-entropy of the targets in nats, (P,), float64 for float64 logits, else float32; 0 without a target."""
     return cross_entropy(_wide(logits.values), logits.target, ignore_index=-100, reduction="none")
 
 
 def token_log_p(logits: Logits) -> Tensor:
-    """Log-probabilities, float32 or float64 (P, V), as the logits."""
+    """Log-probabilities (P, V), float64 for float64 logits, else float32."""
     return _wide(logits.values).log_softmax(-1)
 
 

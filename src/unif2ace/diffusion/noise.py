@@ -1,4 +1,4 @@
-"""The random values of a training step, by name; a sample's values do not depend on the number of ranks.
+"""The random values of a training step; the values of a sample do not depend on the number of ranks.
 
 Shapes: B samples, N image tokens.
 """
@@ -16,7 +16,7 @@ GOLDEN_RATIO = 0.6180339887498949
 
 
 class Stream(IntEnum):
-    """Independent noise streams, added to the seed; no two may share values."""
+    """Independent noise streams; the value is added to the seed and must be unique."""
 
     TRAIN = 0
     VALIDATION = 1
@@ -25,10 +25,10 @@ class Stream(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SampleNoise:
-    """Uniform values in [0, 1) of each sample.
+    """Uniform random values in [0, 1) for each sample.
 
     Attributes:
-        time: float32 (B,), sets the diffusion time.
+        time: float32 (B,), determines the diffusion time.
         choice: float32 (B, N), selects the tokens to corrupt.
         replacement: float32 (B, N), selects their replacements.
         visual_dropout: float32 (B,), drops the visual features.
@@ -42,7 +42,7 @@ class SampleNoise:
     guidance_dropout: Tensor
 
     def __getitem__(self, samples: Tensor) -> SampleNoise:
-        """The noise of some samples, by int64 indices or bool (B,)."""
+        """The noise of the selected samples, by int64 indices or bool (B,)."""
         return SampleNoise(*(getattr(self, f.name)[samples] for f in fields(self)))
 
     @classmethod
@@ -54,17 +54,18 @@ class SampleNoise:
 
     @classmethod
     def draw(cls, seed: int, stream: Stream, index_B: Tensor, num_tokens: int, copies: int = 1) -> SampleNoise:
-        """Samples the noise of B `copies` images on the device of `index_B`; copies of a sample are consecutive.
+        """Draws the noise of `copies` images of each of B samples; copies of a sample are consecutive.
 
-        The first copy has the same noise for any number of copies. The times of a sample's copies have equal distances
-        modulo 1 (low-discrepancy times, MDLM, arXiv 2406.07524, appendix C.3). Copies share their dropouts.
+        The first copy has the same noise for any number of copies. The times of a sample's copies are evenly spaced
+        modulo 1 (low-discrepancy times, MDLM, arXiv 2406.07524, appendix C.3). All copies of a sample have the same
+        dropout values. The result is on the device of `index_B`.
 
         Args:
             seed: Seed of the run.
             stream: The noise stream.
             index_B: int64 (B,), positions of the samples in the run's global order (`Batch.index`).
             num_tokens: N.
-            copies: Number of images of each sample.
+            copies: Number of corrupted images of each sample.
         """
         own = 2 * num_tokens  # values of each copy
         uniform_BM = sample_uniforms(seed + stream, index_B, 3 + copies * own)
@@ -86,16 +87,16 @@ class SampleNoise:
 
 
 def sample_uniforms(seed: int, index_B: Tensor, number: int) -> Tensor:
-    """Uniform values of each sample, keyed by seed and sample index: the same on any number of ranks.
+    """Uniform values of each sample, determined by seed and sample index, so equal on any number of ranks.
 
     Args:
-        seed: Key, together with the index.
+        seed: Seed, combined with the sample index.
         index_B: int64 (B,), indices of the samples (`Batch.index`).
         number: Number of values per sample.
 
     Returns:
-        float32 (B, number) in [0, 1), on the device of `index_B`. The first value of a sample is low-discrepancy over
-        consecutive indices (golden-ratio steps), so the times of a batch are evenly spread.
+        float32 (B, number) in [0, 1), on the device of `index_B`. Over consecutive indices the first values are a
+        low-discrepancy sequence (golden-ratio steps), so the times of a batch are evenly distributed.
     """
     indices = index_B.tolist()
     bits = [np.random.Generator(np.random.Philox(key=[seed, i])).random(number, dtype=np.float32) for i in indices]

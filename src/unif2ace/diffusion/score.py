@@ -1,7 +1,7 @@
 """Denoising score entropy (SEDD, arXiv 2310.16834) for absorbing and mixed noise.
 
-The concrete score of a corrupted token z is the ratio :math:`s_y = q_t(y) / q_t(z)` for every other y. A network
-predicts a distribution p over the clean code; its score is that ratio with p in place of the clean code.
+The concrete score of a corrupted token z is the ratio :math:`s_y = q_t(y) / q_t(z)` for every y other than z. A network
+predicts a distribution p over the clean code. Its score is the same ratio, with :math:`q_t` averaged over p.
 
 Shapes: P tokens, K codes, G samples; r is the ratio alpha / (1 - alpha) of a masked token.
 """
@@ -16,18 +16,18 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class NoiseMixture:
-    r"""q(x_t | x_0) = alpha delta_x0 + mask delta_mask + uniform / K over the codes, with the rates of its noise.
+    r"""q(x_t | x_0) = alpha delta_x0 + mask delta_mask + uniform / K over the codes, with the noise rates.
 
-    The rate of a noise with share b is :math:`(b' - b \alpha' / \alpha) / b`: the rate at which any token is replaced
-    by this noise, divided by b.
+    A noise component with probability b replaces any token at the rate :math:`b' - b \alpha' / \alpha`. The attributes
+    hold this rate divided by b.
 
     Attributes:
-        alpha: float (G,), share of the clean code.
-        mask: float (G,), share of the mask.
-        uniform: float (G,), total share of random codes.
-        mask_rate: float (G,); undefined if `mask` is 0.
-        uniform_rate: float (G,).
-        sigma: float (G,), rate of all noise, -alpha' / alpha.
+        alpha: float (G,), probability of the clean code.
+        mask: float (G,), probability of the mask.
+        uniform: float (G,), total probability of random codes.
+        mask_rate: float (G,), rate of the mask divided by `mask`; undefined if `mask` is 0.
+        uniform_rate: float (G,), rate of random codes divided by `uniform`.
+        sigma: float (G,), total noise rate, -alpha' / alpha.
     """
 
     alpha: Tensor
@@ -38,12 +38,12 @@ class NoiseMixture:
     sigma: Tensor
 
     def at(self, place: Tensor) -> NoiseMixture:
-        """The mixture of each of P tokens, by sample indices int64 (P,)."""
+        """The mixtures of P tokens, selected by their sample indices, int64 (P,)."""
         return NoiseMixture(*(getattr(self, f.name)[place] for f in fields(self)))
 
 
 def log_expm1(x: Tensor) -> Tensor:
-    """log(e^x - 1) for x > 0, float (...), without overflow or cancellation; equals -log r if x is the total noise."""
+    """log(e^x - 1) for x > 0, float (...), without overflow or cancellation; -log r if x is the total noise."""
     large = x > 0.69
     small_x = torch.where(large, 1.0, x)
     return torch.where(large, x + torch.log1p(-torch.exp(-x)), torch.expm1(small_x).log())
@@ -53,8 +53,9 @@ def absorbing_entropy(relative_PK: Tensor, target_P: Tensor) -> Tensor:
     r"""Denoising score entropy of masked tokens, divided by r; float (P,), non-negative.
 
     Formula (SEDD, arXiv 2310.16834, section 3.2, for the absorbing process): with :math:`l_v = \log(s_v / r)`,
-    :math:`\frac1r \bigl[\sum_v s_v - r \log s_{x_0} + r (\log r - 1)\bigr] = \sum_v e^{l_v} - 1 - l_{x_0}`. It is the
-    cross-entropy if the scores are r times a distribution. Its factor in the bound is sigma r, which is the weight w.
+    :math:`\frac1r \bigl[\sum_v s_v - r \log s_{x_0} + r (\log r - 1)\bigr] = \sum_v e^{l_v} - 1 - l_{x_0}`. If the
+    scores are r times a distribution, this is the cross-entropy. Its factor in the likelihood bound is sigma r, which
+    equals the weight w.
 
     Args:
         relative_PK: float (P, K), log score minus log r.
@@ -64,10 +65,10 @@ def absorbing_entropy(relative_PK: Tensor, target_P: Tensor) -> Tensor:
 
 
 def paper_offset(weight: Tensor, alpha: Tensor) -> Tensor:
-    r"""The gradient-free term that UniF2ace's score p / q, q = 1 - alpha, adds to sigma times the entropy; float (...).
+    r"""The constant that UniF2ace's score p / q with q = 1 - alpha adds to sigma times the entropy, float (...).
 
-    Formula, per masked token: :math:`\sigma (1 + r \log \alpha) = w (1 / \alpha - 1 + \log \alpha)`. Its integral over
-    time and masks diverges as alpha at t = 1 goes to 0.
+    Formula, per masked token: :math:`\sigma (1 + r \log \alpha) = w (1 / \alpha - 1 + \log \alpha)`. It has no
+    gradient. Its integral over time and masks diverges if alpha approaches 0 at t = 1.
 
     Args:
         weight: float (...), weight w of the likelihood bound.
@@ -77,14 +78,14 @@ def paper_offset(weight: Tensor, alpha: Tensor) -> Tensor:
 
 
 def mixture_entropy(log_p_PK: Tensor, x0_P: Tensor, xt_P: Tensor, mixture: NoiseMixture) -> Tensor:
-    r"""Denoising score entropy times q(x_t | x_0), for noise with random codes; float (P,), non-negative.
+    r"""Denoising score entropy times q(x_t | x_0) for noise with random codes, float (P,), non-negative.
 
-    Formula: with q and :math:`q_\theta` the mixtures around :math:`x_0` and around p,
-    :math:`KL(q \| q_\theta) + \frac{q(z)}{q_\theta(z)} - \log\frac{q(z)}{q_\theta(z)} - 1` at :math:`z = x_t` (GIDD,
+    Let q be the distribution of :math:`x_t` given :math:`x_0`, and :math:`q_\theta` given the prediction p. The value
+    is :math:`KL(q \| q_\theta) + \frac{q(z)}{q_\theta(z)} - \log\frac{q(z)}{q_\theta(z)} - 1` at :math:`z = x_t` (GIDD,
     arXiv 2503.04482), which is :math:`q(z) \sum_{y \ne z} D(s_{\theta,y}, s_y)` with
     :math:`D = s_\theta - s \log s_\theta + s (\log s - 1)` (SEDD). It is computed as
-    :math:`\sum_{y \ne z} q(y) \varphi(e_y - e_z)`, where :math:`e = \log(q_\theta / q)` and
-    :math:`\varphi(d) = e^d - 1 - d`, which avoids cancellation where alpha is small.
+    :math:`\sum_{y \ne z} q(y) \varphi(e_y - e_z)` with :math:`e = \log(q_\theta / q)` and
+    :math:`\varphi(d) = e^d - 1 - d`, to avoid cancellation for small alpha.
 
     Args:
         log_p_PK: float (P, K), log-probabilities of the clean code.
@@ -106,7 +107,7 @@ def mixture_entropy(log_p_PK: Tensor, x0_P: Tensor, xt_P: Tensor, mixture: Noise
 
 
 def mixture_weight(x0_P: Tensor, xt_P: Tensor, mixture: NoiseMixture, num_codes: int) -> Tensor:
-    """Factor of `mixture_entropy` in the likelihood bound: the rate of noise into x_t over q(x_t | x_0); float (P,).
+    """Factor of `mixture_entropy` in the likelihood bound: the rate of noise into x_t over q(x_t | x_0), float (P,).
 
     Args:
         x0_P: int64 (P,), clean codes.

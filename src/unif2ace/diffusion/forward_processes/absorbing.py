@@ -17,5 +17,5 @@ class AbsorbingProcess(ForwardProcess):
     name = "absorbing"
 
     def replace(self, x0_GN: Tensor, chosen_GN: Tensor, uniform_GN: Tensor, num_codes: int) -> Tensor:
-        """Codes (G, N) with K, the mask, where `chosen`."""
+        """Codes (G, N) with the mask K where `chosen_GN` is True."""
         return torch.where(chosen_GN, num_codes, x0_GN)

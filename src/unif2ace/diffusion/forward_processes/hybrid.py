@@ -14,18 +14,18 @@ from unif2ace.types import CorruptedTokens
 
 
 class HybridProcess(ForwardProcess):
-    r"""A mixture of masks and random codes (GIDD, arXiv 2503.04482), so visible tokens may be wrong too.
+    r"""A mixture of masks and random codes (GIDD, arXiv 2503.04482), so unmasked tokens may be wrong too.
 
-    With m the masked share of the noise schedule (GIDD uses ``linear``, m = t): :math:`\alpha = (1 - m) / C`, the mask
-    has share m / C and the random codes together c / C, where
-    :math:`c = 2^\gamma \frac{p}{1 - p} (m (1 - m))^{\gamma/2}` and C = 1 + c. At m = 1/2 the random codes have share p.
-    Tokens are corrupted independently.
+    Let m be the mask ratio of the noise schedule (GIDD uses ``linear``, m = t). A token keeps its code with probability
+    :math:`\alpha = (1 - m) / C`, becomes the mask with m / C and a random code with c / C, where
+    :math:`c = 2^\gamma \frac{p}{1 - p} (m (1 - m))^{\gamma/2}` and C = 1 + c. At m = 1/2 the random codes have
+    probability p. Tokens are corrupted independently.
 
     Args:
         noise_schedule: The noise schedule of m.
-        p_uniform: p, in (0, 1); near 0 it is the absorbing process.
-        gamma: In (0, 2); how fast the share of random codes falls at both ends.
-        t_min: Times are sampled from [t_min, 1].
+        p_uniform: p, in (0, 1); near 0 the process is nearly the absorbing process.
+        gamma: :math:`\gamma`, in (0, 2); the larger, the faster the probability of random codes falls at both ends.
+        t_min: Smallest time, in [0, 1); times are sampled from [t_min, 1].
 
     Raises:
         ConfigError: If p_uniform or gamma is out of range.
@@ -39,14 +39,14 @@ class HybridProcess(ForwardProcess):
         super().__init__(noise_schedule, "bernoulli", t_min)
         if not 0 < p_uniform < 1:
             raise ConfigError(
-                f"forward_process.p_uniform={p_uniform}: above 0 and below 1; for 0 use forward_process=absorbing"
+                f"forward_process.p_uniform={p_uniform}: it must be in (0, 1); for 0 set forward_process=absorbing"
             )
         if not 0 < gamma < 2:
-            raise ConfigError(f"forward_process.gamma={gamma}: above 0 and below 2")
+            raise ConfigError(f"forward_process.gamma={gamma}: it must be in (0, 2)")
         self.p_uniform, self.gamma = p_uniform, gamma
 
     def mixture(self, t_G: Tensor) -> NoiseMixture:
-        """Shares and rates (G,) at times in (0, 1]; both ends, where rates are infinite, are clamped by 1e-7."""
+        """Probabilities and rates (G,) at times in (0, 1]; m and 1 - m are at least 1e-7, which keeps rates finite."""
         clean_G = self.noise_schedule.alpha(t_G).clamp(1e-7, 1 - 1e-7)
         m_G = self.noise_schedule.masked(t_G).clamp(1e-7, 1 - 1e-7)
         slope_G = self.noise_schedule.weight(t_G) * m_G  # dm / dt
@@ -64,12 +64,12 @@ class HybridProcess(ForwardProcess):
         )
 
     def replace(self, x0_GN: Tensor, chosen_GN: Tensor, uniform_GN: Tensor, num_codes: int) -> Tensor:
-        """Codes (G, N) with random codes where `chosen`, and with the mask where `uniform` is 1 or more."""
+        """Codes (G, N) with noise where `chosen_GN`: the mask where `uniform_GN` is 1 or more, else a random code."""
         noise_GN = (uniform_GN * num_codes).clamp(max=num_codes).long()
         return torch.where(chosen_GN, noise_GN, x0_GN)
 
     def corrupt(self, sample_G: Tensor, x0_GN: Tensor, noise: SampleNoise, num_codes: int) -> CorruptedTokens:
-        """Corrupts codes (G, N), see `ForwardProcess.corrupt`; alpha, weight and sigma are those of the mixture."""
+        """Corrupts codes (G, N), see `ForwardProcess.corrupt`; alpha, weight and sigma describe the mixture."""
         t_G = self.times(noise.time)
         mixture = self.mixture(t_G)
         noise_G = mixture.mask + mixture.uniform

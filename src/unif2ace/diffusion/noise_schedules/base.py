@@ -11,9 +11,10 @@ from torch import Tensor
 class NoiseSchedule(ABC):
     r"""The probability that a token is not corrupted, as a function of time; every method maps float (...) to (...).
 
-    With :math:`\bar\sigma(t) = -\log\alpha_t` (SEDD, arXiv 2310.16834): :math:`\sigma = \bar\sigma' = -\alpha'/\alpha`,
-    and the weight of the likelihood bound is :math:`w = -\alpha' / (1 - \alpha)` (MDLM, arXiv 2406.07524, eq. 10).
-    Every formula is a closed form that is stable at both ends. The weight may be infinite at t = 0, and sigma at t = 1.
+    The total noise is :math:`\bar\sigma(t) = -\log\alpha_t` and the noise rate
+    :math:`\sigma = \bar\sigma' = -\alpha'/\alpha` (SEDD, arXiv 2310.16834). The weight of the likelihood bound is
+    :math:`w = -\alpha' / (1 - \alpha)` (MDLM, arXiv 2406.07524, eq. 10). All formulas are numerically stable at both
+    ends. The weight may be infinite at t = 0, and sigma at t = 1.
     """
 
     @abstractmethod
@@ -38,5 +39,5 @@ class NoiseSchedule(ABC):
 
 
 def total_noise(alpha: Tensor, masked: Tensor) -> Tensor:
-    """-log alpha, float (...), computed from the smaller of alpha and 1 - alpha, which is the more precise."""
+    """-log alpha, float (...), computed from the smaller of alpha and 1 - alpha, which is more precise."""
     return torch.where(masked < 0.5, -torch.log1p(-masked), -alpha.log())

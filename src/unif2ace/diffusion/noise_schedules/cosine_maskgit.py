@@ -1,4 +1,4 @@
-"""MaskGIT's cosine schedule, which Show-o trains with; one of three schedules that are called cosine."""
+"""MaskGIT's cosine schedule, used by Show-o; the literature calls three different schedules "cosine"."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from unif2ace.diffusion.noise_schedules.base import NoiseSchedule, total_noise
 class CosineMaskgitSchedule(NoiseSchedule):
     r""":math:`1 - \alpha_t = \cos(\pi u / 2)` with u = 1 - t (MaskGIT, arXiv 2202.04200, section 3.3).
 
-    Hence :math:`\sigma = \frac\pi2 \cot\frac{\pi (1 - t)}4` and :math:`w = \frac\pi2 \cot\frac{\pi t}2`. At most times
-    most tokens are masked. Clean at t = 0 and all noise at t = 1.
+    Hence :math:`\sigma = \frac\pi2 \cot\frac{\pi (1 - t)}4` and :math:`w = \frac\pi2 \cot\frac{\pi t}2`. At most times,
+    most tokens are masked. All tokens are clean at t = 0 and masked at t = 1.
     """
 
     def alpha(self, t: Tensor) -> Tensor:

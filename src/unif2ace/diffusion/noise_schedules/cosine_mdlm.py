@@ -1,4 +1,4 @@
-"""MDLM's cosine schedule: at most times few tokens are masked, unlike with MaskGIT's."""
+"""MDLM's cosine schedule: unlike in MaskGIT's cosine schedule, few tokens are masked at most times."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from unif2ace.errors import ConfigError
 class GeometricSchedule(NoiseSchedule):
     r""":math:`\bar\sigma(t) = a^{1-t} b^t` (SEDD, arXiv 2310.16834).
 
-    Neither clean at t = 0 (a token is corrupted with probability about a) nor all noise at t = 1 (not corrupted with
-    probability e^-b). A likelihood bound lacks the terms of both ends unless a is tiny and b large.
+    At t = 0 a token is already corrupted with probability of about a; at t = 1 it is not corrupted with probability
+    e^-b. Unless a is tiny and b large, a likelihood bound therefore lacks the terms of both ends.
 
     Args:
         start: a, total noise at t = 0.
@@ -27,7 +27,9 @@ class GeometricSchedule(NoiseSchedule):
 
     def __init__(self, start: float = 1e-4, end: float = 20.0) -> None:
         if not 0 < start < end:
-            raise ConfigError(f"schedule: start={start} must be above 0 and below end={end}")
+            raise ConfigError(
+                f"noise_schedule.start={start}, noise_schedule.end={end}: start must be above 0 and below end"
+            )
         self.start, self.end = start, end
         self._growth = math.log(end / start)
 

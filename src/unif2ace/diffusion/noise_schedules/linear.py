@@ -11,8 +11,8 @@ from unif2ace.diffusion.noise_schedules.base import NoiseSchedule
 class LinearSchedule(NoiseSchedule):
     r""":math:`\alpha_t = 1 - t`, hence :math:`\sigma = 1 / (1 - t)` and :math:`w = 1 / t`.
 
-    Clean at t = 0 and all noise at t = 1, so a likelihood bound needs no further terms. Equal to `LogLinearSchedule`
-    with eps = 0.
+    All tokens are clean at t = 0 and corrupted at t = 1, so a likelihood bound needs no further terms.
+    `LogLinearSchedule` with eps = 0 is the same schedule.
     """
 
     def alpha(self, t: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The log-linear schedule: linear, except that a share eps is never corrupted."""
+"""The log-linear schedule: linear, except that a fraction eps of the tokens is never corrupted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from unif2ace.errors import ConfigError
 class LogLinearSchedule(NoiseSchedule):
     r""":math:`\alpha_t = 1 - (1 - \epsilon) t` (SEDD, arXiv 2310.16834; MDLM, arXiv 2406.07524).
 
-    The weight is :math:`w = 1 / t` for every eps. With eps > 0 a token is not corrupted at t = 1 with probability eps.
-    Rates then stay finite, but the bound lacks the prior's term.
+    The weight is :math:`w = 1 / t` for every eps. At t = 1 a token is still clean with probability eps. With eps > 0
+    rates stay finite, but the likelihood bound lacks the prior's term.
 
     Args:
-        eps: In [0, 1).
+        eps: Probability that a token is not corrupted at t = 1, in [0, 1).
 
     Raises:
         ConfigError: If eps is out of range.

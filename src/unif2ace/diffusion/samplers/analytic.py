@@ -1,4 +1,4 @@
-"""Tweedie tau-leaping: the ancestral step for scores that need not be normalised. Shapes as in `base`."""
+"""Tweedie tau-leaping: ancestral sampling for scores that need not be normalised. Shapes as in `base`."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from unif2ace.diffusion.samplers.base import (
 class AnalyticSampler(Sampler):
     r"""Tweedie tau-leaping of an absorbing diffusion (SEDD, arXiv 2310.16834, section 4).
 
-    With the scores :math:`s_v = r_t e^{l_v}` of logits l, where :math:`r_t = \alpha_t / (1 - \alpha_t)`, a step from t
-    to s reveals a masked code as v with probability :math:`(\alpha_s - \alpha_t) / (1 - \alpha_t) \, e^{l_v}`, limited
-    to 1 in total. For normalised logits, :math:`\sum_v e^{l_v} = 1`, this is exactly the ancestral step. The last step
-    reveals all codes.
+    Logits l define the scores :math:`s_v = r_t e^{l_v}` with :math:`r_t = \alpha_t / (1 - \alpha_t)`. A step from t to
+    s reveals a masked code as v with probability :math:`(\alpha_s - \alpha_t) / (1 - \alpha_t) \, e^{l_v}`; the sum
+    over v is limited to 1. For normalised logits, :math:`\sum_v e^{l_v} = 1`, this equals an ancestral step. The last
+    step reveals all codes.
 
     Args:
-        noise_schedule: The noise schedule; for scores that are not normalised, that of training.
+        noise_schedule: The noise schedule; scores that are not normalised require the noise schedule of training.
         steps: Number of steps, T.
-        normalise: Whether logits are normalised first. Otherwise their total mass scales the probability to be
-            revealed.
-        cache: Whether the denoiser ignores its times, so that it is called again only after a code changed.
+        normalise: Whether logits are normalised first. Otherwise their total mass multiplies the probability that a
+            code is revealed.
+        cache: Whether to call the denoiser again only after a code has changed; valid if it ignores the time.
 
     Raises:
         ConfigError: If `steps` is below 1.
@@ -67,7 +67,7 @@ class AnalyticSampler(Sampler):
 
     @staticmethod
     def chance(reveal: float, logits_PK: Tensor | None) -> Tensor:
-        """Probability to be revealed as any code, float64 (P,); () for normalised logits, which are not needed."""
+        """Probability that a code is revealed, float64 (P,); float64 () for normalised logits, passed as None."""
         if logits_PK is None:
             return torch.tensor(reveal, dtype=torch.float64)
         return (reveal * logits_PK.double().logsumexp(-1).exp()).clamp(max=1)

@@ -1,4 +1,4 @@
-"""Ancestral sampling: masked codes are revealed at random times, each sampled once. Shapes as in `base`."""
+"""Ancestral sampling: each masked code is sampled once, at a random time. Shapes as in `base`."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class AncestralSampler(Sampler):
     r"""Ancestral sampling of an absorbing diffusion in T steps (MDLM, arXiv 2406.07524).
 
     A step from t to s reveals a masked code with probability :math:`(\alpha_s - \alpha_t) / (1 - \alpha_t)` and samples
-    it from the denoiser. The step of each code does not depend on the logits. All steps are therefore sampled in
-    advance, and the network is called only in steps that reveal a code: at most min(T, N) times per sample. The
-    distribution of the codes is exactly that of T separate steps.
+    it from the denoiser. The step at which a code is revealed does not depend on the logits and is sampled in advance.
+    The network is called only in steps that reveal a code, at most min(T, N) times per sample. The distribution of the
+    codes equals that of T separate steps.
 
     Args:
-        noise_schedule: The noise schedule; may differ from that of training.
-        steps: T.
-        cache: Whether the denoiser ignores its times, so that it is called again only after a code changed. Otherwise
-            there is at most one more call.
+        noise_schedule: The noise schedule; may differ from the noise schedule of training.
+        steps: T, number of time steps.
+        cache: Whether to call the denoiser again only after a code has changed; valid if it ignores the time. False
+            adds at most one call.
 
     Raises:
         ConfigError: If `steps` is below 1.
@@ -59,6 +59,6 @@ class AncestralSampler(Sampler):
         return x_BN
 
     def step_of(self, uniform_BN: Tensor) -> Tensor:
-        """int64 (B, N) in [0, T), the step that reveals each code: the first after which P(masked) <= u."""
+        """int64 (B, N) in [0, T), the step that reveals each code: the first step after which P(masked) <= u."""
         rising_T = self.masked.flip(0).to(uniform_BN.device)
         return len(rising_T) - torch.searchsorted(rising_T, uniform_BN.contiguous(), right=True)

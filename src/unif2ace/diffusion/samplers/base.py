@@ -21,7 +21,7 @@ Denoise = Callable[[Tensor, Tensor], Tensor]
 """Maps codes (B, N) in [0, K], where K is the mask, and times (B,) to logits of the clean codes, float32 (B, N, K)."""
 
 OnStep = Callable[[int, Tensor], None]
-"""Called with the index of a step, from 0, and the codes after it, int64 (B, N), which it must not modify."""
+"""Callback after a step: receives the step's index, from 0, and the codes, int64 (B, N), which it must not modify."""
 
 
 class RandomSource(Protocol):
@@ -31,9 +31,9 @@ class RandomSource(Protocol):
         """float64 (B, number) in [0, 1)."""
 
     def categorical(self, probability: Tensor, where_BN: Tensor | None = None) -> Tensor:
-        """int64 (B, N), one sample from each distribution of float (B, N, K), which need not sum to 1.
+        """One sample from each distribution, int64 (B, N); weights float (B, N, K) need not sum to 1.
 
-        With `where_BN`, bool (B, N), both `probability` (P, K) and result (P,) cover only its P true positions.
+        With `where_BN`, bool (B, N) with P true positions, `probability` is (P, K) and the result (P,).
         """
 
 
@@ -57,7 +57,7 @@ class PerSampleRNG:
     def categorical(self, probability: Tensor, where_BN: Tensor | None = None) -> Tensor:
         """int64 (B, N) or (P,), see `RandomSource.categorical`.
 
-        It always consumes N values per sample, so the masks of one sample do not affect another.
+        Every call consumes N random values per sample, so a sample does not depend on the masks of other samples.
         """
         number = probability.shape[1] if where_BN is None else where_BN.shape[1]
         uniform_BN = self.uniform(number).to(probability.device)
@@ -71,7 +71,7 @@ class CachedDenoiser:
 
     Args:
         denoise: The denoiser.
-        timeless: Whether the denoiser ignores its times, so that only changed codes need a new call.
+        timeless: Whether the denoiser ignores the time, so that only changed codes require a new call.
     """
 
     def __init__(self, denoise: Denoise, timeless: bool) -> None:
@@ -91,7 +91,7 @@ class CachedDenoiser:
 
 
 class Sampler(ABC):
-    """Samples clean codes (B, N) step by step. Known codes are never changed; no mask is returned."""
+    """Samples clean codes (B, N) step by step. Known codes are never changed, and the result contains no mask."""
 
     @abstractmethod
     def sample(self, denoise: Denoise, x_BN: Tensor, rng: RandomSource, on_step: OnStep | None = None) -> Tensor:
@@ -100,8 +100,9 @@ class Sampler(ABC):
         Args:
             denoise: The network with its prompt, guidance and filters applied.
             x_BN: int64 (B, N), codes in [0, K], where K marks codes to sample.
-            rng: Randomness.
-            on_step: Called with the codes after a step; some samplers skip steps that changed no code.
+            rng: Source of random numbers.
+            on_step: Called after each step with its index and the codes; some samplers do not call it if no code has
+                changed.
 
         Returns:
             int64 (B, N), codes in [0, K).
@@ -109,20 +110,20 @@ class Sampler(ABC):
 
 
 def timesteps(steps: int) -> Tensor:
-    """float64 (T,) for T = steps + 1, times from 1 to 0 in equal steps.
+    """Times from 1 to 0 in equal steps, float64 (steps + 1,).
 
     Raises:
         ConfigError: If `steps` is below 1.
     """
     if steps < 1:
-        raise ConfigError(f"sampler.steps={steps}: give 1 or more")
+        raise ConfigError(f"sampler.steps={steps}: it must be 1 or more")
     return 1 - torch.arange(steps + 1, dtype=torch.float64) / steps
 
 
 def stay_masked_prob(noise_schedule: NoiseSchedule, t: Tensor, s: Tensor) -> Tensor:
     r"""Probability that a masked token is still masked after a step from time t back to s, float (...).
 
-    It is :math:`(1 - \alpha_s) / (1 - \alpha_t)` (MDLM, arXiv 2406.07524, the reverse posterior), and 0 at s = 0: the
-    codes must be complete there even if the noise schedule ends with some noise.
+    The probability is :math:`(1 - \alpha_s) / (1 - \alpha_t)` (reverse posterior of MDLM, arXiv 2406.07524). At s = 0
+    it is 0, so that all codes are revealed even if the noise schedule has some noise left at s = 0.
     """
     return torch.where(s > 0, noise_schedule.masked(s) / noise_schedule.masked(t), 0.0).clamp(0, 1)

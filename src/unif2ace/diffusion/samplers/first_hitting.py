@@ -10,15 +10,15 @@ from unif2ace.diffusion.samplers.base import CachedDenoiser, Denoise, OnStep, Ra
 
 
 class FirstHittingSampler(Sampler):
-    """First-hitting sampling (arXiv 2409.02908): the limit of infinitely many ancestral steps, in N network calls.
+    """First-hitting sampling (arXiv 2409.02908): equals infinitely many ancestral steps, in N network calls.
 
-    Under the linear noise schedule the times at which codes are revealed are independent and uniform. Of n masked
-    codes, a uniformly chosen one is then revealed next, at :math:`t u^{1/n}`. Here all times are sampled in advance and
-    processed from 1 down. The denoiser's time is the masked share under the linear noise schedule. For a denoiser that
-    ignores its times the result is that of any noise schedule: codes sampled one by one in uniformly random order.
+    Under the linear noise schedule, codes are revealed at independent, uniform times. The paper therefore picks one of
+    n masked codes at random and moves to time :math:`t u^{1/n}`. Here all times are sampled in advance and processed
+    from 1 to 0. The denoiser receives these times of the linear noise schedule. If the denoiser ignores the time, the
+    result is valid for any noise schedule: codes are sampled one by one in uniformly random order.
 
     Args:
-        cache: Whether the denoiser ignores its times. Otherwise there is one more call.
+        cache: Whether the denoiser ignores the time; False adds one call.
     """
 
     def __init__(self, cache: bool = True) -> None:

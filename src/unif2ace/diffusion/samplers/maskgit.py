@@ -19,21 +19,22 @@ TemperatureSchedule = Literal["linear", "showo"]
 class MaskgitSampler(Sampler):
     r"""MaskGIT's parallel decoding (arXiv 2202.04200, section 3.2), as in Show-o (arXiv 2408.12528).
 
-    Step k of T samples every masked code, and masks the :math:`n_k` least confident of them again. The confidence is
-    :math:`\log p + \tau_k g`, with p the probability of the sampled code after guidance and filters, and g Gumbel
-    noise. With r = (k + 1) / T and m the masked share of the noise schedule at time 1 - r,
-    :math:`n_k = \max(1, \min(u_k - 1, \lfloor m N \rfloor))` of the :math:`u_k` masked codes stay masked, and none
-    after the last step. (Where m N is an integer, one fewer, as results from Show-o's float32 arithmetic.) A single
-    masked code is final once sampled. The sampler is not exact: selection by confidence prefers common codes.
+    Step k of T samples all :math:`u_k` masked codes, and masks the :math:`n_k` least confident of them again. The
+    confidence is :math:`\log p + \tau_k g`, with the probability p of the sampled code after guidance and filters, and
+    Gumbel noise g. Let r = (k + 1) / T, and m the mask ratio of the noise schedule at time 1 - r. Then
+    :math:`n_k = \max(1, \min(u_k - 1, \lfloor m N \rfloor))`; it is 0 in the last step and for :math:`u_k = 1`. If m N
+    is an integer, m N - 1 is used, which matches Show-o's float32 arithmetic. The sampler is not exact: selection by
+    confidence prefers common codes.
 
     Args:
-        noise_schedule: Sets the share that stays masked; `CosineMaskgitSchedule` by default.
+        noise_schedule: Determines the mask ratio m of each step; None for `CosineMaskgitSchedule`.
         steps: T, the maximum number of network calls.
         temperature: :math:`\tau`, scale of the confidence noise, non-negative; 0 always keeps the most confident codes.
-        temperature_schedule: :math:`\tau_k` is :math:`\tau (1 - r)` (``linear``), or :math:`\tau` times the product of
-            all (1 - r) so far, which falls much faster (``showo``).
-        mask_count_base: N in :math:`n_k`: the codes ``masked`` at the start, or ``all`` codes of the image. With
-            ``all``, as in Show-o, inpainting reveals one code per step until :math:`m N` is small enough.
+        temperature_schedule: With ``linear``, :math:`\tau_k = \tau (1 - r)`. With ``showo``, :math:`\tau_k` is
+            :math:`\tau` times the product of (1 - r) over all steps so far, which falls much faster.
+        mask_count_base: N in :math:`n_k`: the number of codes ``masked`` at the start, or of ``all`` codes of the
+            image. With ``all``, as in Show-o, inpainting reveals one code per step until :math:`m N` is below the
+            number of masked codes.
 
     Raises:
         ConfigError: If `steps` is below 1, the temperature is negative or a choice is unknown.
@@ -48,15 +49,15 @@ class MaskgitSampler(Sampler):
         mask_count_base: Literal["masked", "all"] = "masked",
     ) -> None:
         if temperature < 0:
-            raise ConfigError(f"sampler.temperature={temperature}: give 0 or more")
+            raise ConfigError(f"sampler.temperature={temperature}: it must be 0 or more")
         if temperature_schedule not in ("linear", "showo"):
-            raise ConfigError(f"sampler.temperature_schedule={temperature_schedule!r}: give linear or showo")
+            raise ConfigError(f"sampler.temperature_schedule={temperature_schedule!r}: it must be linear or showo")
         if mask_count_base not in ("masked", "all"):
-            raise ConfigError(f"sampler.mask_count_base={mask_count_base!r}: give masked or all")
+            raise ConfigError(f"sampler.mask_count_base={mask_count_base!r}: it must be masked or all")
         self.time, self.mask_count_base = timesteps(steps)[:-1], mask_count_base
         left = timesteps(steps)[1:]
         self.share = (noise_schedule or CosineMaskgitSchedule()).masked(left)
-        """float64 (T,), share of codes that stay masked after each step."""
+        """float64 (T,), mask ratio m after each step."""
         self.temperature = temperature * (left if temperature_schedule == "linear" else left.cumprod(0))
         """float64 (T,), temperature of each step."""
 
@@ -78,7 +79,7 @@ class MaskgitSampler(Sampler):
         return x_BN
 
     def stays(self, step: int, masked_B: Tensor, number_B: Tensor | int) -> Tensor:
-        """int64 (B,), codes that stay masked after a step: (B,) were masked before it, of `number` in total."""
+        """Number of codes that stay masked after a step, int64 (B,), from the numbers (B,) masked before and N (B,)."""
         if step == len(self.share) - 1:
             return torch.zeros_like(masked_B)
         law_B = ((self.share[step].item() - 1e-6) * torch.as_tensor(number_B, dtype=torch.float64)).floor()

@@ -20,29 +20,29 @@ STRATEGIES = ("cap", "rescale", "conf", "loop", "forward_backward")
 class RemdmSampler(Sampler):
     r"""Remasking diffusion (ReMDM, arXiv 2503.00307).
 
-    A step from t to s masks a visible code with probability :math:`\sigma`, and reveals a masked one with probability
-    :math:`(\alpha_s - (1 - \sigma) \alpha_t) / (1 - \alpha_t)`, which keeps the share of visible codes at
-    :math:`\alpha_s`. Every strategy is limited to :math:`\sigma \le \sigma_{max} = \min(1, (1 - \alpha_s) / \alpha_t)`:
+    A step from t to s masks an unmasked code with probability :math:`\sigma`, and reveals a masked code with
+    probability :math:`(\alpha_s - (1 - \sigma) \alpha_t) / (1 - \alpha_t)`. The fraction of unmasked codes is then
+    :math:`\alpha_s`. Every strategy sets :math:`\sigma`, limited to
+    :math:`\sigma_{max} = \min(1, (1 - \alpha_s) / \alpha_t)`:
 
-    - ``cap``: :math:`\eta`;
-    - ``rescale``: :math:`\eta \sigma_{max}`;
-    - ``forward_backward``: :math:`(\alpha_s - \alpha_t) / \alpha_t`, as much as an ancestral step reveals;
-    - ``conf``: :math:`\sigma_{max}` times the softmax over a sample's visible codes of minus the probability with which
-      each was sampled. Masked codes are revealed as without remasking, so fewer than :math:`\alpha_s` are visible;
-    - ``loop``: :math:`\eta` while t falls from `t_on` to `t_off`, and 0 before and after. It replaces the noise
-      schedule: alpha rises linearly to `alpha_on`, is held there, and rises linearly to 1.
+    - ``cap``: :math:`\eta`; - ``rescale``: :math:`\eta \sigma_{max}`; - ``forward_backward``:
+    :math:`(\alpha_s - \alpha_t) / \alpha_t`, which masks as many codes as an ancestral step reveals; - ``conf``:
+    :math:`\sigma_{max}` times the softmax of -p over a sample's unmasked codes, with the probability p with which a
+    code was sampled. Masked codes are revealed as in an ancestral step, so the fraction of unmasked codes is below
+    :math:`\alpha_s`; - ``loop``: :math:`\eta` while t falls from `t_on` to `t_off`, else 0. This strategy replaces the
+    noise schedule: alpha rises linearly to `alpha_on`, stays constant during the loop, and then rises linearly to 1.
 
     Codes known at the start are never masked, and the last step reveals all codes.
 
     Args:
-        noise_schedule: The noise schedule; may differ from that of training.
+        noise_schedule: The noise schedule; may differ from the noise schedule of training.
         steps: Number of steps; almost every step calls the network.
-        strategy: One of the above.
+        strategy: One of the strategies above.
         eta: :math:`\eta` in [0, 1].
-        t_on: Time at which the loop starts.
-        t_off: Time at which the loop ends.
-        alpha_on: Share of visible codes during the loop.
-        cache: Whether the denoiser ignores its times, so that it is called again only after a code changed.
+        t_on: Time at which the loop starts, in (t_off, 1).
+        t_off: Time at which the loop ends, above 0.
+        alpha_on: Fraction of unmasked codes during the loop, in (0, 1).
+        cache: Whether to call the denoiser again only after a code has changed; valid if it ignores the time.
 
     Raises:
         ConfigError: If `steps` is below 1, the strategy is unknown or a value is out of range.
@@ -61,12 +61,13 @@ class RemdmSampler(Sampler):
     ) -> None:
         if strategy not in STRATEGIES:
             hint = nearest(str(strategy), STRATEGIES)
-            raise ConfigError(f"sampler.strategy={strategy!r}: give one of {', '.join(STRATEGIES)}{hint}")
+            raise ConfigError(f"sampler.strategy={strategy!r}: it must be one of {', '.join(STRATEGIES)}{hint}")
         if not 0 <= eta <= 1:
-            raise ConfigError(f"sampler.eta={eta}: give a number from 0 to 1")
+            raise ConfigError(f"sampler.eta={eta}: it must be in [0, 1]")
         if strategy == "loop" and not (0 < t_off < t_on < 1 and 0 < alpha_on < 1):
             raise ConfigError(
-                f"sampler.t_off={t_off}, t_on={t_on}, alpha_on={alpha_on}: give 0 < t_off < t_on < 1, 0 < alpha_on < 1"
+                f"sampler.t_off={t_off}, sampler.t_on={t_on}, sampler.alpha_on={alpha_on}: they must satisfy "
+                "0 < t_off < t_on < 1 and 0 < alpha_on < 1"
             )
         self.strategy, self.eta, self.t_on, self.t_off, self.alpha_on = strategy, eta, t_on, t_off, alpha_on
         self.noise_schedule, self.cache, self.time = noise_schedule, cache, timesteps(steps)
@@ -101,11 +102,11 @@ class RemdmSampler(Sampler):
         Args:
             t: Time before the step, in (0, 1].
             s: Time after the step, in [0, t).
-            drawn_BN: float64 (B, N), probability with which each visible code was sampled.
-            may_BN: bool (B, N), visible codes that may be masked again.
+            drawn_BN: float64 (B, N), probability with which each unmasked code was sampled.
+            may_BN: bool (B, N), unmasked codes that may be masked again.
 
         Returns:
-            The probability to mask a visible code, float64 (B, N) or (), and the probability to reveal a masked one.
+            The probability to mask an unmasked code, float64 (B, N) or (), and the probability to reveal a masked code.
         """
         alpha_t, alpha_s = self.alpha(t), self.alpha(s)
         limit = min(1.0, (1 - alpha_s) / alpha_t) if alpha_t > 0 else 1.0
@@ -118,7 +119,7 @@ class RemdmSampler(Sampler):
         return sigma.to(drawn_BN.device), (alpha_s - (1 - sigma.item()) * alpha_t) / (1 - alpha_t)
 
     def alpha(self, t: float) -> float:
-        """Share of visible codes at time t."""
+        """Fraction of unmasked codes at time t."""
         if self.strategy != "loop":
             return self.noise_schedule.alpha(torch.tensor(t, dtype=torch.float64)).item()
         if t > self.t_on:
