@@ -14,13 +14,13 @@ class CosineScheduler(LambdaLR):
     r"""Raises each group's learning rate linearly to its maximum, then decays it along half a cosine.
 
     Formula, for step s of S after W steps of warm-up: :math:`f + (1 - f) \tfrac12 (1 + \cos(\pi (s - W) / (S - W)))`
-    times the group's rate.
+    times the group's learning rate.
 
     Args:
         optimizer: The optimiser whose learning rates are set.
-        total_steps: S, number of steps of the run.
-        warmup: W, number of steps; a value below 1 is a share of S.
-        final: f, final rate as a share of the maximum.
+        total_steps: S, number of optimiser steps of the run.
+        warmup: W, number of steps; a value below 1 is a fraction of S.
+        final: f, final learning rate as a fraction of the maximum.
 
     Raises:
         ConfigError: If the warm-up is longer than the run or negative.
@@ -29,7 +29,7 @@ class CosineScheduler(LambdaLR):
     def __init__(self, optimizer: Optimizer, total_steps: int, warmup: float = 0.05, final: float = 0.0) -> None:
         steps = round(warmup * total_steps) if warmup < 1 else int(warmup)
         if not 0 <= steps <= total_steps:
-            raise ConfigError(f"lr_scheduler.warmup={warmup}: between 0 and the run's {total_steps} steps")
+            raise ConfigError(f"lr_scheduler.warmup={warmup}: it must be between 0 and the run's {total_steps} steps")
         rest = max(total_steps - steps, 1)
 
         def factor(step: int) -> float:
