@@ -1,4 +1,4 @@
-"""Finds and words the questions that a record can answer, by kind."""
+"""Finds the questions that an attribute record can answer, and writes them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ _NUMBERS: Final = ("none", "one", "two", "three", "four", "five", "six")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A question that may be asked. Lower ranks are asked first, and at most one question per topic."""
+    """A question that `ask_questions` may select.
+
+    Attributes:
+        rank: Order of selection; the lowest rank is selected first.
+        topic: At most one question per topic is selected.
+        ask: Writes the question.
+    """
 
     rank: float
     topic: str
@@ -32,12 +38,12 @@ class Candidate:
 
 
 class Asker:
-    """Finds and words the questions about one face.
+    """Finds the questions about one face, and writes them.
 
     Args:
         record: Known attributes.
         rng: Chooses questions and phrasings.
-        rates: Rate of each answer over the data set (see `balance`).
+        rates: Result of `balance.measure_rates` on the data set.
     """
 
     def __init__(self, record: AttributeRecord, rng: random.Random, rates: Mapping[str, float]) -> None:
@@ -46,7 +52,7 @@ class Asker:
         self._pronoun = Voice(self._known, WORDS, rng, plural=self._known.get("gender") is None)
 
     def yes_no(self) -> Iterator[Candidate]:
-        """Labels that pass the balancing; their rank is uniform in [0, 1), whatever the answer."""
+        """Yes/no questions, kept with probability `yes_no_weight`. Their rank is uniform in [0, 1) for both answers."""
         for name, holds in answerable(self._record).items():
             draw, weight = self._rng.random(), yes_no_weight(self._rates, name, holds)
             if draw < weight:
@@ -54,12 +60,12 @@ class Asker:
                 yield Candidate(draw / weight, field, partial(self._ask_yes_no, name, field, holds))
 
     def what(self) -> Iterator[Candidate]:
-        """Open questions about fields with several values; common values have lower priority."""
+        """Open questions about fields with several values, such as the hair color. Rare values are preferred."""
         for field, weight in self._choices():
             yield Candidate(self._rng.random() / weight, field, partial(self._ask_what, field))
 
     def which(self) -> Iterator[Candidate]:
-        """Closed questions about the same fields."""
+        """Questions that offer a choice between values of a field: "Is the hair black or brown?"."""
         for field, weight in self._choices():
             yield Candidate(self._rng.random() / weight, field, partial(self._ask_which, field))
 
@@ -73,7 +79,7 @@ class Asker:
                 yield Candidate(self._rng.random(), f"count {group}", partial(self._ask_count, group, known))
 
     def reason(self) -> Iterator[Candidate]:
-        """Questions why, where visible evidence can answer them."""
+        """Questions that ask why, if the record holds visible evidence for the answer."""
         for entry in REASONS:
             if all(self._known.get(name) == value for name, value in entry.when.items()):
                 strong = [clause for (name, value), clause in entry.evidence if self._known.get(name) == value]
@@ -88,8 +94,8 @@ class Asker:
                 yield field, weight
 
     def _question(self, phrasings: Sequence[str], *, neutral: bool, field: str = "", **slots: str) -> str:
-        """A question about a random subject, typed in a random way; a neutral one seldom reveals the gender, and one
-        about the gender never.
+        """A question with a random subject and random typing. Neutral questions seldom reveal the gender; questions about
+        the gender never do.
         """
         voice = subject({} if field == "gender" else self._known, self._rng, neutral=neutral)
         return typed(self._fill(phrasings, voice, slots), self._rng)
@@ -129,7 +135,7 @@ class Asker:
         return Question(question, self._answer(entry.answers, value=entry.names[true]), "which", field)
 
     def _ask_count(self, group: str, known: Mapping[str, bool]) -> Question:
-        """Asks about all items of a group if all are known, or about some; every count is equally likely."""
+        """Asks about all items of a group (with probability 0.4, if all are known), else about three or four items."""
         entry, rng = COUNTED[group], self._rng
         if entry.every and len(known) == len(entry.items) and rng.random() < 0.4:
             items = list(entry.items)
@@ -151,13 +157,13 @@ class Asker:
 
 
 def _any_holds(known: Mapping[str, Value], fields: Sequence[str]) -> bool | None:
-    """Whether one of the fields is true; None if unknown."""
+    """True if a field is true, None if no field is true but one is unknown, else False."""
     values = [known.get(field) for field in fields]
     return True if True in values else None if None in values else False
 
 
 def _some(known: Mapping[str, bool], rng: random.Random) -> list[str]:
-    """Three or four items (or all); every possible number of present ones is equally likely."""
+    """Three or four items, or all if there are fewer. Every possible number of present items is equally likely."""
     true, false = ([item for item, holds in known.items() if holds is value] for value in (True, False))
     size = min(len(known), pick(rng, (3, 4)))
     low, high = max(0, size - len(false)), min(size, len(true))

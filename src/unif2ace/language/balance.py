@@ -1,8 +1,8 @@
-"""Balances questions by how often each answer is right over a data set.
+"""Balances yes/no questions so that "yes" and "no" are equally frequent over a data set.
 
-If "no" were right four times in five, a constant "no" would score 80 %. A label that is true for a share p of the faces
-on which it is visible is therefore asked about with probability min(1, (1 - p)/p) where it is true and min(1, p/(1 -
-p)) where it is false. Both answers are then equally frequent, whatever else is asked about the same face.
+Without balancing, a model that always answers "no" would score 80 % if 80 % of the answers are "no". Let p be the share
+of faces with a true label among the faces where the label is known. The question is asked with probability
+min(1, (1 - p)/p) if the label is true, and min(1, p/(1 - p)) if it is false. Both answers are then equally frequent.
 """
 
 from __future__ import annotations
@@ -16,26 +16,27 @@ from unif2ace.language.facts import Value
 from unif2ace.language.phrases import CHOICES, YES_NO
 
 YES_NO_SHARE: Final = 0.3
-"""Mean share of yes/no questions where the other kinds can fill the rest."""
+"""Mean share of yes/no questions per face, if the other kinds provide enough questions for the rest."""
 UNLABELLED: Final = tuple(name for name in YES_NO if name not in TAXONOMY.labels)
-"""Boolean fields that questions ask about but that are not among the 46 labels."""
+"""Boolean fields with yes/no questions that are not among the 46 labels."""
 
 
 def answerable(record: AttributeRecord) -> dict[str, bool]:
-    """The labels and boolean fields that questions ask about and the record answers."""
+    """The known labels and boolean fields of a record for which a yes/no question exists."""
     values: dict[str, Value] = {**record.labels, **{name: record[name] for name in UNLABELLED}}
     return {name: value for name, value in values.items() if isinstance(value, bool) and name in YES_NO}
 
 
 def measure_rates(records: Iterable[AttributeRecord]) -> dict[str, float]:
-    """The rates that `ask_questions` balances with.
+    """Measures how frequent each answer is in a data set, for the balancing in `ask_questions`.
 
     Args:
-        records: The faces of a data set, or a representative sample of them.
+        records: Attribute records of the data set, or of a representative sample.
 
     Returns:
-        For each label or boolean field, the share of faces with the value true among those where it is known; and under
-        ``field=value`` the same for each value of a field with several values. Unknown fields have no entry.
+        Shares in [0, 1]. The key of a label or boolean field is its name: the share of faces with the value true, among
+        the faces where the value is known. The key of a value of another field is ``field=value``: the share of faces
+        with this value. Fields that are never known have no key.
     """
     known: Counter[str] = Counter()
     true: Counter[str] = Counter()
@@ -53,7 +54,7 @@ def measure_rates(records: Iterable[AttributeRecord]) -> dict[str, float]:
 
 
 def yes_no_weight(rates: Mapping[str, float], name: str, holds: bool) -> float:
-    """The probability of asking about a label that makes "yes" and "no" equally frequent; 0 if one never occurs."""
+    """Probability of asking about a label that makes "yes" and "no" equally frequent; 0 if one answer never occurs."""
     rate = rates.get(name, 0.0)
     if not 0.0 < rate < 1.0:
         return 0.0
@@ -62,10 +63,10 @@ def yes_no_weight(rates: Mapping[str, float], name: str, holds: bool) -> float:
 
 
 def yes_no_threshold(rates: Mapping[str, float], count: int) -> float:
-    """The share of the admitted yes/no questions that is asked before any other kind.
+    """Share of the balanced yes/no questions that are selected before any other kind of question.
 
-    It depends on the data set and never on the face, because the attributes of a face determine the right answers. On
-    average it gives `YES_NO_SHARE` of the questions, or more where there are few fields with several values.
+    The share depends on the data set only: a share that depends on the face would unbalance the answers. On average
+    `YES_NO_SHARE` of the questions are yes/no questions, or more if the data set has few fields with several values.
     """
     admitted = sum(2 * min(rates[name], 1 - rates[name]) for name in YES_NO if name in rates)
     varied = len({name.split("=")[0] for name, share in rates.items() if "=" in name and 0.0 < share < 1.0})
@@ -74,7 +75,7 @@ def yes_no_threshold(rates: Mapping[str, float], count: int) -> float:
 
 
 def choice_weight(rates: Mapping[str, float], field: str, value: Value) -> float:
-    """Priority of asking for the value of a field: lower for common values, 0 if the data set has no other value."""
+    """Priority of a question about the value of a field: lower for common values, 0 if all faces have this value."""
     share = rates.get(f"{field}={value}")
     if share is None:
         return 1.0

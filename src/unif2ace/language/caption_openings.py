@@ -1,4 +1,4 @@
-"""The first sentence of a caption: the person, with some attributes."""
+"""Writes the first sentence of a caption, which names the person and some attributes."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class _Rates(NamedTuple):
     Attributes:
         adjective: Probability of an adjective besides the age.
         features: Probability of "with ...".
-        counts: Numbers of facts after "with", each as probable as the others.
-        worn: Whether what is worn may stand after "with".
+        counts: Possible numbers of facts after "with"; one is sampled uniformly.
+        worn: Whether "with" may also introduce worn items ("with glasses").
     """
 
     adjective: float = 0.35
@@ -52,11 +52,11 @@ _RATES: Final = {
 
 
 def write_opening(w: Writer, facts: Sequence[Fact], style: str, budget: int) -> tuple[str, list[Fact]]:
-    """The first sentence, and the facts that it states.
+    """Writes the first sentence. Returns the sentence and the facts that it states.
 
     Args:
         w: The caption's writer.
-        facts: Facts that it may state.
+        facts: Facts to choose from.
         style: Style of the frames to use.
         budget: Maximum number of facts stated besides the person's age.
     """
@@ -75,7 +75,7 @@ def write_opening(w: Writer, facts: Sequence[Fact], style: str, budget: int) -> 
 
 
 def _fill(w: Writer, facts: Sequence[Fact], slots: Sequence[Slot]) -> list[Fact] | None:
-    """A different fact for each slot of a frame, or None."""
+    """A different fact for each slot of a frame; None if a slot has no fitting fact."""
     chosen: list[Fact] = []
     for slot in slots:
         options = [f for f in facts if f.theme in _THEMES[slot] and f.fits(slot) and f not in chosen]
@@ -101,7 +101,7 @@ def _word(
 def _describe(
     w: Writer, facts: Sequence[Fact], budget: int, rates: _Rates, *, post: bool, last: bool
 ) -> tuple[str, list[Fact]]:
-    """The person as a noun phrase without article ("smiling young woman with long hair"), and the facts it states."""
+    """A noun phrase for the person ("smiling young woman with long hair"), and the facts that the phrase states."""
     used: list[Fact] = []
     before: list[str] = []
     age = next((f for f in facts if f.theme == "person"), None)

@@ -1,4 +1,4 @@
-"""What reads the statements of a caption: the grammar's reader, or one of your own."""
+"""The protocol of caption parsers, and the parser that uses the package's grammar."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from unif2ace.language.reading import read_text
 
 
 class CaptionParser(Protocol):
-    """Reads captions. It may be called from several threads."""
+    """Parses a caption into statements. Methods must be thread-safe."""
 
     def parse(self, text: str) -> tuple[Statement, ...]:
-        """The statements of a text, unique and in order; no more than the text says.
+        """The statements of a text, without duplicates, in order. Implied facts are not included.
 
-        A statement is a field of the taxonomy with its value (``("hair_colour", "black")``, ``("hat", False)``), or a
-        label that is denied (``("black_hair", False)``).
+        A statement is a taxonomy field with its value (``("hair_colour", "black")``, ``("hat", False)``), or a negated
+        label (``("black_hair", False)``).
         """
 
     def describe(self) -> dict[str, Any]:
-        """What determines the statements, as plain JSON, for provenance."""
+        """The parser's name and settings as JSON values, to record with the results."""
 
 
 class GrammarParser:
-    """Reads with the phrases of the package's grammar, see `unif2ace.language.reading`. It knows no other phrases."""
+    """Parses the phrases of the package's grammar only, see `unif2ace.language.reading`."""
 
     def parse(self, text: str) -> tuple[Statement, ...]:
-        """The statements of a text, unique and in order."""
+        """The statements of a text, without duplicates, in order."""
         return read_text(text).statements
 
     def describe(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Captions from an attribute record. They state only known and visible attributes, and list what they state."""
+"""Writes captions from an attribute record. A caption states known and visible attributes only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Style = Literal["dense", "short", "prompt"]
 STYLES: Final[tuple[Style, ...]] = get_args(Style)
 
 VERSION: Final = 1
-"""Part of every seed: increase it when captions or questions of the same record should change."""
+"""Part of every seed. Increase it to get other captions and questions for the same record and seed."""
 _ATTEMPTS: Final = 8
 _PARTS: Final = ("hair", "face", "eyes", "facial_hair", "makeup", "wear", "person", "action", "emotion", "setting")
 
@@ -31,7 +31,7 @@ class Caption:
 
     Attributes:
         text: The sentences.
-        stated: The stated (name, value) pairs of fields and labels, including absences.
+        stated: The (name, value) pairs of the stated fields and labels, including absences such as ``("hat", False)``.
     """
 
     text: str
@@ -39,13 +39,13 @@ class Caption:
 
 
 class _Target(NamedTuple):
-    """Allowed lengths of a style, in words and in stated values."""
+    """Allowed lengths (minimum, maximum) of a caption style, in words and in stated values."""
 
     words: tuple[int, int]
     stated: tuple[int, int]
 
     def missed(self, caption: Caption) -> int:
-        """How much a caption is too long or too short; 0 if it fits."""
+        """Words plus stated values by which a caption exceeds or falls short of the limits; 0 within the limits."""
         lengths = (caption.text.count(" ") + 1, len(caption.stated))
         return sum(max(low - n, n - high, 0) for n, (low, high) in zip(lengths, self, strict=True))
 
@@ -65,13 +65,13 @@ def write_caption(record: AttributeRecord, seed: int, style: Style = "dense") ->
 
 
 def compose_caption(record: AttributeRecord, seed: int, style: Style = "dense") -> Caption:
-    """Writes a caption that is true of the record.
+    """Writes a caption that is true for the record.
 
     Args:
         record: Known and visible attributes. Null fields are never mentioned.
         seed: Chooses facts and phrasings; the same record and seed give the same caption on any machine.
-        style: ``dense``: 40 to 180 words; ``short``: one or two sentences of 8 to 30 words; ``prompt``: 4 to 20
-            words as a person types them, "A smiling woman with long red hair and glasses." Records with few attributes
+        style: ``dense``: 40 to 180 words; ``short``: one or two sentences, 8 to 30 words in total; ``prompt``: 4 to 20
+            words like a typed prompt, "A smiling woman with long red hair and glasses." Records with few attributes
             give fewer words.
     """
     known = known_values(record)
@@ -86,13 +86,13 @@ def compose_caption(record: AttributeRecord, seed: int, style: Style = "dense") 
 
 
 def state_all(record: AttributeRecord, seed: int, *, opening: bool = True) -> Caption:
-    """States everything that a record knows, and not only a choice of it.
+    """Writes a caption that states all known values of a record; `compose_caption` states a random selection.
 
     Args:
         record: Known and visible attributes.
         seed: Chooses the phrasings.
-        opening: Whether the first sentence presents the person ("a portrait of ..."); else the sentences continue a
-            caption: "She wears a hat."
+        opening: Whether the first sentence introduces the person ("a portrait of ..."). If False, all sentences
+            continue an existing caption ("She wears a hat.").
     """
     known = known_values(record)
     best: Caption | None = None
@@ -171,7 +171,7 @@ def _arrange(facts: Sequence[Fact], rng: random.Random) -> list[Fact]:
 
 
 def _chunk(facts: Sequence[Fact], rng: random.Random) -> Sequence[Fact]:
-    """The next facts to try in one sentence: neighbours of one family."""
+    """The next one to three facts to try in one sentence; all have themes of the same family."""
     family = FAMILIES[facts[0].theme]
     n = pick(rng, (1, 2, 2, 3))
     same = [f for f in facts[:n] if FAMILIES[f.theme] == family]
@@ -179,7 +179,7 @@ def _chunk(facts: Sequence[Fact], rng: random.Random) -> Sequence[Fact]:
 
 
 def _sentences(w: Writer, queue: list[Fact]) -> tuple[list[str], list[Fact]]:
-    """The facts as sentences of one to four facts each, and the facts that found a sentence."""
+    """Sentences of one to four facts each, and the facts that the sentences state."""
     texts: list[str] = []
     said: list[Fact] = []
     recent: list[Skeleton] = []

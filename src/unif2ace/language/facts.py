@@ -1,4 +1,4 @@
-"""Phrases (data, in `phrases/`) and the facts that they turn a record into."""
+"""Phrases (data, in `phrases/`), and the facts of a record that the phrases state."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ ANY: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Ways to state something, by the slot of a sentence that they fit.
+    """Wordings of one fact, grouped by the sentence slot that they fill.
 
-    A slot lists alternatives; an empty slot means that the phrase does not fit it. In the text, ``{hair_colour}`` is a
-    word for that field's value, and pronouns and verbs agree with the person (see `grammar.Voice`).
+    A slot lists alternative wordings; an empty slot cannot state the fact. In a wording, ``{hair_colour}`` stands for
+    the value of that field. Pronouns and verbs in braces agree with the person (see `grammar.Voice`).
 
     Attributes:
-        when: The fields (or stated labels) it states, each with its value or `ANY`.
-        given: Further conditions: fields and their allowed values, None for null; not stated.
-        chance: For a phrase that joins several fields: the share of captions that try it.
+        when: The fields (or labels) that the phrase states, each with its value or `ANY`.
+        given: Further required values by field (None for null), which the phrase does not state.
+        chance: For a phrase that joins several fields: the probability of using the phrase, in (0, 1].
         weight: Sampling weight; 1 for an ordinary fact.
         noun: After "has": "high cheekbones", "her mouth open".
         worn: After "wears": "a cap".
         absent: After "has no" or "wears no": "a cap".
         does: A finite verb phrase: "{looks} down".
-        doing: The same as a participle: "looking down".
+        doing: A participle phrase: "looking down".
         state: After "is": "clean-shaven".
         clause: A whole clause with its own subject: "{their} cheekbones are high".
         adjective: Before "woman": "freckled".
@@ -66,7 +66,7 @@ class Fact:
     Attributes:
         stated: The (field, value) pairs that the fact states.
         theme: ``hair``, ``face``, ``eyes``, ...
-        phrase: The ways to state it.
+        phrase: The wordings of the fact.
     """
 
     stated: tuple[tuple[str, Value], ...]
@@ -74,16 +74,16 @@ class Fact:
     phrase: Phrase
 
     def fits(self, slot: Slot) -> bool:
-        """Whether the fact can fill that slot of a sentence."""
+        """Whether the fact's phrase has a wording for this slot."""
         return slot in self.phrase.slots
 
 
 class Lexicon:
-    """The phrases of all themes, indexed by the values they need.
+    """The phrases of all themes, indexed by the values that they state.
 
     Args:
-        themes: Phrases by theme. Of two phrases that state the same field the earlier one is used, so phrases that join
-            several fields come first.
+        themes: Phrases by theme. If two phrases state the same field, the earlier phrase is used. Phrases that join
+            several fields therefore come first.
     """
 
     def __init__(self, themes: Mapping[str, tuple[Phrase, ...]]) -> None:
@@ -95,11 +95,11 @@ class Lexicon:
                 order += 1
 
     def facts(self, known: Mapping[str, Value], rng: random.Random) -> list[Fact]:
-        """The true facts, in the order of the themes; no field occurs in two of them.
+        """The facts that are true for the known values, in the order of the themes. No two facts share a field.
 
         Args:
-            known: The fields and stated labels that are not null.
-            rng: Decides whether fields that can be joined are joined.
+            known: The values of the fields and labels that are not null.
+            rng: Decides whether to use the phrases that join several fields (see `Phrase.chance`).
         """
         found: list[tuple[int, str, Phrase]] = []
         for name, value in known.items():
@@ -116,7 +116,7 @@ class Lexicon:
 
 
 def known_values(record: AttributeRecord) -> dict[str, Value]:
-    """The fields of a record that have a value, and the directly stated labels."""
+    """The fields of a record that are not null, and the labels that the record stores directly."""
     return {name: value for name, value in record.to_json().items() if value is not None}
 
 

@@ -25,15 +25,16 @@ _AN = re.compile(r"\b([Aa]) (?=[aeiou])(?!one|uni[^mn])")
 class Voice(dict[str, str]):
     """Fills the slots of a phrase for one person, through `str.format_map`.
 
-    A slot is a pronoun (``{they} {them} {their} {person}``), the name of a field, which becomes a word for its value,
-    or a verb in the third person singular (``{looks}``), which agrees with the subject.
+    Three kinds of slots are filled. ``{they}``, ``{them}``, ``{their}`` and ``{person}`` become the matching pronoun or
+    noun. A field name becomes a word for the field's value. A verb in the third person singular (``{looks}``) is made
+    to agree with the subject.
 
     Args:
-        known: The fields with a value.
-        words: For each field that phrases name, the words for each value.
+        known: Values of the known fields.
+        words: Words for each value, by field.
         rng: Chooses among synonyms.
-        plural: Whether the subject takes the plural: "they look", but "the person looks".
-        pronouns: The four pronoun slots; by default those of the known gender.
+        plural: Whether verbs are in the plural: "they look", but "the person looks".
+        pronouns: Text of the four pronoun slots; by default from the known gender.
     """
 
     def __init__(

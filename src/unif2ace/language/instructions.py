@@ -1,4 +1,4 @@
-"""Reads what an edit asks for ("with glasses", "remove the beard"), and describes a face before and after it."""
+"""Parses edit instructions ("with glasses", "remove the beard"), and describes a face before and after the edit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SPELLED: Final = {
     r"\bmakeup\b": "heavy makeup", r"\bheavy heavy\b": "heavy", r"\b(?:a )?suit\b(?! jacket)": "a suit jacket",
 }  # fmt: skip
 _FRAMES: Final = ("{}", "a {}", "their {}", "they look {}", "they appear {}", "they {}", "with {} hair", "a {} person")
-"""An instruction is often a part of a sentence; it is read in the first of these that leaves the fewest words."""
+"""Frames that make a sentence of an instruction. The frame that leaves the fewest unknown words is used."""
 _MARKS: Final = re.compile(r"[,;.!]")
 _JOINTS: Final = re.compile(r"\band\b|\bbut\b|\bthen\b")
 _DENIES: Final = re.compile(r"^(?:without|no|not)\b")
@@ -46,13 +46,13 @@ _ATTEMPTS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """What an edit asks for.
+    """A parsed edit instruction.
 
     Attributes:
         text: The instruction as written.
-        values: Requested values, by field or by denied label.
-        rest: Parts that state nothing the grammar knows. They are appended to the description as written.
-        unread: Unknown words of the other parts.
+        values: Requested values, by field or by negated label.
+        rest: Parts without any known phrase. They are appended unchanged to the description after the edit.
+        unread: Unknown words in the parts that do contain a known phrase.
     """
 
     text: str
@@ -65,7 +65,7 @@ def read_instruction(text: str) -> Instruction:
     """Parses an instruction such as "with glasses", "remove the beard", "make her smile" or "blond hair, no hat".
 
     Args:
-        text: Any text. Pronouns request no gender; "a man" and "a woman" do.
+        text: Any text. Nouns such as "a man" or "a woman" request a gender; pronouns do not.
     """
     values: dict[str, Value] = {}
     rest: list[str] = []
@@ -89,7 +89,7 @@ def _plain(text: str) -> str:
 
 
 def _clauses(text: str) -> list[str]:
-    """The parts of an instruction. In "without glasses and beard" the denial holds for both."""
+    """The parts of an instruction. In "without glasses and beard", "without" applies to both nouns."""
     if not _DENIES.match(_verbless(text)) and _complete(_read(_verbless(text))):
         return [_verbless(text)]
     clauses: list[str] = []
@@ -120,7 +120,7 @@ def _complete(found: ParsedCaption) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A face before and after an edit, in words that differ only in what changes.
+    """Descriptions of a face before and after an edit, which differ only in the changed values.
 
     Attributes:
         before: Description without the change.
@@ -139,12 +139,12 @@ def describe_change(
 ) -> Change:  # fmt: skip
     """Describes a face before and after an edit.
 
-    Both descriptions share the sentences about all that is kept. The last sentences state what changes: the requested
-    values after it, the known values or the contrary before it.
+    Both descriptions share the sentences about the unchanged values. The last sentences state the changed values. After
+    the edit these are the requested values; before the edit, the known values or the opposite of the requested ones.
 
     Args:
-        record: What is known of the face.
-        values: Values after the edit, by field or denied label; those that follow from them included.
+        record: Known attributes of the face before the edit.
+        values: Values after the edit, by field or negated label. Include the values that the edit implies.
         rest: Free text that is appended to the description after the edit.
         seed: Chooses facts and wording.
         style: As in `compose_caption`.
@@ -162,10 +162,10 @@ def describe_change(
 
 
 def state_values(values: Mapping[str, Value], seed: int = 0) -> str:
-    """A prompt that states all the values the grammar has words for.
+    """Writes a prompt that states the given values, except values for which the grammar has no words.
 
     Args:
-        values: Values by field or denied label.
+        values: Values by field or negated label.
         seed: Chooses the wording.
 
     Raises:
@@ -178,7 +178,7 @@ def state_values(values: Mapping[str, Value], seed: int = 0) -> str:
 
 
 def _before(record: AttributeRecord, values: Mapping[str, Value]) -> dict[str, Value]:
-    """The known values of the changed fields, or the contrary of a requested boolean."""
+    """The values before the edit: the opposite of a requested boolean, else the known value of a changed field."""
     found: dict[str, Value] = {}
     for name, value in values.items():
         known = record[name] if name in TAXONOMY.fields else None
@@ -190,7 +190,7 @@ def _before(record: AttributeRecord, values: Mapping[str, Value]) -> dict[str, V
 
 
 def _sentences(values: Mapping[str, Value], gender: Value, seed: int) -> list[str]:
-    """A sentence for each fact. What captions do not say of that gender, such as no beard, is worded as an answer."""
+    """One sentence for each fact. Values that captions never state are worded like an answer: "has no beard"."""
     rng = random.Random(f"unif2ace/change/{seed}")
     texts: list[str] = []
     missing = dict(values)
@@ -217,10 +217,10 @@ def _field(name: str) -> str:
 
 
 def known_record(text: str) -> AttributeRecord:
-    """The record that a caption states; contradictions of one field leave it unknown.
+    """Parses a caption into an attribute record. A field with contradictory statements is unknown.
 
     Args:
-        text: A caption, such as the model's own.
+        text: A caption, such as one that the model generated.
     """
     values: dict[str, Value] = {}
     dropped: set[str] = set()
@@ -232,7 +232,7 @@ def known_record(text: str) -> AttributeRecord:
 
 
 def _record(values: Mapping[str, Value]) -> AttributeRecord:
-    """A record of the values; a denied label gives way to a value, and a detail needs its attribute."""
+    """A record of the values. Drops a negated label if its field has a value, and a detail without its attribute."""
     fields = {name: value for name, value in values.items() if name in TAXONOMY.fields}
     for name in list(fields):
         required = TAXONOMY.fields[name].requires
@@ -243,7 +243,7 @@ def _record(values: Mapping[str, Value]) -> AttributeRecord:
 
 
 def changed_record(record: AttributeRecord, values: Mapping[str, Value]) -> AttributeRecord:
-    """The record with values changed; a denied label removes a value that it contradicts."""
+    """The record with changed values. A new value or negated label replaces the old values of its field."""
     fields = {_field(name) for name in values}
     kept: dict[str, Value] = {n: v for n, v in known_values(record).items() if _field(n) not in fields}
     return _record({**kept, **values})

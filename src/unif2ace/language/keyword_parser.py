@@ -1,4 +1,4 @@
-"""Reads captions of any model by keywords: words of the taxonomy and their synonyms, near the noun they describe."""
+"""Parses captions of any model by keywords: taxonomy values and synonyms, near the noun that they describe."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FLAGS: Final[dict[str, str]] = {
     "make_a_face": "makes a face|making a face|grimace|grimacing|tongue out", "glare": "glare|glares|glaring",
     "eyes_closed": "eyes closed|closed eyes|eyes are closed",
 }  # fmt: skip
-"""Keywords of the fields that are true or false."""
+"""Keywords of the boolean fields; ``|`` separates synonyms."""
 
 _WORDS: Final[dict[str, dict[str, str]]] = {
     "gender": {"woman": "woman|female|she|her|girl|lady", "man": "man|male|he|his|him|boy|gentleman"},
@@ -42,7 +42,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "down": "looks down|looking down",
     },
 }  # fmt: skip
-"""Keywords of the values that need no noun."""
+"""Keywords of values that need no noun next to them, by field."""
 
 _NOUNS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "skin_tone": ("skin|complexion", {"fair": "fair|light", "dark": "dark|black", "pale": "pale|very pale"}),
@@ -53,7 +53,7 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "hair_texture": ("hair", {}),
     "background": ("background", {"plain": "plain|simple|solid", "outdoors": "outdoor|outdoors", "studio": "studio"}),
 }
-"""Nouns that the values of a field describe, and keywords of the values; a value without is its own."""
+"""For each field, the nouns that its values describe, and keywords of the values. The default keyword is the value."""
 
 _NO: Final = frozenset(
     (
@@ -75,19 +75,19 @@ _NO: Final = frozenset(
 _LINKS: Final = frozenset({"is", "are", "looks", "appears", "seems", "was", "were"})
 _BREAKS: Final = frozenset(noun for nouns, _ in _NOUNS.values() for noun in nouns.split("|")) | {"with", "but", "while"}
 _REACH: Final = 4
-"""Words between a value and its noun, and between a negation and what it denies."""
+"""Maximum distance in words between a value and its noun, and between a negation and the negated word."""
 _LABEL_OF: Final = {(label.field, label.value): name for name, label in TAXONOMY.labels.items()}
 
 
 class KeywordParser:
-    """Reads statements by keywords, for captions that the grammar does not know. Simple, fast, and often right.
+    """Finds statements by keywords, for captions that the grammar did not write. Fast, but makes errors.
 
-    A word before which "no", "not" or "without" stands within four words is denied. Sentences, and parts between
-    commas, are read by themselves.
+    A keyword is negated if one of the four words before it is "no", "not", "without" or similar. Sentences, and parts
+    between commas, are parsed separately.
     """
 
     def parse(self, text: str) -> tuple[Statement, ...]:
-        """The statements of a text, unique and in order of the taxonomy's fields within each part."""
+        """The statements of a text, without duplicates. Within a part of a sentence they are ordered by field."""
         found: dict[Statement, None] = {}
         for part in re.split(r"[.;:!?,\n]+", text.lower().replace("\u2019", "'")):
             words = re.findall(r"[\w'-]+", part)
@@ -132,7 +132,7 @@ def _stated(field: str, value: str, denied: bool) -> Iterator[Statement]:
 
 
 def _around(words: list[str], noun: int) -> Iterator[int]:
-    """Places of the words that describe a noun: before it up to the last other noun, and after "is"."""
+    """Positions of the words that may describe a noun: before the noun up to the previous noun, and after "is"."""
     for at in range(noun - 1, max(-1, noun - 1 - _REACH), -1):
         if words[at] in _BREAKS:
             break

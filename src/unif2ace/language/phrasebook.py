@@ -1,6 +1,7 @@
-"""Every phrase that the grammar can write, as word sequences with their statements; `reading` looks them up.
+"""Every phrase that the grammar can write, as a word sequence with its statements, for the lookup in `reading`.
 
-It is generated from the same tables as captions and answers, so new phrasings can be parsed at once.
+The phrasebook is generated from the tables of captions and answers. A new phrase in a table can therefore be parsed
+without further changes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from unif2ace.language.grammar import PLURALS
 from unif2ace.language.phrases import CHOICES, COUNTED, REASONS, THEMES, WORDS, YES_NO, frames
 
 Statement = tuple[str, Value]
-"""A field and its value, or a label that is denied."""
+"""A field and its value, or a negated label and False."""
 
 _TOKEN: Final = re.compile(r"[a-z0-9]+(?:[-'][a-z0-9]+)*|[.,;:!?]")
 _SPELLINGS: Final = {
@@ -43,14 +44,14 @@ class Node:
 
     Attributes:
         next: Child nodes, by the following word.
-        states: Statements of the sequence that ends here; None if none ends here.
+        states: Statements of the sequence that ends at this node; None if no sequence ends here.
     """
 
     next: dict[str, Node] = field(default_factory=dict)
     states: tuple[Statement, ...] | None = None
 
     def add(self, words: Iterable[str], states: Iterable[Statement]) -> None:
-        """Adds a sequence; of two meanings the first one is kept."""
+        """Adds a word sequence. If the sequence is already known, its first meaning is kept."""
         node = self
         for word in words:
             node = node.next.setdefault(word, Node())
@@ -58,7 +59,7 @@ class Node:
             node.states = tuple(states)
 
     def found(self, words: list[str], at: int) -> Iterator[tuple[int, tuple[Statement, ...]]]:
-        """The known sequences that start at a word, short ones first: the end and the statements of each."""
+        """End index (exclusive) and statements of each known sequence that starts at index `at`, shortest first."""
         node = self
         for place in range(at, len(words)):
             following = node.next.get(words[place])
@@ -69,19 +70,19 @@ class Node:
                 yield place + 1, node.states
 
     def longest(self, words: list[str], at: int) -> tuple[int, tuple[Statement, ...]] | None:
-        """The longest known sequence that starts at a word."""
+        """End index (exclusive) and statements of the longest known sequence that starts at index `at`."""
         return max(self.found(words, at), key=lambda one: one[0], default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Phrasebook:
-    """The tables to look up.
+    """Lookup trees of the known word sequences.
 
     Attributes:
-        said: Sequences that state something, or nothing (openings and transitions).
-        denied: Sequences that state an absence after "no", "not" or "without".
-        names: For each field with several values, the words for each value.
-        items: For each group of countable items, the words for them.
+        said: Phrases with statements, and openings and transitions without any.
+        denied: Phrases that state an absence if "no", "not" or "without" comes before.
+        names: By field: the words for each value of the field.
+        items: By group of countable items: the words for each item.
     """
 
     said: Node
@@ -91,8 +92,9 @@ class Phrasebook:
 
 
 def words_of(text: str) -> list[str]:
-    """The words and punctuation marks of a text in one spelling; pronouns lose the gender, "the eyes" becomes "their
-    eyes".
+    """Splits a text into lower-case words and punctuation marks, and normalises the spelling.
+
+    Pronouns become gender-neutral, and "the eyes" becomes "their eyes".
     """
     plain = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("n't", " not")
     words = [_SPELLINGS.get(word, word) for word in _TOKEN.findall(plain)]
@@ -101,7 +103,7 @@ def words_of(text: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def phrasebook() -> Phrasebook:
-    """The phrasebook of the grammar's tables."""
+    """Builds the phrasebook from the tables of the grammar. The result is cached."""
     said, denied = Node(), Node()
     for phrase in (p for phrases in THEMES.values() for p in phrases):
         for slot in get_args(Slot):
@@ -115,7 +117,7 @@ def phrasebook() -> Phrasebook:
 
 
 def canonical(name: str, value: Value) -> Statement:
-    """A statement in terms of a field; only a denied label of a field with several values remains a label."""
+    """Replaces a true label by its field and value; other statements are returned unchanged."""
     label = TAXONOMY.labels.get(name)
     return (label.field, label.value) if label and value is True else (name, value)
 
@@ -132,7 +134,7 @@ def _phrase(phrase: Phrase, slot: Slot) -> Iterator[tuple[list[str], tuple[State
 
 
 def _expand(template: str, when: Mapping[str, Value]) -> Iterator[tuple[list[str], tuple[Statement, ...]]]:
-    """The template with every value of the fields that it names, in the singular and the plural."""
+    """Fills a template with every value of its fields, in the singular and in the plural."""
     slots = [name for _, name, _, _ in string.Formatter().parse(template) if name]
     fields = [name for name in slots if name in WORDS]
     for values in product(*(_spoken(name, when.get(name, ANY)) for name in fields)):
@@ -191,7 +193,7 @@ def _frames() -> Iterator[str]:
 
 
 def _names(name: str) -> Node:
-    """Words that name a value, as a short answer does: "brown", "the left"."""
+    """Words that name a value in a short answer: "brown", "the left"."""
     node = Node()
     for value, word in CHOICES[name].names.items():
         words = words_of(word)

@@ -15,7 +15,7 @@ class Question(NamedTuple):
         question: Ends with a question mark.
         answer: A phrase or sentence; for ``yes_no`` it begins with "Yes" or "No".
         kind: ``yes_no``, ``what`` (open), ``which`` (a closed choice), ``count`` or ``reason``.
-        attribute: The label or field asked about, or the group where several are (counts, facial hair), or None.
+        attribute: Name of the label or field of the question, or of a group of items for ``count``; None if unknown.
     """
 
     question: str

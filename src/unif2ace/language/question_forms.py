@@ -1,4 +1,4 @@
-"""Data classes for the kinds of questions; the theme files contain the data."""
+"""Data classes for the wordings of questions; the files in `phrases/` contain the data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unif2ace.language.facts import Value
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Words for one label or boolean field in questions, by the frames that they fit.
+    """Words for one label or boolean field in questions, grouped by the frames that they fit (`question_frames`).
 
     Attributes:
         worn: Nouns after "wear": "a hat".
@@ -19,7 +19,8 @@ class Wording:
         being: Adjectives of the person, after "is": "bald".
         feeling: Adjectives after "looks": "happy".
         parts: Pairs of a part of the face and an adjective: "nose" and "big".
-        covers: Other fields that the words mean too; they must be known to be false where this one is false.
+        covers: Other fields that the words include, as "glasses" include sunglasses. If the answer is "no", the words
+            are used only if these fields are known to be false.
     """
 
     worn: tuple[str, ...] = ()
@@ -36,11 +37,11 @@ class YesNo:
     """A question about one label or boolean field.
 
     Attributes:
-        ask: Questions, without the question mark; the first is the plainest. `question_frames` adds many more.
-        yes: Answers if it is true, after "Yes, ".
-        no: Answers if it is false, after "No, ".
-        instead: Further such answers that name the value of the label's field, if it is known.
-        neutral: Whether to ask mostly about "the person", because "he" or "she" often reveals the answer.
+        ask: Questions, without the question mark; the first is the simplest. `question_frames` adds many more.
+        yes: Answers if the label or field is true, after "Yes, ".
+        no: Answers if the label or field is false, after "No, ".
+        instead: Answers after "No, " that name the actual value of the label's field, used if the value is known.
+        neutral: Whether the subject is mostly "the person", because "he" or "she" often reveals the answer.
     """
 
     ask: tuple[str, ...]
@@ -59,7 +60,7 @@ class Choice:
         what: Open questions.
         which: Closed questions; ``{options}`` is the list to choose from.
         answers: Answers; ``{value}`` is the word for the true value.
-        neutral: As for `YesNo`.
+        neutral: As in `YesNo`.
     """
 
     names: Mapping[str, str]
@@ -74,9 +75,9 @@ class Counted:
     """Items of one group that can be counted.
 
     Attributes:
-        items: The items, each with the fields of which one must be true.
-        some: Questions about a given list, ``{items}``.
-        every: Questions about all items at once; empty if no clear wording exists.
+        items: For each item its fields; the item is present if at least one field is true.
+        some: Questions about listed items; ``{items}`` is the list.
+        every: Questions about all items of the group; empty if no clear wording exists.
     """
 
     items: Mapping[str, tuple[str, ...]]
@@ -86,15 +87,15 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A question that asks why, and the visible evidence that may answer it.
+    """A question that asks why, and the visible evidence for the answer.
 
     Attributes:
-        attribute: The attribute it asks about.
-        when: Required values, None for null.
+        attribute: Name of the attribute of the question.
+        when: Values by field that the record must have to ask the question; None for null.
         ask: Questions.
         answers: Answers; ``{evidence}`` is a list of clauses.
-        evidence: Pairs of a (field, value) and the clause it allows; at least one must be true.
-        support: The same, for evidence that is too weak on its own.
+        evidence: Pairs of a (field, value) and its clause. At least one value must be true to ask the question.
+        support: Pairs as in `evidence`, for evidence that is too weak on its own.
     """
 
     attribute: str

@@ -1,8 +1,8 @@
-"""The frames of yes/no and open questions, and the many ways to word and type one question.
+"""Sentence frames of yes/no and open questions, which give many wordings of one question.
 
-A question is a frame with the words for its attribute (`phrases.wordings`), a subject ("she", "this person"), and a way
-of typing (lower case, no question mark). `UNTRAINED` frames are never in `ask_questions`. Only the evaluation asks
-with them, so that its paraphrase score also measures wordings that a model cannot have learned by heart.
+A question combines a frame, the words for its attribute (`phrases.wordings`), a subject ("she", "this person") and a
+typing style (such as lower case without a question mark). `ask_questions` never uses the `UNTRAINED` frames. The
+evaluation's paraphrase score uses them to measure wordings that are not in the training data.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ TRAINED: Final[Frames] = {
         "would you say {they} {looks} {x}", "tell me if {they} {looks} {x}",
     ),
 }  # fmt: skip
-"""Frames of training questions, by the words that they take; ``{be}`` agrees with the words, other verbs with the
-subject."""
+"""Frames of training questions, by the kind of words that fill them. ``{be}`` agrees with these words, other verbs
+agree with the subject."""
 UNTRAINED: Final[Frames] = {
     "seen": ("{be} {x} visible", "can {x} be seen"),
     "worn": (
@@ -71,11 +71,11 @@ UNTRAINED: Final[Frames] = {
         "{is} {they} feeling {x}",
     ),
 }  # fmt: skip
-"""Frames that only the evaluation asks with; none of them is in `TRAINED`."""
+"""Frames that only the evaluation uses; `TRAINED` contains none of them."""
 OPEN: Final = (
     "what is {their} {x}", "what {x} {does} {they} have", "which {x} {does} {they} have", "tell me {their} {x}", "{x}",
 )  # fmt: skip
-"""Frames of open questions about a field of `TOPICS`."""
+"""Frames of open questions about a field in `phrases.wordings.TOPICS`."""
 
 _PLAIN: Final = {"they": "the person", "them": "the person", "their": "the person's", "person": "person"}
 _STRANGERS: Final = (
@@ -92,7 +92,12 @@ _TYPED: Final = ("Are?", "Are?", "Are?", "Are?", "Are?", "are?", "Are", "are")
 
 
 class Form(NamedTuple):
-    """A wording of a question with slots for the subject, and whether training questions can have it."""
+    """A wording of a question.
+
+    Attributes:
+        text: The question, with slots for the subject.
+        trained: Whether training questions can have this wording.
+    """
 
     text: str
     trained: bool
@@ -104,7 +109,7 @@ def subject(known: Mapping[str, Value], rng: random.Random, *, neutral: bool) ->
     Args:
         known: Known values of the record.
         rng: Chooses the subject.
-        neutral: Whether to tell the gender in few questions only, because it often tells the answer too.
+        neutral: Whether to reveal the gender in few questions only, because the gender often reveals the answer.
     """
     gender = known.get("gender")
     if gender is not None and rng.random() < _GENDERED[neutral]:
@@ -117,7 +122,7 @@ def subject(known: Mapping[str, Value], rng: random.Random, *, neutral: bool) ->
 
 
 def typed(text: str, rng: random.Random) -> str:
-    """A question as people type it: mostly with a capital and a question mark, sometimes without either."""
+    """The question in a random typing style: mostly with a capital letter and a question mark, sometimes without."""
     style = pick(rng, _TYPED)
     mark = "" if style[-1].isalpha() else "." if text.startswith("tell me") else "?"
     text = sentence(text).removesuffix(".")
@@ -125,13 +130,13 @@ def typed(text: str, rng: random.Random) -> str:
 
 
 def plain(name: str) -> str:
-    """The plainest wording of the question about a label or boolean field: "Is the person wearing eyeglasses?"."""
+    """The simplest wording of the question about a label or boolean field: "Is the person wearing eyeglasses?"."""
     voice = Voice({}, WORDS, random.Random(0), pronouns=_PLAIN)
     return sentence(YES_NO[name].ask[0].format_map(voice)).removesuffix(".") + "?"
 
 
 def fitting(name: str, holds: bool, known: Mapping[str, Value]) -> bool:
-    """Whether words that cover other attributes too, as "glasses" covers sunglasses, have the same answer."""
+    """Whether broad words, such as "glasses" that include sunglasses, have the same answer as the attribute itself."""
     return holds or all(known.get(other) is False for wording in WORDINGS[name] for other in wording.covers)
 
 
@@ -141,7 +146,7 @@ def yes_no_forms(name: str, *, broad: bool) -> tuple[Form, ...]:
 
     Args:
         name: The label or field.
-        broad: Whether to include words that cover other attributes too (see `fitting`).
+        broad: Whether to include words that also cover other attributes (see `fitting`).
     """
     found = dict.fromkeys(Form(text, True) for text in YES_NO[name].ask)
     for wording in WORDINGS[name]:
@@ -154,7 +159,7 @@ def yes_no_forms(name: str, *, broad: bool) -> tuple[Form, ...]:
 
 @cache
 def trained_forms(name: str, *, broad: bool) -> tuple[str, ...]:
-    """The wordings of `yes_no_forms` that training questions have."""
+    """The wordings of `yes_no_forms` that training questions use."""
     return tuple(form.text for form in yes_no_forms(name, broad=broad) if form.trained)
 
 
@@ -166,7 +171,7 @@ def open_forms(field: str) -> tuple[str, ...]:
 
 
 def _filled(wording: Wording, frames: Frames) -> Iterator[str]:
-    """The frames with the words of an attribute."""
+    """Fills the frames with the words of an attribute."""
     slots: list[tuple[Relation, dict[str, str]]] = []
     for noun in wording.worn:
         slots += [("worn", _noun(noun)), ("seen", _noun(noun))]

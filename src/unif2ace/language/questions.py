@@ -1,4 +1,4 @@
-"""Generates questions and answers of five kinds from an attribute record, balanced over their answers."""
+"""Generates five kinds of questions with answers from an attribute record, with balanced answers."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _RANK: Final = attrgetter("rank")
 def ask_questions(
     record: AttributeRecord, seed: int, count: int = 8, rates: Mapping[str, float] | None = None
 ) -> list[Question]:
-    """Questions that the record answers.
+    """Generates questions about a face, with the answers.
 
-    Whether a yes/no question is asked depends only on its own label, so "yes" and "no" stay balanced for each label
-    over a data set. The other kinds share the rest evenly. If they are too few, further yes/no questions are added,
-    which are not balanced exactly.
+    Yes/no questions come first. Each is selected by its own label only, so "yes" and "no" are balanced for each label
+    over a data set. The other four kinds share the remaining questions evenly. If there are too few of these, further
+    yes/no questions are added, whose answers are not balanced exactly.
 
     Args:
-        record: Known and visible attributes; nothing else is asked about.
+        record: Known and visible attributes. No question is about an unknown attribute.
         seed: Chooses questions and phrasings; the same record, seed and rates give the same questions on any machine.
         count: Number of questions. Records with few attributes give fewer.
-        rates: Result of `measure_rates` on the data set; by default the rates of synthetic faces. Labels without a
-            rate, or with only one answer, are not asked about.
+        rates: Result of `measure_rates` on the data set; by default `SYNTHETIC_RATES`. Labels whose rate is missing, 0
+            or 1 get no questions.
     """
     rates = SYNTHETIC_RATES if rates is None else rates
     rng = random.Random(f"unif2ace/{VERSION}/questions/{seed}")
@@ -49,7 +49,7 @@ def ask_questions(
 
 
 def _in_turn(kinds: list[list[Candidate]], count: int, topics: set[str]) -> list[Candidate]:
-    """Candidates of each kind in turn, with new topics only; their topics are added to `topics`."""
+    """Selects candidates of each kind in turn, only with topics that are not in `topics`, and adds their topics."""
     turns = [iter(found) for found in kinds]
     chosen: list[Candidate] = []
     while turns and len(chosen) < count:

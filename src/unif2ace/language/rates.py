@@ -1,4 +1,4 @@
-"""The share of synthetic faces with each attribute: `measure_rates` on 20,000 seeds."""
+"""The share of synthetic faces with each attribute: `measure_rates` on the faces of 20,000 seeds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Parses captions back into statements, word by word. Made for generated text, right or wrong.
+"""Parses captions into statements, also captions that a model generated with errors.
 
-A text is split into the longest phrases that the grammar knows. Unknown words are counted and skipped, so a text with
-errors still gives its statements. "No", "not" and "without" deny what follows them.
+A text is split into the longest phrases that the grammar knows. Unknown words are counted and skipped, so the other
+statements are still found. "No", "not" and "without" negate the phrase that follows.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class ParsedCaption:
     """The statements of a text.
 
     Attributes:
-        statements: Unique, in order: a field and its value, or a denied label such as ``black_hair``. A text that
-            contradicts itself has two values of one field.
+        statements: Fields with values, or negated labels such as ``("black_hair", False)``, without duplicates, in
+            order. A text that contradicts itself has two values for one field.
         words: Number of words.
-        unread: Words that belong to no known phrase.
-        left: Words outside of phrases that state something, without punctuation.
+        unread: Words that are not part of a known phrase.
+        left: Words that are not part of a phrase with a statement, without punctuation.
         sentences: Number of sentences.
         unparsed: Number of sentences with unread words.
     """
@@ -76,15 +76,15 @@ class ParsedCaption:
 
     @property
     def values(self) -> dict[str, Value]:
-        """The stated values by name; the first one where the text contradicts itself."""
+        """The stated values by name. If the text contradicts itself, the first value is used."""
         return dict(reversed(self.statements))
 
 
 def read_caption(text: str) -> dict[str, Value]:
-    """The values that a caption states, by field, or by label where only a label is denied.
+    """The values that a caption states, by field, or by label for negated labels.
 
     Args:
-        text: Any text; if it contradicts itself, the first value counts.
+        text: Any text. If it contradicts itself, the first value is used.
     """
     return read_text(text).values
 
@@ -111,7 +111,7 @@ def read_text(text: str) -> ParsedCaption:
 
 
 def holds(statement: Statement, record: AttributeRecord) -> bool | None:
-    """Whether a statement is true of a record; None where the record is null."""
+    """Whether a statement is true for a record; None if the record's value is null."""
     name, value = statement
     if name in TAXONOMY.fields:
         known = record[name]
@@ -124,13 +124,13 @@ def holds(statement: Statement, record: AttributeRecord) -> bool | None:
 
 
 def _who(sentence: str) -> list[Statement]:
-    """The gender that nouns and pronouns state."""
+    """The gender statements that follow from nouns and pronouns."""
     found = (_GENDERS.get(word) for word in _WORD.findall(sentence.lower()))
     return [("gender", gender) for gender in dict.fromkeys(found) if gender]
 
 
 def _without_people(words: list[str]) -> list[str]:
-    """The words with "the young woman's" as "young their", and "the man" as "they"."""
+    """Replaces "the man" by "they", and "the young woman's" by "young their"."""
     out: list[str] = []
     for word in words:
         person = word.removesuffix("'s")
@@ -145,7 +145,14 @@ def _without_people(words: list[str]) -> list[str]:
 
 
 class _Piece(NamedTuple):
-    """Words of a sentence that are parsed together, and the cost of the best parse from there on."""
+    """Words of a sentence that are parsed together.
+
+    Attributes:
+        cost: Number of unknown words and number of pieces, from here to the end of the sentence.
+        end: Index after the last word.
+        states: Statements of the words.
+        known: Whether the words are known.
+    """
 
     cost: tuple[int, int]
     end: int
@@ -154,7 +161,7 @@ class _Piece(NamedTuple):
 
 
 class _Sentence:
-    """The parse of a sentence with the fewest unread words, in as few pieces as possible."""
+    """The parse of a sentence with the fewest unknown words and, among equals, the fewest pieces."""
 
     def __init__(self, words: list[str]) -> None:
         self._words, self._book = words, phrasebook()
@@ -178,7 +185,7 @@ class _Sentence:
         return piece._replace(cost=(piece.cost[0] + after[0], piece.cost[1] + after[1]))
 
     def _pieces(self, at: int) -> Iterator[_Piece]:
-        """The possible pieces that start at a word."""
+        """The possible pieces that start at index `at`."""
         for end, states in self._book.said.found(self._words, at):
             yield _Piece((0, 1), end, states)
         if self._words[at] in _NO and (absences := self._absences(at + 1)):
@@ -187,7 +194,7 @@ class _Sentence:
         yield _Piece((not known, 1), at + 1, (), known)
 
     def _absences(self, at: int) -> tuple[int, tuple[Statement, ...]] | None:
-        """Parses "hat, tie, or earrings" after a negation: the end of the list, and its statements."""
+        """Parses a list after a negation ("hat, tie, or earrings"); returns the end index and the statements."""
         while at < len(self._words) and self._words[at] in _AFTER_NO and not self._absence(at):
             at += 1
         one = self._absence(at)
@@ -201,14 +208,14 @@ class _Sentence:
         return (listed[-1][0], tuple(state for _, states in listed for state in states)) if listed else None
 
     def _next(self, at: int) -> int:
-        """The index after a comma, "or" or both; 0 if there is none."""
+        """The index after a comma, "or" or both; 0 if neither is at index `at`."""
         start = at
         while at < len(self._words) and self._words[at] in (",", "or", "nor"):
             at += 1
         return at if at > start else 0
 
     def _absence(self, at: int) -> tuple[int, tuple[Statement, ...]] | None:
-        """The denied phrase at a word, as statements."""
+        """End index and statements of the negated phrase at index `at`; None if no phrase starts there."""
         known = self._book.denied.longest(self._words, at)
         if known:
             return known
@@ -219,7 +226,7 @@ class _Sentence:
 
 
 def _contrary(states: tuple[Statement, ...]) -> tuple[Statement, ...]:
-    """The statements that denying some statements implies: the denied label for a value; nothing for a kind of hat."""
+    """The statements that follow if a phrase is negated. Empty if none follow: no cap does not mean no hat."""
     if all(value is True for _, value in states):
         return tuple((name, False) for name, _ in states)
     if len(states) == 1 and states[0] in _LABEL_OF:

@@ -1,4 +1,4 @@
-"""Parses answers to questions, so that differently worded answers are recognised."""
+"""Parses answers to questions, so that answers can be compared regardless of their wording."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Reply:
     """The content of an answer.
 
     Attributes:
-        value: ``yes``, ``no``, the value of a field, a number, or for other questions the text without articles;
-            None if the answer does not say, or contradicts itself.
-        items: The items named by the answer to a counting question.
+        value: ``yes``, ``no``, the value of a field, or a number; for other questions, the text without articles.
+            None if the answer states no value, or contradicts itself.
+        items: For a counting question: the items that the answer names.
     """
 
     value: str | None
     items: frozenset[str] = frozenset()
 
     def agrees(self, truth: Reply) -> bool:
-        """Whether two replies agree; a count need not name items, but must not name others."""
+        """Whether the values are equal and, if this reply names items, the items are equal too."""
         return self.value is not None and self.value == truth.value and (not self.items or self.items == truth.items)
 
 
@@ -41,7 +41,7 @@ def read_answer(question: Question, answer: str) -> Reply:
     """Parses an answer to a question.
 
     Args:
-        question: Its kind and attribute determine how the answer is parsed; its own answer is not used.
+        question: The question; only its kind and attribute are used.
         answer: Any text.
     """
     if question.kind == "yes_no":
@@ -54,9 +54,9 @@ def read_answer(question: Question, answer: str) -> Reply:
 
 
 def is_about(question: Question, answer: str) -> bool:
-    """Whether an answer to a yes/no question is about its attribute.
+    """Whether an answer to a yes/no question is about the question's attribute.
 
-    It is if it states something about the attribute, or if it is a mere "yes" or "no" that states nothing else.
+    True if the answer makes a statement about the attribute, or if it is only "yes" or "no".
     """
     if question.attribute is not None and _about(question.attribute, answer, after=""):
         return True
@@ -73,7 +73,7 @@ def options(question: Question) -> tuple[str, ...]:
 
 
 def counted_items(question: Question) -> tuple[str, ...]:
-    """The items that a counting question asks about: those it names, else all of its group; none for other kinds."""
+    """The items that a counting question names, or all items of its group if none is named. Empty for other kinds."""
     if question.kind != "count" or question.attribute not in COUNTED:
         return ()
     named = _named(phrasebook().items[question.attribute], words_of(question.question))
@@ -81,7 +81,7 @@ def counted_items(question: Question) -> tuple[str, ...]:
 
 
 def _yes_no(attribute: str | None, answer: str) -> str | None:
-    """The leading "yes" or "no", unless the rest contradicts it; otherwise what the answer states."""
+    """The leading "yes" or "no", or the answer that the statements imply. None if the two contradict each other."""
     first = next(iter(words_of(answer)), "")
     said = {"yes": True, "no": False}.get(first)
     stated = {} if attribute is None else _about(attribute, answer, after=first if said is not None else "")
@@ -90,9 +90,7 @@ def _yes_no(attribute: str | None, answer: str) -> str | None:
 
 
 def _about(attribute: str, answer: str, after: str) -> dict[Statement, bool]:
-    """For each statement of the answer about a label or boolean field, whether it implies that the attribute is
-    true.
-    """
+    """The answer's statements about an attribute, each with whether it implies that the attribute is true."""
     label = TAXONOMY.labels.get(attribute)
     field, true = (label.field, label.value) if label else (attribute, True)
     text = answer.lower().strip().removeprefix(after)
@@ -106,7 +104,7 @@ def _about(attribute: str, answer: str, after: str) -> dict[Statement, bool]:
 
 
 def _value(field: str, answer: str) -> str | None:
-    """The value of a field that is stated, or named by words that state nothing else."""
+    """The value of a field that the answer states, else the value that its remaining words name."""
     reading = read_text(answer)
     stated = {str(value) for name, value in reading.statements if name == field}
     if not stated:
@@ -124,7 +122,7 @@ def _count(group: str | None, answer: str) -> Reply:
 
 
 def _named(names: Node, words: list[str]) -> list[Statement]:
-    """The named values or items; the longest names are matched first."""
+    """The values or items that the words name; the longest names are matched first."""
     found: list[Statement] = []
     at = 0
     while at < len(words):

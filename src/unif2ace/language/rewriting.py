@@ -1,4 +1,4 @@
-"""Changes what a caption states, and keeps the sentences that stay true as they are."""
+"""Changes the values that a caption states, and keeps the sentences without a changed value."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Rewritten:
 
     Attributes:
         text: The caption.
-        kept: Number of sentences that are unchanged.
-        dropped: Sentences that were replaced.
+        kept: Number of unchanged sentences.
+        dropped: The replaced sentences.
     """
 
     text: str
@@ -32,16 +32,16 @@ class Rewritten:
 
 
 def rewrite(text: str, changes: Mapping[str, Value], parse: Parse, seed: int) -> Rewritten:
-    """Makes a caption state other values.
+    """Rewrites a caption so that it states the changed values.
 
-    A sentence that states a changed value is replaced by sentences of the grammar with its other statements and the new
-    values; all others stay word for word. If the first sentence or the person's gender changes, the whole caption is
-    written again from its statements.
+    Sentences that state a changed value are dropped. The grammar writes new sentences with their other statements and
+    the new values. All other sentences are kept verbatim. If the first sentence or the gender changes, the grammar
+    writes the whole caption again.
 
     Args:
         text: The caption.
-        changes: New values by field, or label where only a label is denied; null for "say nothing of it".
-        parse: Gives the statements of a text.
+        changes: New values by field, or by label for negated labels. None removes the statement.
+        parse: Returns the statements of a text.
         seed: Chooses the phrasings.
     """
     sentences = [s for s in _SENTENCES.split(text.strip()) if s]
@@ -64,11 +64,11 @@ def rewrite(text: str, changes: Mapping[str, Value], parse: Parse, seed: int) ->
 
 
 def consistent(values: Mapping[str, Value], around: Mapping[str, Value] | None = None) -> dict[str, Value]:
-    """The values that a record can hold together: no kind of hat without a hat, no denied label beside its field.
+    """Drops values that one record cannot hold together: a hat type without a hat, or a negated label with its field.
 
     Args:
-        values: Values by field or label; earlier entries win.
-        around: Further values that are known, such as the rest of a caption; fields may require them.
+        values: Values by field or label.
+        around: Known values of the rest of the caption. They can satisfy the requirement of a field, such as "hat".
     """
     known = {**(around or {}), **values}
     out: dict[str, Value] = {}

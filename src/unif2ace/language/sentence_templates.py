@@ -1,4 +1,4 @@
-"""The kinds of sentences that facts can be joined into."""
+"""Sentence templates that state one or several facts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAMILIES: Final = {
     **dict.fromkeys(FEATURES, "features"), "makeup": "wear", "wear": "wear", "action": "action", "emotion": "action",
     "person": "person", "setting": "setting",
 }  # fmt: skip
-"""The family of each theme; facts of one family may share a sentence."""
+"""The family of each theme. Facts of the same family can share a sentence."""
 _DETAILS: Final = frozenset(
     {"bangs", "receding_hairline", "freckles", "rosy_cheeks", "high_cheekbones", "double_chin", "big_nose", "full_lips"}
 )
@@ -23,7 +23,14 @@ _DETAILS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Skeleton:
-    """A kind of sentence: its sampling weight, which facts it can join, and how it states them."""
+    """A sentence template.
+
+    Attributes:
+        weight: Sampling weight.
+        fits: Whether the template can state the given facts in one sentence.
+        write: Writes the sentence.
+        leads: Whether the sentence may start with a transition, such as "as for the hair".
+    """
 
     weight: float
     fits: Callable[[Sequence[Fact]], bool]
@@ -32,12 +39,12 @@ class Skeleton:
 
 
 def _all(slot: Slot, *themes: str) -> Callable[[Sequence[Fact]], bool]:
-    """Facts that all fit a slot (and are of these themes)."""
+    """A predicate: all facts fit the slot and, if themes are given, have one of these themes."""
     return lambda facts: all(slot in f.phrase.slots and (not themes or f.theme in themes) for f in facts)
 
 
 def _then(first: Callable[[Sequence[Fact]], bool], last: Slot) -> Callable[[Sequence[Fact]], bool]:
-    """Facts of one kind, followed by an action or emotion that fits a slot."""
+    """A predicate: all facts but the last satisfy `first`, and the last is an action or emotion that fits `last`."""
 
     def fits(facts: Sequence[Fact]) -> bool:
         acts = len(facts) > 1 and FAMILIES[facts[-1].theme] == "action" and facts[-1].fits(last)
@@ -47,7 +54,7 @@ def _then(first: Callable[[Sequence[Fact]], bool], last: Slot) -> Callable[[Sequ
 
 
 def _but_no(slot: Slot) -> Callable[[Sequence[Fact]], bool]:
-    """Facts that fit a slot, followed by absences of the same kind (worn, or had)."""
+    """A predicate: facts that fit the slot, then absences of the same kind (worn items, or features)."""
     worn = slot == "worn"
 
     def fits(facts: Sequence[Fact]) -> bool:
@@ -178,7 +185,7 @@ def _is_doing(w: Writer, facts: Sequence[Fact]) -> str:
 
 
 def _base_with_details(facts: Sequence[Fact]) -> bool:
-    """The hair or the face as a whole, then details of it: "her face is oval, with high cheekbones"."""
+    """Whether a clause about the hair or face comes first, then its details: "her face is oval, with big eyes"."""
     first, *rest = facts
     return (
         bool(rest)
@@ -193,7 +200,7 @@ def _pair(first: Slot, second: Slot) -> Callable[[Sequence[Fact]], bool]:
 
 
 def _mixed(facts: Sequence[Fact]) -> bool:
-    """Facts that can be predicates, no two of them with the same verb."""
+    """Whether all facts can be predicates, and no verb other than "does" occurs twice."""
     kinds = [_kind(fact) for fact in facts]
     if len(facts) == 1:
         return kinds[0] in ("does", "state")
@@ -201,7 +208,7 @@ def _mixed(facts: Sequence[Fact]) -> bool:
 
 
 def _kind(fact: Fact) -> str | None:
-    """The verb of a fact as a predicate."""
+    """The kind of verb that states the fact as a predicate; None if the fact cannot be a predicate."""
     if fact.fits("does"):
         return "does"
     if fact.fits("state"):
@@ -212,7 +219,7 @@ def _kind(fact: Fact) -> str | None:
 
 
 def _does_and_holds(facts: Sequence[Fact]) -> bool:
-    """An action or emotion, followed by the state of the mouth, eyes or head."""
+    """Whether an action or emotion comes first, then states of the mouth, eyes or head."""
     first, *rest = facts
     return FAMILIES[first.theme] == "action" and first.fits("does") and bool(rest) and _all("noun", "action")(rest)
 

@@ -40,12 +40,12 @@ _MAY_REPEAT: Final = frozenset(
 
 
 def write_sentence(w: Writer, facts: Sequence[Fact], recent: list[Skeleton]) -> str | None:
-    """One sentence that states all the facts, or None if they do not combine well.
+    """Writes one sentence that states all the facts; None if no template fits or every try repeats a word.
 
     Args:
         w: The caption's writer.
         facts: Facts to state, in order.
-        recent: Kinds of the sentences so far; the used kind is appended.
+        recent: Templates of the sentences so far. The template of the new sentence is appended.
     """
     options = [s for s in SKELETONS if s.fits(facts) and s not in recent[-2:]]
     if not options and len(facts) == 1:
@@ -67,6 +67,6 @@ def write_sentence(w: Writer, facts: Sequence[Fact], recent: list[Skeleton]) -> 
 
 
 def repeats_itself(text: str) -> bool:
-    """Whether a content word occurs twice in the sentence."""
+    """Whether a word that is not in `_MAY_REPEAT` (such as "the") occurs twice in the sentence."""
     words = [word for word in _WORD.findall(text.lower()) if word not in _MAY_REPEAT]
     return len(set(words)) < len(words)

@@ -1,4 +1,4 @@
-"""How a caption refers to its person."""
+"""Writes the facts of a caption, and the words for its person."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from unif2ace.language.phrases.frames import AGAIN, LEADS
 
 
 class Writer:
-    """States facts about one person, and varies how the person is referred to.
+    """States facts about one person, with varied subjects ("she", "the woman", "the young woman").
 
     Attributes:
-        age: The word for the person's age, once it was stated.
+        age: The word for the person's age, after the caption stated the age; before, None.
         themes: The themes that sentences have started with.
         led: Whether the last sentence started with a transition.
 
     Args:
         known: The values of the record that are not null.
         rng: Chooses among phrasings.
-        wordiness: Probability of taking the longer of several phrasings.
+        wordiness: Probability of using the longest of three sampled phrasings, in [0, 1].
     """
 
     def __init__(self, known: Mapping[str, Value], rng: random.Random, wordiness: float = 0.0) -> None:
@@ -38,7 +38,7 @@ class Writer:
         self._pronouns = 0
 
     def say(self, fact: Fact, slot: Slot, voice: Voice | None = None) -> str:
-        """One of the fact's phrasings for a slot of a sentence."""
+        """A random phrasing of the fact for a slot of a sentence."""
         options: tuple[str, ...] = getattr(fact.phrase, slot)
         phrase = pick(self.rng, options)
         if self.rng.random() < self._wordiness:
@@ -54,7 +54,7 @@ class Writer:
         return listing(items, word, oxford=self._oxford)
 
     def lead(self, facts: Sequence[Fact]) -> str:
-        """Sometimes, a transition to the facts' theme, or one that continues it: "as for clothing, "."""
+        """A random transition to the facts' theme ("as for clothing, ") or within it ("in addition, "); often empty."""
         theme = facts[0].theme
         again = theme in self.themes
         leads = self._again if again else LEADS[theme]
@@ -64,7 +64,7 @@ class Writer:
         return f"{self._again.pop() if again else pick(self.rng, leads).format_map(self.noun)}, "
 
     def subject(self) -> tuple[str, Voice]:
-        """The next subject ("she", "the woman"), and the voice that agrees with it."""
+        """The next subject ("she", "the woman"), and the `Voice` whose verbs agree with the subject."""
         if self._pronouns < 2 and (not self._pronouns or self.rng.random() < 0.6):
             self._pronouns += 1
             return self.pronoun["they"], self.pronoun

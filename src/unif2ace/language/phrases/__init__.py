@@ -1,4 +1,4 @@
-"""The phrases of captions and questions, as data: one file per theme. New phrasings need no other change."""
+"""The phrases of captions and questions as data, one file per theme. Adding a phrase needs no change of code."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from unif2ace.language.question_forms import Choice, Reason, YesNo
 
 
 def _emotion(value: str, noun: str, adjectives: tuple[str, ...]) -> Phrase:
-    """An emotion by its noun ("sadness") and its adjectives ("sad")."""
+    """The phrase of an emotion, from its noun ("sadness") and its adjectives ("sad")."""
     return Phrase(
         {"emotion": value}, weight=3,
         does=tuple(f"{{{verb}}} {a}" for a in adjectives for verb in ("looks", "seems", "appears")),

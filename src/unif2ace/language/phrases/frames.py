@@ -1,7 +1,7 @@
 """Frames of opening sentences.
 
-`{np}` is the person with a description ("a young woman with long hair"); `{does}`, `{doing}`, `{noun}` and `{place}`
-are one fact each; `{bare}` is `{np}` without its article. A frame is used only if there is a fact for every slot.
+`{np}` is the person with a description ("a young woman with long hair"), and `{bare}` is `{np}` without its article.
+`{does}`, `{doing}`, `{noun}` and `{place}` stand for one fact each. A frame is used only if every slot has a fact.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ LEADS: Final = {
     "emotion": ("overall", "on the whole", "to judge by {their} features", "as far as emotions go"),
     "setting": ("as for the setting", "finally", "to complete the picture"),
 }
-"""Transitions to a theme, in front of a whole sentence."""
+"""Transitions to a new theme, at the start of a sentence."""
 
 AGAIN: Final = ("in addition", "besides that", "along with this", "furthermore")
-"""Transitions within a theme."""
+"""Transitions within a theme, at the start of a sentence."""
 
 PROMPT: Final = ("{np}", "{np}", "{np}", "{bare}", "{np} {place}", "{np}, {doing}", "a portrait of {np}")
 

@@ -1,4 +1,4 @@
-"""Direction of the eyes, and turn and tilt of the head. Left and right are the viewer's."""
+"""Gaze direction, and turn and tilt of the head. Left and right are from the viewer's side."""
 
 from __future__ import annotations
 

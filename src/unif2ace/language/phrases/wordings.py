@@ -1,4 +1,4 @@
-"""What questions call each attribute: nouns, verbs and adjectives by the frames that they fit (`question_frames`)."""
+"""Words for each attribute in questions: nouns, verbs and adjectives, by frame (see `question_frames`)."""
 
 from __future__ import annotations
 
@@ -88,4 +88,4 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     "emotion": ("facial expression", "expression"),
     "gaze_direction": ("gaze direction",),
 }
-"""What open questions call a field."""
+"""Nouns for a field in open questions."""
