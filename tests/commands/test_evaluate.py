@@ -125,7 +125,7 @@ def test_data_must_be_named_where_no_run_names_it(root: Path, tmp_path: Path):
     alone.write_bytes((root / "run" / "weights.safetensors").read_bytes())
     with pytest.raises(ConfigError, match="select what to measure on"):
         _evaluate(alone, "metric=[psnr]")
-    with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
+    with pytest.raises(DataError, match=r"the folder .*nowhere does not exist"):
         _evaluate(alone, "metric=[psnr]", "dataset=shards", "dataset.shards.folder=nowhere", f"out={tmp_path}")
     folder = f"dataset.shards.folder={root / 'faces' / 'train'}"
     with pytest.raises(ConfigError, match="has no 'val' split"):
@@ -187,9 +187,9 @@ def test_a_fault_is_told_in_one_message_without_a_traceback(words: tuple[str, ..
 @pytest.mark.parametrize(
     ("metric", "why"),
     [
-        ("agreement", "metric=agreement scores the outputs of a system, not a validation pass"),
-        ("attributes", "metric=attributes applies to networks of kind attributes: a step of kind tokenizer"),
-        ("nelbo", "metric=nelbo applies to networks of kind unified: a step of kind tokenizer"),
+        ("agreement", "metric=agreement scores outputs, not a validation pass"),
+        ("attributes", "metric=attributes applies to networks of kind attributes, not to kind tokenizer"),
+        ("nelbo", "metric=nelbo applies to networks of kind unified, not to kind tokenizer"),
     ],
 )
 def test_a_metric_that_cannot_apply_says_why_before_any_work(root: Path, tmp_path: Path, metric: str, why: str):

@@ -267,7 +267,7 @@ def test_a_metric_that_no_trial_logs_ends_the_search(search: Search):
     with pytest.raises(ConfigError, match="did you mean 'val/loss'"):
         search(LR, "optimized_metric=val/los", work=lambda config: objective(config, {"val/loss": 1.0}))
     assert _states() == ["FAIL"]
-    assert _table()[0]["cause"].startswith("optimized_metric=val/los: the run does not log it")
+    assert _table()[0]["cause"].startswith("optimized_metric=val/los: the run does not log this metric")
 
 
 def test_a_job_without_a_result_ends_the_search(search: Search):

@@ -90,7 +90,7 @@ def test_groups_are_scored_by_themselves():
 def test_wrong_arguments_are_named():
     with pytest.raises(ConfigError, match="skip=1"):
         AttributesMetric(LABELS, skip=1)
-    with pytest.raises(ConfigError, match="1 for 4"):
+    with pytest.raises(ConfigError, match="1 entries: give one for each of 4"):
         AttributesMetric(LABELS, families=["x"])
 
 
@@ -128,5 +128,5 @@ def test_a_classifier_of_more_attributes_is_measured_on_the_first_and_one_of_few
     for step in steps:
         fewer.update(step)
     assert fewer.scores() == {name: score for name, score in _measured(steps).scores().items() if name in LABELS[:2]}
-    with pytest.raises(ConfigError, match="5, but the classifier knows 4"):
+    with pytest.raises(ConfigError, match="5 names, but the classifier recognises 4"):
         AttributesMetric([*LABELS, "freckles"]).update(steps[0])

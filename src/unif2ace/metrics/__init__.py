@@ -1,1 +1,1 @@
-"""Validation metrics: one metric a file, chosen with `metric=[...]`."""
+"""Validation metrics. One per file, selected with `metric=[...]`."""

@@ -24,7 +24,7 @@ class AttributeScore:
     Attributes:
         average_precision: Area under the precision-recall curve, 0 to 1.
         f1: Harmonic mean of precision and recall at a probability threshold of 0.5.
-        accuracy: Share of correct predictions.
+        accuracy: Fraction of correct predictions at a probability threshold of 0.5.
         positives: Number of images that show the attribute.
         known: Number of images in which the attribute is known.
     """
@@ -40,15 +40,16 @@ class AttributesMetric(StepMetric):
     """Average precision, F1 and accuracy of each attribute, their means, and the overall calibration error.
 
     Reads logits float (B, A) and labels int8 (B, A). An attribute without positives or without negatives cannot be
-    measured: it is left out of the means and listed. Labels of -1 (not visible, not labelled) and padding samples are
-    ignored.
+    measured; `describe` lists it, and the means leave it out. Labels of -1 (not visible, not labelled) and padding
+    samples are ignored.
 
     Args:
-        labels: Names of the A attributes, the first of those that the classifier recognises.
-        families: Family of each attribute in the table; None for no breakdown.
-        skip: Share of the split, its first samples, that is left out because probabilities were calibrated on it.
-        subgroups: Labels that divide the images: mean F1 over the images with and without each label is also reported,
-            as ``f1/LABEL`` and ``f1/no_LABEL``.
+        labels: Names of the A attributes, in the order of the classifier's first A logits.
+        families: Family of each attribute, for means per family in the table; None for no families.
+        skip: Fraction of the split, its first samples, that is left out because the classifier was calibrated on them;
+            in [0, 1).
+        subgroups: Labels that define subgroups of images. Mean F1 over the images with and without each label is also
+            reported, as ``f1/LABEL`` and ``f1/no_LABEL``.
 
     Raises:
         ConfigError: If `skip` is not in [0, 1), families and labels differ in number, or a subgroup is not a label.
@@ -69,12 +70,14 @@ class AttributesMetric(StepMetric):
         super().__init__()
         for name in subgroups:
             if name not in labels:
-                raise ConfigError(f"metric.attributes.subgroups: there is no label {name!r}{nearest(name, labels)}")
+                raise ConfigError(f"metric.attributes.subgroups: {name!r} is not a label{nearest(name, labels)}")
         self.subgroups = tuple(subgroups)
         if not 0 <= skip < 1:
             raise ConfigError(f"metric.attributes.skip={skip}: it must be at least 0 and below 1")
         if families is not None and len(families) != len(labels):
-            raise ConfigError(f"metric.attributes.families: {len(families)} for {len(labels)} labels")
+            raise ConfigError(
+                f"metric.attributes.families has {len(families)} entries: give one for each of {len(labels)} labels"
+            )
         self.labels, self.families, self.skip = list(labels), list(families or []), skip
         for name in ("probabilities", "truths", "places"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
@@ -91,15 +94,15 @@ class AttributesMetric(StepMetric):
         valid, count = step.batch.valid, len(self.labels)
         if logits.shape[1] < count:
             raise ConfigError(
-                f"metric.attributes.labels: {count}, but the classifier knows {logits.shape[1]} attributes; "
-                "set labels=${attribute_labels:} and families=${attribute_families:}"
+                f"metric.attributes.labels has {count} names, but the classifier recognises {logits.shape[1]} "
+                "attributes; set labels=${attribute_labels:} and families=${attribute_families:}"
             )
         self.probabilities.append(logits.detach()[valid, :count].float().sigmoid())
         self.truths.append(labels[valid, :count])
         self.places.append(step.batch.index[valid])
 
     def compute(self) -> Mapping[str, Tensor]:
-        """Means over measurable attributes and the calibration error over known labels (N, A), float () each."""
+        """Means over measurable attributes, and the calibration error over known labels (N, A); float () each."""
         scores = self.scores().values()
         means = {
             name: torch.tensor([getattr(score, key) for score in scores], dtype=torch.float32).mean()
@@ -142,14 +145,14 @@ class AttributesMetric(StepMetric):
         return found
 
     def describe(self) -> Mapping[str, str]:
-        """The number of attributes in the means, and the names of those left out."""
+        """The number of attributes in the means, and the names of attributes that are left out."""
         missing = [name for name in self.labels if name not in self.scores()]
         left_out = f"; not measurable here: {', '.join(missing)}" if missing else ""
         text = f"means over {len(self.labels) - len(missing)} attributes, {len(self._kept()[0]):,} pictures{left_out}"
         return {"average_precision": text, "f1": "decided at probability 0.5"}
 
     def table(self) -> Table:
-        """A table with a row for each attribute, the hardest first, and for each family."""
+        """A table with a row for each attribute, the lowest average precision first, and for each family."""
         right = [Column(name, justify="right") for name in ("AP", "F1", "accuracy", "positives", "known")]
         table = Table("attribute", "family", *right)
         scores = self.scores()
@@ -176,7 +179,7 @@ class AttributesMetric(StepMetric):
         plot_reliability(path, bars, p_NA[known], y_NA[known])
 
     def _kept(self) -> tuple[Tensor, Tensor]:
-        """Probabilities float (N, A) and labels int8 (N, A), in the split's order, without its first share `skip`."""
+        """Probabilities float (N, A) and labels int8 (N, A), in the split's order, without the samples of `skip`."""
         p_NA, y_NA, place_N = (_joined(x) for x in (self.probabilities, self.truths, self.places))
         order = place_N.argsort()[round(self.skip * len(place_N)) :]
         return p_NA[order], y_NA[order]

@@ -14,12 +14,12 @@ from unif2ace.types import StepOutput
 
 
 class StepMetric(Metric, ABC):
-    """Accumulates over a split, on all ranks, and returns named values.
+    """Accumulates over a split on all ranks, and computes named values.
 
     Samples that are not `batch.valid` are left out.
 
     Attributes:
-        kinds: Kinds of networks whose steps hold what the metric reads; empty for any.
+        kinds: Kinds of networks that the metric supports; empty for all kinds.
     """
 
     full_state_update = False
@@ -34,29 +34,29 @@ class StepMetric(Metric, ABC):
         """The values by name, float () each, such as ``{"psnr": ...}``. They are logged as ``val/NAME``."""
 
     def describe(self) -> Mapping[str, str]:
-        """What a reader needs to compare the values: feature extractor, weights, sizes."""
+        """Facts that make values comparable, by name of the value: feature extractor, weights, sizes."""
         return {}
 
 
 def check_metrics(metrics: Mapping[str, Any], kinds: Sequence[str]) -> None:
-    """Checks that metrics read what a network of a kind computes in a validation step.
+    """Checks that metrics support a kind of network.
 
     Args:
         metrics: Metrics by name.
-        kinds: The kind, such as ``tokenizer``, ``attributes`` or ``unified``, and those of base classes; empty for a
-            network of no kind.
+        kinds: The network's kind, such as ``tokenizer``, ``attributes`` or ``unified``, then the kinds of its base
+            classes; empty for a network without a kind.
 
     Raises:
-        ConfigError: If one does not; the message says what it applies to.
+        ConfigError: If a metric does not support the network; the message names the supported kinds.
     """
     for name, metric in metrics.items():
         if not isinstance(metric, Metric):
             raise ConfigError(
-                f"metric={name} scores the outputs of a system, not a validation pass: it applies to "
-                "`unif2ace-evaluate CKPT` of a unified model, and to `unif2ace-evaluate outputs=FOLDER`"
+                f"metric={name} scores outputs, not a validation pass: use it with `unif2ace-evaluate CKPT` of a "
+                "unified model, or with `unif2ace-evaluate outputs=FOLDER`"
             )
         if kinds and isinstance(metric, StepMetric) and metric.kinds and metric.kinds.isdisjoint(kinds):
             raise ConfigError(
-                f"metric={name} applies to networks of kind {', '.join(sorted(metric.kinds))}: a step of kind "
-                f"{kinds[0]} does not hold what it reads"
+                f"metric={name} applies to networks of kind {', '.join(sorted(metric.kinds))}, not to kind "
+                f"{kinds[0]}: remove it from metric=[...]"
             )

@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 
 def reliability(p_M: Tensor, y_M: Tensor, bins: int = 15) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean probability and share of positives in bins of equal width.
+    """Mean probability and fraction of positives in bins of equal width.
 
     Args:
         p_M: float (M,), probabilities in [0, 1].
@@ -19,7 +19,8 @@ def reliability(p_M: Tensor, y_M: Tensor, bins: int = 15) -> tuple[Tensor, Tenso
         bins: Number of bins.
 
     Returns:
-        Mean probability, share of positives and number of answers of each bin, float (bins,) each; 0 for an empty bin.
+        Mean probability, fraction of positives and number of answers of each bin, float (bins,) each; 0 for an empty
+        bin.
     """
     place = (p_M * bins).long().clamp(max=bins - 1)
     count, said, was = (
@@ -32,7 +33,8 @@ def reliability(p_M: Tensor, y_M: Tensor, bins: int = 15) -> tuple[Tensor, Tenso
 def calibration_error(p_M: Tensor, y_M: Tensor, bins: int = 15) -> Tensor:
     """Expected calibration error (Guo et al., arXiv 1706.04599, eq. 3) of the probability of yes.
 
-    The mean over answers of the absolute difference between their bin's mean probability and share of positives.
+    The absolute difference between mean probability and fraction of positives of a bin, averaged over bins with the
+    number of answers as weight.
 
     Args:
         p_M: float (M,), probabilities in [0, 1].
@@ -52,7 +54,8 @@ def fit_platt(logits_M: Tensor, y_M: Tensor, prior: float = 1.0) -> tuple[float,
     Args:
         logits_M: float (M,).
         y_M: (M,), 1 for yes, 0 for no.
-        prior: Strength of a penalty that keeps scale near 1 and shift near 0 for few or one-sided answers.
+        prior: Strength of a penalty that keeps scale near 1 and shift near 0 if there are few answers or only one
+            class.
 
     Returns:
         Scale, above 0, and shift; calibrated logits are ``scale * logits + shift``.

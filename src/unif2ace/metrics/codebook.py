@@ -13,9 +13,9 @@ from unif2ace.types import StepOutput
 class CodebookMetric(StepMetric):
     r"""Usage of the codes over a split; reads ids int64 (B, h, w).
 
-    With the share :math:`p_k` of code k among all tokens of the split: the share of codes with :math:`p_k > 0`, their
-    perplexity :math:`\exp(-\sum_k p_k \ln p_k)`, from 1 (one code) to K (uniform), and the number of unused codes.
-    A split of fewer than K tokens cannot use all codes. The perplexity is NaN without images.
+    Let :math:`p_k` be the fraction of all tokens of the split that are code k. The metric reports the fraction of codes
+    with :math:`p_k > 0`, the number of unused codes, and the perplexity :math:`\exp(-\sum_k p_k \ln p_k)`, from 1 (one
+    code) to K (uniform). A split of fewer than K tokens cannot use all codes. The perplexity is NaN without images.
     """
 
     kinds = frozenset({"tokenizer"})
@@ -35,7 +35,10 @@ class CodebookMetric(StepMetric):
         assert step.quantized is not None
         size = step.quantized.num_codes
         if size < 1 or len(self.counts) not in (1, size):
-            raise ConfigError(f"the codebook size changed from {len(self.counts)} to {size}: see Quantized.num_codes")
+            raise ConfigError(
+                f"metric=codebook: the codebook size changed from {len(self.counts)} to {size}; "
+                "Quantized.num_codes must be constant"
+            )
         ids = step.quantized.ids[step.batch.valid].flatten()
         self.counts = self.counts + torch.bincount(ids, minlength=size)
 

@@ -1,4 +1,4 @@
-"""Which metrics are better when they are lower, and which when they are higher."""
+"""Whether a lower or a higher value of a metric is better."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ LOWER = frozenset({"calibration_error", "codebook_dead", "frechet", "kernel", "l
 
 
 def known_mode(name: str, losses: Collection[str] = ()) -> Mode | None:
-    """Whether a metric is better when it is lower (``min``) or higher (``max``); None if that is not known.
+    """``min`` if a lower value of a metric is better, ``max`` if a higher value is better; None if unknown.
 
     Args:
-        name: Name under which it is logged, such as ``val/psnr`` or ``val/f1/male``.
-        losses: Names of losses. Their parts, such as ``val/gidd/elbo``, are not known.
+        name: Name under which the metric is logged, such as ``val/psnr`` or ``val/f1/male``.
+        losses: Names of losses; a lower loss is better. For parts of losses, such as ``val/d3diff/mask``, the result is
+            None.
     """
     _, _, own = name.partition("/")
     if own in LOWER or own in losses:

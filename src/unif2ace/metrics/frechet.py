@@ -17,15 +17,15 @@ from unif2ace.types import StepOutput
 class FrechetMetric(StepMetric):
     """Frechet and kernel distance between frozen features (N, D) of images and of reconstructions; lower is better.
 
-    Compare values only if `describe` returns the same text: the features are not those of the usual FID. With few
-    images the Frechet distance is biased upwards, because its covariances are estimated from N images; the kernel
-    distance is unbiased. Both are NaN with fewer than 2 images.
+    The features are not those of the usual FID: compare values only if `describe` returns the same text. With few
+    images the Frechet distance is biased upwards, because covariances are estimated from N images. The kernel distance
+    is unbiased. Both are NaN with fewer than 2 images.
 
     Args:
-        features: Makes the frozen network. Called at the first update; the network is kept out of the module tree and
-            thus out of checkpoints.
-        kernel_pictures: Number of images, the first of the split, in the kernel distance. Their features are held in
-            memory. 0 disables it.
+        features: Makes the frozen network; called at the first update. The network is not a submodule, so it is not in
+            checkpoints.
+        kernel_pictures: Number of images, the first of the split, for the kernel distance. Their features are kept in
+            memory. 0 disables the kernel distance.
 
     Raises:
         ConfigError: If `kernel_pictures` is negative.
@@ -117,14 +117,14 @@ class FrechetMetric(StepMetric):
 def frechet_distance(mean_D: Tensor, cov_DD: Tensor, other_mean_D: Tensor, other_cov_DD: Tensor) -> Tensor:
     r"""Squared Frechet distance of two Gaussians (arXiv 1706.08500, eq. 6).
 
-    Formula: :math:`\lVert m - m' \rVert^2 + \mathrm{tr}(C + C' - 2 (C C')^{1/2})`. The trace of the root is the sum of
-    the singular values of :math:`C^{1/2} C'^{1/2}`, whose squares are the eigenvalues of C C'.
+    Formula: :math:`\lVert m - m' \rVert^2 + \mathrm{tr}(C + C' - 2 (C C')^{1/2})`. The trace of :math:`(C C')^{1/2}` is
+    computed as the sum of the singular values of :math:`C^{1/2} C'^{1/2}`.
 
     Args:
-        mean_D: float64 (D,).
-        cov_DD: float64 (D, D), symmetric, positive semidefinite up to rounding.
-        other_mean_D: float64 (D,).
-        other_cov_DD: float64 (D, D), covariance of the other set.
+        mean_D: float64 (D,), mean m.
+        cov_DD: float64 (D, D), covariance C, positive semidefinite up to rounding.
+        other_mean_D: float64 (D,), mean m'.
+        other_cov_DD: float64 (D, D), covariance C'.
 
     Returns:
         float64 (), 0 or more.
@@ -142,11 +142,11 @@ def _root(matrix_DD: Tensor) -> Tensor:
 
 
 def kernel_distance(x_ND: Tensor, y_ND: Tensor) -> Tensor:
-    r"""Unbiased squared maximum mean discrepancy with the kernel of KID (arXiv 1801.01401), of paired samples.
+    r"""Unbiased squared maximum mean discrepancy of paired samples, with the kernel of KID (arXiv 1801.01401).
 
     Formula: :math:`\frac{1}{N(N-1)} \sum_{i \ne j} k(x_i, x_j) + k(y_i, y_j) - 2 k(x_i, y_j)` with
-    :math:`k(a, b) = (a \cdot b / D + 1)^3`. Pairs i = j are left out of the last term too, because a reconstruction
-    depends on its own image. The distance is 0 if every reconstruction equals its image.
+    :math:`k(a, b) = (a \cdot b / D + 1)^3`. The last term also leaves out i = j, because a reconstruction depends on
+    its own image. The distance is 0 if every reconstruction equals its image.
 
     Args:
         x_ND: float64 (N, D).

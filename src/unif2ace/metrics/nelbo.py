@@ -1,4 +1,4 @@
-"""The likelihood bound of the validation images' tokens. Shapes: G samples that generate."""
+"""The likelihood bound of the validation images' tokens. Shapes: G T2I samples."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from unif2ace.types import StepOutput
 class NELBOMetric(StepMetric):
     """Mean over images of the upper bound of the negative log-likelihood (G,), nats per image token; lower is better.
 
-    Time and masks are sampled once per image. The expectation is the bound, whatever noise the model was trained with.
-    The metric therefore compares training objectives, but not tokenizers. NaN if no sample generates.
+    Time and masks are sampled once per image. The expectation is the bound for any forward process in training. Values
+    can therefore be compared between training objectives, but not between tokenizers. NaN without T2I samples.
     """
 
     kinds = frozenset({"unified"})
@@ -26,7 +26,7 @@ class NELBOMetric(StepMetric):
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, step: StepOutput) -> None:
-        """Adds the valid samples that generate."""
+        """Adds the valid T2I samples."""
         unified = step.unified
         if unified is None or unified.nelbo is None or unified.corrupted is None:
             return

@@ -13,9 +13,9 @@ from unif2ace.types import StepOutput
 class PSNRMetric(StepMetric):
     r"""Mean PSNR over images uint8 (B, 3, H, W), in dB; higher is better.
 
-    Formula, with the mean squared difference m of the image's 3 H W values in 0..255:
-    :math:`10 \log_{10} (255^2 / m)`. For an exact reconstruction, whose ratio is infinite, one value is assumed to
-    differ by one: :math:`m = 1 / (3 H W)`. NaN without images.
+    Formula, with the mean squared difference m of the image's 3 H W values in 0..255: :math:`10 \log_{10} (255^2 / m)`.
+    An exact reconstruction would have an infinite ratio, so :math:`m` is at least :math:`1 / (3 H W)`, as if one value
+    differed by one. NaN without images.
     """
 
     kinds = frozenset({"tokenizer"})

@@ -14,9 +14,9 @@ from unif2ace.types import StepOutput
 class SSIMMetric(StepMetric):
     """Mean structural similarity index over images uint8 (B, 3, H, W), at most 1; higher is better.
 
-    Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE TIP 2004: Gaussian
-    windows of 1.5 pixels around every pixel (edges reflected), constants 0.01 and 0.03, values in 0..255, each colour
-    channel by itself, as in torchmetrics. NaN without images.
+    Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE TIP 2004. Windows are
+    Gaussian with a standard deviation of 1.5 pixels, edges are reflected, and the constants are 0.01 and 0.03. Values
+    are in 0..255, and colour channels are compared separately, as in torchmetrics. NaN without images.
     """
 
     kinds = frozenset({"tokenizer"})

@@ -32,5 +32,5 @@ def test_case_and_punctuation_do_not_count():
 
 
 def test_each_image_needs_a_reference():
-    with pytest.raises(ValueError, match="sets of references"):
+    with pytest.raises(ValueError, match="lists of references"):
         cider_d(["a"], [[]])

@@ -1,1 +1,1 @@
-"""Networks whose features describe generated images, for metrics: one network a file, chosen with `extractor=...`."""
+"""Networks that extract image features for metrics. One per file, selected with `extractor=...`."""

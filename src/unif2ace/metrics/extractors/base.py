@@ -1,4 +1,4 @@
-"""Protocol of the extractors, and what they share. Shapes: B images of H x W pixels, D features."""
+"""Protocol of the extractors, and shared helpers. Shapes: B images of H x W pixels, D features."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from unif2ace.errors import ConfigError
 
 
 class Extractor(Protocol):
-    """A frozen network that gives one feature vector per image. `FrozenFeatures` are extractors too.
+    """A frozen network that computes one feature vector per image. `FrozenFeatures` are extractors too.
 
     Attributes:
-        name: Network, hash of its weights and size of its input; equal for comparable values.
+        name: Name of the network with a hash of its weights and its input size; values are comparable if names are
+            equal.
     """
 
     name: str
@@ -28,12 +29,12 @@ class Extractor(Protocol):
 
 
 def check_weights(weights: str | Path | None, extractor: str, what: str) -> Path:
-    """The weights file, or an error that says which file to give.
+    """Returns the weights file, or raises an error that describes the expected file.
 
     Args:
-        weights: The file.
+        weights: Path of the file; None if none was given.
         extractor: Name of the extractor's configuration.
-        what: The file that is expected, and where it comes from.
+        what: Description of the expected file and its source, for the message.
 
     Raises:
         ConfigError: If no file is given, or it does not exist.

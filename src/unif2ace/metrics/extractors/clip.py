@@ -17,10 +17,12 @@ WANTED = "a CLIP archive as OpenAI publishes it, such as ViT-B-32.pt (https://gi
 
 
 class ClipExtractor(nn.Module):
-    """The image tower of CLIP (arXiv 2103.00020). Images are resized to its input as TensorFlow 1 did, bilinear.
+    """The image tower of CLIP (arXiv 2103.00020).
+
+    Images are resized to the tower's input size by TensorFlow 1's bilinear interpolation.
 
     Args:
-        weights: OpenAI's archive, a TorchScript file; sizes are read from its tensors.
+        weights: OpenAI's archive, a TorchScript file; the architecture is read from its tensors.
 
     Raises:
         ConfigError: If the package or the file is missing, or the file does not fit.

@@ -23,10 +23,11 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class DinoV2Extractor(nn.Module):
     """The class token of DINOv2 (arXiv 2304.07193), layer-normalised, with Meta's weights.
 
-    Images are resized with bicubic interpolation and antialiasing, position embeddings to the input size as timm does.
+    Images are resized with bicubic interpolation and antialiasing. timm interpolates position embeddings to the input
+    size.
 
     Args:
-        weights: A file of weights as Meta publishes it.
+        weights: A weights file as published by Meta.
         input_size: Image side in pixels, a multiple of the patch size 14.
 
     Raises:

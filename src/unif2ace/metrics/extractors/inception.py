@@ -21,10 +21,12 @@ WANTED = (
 
 
 class InceptionExtractor(nn.Module):
-    """Inception-v3 of the published FID values. Images are resized to 299 pixels as TensorFlow 1 did, bilinear.
+    """Inception-v3 of the published FID values.
+
+    Images are resized to 299 pixels by TensorFlow 1's bilinear interpolation.
 
     Args:
-        weights: torch-fidelity's file of weights. It is read as tensors only.
+        weights: torch-fidelity's weights file; it is loaded with ``weights_only=True``.
 
     Raises:
         ConfigError: If the package or the file is missing, or the file does not fit.

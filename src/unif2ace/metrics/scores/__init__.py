@@ -1,6 +1,6 @@
-"""The scores of the unified model, defined once: plain computation on tensors and strings, with nothing to train.
+"""The scores of the unified model, computed from tensors and strings.
 
-Each runs from 0, the score of a model that ignores the image, to 1, the best attainable score. Constant answers and
+Normalised scores are 0 for a model that ignores its input and 1 for the best attainable result. Constant answers and
 knowledge of answer frequencies score 0.
 """
 

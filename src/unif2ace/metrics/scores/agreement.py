@@ -1,13 +1,13 @@
 """Attribute agreement: do generated faces show what their captions say? Shapes: S captions, A labels.
 
-An evaluator predicts which labels each generated face shows. Each label's score is its *balanced accuracy*: the mean
-of the share of faces that show it if their caption states it, and the share that do not if their caption denies it. A
-label that is always or never generated scores 1/2, however frequent it is, so base rates gain nothing. Plain accuracy
-and F1 lack this property.
+An evaluator predicts which labels each generated face shows. The score of a label is its *balanced accuracy*, the mean
+of two fractions: faces that show the label among captions that state it, and faces that do not show it among captions
+that deny it. A label that is always or never generated scores 1/2, so the frequency of labels has no effect. Plain
+accuracy and F1 lack this property.
 
-The floor of each label is the expected balanced accuracy of the same faces with the captions of other faces (the mean
-over all other captions, in closed form without shuffling). Its ceiling is the balanced accuracy of the true faces
-under the evaluator. Means over labels give ``(raw - floor) / (ceiling - floor)``.
+The floor of a label is the expected balanced accuracy of the same faces with captions of other faces, computed in
+closed form over all other captions. The ceiling of a label is the evaluator's balanced accuracy on the true faces. The
+normalised score is ``(raw - floor) / (ceiling - floor)``, with each term a mean over labels.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Agreement:
     """Attribute agreement of S generated faces with their captions.
 
     Attributes:
-        normalised: 0 for shuffled captions, 1 for the true faces; not clamped; NaN if the ceiling is not above the
-            floor.
+        normalised: 0 for shuffled captions, 1 for the true faces; not clamped; NaN unless the ceiling exceeds the floor
+            by more than `MARGIN`.
         raw: Mean balanced accuracy, 0 to 1.
         floor: Balanced accuracy with shuffled captions.
         ceiling: Balanced accuracy of the true faces.
@@ -46,7 +46,7 @@ class Agreement:
 
     @property
     def measured(self) -> Tensor:
-        """The labels that count, bool (A,)."""
+        """The labels that are measured, bool (A,)."""
         return self.by_label[0].isfinite()
 
 
@@ -63,11 +63,12 @@ def attribute_agreement(
     """Attribute agreement of generated faces with their captions.
 
     Args:
-        stated_SA: int8 (S, A), what captions say: 1 stated, 0 denied, -1 not mentioned.
+        stated_SA: int8 (S, A), labels in the captions: 1 stated, 0 denied, -1 not mentioned.
         generated_SA: bool (S, A), labels that the evaluator predicts for the face generated from each caption.
-        real_SA: bool (S, A), labels that it predicts for the true face of each caption.
-        reconstructed_SA: bool (S, A), labels that it predicts for the tokenizer's reconstruction of the true face.
-        at_least: Minimum number of captions that state a label, and that deny it, for the label to count.
+        real_SA: bool (S, A), labels that the evaluator predicts for the true face of each caption.
+        reconstructed_SA: bool (S, A), labels that the evaluator predicts for the tokenizer's reconstruction of the true
+            face.
+        at_least: A label is measured only if at least this many captions state it, and as many deny it.
         resamples: Number of bootstrap resamples of the interval.
         seed: Seed of the resamples.
     """

@@ -1,9 +1,9 @@
 """Answer accuracy, balanced over answers. A *cell* is the set of questions of one kind on one attribute.
 
-In each cell every true answer has the same weight, however frequent it is, so a constant scores 1 over the number of
-answers. A cell with a single answer is not informative and is left out. The floor of a kind is the best baseline
+In each cell all distinct true answers have the same total weight, so a constant answer scores 1 / (number of answers).
+A cell with a single answer is not informative and is left out. The floor of a kind is the best of three baselines
 without access to the image: a constant answer, a random option of a closed question, and the same model with other
-faces. The score is ``(accuracy - floor) / (1 - floor)``. The overall score uses the means over kinds.
+faces. The score is ``(accuracy - floor) / (1 - floor)``. The overall score uses means of accuracy and floor over kinds.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Asked(NamedTuple):
         attribute: Attribute that the question is about.
         truth: The true answer, as a hashable value.
         right: Whether the model's answer is correct.
-        right_unseen: Whether the model's answer is correct when it receives another face.
-        chance: Probability of being correct by picking one of the options; 0 for an open question.
+        right_unseen: Whether the model's answer is correct when the model receives another face.
+        chance: Probability that a random option is correct; 0 for an open question.
     """
 
     sample: int
@@ -43,18 +43,18 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AnswerScore:
-    """Answer accuracy of one kind of questions, or of all.
+    """Answer accuracy of one kind of questions, or of all kinds.
 
     Attributes:
         normalised: 0 for the floor, 1 for all correct; not clamped.
         raw: Balanced accuracy, 0 to 1.
-        floor: The best of the next three; for all kinds, the mean of their floors.
-        majority: Accuracy of the best constant answer to each cell.
-        chance: Accuracy of picking an option; 0 for open questions.
-        unseen: Accuracy of the model when it receives other faces.
-        questions: Number of questions that count.
-        left_out: Questions in cells with a single answer.
-        cells: For each attribute that counts: questions, answers and balanced accuracy.
+        floor: The largest of `majority`, `chance` and `unseen`; for all kinds, the mean of the kinds' floors.
+        majority: Accuracy of a constant answer per cell.
+        chance: Accuracy of random options; 0 for open questions.
+        unseen: Accuracy of the same model when it receives other faces.
+        questions: Number of questions in the score.
+        left_out: Number of questions in cells with a single answer.
+        cells: For each measured attribute: number of questions, number of answers and balanced accuracy.
     """
 
     normalised: Score
@@ -69,7 +69,7 @@ class AnswerScore:
 
 
 def answer_scores(asked: Sequence[Asked], *, resamples: int = 1000, seed: int = 0) -> dict[str, AnswerScore]:
-    """Scores of each kind that can be measured, and under ``all`` the score over all kinds.
+    """Scores by kind, for kinds that can be measured, and under ``all`` the score over all kinds.
 
     Args:
         asked: The questions.
@@ -91,7 +91,7 @@ def answer_scores(asked: Sequence[Asked], *, resamples: int = 1000, seed: int = 
 
 
 class _Counted(NamedTuple):
-    """A question that counts, its weight, and the number of answers in its cell."""
+    """A question in the score, its weight, and the number of answers in its cell."""
 
     asked: Asked
     weight: float
@@ -99,7 +99,7 @@ class _Counted(NamedTuple):
 
 
 def _balance(asked: Sequence[Asked]) -> list[_Counted]:
-    """Questions of cells with several answers; answers of a cell have equal weight, and cells weigh by their size."""
+    """Questions of cells with several answers; answers of a cell weigh the same, and cells weigh by their size."""
     cells: dict[str, dict[Hashable, list[Asked]]] = {}
     for one in asked:
         cells.setdefault(one.attribute, {}).setdefault(one.truth, []).append(one)

@@ -1,4 +1,4 @@
-"""Attributes of a face as a graph of questions, where a child counts only if its parent holds.
+"""Scores attributes as a graph of questions, where a child can be right only if its parent is right.
 
 Shapes: S samples, A attributes.
 """
@@ -19,12 +19,12 @@ class GraphScore:
     """Score of S samples.
 
     Attributes:
-        score: Mean over samples of the share of their questions that are right; a question whose parent is wrong is
-            wrong too.
-        flat: The same without the graph.
+        score: Mean over samples of the fraction of questions that are right; a question whose parent is wrong is wrong
+            too.
+        flat: The same mean without the graph.
         questions: Number of questions.
         samples: Number of samples with a question.
-        right: bool (S, A), questions that are right, as in `score`; False where nothing is asked.
+        right: bool (S, A), questions that are right in `score`; False for attributes that are not asked about.
     """
 
     score: Score
@@ -40,10 +40,10 @@ def attribute_graph(
     """The dependency-graph score of DPG-Bench (arXiv 2403.05135, section 4), with exact questions.
 
     Args:
-        asked_SA: int8 (S, A), questions: 1 must be seen, 0 must not be seen, -1 not asked.
-        seen_SA: int8 (S, A) or bool, answers: 1 seen, 0 not seen, -1 unknown, which is wrong.
-        parents: For each attribute the index of its parent, or None. A parent that is not asked holds.
-        resamples: Bootstrap resamples of the samples.
+        asked_SA: int8 (S, A), expected answers: 1 present, 0 absent, -1 not asked.
+        seen_SA: int8 (S, A) or bool, given answers: 1 present, 0 absent, -1 unknown, which counts as wrong.
+        parents: For each attribute the index of its parent, or None. A parent that is not asked about counts as right.
+        resamples: Number of bootstrap resamples over samples; 0 for no interval.
         seed: Seed of the resamples.
 
     Raises:
@@ -70,7 +70,7 @@ def attribute_graph(
 
 
 def graph_parents(names: Sequence[str], parent_of: Mapping[str, str]) -> list[int | None]:
-    """For each name the index of its parent, or None if the parent is not a name of the list.
+    """For each name the index of its parent, or None if the parent is not in `names`.
 
     Args:
         names: The attributes.
@@ -85,7 +85,7 @@ def _ancestors(child: int, parents: Sequence[int | None]) -> list[int]:
     at = parents[child]
     while at is not None:
         if at == child or at in found:
-            raise ValueError(f"parents of attribute {child}: they form a cycle")
+            raise ValueError(f"parents: the ancestors of attribute {child} form a cycle")
         found.append(at)
         at = parents[at]
     return found

@@ -18,8 +18,8 @@ class Score(NamedTuple):
         low: Lower bound of the interval; NaN if there is none.
         high: Upper bound of the interval; NaN if there is none.
         samples: Number of samples that were resampled; 0 if unknown.
-        replicates: The values on R bootstrap resamples. Two scores of the same S samples with the same seed have the
-            same resamples, so their differences are paired.
+        replicates: The values on R bootstrap resamples. Scores of the same samples with the same seed share their
+            resamples, so differences between scores are paired.
     """
 
     value: float
@@ -42,7 +42,7 @@ def bootstrap(
         statistic: Function of the sums, from float64 (R, K) to (R,); it must be invariant to scaling all sums.
         resamples: Number of resamples; 0 for no interval.
         seed: Seed of the resamples.
-        level: Share of the resampled values in the interval, between 0 and 1.
+        level: Confidence level of the interval, in (0, 1).
     """
     sums_SK = sums_SK.double().cpu()
     value = float(statistic(sums_SK.sum(0, keepdim=True))[0])

@@ -1,9 +1,9 @@
-"""Captions against the faces they describe. Shapes: S captions, A labels.
+"""Compares captions with the labels of their faces. Shapes: S captions, A labels.
 
-Precision and recall of the labels that captions state, over visible labels, pooled over all captions (micro). Naming
-frequent labels already earns some F1. Two references are therefore reported: the F1 of the same captions on other
-faces (the expectation over all of them, in closed form), and that of the data set's own captions, which are incomplete
-too. The score is ``(f1 - shuffled) / (reference - shuffled)``.
+Precision and recall of the labels that captions state are computed over visible labels and pooled over all captions
+(micro average). Naming frequent labels already gives some F1. Two references are therefore reported. ``shuffled`` is
+the expected F1 of the same captions on other faces, in closed form. ``reference`` is the F1 of the data set's own
+captions, which are incomplete too. The score is ``(f1 - shuffled) / (reference - shuffled)``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ class CaptionScore:
     """Scores of S captions.
 
     Attributes:
-        normalised: 0 for captions of other faces, 1 for the data set's own; not clamped; NaN if they hardly differ.
+        normalised: 0 for captions of other faces, 1 for the data set's own captions; not clamped; NaN unless the latter
+            exceed the former in F1 by more than `MARGIN`.
         f1: Harmonic mean of precision and recall, 0 to 1.
         f1_shuffled: F1 of the same captions on other faces.
         f1_reference: F1 of the data set's own captions.
-        precision: Share of the stated labels that are true.
-        recall: Share of the true labels that are stated.
-        by_label: float64 (2, A): precision and recall of each label; NaN for labels never stated, or never true.
+        precision: Fraction of the stated labels that are true.
+        recall: Fraction of the true labels that are stated.
+        by_label: float64 (2, A): precision and recall of each label; NaN for labels that are never stated, or never
+            true.
     """
 
     normalised: Score
@@ -44,7 +46,7 @@ class CaptionScore:
 def caption_scores(
     stated_SA: Tensor, reference_SA: Tensor, true_SA: Tensor, *, resamples: int = 1000, seed: int = 0
 ) -> CaptionScore:
-    """How well captions name the labels of their faces.
+    """Scores how well captions name the labels of their faces.
 
     Args:
         stated_SA: bool (S, A), labels that each caption states.

@@ -1,4 +1,4 @@
-"""CIDEr-D, the consensus of a caption with reference captions (Vedantam et al., arXiv 1411.5726, section 4)."""
+"""CIDEr-D, the similarity of a caption to reference captions (Vedantam et al., arXiv 1411.5726, section 4)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ Gram = tuple[str, ...]
 def cider_d(captions: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
     """CIDEr-D of each caption, 0 to 10.
 
-    N-grams of one to four words count by their frequency and by how few images' references have them (tf-idf). The
-    score therefore depends on the whole set of references: compare only scores on the same set. With one image, every
-    n-gram is in all references, and the score is 0. Words are lower case, without punctuation, and not stemmed.
+    N-grams of one to four words have tf-idf weights: rare n-grams in the references of all images weigh more. The score
+    therefore depends on the whole set of references: compare only scores on the same set. With a single image all idf
+    weights are 0, so the score is 0. Words are lower case, without punctuation, and not stemmed.
 
     Args:
         captions: One caption per image.
-        references: For each image its reference captions, at least one.
+        references: Reference captions of each image, at least one per image.
 
     Raises:
         ValueError: If the numbers differ, or an image has no reference.
     """
     if len(captions) != len(references) or not all(references):
-        raise ValueError(f"{len(captions)} captions, {len(references)} sets of references: each needs one, not empty")
+        raise ValueError(
+            f"{len(captions)} captions, {len(references)} lists of references: give each caption a non-empty list"
+        )
     counted = [[_grams(text) for text in texts] for texts in references]
     images: Counter[Gram] = Counter()
     for texts in counted:
@@ -59,7 +61,7 @@ class _Vector:
         ]
 
     def similarity(self, other: _Vector) -> float:
-        """Clipped cosine similarity, mean over the orders, with the penalty for a different length."""
+        """Clipped cosine similarity, mean over the orders of n-grams, with a penalty for different lengths."""
         dots = [0.0] * _ORDERS
         for gram, weight in self.weights.items():
             there = other.weights.get(gram, 0.0)

@@ -1,7 +1,7 @@
 """Distances between the distributions of two sets of features. Shapes: N and M samples, D features, R resamples.
 
-Bootstrap resamples repeat samples, and repeated samples shift a Frechet or kernel distance. Their intervals are
-therefore the value plus and minus 1.96 standard deviations of the resampled distances, not quantiles of them.
+Bootstrap resamples repeat samples, which shifts a Frechet or kernel distance. Intervals of these distances are
+therefore the value plus and minus 1.96 standard deviations of the resampled distances, not their quantiles.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from unif2ace.metrics.scores.bootstrap import Score, bootstrap_mean
 
 _BLOCK = 4096
-"""Rows of a matrix of N x M kernels or distances that are held at once."""
+"""Maximum number of rows of an N x M matrix of kernels or distances in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Manifold:
     """Improved precision and recall (Kynkaanniemi et al., arXiv 1904.06991, section 3.1).
 
     Attributes:
-        precision: Share of the samples of the first set inside the manifold of the second, 0 to 1.
-        recall: Share of the samples of the second set inside the manifold of the first, 0 to 1.
+        precision: Fraction of generated samples inside the manifold of real samples, 0 to 1.
+        recall: Fraction of real samples inside the manifold of generated samples, 0 to 1.
     """
 
     precision: Score
@@ -32,16 +32,16 @@ class Manifold:
 
 
 def frechet(made_ND: Tensor, real_MD: Tensor, resamples: int = 0, seed: int = 0) -> Score:
-    r"""Squared Frechet distance of the Gaussians of two sets of features (arXiv 1706.08500, eq. 6), with its interval.
+    r"""Squared Frechet distance between Gaussians fitted to two sets of features (arXiv 1706.08500, eq. 6).
 
-    Formula: :math:`\lVert m - m' \rVert^2 + \mathrm{tr}(C + C' - 2 (C C')^{1/2})`. With centred features X and Y,
-    the trace of the root is the sum of the singular values of X Y^T over the root of (N - 1) (M - 1), so that no root
-    of a matrix is taken. The distance is biased upwards: compare it only for equal numbers of samples.
+    Formula: :math:`\lVert m - m' \rVert^2 + \mathrm{tr}(C + C' - 2 (C C')^{1/2})`. No matrix root is computed: the
+    trace of :math:`(C C')^{1/2}` is the sum of the singular values of X Y^T, divided by :math:`\sqrt{(N - 1)(M - 1)}`,
+    with centred features X and Y. The distance is biased upwards: compare it only for equal numbers of samples.
 
     Args:
-        made_ND: float (N, D).
-        real_MD: float (M, D).
-        resamples: Bootstrap resamples of both sets, each a singular value decomposition; 0 for no interval.
+        made_ND: float (N, D), features of generated images.
+        real_MD: float (M, D), features of real images.
+        resamples: Bootstrap resamples of both sets, each with a singular value decomposition; 0 for no interval.
         seed: Seed of the resamples.
 
     Returns:
@@ -61,12 +61,12 @@ def frechet(made_ND: Tensor, real_MD: Tensor, resamples: int = 0, seed: int = 0)
 def kernel(made_ND: Tensor, real_MD: Tensor, resamples: int = 0, seed: int = 0) -> Score:
     r"""Unbiased squared maximum mean discrepancy with the kernel of KID (arXiv 1801.01401, section 4).
 
-    The kernel is :math:`k(a, b) = (a \cdot b / D + 1)^3`. The value is computed from all pairs;
-    the usual estimate averages over random subsets.
+    The kernel is :math:`k(a, b) = (a \cdot b / D + 1)^3`. The value is computed from all pairs,
+    whereas the usual estimate averages over random subsets.
 
     Args:
-        made_ND: float (N, D).
-        real_MD: float (M, D).
+        made_ND: float (N, D), features of generated images.
+        real_MD: float (M, D), features of real images.
         resamples: Bootstrap resamples of both sets; 0 for no interval.
         seed: Seed of the resamples.
 
@@ -91,15 +91,15 @@ def kernel(made_ND: Tensor, real_MD: Tensor, resamples: int = 0, seed: int = 0) 
 def precision_recall(
     made_ND: Tensor, real_MD: Tensor, neighbours: int = 3, resamples: int = 0, seed: int = 0
 ) -> Manifold:
-    """Improved precision and recall: shares of samples that lie in the other set's manifold.
+    """Improved precision and recall: the fractions of samples that lie in the other set's manifold.
 
-    A set's manifold is the union of balls around its samples, each as wide as the distance to the sample's k-th nearest
-    neighbour in the set. The intervals resample the tested samples and keep the manifolds.
+    A set's manifold is the union of balls around its samples. The radius of a ball is the distance to the sample's k-th
+    nearest neighbour in the set. The intervals resample the tested samples and keep the manifolds fixed.
 
     Args:
         made_ND: float (N, D), features of generated images.
         real_MD: float (M, D), features of real images.
-        neighbours: k; each set needs more samples than that, or both shares are NaN.
+        neighbours: k; each set needs more than k samples, otherwise both values are NaN.
         resamples: Bootstrap resamples; 0 for no interval.
         seed: Seed of the resamples.
     """
@@ -129,7 +129,7 @@ def _frechet(x_ND: Tensor, y_MD: Tensor) -> float:
 
 
 def _counts(count: int, resamples: int, draw: torch.Generator) -> Tensor:
-    """How often the set itself and each of its resamples have each sample, float64 (1 + R, count)."""
+    """Number of occurrences of each sample in the set itself and in each resample, float64 (1 + R, count)."""
     drawn = torch.randint(count, (resamples, count), generator=draw)
     times = torch.zeros(resamples, count, dtype=torch.float64).scatter_add_(1, drawn, torch.ones_like(drawn).double())
     return torch.cat([torch.ones(1, count, dtype=torch.float64), times])
@@ -141,7 +141,7 @@ def _different(times_RN: Tensor) -> Tensor:
 
 
 def _pairs(x_ND: Tensor, y_MD: Tensor, x_times_RN: Tensor, y_times_RM: Tensor, own: bool) -> Tensor:
-    """Sum of the kernels of all pairs in each resample, float64 (R,); of different samples unless `own`."""
+    """Sum of the kernels of all pairs in each resample, float64 (R,); of different samples only unless `own`."""
     total_R = torch.zeros(len(x_times_RN), dtype=torch.float64)
     for start in range(0, len(x_ND), _BLOCK):
         rows = slice(start, start + _BLOCK)

@@ -1,4 +1,4 @@
-"""Within-prompt diversity: how much faces of one prompt differ. Shapes: P prompts, K seeds, D dimensions."""
+"""Within-prompt diversity: how much faces of the same prompt differ. Shapes: P prompts, K seeds, D dimensions."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ class Diversity:
 
 
 def diversity(faces_PKD: Tensor) -> Diversity:
-    """Diversity by the Euclidean distance, divided by the root of D (for pixels: the root mean square difference).
+    """Diversity by Euclidean distance divided by sqrt(D); for pixels this is the root mean square difference.
 
     Args:
-        faces_PKD: float (P, K, D), at least two prompts with at least two faces each: pixels, or an evaluator's
-            features.
+        faces_PKD: float (P, K, D), pixels or features of faces; at least two prompts with at least two faces each.
     """
     prompts, seeds, numbers = faces_PKD.shape
     flat = faces_PKD.flatten(0, 1).double().cpu()
@@ -59,7 +58,7 @@ def diversity_score(faces_PKD: Tensor, *, resamples: int = 1000, seed: int = 0) 
     within_P, between_PP = sums_PP.diagonal() / (seeds * (seeds - 1)), sums_PP / seeds**2
 
     def ratio(times_RP: Tensor) -> Tensor:
-        """The ratio where prompt p is drawn times_RP[:, p] times; a prompt is not compared with its own copies."""
+        """The ratio if prompt p occurs times_RP[:, p] times; a prompt is not compared with its own copies."""
         within_R = times_RP @ within_P / times_RP.sum(1)
         pairs_R = times_RP.sum(1) ** 2 - times_RP.square().sum(1)
         all_R = ((times_RP @ between_PP) * times_RP).sum(1) - times_RP.square() @ between_PP.diagonal()

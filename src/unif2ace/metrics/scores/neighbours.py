@@ -17,13 +17,14 @@ class Neighbours:
     """The training samples that are nearest to each of S generated samples.
 
     Attributes:
-        copied: Share of the generated samples that are nearer to their nearest training sample than this one is to any
-            other training sample: one minus the authenticity of Alaa et al. (arXiv 2102.08921, section 2.3).
-        distance: Median distance of a generated sample to its nearest training sample, in units of the median distance
-            between a training sample and its nearest other one.
+        copied: Fraction of generated samples that count as copies: their distance to the nearest training sample is
+            below the distance of that training sample to its own nearest neighbour. Equals one minus the authenticity
+            of Alaa et al. (arXiv 2102.08921, section 2.3).
+        distance: Median distance of generated samples to their nearest training sample, divided by the median distance
+            of training samples to their nearest neighbour.
         nearest: int64 (S, k), indices of the nearest training samples, the nearest first.
         distances: float (S, k), their Euclidean distances.
-        is_copied: bool (S,), the samples that `copied` counts.
+        is_copied: bool (S,), whether a generated sample counts as a copy.
     """
 
     copied: Score
@@ -39,7 +40,7 @@ def neighbours(made_SD: Tensor, train_TD: Tensor, k: int = 3, resamples: int = 0
     Args:
         made_SD: float (S, D), at least one sample.
         train_TD: float (T, D), at least two samples.
-        k: Neighbours to return; all training samples if there are fewer.
+        k: Number of neighbours to return; all training samples if there are fewer than k.
         resamples: Bootstrap resamples of the generated samples; 0 for no interval.
         seed: Seed of the resamples.
 
@@ -47,7 +48,7 @@ def neighbours(made_SD: Tensor, train_TD: Tensor, k: int = 3, resamples: int = 0
         ValueError: If there are no generated samples, or fewer than two training samples.
     """
     if len(made_SD) < 1 or len(train_TD) < 2:
-        raise ValueError(f"{len(made_SD)} generated and {len(train_TD)} training samples: needs at least 1 and 2")
+        raise ValueError(f"{len(made_SD)} generated and {len(train_TD)} training samples: give at least 1 and 2")
     made_SD, train_TD = made_SD.double().cpu(), train_TD.double().cpu()
     distance_Sk, index_Sk = _nearest(made_SD, train_TD, min(k, len(train_TD)))
     own_T = _nearest(train_TD, train_TD, 2)[0][:, 1]  # the first is the sample itself

@@ -36,8 +36,8 @@ def bleu(
 
     Args:
         texts: One text per sample.
-        references: For each sample its references, at least one.
-        order: Longest n-grams.
+        references: References of each sample, at least one per sample.
+        order: Length of the longest n-grams.
         resamples: Bootstrap resamples of the samples; 0 for no interval.
         seed: Seed of the resamples.
 
@@ -66,11 +66,11 @@ def rouge(
 ) -> dict[str, Score]:
     """ROUGE-1, -2 and -L F1 (Lin, 2004) by rouge-score with stemming, means over samples, 0 to 1, by name.
 
-    Of several references the one with the highest F1 counts, for each of the three by itself.
+    If a sample has several references, each of the three scores uses the reference with the highest F1.
 
     Args:
         texts: One text per sample.
-        references: For each sample its references, at least one.
+        references: References of each sample, at least one per sample.
         resamples: Bootstrap resamples of the samples; 0 for no interval.
         seed: Seed of the resamples.
 

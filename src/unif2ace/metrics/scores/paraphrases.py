@@ -1,6 +1,6 @@
-"""Robustness to wording: the same yes/no question in other words, about faces of which half have each answer.
+"""Robustness to wording: paraphrases of yes/no questions about faces, half of which have each answer.
 
-The score is ``2 right - 1``: 0 for a constant answer, 1 if all answers are right. An answer about another attribute
+The score is ``2 accuracy - 1``: 0 for a constant answer, 1 if all answers are right. An answer about another attribute
 counts as wrong.
 """
 
@@ -17,15 +17,15 @@ from unif2ace.metrics.scores.bootstrap import Score, bootstrap
 
 
 class Reworded(NamedTuple):
-    """One paraphrase of a question, and how a model answered it.
+    """One paraphrase of a question, and properties of a model's answer.
 
     Attributes:
         sample: Index of the question's face.
         attribute: Attribute that the question is about.
-        trained: Whether training questions can have this wording.
+        trained: Whether this wording occurs in training questions.
         topic: Whether the answer is about this attribute.
-        same: Whether it is, and says the same as the answer to the plain wording.
-        right: Whether it is, and is correct.
+        same: Whether the answer is about this attribute and agrees with the answer to the plain wording.
+        right: Whether the answer is about this attribute and correct.
         plain_right: Whether the answer to the plain wording is correct.
     """
 
@@ -44,12 +44,12 @@ class ParaphraseScore:
 
     Attributes:
         normalised: 0 for a constant answer, 1 for all correct; negative if most answers are about other attributes.
-        untrained: The same for wordings that training questions never have.
-        plain: The same for the plain wordings, about the same faces.
-        topic: Share of the answers that are about the attribute asked about.
-        same: Share of the answers that are about it and say the same as the answer to the plain wording.
+        untrained: The same score for wordings that do not occur in training questions.
+        plain: The same score for the plain wordings, about the same faces.
+        topic: Fraction of answers that are about the attribute of the question.
+        same: Fraction of answers that are about this attribute and agree with the answer to the plain wording.
         questions: Number of paraphrases.
-        attributes: For each attribute: paraphrases, and the shares ``topic``, ``same`` and right.
+        attributes: For each attribute: number of paraphrases, and the fractions ``topic``, ``same`` and ``right``.
     """
 
     normalised: Score
@@ -65,7 +65,7 @@ def paraphrase_scores(asked: Sequence[Reworded], *, resamples: int = 1000, seed:
     """Scores of paraphrases; None if there are none.
 
     Args:
-        asked: The paraphrases; of each attribute half are about faces that have it.
+        asked: The paraphrases; for each attribute, half of the faces have it.
         resamples: Number of bootstrap resamples over faces.
         seed: Seed of the resamples.
     """

@@ -1,4 +1,4 @@
-"""Scores on a scale between two references, such as other faces (0) and the true faces (1)."""
+"""Rescales scores so that one reference is 0 and another is 1, such as other faces and the true faces."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MARGIN = 0.02
-"""Minimum distance of the references; below it they are at chance, and the scale would be noise."""
+"""Minimum difference of the two references; with a smaller difference the scale would be dominated by noise."""
 
 
 def rescaled(value: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """``(value - low) / (high - low)``, any shape (...); NaN where high is not above low by `MARGIN`."""
+    """``(value - low) / (high - low)``, any shape (...); NaN unless ``high > low + MARGIN``."""
     import torch
 
     return torch.where(high > low + MARGIN, (value - low) / (high - low), torch.nan)

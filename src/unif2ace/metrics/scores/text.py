@@ -9,9 +9,9 @@ _WORD = re.compile(r"[\w'-]+")
 
 
 def distinct(texts: Sequence[str], n: int) -> float:
-    """Distinct-n (Li et al., arXiv 1510.03055, section 5): distinct n-grams over all n-grams, 0 to 1.
+    """Distinct-n (Li et al., arXiv 1510.03055, section 5): number of distinct n-grams / number of n-grams, 0 to 1.
 
-    It falls with the number of texts: compare only equal numbers of texts of about the same length.
+    The value decreases with the number of texts: compare only equal numbers of texts of about the same length.
 
     Args:
         texts: Texts; n-grams do not cross text boundaries.

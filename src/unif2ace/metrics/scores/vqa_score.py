@@ -1,4 +1,4 @@
-"""VQAScore: the likelihood that a model answers yes to whether an image shows a text. Shapes: N pairs."""
+"""VQAScore: the probability that a model answers "Yes" if asked whether an image shows a text. Shapes: N pairs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ANSWER = "Yes"
 
 
 class AnswerLikelihood(Protocol):
-    """A model that gives the likelihood of an answer to a question about an image.
+    """A model that computes the likelihood of an answer to a question about an image.
 
     Attributes:
-        name: Identifies the model and its weights; reported with every score computed from it.
+        name: Name of the model and its weights; reported with every score of the model.
     """
 
     name: str
@@ -30,7 +30,7 @@ class AnswerLikelihood(Protocol):
             answers: One answer per image.
 
         Returns:
-            float (N,), sums over the tokens of an answer, in nats; int64 (N,), numbers of these tokens.
+            float (N,), sums over the tokens of an answer, in nats, and int64 (N,), the numbers of tokens.
         """
 
 
@@ -38,7 +38,7 @@ def vqa_scores(model: AnswerLikelihood, images_BCHW: Tensor, texts: list[str], q
     """Geometric mean of the probabilities of the tokens of "Yes", float64 (N,), 0 to 1 (arXiv 2404.01291, eq. 2).
 
     Args:
-        model: Gives the likelihoods.
+        model: Computes the likelihoods.
         images_BCHW: uint8 (N, 3, H, W).
         texts: One text per image.
         question: Template of the question, with ``{}`` for the text.
