@@ -252,8 +252,8 @@ def test_the_key_is_sent_and_shown_nowhere(monkeypatch, caplog):
         ({"base_url": "http://me:pass@host/v1"}, "not shown", "pass@"),
         ({"base_url": "http://host/v1?key=abc"}, "not shown", "abc"),
         ({"base_url": "host:80"}, "an address such as", None),
-        ({"base_url": "http://h/v1/chat/completions"}, "leave /chat/completions out", None),
-        ({"concurrency": 0}, "concurrency=0: 1 to 1000", None),
+        ({"base_url": "http://h/v1/chat/completions"}, "remove /chat/completions", None),
+        ({"concurrency": 0}, "concurrency=0: must be from 1 to 1000", None),
         ({"timeout": 0}, "timeout=0", None),
         ({"structured": "xml"}, "json_object", None),
         ({"token_limit": "n"}, "max_completion_tokens", None),
@@ -302,7 +302,7 @@ def test_recorded_replies_are_replayed_and_asked_for_once(tmp_path):
 
 def test_files_of_recorded_replies_are_checked(tmp_path):
     file = tmp_path / "replies.jsonl"
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="does not exist"):
         Recorded(file=file).reply(ChatRequest("a", "", "u"))
     file.write_text('{"digest": "1"}\n')
     with pytest.raises(DataError, match="line 1 lacks"):

@@ -94,8 +94,8 @@ class Asker:
                 yield field, weight
 
     def _question(self, phrasings: Sequence[str], *, neutral: bool, field: str = "", **slots: str) -> str:
-        """A question with a random subject and random typing. Neutral questions seldom reveal the gender; questions about
-        the gender never do.
+        """A question with a random subject and typing style. Neutral questions seldom reveal the gender, and questions
+        about the gender never do.
         """
         voice = subject({} if field == "gender" else self._known, self._rng, neutral=neutral)
         return typed(self._fill(phrasings, voice, slots), self._rng)

@@ -1,7 +1,7 @@
 """Language models behind one protocol: an OpenAI-compatible endpoint, and recorded replies.
 
-`ChatRequest` and `ChatReply` are plain data. `LanguageModel` is the protocol; `Endpoint`, `Recording` and `Recorded`
-follow it.
+`ChatRequest` and `ChatReply` are plain data. `Endpoint`, `Recording` and `Recorded` implement the protocol
+`LanguageModel`.
 """
 
 from unif2ace.language_models.chat import ChatReply, ChatRequest, LanguageModel

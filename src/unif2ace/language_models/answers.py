@@ -1,4 +1,4 @@
-"""What an answer is: JSON that follows a schema, a refusal, or neither."""
+"""Classifies the answer of a language model: valid JSON, a refusal, or an error."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _REFUSAL = re.compile(
 
 
 def read_reply(request: ChatRequest, text: str, refusal: str | None, cut_off: bool) -> ChatReply:
-    """The reply that an answer makes: its refusal, its JSON checked against the request's schema, or its error.
+    """Turns an answer into a reply: its JSON checked against the request's schema, a refusal, or an error.
 
     Args:
-        request: What was asked.
-        text: The answer.
-        refusal: Words with which the endpoint marks a refusal; None if it marks none.
-        cut_off: Whether the answer ended at the maximum length.
+        request: The request.
+        text: Text of the answer.
+        refusal: Refusal text that the endpoint returned; None if it returned none.
+        cut_off: Whether the answer was cut off at `ChatRequest.max_tokens`.
     """
     text, parsed, error = text.strip(), None, None
     if refusal is None:
@@ -33,7 +33,7 @@ def read_reply(request: ChatRequest, text: str, refusal: str | None, cut_off: bo
         if (request.schema is None or error) and refused(text):
             refusal, parsed, error = text, None, None
     if error and cut_off:
-        error = f"cut off at max_tokens={request.max_tokens} ({error})"
+        error = f"the answer was cut off at max_tokens={request.max_tokens} ({error})"
     return ChatReply(request.key, text, parsed, refusal, error, cut_off=cut_off)
 
 
@@ -47,19 +47,19 @@ def _parse(text: str, schema: Mapping[str, Any] | None) -> tuple[Any, str | None
     except ValueError as error:
         return None, f"malformed JSON ({error})"
     fault = fault_of(parsed, schema)
-    return (None, f"the JSON breaks its schema {fault}") if fault else (parsed, None)
+    return (None, f"the JSON does not follow its schema {fault}") if fault else (parsed, None)
 
 
 def refused(text: str) -> bool:
-    """Whether a text begins as refusals do, such as "I'm sorry, but I can't"."""
+    """Whether a text begins like a refusal, such as "I'm sorry, but I can't"."""
     return _REFUSAL.match(text) is not None
 
 
 def read_json(text: str) -> Any:
-    """The JSON value in an answer; a fence around it, or words before and after an object or array, are left out.
+    """Parses the first JSON object or array in a text. Text before and after it, such as a code fence, is ignored.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If the text has no valid JSON object or array.
     """
     decoder = json.JSONDecoder(parse_constant=_no_constant)
     start = re.search(r"[{\[]", text)
@@ -72,7 +72,7 @@ def read_json(text: str) -> Any:
 
 
 def fault_of(value: Any, schema: Mapping[str, Any]) -> str | None:
-    """Where and how a value breaks a JSON schema, in one line; None if it follows it."""
+    """The most relevant violation of a JSON schema by a value, in one line; None if the value is valid."""
     from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
     from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 
@@ -87,7 +87,7 @@ def require(package: str, needed_by: str) -> None:
     """Checks that a package of the extra ``api`` is installed.
 
     Raises:
-        ConfigError: If it is not.
+        ConfigError: If the package is not installed.
     """
     if find_spec(package) is None:
         raise ConfigError(f"{needed_by} needs the package {package}: pip install 'unif2ace[api]'")

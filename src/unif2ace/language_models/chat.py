@@ -1,4 +1,4 @@
-"""A request to a language model, its reply, and the protocol of everything that replies."""
+"""A request to a language model, its reply, and the protocol of language models."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _MIME = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIF
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One question to a language model.
+    """One request to a language model.
 
     Attributes:
-        key: Name of the request; the reply carries it.
-        system: Instructions that hold for every request of a kind.
-        user: The request itself.
-        images: PNG, JPEG or WebP files as bytes; sent before the text.
+        key: Name of the request, which the reply repeats.
+        system: System message: instructions that many requests share.
+        user: User message: the text of this request.
+        images: PNG, JPEG or WebP files as bytes, sent before the user message.
         schema: JSON schema that the answer must follow; None for free text.
         max_tokens: Maximum length of the answer, in tokens.
-        temperature: Sampling temperature; None leaves it to the endpoint.
-        seed: Seed of the sampling where the endpoint knows one; None for none.
+        temperature: Sampling temperature; None uses the default of the endpoint.
+        seed: Sampling seed, if the endpoint supports seeds; None sends no seed.
     """
 
     key: str
@@ -39,18 +39,18 @@ class ChatRequest:
     seed: int | None = None
 
     def expected_usage(self, prices: Prices, completion_tokens: int) -> Usage:
-        """What the request is expected to use: about four letters a token, and the configured tokens an image.
+        """Estimates the tokens of the request: one per four characters, and `Prices.image_tokens` per image.
 
         Args:
-            prices: Says what an image counts as.
-            completion_tokens: Expected length of the answer.
+            prices: Prices, for the number of tokens per image.
+            completion_tokens: Expected length of the answer, in tokens.
         """
         text = estimate_tokens(self.system) + estimate_tokens(self.user)
         return Usage(1, text + len(self.images) * prices.image_tokens, completion_tokens)
 
     @property
     def digest(self) -> str:
-        """64 hexadecimal digits over everything but the key: equal requests have equal digests."""
+        """SHA-256 of all fields except the key, 64 hexadecimal digits. Equal requests have equal digests."""
         parts = [self.system, self.user, self.schema, self.max_tokens, self.temperature, self.seed]
         found = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
         for image in self.images:
@@ -60,20 +60,20 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """The reply to a request. Exactly one of three holds: an answer, a refusal, an error.
+    """The reply to a request: an answer, a refusal, or an error.
 
     Attributes:
         key: Name of the request.
-        text: The answer as it came; also kept beside a refusal or an error where there was one.
-        parsed: The answer read as JSON; None without a schema, and if it does not follow the schema.
-        refusal: Words with which the model declined; None if it did not.
-        error: Why there is no usable answer; None if there is one.
-        prompt_tokens: Tokens of all requests made for this reply, as the endpoint counts them; estimated from the
-            letters where it reports none.
-        completion_tokens: Tokens of all answers received for this reply, counted the same way.
-        attempts: Number of requests made for this reply; 0 for a recorded one.
-        cut_off: Whether the answer ended at `max_tokens`.
-        answers: Number of answers received: 2 if the first was malformed, 0 if the endpoint gave none.
+        text: Raw text of the answer. With a refusal or an error, the text of the refused or malformed answer, if any.
+        parsed: The answer parsed as JSON; None if the request has no schema or the answer does not follow the schema.
+        refusal: Text of the refusal; None if the model did not refuse.
+        error: Why there is no usable answer; None if there is an answer or a refusal.
+        prompt_tokens: Input tokens of all requests for this reply, as reported by the endpoint; otherwise estimated
+            from the number of characters.
+        completion_tokens: Output tokens of all requests for this reply, reported or estimated like `prompt_tokens`.
+        attempts: Number of HTTP requests for this reply; 0 for a recorded reply.
+        cut_off: Whether the answer was cut off at `ChatRequest.max_tokens`.
+        answers: Number of answers received: 2 if the first was malformed, 0 if the endpoint sent none.
     """
 
     key: str
@@ -99,7 +99,7 @@ class ChatReply:
 
 
 class LanguageModel(Protocol):
-    """Whatever replies to requests."""
+    """Protocol of objects that reply to `ChatRequest` objects."""
 
     @property
     def name(self) -> str:
@@ -107,39 +107,39 @@ class LanguageModel(Protocol):
 
     @property
     def concurrency(self) -> int:
-        """Number of requests in flight at once."""
+        """Maximum number of concurrent requests."""
 
     @property
     def prices(self) -> Prices:
-        """Prices of tokens, for estimates and for what was spent."""
+        """Prices of tokens, for cost estimates and for the cost so far."""
 
     def reply(self, request: ChatRequest) -> ChatReply:
-        """The reply to a request; may be called from several threads at once, see `in_flight.replies`.
+        """Returns the reply to a request. Must be thread-safe, see `in_flight.replies`.
 
-        Faults of one request are in the reply: a refusal, a malformed answer, an endpoint that gave none.
+        If only this request fails, the reply holds the failure: a refusal, a malformed answer, or no answer.
 
         Raises:
-            ConfigError: If the endpoint refuses every request, such as for a wrong key.
-            DataError: If the model keeps failing.
+            ConfigError: If the endpoint would reject every request, for example because of a wrong key.
+            DataError: If too many consecutive requests fail.
         """
 
     def close(self) -> None:
-        """Cancels the requests in flight; their `reply` raises `DataError`."""
+        """Cancels the running requests: their calls of `reply` raise `DataError`."""
 
 
 def media_type(image: bytes, key: str) -> str:
     """The media type of an image file, such as ``image/png``.
 
     Args:
-        image: The file's bytes.
-        key: Name of the request, for the error.
+        image: Content of the file.
+        key: Name of the request, for the error message.
 
     Raises:
-        DataError: If it is neither PNG, JPEG nor WebP.
+        DataError: If the file is neither PNG, JPEG nor WebP.
     """
     for start, mime in _MIME.items():
         if image.startswith(start):
             return mime
     raise DataError(
-        f"{key}: the picture is neither PNG, JPEG nor WebP (it starts with {image[:8]!r}): convert it first"
+        f"{key}: the image is neither PNG, JPEG nor WebP (its first bytes are {image[:8]!r}): convert the image first"
     )

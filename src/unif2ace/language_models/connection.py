@@ -1,4 +1,4 @@
-"""A running connection to an endpoint: an event loop in a thread, shared by all threads that ask."""
+"""A connection to an endpoint: an event loop in its own thread, which all calling threads share."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from unif2ace.language_models.settings import EndpointSettings
 
 
 class Connection:
-    """Runs conversations in an event loop of its own; all methods may be called from any thread.
+    """Runs requests in its own event loop. All methods are thread-safe.
 
     Args:
-        settings: The endpoint.
+        settings: Settings of the endpoint.
 
     Raises:
-        ConfigError: If the key is missing.
+        ConfigError: If the environment variable of the API key is not set.
     """
 
     def __init__(self, settings: EndpointSettings) -> None:
@@ -30,11 +30,11 @@ class Connection:
         self._thread.start()
 
     def submit(self, request: ChatRequest) -> Future[ChatReply | Failed]:
-        """Starts a request."""
+        """Starts a request and returns a future of its reply."""
         return asyncio.run_coroutine_threadsafe(self._conversation.reply(request), self._loop)
 
     def close(self) -> None:
-        """Cancels what is in flight, closes the connections, and ends the thread."""
+        """Cancels the running requests, closes the connections, and stops the thread."""
         if self._loop.is_closed():
             return
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()

@@ -1,4 +1,4 @@
-"""A request, its answer, and one more try if the answer is malformed."""
+"""Sends a request, and sends it once more if the answer is malformed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _JSON = "Answer with one JSON value that follows the schema, and with nothing el
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A request that the endpoint did not answer.
+    """The result of a request that got no answer from the endpoint.
 
     Attributes:
-        reply: The reply with its error.
+        reply: A reply whose `error` names the cause.
     """
 
     reply: ChatReply
@@ -33,8 +33,8 @@ class ChatConversation:
     """Turns requests into replies.
 
     Args:
-        settings: The endpoint.
-        session: Sends what is asked.
+        settings: Settings of the endpoint.
+        session: Sends the HTTP requests.
     """
 
     def __init__(self, settings: EndpointSettings, session: Session) -> None:
@@ -42,11 +42,11 @@ class ChatConversation:
         self._session = session
 
     async def reply(self, request: ChatRequest) -> ChatReply | Failed:
-        """Asks; a malformed answer is asked for once more, with the fault named.
+        """Sends a request. If the answer is malformed, asks once more and names the error.
 
         Raises:
-            ConfigError: If the endpoint refuses every request, such as for a wrong key.
-            DataError: If the endpoint asks to wait too long, or a picture has no known format.
+            ConfigError: If the endpoint would reject every request, for example because of a wrong key.
+            DataError: If the endpoint asks to wait longer than `max_wait`, or an image has an unknown format.
         """
         messages = self._messages(request)
         used = Usage()
@@ -105,7 +105,7 @@ class ChatConversation:
 
 
 def _sendable(schema: Any) -> Any:
-    """The schema without lengths of texts, which strict endpoints refuse; answers are checked against all of it."""
+    """The schema without minLength and maxLength, which strict endpoints reject. Answers are still checked for both."""
     if isinstance(schema, Mapping):
         return {key: _sendable(value) for key, value in schema.items() if key not in ("minLength", "maxLength")}
     return [_sendable(value) for value in schema] if isinstance(schema, list | tuple) else schema

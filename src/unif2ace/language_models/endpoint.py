@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible endpoint as a language model."""
+"""A language model behind an OpenAI-compatible endpoint."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _LOCK = threading.Lock()
 class Endpoint(EndpointSettings):
     """Chat completions of an OpenAI-compatible server; see `EndpointSettings`.
 
-    The key is read from an environment variable when the first request is made. It appears in no attribute of this
-    class, and in no reply or error.
+    The API key is read from an environment variable at the first request. The key is never stored in an attribute of
+    this class, a reply or an error message.
     """
 
     def __post_init__(self) -> None:
@@ -40,16 +40,19 @@ class Endpoint(EndpointSettings):
         return self.model
 
     def reply(self, request: ChatRequest) -> ChatReply:
-        """The reply to a request; see `LanguageModel.reply`.
+        """Returns the reply to a request, see `LanguageModel.reply`.
 
         Raises:
-            ConfigError: If the key is missing or refused, or the address or model is unknown.
-            DataError: If the endpoint keeps failing, asks to wait longer than `max_wait`, or `close` was called.
+            ConfigError: If the API key is missing or rejected, or the address or model is unknown.
+            DataError: If `max_failures` consecutive requests fail, the endpoint asks to wait longer than `max_wait`, or
+                `close` is called.
         """
         try:
             found = self._open().submit(request).result()
         except CancelledError:
-            raise DataError(f"{self.base_url}: the connection was closed before an answer came; run again") from None
+            raise DataError(
+                f"{self.base_url}: the connection was closed before the answer arrived; run the same command again"
+            ) from None
         with _LOCK:
             self._failures = self._failures + 1 if isinstance(found, Failed) else 0
             failures = self._failures
@@ -57,13 +60,13 @@ class Endpoint(EndpointSettings):
             return found
         if failures >= self.max_failures:
             raise DataError(
-                f"{self.base_url}: {failures} requests in a row failed, the last with: {found.reply.error}; see that "
-                "the endpoint works, then run the same command again"
+                f"{self.base_url}: {failures} requests in a row failed; the last error was: {found.reply.error}; check "
+                "that the endpoint works, then run the same command again"
             )
         return found.reply
 
     def close(self) -> None:
-        """Cancels the requests in flight; a later request opens a new connection."""
+        """Cancels the running requests. The next request opens a new connection."""
         with _LOCK:
             connection, self._connection = self._connection, None
         if connection is not None:

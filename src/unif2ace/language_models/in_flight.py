@@ -1,4 +1,4 @@
-"""Many requests at once."""
+"""Sends many requests concurrently."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from unif2ace.language_models.chat import ChatReply, ChatRequest, LanguageModel
 
 
 def replies(model: LanguageModel, requests: Iterable[ChatRequest]) -> Iterator[ChatReply]:
-    """The replies to many requests, in the order of their arrival.
+    """Yields the replies to many requests, in the order of their arrival.
 
-    ``model.concurrency`` requests are kept in flight. Requests are read as slots become free, and a slot becomes free
-    when the caller asks for the next reply: no more than that number are unanswered, or answered but not yet handled.
-    If the caller stops or an error ends the work, the requests in flight are cancelled.
+    Up to ``model.concurrency`` requests run at the same time. The next request is read only when the caller asks for
+    the next reply, so at most ``model.concurrency`` requests are running or have an unprocessed reply. If the caller
+    stops iterating or an error occurs, the running requests are cancelled.
 
     Args:
-        model: Replies.
-        requests: Requests with different keys.
+        model: The language model.
+        requests: Requests with unique keys.
 
     Raises:
-        ConfigError: If the endpoint refuses every request, such as for a wrong key.
-        DataError: If the model keeps failing, or two requests have the same key.
+        ConfigError: If the endpoint would reject every request, for example because of a wrong key.
+        DataError: If too many consecutive requests fail, or two requests have the same key.
     """
     unread, keys = iter(requests), set[str]()
     pool = ThreadPoolExecutor(model.concurrency, thread_name_prefix="request")
@@ -32,7 +32,7 @@ def replies(model: LanguageModel, requests: Iterable[ChatRequest]) -> Iterator[C
         while True:
             while len(running) < model.concurrency and (request := next(unread, None)) is not None:
                 if request.key in keys:
-                    raise DataError(f"two requests have the key {request.key!r}: give each its own")
+                    raise DataError(f"two requests have the key {request.key!r}: give every request a unique key")
                 keys.add(request.key)
                 running.add(pool.submit(model.reply, request))
             if not running:
@@ -49,15 +49,15 @@ def replies(model: LanguageModel, requests: Iterable[ChatRequest]) -> Iterator[C
 
 
 def replies_by_key(model: LanguageModel, requests: Iterable[ChatRequest]) -> dict[str, ChatReply]:
-    """All replies by the keys of their requests, sorted as the requests are.
+    """Returns all replies by the key of their request, in the order of the requests.
 
     Args:
-        model: Replies.
-        requests: Requests with different keys.
+        model: The language model.
+        requests: Requests with unique keys.
 
     Raises:
-        ConfigError: If the endpoint refuses every request, such as for a wrong key.
-        DataError: If the model keeps failing, or two requests have the same key.
+        ConfigError: If the endpoint would reject every request, for example because of a wrong key.
+        DataError: If too many consecutive requests fail, or two requests have the same key.
     """
     order: list[str] = []
 

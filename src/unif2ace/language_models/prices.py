@@ -1,4 +1,4 @@
-"""Tokens and what they cost."""
+"""Number of tokens, and their price."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LETTERS_PER_TOKEN = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Requests and tokens.
+    """Numbers of requests and tokens.
 
     Attributes:
         requests: Number of requests.
@@ -37,10 +37,10 @@ class Prices:
     """Prices of an endpoint.
 
     Attributes:
-        prompt: Price of a million tokens sent, at least 0.
-        completion: Price of a million tokens received, at least 0.
-        currency: Name of the currency.
-        image_tokens: Tokens that an image counts as, for estimates, at least 0.
+        prompt: Price of one million input tokens, at least 0.
+        completion: Price of one million output tokens, at least 0.
+        currency: Currency code, such as "USD".
+        image_tokens: Number of input tokens per image, for estimates, at least 0.
     """
 
     prompt: float = 0.0
@@ -52,13 +52,13 @@ class Prices:
         for name in ("prompt", "completion", "image_tokens"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
-                raise ConfigError(f"language_model.prices.{name}={value}: it must be at least 0")
+                raise ConfigError(f"language_model.prices.{name}={value}: must be finite and at least 0")
 
     def cost(self, usage: Usage) -> float:
-        """Price of some tokens, in `currency`."""
+        """Price of the tokens of a `Usage`, in `currency`."""
         return (usage.prompt_tokens * self.prompt + usage.completion_tokens * self.completion) / 1e6
 
 
 def estimate_tokens(text: str) -> int:
-    """Approximate number of tokens of an English text: a quarter of its letters."""
+    """Approximate number of tokens of an English text: the number of characters divided by 4, rounded up."""
     return math.ceil(len(text) / _LETTERS_PER_TOKEN)

@@ -1,4 +1,4 @@
-"""Replays recorded replies in place of a model."""
+"""Replays recorded replies instead of querying a model."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from unif2ace.language_models.records import replayed, rows_of
 
 @dataclass(kw_only=True, eq=False)
 class Recorded:
-    """Replays the replies of a file that `Recording` wrote, without an endpoint.
+    """Replays the replies in a file that `Recording` wrote. No endpoint is needed.
 
     Requests are matched by content (`ChatRequest.digest`), not by key. Answers are checked against the schema again.
 
     Attributes:
-        file: JSON lines, see `unif2ace.language_models.records`.
-        model: Name of the model that was recorded; None if the file holds only one.
-        prices: Prices of tokens; replayed replies make no requests and cost nothing.
-        concurrency: Number of requests in flight; replayed replies are there at once.
+        file: JSON-lines file, see `unif2ace.language_models.records`.
+        model: Name of the recorded model; None if the file holds the replies of one model only.
+        prices: Prices of tokens, for estimates only: replayed replies make no requests and cost nothing.
+        concurrency: Maximum number of concurrent requests; 1 is enough, because replies are returned immediately.
     """
 
     file: str | Path
@@ -37,33 +37,33 @@ class Recorded:
 
     @property
     def name(self) -> str:
-        """Name of the model that made the replies.
+        """Name of the model that wrote the replies.
 
         Raises:
-            DataError: If the file holds no reply, or replies of several models and `model` names none.
+            DataError: If `model` is None and the file holds no replies, or replies of several models.
         """
         if self.model is not None:
             return self.model
         models = sorted({model for model, _ in self._rows})
         if len(models) != 1:
             raise DataError(
-                f"{self.file} holds replies of {len(models)} models ({', '.join(models) or 'it is empty'}): name one "
-                "in language_model.model"
+                f"{self.file} holds replies of {len(models)} models ({', '.join(models) or 'the file is empty'}): set "
+                "language_model.model to the name of the model to replay"
             )
         return models[0]
 
     def reply(self, request: ChatRequest) -> ChatReply:
-        """The recorded reply.
+        """Returns the recorded reply to a request.
 
         Raises:
-            DataError: If the file cannot be read, or does not hold the reply.
+            DataError: If the file cannot be read, or holds no reply to the request.
         """
         row = self._rows.get((self.name, request.digest))
         if row is None:
             raise DataError(
                 f"{self.file} holds no reply of {self.name} to the request {request.key!r} (digest "
-                f"{request.digest[:12]}): the prompt, picture or settings changed since it was recorded; record it "
-                "with language_model=recording"
+                f"{request.digest[:12]}): the prompt, the image or the settings changed after the recording; record "
+                "the reply with language_model=recording"
             )
         return replayed(request, row)
 

@@ -1,4 +1,4 @@
-"""Keeps the replies of a model in a file, and asks for nothing that the file holds."""
+"""Records the replies of a model in a file, and answers repeated requests from the file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from unif2ace.language_models.records import append_row, replayed, rows_of
 
 @dataclass(kw_only=True, eq=False)
 class Recording:
-    """A model whose answers and refusals are kept in a file: equal requests are made once. Errors are not kept.
+    """Records the answers and refusals of a model in a file, so that equal requests are sent only once.
+
+    Errors are not recorded.
 
     Attributes:
-        file: JSON lines, made if it does not exist, see `unif2ace.language_models.records`.
-        model: Answers what the file does not hold.
+        file: JSON-lines file, created if missing, see `unif2ace.language_models.records`.
+        model: The model for requests without a recorded reply.
     """
 
     file: str | Path
@@ -41,7 +43,7 @@ class Recording:
 
     @property
     def concurrency(self) -> int:
-        """Number of requests in flight."""
+        """Maximum number of concurrent requests."""
         return self.model.concurrency
 
     @property
@@ -50,11 +52,11 @@ class Recording:
         return self.model.prices
 
     def reply(self, request: ChatRequest) -> ChatReply:
-        """The recorded reply, else the model's, which is then recorded; see `LanguageModel.reply`.
+        """Returns the recorded reply, or else queries the model and records its reply; see `LanguageModel.reply`.
 
         Raises:
-            ConfigError: If the model cannot be asked.
-            DataError: If the file cannot be read or written, or the model keeps failing.
+            ConfigError: If the model would reject every request, for example because of a wrong key.
+            DataError: If the file is malformed, or too many consecutive requests fail.
         """
         digest = request.digest
         with self._lock:
@@ -68,7 +70,7 @@ class Recording:
         return reply
 
     def close(self) -> None:
-        """Cancels the model's requests in flight."""
+        """Cancels the running requests of the model."""
         self.model.close()
 
     @cached_property

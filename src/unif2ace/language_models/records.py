@@ -1,7 +1,7 @@
-"""The file of recorded replies.
+"""Reads and writes files of recorded replies.
 
-Each line is a JSON object with the request's ``digest``, the ``model``'s name, the answer's ``text``, a ``refusal`` or
-null, ``cut_off``, ``prompt_tokens`` and ``completion_tokens``.
+Each line is a JSON object with the ``digest`` of the request, the name of the ``model``, the ``text`` of the answer,
+the ``refusal`` or null, ``cut_off``, ``prompt_tokens`` and ``completion_tokens``.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _FIELDS = ("text", "refusal", "cut_off", "prompt_tokens", "completion_tokens")
 
 
 def rows_of(file: str | Path, missing_ok: bool = False) -> Iterator[dict[str, Any]]:
-    """The rows of a file; a last line that a kill cut short is left out.
+    """Yields the rows of a file. An incomplete last line, left by a killed process, is ignored.
 
     Args:
-        file: The file.
-        missing_ok: Whether a file that does not exist counts as empty.
+        file: The JSON-lines file.
+        missing_ok: Whether a missing file yields no rows instead of an error.
 
     Raises:
-        DataError: If it does not exist, or a line is not a row.
+        DataError: If the file does not exist, or a line is not a recorded reply.
     """
     path = Path(file)
     if missing_ok and not path.exists():
         return
     if not path.is_file():
-        raise DataError(f"{file}: no such file of recorded replies; make it with language_model=recording")
+        raise DataError(f"{file}: the file does not exist; record replies with language_model=recording")
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.endswith(b"\n"):
@@ -44,15 +44,15 @@ def rows_of(file: str | Path, missing_ok: bool = False) -> Iterator[dict[str, An
             except (ValueError, AttributeError):
                 raise DataError(f"{file}: line {number} is not a recorded reply: delete the line") from None
             if missing:
-                raise DataError(f"{file}: line {number} lacks {', '.join(sorted(missing))}: delete the line")
+                raise DataError(f"{file}: line {number} lacks the keys {', '.join(sorted(missing))}: delete the line")
             yield row
 
 
 def append_row(file: str | Path, digest: str, model: str, reply: ChatReply) -> dict[str, Any]:
-    """Appends a reply, after cutting off an incomplete last line.
+    """Appends a reply to the file. An incomplete last line is removed first.
 
     Returns:
-        The row.
+        The new row.
     """
     path = Path(file)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,5 +68,5 @@ def append_row(file: str | Path, digest: str, model: str, reply: ChatReply) -> d
 
 
 def replayed(request: ChatRequest, row: Mapping[str, Any]) -> ChatReply:
-    """The reply that a row makes to a request."""
+    """Turns a recorded row into the reply to a request."""
     return read_reply(request, row["text"], row["refusal"], row["cut_off"])

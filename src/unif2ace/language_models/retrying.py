@@ -1,4 +1,4 @@
-"""How long to wait before a request is made again."""
+"""How long to wait before a request is repeated."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _LONGEST_SECONDS = 30.0
 
 
 def backoff(failures: int) -> float:
-    """Seconds to wait after some failures in a row: doubled each time up to 30, of which a random half is left out."""
+    """Seconds to wait after n consecutive failures: min(0.5 * 2^(n - 1), 30) times a random factor in [0.5, 1]."""
     return min(_FIRST_SECONDS * 2.0 ** min(failures - 1, 30), _LONGEST_SECONDS) * random.uniform(0.5, 1.0)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the headers of a response ask to wait: ``Retry-After`` as seconds or as a date.
+    """The waiting time that the headers of a response ask for: ``Retry-After``, in seconds or as a date.
 
     Returns:
-        At least 0; None if the headers ask for nothing that can be read.
+        Seconds, at least 0; None if the headers give no valid waiting time.
     """
     for header, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         value = headers.get(header)

@@ -1,4 +1,4 @@
-"""One HTTP client for many requests: repeats what failed, and waits as the endpoint asks."""
+"""The HTTP client of an endpoint: repeats failed requests, and waits for rate limits."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _REPEATED = {408, 409}
 _TOO_MANY = 429
 _SERVER_FAULT = 500
 _FATAL = {
-    401: "check the key in the environment variable that language_model.key_variable names",
-    403: "the key has no right to this model: check the key, or choose another language_model.model",
+    401: "check the API key in the environment variable that language_model.key_variable names",
+    403: "the API key gives no access to this model: check the key, or choose another language_model.model",
     404: "check language_model.base_url and language_model.model",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An answer as the endpoint gave it.
+    """A chat completion of the endpoint.
 
     Attributes:
-        text: The answer; empty if there is none.
-        refusal: The endpoint's words for a refusal; None if it marks none.
-        cut_off: Whether it ended at the maximum length.
-        prompt_tokens: Tokens sent; None if the endpoint does not say.
-        completion_tokens: Tokens received; None if the endpoint does not say.
-        attempts: Number of requests made.
+        text: Text of the answer; may be empty.
+        refusal: Refusal text that the endpoint returned; None if it returned none.
+        cut_off: Whether the answer was cut off at `ChatRequest.max_tokens`.
+        prompt_tokens: Number of input tokens; None if the endpoint does not report it.
+        completion_tokens: Number of output tokens; None if the endpoint does not report it.
+        attempts: Number of HTTP requests for this answer.
     """
 
     text: str
@@ -49,10 +49,10 @@ class Completion:
 
 
 class RequestFailedError(Exception):
-    """A request without an answer.
+    """A request failed after all retries.
 
     Attributes:
-        attempts: Number of requests made.
+        attempts: Number of HTTP requests made.
     """
 
     def __init__(self, words: str, attempts: int) -> None:
@@ -61,11 +61,11 @@ class RequestFailedError(Exception):
 
 
 class Session:
-    """Sends requests and repeats them after faults.
+    """Sends requests, and repeats those that fail.
 
     Args:
-        settings: The endpoint.
-        key: Its key; empty for none. It is taken out of every text that comes back.
+        settings: Settings of the endpoint.
+        key: API key; empty for none. Answers and error messages that contain the key show ``[key]`` instead.
     """
 
     def __init__(self, settings: EndpointSettings, key: str) -> None:
@@ -84,14 +84,14 @@ class Session:
         await self._client.close()
 
     async def complete(self, body: Mapping[str, Any]) -> Completion:
-        """Sends one request until it has an answer.
+        """Sends one request, and repeats it until the endpoint answers.
 
         Args:
             body: Fields of the request.
 
         Raises:
-            RequestFailedError: If this request failed for good.
-            ConfigError: If the endpoint refuses every request, such as for a wrong key.
+            RequestFailedError: If this request failed after all retries, or cannot succeed.
+            ConfigError: If the endpoint would reject every request, for example because of a wrong key.
             DataError: If the endpoint asks to wait longer than `max_wait`.
         """
         import openai
@@ -131,7 +131,7 @@ class Session:
         choices: Any = getattr(found, "choices", None)
         message = getattr(choices[0], "message", None) if choices else None
         if message is None:
-            raise ValueError("it holds no choices")
+            raise ValueError("the field choices is missing or empty")
         finish, usage = choices[0].finish_reason, getattr(found, "usage", None)
         text = message.content if isinstance(message.content, str) else ""
         refusal = getattr(message, "refusal", None) or ("content filter" if finish == "content_filter" else None)
@@ -149,9 +149,9 @@ class Session:
         seconds = otherwise if asked is None else max(asked, 0.0)
         if waited + seconds > self._settings.max_wait:
             raise DataError(
-                f"{self._settings.base_url}: status {error.status_code}: a request would wait "
-                f"{waited + seconds:,.0f} s in all, more than language_model.max_wait={self._settings.max_wait:g}; "
-                "run the same command again later, raise max_wait, or lower language_model.concurrency"
+                f"{self._settings.base_url}: status {error.status_code}: the total waiting time of a request would be "
+                f"{waited + seconds:,.0f} s, more than language_model.max_wait={self._settings.max_wait:g}; run the "
+                "same command later, raise language_model.max_wait, or lower language_model.concurrency"
             )
         if shared:
             self._open_at = max(self._open_at, time.monotonic() + seconds)
@@ -160,7 +160,7 @@ class Session:
     def _check_quota(self, error: openai.RateLimitError) -> None:
         if "insufficient_quota" in (error.code, error.type):
             raise ConfigError(
-                f"{self._settings.base_url}: the account has no credit left ({self._clean(error)}): add some, then "
+                f"{self._settings.base_url}: the account has no credit left ({self._clean(error)}): add credit, then "
                 "run the same command again"
             )
 
@@ -170,7 +170,7 @@ class Session:
             raise ConfigError(f"{self._settings.base_url}: status {status} ({words}): {_FATAL[status]}")
         if status not in _REPEATED and status < _SERVER_FAULT:
             unknown = status == 400 and self._settings.structured != "prompt"
-            hint = "; an endpoint without JSON schemas needs language_model.structured=prompt" if unknown else ""
+            hint = "; if the endpoint has no JSON schemas, set language_model.structured=prompt" if unknown else ""
             raise RequestFailedError(f"status {status} ({words}){hint}", attempts)
         return f"status {status} ({words})"
 

@@ -19,23 +19,24 @@ _MOST_IN_FLIGHT = 1000
 
 @dataclass(kw_only=True, eq=False)
 class EndpointSettings:
-    """How to reach a model, how often to try, and what it costs.
+    """Address, limits and prices of an endpoint.
 
     Attributes:
-        base_url: Address up to and without ``/chat/completions``, such as ``https://api.openai.com/v1``.
+        base_url: Address without ``/chat/completions``, such as ``https://api.openai.com/v1``.
         model: Name of the model at the endpoint.
-        key_variable: Name of the environment variable that holds the key; None for a server that needs none.
-        concurrency: Number of requests in flight, from 1 to 1000.
-        timeout: Seconds that one request may take, above 0.
-        retries: Number of times that a request is repeated after a fault: no connection, time-out, status 408, 409 or
-            5xx, or a response that is not a chat completion; at least 0.
-        max_wait: Longest time in seconds that a request waits in all for a rate limit (status 429), at least 0.
-        max_failures: Stop after this many requests in a row failed for good; at least 1.
-        structured: How the endpoint receives a JSON schema: ``json_schema`` or ``json_object`` as its response format,
-            or ``prompt``, as words of the system message only.
-        token_limit: Name under which the endpoint receives the length of the answer.
-        image_detail: OpenAI's ``detail`` of images: auto, low or high; None leaves it out.
-        extra_body: Further fields of every request; None for none.
+        key_variable: Name of the environment variable that holds the API key; None if the server needs no key.
+        concurrency: Maximum number of concurrent requests, from 1 to 1000.
+        timeout: Timeout of one request in seconds, above 0.
+        retries: Maximum number of retries of a failed request, from 0 to 100. Failures are: no connection, a timeout,
+            status 408, 409 or 5xx, or a response that is not a chat completion.
+        max_wait: Maximum total time in seconds that one request waits for rate limits (status 429), at least 0.
+        max_failures: Stop after this many consecutive requests failed despite the retries; at least 1.
+        structured: How the JSON schema is sent. ``json_schema``: as the response format. ``json_object``: in the system
+            message, with the response format ``json_object``. ``prompt``: in the system message only.
+        token_limit: Name of the request field for the maximum answer length: ``max_tokens`` or
+            ``max_completion_tokens``.
+        image_detail: OpenAI's image ``detail``: auto, low or high; None omits the field.
+        extra_body: Additional fields of every request; None for none.
         prices: Prices of tokens.
     """
 
@@ -56,30 +57,32 @@ class EndpointSettings:
     def __post_init__(self) -> None:
         self._check_url()
         if not self.model:
-            raise ConfigError("language_model.model is empty: give the model's name at the endpoint")
+            raise ConfigError("language_model.model is empty: set it to the name of the model at the endpoint")
         if self.key_variable is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.key_variable):
             raise ConfigError(
-                "language_model.key_variable is not the name of an environment variable (not shown: it may be a key): "
-                "put the key into a variable and give the variable's name, such as OPENAI_API_KEY"
+                "language_model.key_variable is not the name of an environment variable (the value is not shown, "
+                "because it may be a key): store the key in an environment variable, and set "
+                "language_model.key_variable to the name of this variable, such as OPENAI_API_KEY"
             )
         limits = {"concurrency": (1, _MOST_IN_FLIGHT), "retries": (0, 100), "max_failures": (1, 10**9)}
         for name, (least, most) in limits.items():
             value = getattr(self, name)
             if not least <= value <= most:
-                raise ConfigError(f"language_model.{name}={value}: {least} to {most} is needed")
+                raise ConfigError(f"language_model.{name}={value}: must be from {least} to {most}")
         if not self.timeout > 0 or not self.max_wait >= 0:
             raise ConfigError(
-                f"language_model.timeout={self.timeout}, max_wait={self.max_wait}: seconds above 0 are needed"
+                f"language_model.timeout={self.timeout}, language_model.max_wait={self.max_wait}: the timeout must be "
+                "above 0 seconds, and max_wait at least 0 seconds"
             )
         for name, known in {"structured": STRUCTURED, "token_limit": TOKEN_LIMITS}.items():
             if getattr(self, name) not in known:
-                raise ConfigError(f"language_model.{name}={getattr(self, name)}: it must be one of {', '.join(known)}")
+                raise ConfigError(f"language_model.{name}={getattr(self, name)}: must be one of {', '.join(known)}")
 
     def read_key(self) -> str:
-        """The key, from its environment variable; empty if none is needed.
+        """Reads the API key from the environment variable `key_variable`; empty if `key_variable` is None.
 
         Raises:
-            ConfigError: If the variable is not set.
+            ConfigError: If the environment variable is not set.
         """
         if self.key_variable is None:
             return ""
@@ -95,12 +98,13 @@ class EndpointSettings:
         parts = urlsplit(self.base_url)
         if parts.username or parts.password or parts.query:
             raise ConfigError(
-                "language_model.base_url holds a user, password or query (not shown: it may be a key): leave it out "
-                "and name the key's environment variable in language_model.key_variable"
+                "language_model.base_url contains a user, a password or a query (the value is not shown, because it "
+                "may contain a key): remove this part, and set language_model.key_variable to the name of the "
+                "environment variable with the key"
             )
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(
-                f"language_model.base_url={self.base_url!r}: an address such as https://api.openai.com/v1 is needed"
+                f"language_model.base_url={self.base_url!r}: must be an address such as https://api.openai.com/v1"
             )
         if parts.path.rstrip("/").endswith("/chat/completions"):
-            raise ConfigError(f"language_model.base_url={self.base_url!r}: leave /chat/completions out")
+            raise ConfigError(f"language_model.base_url={self.base_url!r}: remove /chat/completions from the address")
