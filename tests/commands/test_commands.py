@@ -69,7 +69,7 @@ def test_help_and_configuration_are_shown_without_importing_torch(words: tuple[s
         (("build", "source.num_samples=many"), "many"),
         (("import", "foldr"), "no source 'foldr'; did you mean 'folder'"),
         (("import", "folder"), "source.path"),
-        (("validate", "nowhere"), "there is no folder nowhere"),
+        (("validate", "nowhere"), "the folder nowhere does not exist"),
         (("stats", "."), "holds no shards"),
         (("index", "."), "holds no shards (*.tar)"),
     ],

@@ -82,7 +82,7 @@ def test_weights_of_another_kind_are_refused(root: Path):
 
 
 def test_a_folder_without_shards_is_refused(root: Path):
-    with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
+    with pytest.raises(DataError, match=r"the folder .*nowhere does not exist"):
         _tokenize(root, "nowhere")
     with pytest.raises(DataError, match=r"holds no shards"):
         _tokenize(root, "run")

@@ -297,7 +297,7 @@ def test_rows_that_do_not_divide_are_an_error_that_names_the_mend():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda p: p / "nope", "there is no folder .*nope; `unif2ace-data build`"),
+        (lambda p: p / "nope", "the folder .*nope does not exist; .*`unif2ace-data build`"),
         (lambda p: p, "holds no shards"),
     ],
 )

@@ -150,7 +150,7 @@ def test_what_is_no_picture_is_named_with_the_remedy(wrong: Any, remedy: str, pi
 def test_a_lazily_opened_bomb_is_refused_before_it_is_decoded(pipe: FacePipeline, monkeypatch):
     bomb = Image.new("1", (20_000, 20_000))
     monkeypatch.setattr(bomb, "load", lambda: pytest.fail("decoded"))
-    with pytest.raises(DataError, match="20000x20000; 100,000,000 pixels are the limit"):
+    with pytest.raises(DataError, match="20000x20000; the limit is 100,000,000 pixels"):
         pipe.caption(bomb)
 
 

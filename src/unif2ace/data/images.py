@@ -133,7 +133,7 @@ def rgb_pixels(image: Any) -> NDArray[np.uint8]:
             return to_rgb(image)
         return _array_pixels(image)
     except (OSError, SyntaxError, SampleFault) as error:
-        raise DataError(f"the picture cannot be read: {error}; give another picture") from error
+        raise DataError(f"the picture cannot be read: {error}") from error
 
 
 def each_picture(images: Any) -> tuple[list[Any], bool]:

@@ -79,12 +79,12 @@ def test_all_faults_of_all_shards_are_found_in_one_go(write_tar, jpeg, text, alt
     ("change", "says"),
     [
         (lambda p: p.unlink(), "not in the folder"),
-        (lambda p: p.write_bytes(b""), "index says"),
+        (lambda p: p.write_bytes(b""), "in the index"),
         (lambda p: p.write_bytes(p.read_bytes()[:-600] + b"x" * 600), "sha256"),
         (lambda p: (p.parent / "new.tar").write_bytes(p.read_bytes()), "not in the index"),
         (lambda p: (p.parent / "index.npy").unlink(), "index"),
         (lambda p: (p.parent / "index.json").write_text("{"), "damaged"),
-        (lambda p: (p.parent / ".shard-000009.tar.partial").write_bytes(b"x"), "left over"),
+        (lambda p: (p.parent / ".shard-000009.tar.partial").write_bytes(b"x"), "temporary file"),
     ],
 )
 def test_each_disagreement_with_the_index_is_said(make_folder, change, says):
@@ -113,7 +113,7 @@ def test_rules_decide_what_is_sound(make_folder, write_tar, jpeg, altered):
 
 
 def test_a_folder_must_be_there(tmp_path):
-    with pytest.raises(DataError, match="no folder"):
+    with pytest.raises(DataError, match="does not exist"):
         validate(tmp_path / "nothing")
     assert found(validate(tmp_path)) == {("shard", tmp_path.name, "")}
 

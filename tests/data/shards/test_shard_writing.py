@@ -175,7 +175,7 @@ def test_going_on_with_other_settings_is_refused_by_name(tmp_path, make_sample):
 def test_nothing_is_written_over(make_folder, write_tar, jpeg, text):
     with pytest.raises(DataError, match="finished build"):
         ShardWriter(make_folder())
-    with pytest.raises(DataError, match="not written here"):
+    with pytest.raises(DataError, match="of another program"):
         ShardWriter(write_tar([("a.jpg", jpeg), ("a.json", text)]).parent)
 
 
@@ -229,9 +229,9 @@ def test_a_full_disk_is_said_clearly_and_leaves_no_torn_shard(tmp_path, make_sam
             patch.setattr(open_shard_module._Sink, "write", full)
         else:
             patch.setattr(os, "fsync", full)
-        with pytest.raises(DataError, match=r"disk is full.*shard-000001.*free"):
+        with pytest.raises(DataError, match=r"shard-000001.*disk is full.*free"):
             any(writer.write(make_sample(number)) for number in range(5, 50))
-    with pytest.raises(DataError, match="new writer"):
+    with pytest.raises(DataError, match="new ShardWriter"):
         writer.write(make_sample(40))  # what it would follow is lost, so it must not be taken
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["build.json", "shard-000000.tar"]
     with ShardWriter(tmp_path, 3) as writer:

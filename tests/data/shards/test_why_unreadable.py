@@ -23,7 +23,7 @@ def _open(folder: Path) -> None:
 )
 def test_a_mistyped_folder(tmp_path: Path, read):
     (tmp_path / "faces").mkdir()
-    with pytest.raises(DataError, match=r"there is no folder .*facez; did you mean 'faces'\?"):
+    with pytest.raises(DataError, match=r"the folder .*facez does not exist; .*did you mean 'faces'\?"):
         read(tmp_path / "facez")
 
 
@@ -32,9 +32,11 @@ def test_a_folder_of_splits_names_them(tmp_path: Path, read):
     for split in ("train", "val"):
         (tmp_path / split).mkdir()
         (tmp_path / split / "shard-000000.tar").write_bytes(b"")
-    with pytest.raises(DataError, match=rf"the folders train, val: unif2ace-data index {tmp_path}/train$"):
+    with pytest.raises(
+        DataError, match=rf"subfolders train, val do: index each, such as: unif2ace-data index {tmp_path}/train$"
+    ):
         read(tmp_path)
     for split in ("train", "val"):
         (tmp_path / split / "index.json").write_text("{}")
-    with pytest.raises(DataError, match=rf"the folders train, val: give one of them, such as {tmp_path}/train$"):
+    with pytest.raises(DataError, match=rf"subfolders train, val do: give one, such as {tmp_path}/train$"):
         read(tmp_path)

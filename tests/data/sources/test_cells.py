@@ -42,7 +42,7 @@ def test_what_is_no_caption_is_a_named_fault(cell):
 
 @pytest.mark.parametrize("cell", [{"id": 7}, [7], True])
 def test_what_is_no_name_is_a_named_fault(cell):
-    with pytest.raises(DataError, match="is not a name"):
+    with pytest.raises(DataError, match="is not the name of a person"):
         parse_name(cell)
 
 

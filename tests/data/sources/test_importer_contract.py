@@ -132,7 +132,7 @@ def test_a_missing_picture_is_named_and_the_others_are_used(layout: Layout, tmp_
     assert len(source) == 3
     report = report_of(source)
     assert Path(layout.name(2)).stem in "\n".join([*report.lines, *(f.message for f in report.faults)]) or (
-        layout is LAYOUTS["ffhq"] and any("not here" in line for line in report.lines)
+        layout is LAYOUTS["ffhq"] and any("not in the folder" in line for line in report.lines)
     )
 
 

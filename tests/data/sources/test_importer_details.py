@@ -42,7 +42,7 @@ def test_an_emotion_is_known_if_the_clip_has_only_one():
     assert emotions({"sep_flag": False, "labels": "happy"})["happy"] is True
     several = emotions({"sep_flag": True, "labels": [{"emotion": "happy"}, {"emotion": "fear"}]})
     assert (several["happy"], several["fear"], several["anger"]) == (None, None, False)
-    with pytest.raises(DataError, match="'hapy'; did you mean 'happy'"):
+    with pytest.raises(DataError, match="'hapy' is unknown; did you mean 'happy'"):
         emotions({"labels": "hapy"})
 
 
@@ -51,7 +51,7 @@ def test_an_action_that_may_be_over_in_the_frame_is_unknown(tmp_path: Path):
     record = CelebVHQSource(path=str(root)).record(0)
     assert (record["smile"], record["mouth_open"], record["gender"], record["bald"]) == (True, None, "man", False)
     assert CelebVHQSource(path=str(root), momentary_actions=[]).record(0)["mouth_open"] is True
-    with pytest.raises(ConfigError, match="'tlak', which is not an action; did you mean 'talk'"):
+    with pytest.raises(ConfigError, match="'tlak' is not an action of CelebV-HQ; did you mean 'talk'"):
         CelebVHQSource(path=str(root), momentary_actions=["tlak"])
 
 
@@ -74,7 +74,7 @@ def test_labels_of_another_length_are_a_fault_that_names_the_clip(tmp_path: Path
     tree["clips"]["M2Ohb0FAaJU_2"]["attributes"]["action"] = [1]
     (root / "celebvhq_info.json").write_text(json.dumps(tree))
     (fault,) = CelebVHQSource(path=str(root)).report().faults
-    assert "clip 'M2Ohb0FAaJU_2': action has 1 values for 2 labels" in fault.message
+    assert "clip 'M2Ohb0FAaJU_2': action must have 2 values of 0 or 1, one per label; it has 1" in fault.message
 
 
 def test_each_picture_of_ffhq_has_its_own_license(tmp_path: Path):
@@ -118,7 +118,7 @@ def test_all_descriptions_of_a_picture_are_kept(tmp_path: Path):
     source = Face2TextSource(path=str(root), size=32)
     assert sorted(source.items([0])[0].captions) == sorted([CAPTIONS[0], "Another one."])
     assert "'7' is not a caption" in source.report().faults[0].message
-    assert "rows put together: 1 pictures have more than one" in source.report().lines
+    assert "rows merged: 1 pictures have more than one row" in source.report().lines
 
 
 def test_turns_about_several_pictures_or_none_are_left_out(tmp_path: Path):
@@ -135,7 +135,8 @@ def test_turns_about_several_pictures_or_none_are_left_out(tmp_path: Path):
     assert [(q.question, q.answer) for q in source.items([0])[0].questions] == [("Why?", "Because.")]
     messages = [fault.message for fault in source.report().faults]
     assert messages == [
-        f"c.jsonl:{n}: the conversation is about {m}, not about one" for n, m in ((2, "no picture"), (3, "2 pictures"))
+        f"c.jsonl:{n}: the conversation names {m}, but must name exactly one"
+        for n, m in ((2, "no picture"), (3, "2 pictures"))
     ]
 
 
@@ -156,11 +157,11 @@ def test_texts_of_a_source_reach_the_shards_unchanged(tmp_path: Path):
     ("cell", "message"),
     [
         (turns(0)[:3], "the last question 'Is this person smiling[?]' has no answer"),
-        ([turns(0)[1]], "turn 1 is from 'gpt': questions and answers must take turns"),
-        ([{"from": "nobody", "value": "x"}], "turn 1 is from 'nobody'; it may be from human, gpt or system"),
+        ([turns(0)[1]], "turn 1 is from 'gpt'; questions and answers must alternate"),
+        ([{"from": "nobody", "value": "x"}], "turn 1 is from 'nobody'; it must be from human, gpt or system"),
         ([{"question": "Why?"}], "has no answer"),
         (["Why?"], "is not a question with an answer"),
-        ("Why?", "is not a list of questions"),
+        ("Why?", "is not a JSON list of questions"),
         (7, "is not a list of questions"),
     ],
 )

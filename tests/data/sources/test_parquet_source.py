@@ -75,9 +75,9 @@ def test_a_row_without_bytes_and_a_missing_column_are_told(tmp_path: Path):
     assert len({source.key(n) for n in range(3)}) == 3
     with pytest.raises(DataError, match=r"t.parquet, row 1: it holds no picture; set source.images"):
         source.items([0])
-    with pytest.raises(DataError, match=r"no column 'txt'; did you mean 'text'.*source.caption_column; it has"):
+    with pytest.raises(DataError, match=r"no column 'txt'; set source.caption_column to one of .*did you mean 'text'"):
         ParquetSource(path=str(tmp_path), **{**COLUMNS, "caption_column": "txt"})
-    with pytest.raises(DataError, match=r"no column of captions, questions or labels is read; it has .*text"):
+    with pytest.raises(DataError, match=r"no column of captions, questions or labels was found; set .*text"):
         ParquetSource(path=str(tmp_path))
 
 

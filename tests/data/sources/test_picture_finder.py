@@ -41,8 +41,8 @@ def test_a_name_means_the_file_that_agrees_best(finder: PictureFinder, written: 
 @pytest.mark.parametrize(
     ("written", "cause", "message"),
     [
-        ("1.jpg", "schema", r"t.csv:2: '1.jpg' may be /faces/a/1.jpg and /faces/b/1.jpg: write the path"),
-        ("x.png", "schema", "may be /faces/x.webp and /faces/x.jpg"),
+        ("1.jpg", "schema", r"t.csv:2: '1.jpg' matches /faces/a/1.jpg and /faces/b/1.jpg; write the full path"),
+        ("x.png", "schema", "matches /faces/x.webp and /faces/x.jpg"),
         ("d/1.jpg", "missing", r"t.csv:2: no picture 'd/1.jpg' below /faces; did you mean"),
         ("er/deep/7.jpg", "missing", "no picture"),
         (None, "missing", "no picture ''"),
@@ -58,5 +58,5 @@ def test_a_name_without_one_best_file_is_a_fault(finder: PictureFinder, written:
 def test_two_pictures_are_not_taken_for_one_file(finder: PictureFinder):
     first = finder.find("/data/train/7.jpg", "t.csv:2")
     assert finder.find("7.jpg", "t.csv:3") == first, "the same picture, with less of its path"
-    with pytest.raises(SampleFault, match=r"t.csv:4: '/data/train/7.jpg' and '/data/val/7.jpg' both mean /faces/deep"):
+    with pytest.raises(SampleFault, match=r"t.csv:4: '/data/train/7.jpg' and '/data/val/7.jpg' both match /faces/deep"):
         finder.find("/data/val/7.jpg", "t.csv:4")

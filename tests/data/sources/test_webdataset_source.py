@@ -140,17 +140,19 @@ def test_faulty_samples_are_left_out_counted_and_reported(tmp_path):
 
 def test_a_folder_without_a_sound_sample_is_an_error_with_the_causes(tmp_path):
     write(tmp_path / "x.tar", {"a.jpg": picture(), "a.json": json.dumps({"attributes": []}).encode()})
-    with pytest.raises(DataError, match=r"no sample without a fault(.|\n)*source.license"):
+    with pytest.raises(DataError, match=r"every sample in 1 shards is faulty(.|\n)*source.license"):
         source(tmp_path)
 
 
 def test_wrong_settings_are_errors(tmp_path):
     write(tmp_path / "x.tar", {"a.jpg": picture(), "a.json": told()})
-    with pytest.raises(DataError, match="no sample has an entry 'attribute'; did you mean 'attributes'"):
+    with pytest.raises(DataError, match=r"no sample has a JSON entry 'attribute'; .*did you mean 'attributes'"):
         source(tmp_path, attributes_key="attribute")
-    with pytest.raises(DataError, match=r"'identiti'; did you mean 'identity'.*source.identity_key"):
+    with pytest.raises(DataError, match=r"source.identity_key: .*'identiti'; .*did you mean 'identity'"):
         source(tmp_path, identity_key="identiti")
-    with pytest.raises(DataError, match=r"no sample has an entry 'text' .*source.caption_key; there are license, "):
+    with pytest.raises(
+        DataError, match=r"source.caption_key: no sample has a JSON entry 'text'; set it to one of license, "
+    ):
         source(tmp_path, caption_key="text")
     with pytest.raises(DataError, match="did you mean 'celeba'"):
         source(tmp_path, mapping="celeb")
@@ -239,5 +241,5 @@ def test_questions_of_another_project_are_kept_word_for_word(tmp_path):
     )
     assert "entry 'talk'" in faces.report().faults[0].message
     assert "questions: 1 of 1 samples have them, by entry 'talk' (source.questions_key)" in faces.report().lines
-    with pytest.raises(DataError, match=r"no sample has an entry 'talks'; did you mean 'talk'"):
+    with pytest.raises(DataError, match=r"no sample has a JSON entry 'talks'; .*did you mean 'talk'"):
         source(tmp_path, questions_key="talks")

@@ -1,7 +1,7 @@
-"""Decodes files of a sample by a fixed table of extensions. Shapes: H x W pixels.
+"""Decodes the files of a sample; the extension selects the decoder. Shapes: H x W pixels.
 
-Nothing here executes what it reads: there is no pickle, object arrays are refused, and so is every extension outside
-the table. Sizes are read from the header before anything is decoded.
+No decoder executes code from a file: there is no pickle, and object arrays and unknown extensions are rejected. Sizes
+are checked in the file header before the file is decoded.
 """
 
 from __future__ import annotations
@@ -27,52 +27,53 @@ EXECUTABLE: Final = frozenset({"pkl", "pickle", "pyd", "pth", "pt", "ckpt", "dil
 
 
 def decode(data: bytes, extension: str) -> Any:
-    """The value of a file: RGB pixels uint8 (H, W, 3), a JSON tree, text, or arrays.
+    """Decodes a file to RGB pixels uint8 (H, W, 3), a JSON tree, a text, or arrays.
 
     Args:
         data: The file's bytes.
-        extension: All after the first dot of its name, such as ``jpg`` or ``tokens.npy``.
+        extension: Everything after the first dot of the file name, such as ``jpg`` or ``tokens.npy``.
 
     Raises:
-        SampleFault: If the extension is not in the table or the file is faulty.
+        SampleFault: If the extension is not in `DECODERS` or the file is faulty.
     """
     kind = extension.rpartition(".")[2].lower()
     decoder = DECODERS.get(kind)
     if decoder is None:
-        why = "can run code when opened; it is never read" if kind in EXECUTABLE else "is not known"
-        raise SampleFault("refused", f"file type .{extension} {why}; readable are {', '.join(DECODERS)}")
+        why = "can run code and is never read" if kind in EXECUTABLE else "is unknown"
+        raise SampleFault("refused", f"file type .{extension} {why}; use one of {', '.join(DECODERS)}")
     return decoder(data)
 
 
 def decode_json(data: bytes) -> Any:
-    """The tree of a JSON file.
+    """Decodes a JSON file.
 
     Raises:
-        SampleFault: If it is not UTF-8 or not JSON.
+        SampleFault: If the file is not UTF-8 or not JSON.
     """
     try:
         return json.loads(data.decode())  # from bytes, json would accept UTF-16 and UTF-32 as well
     except (ValueError, RecursionError) as error:
-        raise SampleFault("json", f"no valid JSON: {error}") from error
+        raise SampleFault("json", f"the file is not valid JSON: {error}") from error
 
 
 def decode_text(data: bytes) -> str:
-    """Text in UTF-8.
+    """Decodes a text file in UTF-8.
 
     Raises:
-        SampleFault: If it is not UTF-8.
+        SampleFault: If the file is not UTF-8.
     """
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise SampleFault("json", f"no valid UTF-8: {error}") from error
+        raise SampleFault("json", f"the file is not valid UTF-8: {error}") from error
 
 
 def decode_array(data: bytes) -> NDArray[Any]:
-    """The array of an npy file, of any shape (...); object arrays are refused.
+    """Decodes an npy file to an array of any shape (...).
 
     Raises:
-        SampleFault: If it is damaged, holds objects, or its header and file size differ.
+        SampleFault: If the file is damaged, holds an object array, is over 256 MiB, or its header disagrees with its
+            size.
     """
     stream = io.BytesIO(data)
     try:
@@ -81,31 +82,31 @@ def decode_array(data: bytes) -> NDArray[Any]:
         shape, _, dtype = read_header(stream)
         # A header may claim far more than the file holds, and the memory would be allocated first.
         if math.prod(shape) * dtype.itemsize != len(data) - stream.tell() or len(data) > MAX_ARRAY_BYTES:
-            stated = f"the array's header says shape {shape} of {dtype}"
-            raise SampleFault("size", f"{stated}, the file has {len(data):,} bytes")
+            stated = f"the array's header states shape {shape} of {dtype}"
+            raise SampleFault("size", f"{stated}, but the file has {len(data):,} bytes")
         return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
     except SampleFault:
         raise
     except Exception as error:
-        raise SampleFault("schema", f"no readable array: {error}") from error
+        raise SampleFault("schema", f"the array cannot be read: {error}") from error
 
 
 def decode_arrays(data: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of an npz file by name, of any shape (...).
+    """Decodes an npz file to arrays by name, of any shape (...).
 
     Raises:
-        SampleFault: If it is damaged, holds objects, or unpacks to more than 256 MiB.
+        SampleFault: If the file is damaged, holds an object array, or unpacks to more than 256 MiB.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             total = sum(entry.file_size for entry in archive.infolist())
             if total > MAX_ARRAY_BYTES:
-                raise SampleFault("size", f"the arrays unpack to {total:,} bytes; {MAX_ARRAY_BYTES:,} are the limit")
+                raise SampleFault("size", f"the arrays unpack to {total:,} bytes; the limit is {MAX_ARRAY_BYTES:,}")
             return {e.filename.removesuffix(".npy"): decode_array(archive.read(e)) for e in archive.infolist()}
     except SampleFault:
         raise
     except Exception as error:
-        raise SampleFault("schema", f"no readable arrays: {error}") from error
+        raise SampleFault("schema", f"the arrays cannot be read: {error}") from error
 
 
 DECODERS: Final[Mapping[str, Callable[[bytes], Any]]] = MappingProxyType(

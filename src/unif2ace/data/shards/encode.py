@@ -1,4 +1,4 @@
-"""Encodes pixels to JPEG, with equal bytes for equal pixels."""
+"""Deterministic JPEG encoding: equal pixels give equal bytes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from unif2ace.errors import DataError
 def encode_jpeg(
     image: NDArray[np.uint8], quality: int = 95, subsampling: Literal["444", "422", "420"] = "444"
 ) -> bytes:
-    """JPEG file of an image; equal pixels give equal bytes with one version of the encoder.
+    """Encodes an image as JPEG; with one encoder version, equal pixels give equal bytes.
 
     Args:
         image: RGB pixels, uint8 (H, W, 3).
-        quality: 1 to 100.
-        subsampling: Chroma resolution; ``444`` keeps it, which small images of coloured lips and eyes need.
+        quality: JPEG quality, 1 to 100.
+        subsampling: Chroma subsampling. ``444`` keeps the full chroma resolution, which the colours of lips and eyes in
+            small images need.
 
     Raises:
-        DataError: If the array is not such an image or the quality is out of range.
+        DataError: If `image` is not uint8 (H, W, 3) or `quality` is out of range.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise DataError(f"image of dtype {image.dtype} and shape {image.shape}: it must be uint8 (H, W, 3)")

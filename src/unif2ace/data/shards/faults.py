@@ -1,4 +1,4 @@
-"""Faults of samples and shards, and the error that reports them."""
+"""The exception for faulty samples and shards, and its causes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Literal
 from unif2ace.errors import DataError
 
 Cause = Literal["read", "missing", "refused", "image", "size", "json", "schema", "key", "duplicate", "order", "shard"]
-"""Why a sample or shard is at fault.
+"""Cause of a fault of a sample or shard.
 
-``read`` bytes of the index are missing; ``missing`` a required file or entry; ``refused`` a file type that is never
-opened; ``image`` an image that does not decode; ``size`` more pixels or bytes than allowed; ``json`` invalid JSON or
-UTF-8; ``schema`` an entry of the wrong type or length; ``key`` an invalid key; ``duplicate`` a repeated key; ``order``
-files of a sample that are not adjacent; ``shard`` a tar that is missing, truncated or altered.
+``read``: bytes cannot be read. ``missing``: a required file or entry is missing. ``refused``: a file type that is never
+opened. ``image``: an image does not decode. ``size``: more pixels or bytes than allowed. ``json``: invalid JSON or
+UTF-8. ``schema``: an entry has the wrong type or length. ``key``: an invalid key. ``duplicate``: a repeated key.
+``order``: the files of a sample are not adjacent. ``shard``: a tar is missing, truncated or altered.
 """
 
 
 class SampleFault(DataError):  # noqa: N818 - called a fault everywhere
-    """A fault of one sample, with its `cause`, `shard` and `key`.
+    """A fault of one sample or shard.
 
     Args:
-        cause: Kind of fault.
-        message: Description of the fault.
-        shard: File name of the shard, if known where it is raised.
-        key: Key of the sample, if known where it is raised.
+        cause: Kind of fault, see `Cause`.
+        message: Description of the fault, without its location.
+        shard: File name of the shard; empty if unknown.
+        key: Key of the sample; empty if unknown.
     """
 
     def __init__(self, cause: Cause, message: str, shard: str = "", key: str = "") -> None:
@@ -32,7 +32,7 @@ class SampleFault(DataError):  # noqa: N818 - called a fault everywhere
         self.cause, self.message, self.shard, self.key = cause, message, shard, key
 
     def at(self, shard: str, key: str = "") -> SampleFault:
-        """The same fault with its shard and key."""
+        """A copy of the fault with a shard and a key."""
         return SampleFault(self.cause, self.message, shard, key)
 
     def __reduce__(self) -> tuple[type[SampleFault], tuple[str, str, str, str]]:

@@ -1,4 +1,4 @@
-"""Fingerprint of the content of a shard folder, independent of its path."""
+"""Fingerprint of a shard folder's content, independent of the folder's path."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from unif2ace.data.shards.index import Index
 
 
 def index_fingerprint(index: Index) -> str:
-    """Hash of an index's content: its samples' places, and size and hash of each shard.
+    """Hash of an index's content: the sample locations, and the size and hash of each shard.
 
     Args:
-        index: Index of the folder.
+        index: Index of the shard folder.
 
     Returns:
-        64 hexadecimal characters; the same for a copy of the folder under any name.
+        64 hexadecimal digits; a copy of the folder has the same hash.
     """
     header = index.header()
     content = {name: header[name] for name in ("places_sha256", "extensions", "shards")}

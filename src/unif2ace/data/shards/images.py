@@ -1,4 +1,4 @@
-"""The one place that decodes image files: orientation, colour profile, transparency and modes. Shapes: H x W pixels."""
+"""Decodes all image files: orientation, colour profile, transparency, modes. Shapes: H x W pixels."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from unif2ace.data.shards.faults import SampleFault
 
 MAX_SIDE: Final = 4096
 MAX_PIXELS: Final = 16_000_000
-"""Limits of an image in a shard."""
+"""Maximum side in pixels and maximum number of pixels of an image in a shard."""
 MAX_SOURCE_PIXELS: Final = 100_000_000
-"""Limit of an image that is resized before it is stored or used."""
+"""Maximum number of pixels of an image that is resized before it is stored or used."""
 IMAGE_EXTENSIONS: Final = ("jpg", "jpeg", "png", "webp")
-"""Image types of a shard."""
+"""Extensions of image files in a shard."""
 FORMATS: Final = MappingProxyType(
     {
         "JPEG": ("jpg", "jpeg", "jpe", "jfif", "mpo"),
@@ -37,7 +37,7 @@ FORMATS: Final = MappingProxyType(
         "AVIF": ("avif",),
     }
 )
-"""Image types that can be imported, with the suffixes of their files; the type is read from the bytes."""
+"""Image formats that can be imported, with their file suffixes. The format is detected from the bytes."""
 SUFFIXES: Final = tuple(f".{suffix}" for suffixes in FORMATS.values() for suffix in suffixes)
 
 _ORIENTATION_TAG: Final = 0x0112
@@ -61,7 +61,7 @@ class ImageHeader:
         format: A key of `FORMATS`.
         width: Width of the upright image in pixels.
         height: Height of the upright image in pixels.
-        as_stored: Whether its pixels are used as they are stored: upright, without a colour profile other than sRGB.
+        as_stored: Whether the stored pixels are already upright and in sRGB.
     """
 
     format: str
@@ -71,11 +71,11 @@ class ImageHeader:
 
 
 def image_header(data: bytes, extension: str = "") -> ImageHeader:
-    """The header of an image file; the pixels are not decoded.
+    """Reads the header of an image file without decoding the pixels.
 
     Args:
         data: The file's bytes.
-        extension: Extension that the bytes must agree with; empty for any of `FORMATS`.
+        extension: Extension of the expected format; empty for any of `FORMATS`.
 
     Raises:
         SampleFault: If it has no readable header.
@@ -100,20 +100,20 @@ def image_size(data: bytes, extension: str = "") -> tuple[int, int]:
 def decode_image(
     data: bytes, extension: str = "", *, max_side: int | None = MAX_SIDE, max_pixels: int = MAX_PIXELS
 ) -> NDArray[np.uint8]:
-    """RGB pixels of an image file, uint8 (H, W, 3), in sRGB and upright.
+    """Decodes an image file to upright sRGB pixels, uint8 (H, W, 3).
 
-    Orientation tags and colour profiles are applied. Grayscale, palette, CMYK and 16-bit images become 8-bit RGB;
-    transparent parts become white; of several frames the first is used.
+    Orientation tags and colour profiles are applied. Grayscale, palette, CMYK and 16-bit images become 8-bit RGB, and
+    transparent parts become white. Of several frames only the first is read.
 
     Args:
         data: The file's bytes.
-        extension: Extension that the bytes must agree with, such as ``jpg``; empty for any of `FORMATS`.
-        max_side: Largest side in pixels; None for no limit.
-        max_pixels: Largest number of pixels.
+        extension: Extension of the expected format, such as ``jpg``; empty for any of `FORMATS`.
+        max_side: Maximum width and height in pixels; None for no limit.
+        max_pixels: Maximum number of pixels.
 
     Raises:
-        SampleFault: If it is not such an image, is damaged (cause ``image``), or too large (``size``); the size is read
-            from the header before anything is decoded.
+        SampleFault: With cause ``image`` if the file is damaged or has another format. With cause ``size`` if the image
+            is too large, which is checked in the header before decoding.
     """
     if extension in ("jpg", "jpeg") or (not extension and picture_type(data[:12]) == "JPEG"):
         return _decode_jpeg(data, max_side, max_pixels)
@@ -123,7 +123,7 @@ def decode_image(
 
 
 def picture_type(beginning: bytes) -> str | None:
-    """A key of `FORMATS` by the first 12 bytes of a file; None for others."""
+    """Format of a file, a key of `FORMATS`, from its first 12 bytes; None if unknown."""
     magic = {
         "JPEG": (b"\xff\xd8\xff",),
         "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -141,7 +141,7 @@ def picture_type(beginning: bytes) -> str | None:
 
 
 def _decode_jpeg(data: bytes, max_side: int | None, max_pixels: int) -> NDArray[np.uint8]:
-    """RGB pixels by libjpeg-turbo; metadata is read by Pillow where there is any, which is rare in shards."""
+    """Decodes a JPEG with libjpeg-turbo. Pillow reads the metadata, if any, and decodes CMYK files."""
     if not data:
         raise SampleFault("image", "the picture is an empty file")
     try:
@@ -163,10 +163,10 @@ def _decode_jpeg(data: bytes, max_side: int | None, max_pixels: int) -> NDArray[
 
 @contextmanager
 def _opened(data: bytes, extension: str) -> Iterator[Image.Image]:
-    """An image opened by Pillow; whatever Pillow raises within the block becomes a fault."""
+    """Opens an image with Pillow; any exception within the block becomes a `SampleFault`."""
     names = [name for name, suffixes in FORMATS.items() if not extension or extension in suffixes]
     if not names:
-        raise SampleFault("refused", f"{extension!r} is not a type of picture; use {', '.join(IMAGE_EXTENSIONS)}")
+        raise SampleFault("refused", f"{extension!r} is not an image extension; use {', '.join(IMAGE_EXTENSIONS)}")
     if not data:
         raise SampleFault("image", "the picture is an empty file")
     what = names[0] if extension else "picture"
@@ -176,9 +176,7 @@ def _opened(data: bytes, extension: str) -> Iterator[Image.Image]:
             with Image.open(io.BytesIO(data), formats=names) as image:
                 yield image
     except Image.DecompressionBombError as error:
-        raise SampleFault(
-            "size", f"the picture is far too large; {MAX_SOURCE_PIXELS:,} pixels are the limit"
-        ) from error
+        raise SampleFault("size", f"the picture is too large: the limit is {MAX_SOURCE_PIXELS:,} pixels") from error
     except SampleFault:
         raise
     except Exception as error:  # Pillow's plugins raise many kinds: OSError, SyntaxError, struct.error, ...
@@ -198,7 +196,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _foreign_profile(image: Image.Image) -> Any:
-    """The colour profile that RGB or CMYK pixels must be converted from; None for sRGB, none, or an unreadable one."""
+    """Colour profile to convert to sRGB; None if there is none, it is sRGB or unreadable."""
     data = image.info.get("icc_profile")
     if not data:
         return None
@@ -212,17 +210,17 @@ def _foreign_profile(image: Image.Image) -> Any:
 
 
 def to_rgb(image: Image.Image, header: Image.Image | None = None) -> NDArray[np.uint8]:
-    """RGB pixels of an image of any mode, uint8 (H, W, 3), upright and in sRGB; transparent parts become white.
+    """Converts an image of any mode to upright sRGB, uint8 (H, W, 3); transparent parts become white.
 
-    Values of more than 8 bits are read as 0..65535, floats also as 0..1. Values up to 255 are refused: 8-bit values in
-    a 16-bit file would be black.
+    Values of more than 8 bits are read as 0..65535, floats also as 0..1. A 16-bit image whose maximum is below 256 is
+    an error: it probably holds 8-bit values, and would become black.
 
     Args:
         image: The image.
-        header: Image whose orientation tag and colour profile apply; None for the image itself.
+        header: Image whose orientation tag and colour profile are applied; None for `image`.
 
     Raises:
-        SampleFault: If values of more than 8 bits have another range, or are not finite.
+        SampleFault: If values of more than 8 bits are out of range, not finite, or 8-bit values.
     """
     header = header or image
     orientation = _orientation(header)
@@ -248,10 +246,10 @@ def _convert(image: Image.Image, profile: Any) -> Image.Image:
 
 
 def to_8_bits(values: NDArray[Any], mode: str = "I") -> NDArray[np.uint8]:
-    """uint8 (...) of values in 0..65535, or of floats in 0..1 in a mode that begins with F.
+    """Converts values in 0..65535, or in 0..1 if `mode` begins with F, to uint8 (...).
 
     Raises:
-        SampleFault: If values have another range, are not finite, or are 8-bit values, which would be black.
+        SampleFault: If values are out of range or not finite, or their maximum is 1..255, i.e. they are 8-bit values.
     """
     low, high = values.min(), values.max()
     if mode.startswith("F") and low >= 0 and high <= 1:
@@ -259,20 +257,20 @@ def to_8_bits(values: NDArray[Any], mode: str = "I") -> NDArray[np.uint8]:
     if not (low >= 0 and high <= 65535):  # NaN fails too
         raise SampleFault("image", f"the picture has values {low:g} to {high:g}; save it as 8 or 16 bits")
     if 0 < high < 256:
-        raise SampleFault("image", f"the picture has 16 bits or more and values {low:g} to {high:g}; save it as 8 bits")
+        raise SampleFault("image", f"the picture has 16-bit values of only {low:g} to {high:g}; save it as 8 bits")
     return (values.astype(np.int64) >> 8).astype(np.uint8)
 
 
 def check_pixels(width: int, height: int) -> None:
-    """Checks the size of an image that is resized before it is used.
+    """Checks the number of pixels of an image that is resized before it is used.
 
     Raises:
-        SampleFault: If it has more than `MAX_SOURCE_PIXELS` pixels.
+        SampleFault: If the image has more than `MAX_SOURCE_PIXELS` pixels.
     """
     _check_size(width, height, None, MAX_SOURCE_PIXELS)
 
 
 def _check_size(width: int, height: int, max_side: int | None, max_pixels: int) -> None:
     if (max_side and max(width, height) > max_side) or width * height > max_pixels:
-        side = f"a side of {max_side} and " if max_side else ""
-        raise SampleFault("size", f"the picture is {width}x{height}; {side}{max_pixels:,} pixels are the limit")
+        side = f"{max_side} pixels a side and " if max_side else ""
+        raise SampleFault("size", f"the picture is {width}x{height}; the limit is {side}{max_pixels:,} pixels in all")

@@ -1,7 +1,7 @@
-"""The index of a shard folder: ``index.json`` (shards, hashes, statistics) and ``index.npy`` (location of each file).
+"""The index of a shard folder: ``index.json`` (shards, hashes, statistics) and ``index.npy`` (file locations).
 
-The locations are an array because JSON would need seconds and hundreds of megabytes for a million samples. The array
-is memory-mapped, shared by all worker processes, and read without unpickling. Shapes: S samples.
+The file locations are stored as an array: for a million samples, JSON would take seconds to parse and hundreds of
+megabytes. The array is memory-mapped, shared by all worker processes, and read without pickle. Shapes: S samples.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MEND: Final = "make it again with: unif2ace-data index"
 
 @dataclass(frozen=True, slots=True)
 class ShardInfo:
-    """One shard when the index was built."""
+    """Name, size in bytes, hash and number of samples of a shard when the index was built."""
 
     name: str
     size: int
@@ -43,16 +43,17 @@ class Index:
     """Contents of a shard folder.
 
     Attributes:
-        folder: The folder.
-        shards: Its shards, by name.
-        extensions: File types, in the order of the columns of `places`.
-        places: Structured array (S,), one row per sample: ``key``, ``shard``, then for each extension ``offset{n}`` and
-            ``length{n}``, both 0 if the sample has no such file.
-        required: Extensions that each sample has; ``image`` is any image type.
-        left_out: Number of samples that are not in the index, by cause.
+        folder: The shard folder.
+        shards: Shards of the folder, sorted by name.
+        extensions: File extensions; extension n has the columns ``offset{n}`` and ``length{n}`` of `places`.
+        places: Structured array (S,), one row per sample: ``key``, ``shard`` (index into `shards`), then ``offset{n}``
+            and ``length{n}`` in bytes for each extension. Both are 0 if the sample has no such file.
+        required: Extensions that every sample has; ``image`` stands for any image extension.
+        left_out: Number of faulty samples left out of the index, by cause.
         conforming: Number of samples whose metadata conforms to the schema.
-        labels: For each of the 46 labels the number of samples that state true and false; the others state nothing.
-        recipe: Settings that the folder was built with; empty if not built here.
+        labels: For each of the 46 labels, the number of samples where it is true and where it is false. In all other
+            samples the label is unknown.
+        recipe: Settings that the folder was built with; empty if another program wrote the shards.
     """
 
     folder: Path
@@ -77,7 +78,7 @@ class Index:
         return [key.decode("ascii") for key in self.places["key"].tolist()]
 
     def header(self) -> dict[str, Any]:
-        """The tree of ``index.json``."""
+        """Contents of ``index.json``."""
         return {
             "format": FORMAT,
             "samples": len(self),
@@ -93,46 +94,46 @@ class Index:
 
 
 def has_index(folder: str | Path) -> bool:
-    """Whether a folder is finished: it has an index and no build is in progress."""
+    """Whether a folder has an index and no unfinished build."""
     return (Path(folder) / HEADER).is_file() and not (Path(folder) / BUILD).exists()
 
 
 def local_folder(folder: str | Path) -> Path:
-    """The folder as a path, if it is on this machine.
+    """Checks that a folder is a local path and returns it as a `Path`.
 
     Raises:
-        DataError: If it is an address or a command (``pipe:``), which other readers would open or run.
+        DataError: If it is a URL or a command (``pipe:``), which other WebDataset readers would open or run.
     """
     if _ADDRESS.match(str(folder)):
-        raise DataError(f"{str(folder)!r}: shards are read from local folders; addresses and pipe: are not supported")
+        raise DataError(f"{str(folder)!r}: URLs and pipe: are not supported; give a local folder of shards")
     return Path(folder)
 
 
 def why_unreadable(folder: Path) -> str:
-    """Why a folder without an index cannot be read, and the command or the folder that mends it."""
+    """Error message for a folder without an index: the reason, and the command or folder to use."""
     if folder.is_file():
-        return f"{folder} is a file: give a folder of webdataset tars"
+        return f"{folder} is a file: give a folder of WebDataset tars"
     if not folder.is_dir():
         beside = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
-        return f"there is no folder {folder}{nearest(folder.name, beside)}; `unif2ace-data build` makes one"
+        return f"the folder {folder} does not exist; make one with `unif2ace-data build`{nearest(folder.name, beside)}"
     if any(folder.glob("*.tar")):
         return f"{folder} has no index; make one with: unif2ace-data index {folder}"
     splits = sorted(p for p in folder.iterdir() if p.is_dir() and any(p.glob("*.tar")))
     if splits:
         indexed = all(has_index(split) for split in splits)
-        mend = f"give one of them, such as {splits[0]}" if indexed else f"unif2ace-data index {splits[0]}"
-        return f"{folder} holds no shards but the folders {', '.join(p.name for p in splits)}: {mend}"
-    return f"{folder} holds no shards (*.tar); `unif2ace-data build` makes them"
+        mend = f"give one, such as {splits[0]}" if indexed else f"index each, such as: unif2ace-data index {splits[0]}"
+        return f"{folder} holds no shards, but its subfolders {', '.join(p.name for p in splits)} do: {mend}"
+    return f"{folder} holds no shards (*.tar); make them with `unif2ace-data build`"
 
 
 def load_index(folder: str | Path) -> Index:
-    """Reads a folder's index and checks its consistency; the shards are not opened.
+    """Reads and checks the index of a folder, without opening the shards.
 
     Args:
         folder: The shard folder.
 
     Raises:
-        DataError: If there is no index, or it is damaged or of an unknown format.
+        DataError: If the index is missing, damaged, or of an unknown format version.
     """
     folder = local_folder(folder)
     path = folder / HEADER
@@ -141,7 +142,7 @@ def load_index(folder: str | Path) -> Index:
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
         if tree["format"] != FORMAT:
-            raise DataError(f"{path} has format {tree['format']!r}, this version reads {FORMAT}; {MEND} {folder}")
+            raise DataError(f"{path} has format {tree['format']!r}, but this version reads {FORMAT}; {MEND} {folder}")
         index = _parse(folder, tree)
     except DataError:
         raise
@@ -167,17 +168,17 @@ def _parse(folder: Path, tree: Mapping[str, Any]) -> Index:
 
 
 def _check(index: Index, sha256: str) -> None:
-    """Checks that all locations are inside their shards."""
+    """Checks the type and hash of the locations, and that all of them are inside their shards."""
     where = index.folder / PLACES
     places = index.places
     wanted = places_dtype(len(index.extensions), places.dtype["key"].itemsize if places.dtype.names else 1)
     if places.dtype != wanted or places.ndim != 1:
-        raise DataError(f"{where} has rows of {places.dtype}, not {wanted}; {MEND} {index.folder}")
+        raise DataError(f"{where} has the type {places.dtype}, not {wanted}; {MEND} {index.folder}")
     if hashlib.sha256(places.data).hexdigest() != sha256:
-        raise DataError(f"{where} does not belong to {HEADER} beside it; {MEND} {index.folder}")
+        raise DataError(f"{where} and {HEADER} beside it do not belong together; {MEND} {index.folder}")
     for shard in index.shards:
         if Path(shard.name).name != shard.name or not shard.name.endswith(".tar"):
-            raise DataError(f"{index.folder / HEADER}: {shard.name!r} is not a name of a shard")
+            raise DataError(f"{index.folder / HEADER}: {shard.name!r} is no shard name NAME.tar; {MEND} {index.folder}")
     sizes = np.array([shard.size for shard in index.shards], dtype=np.uint64)
     inside = bool((places["shard"] < len(sizes)).all())
     for n in range(len(index.extensions)):
@@ -186,4 +187,4 @@ def _check(index: Index, sha256: str) -> None:
             offsets, lengths = places[f"offset{n}"], places[f"length{n}"]
             inside = bool((offsets <= room).all() and (lengths <= room - offsets).all())
     if not inside or sum(s.samples for s in index.shards) != len(index):
-        raise DataError(f"{where} names places outside its shards; {MEND} {index.folder}")
+        raise DataError(f"{where} has locations outside its shards; {MEND} {index.folder}")

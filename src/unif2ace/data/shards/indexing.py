@@ -1,4 +1,4 @@
-"""Building the index of a shard folder, ours or any plain WebDataset folder."""
+"""Builds the index of a shard folder, written by this package or in plain WebDataset format."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def build_index(
 ) -> Index:
     """Scans the headers of all ``*.tar`` in a folder, hashes the files, and writes the index beside them.
 
-    Files of unknown types are ignored, and a warning counts them. Metadata is read for the statistics only: a sample
-    whose KEY.json is faulty stays in the index, and reading drops and counts it.
+    Files of unknown types are ignored, and a warning states their number. Metadata is read only for label statistics: a
+    sample with a faulty KEY.json stays in the index, and its fault is raised when the sample is read.
 
     Args:
         folder: The shard folder.
-        required: Extensions that every sample must have; ``image`` is any image type. A folder of pre-computed tokens
-            has ``("tokens.npy",)``.
-        strict: Whether a damaged shard or an invalid sample is an error; else it is left out and counted.
+        required: Extensions that every sample must have; ``image`` stands for any image extension. For a folder of
+            image tokens: ``("tokens.npy",)``.
+        strict: Whether a damaged shard or an invalid sample is an error. If false, it is left out and counted.
         recipe: Settings that the folder was built with, stored in the index.
-        progress: Called for each shard.
+        progress: Called after each shard.
 
     Raises:
-        DataError: If there is no shard, no sample, or (when strict) a fault; the message lists them.
+        DataError: If there is no shard or no valid sample, or if `strict` is true and there are faults.
     """
     folder = local_folder(folder)
     paths = list_shards(folder)
@@ -59,13 +59,13 @@ def build_index(
     for path in tracked(paths, progress, "indexing shards"):
         scan.add(path)
     if scan.ignored:
-        _log.warning("%s: %d files are ignored; the first: %s", folder, len(scan.ignored), scan.ignored[0])
+        _log.warning("%s: ignored %d files of unknown types; the first: %s", folder, len(scan.ignored), scan.ignored[0])
     if scan.faults and strict:
         raise DataError(_listed(folder, scan.faults))
     extensions, places = joined(scan.tables)
     if not len(places):
         needed = " and ".join(required)
-        raise DataError(f"{folder}: no sample in {len(paths)} shards has {needed}\n{_listed(folder, scan.faults)}")
+        raise DataError(f"{folder}: no valid sample ({needed}) in {len(paths)} shards\n{_listed(folder, scan.faults)}")
     index = Index(
         folder,
         tuple(scan.shards),
@@ -82,7 +82,7 @@ def build_index(
 
 
 class _Scan:
-    """Contents of the shards, scanned one after another."""
+    """Collects the contents of shards, which are scanned one after another."""
 
     def __init__(self, required: tuple[str, ...]) -> None:
         self.required = required
@@ -94,7 +94,7 @@ class _Scan:
         self._seen: set[str] = set()
 
     def add(self, path: Path) -> None:
-        """Scans one shard; of samples with the same key the first is kept."""
+        """Scans one shard. A sample whose key occurred before is left out as a fault."""
         try:
             layout = arrange(scan_tar(path), path.name, self.required)
         except SampleFault as fault:
@@ -105,7 +105,7 @@ class _Scan:
         kept = []
         for entry in layout.entries:
             if entry.key in self._seen:
-                message = "an earlier shard has a sample of this key"
+                message = "an earlier shard has a sample with this key; rename one of the two"
                 self.faults.append(SampleFault("duplicate", message, path.name, entry.key))
             else:
                 kept.append(entry)
@@ -116,10 +116,10 @@ class _Scan:
 
 
 def list_shards(folder: Path) -> list[Path]:
-    """The ``*.tar`` of a folder by name.
+    """Paths of the ``*.tar`` files in a folder, sorted by name.
 
     Raises:
-        DataError: If there is none.
+        DataError: If the folder holds no shard.
     """
     paths = sorted(path for path in folder.glob("*.tar") if not path.name.startswith("."))
     if not paths:
@@ -134,7 +134,7 @@ def sha256_of(path: Path) -> str:
 
 
 def write_index(index: Index) -> None:
-    """Writes both files; the header is last, so a folder with a header has its places."""
+    """Writes ``index.npy``, then ``index.json``, so that an existing ``index.json`` means a complete index."""
     buffer = io.BytesIO()
     np.save(buffer, index.places, allow_pickle=False)
     with replacing(index.folder / PLACES) as file:
@@ -144,7 +144,7 @@ def write_index(index: Index) -> None:
 
 
 def _laid_out(tree: Mapping[str, Any]) -> str:
-    """JSON with one line per entry and per shard, so that versions can be compared with diff."""
+    """JSON with one line per entry and per shard, readable by ``diff``."""
     lines = [f" {json.dumps(name)}: {json.dumps(value)}" for name, value in tree.items() if name != "shards"]
     shards = ",\n".join(f"  {json.dumps(shard)}" for shard in tree["shards"])
     return "{\n" + ",\n".join([*lines, f' "shards": [\n{shards}\n ]']) + "\n}\n"
@@ -154,5 +154,5 @@ def _listed(folder: Path, faults: Sequence[SampleFault]) -> str:
     lines = [f"  {fault}" for fault in faults[:LISTED]]
     if len(faults) > LISTED:
         lines.append(f"  and {len(faults) - LISTED} more")
-    mend = "mend them, or leave them out with strict=false; all faults are listed by: unif2ace-data validate"
+    mend = "fix them, or leave them out with strict=false; to list all, run: unif2ace-data validate"
     return "\n".join([f"{folder} has {len(faults)} fault{'s' * (len(faults) > 1)} ({mend} {folder})", *lines])

@@ -1,4 +1,4 @@
-"""Label frequencies of a folder, counted while its index is built."""
+"""Counts label frequencies of a folder while its index is built."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from unif2ace.data.shards.shard_layout import Entry
 
 
 class LabelCounts:
-    """Counts the labels that samples state."""
+    """Counts true and false labels of samples."""
 
     def __init__(self) -> None:
         self.conforming = 0
         self._stated: Counter[tuple[str, bool | str]] = Counter()
 
     def add_shard(self, path: Path, entries: Iterable[Entry]) -> None:
-        """Counts a shard's samples, except those with unreadable metadata."""
+        """Counts the labels of a shard's samples; samples with faulty metadata are skipped."""
         with path.open("rb") as file:
             for offset, length in (entry.files["json"] for entry in entries if "json" in entry.files):
                 try:
@@ -32,7 +32,7 @@ class LabelCounts:
                 self._stated.update((n, v) for n, v in metadata.attributes.items() if v is not None)
 
     def counts(self) -> dict[str, tuple[int, int]]:
-        """For each label, how often it is true and false."""
+        """For each label, the numbers of samples where it is true and where it is false."""
         totals = Counter[str]()
         for (name, _), number in self._stated.items():
             totals[name] += number

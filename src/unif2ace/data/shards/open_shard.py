@@ -1,4 +1,4 @@
-"""One shard while it is being written."""
+"""Writes a single shard."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from unif2ace.errors import DataError
 
 
 class OpenShard:
-    """The shard being written, under its temporary name.
+    """A shard that is being written, under a temporary name until it is finished.
 
     Args:
-        path: Its final name.
+        path: Final path of the shard.
 
     Raises:
-        DataError: Here and in the methods, if the disk is full; the shard is then removed and cannot be used.
+        DataError: If the disk is full; all methods may raise it. The shard is then removed and cannot be written again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,21 +33,21 @@ class OpenShard:
         )
 
     def write(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Adds the files of one sample, by extension."""
+        """Adds one sample; `files` maps extensions to file contents."""
         self._check()
         with explained(self.path), self._abandoned_on_error():
             self._tar.write({"__key__": key, **files})
         self.samples += 1
 
     def finish(self) -> None:
-        """Moves the shard to its final name."""
+        """Closes the shard and moves it to its final path."""
         self._check()
         with explained(self.path), self._abandoned_on_error():
             self._tar.close()
             publish(self._file, self.path)
 
     def abandon(self) -> None:
-        """Removes the shard."""
+        """Removes the unfinished shard."""
         self._sink.closed = True
         discard(self._file, self.path)
         with contextlib.suppress(OSError):
@@ -55,7 +55,7 @@ class OpenShard:
 
     def _check(self) -> None:
         if self._sink.closed:
-            raise DataError(f"{self.path.name} could not be written before; continue with a new writer of the folder")
+            raise DataError(f"{self.path.name}: an earlier write failed; open a new ShardWriter")
 
     @contextlib.contextmanager
     def _abandoned_on_error(self) -> Iterator[None]:
@@ -67,7 +67,7 @@ class OpenShard:
 
 
 class _Sink:
-    """Output of tarfile. Once closed, it discards what tarfile still writes when it is garbage collected."""
+    """Output file of tarfile. Once `closed`, it discards what tarfile writes during garbage collection."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.closed = file, False

@@ -1,4 +1,4 @@
-"""Plot of a shard folder's statistics: labels, captions, questions and their balance on one page."""
+"""Plots the statistics of a shard folder on one page: labels, captions, questions, yes/no balance."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def plot_statistics(statistics: Statistics, path: str | Path) -> None:
 
     Args:
         statistics: Statistics to plot.
-        path: The file; its suffix gives the format, such as ``.png``.
+        path: Output file; the suffix, such as ``.png``, selects the format.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -60,7 +60,7 @@ def plot_statistics(statistics: Statistics, path: str | Path) -> None:
 
 
 def _labels(axes: Axes, statistics: Statistics) -> None:
-    """One bar per label: the shares that are true, false, and unknown."""
+    """Draws one bar per label: the shares of true, false and unknown."""
     place, ticks, names = 0.0, [], []
     for family in TAXONOMY.families:
         axes.text(0, place, family.capitalize(), fontweight="bold", color=COLOURS[family], va="center")
@@ -130,7 +130,7 @@ def _kinds(axes: Axes, statistics: Statistics) -> None:
 
 
 def _balance(axes: Axes, statistics: Statistics) -> None:
-    """Yes above the line, no below, for each attribute with questions."""
+    """Draws, for each attribute with yes/no questions, the number of yes above zero and of no below."""
     axes.set_title("Yes and no by attribute")
     pairs = sorted(statistics.yes_no.items(), key=lambda item: -sum(item[1]))
     _only(axes)

@@ -1,4 +1,4 @@
-"""Progress reports of long work: a function that the command layer turns into a progress bar."""
+"""Progress reports of long-running functions; the commands show them as a progress bar."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import TypeVar
 
 T = TypeVar("T")
 Progress = Callable[[int, int, str], None]
-"""Called as ``progress(done, total, what)``: `done` counts from 0 to `total`, `what` names the step."""
+"""Called as ``progress(done, total, what)``: `done` runs from 0 to `total`, `what` names the step."""
 
 
 def tracked(items: Sequence[T], progress: Progress | None, what: str, every: int = 1) -> Iterator[T]:
-    """The items, reporting how many are done.
+    """Yields the items and reports the number already processed.
 
     Args:
         items: Items to process.
-        progress: Receives the reports; None for none.
+        progress: Function that receives the reports; None reports nothing.
         what: Name of the step.
-        every: Items between two reports.
+        every: Number of items between two reports.
     """
     if progress is None:
         yield from items

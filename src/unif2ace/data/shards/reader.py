@@ -1,7 +1,7 @@
-"""Random access to the samples of an indexed shard folder: one `pread` per sample, no seeking, no unpacking.
+"""Random access to the samples of an indexed shard folder: one `pread` per sample, without unpacking.
 
-Reading is exact: sample `i` is what the index lists, or a `SampleFault`. `tolerant.py` defines how training and
-evaluation handle faults.
+Reading sample `i` gives exactly the sample that the index lists, or raises a `SampleFault`. `tolerant.py` defines how
+training and evaluation handle faults.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class DecodedSample:
     """A decoded sample.
 
     Attributes:
-        index: Its index in the reader.
-        key: Its name.
+        index: Index of the sample in the reader.
+        key: Key of the sample.
         image: RGB pixels, uint8 (H, W, 3).
-        metadata: Its metadata.
+        metadata: Captions, questions, attributes and further metadata.
     """
 
     index: int
@@ -49,16 +49,16 @@ class DecodedSample:
 
 
 class ShardReader:
-    """The samples of a shard folder by index. It can be pickled, forked and used from many processes, but not threads.
+    """The samples of a shard folder by index. Readers can be pickled and used after a fork, but are not thread-safe.
 
     Args:
-        folder: A folder with an index.
+        folder: A shard folder with an index.
         rules: Requirements on each sample's metadata.
-        strict: Whether a missing or altered shard is an error; else its samples are skipped with a warning.
-        verify: Check each shard by its ``size`` or by the ``hash`` of its content, which reads everything.
+        strict: Whether a missing or altered shard is an error. If false, its samples are skipped with a warning.
+        verify: Whether shards are checked by ``size`` or by ``hash``; ``hash`` reads all shards completely.
 
     Raises:
-        DataError: If there is no valid index, the shards are not those of the index, or the folder holds no faces.
+        DataError: If there is no valid index, a shard is missing or altered, or no sample is left.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ShardReader:
         bad = {s.name: why for s in self.index.shards if (why := _fault_of(self.folder, s, verify))}
         if bad:
             listed = "\n".join(f"  {name}: {why}" for name, why in bad.items())
-            found = f"{self.folder}: {len(bad)} of {len(self._names)} shards are missing or not those of the index"
+            found = f"{self.folder}: {len(bad)} of {len(self._names)} shards are missing or differ from the index"
             if strict:
                 mend = f"restore them, {MEND} {self.folder}, or skip them with strict=false"
                 raise DataError(f"{found}; {mend}\n{listed}")
@@ -95,7 +95,7 @@ class ShardReader:
         self._places = self._places[~np.isin(self._places["shard"], bad)]
         self.skipped_shards = names
         if not len(self._places):
-            raise DataError(f"{self.folder}: no sample is left when {', '.join(names)} are skipped")
+            raise DataError(f"{self.folder}: no sample is left after skipping {', '.join(names)}; restore these shards")
 
     def __len__(self) -> int:
         return len(self._places)
@@ -104,7 +104,7 @@ class ShardReader:
         """The sample at an index, with validated metadata and an encoded image.
 
         Raises:
-            SampleFault: If it is faulty.
+            SampleFault: If the sample is faulty.
         """
         key, extension, image, text = self._read(index)
         try:
@@ -119,7 +119,7 @@ class ShardReader:
         """The sample at an index with its image decoded.
 
         Raises:
-            SampleFault: If it is faulty.
+            SampleFault: If the sample is faulty.
         """
         key, extension, image, text = self._read(index)
         try:
@@ -128,10 +128,10 @@ class ShardReader:
             raise fault.at(self.shard(index), key) from fault
 
     def image(self, index: int) -> NDArray[np.uint8]:
-        """Only the image at an index: RGB, uint8 (H, W, 3).
+        """The image at an index without its metadata: RGB, uint8 (H, W, 3).
 
         Raises:
-            SampleFault: If it is faulty.
+            SampleFault: If the image is faulty.
         """
         return self._read_image(index, decode_image)
 
@@ -139,12 +139,12 @@ class ShardReader:
         """Width and height of the image at an index, from its header.
 
         Raises:
-            SampleFault: If it is faulty.
+            SampleFault: If the image is faulty.
         """
         return self._read_image(index, image_size)
 
     def _read_image(self, index: int, read: Callable[[bytes, str], Value]) -> Value:
-        """What `read` gives for the image file at an index and its extension."""
+        """Result of `read` for the bytes and the extension of the image file at an index."""
         row = self._places[index].item()
         for extension, column in self._images:
             if row[column]:
@@ -159,11 +159,11 @@ class ShardReader:
 
         Raises:
             DataError: If no sample of the folder has such a file.
-            SampleFault: If this sample has none or it cannot be read.
+            SampleFault: If this sample lacks the file, or the file cannot be read.
         """
         if extension not in self._columns:
             has = ", ".join(self._columns)
-            raise DataError(f"{self.folder} has no files .{extension}{nearest(extension, self._columns)}; it has {has}")
+            raise DataError(f"{self.folder} has no .{extension} files, only {has}{nearest(extension, self._columns)}")
         row, column = self._places[index].item(), self._columns[extension]
         if not row[column]:
             raise self._lacks(f".{extension}", row)
@@ -177,7 +177,7 @@ class ShardReader:
 
         Raises:
             DataError: If no sample of the folder has such a file.
-            SampleFault: If this sample has none, or it cannot be read or decoded.
+            SampleFault: If this sample lacks the file, or the file cannot be read or decoded.
         """
         data = self.member(index, extension)
         try:
@@ -199,7 +199,7 @@ class ShardReader:
         return self._names[int(self._places["shard"][index])]
 
     def close(self) -> None:
-        """Closes the open shards; reading opens them again."""
+        """Closes all open shard files; the next read opens them again."""
         for file in self._files.values():
             os.close(file)
         self._files = {}
@@ -214,7 +214,7 @@ class ShardReader:
         return _reopen, (self.folder, self.rules, self.skipped_shards)
 
     def _read(self, index: int) -> tuple[str, str, bytes, bytes]:
-        """Key, image extension, image and metadata, by one read that covers both files."""
+        """Key, image extension, image bytes and metadata bytes, from one read that covers both files."""
         row: tuple[Any, ...] = self._places[index].item()
         extension, column = next((image for image in self._images if row[image[1]]), ("", 0))
         if not extension or self._json < 0 or not row[self._json]:
@@ -231,14 +231,14 @@ class ShardReader:
 
     def _pread(self, shard: int, offset: int, length: int) -> bytes:
         if length > MAX_READ:
-            raise SampleFault("size", f"{length:,} bytes; {MAX_READ:,} are the limit")
+            raise SampleFault("size", f"the sample has {length:,} bytes; the limit is {MAX_READ:,}")
         try:
             file = self._files.get(shard)
             data = os.pread(self._open(shard) if file is None else file, length, offset)
         except OSError as error:
-            raise SampleFault("read", f"cannot be read: {error.strerror or error}") from error
+            raise SampleFault("read", f"the shard cannot be read: {error.strerror or error}") from error
         if len(data) != length:
-            raise SampleFault("read", f"{length - len(data):,} of {length:,} bytes are missing; the shard was cut")
+            raise SampleFault("read", f"{length - len(data):,} of {length:,} bytes are missing; the shard is truncated")
         return data
 
     def _open(self, shard: int) -> int:
@@ -260,14 +260,14 @@ def _reopen(folder: Path, rules: Rules, skipped: tuple[str, ...]) -> ShardReader
 
 
 def _fault_of(folder: Path, shard: ShardInfo, verify: str) -> str:
-    """The fault of a shard, or an empty string."""
+    """Description of a shard's fault; empty if the shard agrees with the index."""
     path = folder / shard.name
     try:
         size = path.stat().st_size
         if size != shard.size:
-            return f"has {size:,} bytes, the index says {shard.size:,}"
+            return f"has {size:,} bytes, but {shard.size:,} in the index"
         if verify == "hash" and sha256_of(path) != shard.sha256:
-            return "its content is not that of the index (sha256 differs)"
+            return "its content differs from the index (sha256)"
     except OSError as error:
         return error.strerror or str(error)
     return ""

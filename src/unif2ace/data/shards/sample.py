@@ -1,4 +1,4 @@
-"""One sample of a shard: an image and its metadata (``KEY.jpg|png|webp`` and ``KEY.json``)."""
+"""A sample of a shard: an image (``KEY.jpg``, ``png`` or ``webp``) and its metadata (``KEY.json``)."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Metadata:
     Attributes:
         source: Short name of the image's source.
         license: Terms under which the image may be used.
-        caption: The main caption, or None if it has none yet.
+        caption: The main caption; None if there is no caption yet.
         captions: Further captions of the same image.
-        attributes: Known fields and stated labels; null or absent if unknown. May be an `AttributeRecord`. Metadata
-            that was read has a plain mapping, already validated, because building a record takes about as long as
+        attributes: Known fields and stated labels; null or absent if unknown. Metadata read from a shard has a
+            validated plain mapping instead of an `AttributeRecord`, because building a record takes about as long as
             decoding a small image.
         qa: Questions with answers.
         provenance: Origin and processing of the image, as plain JSON values.
-        identity: One value per person, or None.
+        identity: Identifier of the person; None if unknown.
         extra: Entries outside the schema, unchanged.
     """
 
@@ -53,7 +53,7 @@ class Metadata:
         return self.attributes if isinstance(self.attributes, AttributeRecord) else AttributeRecord(self.attributes)
 
     def to_json(self) -> dict[str, Any]:
-        """The tree of KEY.json, its keys in a fixed order."""
+        """Contents of KEY.json, with keys in a fixed order."""
         known = self.attributes
         return {
             "schema": SCHEMA_VERSION,
@@ -69,7 +69,7 @@ class Metadata:
         }
 
     def encode(self) -> bytes:
-        """KEY.json as bytes: compact UTF-8, the same for equal metadata."""
+        """KEY.json as compact UTF-8; equal metadata gives equal bytes."""
         return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
@@ -79,9 +79,9 @@ class Sample:
 
     Attributes:
         key: Name of the sample, with the characters ``a-z0-9_-``.
-        image: The image file.
+        image: Bytes of the image file.
         extension: ``jpg``, ``png`` or ``webp``.
-        metadata: Its metadata.
+        metadata: Contents of KEY.json.
         others: Further files by extension, such as ``tokens.npy``.
     """
 
@@ -95,6 +95,6 @@ class Sample:
         """The image as RGB, uint8 (H, W, 3).
 
         Raises:
-            SampleFault: If it does not decode or is too large.
+            SampleFault: If the image does not decode or is too large.
         """
         return decode_image(self.image, self.extension)

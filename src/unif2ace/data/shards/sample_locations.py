@@ -1,4 +1,4 @@
-"""Locations of samples' files, as a structured array with one row per sample. Shapes: S samples."""
+"""Locations of the samples' files in a structured array, one row per sample. Shapes: S samples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_EXTENSIONS: Final = 16
 
 
 def places_dtype(num_extensions: int, key_length: int) -> np.dtype[np.void]:
-    """Type of a row of `Index.places`."""
+    """NumPy type of `Index.places`."""
     columns: list[tuple[str, str]] = [("key", f"S{max(key_length, 1)}"), ("shard", "<u4")]
     for n in range(num_extensions):
         columns += [(f"offset{n}", "<u8"), (f"length{n}", "<u4")]
@@ -23,7 +23,7 @@ def places_dtype(num_extensions: int, key_length: int) -> np.dtype[np.void]:
 
 
 def shard_table(entries: Sequence[Entry], shard: int) -> NDArray[np.void]:
-    """Locations of one shard's samples, structured (S,). Columns are named by extension, which differs by shard."""
+    """Locations of one shard's samples, structured (S,); columns are named by the shard's extensions."""
     extensions = tuple(dict.fromkeys(e for entry in entries for e in entry.files))
     columns = [(f"{what}.{e}", kind) for e in extensions for what, kind in (("offset", "<u8"), ("length", "<u4"))]
     width = max((len(entry.key) for entry in entries), default=1)
@@ -36,16 +36,16 @@ def shard_table(entries: Sequence[Entry], shard: int) -> NDArray[np.void]:
 
 
 def joined(tables: Sequence[NDArray[np.void]]) -> tuple[tuple[str, ...], NDArray[np.void]]:
-    """The extensions of all shards and the locations of all samples, structured (S,).
+    """Joins the tables of all shards: all extensions, and the locations of all samples, structured (S,).
 
     Raises:
-        DataError: If there are too many file types.
+        DataError: If there are more than 16 extensions.
     """
     named = dict.fromkeys(name for table in tables for name in table.dtype.names or ())
     extensions = tuple(name.removeprefix("offset.") for name in named if name.startswith("offset."))
     if len(extensions) > MAX_EXTENSIONS:
         listed = ", ".join(extensions)
-        raise DataError(f"samples have {len(extensions)} types of file, {MAX_EXTENSIONS} are the limit: {listed}")
+        raise DataError(f"samples have {len(extensions)} file types (limit {MAX_EXTENSIONS}); remove some: {listed}")
     width = max((table.dtype["key"].itemsize for table in tables), default=1)
     places = np.zeros(sum(map(len, tables)), places_dtype(len(extensions), width))
     start = 0

@@ -1,4 +1,4 @@
-"""The schema of KEY.json, fast enough to validate every sample that is read."""
+"""Fast validation of KEY.json against its schema, run for every sample that is read."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _question: Final = partial(tuple.__new__, Question)  # `Question._make` without 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Requirements on a sample's metadata.
+    """Limits and requirements of a sample's metadata.
 
     Attributes:
-        max_caption: Longest caption, in characters.
-        max_captions: Largest number of further captions.
-        max_questions: Largest number of questions.
-        max_text: Longest question or answer, in characters.
-        max_bytes: Largest KEY.json.
-        require: Entries that must not be empty, such as ``("caption", "qa")``; others may be.
+        max_caption: Maximum length of a caption in characters.
+        max_captions: Maximum number of captions besides the main caption.
+        max_questions: Maximum number of questions.
+        max_text: Maximum length of a question, answer or other text in characters.
+        max_bytes: Maximum size of KEY.json in bytes.
+        require: Entries that must not be missing or empty, such as ``("caption", "qa")``.
     """
 
     max_caption: int = 4000
@@ -55,7 +55,7 @@ class Rules:
         check_list(self.require, "require")
         for name in self.require:
             if name not in KNOWN:
-                raise DataError(f"required entry {name!r} is not in the schema{nearest(name, KNOWN)}")
+                raise DataError(f"require has {name!r}, which is not an entry of the schema{nearest(name, KNOWN)}")
 
 
 DEFAULT_RULES: Final = Rules()
@@ -69,23 +69,23 @@ def parse_metadata(data: bytes, rules: Rules = DEFAULT_RULES) -> Metadata:
         rules: Limits and required entries.
 
     Raises:
-        SampleFault: If it is not JSON (cause ``json``), too large (``size``), lacks a required entry (``missing``) or
-            an entry violates the schema (``schema``); the message names the entry.
+        SampleFault: With cause ``json`` if the file is not JSON, ``size`` if it is too large, ``missing`` if a required
+            entry is missing or empty, ``schema`` if an entry violates the schema.
     """
     if len(data) > rules.max_bytes:
-        raise SampleFault("size", f"the metadata has {len(data):,} bytes; {rules.max_bytes:,} are the limit")
+        raise SampleFault("size", f"the metadata has {len(data):,} bytes; the limit is {rules.max_bytes:,}")
     return check_metadata(decode_json(data), rules)
 
 
 def check_metadata(tree: Any, rules: Rules = DEFAULT_RULES) -> Metadata:
-    """The metadata of a parsed KEY.json.
+    """Validates the parsed contents of a KEY.json.
 
     Args:
         tree: The JSON tree.
         rules: Limits and required entries.
 
     Raises:
-        SampleFault: If an entry is missing or violates the schema; the message names the entry.
+        SampleFault: If an entry is missing or violates the schema.
     """
     if type(tree) is not dict:
         _refuse("the metadata", tree, "an object")
@@ -136,7 +136,7 @@ def _check_attributes(values: Any) -> dict[str, str | bool | None]:
 
 
 def _agree(values: Mapping[str, str | bool | None]) -> bool:
-    """Whether fields have the fields they require, and labels do not contradict their fields."""
+    """Whether every field's required field is true, and no label contradicts its field."""
     for name, required in _REQUIRES:
         if values.get(name) is not None and values.get(required) is not True:
             return False

@@ -1,7 +1,7 @@
-"""The webdataset library without its ways to run code.
+"""Imports the webdataset library with code execution disabled.
 
-Its default decoder opens pickles and its URLs may be shell commands; `enforce_security` forbids both. The import is
-late because it imports torch, which commands that only read do not need.
+By default webdataset decodes pickles and runs URLs that are shell commands; `enforce_security` forbids both. webdataset
+imports torch, so it is imported only on use: commands that only read shards start faster.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Groups the files of a tar into samples and checks them.
+"""Groups the files of a tar into samples and checks the samples.
 
-The files of a sample share the name up to the first dot and are adjacent. A name is only a label: no path is ever made
-from it.
+The files of a sample have the same name up to the first dot and are adjacent. Names in a tar are never used as paths.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from unif2ace.data.shards.tar import Member
 
 IMAGE: Final = "image"
 FACES: Final = (IMAGE, "json")
-"""Required extensions of a sample of faces; ``image`` is any image type."""
+"""Required extensions of a face sample; ``image`` stands for any image extension."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Locations of one sample's files: extension to (offset, length)."""
+    """Locations of one sample's files: maps an extension to (offset, length) in bytes."""
 
     key: str
     files: dict[str, tuple[int, int]]
@@ -31,12 +30,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ShardLayout:
-    """The samples of a shard and its faults.
+    """The samples and faults of a shard.
 
     Attributes:
         entries: Complete samples, in the shard's order.
-        faults: Reasons why samples were left out.
-        ignored: Files that are ignored because of their type, while their sample is kept.
+        faults: Faults of the samples that are left out.
+        ignored: Faults of files that are ignored because of their type; their samples are kept.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -45,7 +44,7 @@ class ShardLayout:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Key and extension: ``a/b.tokens.npy`` gives ``("a/b", "tokens.npy")``."""
+    """Splits a file name into key and extension: ``a/b.tokens.npy`` gives ``("a/b", "tokens.npy")``."""
     folder, slash, base = name.rpartition("/")
     stem, _, extension = base.partition(".")
     return f"{folder}{slash}{stem}", extension.lower()
@@ -55,9 +54,9 @@ def arrange(members: Iterable[Member], shard: str, required: Sequence[str] = FAC
     """Groups the members of a shard into samples.
 
     Args:
-        members: The shard's files in their order.
-        shard: Its name, for the faults.
-        required: Extensions that a sample must have; ``image`` is any image type.
+        members: Files of the shard, in order.
+        shard: File name of the shard, for faults.
+        required: Extensions that a sample must have; ``image`` stands for any image extension.
     """
     layout, seen, current = ShardLayout(), set[str](), None
     for member in members:
@@ -71,14 +70,14 @@ def arrange(members: Iterable[Member], shard: str, required: Sequence[str] = FAC
             continue
         if current is not None and key == current.key:
             if extension in current.files:
-                layout.faults.append(SampleFault("duplicate", f"has .{extension} twice", shard, shown(key)))
+                layout.faults.append(SampleFault("duplicate", f"it has two .{extension} files", shard, shown(key)))
             else:
                 current.files[extension] = (member.offset, member.length)
             continue
         _finish(current, layout, shard, required)
         current = None
         if key in seen:
-            message = f"its file .{extension} is not beside the others"
+            message = f"its .{extension} file is not adjacent to its other files"
             layout.faults.append(SampleFault("order", message, shard, shown(key)))
         else:
             current = Entry(key, {extension: (member.offset, member.length)})
@@ -88,12 +87,12 @@ def arrange(members: Iterable[Member], shard: str, required: Sequence[str] = FAC
 
 
 def shown(key: str) -> str:
-    """A key for printing: control characters escaped, length limited."""
+    """A key for messages: control characters are escaped, and the length is limited to 80."""
     return key if KEY_PATTERN.fullmatch(key) else repr(key[:80])
 
 
 def image_extension(files: Iterable[str]) -> str | None:
-    """The extension of the image among a sample's files."""
+    """Extension of the image among a sample's files; None if there is no image."""
     return next((e for e in files if e in IMAGE_EXTENSIONS), None)
 
 
@@ -101,19 +100,19 @@ def _finish(entry: Entry | None, layout: ShardLayout, shard: str, required: Sequ
     if entry is None:
         return
     if not KEY_PATTERN.fullmatch(entry.key):
-        message = "a key has 1 to 80 of the characters a-z, 0-9, _ and -"
+        message = "the key must be 1 to 80 characters of a-z, 0-9, _ and -"
         layout.faults.append(SampleFault("key", message, shard, shown(entry.key)))
         return
     present = {*entry.files, *([IMAGE] if image_extension(entry.files) else [])}
     if missing := [name for name in required if name not in present]:
         has = ", ".join(f".{e}" for e in entry.files)
         what = " and no ".join(f"{name}" if name == IMAGE else f".{name}" for name in missing)
-        layout.faults.append(SampleFault("missing", f"has no {what}, only {has}", shard, entry.key))
+        layout.faults.append(SampleFault("missing", f"it has no {what}, only {has}", shard, entry.key))
         return
     layout.entries.append(entry)
 
 
 def _why_ignored(name: str, extension: str) -> str:
     if extension.rpartition(".")[2] in EXECUTABLE:
-        return f"{name!r} is of a type that can run code when opened; it is never read"
-    return f"{name!r} is of no readable type"
+        return f"{name!r} has a type that can run code; it is never read"
+    return f"{name!r} has an unknown type"

@@ -1,4 +1,4 @@
-"""Statistics of a shard folder: attributes, captions, questions, people, sizes."""
+"""Statistics of a shard folder: attributes, captions, questions, persons and sizes."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from unif2ace.data.shards.schema import DEFAULT_RULES, Rules
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Counts over the sound samples of a folder.
+    """Counts over the valid samples of a shard folder.
 
     Attributes:
-        samples: Sound samples.
-        shards: Tars.
-        shard_bytes: Bytes of all tars.
-        image_bytes: Bytes of all images.
-        text_bytes: Bytes of all KEY.json.
-        faults: Faulty samples by cause; they are not counted elsewhere.
-        sources: Samples by source.
-        licenses: Samples by license.
-        identities: Number of different people, among samples with an identity.
-        image_sizes: Images by size, as ``"128x128"``.
-        labels: For each of the 46 labels the numbers of samples that are true, false and unknown.
-        values: For each field the number of samples with each value; nulls are not counted.
-        stated: Samples by number of fields that have a value.
-        caption_words: Main captions by number of words (separated by white space).
-        further_words: Further captions by number of words.
-        questions: Questions by kind.
-        yes_no: For each attribute how many of its yes/no questions are answered yes and no.
+        samples: Number of valid samples.
+        shards: Number of shards.
+        shard_bytes: Total size of the shards in bytes.
+        image_bytes: Total size of the image files in bytes.
+        text_bytes: Total size of the KEY.json files in bytes.
+        faults: Number of faulty samples by cause; all other counts exclude faulty samples.
+        sources: Number of samples by source.
+        licenses: Number of samples by license.
+        identities: Number of different persons; samples without an identity are not counted.
+        image_sizes: Number of images by size, such as ``"128x128"``.
+        labels: For each of the 46 labels, the numbers of samples where it is true, false and unknown.
+        values: For each field, the number of samples by value; null is not counted.
+        stated: Number of samples by number of fields that are not null.
+        caption_words: Number of main captions by length in words (separated by white space).
+        further_words: Number of further captions by length in words.
+        questions: Number of questions by kind.
+        yes_no: For each attribute, the numbers of yes/no questions answered with yes and with no.
     """
 
     samples: int
@@ -65,7 +65,7 @@ class Statistics:
         return json.dumps(asdict(self), indent=1)
 
     def to_text(self) -> str:
-        """The counts as text, about one screen and a table of the labels."""
+        """The counts as text: a summary and a table of the labels."""
         each = max(self.samples, 1)
         yes, no = (sum(pair[n] for pair in self.yes_no.values()) for n in (0, 1))
         lines = [
@@ -96,16 +96,16 @@ def collect_statistics(
     progress: Progress | None = None,
     observe: Callable[[Sample], None] | None = None,
 ) -> Statistics:
-    """Reads all metadata and the headers of all images of an indexed folder.
+    """Counts the samples of an indexed folder; reads all metadata and all image headers.
 
     Args:
         folder: A shard folder with an index.
         rules: Requirements on metadata; samples that violate them are counted as faulty.
-        progress: Called for the samples.
-        observe: Called with each sound sample, for further counts.
+        progress: Called as the samples are read.
+        observe: Called with each valid sample, for further counts.
 
     Raises:
-        DataError: If the folder has no valid index or its shards are not those of the index.
+        DataError: If the folder has no valid index, or a shard is missing or altered.
     """
     reader = ShardReader(folder, rules=rules)
     tally = _Tally()
@@ -122,12 +122,12 @@ def collect_statistics(
 
 
 def mean(counts: Mapping[int, int]) -> float:
-    """Mean of the counted values, 0 if there are none."""
+    """Mean of a histogram {value: count}; 0 if it is empty."""
     return sum(value * number for value, number in counts.items()) / max(sum(counts.values()), 1)
 
 
 def quantile(counts: Mapping[int, int], share: float) -> int:
-    """The smallest value that at least `share` of the counted values do not exceed, 0 if there are none."""
+    """Smallest value v of a histogram {value: count} with P(value <= v) >= share; 0 if it is empty."""
     total, reached = sum(counts.values()), 0
     for value in sorted(counts):
         reached += counts[value]
@@ -137,7 +137,7 @@ def quantile(counts: Mapping[int, int], share: float) -> int:
 
 
 class _Tally:
-    """Counters that become `Statistics`."""
+    """Accumulates the counts of `Statistics`."""
 
     def __init__(self) -> None:
         self.samples = self.image_bytes = self.text_bytes = 0
@@ -150,7 +150,7 @@ class _Tally:
         self.yes_no: Counter[tuple[str, str]] = Counter()
 
     def add(self, sample: Sample) -> None:
-        """Counts one sample; a sample with a faulty image header is not counted."""
+        """Counts one sample; raises a `SampleFault` and counts nothing if the image header is faulty."""
         width, height = image_size(sample.image, sample.extension)
         metadata = sample.metadata
         self.samples += 1

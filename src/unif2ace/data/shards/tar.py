@@ -1,7 +1,7 @@
-"""Fast reader of tar headers: names, offsets and lengths of the files, without unpacking.
+"""Fast reader of tar headers: names, offsets and lengths of the files, without unpacking the tar.
 
-Python's tarfile takes about as long per member as decoding a small image; the plain headers of shards take a tenth of
-that. Long names and other extensions are left to tarfile.
+Python's tarfile takes about as long per member as decoding a small image. Parsing only plain headers takes a tenth of
+this time. Tars with long names or other header extensions are read by tarfile.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _END: Final = bytes(BLOCK)
 
 
 class Member(NamedTuple):
-    """One file in a tar: its name as written there, and the location of its bytes. A link or a device has length -1."""
+    """A file in a tar: name, byte offset and length of its contents. A link or a device has length -1."""
 
     name: str
     offset: int
@@ -28,13 +28,13 @@ class Member(NamedTuple):
 
 
 def scan_tar(path: Path) -> list[Member]:
-    """All members of a tar, in their order.
+    """All members of a tar, in order.
 
     Args:
-        path: The tar; it is read, never unpacked.
+        path: Path of the tar.
 
     Raises:
-        SampleFault: If it is missing, empty, no tar, or truncated (cause ``shard``).
+        SampleFault: With cause ``shard`` if the file is missing, empty, truncated, or not a tar.
     """
     try:
         size = os.path.getsize(path)
@@ -44,11 +44,11 @@ def scan_tar(path: Path) -> list[Member]:
             members = _scan_plain(file, size, path.name)
         return _scan_with_tarfile(path, size) if members is None else members
     except OSError as error:
-        raise SampleFault("shard", f"cannot be read: {error.strerror or error}", path.name) from error
+        raise SampleFault("shard", f"the file cannot be read: {error.strerror or error}", path.name) from error
 
 
 def _scan_plain(file: BinaryIO, size: int, name: str) -> list[Member] | None:
-    """Members of a tar with plain headers; None if it has others."""
+    """Members of a tar with plain headers; None if there is any other header."""
     members: list[Member] = []
     position = 0
     while position + BLOCK <= size:
@@ -58,7 +58,7 @@ def _scan_plain(file: BinaryIO, size: int, name: str) -> list[Member] | None:
             return members
         length = _checked_length(header)
         if length is None or length < 0:
-            where = f"no tar header at byte {position:,}; the file is damaged or no tar"
+            where = f"no tar header at byte {position:,}; the file is damaged or not a tar"
             raise SampleFault("shard", where, name)
         kind, position = header[156], position + BLOCK
         if kind in _PLAIN:
@@ -69,13 +69,13 @@ def _scan_plain(file: BinaryIO, size: int, name: str) -> list[Member] | None:
         else:
             return None
         if position + length > size:
-            raise SampleFault("shard", f"torn: {_name(header)!r} ends beyond the file's {size:,} bytes", name)
+            raise SampleFault("shard", f"truncated: {_name(header)!r} ends beyond the file's {size:,} bytes", name)
         position += -(-length // BLOCK) * BLOCK
-    raise SampleFault("shard", f"torn: no end mark in its {size:,} bytes", name)
+    raise SampleFault("shard", f"truncated: the file of {size:,} bytes has no end mark", name)
 
 
 def _checked_length(header: bytes) -> int | None:
-    """The length in a header, or None if its checksum or a field is invalid."""
+    """File length stated in a header; None if the checksum or a field is invalid."""
     try:
         stated = int(header[148:156].rstrip(b"\0 ") or b"0", 8)
         if stated != sum(header) - sum(header[148:156]) + 256:
@@ -100,10 +100,10 @@ def _scan_with_tarfile(path: Path, size: int) -> list[Member]:
             members = [Member(m.name, m.offset_data, m.size if m.isreg() and not m.issparse() else -1) for m in tar]
             end = tar.offset
     except (tarfile.TarError, ValueError, EOFError) as error:
-        raise SampleFault("shard", f"damaged or no tar: {error}", path.name) from error
+        raise SampleFault("shard", f"the file is damaged or not a tar: {error}", path.name) from error
     with path.open("rb") as file:
         file.seek(end)
         whole = file.read(BLOCK) == _END
     if not whole or any(m.offset + max(m.length, 0) > size for m in members):
-        raise SampleFault("shard", f"torn: it ends in the middle of its {size:,} bytes", path.name)
+        raise SampleFault("shard", f"truncated: the file of {size:,} bytes ends within its contents", path.name)
     return members

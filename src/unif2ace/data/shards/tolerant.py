@@ -1,10 +1,10 @@
-"""Tolerates faulty samples: counts them, continues, and stops if there are too many.
+"""Tolerates faulty samples: counts and replaces them, and raises if there are too many.
 
-**How dropping keeps exact resume.** A loader that skips faulty samples shifts all later samples, so that a resumed run
-or another number of ranks has another order. Here a faulty sample is replaced by the next sound one (`decoded`). The
-replacement depends only on the data on disk, not on what was read before or in which process. Positions, lengths and
-equal counts over ranks do not change. Evaluation, which must not count a sample twice, gets None instead
-(`decoded_or_none`) and marks the sample invalid.
+**Faulty samples and exact resume.** A loader that skips faulty samples would shift all later samples. A resumed run, or
+a run with another number of ranks, would then have another order. Here a faulty sample is replaced by the next valid
+one (`decoded`). The replacement depends only on the data on disk, not on earlier reads or on the process. Positions,
+lengths and the number of samples per rank do not change. `TaskDataset` marks a replacement as invalid, so that
+evaluation does not count a sample twice.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _log = logging.getLogger(__name__)
 
 
 class DropLog:
-    """Counts reads and drops of one process, and raises if there are too many drops.
+    """Counts the reads and the dropped (faulty) samples of one process, and raises if too many are dropped.
 
-    Each dropped sample is logged once, with shard, key and cause. The share is of the reads of this process, so the
-    limit does not depend on the number of workers.
+    Each dropped sample is logged once, with shard, key and cause. The fraction is relative to the reads of this
+    process, so the limit does not depend on the number of workers.
 
     Args:
-        max_fraction: Largest share of dropped reads.
-        grace: Number of drops that are always accepted: one bad sample among the first ten is not significant.
+        max_fraction: Maximum fraction of dropped reads, in [0, 1].
+        grace: Number of drops that are always accepted, because a fraction of few reads is not meaningful.
     """
 
     def __init__(self, max_fraction: float = 0.01, grace: int = 10) -> None:
         if not 0 <= max_fraction <= 1 or grace < 0:
-            raise DataError(f"max_fraction={max_fraction}, grace={grace}: they must be 0 to 1, and 0 or more")
+            raise DataError(f"max_fraction={max_fraction}, grace={grace}: they must be in [0, 1] and at least 0")
         self.max_fraction, self.grace = max_fraction, grace
         self.reads = 0
         self.causes: Counter[Cause] = Counter()
@@ -40,7 +40,7 @@ class DropLog:
 
     @property
     def drops(self) -> int:
-        """Dropped reads so far; a sample counts each time it is read."""
+        """Number of dropped reads so far; a faulty sample counts at every read."""
         return self.causes.total()
 
     def drop(self, fault: SampleFault) -> None:
@@ -56,8 +56,9 @@ class DropLog:
             _log.warning("dropped (%s): %s", fault.cause, fault, extra=extra)
         if self.drops > self.grace and self.drops > self.max_fraction * self.reads:
             raise DataError(
-                f"{self.drops} of {self.reads} samples read were faulty ({self}), more than max_fraction="
-                f"{self.max_fraction}; the last was: {fault}. See all with: unif2ace-data validate"
+                f"{self.drops} of {self.reads} samples read were faulty ({self}), more than the accepted fraction "
+                f"{self.max_fraction} (in training: data.max_drop_fraction); the last: {fault}. List all faults with: "
+                "unif2ace-data validate"
             ) from fault
 
     def __str__(self) -> str:
@@ -68,8 +69,8 @@ class TolerantReader:
     """A `ShardReader` that continues after faulty samples.
 
     Args:
-        reader: The reader.
-        log: Counts the drops; several readers may share it.
+        reader: Reader of the samples.
+        log: Counter of the drops, which several readers may share; None for a new one.
     """
 
     def __init__(self, reader: ShardReader, log: DropLog | None = None) -> None:
@@ -80,24 +81,24 @@ class TolerantReader:
         return len(self.reader)
 
     def decoded(self, index: int) -> DecodedSample:
-        """The sample at an index or, if it is faulty, the next sound one, wrapping around at the end.
+        """The sample at an index, or the next valid sample if it is faulty; the search wraps around at the end.
 
-        Its `index` identifies the sample.
+        The `index` of the result tells which sample was read.
 
         Raises:
-            DataError: If too many are faulty.
+            DataError: If more samples are faulty than `log` accepts.
         """
         for step in range(len(self.reader)):
             found = self.decoded_or_none((index + step) % len(self.reader))
             if found is not None:
                 return found
-        raise DataError(f"{self.reader.folder}: every sample is faulty ({self.log}); see: unif2ace-data validate")
+        raise DataError(f"{self.reader.folder}: every sample is faulty ({self.log}); run unif2ace-data validate")
 
     def decoded_or_none(self, index: int) -> DecodedSample | None:
         """The sample at an index, or None if it is faulty.
 
         Raises:
-            DataError: If too many are faulty.
+            DataError: If more samples are faulty than `log` accepts.
         """
         self.log.reads += 1
         try:

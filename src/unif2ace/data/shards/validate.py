@@ -1,4 +1,4 @@
-"""Validates a shard folder and lists all faults with shard, sample and reason; it does not stop at a fault."""
+"""Validates a shard folder and lists all faults, each with shard, sample and cause."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault and its location; `key` is empty if it concerns the whole shard."""
+    """One fault and its location; `key` is empty for a fault of a whole shard."""
 
     cause: Cause
     shard: str
@@ -39,10 +39,10 @@ class Report:
     """Result of a validation.
 
     Attributes:
-        folder: The validated folder.
-        shards: Number of tars checked.
-        samples: Number of sound samples.
-        faults: All faults, by shard and position.
+        folder: Path of the validated folder.
+        shards: Number of checked shards.
+        samples: Number of valid samples.
+        faults: All faults, in the order of shards and samples.
     """
 
     folder: str
@@ -78,18 +78,18 @@ class Report:
 
 
 def validate(folder: str | Path, *, rules: Rules = DEFAULT_RULES, progress: Progress | None = None) -> Report:
-    """Checks index, hashes, tars, keys, and decodes every file of every sample.
+    """Checks the index, hashes, tars and keys, and decodes every file of every sample.
 
     Args:
         folder: A shard folder, with or without an index.
-        rules: Requirements on metadata.
-        progress: Called for each shard.
+        rules: Limits and requirements of the metadata.
+        progress: Called after each shard.
 
     Returns:
-        The report. Faults of the data are listed there and raise nothing.
+        The report, which lists all faults of the data; faults raise no exception.
 
     Raises:
-        DataError: If there is no such folder.
+        DataError: If the folder does not exist.
     """
     folder = local_folder(folder)
     if not folder.is_dir():
@@ -116,15 +116,15 @@ def validate(folder: str | Path, *, rules: Rules = DEFAULT_RULES, progress: Prog
 
 def _folder_faults(folder: Path) -> Iterator[SampleFault]:
     if (folder / BUILD).exists():
-        yield SampleFault("shard", "the build was not finished; run it again to continue", BUILD)
+        yield SampleFault("shard", "the build is unfinished; run the same command again to continue", BUILD)
     for leftover in sorted(folder.glob(f".*{PARTIAL}")):
-        yield SampleFault("shard", "left over from a build or index that was stopped; it may be removed", leftover.name)
+        yield SampleFault("shard", "temporary file of an interrupted build or index; remove it", leftover.name)
     if not any(folder.glob("*.tar")):
         yield SampleFault("shard", why_unreadable(folder), folder.name)
     elif not has_index(folder) and not (folder / BUILD).exists():
-        yield SampleFault("missing", f"no index; make it with: unif2ace-data index {folder}", HEADER)
+        yield SampleFault("missing", f"the index is missing; make it with: unif2ace-data index {folder}", HEADER)
     elif has_index(folder) and not (folder / PLACES).exists():
-        yield SampleFault("missing", f"missing beside {HEADER}; make it with: unif2ace-data index {folder}", PLACES)
+        yield SampleFault("missing", f"it is missing; make it with: unif2ace-data index {folder}", PLACES)
 
 
 def _index_faults(index: Index, paths: Sequence[Path]) -> Iterator[SampleFault]:
@@ -132,19 +132,22 @@ def _index_faults(index: Index, paths: Sequence[Path]) -> Iterator[SampleFault]:
     for shard in index.shards:
         path = there.pop(shard.name, None)
         if path is None:
-            yield SampleFault("shard", "is in the index and not in the folder", shard.name)
+            yield SampleFault("shard", "in the index, but not in the folder: restore it, or index again", shard.name)
         elif (size := path.stat().st_size) != shard.size:
-            yield SampleFault("shard", f"has {size:,} bytes, the index says {shard.size:,}", shard.name)
+            message = f"has {size:,} bytes, but {shard.size:,} in the index: restore it, or index again"
+            yield SampleFault("shard", message, shard.name)
         elif sha256_of(path) != shard.sha256:
-            yield SampleFault("shard", "its content is not that of the index (sha256 differs)", shard.name)
+            yield SampleFault(
+                "shard", "content differs from the index (sha256): restore it, or index again", shard.name
+            )
     for name in there:
-        yield SampleFault("shard", "is in the folder and not in the index", name)
+        yield SampleFault("shard", "in the folder, but not in the index: remove it, or index again", name)
 
 
 def _shard_faults(
     path: Path, required: Sequence[str], rules: Rules, seen: dict[str, str]
 ) -> tuple[list[SampleFault], int]:
-    """The faults of one tar and its number of sound samples; `seen` maps earlier keys to their shards."""
+    """Faults and number of valid samples of one shard; `seen` maps keys of earlier samples to their shards."""
     try:
         layout = arrange(scan_tar(path), path.name, required)
     except SampleFault as fault:
@@ -154,7 +157,7 @@ def _shard_faults(
     with path.open("rb") as file:
         for entry in layout.entries:
             if entry.key in seen:
-                message = f"{seen[entry.key]} has a sample of this key too"
+                message = f"{seen[entry.key]} also has a sample with this key"
                 faults.append(SampleFault("duplicate", message, path.name, entry.key))
                 continue
             seen[entry.key] = path.name

@@ -1,4 +1,4 @@
-"""Writes a shard folder that survives being killed: finished shards are kept, and the result has the same bytes."""
+"""Writes a shard folder. An interrupted build keeps finished shards, and can continue with the same result."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from unif2ace.errors import DataError
 
 
 class ShardWriter:
-    """Writes samples into ``shard-000000.tar``, ``shard-000001.tar``, ... and at the end the index.
+    """Writes samples into ``shard-000000.tar``, ``shard-000001.tar``, ..., then the index.
 
-    A shard appears under its name when it is complete and on disk. Opened on a folder whose build was interrupted, the
-    writer keeps the finished shards; the caller continues with sample number `num_completed` of the same sequence. Tars
-    contain no time and no user, so an interrupted build gives the same bytes as an uninterrupted one.
+    A shard gets its final name when it is complete and on disk. In a folder with an interrupted build, the writer keeps
+    the finished shards; the caller then continues with sample number `num_completed` of the same sequence. Tars contain
+    no time and no user, so interrupted and uninterrupted builds give the same bytes.
 
-    Use it as a context manager: leaving the block normally finishes the build, leaving it by an exception keeps the
-    finished shards for the next start. Only one writer may work on a folder.
+    Use it as a context manager. The normal end of the block finishes the build; an exception keeps the finished shards
+    for the next start. Only one writer at a time may use a folder.
 
     Args:
         folder: Output folder, created if missing.
-        samples_per_shard: Samples in each shard but the last.
-        recipe: All settings that determine the samples, as plain JSON; a build cannot continue with another recipe.
-        required: Extensions that every sample must have; ``image`` is any image type.
-        rules: Requirements on metadata.
+        samples_per_shard: Number of samples in each shard; the last shard may have fewer.
+        recipe: All settings that determine the samples, as plain JSON. A build continues only with the same recipe.
+        required: Extensions that every sample must have; ``image`` stands for any image extension.
+        rules: Limits and requirements of the metadata.
         progress: Called while the index is built.
 
     Raises:
-        DataError: If the folder holds a finished build, one of another recipe or shard size, or foreign tars.
+        DataError: If the folder holds a finished build, a build with another recipe or shard size, or other tars.
     """
 
     def __init__(
@@ -69,17 +69,17 @@ class ShardWriter:
 
     @property
     def num_completed(self) -> int:
-        """Samples in finished shards, where the caller continues."""
+        """Number of samples in finished shards: the index of the sample to continue with."""
         return len(self._keys) - (self._open.samples if self._open else 0)
 
     @property
     def num_written(self) -> int:
-        """Samples written so far, with those of finished shards."""
+        """Number of samples written so far, including finished shards of earlier runs."""
         return len(self._keys)
 
     @property
     def completed_keys(self) -> frozenset[str]:
-        """Keys of the samples written so far, with those of finished shards."""
+        """Keys of the samples written so far, including finished shards of earlier runs."""
         return frozenset(self._keys)
 
     def write(self, sample: Sample) -> None:
@@ -87,20 +87,20 @@ class ShardWriter:
 
         Raises:
             DataError: If the key is invalid or was written before, the metadata violates the schema, the image type is
-                unknown, or the disk is full. The writer can continue after a refused sample.
+                unknown, or the disk is full. Except for a full disk, the writer remains usable.
         """
         self.write_files(sample.key, sample_files(sample, self._rules))
 
     def write_files(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Adds a sample as files by extension, such as pre-computed tokens. Only key and file types are checked.
+        """Adds a sample as a mapping from extensions to file contents, without checking the contents.
 
         Raises:
-            DataError: If the key is invalid or was written before, a file is of an unknown type or a required one is
-                missing, or the disk is full.
+            DataError: If the key is invalid or was written before, a file type is unknown, a required file is missing,
+                or the disk is full.
         """
         check_key(key)
         if key in self._keys:
-            raise DataError(f"key {key!r} was written before; each sample needs its own")
+            raise DataError(f"key {key!r} was written before; give each sample a unique key")
         present = {*files, *(["image"] if any(e in IMAGE_EXTENSIONS for e in files) else [])}
         if missing := [name for name in self._required if name not in present]:
             raise DataError(f"sample {key!r} has no {missing[0]}; it needs {' and '.join(self._required)}")
@@ -143,14 +143,14 @@ class ShardWriter:
         self._shards += 1
 
     def _check_build(self) -> None:
-        """Begins a build, or checks that the settings of an unfinished build are the same."""
+        """Starts a build, or checks that an unfinished build has the same settings."""
         build = {"samples_per_shard": self.samples_per_shard, "required": [*self._required], "recipe": self._recipe}
         path = self.folder / BUILD
         if has_index(self.folder):
             raise DataError(f"{self.folder} holds a finished build; give another folder or remove this one")
         if not path.exists():
             if any(self.folder.glob("*.tar")):
-                raise DataError(f"{self.folder} holds tars that were not written here; give another folder")
+                raise DataError(f"{self.folder} holds .tar files of another program; give another folder")
             with replacing(path) as file:
                 file.write(json.dumps(build, indent=1).encode())
             return
@@ -181,18 +181,18 @@ class ShardWriter:
 
 
 def sample_files(sample: Sample, rules: Rules = DEFAULT_RULES) -> dict[str, bytes]:
-    """The files of a sample by extension, as a shard holds them.
+    """Files of a sample as stored in a shard: maps extensions to contents.
 
     Args:
         sample: The sample.
-        rules: Requirements on its metadata.
+        rules: Limits and requirements of the metadata.
 
     Raises:
         DataError: If the metadata violates the schema or the image type is unknown.
     """
     if sample.extension not in IMAGE_EXTENSIONS:
         known = ", ".join(IMAGE_EXTENSIONS)
-        raise DataError(f"sample {shown(sample.key)}: {sample.extension!r} is not a type of picture; use {known}")
+        raise DataError(f"sample {shown(sample.key)}: {sample.extension!r} is not an image extension; use {known}")
     if taken := KNOWN.intersection(sample.metadata.extra):
         raise DataError(f"sample {shown(sample.key)}: extra entry {min(taken)!r} belongs to the schema; rename it")
     try:
@@ -206,17 +206,17 @@ def sample_files(sample: Sample, rules: Rules = DEFAULT_RULES) -> dict[str, byte
 
 
 def check_key(key: str) -> None:
-    """Checks the name of a sample.
+    """Checks the key of a sample.
 
     Raises:
-        DataError: If it has other characters, none or too many.
+        DataError: If the key is not 1 to 80 characters of ``a-z0-9_-``.
     """
     if not KEY_PATTERN.fullmatch(key):
         raise DataError(f"key {shown(key)} must have 1 to 80 characters of a-z, 0-9, _ and -")
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:
-    """One phrase for each entry that differs between two trees of settings."""
+    """One phrase per setting that differs between two nested mappings."""
     out = []
     for name in sorted({*before, *now}):
         old, new = before.get(name), now.get(name)

@@ -1,1 +1,1 @@
-"""Sources of faces: one importer a file, each with the `Source` protocol of `base.py`."""
+"""Importers of face images: one per file, each implements the `Source` protocol of `base.py`."""

@@ -1,4 +1,4 @@
-"""FFHQ's square crop around a face (Karras et al., CVPR 2019, appendix A), from eyes and mouth."""
+"""FFHQ's square face crop, computed from eyes and mouth (Karras et al., CVPR 2019, appendix A)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Points = NDArray[np.float64]
 
 
 def face_square(left_eye: Points, right_eye: Points, mouth: Points) -> Points:
-    """Corners of the square, rotated so that the face in it is upright.
+    """Corners of FFHQ's square, rotated so that the face is upright.
 
-    Formula:
-        ``e`` from eye to eye, ``m`` from the eyes' midpoint to the mouth; the square's x axis is ``e - rot90(m)``,
-        scaled to half a side of ``max(2 |e|, 1.8 |m|)``; its centre is ``0.1 m`` below the eyes.
+    Formula: ``e`` is the vector from eye to eye, ``m`` the vector from the eyes' midpoint to the mouth. The square's x
+    axis has the direction ``e - rot90(m)``, its half side is ``max(2 |e|, 1.8 |m|)``, and its centre is the eyes'
+    midpoint plus ``0.1 m``.
 
     Args:
-        left_eye: float64 (2,), centre of the eye at the viewer's left.
-        right_eye: float64 (2,), centre of the other eye.
+        left_eye: float64 (2,), centre of the eye on the left of the image.
+        right_eye: float64 (2,), centre of the eye on the right of the image.
         mouth: float64 (2,), midpoint of the mouth's corners.
 
     Returns:
@@ -41,23 +41,23 @@ def face_square(left_eye: Points, right_eye: Points, mouth: Points) -> Points:
 
 
 def check_square(corners: Points, width: int, height: int) -> None:
-    """Checks a square of `face_square`: landmarks of another image or another order give others.
+    """Checks a square of `face_square`; it fails if landmarks belong to another image or have another order.
 
     Args:
-        corners: float64 (4, 2).
+        corners: float64 (4, 2), as `face_square` returns them.
         width: Width of the image in pixels.
         height: Height of the image in pixels.
 
     Raises:
-        SampleFault: If its centre is outside the image, the face in it is upside down, or its side is below an eighth
-            of the image's width or above twice the image's height.
+        SampleFault: If the square's centre is outside the image, the square is upside down, or its side is not in
+            [width / 8, 2 height].
     """
     x, y = corners.mean(axis=0)
     side = float(np.hypot(*(corners[3] - corners[0])))
     upright = corners[1, 1] > corners[0, 1]
     if not (0 <= x < width and 0 <= y < height and width / 8 <= side <= 2 * height and upright):
         what = f"a square of {side:.0f} pixels at ({x:.0f}, {y:.0f}){'' if upright else ', upside down'}"
-        raise SampleFault("schema", f"its landmarks give {what} in {width}x{height} pixels")
+        raise SampleFault("schema", f"its landmarks give {what} in an image of {width}x{height}; fix them")
 
 
 def cut_square(pixels: NDArray[np.uint8], corners: Points, size: int, coarsest: float = 1.0) -> NDArray[np.uint8]:
@@ -67,7 +67,8 @@ def cut_square(pixels: NDArray[np.uint8], corners: Points, size: int, coarsest: 
         pixels: RGB, uint8 (H, W, 3).
         corners: float64 (4, 2), as `face_square` returns them.
         size: Side of the result in pixels.
-        coarsest: Largest step between samples, in pixels of the image; a little over 1 is faster and hardly aliases.
+        coarsest: Maximum sampling step in source pixels before the result is reduced; slightly above 1 is faster and
+            hardly aliases.
 
     Returns:
         RGB, uint8 (size, size, 3).

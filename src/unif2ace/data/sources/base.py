@@ -1,4 +1,4 @@
-"""Protocol of face sources: a known number of images, each with what is known about it."""
+"""Protocol of face sources: a finite sequence of images with their attributes, captions and questions."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class EncodedImage:
 
 @dataclass(frozen=True, slots=True)
 class SourceItem:
-    """One image with the data of its source.
+    """One image with its attributes, license, captions and questions.
 
     Attributes:
         image: uint8 pixels (H, W, 3), or the encoded file to store unchanged.
         record: Known attributes of the face.
         license: Terms under which the image may be used.
-        captions: Captions of the source; empty to generate them.
+        captions: Captions of the source; if empty, the build generates captions.
         provenance: Origin of the image, as plain JSON values.
-        questions: Questions of the source with their answers; empty to generate them.
+        questions: Questions and answers of the source; if empty, the build generates questions.
     """
 
     image: NDArray[np.uint8] | EncodedImage
@@ -51,11 +51,11 @@ class SourceItem:
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """What a source found, what it uses, and what it leaves out.
+    """Summary of a source: what was found, what is used, and what is left out.
 
     Attributes:
-        lines: One fact each, for people.
-        faults: Faults of samples that are left out before an image is read.
+        lines: Lines of text for the user.
+        faults: Faults of samples that are left out without reading their image, e.g. a missing file.
     """
 
     lines: tuple[str, ...] = ()
@@ -63,10 +63,10 @@ class SourceReport:
 
 
 class Source(Protocol):
-    """A finite, ordered set of images. Equal arguments give equal items, in any process.
+    """A finite sequence of images. The same constructor arguments give the same items in every process.
 
-    Everything but `items` must be cheap: keys, identities and records are read for all images before the first image
-    is opened. A source may also have a method ``report() -> SourceReport``, which every import prints.
+    All methods except `items` must be cheap, because a build reads all keys, identities and records before the first
+    image. A source may also have a method ``report() -> SourceReport``, which every import prints.
 
     Attributes:
         name: Short name, written into every sample.
@@ -81,33 +81,33 @@ class Source(Protocol):
         """Unique name of a sample, with the characters ``a-z0-9_-``."""
 
     def identity(self, index: int) -> str:
-        """The person in the image: images of one identity are always in the same split."""
+        """Identifier of the person; all images of one identity are in the same split."""
 
     def record(self, index: int) -> AttributeRecord:
         """Known attributes of the face."""
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The images at these indices.
+        """The images and their data at these indices.
 
         Raises:
             SampleFault: If an image cannot be read; the message names the file.
         """
 
     def describe(self) -> dict[str, Any]:
-        """All settings that determine the items, as plain JSON: a build resumes only if they are equal.
+        """All settings that determine the items, as plain JSON; a build resumes only if they are equal.
 
-        An entry ``inputs`` holds fingerprints of what was read, such as ``{"pictures": ..., "table": ...}``.
+        The entry ``inputs`` holds fingerprints of the input files, such as ``{"pictures": ..., "table": ...}``.
         """
 
 
 def report_of(source: Source) -> SourceReport:
-    """The report of a source; one line for a source without a report."""
+    """The report of a source; only the number of pictures if the source has no `report` method."""
     report = getattr(source, "report", None)
     return report() if report else SourceReport((f"{len(source):,} pictures",))
 
 
 def read_items(source: Source, indices: Sequence[int]) -> list[SourceItem | SampleFault]:
-    """The images at these indices, with a fault in the place of each that cannot be read."""
+    """Reads the images at these indices; an unreadable image gives a `SampleFault` in its position."""
     try:
         return list(source.items(indices))
     except DataError as error:

@@ -35,24 +35,26 @@ _POINTS: Final = tuple(
 class CelebASource:
     """The aligned and cropped images of CelebA, cropped like FFHQ, with labels and identities.
 
-    From https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, under its agreement: non-commercial research only, without
-    redistribution. Two layouts are supported: the release's (lists as txt, beside the images or in ``Anno``) and
-    Kaggle's (lists as csv). The release's files are searched under the given names, in `path` and in ``Anno``, as txt
-    and as csv.
+    From https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, under the CelebA agreement: non-commercial research only, no
+    redistribution. Two layouts are supported: the release (lists as txt, beside the images or in ``Anno``) and Kaggle's
+    copy (lists as csv). Each list is searched in `path` and in ``Anno``, as txt and as csv.
 
-    The crop is FFHQ's square around each face if landmarks exist, else around the mean face. It ends at the neck, so
-    necklaces and neckties, which were labelled on the whole photograph, are null.
+    Each image is cropped to FFHQ's square, from its own landmarks if they exist, otherwise from the mean landmarks. The
+    crop ends at the neck. The labels for necklaces and neckties refer to the whole photograph and are therefore set to
+    null.
 
     Args:
-        path: Folder of the data set.
-        images: Folder of the aligned images.
-        attributes: List of the 40 labels.
-        identities: List of identities; without it, or with None, each image is a separate person.
-        landmarks: List of eyes, nose and mouth; without it, or with None, all images have one crop.
-        size: Image side in pixels; the square is about 156 pixels wide in the originals.
+        path: Folder of the CelebA data set.
+        images: Folder of the aligned images, below `path`.
+        attributes: File with the 40 labels of each image.
+        identities: File with the identity of each image. If it is missing or None, each image counts as a separate
+            person.
+        landmarks: File with the landmarks of each image. If it is missing or None, all images are cropped at the mean
+            landmarks.
+        size: Image side in pixels; the crop is about 156 pixels wide in the aligned images.
 
     Raises:
-        ConfigError: If the size is out of range.
+        ConfigError: If `size` is not in 16..1024.
         DataError: If the folder or the labels are missing, a list is malformed, or no listed image exists.
     """
 
@@ -69,7 +71,7 @@ class CelebASource:
     ) -> None:
         check_size(size)
         if size is None:
-            raise ConfigError("size=null: the pictures are cut to squares; set source.size=128")
+            raise ConfigError("source.size=null: the pictures are always cropped and resized; set source.size=128")
         folder = existing_folder(path)
         self.size = size
         self._images = _find_images(folder, images)
@@ -82,7 +84,7 @@ class CelebASource:
         there = _present(finder, labels)
         rows = [i for i, file in enumerate(labels.files) if file in there]
         if not rows:
-            raise DataError(f"{self._images} holds none of the {len(labels.files):,} pictures that {attributes} lists")
+            raise DataError(f"{self._images} holds none of the {len(labels.files):,} pictures listed in {attributes}")
         self._absent = [file for file in labels.files if file not in there]
         self._unlisted = [picture.file for picture in finder.unused]
         files = [labels.files[i] for i in rows]
@@ -110,20 +112,20 @@ class CelebASource:
         return self._keys[index]
 
     def identity(self, index: int) -> str:
-        """The person's number, as ``celeba_2880``; the key without a list of identities."""
+        """The person's number as ``celeba_2880``; the sample's key if there is no identity file."""
         return self._keys[index] if self._people is None else f"celeba_{self._people[index, 0]}"
 
     def record(self, index: int) -> AttributeRecord:
-        """The labels of attributes that the crop shows."""
+        """The labels, without attributes outside the crop."""
         said = self._mapping({c: bool(v > 0) for c, v in zip(self._columns, self._labels[index], strict=True)})
         return said.hide(*OUTSIDE)
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The images at these indices, as pixels uint8 (size, size, 3); an error names the file."""
+        """The images at these indices, cropped to uint8 (size, size, 3)."""
         return [self._item(i) for i in indices]
 
     def report(self) -> SourceReport:
-        """Listed and existing images, and the lists that were found."""
+        """Number of listed and existing images, and the lists that were found."""
         listed = len(self._files) + len(self._absent)
         lines = [f"{len(self._files):,} of {listed:,} listed pictures are in {self._images}"]
         lines += self._found
@@ -134,9 +136,9 @@ class CelebASource:
         absent = sorted(self._mapping.meanings.keys() - {self._mapping.find(column) for column in self._columns})
         without = f"; without {', '.join(absent)}" if absent else ""
         lines.append(f"labels: {len(self._columns)} of {self._lists['labels']}{without}")
-        apart = "none found; each picture counts as another person"
+        apart = "none found; each picture counts as a separate person"
         lines.append(f"persons: {self._lists['identities'] or apart} (source.identities)")
-        mean = "none found; every picture is cut at the mean face"
+        mean = "none found; every picture is cropped at the mean landmarks"
         lines.append(f"landmarks: {self._lists['landmarks'] or mean} (source.landmarks)")
         return SourceReport(tuple(lines))
 
@@ -150,7 +152,7 @@ class CelebASource:
             raise SampleFault(fault.cause, f"{file}: {fault.message}") from fault
         if (got := pixels.shape[1::-1]) != SIZE_OF_ALIGNED:
             wanted = "x".join(map(str, SIZE_OF_ALIGNED))
-            message = f"{file} has {got[0]}x{got[1]} pixels; the aligned pictures have {wanted}"
+            message = f"{file} has {got[0]}x{got[1]} pixels; CelebA's aligned pictures have {wanted}"
             raise SampleFault("size", message)
         corners = face_square(*self._landmarks(index))
         try:
@@ -169,7 +171,7 @@ class CelebASource:
         return np.stack([left_eye, right_eye, (left_mouth + right_mouth) / 2])
 
     def describe(self) -> dict[str, Any]:
-        """Size, kind of crop, and fingerprints of the lists and of the existing files."""
+        """Name, size, and fingerprints of landmarks, identities, labels and image names."""
         return {
             "name": self.name,
             "size": self.size,
@@ -194,7 +196,7 @@ def _find_images(folder: Path, images: str) -> Path:
 
 
 def _present(finder: PictureFinder, labels: CelebAList) -> dict[str, str]:
-    """File of each listed image that exists."""
+    """Path of each listed image that exists, by its name in the list."""
     found = {}
     for file, place in zip(labels.files, labels.places, strict=True):
         try:

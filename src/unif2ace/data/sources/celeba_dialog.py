@@ -1,4 +1,4 @@
-"""CelebA-Dialog: captions of CelebA-HQ, of the face and of five attributes (Jiang et al., ICCV 2021)."""
+"""CelebA-Dialog: captions of CelebA-HQ images and of five of their attributes (Jiang et al., ICCV 2021)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ CAPTIONS = ("captions_hq.json", "text/captions_hq.json", "text_hq/captions_hq.js
 
 @dataclass(kw_only=True, eq=False)
 class CelebADialogSource(CelebAHQTextSource):
-    """The overall caption, then those of single attributes. For other settings see `CelebATextSource`.
+    """CelebA-HQ pictures with CelebA-Dialog's captions. For other settings see `CelebATextSource`.
 
-    The requests for editing are not descriptions and are not read. Neither are the five fine-grained labels, whose
-    degrees the release does not define.
+    Editing requests are not read, because they are not descriptions. The five fine-grained labels are not read, because
+    the release does not define their degrees.
 
     Args:
-        captions: The file of captions; None takes ``captions_hq.json``, in the folder or in ``text``.
-        attribute_captions: Whether the captions of single attributes are read too.
+        captions: JSON file of the captions; None for ``captions_hq.json`` in `path` or in its subfolder ``text``.
+        attribute_captions: Whether the captions of single attributes are read after the overall caption.
         name: Short name, prefix of the keys.
 
     Raises:
@@ -52,7 +52,7 @@ class CelebADialogSource(CelebAHQTextSource):
                 if self.attribute_captions and isinstance(single, dict):
                     captions += parse_captions(list(single.values()))
                 if not captions:
-                    raise DataError("it has no caption")
+                    raise DataError("the picture has no caption")
                 yield row.cells["file"], PictureEntry(row.place, captions=tuple(dict.fromkeys(captions)))
             except DataError as error:
                 yield row.cells["file"], SampleFault("schema", f"{row.place}: {error}")

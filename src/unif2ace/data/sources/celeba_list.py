@@ -1,4 +1,4 @@
-"""The lists of CelebA: txt as released, or csv. Columns are found by name, not by place."""
+"""Reads the lists of CelebA: txt as released, or csv. Columns are matched by name, not by position."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ FILE_COLUMNS: Final = ("image_id", "image", "image_name", "file", "filename", "f
 
 @dataclass(frozen=True, slots=True)
 class CelebAList:
-    """One list: files, column names, and integers (N, C) for N files and C columns.
+    """A parsed list of N images and C integer columns.
 
     Attributes:
-        path: The file.
-        files: Names of the images.
-        columns: Names of the columns.
-        values: int32 (N, C).
-        places: File and line of each row.
+        path: The list file.
+        files: Names of the N images.
+        columns: Names of the C columns.
+        values: Integer of each image and column, int32 (N, C).
+        places: File name and line of each row, for messages.
         digest: SHA-256 of the file.
     """
 
@@ -42,7 +42,7 @@ class CelebAList:
     digest: str
 
     def select(self, columns: Sequence[str], files: Sequence[str]) -> NDArray[np.int32]:
-        """Values of some columns for some images, int32 (F, C), in the given orders.
+        """Values of F images and C columns, int32 (F, C), in the order of `files` and `columns`.
 
         Raises:
             DataError: If a column is missing or unknown, or an image has no row.
@@ -52,24 +52,24 @@ class CelebAList:
         if lacking := [name for key, name in wanted.items() if key not in place]:
             there = ", ".join(self.columns)
             raise DataError(
-                f"{self.path} has no column {lacking[0]!r}{nearest(lacking[0], self.columns)}; it has {there}"
+                f"{self.path} has no column {lacking[0]!r}; it has {there}{nearest(lacking[0], self.columns)}"
             )
         if unknown := [name for name in self.columns if name.casefold() not in wanted]:
             hint = nearest(unknown[0], columns)
-            raise DataError(f"{self.path}: unknown column {unknown[0]!r}{hint}; it needs {', '.join(columns)}")
+            raise DataError(f"{self.path}: unknown column {unknown[0]!r}; it must have {', '.join(columns)}{hint}")
         loose = {loose_stem(name): i for i, name in enumerate(self.files)}
         rows = {name: loose[loose_stem(name)] for name in files if loose_stem(name) in loose}
         missing = next((name for name in files if name not in rows), None)
         if missing is not None:
-            raise DataError(f"{self.path} has no row for {missing}; take lists and pictures from one copy")
+            raise DataError(f"{self.path} has no row for {missing}; use lists and pictures of the same release")
         return self.values[np.ix_([rows[name] for name in files], [place[key] for key in wanted])]
 
 
 def read_list(path: Path, columns: Sequence[str] | None = None) -> CelebAList:
-    """Reads a list.
+    """Reads a list file.
 
-    A txt file has a count, column names, then rows split by blanks; or rows only, with `columns`. A csv file has a
-    header that names the column of the files by one of `FILE_COLUMNS`.
+    A txt file has a line with the number of rows, a line with column names, then rows separated by blanks. With
+    `columns` given, it may have rows only. In a csv file, the header of the file column is one of `FILE_COLUMNS`.
 
     Raises:
         DataError: If a line is malformed, a column name is missing or given twice, or an image has two rows.
@@ -78,14 +78,14 @@ def read_list(path: Path, columns: Sequence[str] | None = None) -> CelebAList:
     header = next(rows).cells
     folded = [name.casefold() for name in header]
     if twice := [name for name in header if folded.count(name.casefold()) > 1]:
-        raise DataError(f"{path}: column name {twice[0]!r} is given twice")
+        raise DataError(f"{path}: two columns are named {twice[0]!r}; rename or remove one")
     values: list[NDArray[np.int32]] = []
     seen: dict[str, str] = {}
     for place, name, cells in rows:
         if len(cells) != len(header):
-            raise DataError(f"{place}: {len(cells)} numbers for {len(header)} columns; the file is torn")
+            raise DataError(f"{place}: {len(cells)} numbers for {len(header)} columns; get an undamaged copy")
         if name in seen:
-            raise DataError(f"{place}: {name!r} has a row already, {seen[name]}; leave one of them")
+            raise DataError(f"{place}: {name!r} already has a row, {seen[name]}; remove one of the two")
         seen[name] = place
         try:
             values.append(np.array(cells, np.int32))
@@ -93,13 +93,13 @@ def read_list(path: Path, columns: Sequence[str] | None = None) -> CelebAList:
             named = zip(header, cells, strict=True)
             values.append(np.array([_whole(cell, f"{place}, column {column!r}") for column, cell in named], np.int32))
     if not values:
-        raise DataError(f"{path} has no rows")
+        raise DataError(f"{path} has no rows; get a complete copy of the list")
     digest = sha256(path.read_bytes()).hexdigest()
     return CelebAList(path, tuple(seen), tuple(header), np.stack(values), tuple(seen.values()), digest)
 
 
 class _Row(NamedTuple):
-    """A row: file and line, name of the image, and cells. The first one holds the names of the columns."""
+    """A row: file and line, image name, and cells. The cells of the first row are the column names."""
 
     place: str
     name: str
@@ -115,12 +115,12 @@ def _csv_rows(path: Path) -> Iterator[_Row]:
             if len(found) != 1:
                 there = ", ".join(row.cells)
                 wanted = " or ".join(FILE_COLUMNS)
-                raise DataError(f"{path}:1: the column of the files must be named {wanted}; it has {there}")
+                raise DataError(f"{path}:1: exactly one column must be named {wanted}; the columns are {there}")
             column, header = found[0], [name for name in row.cells if name != found[0]]
             yield _Row(f"{path.name}:1", column, header)
         yield _Row(row.place, _name(row.cells[column]), [row.cells[name] for name in header])
     if not header:
-        raise DataError(f"{path} has no rows")
+        raise DataError(f"{path} has no rows; get a complete copy of the list")
 
 
 def _txt_rows(path: Path, columns: Sequence[str] | None) -> Iterator[_Row]:
@@ -131,7 +131,7 @@ def _txt_rows(path: Path, columns: Sequence[str] | None) -> Iterator[_Row]:
         if header and header[0].casefold() in FILE_COLUMNS:
             header = header[1:]
     if not header:
-        raise DataError(f"{path}:1: neither a count and column names, nor a csv header")
+        raise DataError(f"{path}:1: a .txt list must begin with the number of rows and the column names")
     yield _Row(f"{path.name}:{first}", "", header)
     number = 0
     for place, line in enumerate(lines[first:], start=first + 1):
@@ -139,17 +139,17 @@ def _txt_rows(path: Path, columns: Sequence[str] | None) -> Iterator[_Row]:
             number += 1
             yield _Row(f"{path.name}:{place}", _name(cells[0]), cells[1:])
     if first and int(lines[0]) != number:
-        raise DataError(f"{path}: {number:,} rows, but its first line says {int(lines[0]):,}; the file is torn")
+        raise DataError(f"{path} has {number:,} rows, but its first line says {int(lines[0]):,}; get an undamaged copy")
 
 
 def _whole(cell: str, where: str) -> int:
-    """The whole number of a cell, also if it is written as ``7.0``."""
+    """The integer in a cell; ``7.0`` is read as 7."""
     try:
         value = float(cell)
     except ValueError:
         value = math.nan
     if not value.is_integer() or abs(value) >= 2**31:
-        raise DataError(f"{where}: {cell!r} is not a whole number of 32 bits; fix it, or take the list of another copy")
+        raise DataError(f"{where}: {cell!r} is not a 32-bit integer; fix it, or get an undamaged copy")
     return int(value)
 
 
@@ -158,29 +158,29 @@ def _name(cell: str) -> str:
 
 
 def find_list(folder: Path, name: str) -> Path | None:
-    """A list by its name: in the folder or in ``Anno``, as txt or as csv; None if there is none."""
+    """Path of a list in the folder or in ``Anno``, as txt or csv; None if it does not exist."""
     names = (name, str(Path(name).with_suffix(".csv")))
     return next((f for n in names for f in (folder / n, folder / "Anno" / n) if f.is_file()), None)
 
 
 def needed_list(folder: Path, name: str, setting: str = "source.attributes") -> Path:
-    """A list that must exist.
+    """Path of a list that must exist.
 
     Raises:
-        DataError: If there is none.
+        DataError: If the list does not exist.
     """
     found = find_list(folder, name)
     if found is None:
         there = sorted(p.name for p in folder.iterdir() if p.is_file())
-        raise DataError(f"{folder} has no {name}, nor as csv, nor in Anno{nearest(name, there)} ({setting})")
+        raise DataError(f"{setting}={name}: not found as txt or csv in {folder} or its Anno{nearest(name, there)}")
     return found
 
 
 def optional_list(folder: Path, name: str | None, usual: str, setting: str) -> Path | None:
-    """A list that copies may lack under its usual name; a list that was asked for by another name must exist.
+    """Path of a list that may be missing under its default name; a list with any other name must exist.
 
     Raises:
-        DataError: If a list of another than the usual name does not exist.
+        DataError: If `name` differs from `usual` and does not exist.
     """
     if name is None:
         return None
@@ -188,13 +188,13 @@ def optional_list(folder: Path, name: str | None, usual: str, setting: str) -> P
 
 
 def check_signs(labels: CelebAList) -> None:
-    """Checks that all values are labels.
+    """Checks that all values are 1, -1 or 0.
 
     Raises:
-        DataError: If a value is not 1, -1 or 0.
+        DataError: If another value occurs.
     """
     wrong = np.argwhere(~np.isin(labels.values, (-1, 0, 1)))
     if len(wrong):
         row, column = wrong[0]
         value, name = labels.values[row, column], labels.columns[column]
-        raise DataError(f"{labels.places[row]}, column {name!r}: {value} is not a label; it may be 1, -1 or 0")
+        raise DataError(f"{labels.places[row]}, column {name!r}: {value} is not a label; it must be 1, -1 or 0")

@@ -1,4 +1,4 @@
-"""Texts about CelebA's photographs, beside the pictures and lists of CelebA or CelebA-HQ."""
+"""Base classes of importers of texts about CelebA and CelebA-HQ pictures."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ORIGINALS: Final = "CelebA-HQ-to-CelebA-mapping.txt"
 
 @dataclass(kw_only=True, eq=False)
 class CelebATextSource(JoinedSource):
-    """Pictures of CelebA with texts; the 40 labels and the identities are used where their lists are found.
+    """CelebA pictures with texts, and with the 40 labels and the identities if their lists are found.
 
     Args:
         path: Folder of the data set.
-        images: Folder of the pictures below it; None takes the usual ones, else the whole folder.
-        attributes: List of the 40 labels; under a usual name it may be missing.
-        identities: CelebA's list of identities; under its usual name it may be missing.
-        hide: Labelled attributes that the crop does not show.
-        license: Terms of use.
+        images: Folder of the pictures below `path`; None for the first of `IMAGES` that exists, else the whole folder.
+        attributes: File with the 40 labels; None for the first of `ATTRIBUTES`, which may be missing.
+        identities: File with CelebA's identities; the default file may be missing.
+        hide: Attributes outside the crop; their labels are set to null.
+        license: Terms of use, written into every sample.
         size: Image side in pixels; None keeps square files unchanged and crops others to a square.
     """
 
@@ -48,7 +48,7 @@ class CelebATextSource(JoinedSource):
 
     @abstractmethod
     def _texts(self, root: Path) -> Iterator[tuple[object, PictureEntry | SampleFault]]:
-        """Name and texts of each picture."""
+        """Yields the name and the texts of each picture."""
 
     def __post_init__(self) -> None:
         self._set_up()
@@ -69,7 +69,7 @@ class CelebATextSource(JoinedSource):
         found = [f for name in self.ATTRIBUTES if (f := find_list(root, name))]
         path = needed_list(root, self.attributes) if self.attributes else next(iter(found), None)
         if path is None:
-            self._notes.append(f"no list of labels ({' or '.join(self.ATTRIBUTES)}): no labels (source.attributes)")
+            self._notes.append(f"labels: none, because {' or '.join(self.ATTRIBUTES)} is missing (source.attributes)")
             return
         mapping, labels = AttributeMapping("celeba"), read_list(path)
         mapping(dict.fromkeys(labels.columns))  # every column must be a label
@@ -81,7 +81,7 @@ class CelebATextSource(JoinedSource):
     def _persons(self, root: Path) -> Iterator[tuple[object, PictureEntry]]:
         path = optional_list(root, self.identities, IDENTITIES, "source.identities")
         if path is None:
-            self._notes.append(f"no {IDENTITIES}: each picture counts as another person (source.identities)")
+            self._notes.append(f"no {IDENTITIES}: each picture counts as a separate person (source.identities)")
             return
         listed = read_list(path, ["identity"])
         person = {file: f"celeba_{row[0]}" for file, row in zip(listed.files, listed.values, strict=True)}
@@ -90,12 +90,12 @@ class CelebATextSource(JoinedSource):
                 yield name, PictureEntry(path.name, identity=person[original])
 
     def _originals(self, root: Path, files: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Name of each picture, and its name in CelebA."""
+        """Yields the name of each picture and its file name in CelebA."""
         yield from ((file, file) for file in files)
 
 
 class CelebAHQTextSource(CelebATextSource):
-    """The same for CelebA-HQ, whose pictures have other numbers than CelebA's."""
+    """CelebA-HQ pictures with texts. Their numbers are mapped to CelebA's numbers to find identities."""
 
     ATTRIBUTES: ClassVar[tuple[str, ...]] = ("CelebAMask-HQ-attribute-anno.txt", "list_attr_celeba_hq.txt")
     IMAGES: ClassVar[tuple[str, ...]] = ("CelebA-HQ-img", "image/images", "image", "images")
@@ -103,7 +103,7 @@ class CelebAHQTextSource(CelebATextSource):
     def _originals(self, root: Path, files: Sequence[str]) -> Iterator[tuple[str, str]]:
         path = find_list(root, ORIGINALS)
         if path is None:
-            self._notes.append(f"no {ORIGINALS}: each picture counts as another person")
+            self._notes.append(f"no {ORIGINALS}: each picture counts as a separate person")
             return
         for line in read_lines(path):
             cells = line.split()

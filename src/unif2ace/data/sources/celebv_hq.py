@@ -1,4 +1,4 @@
-"""CelebV-HQ: 35,666 video clips with 83 labels (Zhu et al., ECCV 2022), as frames on this machine."""
+"""CelebV-HQ: 35,666 video clips with 83 labels (Zhu et al., ECCV 2022), read as extracted frames."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ MOMENTARY: Final = ("close_eyes", "laugh", "make_a_face", "shout", "sing", "talk
 
 @dataclass(kw_only=True, eq=False)
 class CelebVHQSource(JoinedSource):
-    """Frames of the clips of CelebV-HQ with the clips' labels.
+    """Frames of CelebV-HQ clips, each with the labels of its clip.
 
-    A frame belongs to the clip whose id is the name of its file, of its folder, or the beginning of its file's name
-    (``M2Ohb0FAaJU_1.jpg``, ``M2Ohb0FAaJU_1/0007.png``, ``M2Ohb0FAaJU_1_0007.png``). Labels hold for a clip: an action
-    that may be over in the frame is unknown where it is present, and an emotion is known only if the clip has one.
-    All frames of a video count as one person.
+    A frame belongs to a clip if the clip's id is its file name, its folder name, or the beginning of its file name
+    (``M2Ohb0FAaJU_1.jpg``, ``M2Ohb0FAaJU_1/0007.png``, ``M2Ohb0FAaJU_1_0007.png``). Labels describe a whole clip. A
+    momentary action of the clip is therefore null in a frame. An emotion is true only if it is the clip's single one;
+    several emotions are each null. All frames of a video count as one person.
 
     Args:
         path: Folder of the data set.
-        images: Folder of the frames below it; None for the whole folder.
-        annotations: The JSON file of the release.
-        frames_per_clip: Frames used of each clip, evenly over it; None for all.
-        momentary_actions: Actions that a clip has and a frame of it need not.
-        license: Terms of use.
+        images: Folder of the frames below `path`; None for the whole folder.
+        annotations: Path of the release's JSON file below `path`.
+        frames_per_clip: Maximum number of frames per clip, evenly spaced; None for all.
+        momentary_actions: Actions that need not be visible in every frame of a clip.
+        license: Terms of use, written into every sample.
         size: Image side in pixels; None keeps square files unchanged and crops others to a square.
         name: Short name, prefix of the keys.
 
@@ -67,7 +67,7 @@ class CelebVHQSource(JoinedSource):
         self._file = root / self.annotations
         if not self._file.is_file():
             there = sorted(p.name for p in self._file.parent.glob("*.json"))
-            raise DataError(f"{self._file} does not exist{nearest(self._file.name, there)} (source.annotations)")
+            raise DataError(f"source.annotations: {self._file} does not exist{nearest(self._file.name, there)}")
         self._mapping = AttributeMapping("celebv_hq")
         clips, names = self._clips()
         self._open({"images": existing_folder(root / self.images if self.images else root, "source.images")})
@@ -84,24 +84,24 @@ class CelebVHQSource(JoinedSource):
         self._finish()
 
     def _clips(self) -> tuple[Mapping[str, Any], dict[str, list[str]]]:
-        """Annotations by clip, and the names of the two lists of labels."""
+        """Annotations by clip id, and the label names of ``appearance`` and ``action``."""
         tree = read_json(self._file)
         try:
             meta, clips = tree["meta_info"], tree["clips"]
             names = {kind: [str(name) for name in meta[f"{kind}_mapping"]] for kind in ("appearance", "action")}
             clips = {same_form(clip): one for clip, one in clips.items()}
         except (KeyError, TypeError, AttributeError) as error:
-            what = "it needs 'clips' and 'meta_info' with 'appearance_mapping' and 'action_mapping'"
+            what = "the file must have 'clips' and 'meta_info' with 'appearance_mapping' and 'action_mapping'"
             raise DataError(f"{self._file.name}: {what} (source.annotations)") from error
         for name in (n for listed in names.values() for n in listed):
             if self._mapping.find(name) is None:
                 hint = nearest(name, self._mapping.meanings)
                 raise DataError(
-                    f"{self._file.name}: CelebV-HQ has no label {name!r}{hint}; take the file of the release"
+                    f"{self._file.name}: CelebV-HQ has no label {name!r}; use the original file of the release{hint}"
                 )
         if unknown := [a for a in self.momentary_actions if self._mapping.find(a) is None]:
             hint = nearest(unknown[0], names["action"])
-            raise ConfigError(f"source.momentary_actions has {unknown[0]!r}, which is not an action{hint}")
+            raise ConfigError(f"source.momentary_actions: {unknown[0]!r} is not an action of CelebV-HQ{hint}")
         return clips, names
 
     def _use(
@@ -126,7 +126,7 @@ class CelebVHQSource(JoinedSource):
             values = attributes[kind]
             if len(values) != len(listed) or any(v not in (0, 1, None) for v in values):
                 raise DataError(
-                    f"{kind} has {len(values)} values for {len(listed)} labels, or other values than 0 and 1"
+                    f"{kind} must have {len(listed)} values of 0 or 1, one per label; it has {len(values)} values"
                 )
             labels |= {name: None if v is None else bool(v) for name, v in zip(listed, values, strict=True)}
         momentary = {self._mapping.find(action) for action in self.momentary_actions}
@@ -142,17 +142,17 @@ class CelebVHQSource(JoinedSource):
             self._notes.append(f"pictures of no clip, not used: {strange:,}")
         if not frames:
             raise DataError(
-                f"no picture below {self._finder.folders['images']} is a frame of a clip of {self._file.name}: a "
-                f"frame is named {next(iter(clips), 'CLIP')}.jpg, or lies in a folder of that name (source.images)"
+                f"source.images: no picture below {self._finder.folders['images']} belongs to a clip of "
+                f"{self._file.name}; name a frame {next(iter(clips), 'CLIP')}.jpg, or put it into a folder of that name"
             )
 
 
 def clip_of(file: str, clips: Mapping[str, Any]) -> str | None:
-    """The clip of a frame, by its path; None if there is none.
+    """Id of the clip that a frame belongs to; None if no id matches.
 
     Args:
-        file: Path of the frame, with ``/``.
-        clips: The clips by id.
+        file: Path of the frame, separated by ``/``.
+        clips: Annotations by clip id.
     """
     path = PurePosixPath(same_form(file))
     for part in (path.stem, *reversed(path.parts[:-1])):
@@ -165,10 +165,10 @@ def clip_of(file: str, clips: Mapping[str, Any]) -> str | None:
 
 
 def emotions(tree: Any) -> dict[str, Value]:
-    """The eight emotion labels of a clip: true for its only emotion, unknown for those of several, else false.
+    """The eight emotion labels of a clip: true for a single emotion, null for each of several, otherwise false.
 
     Args:
-        tree: The entry ``emotion`` of a clip: a flag, and one emotion or a list with time spans.
+        tree: The entry ``emotion`` of a clip; its ``labels`` are one emotion, or a list of emotions with time spans.
 
     Raises:
         DataError: If an emotion is unknown.
@@ -176,14 +176,14 @@ def emotions(tree: Any) -> dict[str, Value]:
     labels = tree["labels"]
     found = {labels} if isinstance(labels, str) else {str(one["emotion"]) for one in labels}
     if strange := found - set(EMOTIONS):
-        raise DataError(f"emotion {sorted(strange)[0]!r}{nearest(sorted(strange)[0], EMOTIONS)}")
+        raise DataError(f"emotion {sorted(strange)[0]!r} is unknown{nearest(sorted(strange)[0], EMOTIONS)}")
     if not found:
         return {}
     return {name: False if name not in found else True if len(found) == 1 else None for name in EMOTIONS}
 
 
 def _spread(found: list[PictureFile], number: int | None) -> list[PictureFile]:
-    """Frames from the middles of equal parts of a clip."""
+    """At most `number` frames: the middle frame of each of `number` equal parts of the clip."""
     if number is None or number >= len(found):
         return found
     return [found[(2 * n + 1) * len(found) // (2 * number)] for n in range(number)]

@@ -1,4 +1,4 @@
-"""The meaning of a cell of a table or an entry of a JSON: nothing, an attribute's value, a name, or captions."""
+"""Parses cells of tables and entries of JSON files: missing values, labels, names and captions."""
 
 from __future__ import annotations
 
@@ -18,31 +18,32 @@ FALSE: Final = frozenset({"false", "no", "0", "-1", "0.0", "-1.0"})
 MISSING: Final = frozenset(
     {"", "null", "none", "nan", "-nan", "na", "n/a", "#n/a", "#na", "<na>", "nil", "nat", "undefined"}
 )
-"""Spellings of a missing value, as spreadsheets, pandas and R write them; case does not matter."""
+"""Spellings of a missing value in spreadsheets, pandas and R; case is ignored."""
 _WHOLE: Final = re.compile(r"(-?\d+)\.0+")
 
 
 def is_missing(cell: object) -> bool:
-    """Whether a cell states nothing: null, NaN, or a text of `MISSING`. The number 0 and false are values."""
+    """Whether a cell is null, NaN, or a text in `MISSING`. The number 0 and ``false`` are values."""
     if isinstance(cell, str):
         return cell.strip().casefold() in MISSING
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
 
 
 def same_form(text: str) -> str:
-    """A text in Unicode's composed form: file systems and programs write one name in two forms."""
+    """Normalises a text to Unicode NFC, because file systems differ in the form of a name."""
     return unicodedata.normalize("NFC", text)
 
 
 def parse_label(cell: object, choices: Sequence[str] = ()) -> Value:
-    """The value of a label: true/false/yes/no/1/0/-1, one of the choices, or null for a missing one.
+    """Parses a label: true/false/yes/no/1/0/-1, one of `choices`, or None for a missing value.
 
     Args:
         cell: A text or a JSON value.
-        choices: Words of a label that is not yes/no, in lower case. A choice such as ``none`` is a word, not missing.
+        choices: Allowed words in lower case, for a label that is not yes/no. A choice such as ``none`` is then a value,
+            not a missing one.
 
     Raises:
-        DataError: If it is not one of these.
+        DataError: If the cell holds any other value.
     """
     word = same_word(str(cell))
     if choices and isinstance(cell, str | int | float):
@@ -58,27 +59,27 @@ def parse_label(cell: object, choices: Sequence[str] = ()) -> Value:
 
 
 def parse_name(cell: object) -> str | None:
-    """The name or number of a person; None for a missing one.
+    """Parses the name or number of a person; None for a missing value.
 
-    One person has one name: 7, ``7`` and ``7.0`` are equal, and so are both Unicode forms of a name and its blanks.
+    Equal names become equal texts: 7, ``7`` and ``7.0`` are the same, and Unicode form and extra blanks are ignored.
 
     Raises:
-        DataError: If it is neither a text nor a number.
+        DataError: If the cell is neither a text nor a number.
     """
     if is_missing(cell):
         return None
     if isinstance(cell, bool) or not isinstance(cell, str | int | float):
-        raise DataError(f"{_shown(cell)} is not a name: a text or a number names a person")
+        raise DataError(f"{_shown(cell)} is not the name of a person: give a text or a number")
     name = same_form(" ".join(str(cell).split()))
     whole = _WHOLE.fullmatch(name)
     return whole[1] if whole else name
 
 
 def parse_captions(cell: object) -> tuple[str, ...]:
-    """The captions of a cell, a text or a list of texts; missing ones are left out.
+    """Parses captions, a text or a list of texts; missing values are left out.
 
     Raises:
-        DataError: If it is anything else, or a text without a letter, such as a number.
+        DataError: If the cell has another type, or a text without letters, such as a number.
     """
     listed: list[Any] = cell if isinstance(cell, list) else [cell]
     captions = []
@@ -86,7 +87,7 @@ def parse_captions(cell: object) -> tuple[str, ...]:
         if is_missing(entry):
             continue
         if not isinstance(entry, str) or not any(letter.isalpha() for letter in entry):
-            raise DataError(f"{_shown(entry)} is not a caption: it must be a text or a list of texts")
+            raise DataError(f"{_shown(entry)} is not a caption: give a text with letters, or a list of such texts")
         captions.append(entry.strip())
     return tuple(captions)
 
@@ -97,7 +98,7 @@ def _shown(cell: object) -> str:
 
 
 def from_json_text(cell: Any) -> Any:
-    """A cell, with an object or a list that was written as JSON text read; another text stays as it is."""
+    """Decodes a cell that holds an object or a list as JSON text; returns any other cell unchanged."""
     if isinstance(cell, str) and cell.lstrip()[:1] in ("{", "["):
         try:
             return json.loads(cell)

@@ -1,4 +1,4 @@
-"""Conversations about pictures as JSON, in LLaVA's or ShareGPT's form: FaceLLM, FaceInstruct, EmoLA and others."""
+"""Imports conversations about pictures in LLaVA's or ShareGPT's JSON format, e.g. FaceLLM, FaceInstruct, EmoLA."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ PROMPTS = ("describe", "please describe", "give a description", "give a detailed
 
 @dataclass(kw_only=True, eq=False)
 class ConversationsSource(TabularSource):
-    """One conversation about one picture a row. All conversations of a picture are put together, word for word.
+    """Conversations, one per row, each about one picture. The conversations of a picture are merged, word for word.
 
-    The answer to a request for a description becomes a caption; other turns become questions. Conversations without a
-    picture, or about several, are left out and listed.
+    The answer to a request for a description becomes a caption; other turns become questions. A conversation without a
+    picture, or about several pictures, is left out and listed.
 
     Args:
-        path: A json or jsonl file, or a folder of them.
-        images: Folder of the pictures; None takes the folder of the file.
-        license: Terms of the pictures whose row states none.
-        files: Which files of a folder, such as ``*train*.json``; None for all.
-        image_column: Column of the picture's name; None takes the first of ``image``, ``images``.
-        questions_column: Column of the turns; None takes the first of ``conversations``, ``messages``.
+        path: A json or jsonl file, or a folder of such files.
+        images: Folder of the pictures; None for the folder of the file.
+        license: Terms of use of pictures whose row states no license.
+        files: Pattern of the files to read in a folder, such as ``*train*.json``; None for all.
+        image_column: Column of the picture's name; None for the first of `IMAGES` that exists.
+        questions_column: Column of the turns; None for the first of `TURNS` that exists.
         size: Image side in pixels; None keeps square files unchanged and crops others to a square.
         name: Short name, prefix of the keys.
 
     Raises:
         ConfigError: If a setting is out of range.
-        DataError: If there is no file, no column of turns, or no row with a picture.
+        DataError: If the file, the column of turns, or a row with a picture is missing.
     """
 
     path: str
@@ -67,19 +67,19 @@ class ConversationsSource(TabularSource):
         named = written if isinstance(written, list) else [] if is_missing(written) else [written]
         if len(named) != 1:
             what = f"{len(named)} pictures" if named else "no picture"
-            return "", SampleFault("schema", f"{row.place}: the conversation is about {what}, not about one")
+            return "", SampleFault("schema", f"{row.place}: the conversation names {what}, but must name exactly one")
         found = super()._entry(row)
         return named[0], found[1]
 
 
 def first_column(table: FileTable, wanted: str | None, usual: Sequence[str], setting: str) -> str:
-    """The column that was named, or the first usual one that there is.
+    """The column `wanted`, or, if it is None, the first of `usual` that exists.
 
     Raises:
-        DataError: If there is none.
+        DataError: If no such column exists.
     """
     found = wanted if wanted in table.columns else next((c for c in usual if c in table.columns and not wanted), None)
     if found is None:
         what = repr(wanted) if wanted else " or ".join(usual)
-        raise DataError(f"{table.name} has no column {what} ({setting}; it has {', '.join(table.columns)})")
+        raise DataError(f"{table.name} has no column {what}; set {setting} to one of {', '.join(table.columns)}")
     return found

@@ -1,4 +1,4 @@
-"""Data sets of the package `datasets`: a folder of its `save_to_disk`, or the id of a data set on the hub."""
+"""Reads data sets of the package `datasets`: a folder written by `save_to_disk`, or a Hugging Face hub id."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MARKS: Final = ("state.json", "dataset_dict.json")
 
 
 def is_dataset(path: str) -> bool:
-    """Whether a path is for the package `datasets`: a folder that it wrote, or nothing on this disk but a hub id."""
+    """Whether a path is a folder written by `datasets`, or no path on this disk but a valid hub id."""
     if Path(path).is_dir():
         return any((Path(path) / mark).is_file() for mark in _MARKS)
     return not Path(path).exists() and bool(HUB_ID.fullmatch(path)) and not Path(path).parent.exists()
@@ -27,11 +27,11 @@ class DatasetTable:
     """Rows of a data set that the package `datasets` reads.
 
     Args:
-        path: Folder or hub id.
-        split: Name of the split; None takes the only one.
+        path: Folder written by `save_to_disk`, or hub id ``OWNER/NAME``.
+        split: Name of the split; None if the data set has only one split.
 
     Raises:
-        ConfigError: If `datasets` is not installed, or there are several splits and none is chosen.
+        ConfigError: If `datasets` is not installed, or `split` is None although there are several splits.
         DataError: If the data set cannot be read.
     """
 
@@ -51,11 +51,11 @@ class DatasetTable:
         return self._opened
 
     def embeds(self, image_column: str) -> bool:
-        """Whether the column holds pictures."""
+        """Whether the column has the feature type `Image`."""
         return type(self._data.features[image_column]).__name__ == "Image"
 
     def rows(self, image_column: str) -> Iterator[TableRow]:
-        """All rows without pictures."""
+        """All rows; the picture column is None if it holds pictures."""
         data = self._data
         if image_column in self.columns and self.embeds(image_column):
             data = data.remove_columns([image_column])
@@ -63,21 +63,21 @@ class DatasetTable:
             yield TableRow(f"{self.name}, row {number}", {image_column: None, **row})
 
     def embedded(self, row: int, image_column: str) -> bytes:
-        """The bytes of the picture in a row, or of the file that it names."""
+        """Bytes of the picture in a row, read from the row or from the file that it names."""
         value = self._data[row][image_column]
         if value and value.get("bytes"):
             return bytes(value["bytes"])
         if value and value.get("path"):
             return Path(value["path"]).read_bytes()
-        raise SampleFault("missing", "it holds no picture; set source.images to the folder of the pictures")
+        raise SampleFault("missing", "the row holds no picture; set source.images to the folder of the pictures")
 
 
 def _load(path: str, split: str | None) -> Any:
     try:
         import datasets
     except ImportError as error:
-        what = "" if Path(path).exists() else " does not exist here; as the id of a data set on the hub it"
-        raise ConfigError(f"source.path={path}{what} needs a package: {HOW}") from error
+        what = "a folder of `datasets`" if Path(path).exists() else "no local path; to read it as a hub id"
+        raise ConfigError(f"source.path={path} is {what}: install the package `datasets` ({HOW})") from error
     try:
         found = datasets.load_from_disk(path) if Path(path).is_dir() else datasets.load_dataset(path)
     except Exception as error:  # whatever the hub or a damaged folder gives
@@ -86,7 +86,7 @@ def _load(path: str, split: str | None) -> Any:
     if isinstance(found, dict):
         names = list(found)
         if split not in names and (split or len(names) > 1):
-            raise ConfigError(f"source.split={split or 'null'}: {path} has the splits {', '.join(names)}; name one")
+            raise ConfigError(f"source.split={split or 'null'}: {path} has the splits {', '.join(names)}; set one")
         found = found[split or names[0]]
     for column, feature in found.features.items():
         if isinstance(feature, datasets.Image):

@@ -1,4 +1,4 @@
-"""Face2Text: 18,690 descriptions that people wrote of 12,227 pictures of CelebA (Tanti et al.; Zenodo 10973388)."""
+"""Face2Text: 18,690 human descriptions of 12,227 CelebA pictures (Tanti et al.; Zenodo 10973388)."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from unif2ace.errors import ConfigError, DataError
 
 @dataclass(kw_only=True, eq=False)
 class Face2TextSource(CelebATextSource):
-    """All descriptions of each picture. For other settings see `CelebATextSource`.
+    """CelebA pictures with all their descriptions. For other settings see `CelebATextSource`.
 
-    CelebA's aligned pictures are cropped like FFHQ at the mean face, others to their central square.
+    CelebA's aligned pictures (178x218) are cropped to FFHQ's square at the mean landmarks. Other pictures are cropped
+    to their central square.
 
     Args:
-        captions: File of the descriptions, or folder with the files of several splits; None takes all
-            ``*.json`` of the folder.
+        captions: File of the descriptions, or folder with one file per split; None for all ``*.json`` in `path`.
         size: Image side in pixels.
-        image_column: PictureEntry of the picture's name.
-        caption_column: PictureEntry of the description.
+        image_column: JSON entry with the picture's name.
+        caption_column: JSON entry with the description.
         name: Short name, prefix of the keys.
 
     Raises:
@@ -57,7 +57,7 @@ class Face2TextSource(CelebATextSource):
 
     def _texts(self, root: Path) -> Iterator[tuple[object, PictureEntry | SampleFault]]:
         if self.size is None:
-            raise ConfigError("size=null: the pictures are cut to squares; set source.size=128")
+            raise ConfigError("source.size=null: the pictures are always cropped and resized; set source.size=128")
         place, pattern = root / (self.captions or ""), None if self.captions else "*.json"
         for file in find_tables(place, pattern, (".json", ".jsonl"), "source.captions", None):
             table = read_table(file, self.image_column)
@@ -68,7 +68,7 @@ class Face2TextSource(CelebATextSource):
                 try:
                     captions = parse_captions(row.cells.get(self.caption_column))
                     if not captions:
-                        raise DataError("it has no description")
+                        raise DataError("the picture has no description")
                     yield written, PictureEntry(row.place, captions=captions)
                 except DataError as error:
                     yield written, SampleFault("schema", f"{row.place}: {error}")

@@ -1,4 +1,4 @@
-"""FFHQ: 70,000 aligned photographs from Flickr (Karras et al., CVPR 2019), with estimated features and licenses."""
+"""FFHQ: 70,000 aligned Flickr photographs (Karras et al., CVPR 2019), with estimated features and licenses."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ METADATA: Final = "ffhq-dataset-v2.json"
 
 @dataclass(kw_only=True, eq=False)
 class FFHQSource(JoinedSource):
-    """The images of FFHQ, with features if they are there.
+    """FFHQ images, with attributes from the FFHQ features if these are found.
 
-    Features are what a face service estimated (`record_of_ffhq`): one JSON file for each image, or one for all. The
-    file ``ffhq-dataset-v2.json`` of the release has the license and the author of each photograph. Each image shows
-    another person as far as is known.
+    The features are estimates of a face service (see `record_of_ffhq`), in one JSON file per image or one for all. The
+    release's ``ffhq-dataset-v2.json`` gives the license and author of each photograph. FFHQ has no identities, so each
+    image counts as a separate person.
 
     Args:
         path: Folder of the data set.
-        images: Folder of the images below it; None takes ``images1024x1024`` or ``thumbnails128x128`` if there is one,
-            else the whole folder.
-        features: Folder of one JSON file for each image, or one JSON file by image; None takes ``json`` or
-            ``ffhq_features.json`` if there is one.
-        metadata: File of licenses and authors; under its usual name it may be missing.
-        license: License of images without metadata: that of the data set.
-        size: Image side in pixels; None keeps the files.
+        images: Folder of the images below `path`; None for ``images1024x1024`` or ``thumbnails128x128``, or the whole
+            folder if neither exists.
+        features: Folder with one JSON file per image, or one JSON file with an entry per image; None for the first of
+            `FEATURES` that exists.
+        metadata: JSON file of licenses and authors; the default file may be missing.
+        license: License of images without metadata; the default is the license of the data set.
+        size: Image side in pixels; None keeps square files unchanged and crops others to a square.
         name: Short name, prefix of the keys.
 
     Raises:
@@ -71,7 +71,7 @@ class FFHQSource(JoinedSource):
         file = root / self.metadata
         if not file.is_file():
             if self.metadata != METADATA:
-                raise DataError(f"{file} does not exist{_hint(root, self.metadata)} (source.metadata)")
+                raise DataError(f"source.metadata: {file} does not exist{_hint(root, self.metadata)}")
             self._notes.append(f"no {METADATA}: every picture has the license of the data set (source.metadata)")
             return
         for number, row in _objects(file):
@@ -86,8 +86,8 @@ class FFHQSource(JoinedSource):
         found = next((root / place for place in places if (root / place).exists()), None)
         if found is None:
             if self.features:
-                raise DataError(f"{root / self.features} does not exist{_hint(root, self.features)} (source.features)")
-            self._notes.append(f"no features ({', '.join(FEATURES)}): no labels (source.features)")
+                raise DataError(f"source.features: {root / self.features} does not exist{_hint(root, self.features)}")
+            self._notes.append(f"labels: none, because no features are found ({', '.join(FEATURES)}; source.features)")
             return
         files = sorted(found.rglob("*.json")) if found.is_dir() else []
         named = ((file.stem, _tree(file), str(file)) for file in files) if files else _features_of(found)
@@ -103,13 +103,13 @@ class FFHQSource(JoinedSource):
 
 
 def main_face(tree: Any) -> Mapping[str, Any]:
-    """The features of the largest face; empty if the service found none.
+    """Features of the largest face; empty if the service found no face.
 
     Args:
-        tree: What the service gave for one image: a list of faces, or one face.
+        tree: The service's result for one image: a list of faces, or one face.
 
     Raises:
-        DataError: If it is neither.
+        DataError: If `tree` has another form.
     """
     faces = tree if isinstance(tree, list) else [tree]
     if any(not isinstance(face, Mapping) for face in faces):
@@ -133,16 +133,16 @@ def _tree(file: Path) -> Any:
 
 def _features_of(file: Path) -> Iterator[tuple[object, Any, str]]:
     if not file.is_file():
-        raise DataError(f"{file} holds no JSON file (source.features)")
+        raise DataError(f"source.features: the folder {file} holds no JSON file")
     for name, tree in _objects(file, lists=True):
         yield name, tree, f"{file.name}, {name!r}"
 
 
 def _objects(file: Path, lists: bool = False) -> Iterator[tuple[str, Any]]:
-    """The entries by name of a JSON file."""
+    """Yields the name and value of each entry of a JSON file."""
     tree = read_json(file)
     if not isinstance(tree, dict):
-        raise DataError(f"{file} must be an object with an entry for each image")
+        raise DataError(f"{file} must be a JSON object with one entry per image")
     for name, value in tree.items():
         if not isinstance(value, dict) and not (lists and isinstance(value, list)):
             raise DataError(f"{file}, {name!r}: {str(value)[:40]!r} is not an object")

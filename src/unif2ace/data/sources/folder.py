@@ -1,4 +1,4 @@
-"""A folder of user images, optionally with a table of their attributes."""
+"""Imports a folder of user images, optionally with a table of attributes and texts."""
 
 from __future__ import annotations
 
@@ -31,37 +31,39 @@ _COLUMNS = (
     "license_column",
     "provenance_column",
 )
-"""Settings that name a column which is not an attribute."""
+"""Settings that name a non-attribute column."""
 
 
 @dataclass(kw_only=True, eq=False)
 class FolderSource:
-    """All images below a folder that can be read, in the order of their paths.
+    """All readable images below a folder, sorted by path.
 
-    You state the terms to which the images' owner and the people in them agreed. An image without a row in the table
-    has an empty record; `unlabelled` counts them. A square file of the requested size is stored byte for byte,
-    including its camera metadata, such as the location.
+    `license` must state the terms that the owner of the images and the people in them agreed to. An image without a row
+    in the table has an empty record; `unlabelled` is the number of such images. A square file of the requested size is
+    stored byte for byte, including camera metadata such as the location.
 
     Args:
         path: The folder.
         license: Terms under which the images may be used, written into every sample.
-        table: csv, tsv or jsonl file, relative to the folder; None takes its ``metadata.csv``, ``metadata.tsv`` or
-            ``metadata.jsonl`` if there is one. Columns are fields and labels of the taxonomy, or those of `mapping`.
-        mapping: Name of an attribute mapping, such as ``celeba``, the path of a yaml file, or None.
+        table: csv, tsv or jsonl file, relative to the folder. None uses ``metadata.csv``, ``metadata.tsv`` or
+            ``metadata.jsonl`` in the folder if it exists. Columns are fields and labels of the taxonomy, or labels of
+            `mapping`.
+        mapping: Attribute mapping of the columns: a name such as ``celeba``, or the path of a yaml file; None if
+            columns are names of the taxonomy.
         size: Image side in pixels; None keeps square files unchanged and crops others to a square.
-        image_column: Column with the image's path, relative to the folder or to the table.
-        identity_column: Column with the person in the image; None treats each image as a separate person.
-        caption_column: Column with a caption, or in jsonl a list of captions; None for no captions.
-        ignore: Columns that are not attributes.
+        image_column: Column with the image's path, relative to the folder or to the table's folder.
+        identity_column: Column with the name or number of the person; None treats each image as a separate person.
+        caption_column: Column with a caption, or, in jsonl, a list of captions; None reads none.
+        ignore: Further columns that are not attributes; they are not read.
         name: Short name, prefix of the keys.
-        questions_column: Column with a list of questions and answers, in jsonl or as JSON text; None for none.
-        license_column: Column with an image's own license; None gives all images the same.
-        provenance_column: Column with an object that says where an image comes from; None for none.
-        identity_prefix: Text before the name of a person; None for ``NAME-person-``. The split depends on it.
+        questions_column: Column with a list of questions and answers, in jsonl or as JSON text; None reads none.
+        license_column: Column with the license of an image; None uses `license` for all images.
+        provenance_column: Column with the origin of an image, as a JSON object; None reads none.
+        identity_prefix: Prefix of identities; None for ``NAME-person-``. Another prefix changes the split.
 
     Raises:
         ConfigError: If a setting is out of range.
-        DataError: If the folder, every image or a column is missing, or a cell cannot be parsed.
+        DataError: If the folder or a column is missing, the folder holds no image, or a cell cannot be parsed.
     """
 
     path: str
@@ -100,7 +102,7 @@ class FolderSource:
         if self._table:
             self._join(self._table)
         elif wanted := next(filter(None, (*(getattr(self, c) for c in _COLUMNS[1:]), *self.ignore)), None):
-            raise DataError(f"there is no table to take column {wanted!r} from: {self._no_table()}")
+            raise DataError(f"column {wanted!r} cannot be read without a table: {self._no_table()}")
         self.unlabelled = len(self._files) - len(self._rows)
 
     def _find_table(self) -> Path | None:
@@ -109,7 +111,7 @@ class FolderSource:
         found = [self._folder / n for n in TABLE_NAMES if (self._folder / n).is_file()]
         if len(found) > 1:
             raise DataError(
-                f"{self._folder} has {' and '.join(f.name for f in found)}; set source.table to one of them"
+                f"{self._folder} has several tables: set source.table to one of {', '.join(f.name for f in found)}"
             )
         return found[0] if found else None
 
@@ -119,7 +121,7 @@ class FolderSource:
         return f"{self._folder} has no {TABLE_NAMES[0]}{mend}"
 
     def _join(self, table: Table) -> None:
-        """Finds the image of each row and parses its cells."""
+        """Finds the image of each row and parses the row's cells."""
         apart = {str(getattr(self, setting)): f"source.{setting}" for setting in _COLUMNS if getattr(self, setting)}
         apart |= dict.fromkeys(self.ignore, "source.ignore")
         for column, setting in apart.items():
@@ -136,7 +138,7 @@ class FolderSource:
             if file is None:
                 continue
             if file in self._rows:
-                raise DataError(f"{row.place}: {file!r} has a row already, {self._rows[file].place}; leave one of them")
+                raise DataError(f"{row.place}: {file!r} already has a row, {self._rows[file].place}; remove one")
             self._rows[file] = row
             self._values[file] = {c: v for c in attributes if (v := self._parse(row, c)) is not None}
             if self.identity_column:
@@ -146,10 +148,10 @@ class FolderSource:
             except DataError as error:
                 raise DataError(f"{row.place}: {error}") from error
         if not self._rows:
-            raise DataError(f"{table.name}: no row belongs to a picture; the first: {self._faults[0].message}")
+            raise DataError(f"{table.name}: no row names an existing picture; the first: {self._faults[0].message}")
 
     def _file_of(self, row: TableRow, finder: PictureFinder, beside: str) -> str | None:
-        """The image of a row; None, with a fault, if there is no such image or there are several."""
+        """The image of a row. If no image or several match, records a fault and returns None."""
         try:
             return finder.find(row.cells.get(self.image_column), row.place, beside=beside).file
         except SampleFault as fault:
@@ -171,9 +173,9 @@ class FolderSource:
         known = list(self._mapping.meanings) if self._mapping else [*TAXONOMY.fields, *TAXONOMY.labels]
         if column in known or (self._mapping and self._mapping.find(column)):
             return
-        what = f"label of {self.mapping!r}" if self.mapping else "attribute of the taxonomy"
-        mend = f"rename it, set source.ignore=[{column}], or give its meaning in source.mapping=MY.yaml"
-        raise DataError(f"{table}, column {column!r} is no {what}; {mend}{nearest(column, known)}")
+        what = f"a label of mapping {self.mapping!r}" if self.mapping else "an attribute of the taxonomy"
+        mend = f"rename it, set source.ignore=[{column}], or map it with source.mapping=MY.yaml"
+        raise DataError(f"{table}, column {column!r} is not {what}; {mend}{nearest(column, known)}")
 
     def _parse(self, row: TableRow, column: str) -> Value:
         if self._mapping:
@@ -185,7 +187,7 @@ class FolderSource:
         try:
             return parse_label(row.cells.get(column), choices)
         except DataError as error:
-            hint = "" if self._mapping else "; words of your own: source.mapping=MY.yaml"
+            hint = "" if self._mapping else "; map other words with source.mapping=MY.yaml"
             raise DataError(f"{row.place}, column {column!r}: {error}{hint}") from error
 
     def _record_of(self, values: Mapping[str, Value]) -> AttributeRecord:
@@ -195,21 +197,21 @@ class FolderSource:
         return len(self._files)
 
     def key(self, index: int) -> str:
-        """The source's name and the image's path, with characters other than ``a-z0-9_-`` replaced."""
+        """The source's name and the image's path; characters other than ``a-z0-9_-`` are replaced."""
         return self._keys[index]
 
     def identity(self, index: int) -> str:
-        """The identity column's value, or the key if it is missing."""
+        """Prefix and value of the identity column; the sample's key if the value is missing."""
         person = self._people.get(self._files[index])
         prefix = f"{self.name}-person-" if self.identity_prefix is None else self.identity_prefix
         return self._keys[index] if person is None else f"{prefix}{person}"
 
     def record(self, index: int) -> AttributeRecord:
-        """Attributes of the image's row; an empty record without a row."""
+        """Attributes in the image's row; an empty record if the image has no row."""
         return self._record_of(self._values.get(self._files[index], {}))
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The images at these indices; an error names the file."""
+        """The images and their data at these indices."""
         return [self._item(i) for i in indices]
 
     def _item(self, index: int) -> SourceItem:
@@ -239,14 +241,14 @@ class FolderSource:
         return self._rows[file].cells.get(column) if column and file in self._rows else None
 
     def _texts(self, file: str, column: str | None, parse: Callable[[object], tuple[_T, ...]]) -> tuple[_T, ...]:
-        """The captions or questions of an image's row."""
+        """Parses the captions or questions in an image's row."""
         try:
             return parse(self._cell(file, column))
         except DataError as error:
             raise SampleFault("schema", f"{self._rows[file].place}, column {column!r}: {error}") from error
 
     def report(self) -> SourceReport:
-        """Pictures, other files, rows, persons and captions that were found."""
+        """Numbers of pictures, other files, rows, persons, captions and questions."""
         number, rows = len(self._files), len(self._rows)
         suffixes = Counter(Path(file).suffix.lower() for file in self._files)
         lines = [f"{number:,} pictures below {self._folder}: {counted(dict(suffixes.most_common()))}"]
@@ -274,12 +276,12 @@ class FolderSource:
     def _persons_line(self) -> str:
         number, known = len(self._files), len(self._people)
         if not self.identity_column:
-            return "persons: each picture counts as another person (source.identity_column)"
+            return "persons: each picture counts as a separate person (source.identity_column)"
         line = f"persons: {known:,} of {number:,} pictures show one of {len(set(self._people.values())):,} persons"
         if known == number:
             return line
         empty = f" (cells: {counted(self._missing_names)})" if self._missing_names else ""
-        return f"{line}; the other {number - known:,} count as another person each{empty}"
+        return f"{line}; the other {number - known:,} count as a separate person each{empty}"
 
     def _captions_line(self) -> str:
         if not self.caption_column:
@@ -310,5 +312,5 @@ class FolderSource:
 
 
 def _size(file: Path) -> int:
-    """Bytes of a file; -1 for a link to nothing."""
+    """Size of a file in bytes; -1 for a broken link."""
     return file.stat().st_size if file.exists() else -1

@@ -1,4 +1,4 @@
-"""UniF2ace-130K: captions and questions whose pictures are joined from local copies of the data sets they come from."""
+"""Imports UniF2ace-130K: joins its captions and questions with pictures in local copies of its source data sets."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ LICENSES: Final = {
 
 @dataclass(kw_only=True, eq=False)
 class HfUnif2aceSource(EmbeddingSource):
-    """The tables of UniF2ace-130K, joined with FFHQ, frames of CelebV-HQ and MM-CelebA-HQ on this machine.
+    """The tables of UniF2ace-130K, joined with local copies of FFHQ, CelebV-HQ frames and MM-CelebA-HQ.
 
-    The layout of the release is not documented, so every column is a setting. Rows of a source without a folder are
-    left out and counted.
+    The layout of the release is not documented; the names of all columns are therefore settings. Rows whose source has
+    no entry in `images` are left out and counted.
 
     Args:
         path: A table (parquet, json, jsonl, csv or tsv), a folder of tables, or the id of a data set on the hub.
-        images: Folder of each source's pictures, by the source's name.
-        files: Which tables of a folder, such as ``*vqa*.json``; None for all.
-        split: Split of a data set that `datasets` reads; None for the only one.
-        source_column: Column that names the source of a picture; None takes it from the picture's path, or looks for
-            the picture in all folders.
-        licenses: License of each source; None for the known terms of FFHQ, CelebV-HQ and MM-CelebA-HQ.
-        license: License of pictures of other sources, whose row states none.
+        images: Folder of each source's pictures, by source name, such as ``{ffhq: FOLDER}``.
+        files: Pattern of the tables to read in a folder, such as ``*vqa*.json``; None for all.
+        split: Split of a data set that the package `datasets` reads; None if there is only one.
+        source_column: Column with the source name of a picture. None takes the source from the picture's path; if the
+            path names none, all folders are searched.
+        licenses: License of each source, by source name; None for `LICENSES`.
+        license: License of pictures whose row states none and whose source is not in `licenses`.
         size: Image side in pixels; None keeps square files unchanged and crops others to a square.
         name: Short name, prefix of the keys.
 
@@ -62,7 +62,7 @@ class HfUnif2aceSource(EmbeddingSource):
     def __post_init__(self) -> None:
         if not isinstance(self.images, Mapping) or not self.images:
             raise ConfigError(
-                f"source.images={self.images}: it needs a folder for each source: source.images='{{ffhq: FOLDER}}'"
+                f"source.images={self.images}: give the folder of each source, such as source.images='{{ffhq: FOLDER}}'"
             )
         place = Path(self.path).expanduser()
         if is_dataset(str(place)):
@@ -81,7 +81,7 @@ class HfUnif2aceSource(EmbeddingSource):
         if self._without:
             hint = nearest(next(iter(self._without)), self.images)
             listed = counted(dict(self._without.most_common(6)))
-            self._notes.append(f"rows of sources without a folder, left out: {listed}{hint} (source.images)")
+            self._notes.append(f"rows left out because source.images has no folder for their source: {listed}{hint}")
         self._finish()
 
     def _join_row(self, row: TableRow) -> None:
@@ -103,5 +103,5 @@ class HfUnif2aceSource(EmbeddingSource):
 
 
 def _plain(name: str) -> str:
-    """A source's name without case and punctuation: ``MM-CelebA-HQ`` and ``mm_celeba_hq`` are equal."""
+    """A source's name in lower case without punctuation: ``MM-CelebA-HQ`` and ``mm_celeba_hq`` are equal."""
     return re.sub(r"[^a-z0-9]", "", name.casefold())

@@ -1,4 +1,4 @@
-"""Pictures joined with what tables say about them: the part that most importers share."""
+"""Base class of most importers: joins pictures with the table rows that describe them."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from unif2ace.language.question import Question
 
 @dataclass(slots=True)
 class PictureEntry:
-    """What a source says about one picture, read before the picture is opened.
+    """The rows about one picture, merged; read before the picture file is opened.
 
     Attributes:
-        place: File and line, for messages.
-        values: Known attributes; nulls are left out.
+        place: File and line of the first row, for messages.
+        values: Known attribute values; null values are left out.
         captions: Captions, word for word.
         questions: Questions, word for word.
-        identity: The person, or None.
+        identity: Identifier of the person; None if unknown.
         license: Terms of use; empty if the row states none.
         provenance: Origin, as plain JSON values.
-        rows: Rows that say something about the picture.
+        rows: Number of rows about the picture.
     """
 
     place: str
@@ -63,7 +63,7 @@ class PictureEntry:
             ("license", self.license or None, other.license or None),
         ):
             if mine is not None and theirs is not None and mine != theirs:
-                message = f"{other.place}: {what} is {theirs!r}, but {self.place} says {mine!r}; leave one of the rows"
+                message = f"{other.place}: {what} is {theirs!r}, but {self.place} says {mine!r}; correct one row"
                 raise SampleFault("schema", message)
         self.values |= other.values
         self.captions += tuple(c for c in other.captions if c not in self.captions)
@@ -80,21 +80,22 @@ def known(record: AttributeRecord) -> dict[str, Value]:
 
 
 class JoinedSource(ABC):
-    """A source of pictures that rows of tables describe; a subclass calls `_open`, then `_join` or `_take`.
+    """Base of sources whose pictures are described by table rows.
 
-    Rows of one picture are put together. A row with a fault, such as a missing picture, is left out and listed.
+    A subclass calls `_set_up` and `_open`, adds rows with `_join` or `_take`, and calls `_finish`. Rows of one picture
+    are merged. A row with a fault, such as a missing picture, is left out and reported.
 
     Attributes:
         name: Short name, prefix of the keys.
         size: Image side in pixels; None keeps square files unchanged and crops others to a square.
-        license: Terms of pictures whose row states none.
+        license: Terms of use of pictures whose row states none; None leaves such pictures out.
     """
 
     name: str
     size: int | None
     license: str | None
     PLACES: ClassVar[frozenset[str]] = frozenset(("path", "images"))
-    """Settings that say where files are, and not what is in them."""
+    """Settings that are paths. `describe` leaves them out, so that data may be moved."""
 
     def _set_up(self) -> None:
         check_name(self.name)
@@ -105,7 +106,7 @@ class JoinedSource(ABC):
         self._finder = PictureFinder({}, {})
 
     def _open(self, folders: Mapping[str, Path]) -> None:
-        """Lists the pictures below some folders."""
+        """Lists the pictures below the given folders."""
         self._finder = PictureFinder(folders, {name: list_folder(path).pictures for name, path in folders.items()})
 
     def _join(
@@ -115,12 +116,14 @@ class JoinedSource(ABC):
         folder: str | None = None,
         optional: str = "",
     ) -> None:
-        """Finds the picture of each row by the name in it.
+        """Finds the picture of each row by its written name, and adds the row.
 
         Args:
-            rows: Name and contents of each row; a fault in the place of contents that cannot be read.
+            rows: Written picture name and contents of each row; a `SampleFault` instead of contents that cannot be
+                parsed.
             folder: The only folder to search; None for all.
-            optional: What the rows are, if they may be about pictures that are not here; these are counted.
+            optional: Name of the rows for the report, such as ``labels``, if rows about missing pictures are no fault
+                but only counted.
         """
         absent = 0
         for written, entry in rows:
@@ -136,7 +139,7 @@ class JoinedSource(ABC):
                 else:
                     self._faults.append(entry if isinstance(entry, SampleFault) else fault)
         if absent:
-            self._notes.append(f"{optional}: {absent:,} rows are about pictures that are not here")
+            self._notes.append(f"{optional}: {absent:,} rows name pictures that are not in the folder")
 
     def _take(self, picture: Any, entry: PictureEntry) -> None:
         """Adds a row to a picture."""
@@ -148,26 +151,26 @@ class JoinedSource(ABC):
             self._entries[picture] = entry
 
     def _finish(self) -> None:
-        """Makes the order and the keys; the last step of the constructor.
+        """Sorts the pictures and makes their keys; the last step of the constructor.
 
         Raises:
             DataError: If no picture is left.
         """
         for picture, entry in list(self._entries.items()):
             if is_missing(entry.license) and is_missing(self.license):
-                message = f"{entry.place}: it states no license; set source.license if you know it"
+                message = f"{entry.place}: the row states no license; set source.license if you know it"
                 self._faults.append(SampleFault("missing", message))
                 del self._entries[picture]
         if not self._entries:
-            first = f"; the first: {self._faults[0].message}" if self._faults else ""
-            raise DataError(f"no row belongs to a picture: {len(self._faults):,} rows have a fault{first}")
+            first = f"; fix them, the first: {self._faults[0].message}" if self._faults else ""
+            raise DataError(f"no picture is left: {len(self._faults):,} rows have a fault{first}")
         self._pictures = sorted(self._entries)
         names = [self._shown(p) for p in self._pictures]
         stems = [n.rpartition(".")[0] or n for n in names]
         self._keys = unique_keys(stems, [str(picture) for picture in self._pictures], f"{self.name}-")
 
     def _shown(self, picture: Any) -> str:
-        """A picture's name, unique in the source."""
+        """Name of a picture, unique within the source."""
         if not isinstance(picture, PictureFile):
             return str(picture)
         return picture.file if len(self._finder.folders) == 1 else f"{picture.folder}/{picture.file}"
@@ -177,30 +180,30 @@ class JoinedSource(ABC):
         return self._finder.path(picture).read_bytes()
 
     def _where(self, picture: Any) -> str:
-        """A picture's place, for messages."""
+        """Path of a picture, for messages."""
         return str(self._finder.path(picture))
 
     def _square(self, data: bytes) -> NDArray[np.uint8] | EncodedImage:
-        """A picture's file as a square."""
+        """Crops or keeps a picture file, see `square_picture`."""
         return square_picture(data, self.size)
 
     def __len__(self) -> int:
         return len(self._pictures)
 
     def key(self, index: int) -> str:
-        """The source's name and the picture's path, with characters other than ``a-z0-9_-`` replaced."""
+        """The source's name and the picture's path; characters other than ``a-z0-9_-`` are replaced."""
         return self._keys[index]
 
     def identity(self, index: int) -> str:
-        """The person as the source writes it; the key if the source does not say."""
+        """Identifier of the person as the source states it; the sample's key if unknown."""
         return self._entries[self._pictures[index]].identity or self._keys[index]
 
     def record(self, index: int) -> AttributeRecord:
-        """Attributes that the source states."""
+        """Attributes stated by the rows of the picture."""
         return AttributeRecord(self._entries[self._pictures[index]].values)
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The pictures at these indices; an error names the file."""
+        """The pictures and their data at these indices."""
         return [self._item(i) for i in indices]
 
     def _item(self, index: int) -> SourceItem:
@@ -223,12 +226,12 @@ class JoinedSource(ABC):
         )
 
     def report(self) -> SourceReport:
-        """Pictures, rows, labels, persons, captions and questions that were found."""
+        """Numbers of pictures, rows, labels, persons, captions and questions."""
         entries, number = list(self._entries.values()), len(self._entries)
         lines = [f"{number:,} pictures have a row{self._folders_line()}"]
         lines += [*self._notes, *self._finder.notes]
         if several := sum(entry.rows > 1 for entry in entries):
-            lines.append(f"rows put together: {several:,} pictures have more than one")
+            lines.append(f"rows merged: {several:,} pictures have more than one row")
         if unused := self._finder.unused:
             lines.append(f"not used: {len(unused):,} pictures, the first {self._finder.path(unused[0])}")
         if self._faults:
@@ -238,7 +241,7 @@ class JoinedSource(ABC):
         lines.append(f"labels: {sum(bool(e.values) for e in entries):,} of {number:,} pictures have one")
         people = {e.identity for e in entries if e.identity}
         apart = sum(not e.identity for e in entries)
-        lines.append(f"persons: {len(people):,} named; {apart:,} pictures count as another person each")
+        lines.append(f"persons: {len(people):,} named; {apart:,} pictures count as a separate person each")
         own = {what: sum(bool(getattr(e, what)) for e in entries) for what in ("captions", "questions")}
         lines += [
             f"{what}: {has:,} of {number:,} pictures have their own{_rest(what, number - has)}"
@@ -251,7 +254,7 @@ class JoinedSource(ABC):
         return f", of {len(self._finder.pictures):,} below {', '.join(map(str, folders.values()))}" if folders else ""
 
     def describe(self) -> dict[str, Any]:
-        """The settings, with fingerprints of the pictures and of what is said about them instead of paths."""
+        """The settings, with fingerprints of the pictures and rows instead of paths."""
         pictures, said = sha256(), sha256()
         for picture in self._pictures:
             name = f"{self._shown(picture)}\0{self._length(picture)}\0"
@@ -265,7 +268,7 @@ class JoinedSource(ABC):
         return {**plain, "inputs": {"pictures": pictures.hexdigest(), "rows": said.hexdigest()}}
 
     def _length(self, picture: Any) -> int:
-        """Bytes of a picture's file; -1 for a link to nothing."""
+        """Size of a picture's file in bytes; -1 for a broken link."""
         path = self._finder.path(picture)
         return path.stat().st_size if path.exists() else -1
 

@@ -18,10 +18,10 @@ TEXTS = ("text/celeba-caption", "celeba-caption", "text")
 
 @dataclass(kw_only=True, eq=False)
 class MMCelebAHQSource(CelebAHQTextSource):
-    """One text file for each picture, a caption a line. For other settings see `CelebATextSource`.
+    """CelebA-HQ pictures with one text file each, one caption per line. For other settings see `CelebATextSource`.
 
     Args:
-        captions: Folder of the text files; None takes ``text/celeba-caption`` or ``celeba-caption``.
+        captions: Folder of the text files; None for the first of `TEXTS` that exists.
         name: Short name, prefix of the keys.
 
     Raises:
@@ -38,7 +38,7 @@ class MMCelebAHQSource(CelebAHQTextSource):
         folder = existing_folder(found or root / places[0], "source.captions")
         files = sorted(f for f in folder.rglob("*") if f.suffix.lower() == ".txt")
         if not files:
-            raise DataError(f"{folder} has no text files (source.captions)")
+            raise DataError(f"source.captions: {folder} has no .txt files")
         for file in files:
             try:
                 lines = tuple(dict.fromkeys(read_lines(file)))

@@ -1,4 +1,4 @@
-"""Parquet files, as the Hugging Face hub has them: pictures, captions and questions in one table."""
+"""Imports parquet files of pictures, captions and questions, as on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ class ParquetSource(EmbeddingSource):
     Captions and questions are kept word for word. The default columns are those of ``unif2ace-data export parquet``.
 
     Args:
-        path: A parquet file, a folder of them, a folder of `datasets`, or the id of a data set on the hub.
-        files: Which files of a folder, such as ``train-*.parquet``; None for all.
-        split: Split of a data set that `datasets` reads; None for the only one.
-        images: Folder of the pictures where the table has only their names; None reads them from the table, or
-            from beside it.
-        license: License of rows that state none.
+        path: A parquet file, a folder of parquet files, a folder written by `datasets`, or a hub id.
+        files: Pattern of the files to read in a folder, such as ``train-*.parquet``; None for all.
+        split: Split to read. Of parquet files, those with this text in their name or path are read. None reads all
+            files, or the only split that `datasets` finds.
+        images: Folder of the pictures, if the table holds only their names. None reads them from the table, or from the
+            table's folder.
+        license: License of rows that state none; None leaves such rows out.
         size: Image side in pixels; None keeps square files unchanged and crops others to a square.
         name: Short name, prefix of the keys.
 
@@ -51,7 +52,7 @@ class ParquetSource(EmbeddingSource):
                 found = [f for f in found if self.split in f.stem or self.split in f.parts[len(place.parts) :]]
             if not found:
                 raise DataError(
-                    f"source.split={self.split}: no file below {place} has it in its name; choose by source.files"
+                    f"source.split={self.split}: no file below {place} has this in its name; set source.files instead"
                 )
             self._table = ParquetTable(found)
             beside = place if place.is_dir() else place.parent

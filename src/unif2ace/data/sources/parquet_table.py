@@ -1,4 +1,4 @@
-"""Parquet files, read row group by row group: the pictures in them stay on the disk until they are needed."""
+"""Reads parquet files by row group; pictures in the files stay on disk until they are needed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def parquet_module() -> Any:
     try:
         from pyarrow import parquet
     except ImportError as error:
-        raise ConfigError(f"parquet files need a package: {HOW}") from error
+        raise ConfigError(f"parquet files need the package pyarrow: {HOW}") from error
     return parquet
 
 
 class ParquetTable:
-    """Rows of parquet files with the same columns.
+    """Rows of several parquet files that have the same columns.
 
     Args:
         files: The files.
@@ -54,7 +54,7 @@ class ParquetTable:
             elif set(schema.names) != set(self._schema.names):
                 odd = sorted(set(schema.names) ^ set(self._schema.names))
                 raise DataError(
-                    f"{file} has other columns than {files[0].name} ({', '.join(odd)}): choose with source.files"
+                    f"{file} and {files[0].name} differ in columns {', '.join(odd)}; choose files with source.files"
                 )
             for group in range(opened.num_row_groups):
                 self._groups.append((number, group, rows))
@@ -73,7 +73,7 @@ class ParquetTable:
         return self._opened[number]
 
     def _kind(self, column: str) -> str:
-        """``struct``, ``binary`` or ``name``: how a column gives its pictures."""
+        """How a column stores pictures: ``struct`` (bytes and path), ``binary`` (bytes) or ``name``."""
         import pyarrow as pa
 
         kind = self._schema.field(column).type
@@ -83,11 +83,11 @@ class ParquetTable:
         return "binary" if binary else "name"
 
     def embeds(self, image_column: str) -> bool:
-        """Whether the column holds bytes."""
+        """Whether the column holds the bytes of pictures."""
         return self._kind(image_column) != "name"
 
     def rows(self, image_column: str) -> Iterator[TableRow]:
-        """All rows without bytes of pictures."""
+        """All rows, without the bytes of pictures."""
         kind = self._kind(image_column) if image_column in self.columns else "name"
         inside = {"struct": f"{image_column}.path", "binary": None, "name": image_column}[kind]
         columns = [c for c in self.columns if c != image_column] + ([inside] if inside else [])
@@ -98,7 +98,7 @@ class ParquetTable:
                 yield TableRow(f"{self._files[number].name}, row {first + offset + 1}", row)
 
     def embedded(self, row: int, image_column: str) -> bytes:
-        """The bytes in a row; the row group read last is kept, as rows are read in order."""
+        """The picture's bytes in a row. The last row group stays in memory, because rows are read in order."""
         number, group, first = next(g for g in reversed(self._groups) if g[2] <= row)
         if self._kept[0] != (number, group):
             column = f"{image_column}.bytes" if self._kind(image_column) == "struct" else image_column
@@ -107,5 +107,5 @@ class ParquetTable:
         value = self._kept[1][row - first]
         data = value.get("bytes") if isinstance(value, dict) else value
         if not data:
-            raise SampleFault("missing", "it holds no picture; set source.images to the folder of the pictures")
+            raise SampleFault("missing", "the row holds no picture; set source.images to the folder of the pictures")
         return bytes(data)

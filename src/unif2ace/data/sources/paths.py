@@ -1,4 +1,4 @@
-"""Folders of images: finding folders and files, and making keys of file names."""
+"""Finds folders and image files, and makes sample keys from file names."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _NAME: Final = re.compile(r"[a-z0-9_-]{1,30}", re.ASCII)
 
 
 def existing_folder(path: str | Path, key: str = "source.path") -> Path:
-    """The folder at a path.
+    """The folder at a path, with ``~`` expanded.
 
     Args:
         path: The path.
-        key: Key of the configuration that gives it, for messages.
+        key: Configuration key of the path, for messages.
 
     Raises:
-        DataError: If there is none; the message names the last existing folder and its contents.
+        DataError: If the folder does not exist; the message names the last existing parent and its folders.
     """
     folder = Path(path).expanduser()
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise DataError(f"{folder} is a file; set {key} to the folder that holds it")
+        raise DataError(f"{key}={path} is a file; set {key} to the folder that contains the file")
     place = next(p for p in folder.absolute().parents if p.is_dir())
     wanted = folder.absolute().relative_to(place).parts[0]
     there = sorted(p.name for p in place.iterdir() if p.is_dir())
@@ -47,9 +47,10 @@ class FolderContents:
     """Files below a folder.
 
     Attributes:
-        pictures: Images, as sorted relative paths with ``/``.
-        tables: Other files that may be tables of labels, as sorted relative paths.
-        others: Number of other files by suffix; hidden files and linked folders, which are not read, by that name.
+        pictures: Images, as sorted relative paths separated by ``/``.
+        tables: Files with a table suffix, as sorted relative paths.
+        others: Number of other files by suffix, and of ``hidden file``, ``hidden folder`` and ``linked folder``, which
+            are not read.
     """
 
     pictures: tuple[str, ...]
@@ -58,10 +59,10 @@ class FolderContents:
 
 
 def list_folder(folder: Path) -> FolderContents:
-    """The images below a folder, and what else is there; hidden files, hidden folders and linked folders are not read.
+    """Lists the images and other files below a folder, except in hidden and linked folders.
 
     Raises:
-        DataError: If there is no image, or a folder cannot be read.
+        DataError: If the folder holds no image, or a subfolder cannot be read.
     """
     pictures: list[str] = []
     tables: list[str] = []
@@ -83,7 +84,7 @@ def list_folder(folder: Path) -> FolderContents:
     if not pictures:
         there = sorted(os.listdir(folder))
         holds = f"it holds {', '.join(there[:8])}" if there else "it is empty"
-        raise DataError(f"no pictures ({', '.join(SUFFIXES)}) below {folder}: {holds}")
+        raise DataError(f"{folder}: there are no pictures ({', '.join(SUFFIXES)}) in it; {holds}")
     return FolderContents(tuple(sorted(pictures)), tuple(sorted(tables)), dict(others.most_common()))
 
 
@@ -100,21 +101,20 @@ def check_name(name: str) -> None:
     """Checks the short name of a source, which is the prefix of its keys.
 
     Raises:
-        ConfigError: If it has characters other than ``a-z0-9_-`` or more than 30.
+        ConfigError: If the name is not 1 to 30 characters of ``a-z0-9_-``.
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(f"source.name={name!r}: use 1 to 30 of the characters a-z, 0-9, _ and -")
 
 
 def unique_keys(names: Sequence[str], places: Sequence[str] | None = None, prefix: str = "") -> list[str]:
-    """One key with the characters ``a-z0-9_-`` for each name.
+    """Makes a unique key of at most 80 characters ``a-z0-9_-`` from each name.
 
-    A name that is too long, or equals another after replacing characters, gets a hash of its place. Keys therefore do
-    not depend on the other images.
+    A key that is too long, or not unique after characters are replaced, ends with a hash of its entry in `places`.
 
     Args:
-        names: Names to make keys from.
-        places: Strings that distinguish equal names; the names themselves if None.
+        names: Names of the images, such as relative paths.
+        places: Unique strings, such as full paths, to be hashed; None for `names`.
         prefix: Prefix of every key.
     """
     slugs = [prefix + re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-") for name in names]

@@ -1,4 +1,4 @@
-"""Finds the picture that a table means: tables write other folders, suffixes and cases than files have."""
+"""Finds the picture file that a table names, even if folder, suffix or case differ."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _DRIVE: Final = re.compile(r"^[A-Za-z]:(?=/)")
 
 
 class PictureFile(NamedTuple):
-    """One picture of the folders that were searched.
+    """One picture below the searched folders.
 
     Attributes:
-        folder: Name of its folder, a key of the finder's `folders`.
-        file: Its path below that folder, with ``/``.
+        folder: Name of the searched folder, a key of `PictureFinder.folders`.
+        file: Path below this folder, separated by ``/``.
     """
 
     folder: str
@@ -31,16 +31,17 @@ class PictureFile(NamedTuple):
 
 
 class PictureFinder:
-    """The pictures of some folders by the names that tables give them.
+    """Finds pictures by the names that tables give them.
 
-    A written name means a file if one path is the end of the other: ``/home/me/data/a/1.jpg`` and ``1.jpg`` both mean
-    the file ``a/1.jpg``. Backslashes, quotes, case, Unicode form, the suffix (``1.JPG``, ``1.png``, ``1``) and leading
-    zeros of a number may differ. Of an absolute path, which may be another machine's, the last part alone may agree;
-    the finder counts these. The closest agreement decides; two files that agree equally well are a fault.
+    A written name matches a file if one path is the end of the other: ``/home/me/data/a/1.jpg`` and ``1.jpg`` both
+    match the file ``a/1.jpg``. Backslashes, quotes, case, Unicode form, the suffix (``1.JPG``, ``1.png``, ``1``) and
+    leading zeros of a number may differ. An absolute path may come from another machine: it also matches a file if only
+    the last part agrees, and the report counts such matches. The closest match is used; two equally close matches are a
+    fault.
 
     Args:
         folders: Folders by name.
-        files: The pictures below each folder, as sorted relative paths with ``/``.
+        files: The pictures below each folder, as sorted relative paths separated by ``/``.
     """
 
     def __init__(self, folders: Mapping[str, Path], files: Mapping[str, Iterable[str]]) -> None:
@@ -54,21 +55,22 @@ class PictureFinder:
         self._loose: list[tuple[str, str]] = []
 
     def path(self, picture: PictureFile) -> Path:
-        """Where a picture is."""
+        """Path of a picture on disk."""
         return self.folders[picture.folder] / picture.file
 
     def find(self, written: object, place: str, *, folder: str | None = None, beside: str = "") -> PictureFile:
         """The picture that a cell names.
 
         Args:
-            written: The cell: a name, a path, or a number.
+            written: Contents of the cell: a name, a path, or a number.
             place: File and line of the cell, for messages.
             folder: The only folder to search; None for all.
-            beside: Folder of the table, below the searched one: names relative to it come first.
+            beside: Folder of the table, relative to the searched folder. A path relative to `beside` is the closest
+                match.
 
         Raises:
-            SampleFault: If there is no such picture (cause ``missing``), several agree equally well, or another name
-                of a table means the same file (``schema``).
+            SampleFault: If no picture matches (cause ``missing``), several match equally well, or another written name
+                already matched the same file (``schema``).
         """
         name = plain_name(written)
         there = [p for p in self._by_stem.get(loose_stem(name), ()) if folder in (None, p.folder)]
@@ -79,18 +81,18 @@ class PictureFinder:
         found = [p for grade, p in graded if grade == best]
         if len(found) > 1:
             shown = " and ".join(str(self.path(p)) for p in found[:2])
-            raise SampleFault("schema", f"{place}: {name!r} may be {shown}: write the path, or remove one of them")
+            raise SampleFault("schema", f"{place}: {name!r} matches {shown}; write the full path, or remove one file")
         self._claim(found[0], name, place)
         if best <= _LAST_PART:
             self._loose.append((name, found[0].file))
         return found[0]
 
     def _claim(self, picture: PictureFile, name: str, place: str) -> None:
-        """Refuses a file that two names mean, such as ``a/1.jpg`` and ``b/1.jpg`` where only ``1.jpg`` exists."""
+        """Rejects a file that two names match, such as ``a/1.jpg`` and ``b/1.jpg`` if only ``1.jpg`` exists."""
         before = self._claims.setdefault(picture, name)
         if _agreement(name, before, "") <= _LAST_PART:
-            what = f"{before!r} and {name!r} both mean {self.path(picture)}"
-            raise SampleFault("schema", f"{place}: {what}: one of these pictures is missing, or rename the rows")
+            what = f"{before!r} and {name!r} both match {self.path(picture)}"
+            raise SampleFault("schema", f"{place}: {what}; add the missing picture, or correct one of the names")
 
     def _missing(self, name: str, folder: str | None) -> str:
         searched = {n: path for n, path in self.folders.items() if folder in (None, n)}
@@ -101,24 +103,24 @@ class PictureFinder:
 
     @property
     def notes(self) -> list[str]:
-        """What a report says about names that were found by their last part alone."""
+        """Report line with the number of names that matched by their last part only."""
         if not self._loose:
             return []
         shown = " as ".join(self._loose[0])
-        return [f"found by the last part of an absolute path alone: {len(self._loose):,} names, such as {shown}"]
+        return [f"matched by the last part of an absolute path only: {len(self._loose):,} names, such as {shown}"]
 
     def use(self, picture: PictureFile) -> None:
-        """Notes that a picture is used, whatever names it has."""
+        """Marks a picture as used."""
         self._claims.setdefault(picture, picture.file)
 
     @property
     def unused(self) -> list[PictureFile]:
-        """Pictures that no row is about so far."""
+        """Pictures that no row has matched so far."""
         return [picture for picture in self.pictures if picture not in self._claims]
 
 
 def plain_name(written: object) -> str:
-    """A written file name with ``/``, in Unicode's composed form, without quotes around it; empty for a missing one."""
+    """Normalises a written file name: ``/`` as separator, Unicode NFC, no quotes; empty for a missing value."""
     if is_missing(written):
         return ""
     text = same_form(str(written).strip().strip("\"'").strip().replace("\\", "/"))
@@ -132,13 +134,13 @@ def _without_suffix(name: str) -> str:
 
 
 def loose_stem(name: str) -> str:
-    """What two names of one picture have in common: the last part without suffix, case and leading zeros."""
+    """Key that all names of one picture share: the last part without suffix, case and leading zeros."""
     stem = _without_suffix(name).rpartition("/")[2].casefold()
     return str(int(stem)) if stem.isdecimal() else stem
 
 
 def _agreement(name: str, file: str, beside: str) -> int:
-    """How well a written name agrees with a file, from 0 (not at all); longer common ends are better."""
+    """Score of the match of a written name and a file; 0 for no match, higher for a longer common end."""
     if not name:
         return 0
     if beside and f"{beside}/{name}" == file:
@@ -157,7 +159,7 @@ def _agreement(name: str, file: str, beside: str) -> int:
 
 
 def _looser(name: str, file: str) -> list[tuple[str, str]]:
-    """Both names, ever less exactly: without case, without suffix, without leading zeros."""
+    """Both names in three increasingly loose forms: without case, without suffix, without leading zeros."""
     case = name.lstrip("/").casefold(), file.casefold()
     suffix = _without_suffix(case[0]), _without_suffix(case[1])
     zeros = tuple(f"{s.rpartition('/')[0]}/{loose_stem(s)}".lstrip("/") for s in suffix)

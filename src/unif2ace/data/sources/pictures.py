@@ -1,4 +1,4 @@
-"""Converts image files to the squares that samples need. Shapes: S x S pixels."""
+"""Converts image files to square images for samples. Shapes: S x S pixels."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ def check_size(size: int | None) -> None:
     """Checks the requested image side.
 
     Raises:
-        ConfigError: If it is neither null nor between 16 and 1024 pixels.
+        ConfigError: If `size` is neither None nor in 16..1024.
     """
     if size is not None and not SMALLEST <= size <= LARGEST:
-        raise ConfigError(f"size={size}: pictures may have {SMALLEST} to {LARGEST} pixels a side; set source.size=128")
+        raise ConfigError(f"source.size={size}: it must be {SMALLEST} to {LARGEST} pixels, or null")
 
 
 def square_picture(data: bytes, size: int | None) -> NDArray[np.uint8] | EncodedImage:
-    """An image file as a square: the unchanged file if it can be used as it is, else its central square.
+    """Crops an image file to its central square and resizes it; keeps the file unchanged if possible.
 
-    A file is kept if it is a JPEG, PNG or WebP that is square, upright, in sRGB and of the requested size. It keeps all
-    its bytes, including camera metadata.
+    A JPEG, PNG or WebP file is kept unchanged if it is square, upright, in sRGB and has the requested size. Its camera
+    metadata is then kept too.
 
     Args:
-        data: The file's bytes; the format is detected from them, not from the name.
-        size: S, side in pixels; None keeps the length of the shorter side.
+        data: Bytes of the file; the format is detected from the bytes.
+        size: S, side in pixels; None for the length of the shorter side.
 
     Returns:
         The unchanged file, or RGB pixels uint8 (S, S, 3), upright and in sRGB.
 
     Raises:
-        SampleFault: If it is not an image of a readable type or damaged (cause ``image``), or has more than 100 million
-            pixels, or its square does not fit into a shard (``size``).
+        SampleFault: With cause ``image`` if the file is damaged or not of a readable type. With cause ``size`` if the
+            image has more than 100 million pixels, or S x S exceeds a shard's limits (`MAX_SIDE`, `MAX_PIXELS`).
     """
     header = image_header(data)
     side = size or min(header.width, header.height)
     if side > MAX_SIDE or side * side > MAX_PIXELS:
-        message = f"its square has {side}x{side} pixels; a shard holds {MAX_PIXELS:,} of a picture: set source.size"
+        message = f"its square has {side}x{side} pixels, more than a shard's limit; set source.size=128"
         raise SampleFault("size", message)
     pixels = decode_image(data, max_side=None, max_pixels=MAX_SOURCE_PIXELS)
     height, width = pixels.shape[:2]
@@ -57,7 +57,7 @@ def square_picture(data: bytes, size: int | None) -> NDArray[np.uint8] | Encoded
 
 
 def central_square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The central square of an image, resized: the one crop of training data and of a user's pictures.
+    """Crops an image to its central square and resizes it; used for training data and user images.
 
     Args:
         pixels: RGB, uint8 (H, W, 3).

@@ -1,4 +1,4 @@
-"""Questions with answers as other projects write them: pairs, objects, or the turns of a conversation."""
+"""Parses questions with answers in the formats of other projects: pairs, objects, or turns of a conversation."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ ANSWER_KEYS: Final = ("answer", "a", "Answer", "gt_answer", "response", "output"
 ASKERS: Final = frozenset(("human", "user"))
 ANSWERERS: Final = frozenset(("gpt", "assistant", "model", "bot"))
 IMAGE_MARK: Final = re.compile(r"\s*<(image|Image)>\s*")
-"""Where LLaVA puts the image into a text; it is not a word of the question."""
+"""LLaVA's placeholder for the image; it is removed from a question."""
 CAPTION: Final = "caption"
-"""Kind of a turn that asks for a caption, in conversations that this project wrote."""
+"""Kind of a turn that asks for a caption; written by the export format `conversations`."""
 _YES_NO: Final = re.compile(r"\s*(yes|no)\b", re.IGNORECASE)
 
 
 class Exchange(NamedTuple):
-    """A question and its answer, word for word.
+    """A question and its answer as written in the source.
 
     Attributes:
-        question: The question.
-        answer: The answer.
-        kind: Its kind if it is stated, also ``caption``; empty if not.
-        attribute: The attribute asked about, if it is stated.
+        question: Text of the question.
+        answer: Text of the answer.
+        kind: Stated kind of the question, one of `KINDS` or ``caption``; empty if not stated.
+        attribute: Stated attribute of the question; None if not stated.
     """
 
     question: str
@@ -38,32 +38,32 @@ class Exchange(NamedTuple):
     attribute: str | None = None
 
     def typed(self) -> Question:
-        """The question with a kind: the stated one, else ``yes_no`` by its answer, else ``what``."""
+        """Converts to `Question`; the default kind is ``yes_no`` if the answer begins with yes or no, else ``what``."""
         known = self.kind if self.kind in KINDS else "yes_no" if _YES_NO.match(self.answer) else "what"
         return Question(self.question, self.answer, known, self.attribute)  # type: ignore[arg-type]
 
 
 def parse_exchanges(cell: object) -> tuple[Exchange, ...]:
-    """The questions of a cell.
+    """Parses the questions in a cell.
 
     Args:
         cell: A list of objects with a question and an answer, of [question, answer] pairs, or of a conversation's
             turns; such a list as JSON text; or a missing value.
 
     Raises:
-        DataError: If it is anything else, or a question has no answer.
+        DataError: If the cell has another form, or a question has no answer.
     """
     if isinstance(cell, str) and not is_missing(cell):
         text = cell
         try:
             cell = json.loads(text)
         except ValueError as error:
-            raise DataError(f"{text[:40]!r} is not a list of questions: {error}") from error
+            raise DataError(f"{text[:40]!r} is not a JSON list of questions: {error}") from error
     if is_missing(cell):
         return ()
     listed = [cell] if isinstance(cell, Mapping) else cell
     if not isinstance(listed, Sequence) or isinstance(listed, str | bytes):
-        raise DataError(f"{str(cell)[:40]!r} is not a list of questions with answers")
+        raise DataError(f"{str(cell)[:40]!r} is not a list of questions; give a list of {{question, answer}}")
     if any(isinstance(entry, Mapping) and ("from" in entry or "role" in entry) for entry in listed):
         return parse_turns(listed)
     return tuple(_exchange(entry) for entry in listed)
@@ -75,16 +75,16 @@ def _exchange(entry: Any) -> Exchange:
         return Exchange(*_texts(pair, entry), str(entry.get("kind") or ""), _attribute(entry))
     if isinstance(entry, Sequence) and not isinstance(entry, str | bytes) and len(entry) == 2:
         return Exchange(*_texts(entry, entry))
-    raise DataError(f"{str(entry)[:60]!r} is not a question with an answer: give {{question, answer}}")
+    raise DataError(f"{str(entry)[:60]!r} is not a question with an answer; give {{question, answer}}")
 
 
 def parse_turns(turns: Sequence[Any]) -> tuple[Exchange, ...]:
-    """The exchanges of a conversation in LLaVA's form (``from``, ``value``) or OpenAI's (``role``, ``content``).
+    """Parses a conversation in LLaVA's (``from``, ``value``) or OpenAI's format (``role``, ``content``).
 
-    A system turn says how to answer and is left out, as is the mark of the image in a question.
+    System turns and image placeholders are left out.
 
     Raises:
-        DataError: If a turn is malformed, or questions and answers do not take turns.
+        DataError: If a turn is malformed, or questions and answers do not alternate.
     """
     found: list[Exchange] = []
     asked: Mapping[str, Any] | None = None
@@ -95,9 +95,9 @@ def parse_turns(turns: Sequence[Any]) -> tuple[Exchange, ...]:
         if role == "system":
             continue
         if role not in ASKERS | ANSWERERS:
-            raise DataError(f"turn {number} is from {role!r}; it may be from human, gpt or system")
+            raise DataError(f"turn {number} is from {role!r}; it must be from human, gpt or system")
         if (role in ASKERS) == (asked is not None):
-            raise DataError(f"turn {number} is from {role!r}: questions and answers must take turns")
+            raise DataError(f"turn {number} is from {role!r}; questions and answers must alternate")
         if role in ASKERS:
             asked = turn
             continue

@@ -1,4 +1,4 @@
-"""Rows of a data set from one or many files, with the pictures that some files hold inside."""
+"""Protocol of tables of one or several files; some tables also hold the pictures."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PARQUET = ".parquet"
 
 
 class RowTable(Protocol):
-    """Rows, and pictures inside them. It can be sent to another process.
+    """Rows of a table, which may hold pictures. Instances can be pickled.
 
     Attributes:
-        name: What is read, for messages.
+        name: Name of the table or files, for messages.
         columns: Names of all columns.
-        fingerprint: What tells one version of the tables from another.
+        fingerprint: Text that changes if the pictures in the table change; empty if the table holds none.
     """
 
     name: str
@@ -26,25 +26,25 @@ class RowTable(Protocol):
     columns: tuple[str, ...]
 
     def rows(self, image_column: str) -> Iterator[TableRow]:
-        """All rows in order, without the pictures inside; `image_column` then holds the picture's name, if any."""
+        """All rows in order, without the bytes of pictures; `image_column` holds the picture's name or None."""
 
     def embeds(self, image_column: str) -> bool:
-        """Whether the column holds pictures and not only their names."""
+        """Whether the column holds the pictures themselves rather than their names."""
 
     def embedded(self, row: int, image_column: str) -> bytes:
-        """The file of the picture inside a row.
+        """Bytes of the picture file in a row.
 
         Raises:
-            SampleFault: If the row has none.
+            SampleFault: If the row holds no picture.
         """
 
 
 class FileTable:
-    """Rows of csv, tsv, jsonl and json files; pictures lie beside them.
+    """Rows of csv, tsv, jsonl and json files, which only name pictures.
 
     Args:
-        files: The files.
-        image_column: Column for the names of a json file that is an object of objects by name.
+        files: The table files, read in this order.
+        image_column: Column that receives the names of a json file of the form ``{NAME: {...}}``.
     """
 
     def __init__(self, files: list[Path], image_column: str) -> None:
@@ -64,7 +64,7 @@ class FileTable:
 
     def embedded(self, row: int, image_column: str) -> bytes:
         """See `RowTable`."""
-        raise DataError(f"{self.name} holds no pictures")
+        raise DataError(f"{self.name} holds no pictures; set source.images to the folder of the pictures")
 
 
 def find_tables(
@@ -74,17 +74,17 @@ def find_tables(
     key: str = "source.path",
     pattern_key: str | None = "source.files",
 ) -> list[Path]:
-    """The table at a path, or all tables below a folder.
+    """Path of a table file, or of all table files below a folder.
 
     Args:
         path: A file or a folder.
-        pattern: Which files of a folder, such as ``*train*.parquet``; None for all of one type.
-        suffixes: Suffixes of tables.
-        key: Key of the configuration that gives the path, for messages.
-        pattern_key: Key that gives the pattern; None if there is none.
+        pattern: Pattern of the files in a folder, such as ``*train*.parquet``; None for all files.
+        suffixes: Accepted suffixes of table files.
+        key: Configuration key of the path, for messages.
+        pattern_key: Configuration key of the pattern, for messages; None if there is no such key.
 
     Raises:
-        DataError: If there is none, or tables of several types where no pattern chooses.
+        DataError: If no table is found, or the tables found have different suffixes.
     """
     if path.is_file():
         return [path]
@@ -96,10 +96,10 @@ def find_tables(
     found = [f for f in found if not any(part.startswith(".") for part in f.relative_to(path).parts)]
     if not found:
         holds = ", ".join(sorted(p.name for p in path.iterdir())[:8]) or "nothing"
-        chosen = f" that match {pattern}" if pattern else ""
-        raise DataError(f"{path} has no tables ({', '.join(suffixes)}){chosen}: it holds {holds} ({key})")
+        chosen = f" that matches {pattern}" if pattern else ""
+        raise DataError(f"{key}={path}: no {' or '.join(suffixes)} file{chosen} in this folder; it holds {holds}")
     types = sorted({f.suffix.lower() for f in found})
     if len(types) > 1:
-        choose = f"choose with {pattern_key}='*{types[0]}'" if pattern_key else f"name one of the files in {key}"
-        raise DataError(f"{path} has tables of several types ({', '.join(types)}): {choose}")
+        choose = f"choose one type, such as {pattern_key}='*{types[0]}'" if pattern_key else f"set {key} to one file"
+        raise DataError(f"{key}={path} has tables of several types ({', '.join(types)}): {choose}")
     return found

@@ -1,4 +1,4 @@
-"""Synthetic faces with exact attributes: no download, no real person's face."""
+"""Synthetic faces with exact attributes; needs no download and shows no real person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unif2ace.synthetic import RENDERER_VERSION, Face, render, sample_face
 
 LICENSE = "CC0-1.0"
 STEM = "procedural"
-"""Prefix of keys and identities. The split hashes identities, so another prefix would change the split of old data."""
+"""Prefix of keys and identities. Do not change it: the split hashes identities, so old data would be split anew."""
 
 
 class SyntheticSource:
@@ -22,8 +22,8 @@ class SyntheticSource:
     Args:
         num_samples: Number of images.
         size: Side of the square images in pixels; 64, 128 and 256 are tested.
-        seed: Seed; two seeds share no face and no person.
-        pictures_per_person: Number of images of each person, with different expressions, clothes and light.
+        seed: Seed of the faces, 0 to 2^20 - 1; different seeds share no face and no person.
+        pictures_per_person: Number of images of each person; expression, clothes and light differ.
 
     Raises:
         ConfigError: If an argument is out of range.
@@ -34,7 +34,7 @@ class SyntheticSource:
     def __init__(self, num_samples: int = 20_000, size: int = 64, seed: int = 0, pictures_per_person: int = 2) -> None:
         if num_samples < 1 or pictures_per_person < 1:
             raise ConfigError(
-                f"num_samples={num_samples}, pictures_per_person={pictures_per_person}: both must be >= 1"
+                f"num_samples={num_samples}, pictures_per_person={pictures_per_person}: both must be 1 or more"
             )
         if not 32 <= size <= 512:
             raise ConfigError(f"size={size}: faces are rendered at 32 to 512 pixels; set source.size=64")
@@ -47,19 +47,19 @@ class SyntheticSource:
         return self.num_samples
 
     def key(self, index: int) -> str:
-        """Name of a sample, from the seed and its index."""
+        """Key of a sample: prefix, seed and index."""
         return f"{STEM}-{self.seed}-{index:08d}"
 
     def identity(self, index: int) -> str:
-        """The person in the image."""
+        """Identifier of the person in the image."""
         return f"{STEM}-{self.seed}-{index // self.pictures_per_person}"
 
     def record(self, index: int) -> AttributeRecord:
-        """The visible attributes of an image."""
+        """The attributes visible in an image."""
         return self.face(index).record
 
     def face(self, index: int) -> Face:
-        """The face at an index."""
+        """The parameters of the face at an index."""
         return _face(self.seed, index, self.pictures_per_person)
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:

@@ -1,4 +1,4 @@
-"""Tables of images: csv, tsv, jsonl or json, read row by row with line numbers."""
+"""Reads tables from csv, tsv, jsonl or json files; each row knows its file and line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unif2ace.errors import DataError, nearest
 
 SUFFIXES: Final = (".csv", ".tsv", ".jsonl")
 READABLE: Final = (*SUFFIXES, ".json")
-"""Suffixes of `read_table`. A json file beside images is not taken for a table unless it is named."""
+"""Suffixes that `read_table` accepts. A json file is read only if the configuration names it."""
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -35,13 +35,13 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table.
+    """All rows of one table file.
 
     Attributes:
-        name: Name of its file.
-        columns: All columns, in the order of their first appearance.
+        name: Name of the file.
+        columns: Names of all columns, in the order of their first appearance.
         rows: The rows.
-        separator: What separates the cells of a csv file, such as ``commas``; empty for jsonl.
+        separator: Separator of a csv file's cells, in words, such as ``commas``; empty for json and jsonl.
     """
 
     name: str
@@ -54,33 +54,33 @@ class Table:
 
         Args:
             column: Name of the column.
-            setting: Setting that requires it.
+            setting: Configuration key that names the column, for the message.
 
         Raises:
-            DataError: If the column is missing; the message names the setting.
+            DataError: If the column is missing.
         """
         if column not in self.columns:
             there = ", ".join(self.columns)
             hint = nearest(column, self.columns)
-            raise DataError(f"{self.name} has no column {column!r}{hint} ({setting}; it has {there})")
+            raise DataError(f"{self.name} has no column {column!r}; set {setting} to one of {there}{hint}")
 
 
 def read_table(path: Path, name_column: str = "file") -> Table:
-    """The table in a csv or tsv file with a header, a jsonl file with an object per line, or a json file.
+    """Reads a csv or tsv file with a header, a jsonl file with one object per line, or a json file.
 
-    The cells of a csv file are separated by commas, semicolons, tabs or bars, whichever its header has most of. A json
-    file is a list of objects, an object with one such list, or an object of objects by name.
+    Cells of a csv file are separated by commas, semicolons, tabs or bars: the separator that is most frequent in the
+    header. A json file is a list of objects, an object with one such list, or has the form ``{NAME: {...}}``.
 
     Args:
         path: The file.
-        name_column: Column for the names of a json file that is an object of objects by name.
+        name_column: Column that receives the names of a json file of the form ``{NAME: {...}}``.
 
     Raises:
-        DataError: If the file is missing, of another type or encoding, or a line is malformed.
+        DataError: If the file is missing, has another type or encoding, has no rows, or a line is malformed.
     """
     suffix = path.suffix.lower()
     if suffix not in READABLE:
-        raise DataError(f"table {path} is not one of {', '.join(READABLE)}")
+        raise DataError(f"table {path}: the file type must be one of {', '.join(READABLE)}")
     if not path.is_file():
         there = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() in READABLE)
         raise DataError(f"table {path} does not exist{nearest(path.name, there)}")
@@ -96,10 +96,10 @@ def read_table(path: Path, name_column: str = "file") -> Table:
 
 
 def read_json(path: Path) -> Any:
-    """The tree of a json file, in UTF-8 with or without a byte order mark; no key of an object may be given twice.
+    """The contents of a json file, in UTF-8 with or without a byte order mark. Duplicate keys are an error.
 
     Raises:
-        DataError: If the file is missing, of another encoding, or no valid JSON.
+        DataError: If the file is missing, has another encoding, or is not valid JSON.
     """
     return _parsed_json(path.name, read_text(path))
 
@@ -108,7 +108,7 @@ def _parsed_json(name: str, text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_once)
     except ValueError as error:
-        raise DataError(f"{name}: no valid JSON: {error}") from error
+        raise DataError(f"{name} is not valid JSON: {error}") from error
 
 
 def _delimiter(text: str) -> str:
@@ -119,10 +119,10 @@ def _delimiter(text: str) -> str:
 
 
 def csv_rows(path: Path) -> Iterator[TableRow]:
-    """The rows of a csv or tsv file, one at a time, for large files.
+    """Yields the rows of a csv or tsv file one at a time, for large files.
 
     Raises:
-        DataError: If the file is missing or of another encoding, or a line is malformed.
+        DataError: If the file is missing, has another encoding, or a line is malformed.
     """
     return _csv_rows(path.name, read_text(path))
 
@@ -143,11 +143,11 @@ def _csv_rows(name: str, text: str) -> Iterator[TableRow]:
                     "column (pandas writes one for its index; to_csv(index=False) does not)"
                 )
             if columns.count(column) > 1:
-                raise DataError(f"{name}:{reader.line_num}: column name {column!r} is given twice")
+                raise DataError(f"{name}:{reader.line_num}: two columns are named {column!r}; rename or remove one")
         for cells in reader:
             if len(cells) != len(columns) and cells:
-                got = f"{len(cells)} cells, the header {len(columns)} (separated by {DELIMITERS[delimiter]})"
-                raise DataError(f"{name}:{reader.line_num}: the row has {got}; quote cells that hold {delimiter!r}")
+                got = f"{len(cells)} cells, but the header has {len(columns)} (separated by {DELIMITERS[delimiter]})"
+                raise DataError(f"{name}:{reader.line_num}: the row has {got}; quote cells that contain {delimiter!r}")
             if cells:
                 yield TableRow(f"{name}:{reader.line_num}", dict(zip(columns, cells, strict=True)))
     except csv.Error as error:
@@ -161,9 +161,9 @@ def _jsonl_rows(name: str, text: str) -> Iterator[TableRow]:
         try:
             cells = json.loads(line, object_pairs_hook=_once)
         except ValueError as error:
-            raise DataError(f"{name}:{number}: no valid JSON: {error}") from error
+            raise DataError(f"{name}:{number}: the line is not valid JSON: {error}") from error
         if not isinstance(cells, dict):
-            raise DataError(f"{name}:{number}: a line must be an object, {{...}}, and not {line.strip()[:40]!r}")
+            raise DataError(f"{name}:{number}: a line must be a JSON object {{...}}, not {line.strip()[:40]!r}")
         yield TableRow(f"{name}:{number}", {same_form(column): cell for column, cell in cells.items()})
 
 
@@ -179,16 +179,16 @@ def _json_rows(name: str, text: str, name_column: str) -> Iterator[TableRow]:
         for key, value in tree.items():
             if not isinstance(value, dict):
                 raise DataError(
-                    f"{name}: entry {key!r} is {str(value)[:40]!r}, not an object; it must be a list of rows"
+                    f"{name}: entry {key!r} is {str(value)[:40]!r}; give a list of rows, or one object per entry"
                 )
             yield TableRow(f"{name}, {key!r}", {name_column: key, **value})
         return
     rows = lists[0] if lists else []
     if not isinstance(rows, list):
-        raise DataError(f"{name} holds {str(rows)[:40]!r}, not a list of rows")
+        raise DataError(f"{name} holds {str(rows)[:40]!r}; give a list of rows")
     for number, cells in enumerate(rows, start=1):
         if not isinstance(cells, dict):
-            raise DataError(f"{name}, row {number}: a row must be an object, {{...}}, and not {str(cells)[:40]!r}")
+            raise DataError(f"{name}, row {number}: a row must be a JSON object {{...}}, not {str(cells)[:40]!r}")
         yield TableRow(f"{name}, row {number}", {same_form(column): cell for column, cell in cells.items()})
 
 
@@ -200,8 +200,8 @@ def _is_object(line: str) -> bool:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, if no key is given twice: JSON would keep the last value."""
+    """Builds an object and rejects duplicate keys, of which the json module would silently keep the last."""
     keys = [same_form(key) for key, _ in pairs]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
-        raise ValueError(f"{twice!r} is given twice")
+        raise ValueError(f"the key {twice!r} occurs twice; remove one")
     return dict(pairs)

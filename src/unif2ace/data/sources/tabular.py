@@ -1,4 +1,4 @@
-"""Rows of tables whose columns the configuration names: what the importers of parquet, JSON and csv share."""
+"""Base classes of importers of tables (parquet, json, csv) whose columns are named by the configuration."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ _TEXT_COLUMNS = ("caption_column", "questions_column", "attributes_column")
 class TabularSource(JoinedSource):
     """Rows with columns for captions, questions, labels, person and license.
 
-    A column that was named must exist. One under its default name may be missing, which the report says.
+    A column that the configuration names must exist. A column with its default name may be missing; the report then
+    says so.
 
     Args:
-        image_column: Column of the picture: its name, its bytes, or both.
-        caption_column: Column, or list of columns, of a caption or a list of captions; None for none.
-        questions_column: Column of a list of questions with answers, or of a conversation's turns; None for none.
-        attributes_column: Column of an object of attributes, or of a list of the labels that are true; None for none.
-        label_columns: Columns that are one label each.
-        mapping: Names of the labels: an attribute mapping such as ``celeba``, the path of a yaml file, or None.
-        identity_column: Column of the person; None for none.
-        license_column: Column of the license; None for none.
-        caption_prompts: Beginnings of requests for a caption: the answer to such a question is taken as a caption.
+        image_column: Column with the picture's name, its bytes, or both.
+        caption_column: Column with a caption or a list of captions, or a list of such columns; None reads none.
+        questions_column: Column with a list of questions and answers, or of a conversation's turns; None reads none.
+        attributes_column: Column with an object of attributes, or a list of the true labels; None reads none.
+        label_columns: Columns with one label each; the column name is the label.
+        mapping: Attribute mapping of the labels: a name such as ``celeba``, or the path of a yaml file; None if labels
+            are names of the taxonomy.
+        identity_column: Column with the name or number of the person; None reads none.
+        license_column: Column with the license of the picture; None reads none.
+        caption_prompts: Beginnings of questions that ask for a caption; their answers become captions.
     """
 
     image_column: str = "image"
@@ -56,11 +58,11 @@ class TabularSource(JoinedSource):
     IMAGE_NEEDED: ClassVar[bool] = True
 
     def _prepare(self, table: RowTable) -> None:
-        """Checks the columns.
+        """Checks the settings and finds the columns in the table.
 
         Raises:
             ConfigError: If a setting is out of range.
-            DataError: If a named column is missing, or no column says anything about the pictures.
+            DataError: If a named column is missing, or no column of captions, questions or labels exists.
         """
         check_list(self.label_columns, "source.label_columns")
         check_list(self.caption_prompts, "source.caption_prompts")
@@ -68,7 +70,7 @@ class TabularSource(JoinedSource):
         self._mapping = AttributeMapping(self.mapping) if self.mapping else None
         self._prompts = tuple(prompt.casefold().strip() for prompt in self.caption_prompts)
         if "" in self._prompts:
-            raise ConfigError("source.caption_prompts has an empty text, with which every question begins; remove it")
+            raise ConfigError("source.caption_prompts has an empty text, which matches every question; remove it")
         self._columns: dict[str, tuple[str, ...]] = {}
         absent = []
         for setting, usual in self._column_settings():
@@ -78,7 +80,9 @@ class TabularSource(JoinedSource):
             if missing and (value != usual or (setting == "image_column" and self.IMAGE_NEEDED)):
                 hint = nearest(missing[0], table.columns)
                 there = ", ".join(table.columns)
-                raise DataError(f"{table.name} has no column {missing[0]!r}{hint} (source.{setting}; it has {there})")
+                raise DataError(
+                    f"{table.name} has no column {missing[0]!r}; set source.{setting} to one of {there}{hint}"
+                )
             absent += [f"{column!r} (source.{setting})" for column in missing]
             self._columns[setting] = tuple(column for column in columns if column in table.columns)
         if absent:
@@ -87,11 +91,11 @@ class TabularSource(JoinedSource):
         if unread := [column for column in table.columns if column not in read]:
             self._notes.append(f"columns not read: {', '.join(unread)}")
         if not any(self._columns[setting] for setting in (*_TEXT_COLUMNS, "label_columns")):
-            what = f"{table.name}: no column of captions, questions or labels is read"
-            raise DataError(f"{what}; it has {', '.join(table.columns)}: set source.caption_column to one of them")
+            what = f"{table.name}: no column of captions, questions or labels was found"
+            raise DataError(f"{what}; set source.caption_column to one of {', '.join(table.columns)}")
 
     def _column_settings(self) -> Iterator[tuple[str, Any]]:
-        """Settings that name columns, with their defaults."""
+        """Yields each setting that names columns, with its default."""
         for one in fields(self):
             if one.name.endswith(("_column", "_columns")):
                 yield one.name, one.default
@@ -101,7 +105,7 @@ class TabularSource(JoinedSource):
         return row.cells.get(columns[0]) if columns else None
 
     def _entry(self, row: TableRow) -> tuple[object, PictureEntry | SampleFault]:
-        """The picture's name and what a row says, or the fault of the row."""
+        """The picture name of a row, and the row's parsed contents or its fault."""
         written = self._cell(row, "image_column")
         setting = ""
         try:
@@ -133,25 +137,25 @@ class TabularSource(JoinedSource):
         return written, entry
 
     def _asks_caption(self, one: Exchange) -> bool:
-        """Whether a question asks for a caption, by its kind or its beginning."""
+        """Whether a question asks for a caption: by its kind, or without a kind by its first words."""
         if one.kind:
             return one.kind == CAPTION
         return bool(self._prompts) and one.question.casefold().startswith(self._prompts)
 
 
 class EmbeddedPicture(tuple[int, str]):
-    """A picture inside a table: the number of its row, and its name."""
+    """A picture inside a table: (row index, picture name)."""
 
     __slots__ = ()
 
 
 class EmbeddingSource(TabularSource):
-    """A tabular source whose pictures may lie inside the table."""
+    """A tabular source whose pictures may be stored inside the table."""
 
     _table: RowTable
 
     def _join_rows(self, folders: dict[str, Path]) -> None:
-        """Joins the rows with pictures below the folders, or with those inside the table if there is no folder."""
+        """Joins the rows with pictures below `folders`; without folders, with the pictures inside the table."""
         rows = (self._entry(row) for row in self._table.rows(self.image_column))
         if folders:
             self._open(folders)
@@ -181,6 +185,6 @@ class EmbeddingSource(TabularSource):
         return picture[0] if isinstance(picture, EmbeddedPicture) else super()._length(picture)
 
     def describe(self) -> dict[str, Any]:
-        """As for all; the pictures inside tables by the tables' fingerprint."""
+        """As in the base class, with the fingerprint of the tables for embedded pictures."""
         tree = super().describe()
         return {**tree, "inputs": {**tree["inputs"], "tables": self._table.fingerprint}}

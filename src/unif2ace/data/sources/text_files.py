@@ -1,4 +1,4 @@
-"""Reads text files that people wrote: any line ends, with or without a byte order mark."""
+"""Reads text files with any line ends, with or without a byte order mark."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def read_text(path: Path) -> str:
     r"""The text of a file in UTF-8, or in UTF-16 with a byte order mark; lines end with ``\n``.
 
     Raises:
-        DataError: If the file is missing or in another encoding; the message names file, line, byte and remedy.
+        DataError: If the file is missing or has another encoding.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        raise DataError(f"{path}: it is UTF-32; save it as UTF-8, or convert it: iconv -f UTF-32 -t UTF-8 {path.name}")
+        raise DataError(f"{path} is UTF-32; save it as UTF-8, or convert it: iconv -f UTF-32 -t UTF-8 {path.name}")
     encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
     if b"\0" in data and encoding != "utf-16":
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        raise DataError(f"{path}:{line}: a zero byte: it is not text, or UTF-16 without a mark; save it as UTF-8")
+        raise DataError(f"{path}:{line} has a zero byte: not a text, or UTF-16 without a mark; save it as UTF-8")
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -39,9 +39,9 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file without blanks around them; empty lines are left out.
+    """Non-empty lines of a text file, without leading and trailing blanks.
 
     Raises:
-        DataError: As `read_text`.
+        DataError: If the file is missing or has another encoding; see `read_text`.
     """
     return [line.strip() for line in read_text(path).split("\n") if line.strip()]

@@ -1,4 +1,4 @@
-"""A folder of tar shards in WebDataset format: images, each with a JSON file of the same name."""
+"""Imports WebDataset tar shards of images, each with a JSON file of the same name."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _ENTRIES: Final = {
     "caption_key": None,
     "questions_key": None,
 }
-"""Settings that name an entry of the JSON, and the usual entry."""
+"""Settings that name a JSON entry, with the default entry."""
 _REPORTED: Final = {
     "labels": ("attributes_key", ""),
-    "persons": ("identity_key", "count as another person each"),
-    "captions": ("caption_key", "get some written from labels (captions=...)"),
-    "questions": ("questions_key", "get some written from labels (num_questions=...)"),
+    "persons": ("identity_key", "count as a separate person each"),
+    "captions": ("caption_key", "get captions written from labels (captions=...)"),
+    "questions": ("questions_key", "get questions written from labels (num_questions=...)"),
 }
-"""What is counted, the setting of its entry, and what becomes of samples without it."""
+"""Report lines: what is counted, the setting of its JSON entry, and the treatment of samples without this entry."""
 
 
 class _Place(NamedTuple):
@@ -66,31 +66,32 @@ class _Contents(NamedTuple):
 
 @dataclass(kw_only=True, eq=False)
 class WebDatasetSource:
-    """All samples of the ``*.tar`` in a folder that have an image and a JSON file.
+    """All samples in a folder of ``*.tar`` shards that have an image and a JSON file.
 
-    Nothing is unpacked: the headers of the tars are read once, images by their offsets. A faulty sample is skipped and
-    counted in `skipped` by cause; an unreadable shard counts once, with the cause ``shard``. Samples of this project's
-    own format (``"schema": 1``) are used as they are, with their questions. Each sample states its own license.
+    The tars are not unpacked: their headers are read once, images by their offsets. Faulty samples are skipped and
+    counted by cause in `skipped`; an unreadable shard counts once, with cause ``shard``. Samples in this package's
+    format (``"schema": 1``) keep their captions, questions and attributes; the settings of JSON entries do not apply.
+    Each sample has its own license.
 
     Args:
         path: Folder of the shards.
-        mapping: Attribute mapping of the samples' labels, such as ``celeba``, or the path of a yaml file; None if they
-            are fields and labels of the taxonomy.
-        attributes_key: JSON entry with the labels: an object of values, or a list of the positive labels. With a
-            mapping, labels that are not in the list are false. None to read none.
-        identity_key: JSON entry with the person in the image; without it each image is a separate person.
+        mapping: Attribute mapping of the labels: a name such as ``celeba``, or the path of a yaml file; None if labels
+            are names of the taxonomy.
+        attributes_key: JSON entry with the labels: an object of values, or a list of the true labels. With a mapping,
+            labels that are not in the list are false. None reads none.
+        identity_key: JSON entry with the name or number of the person; an image without it counts as a separate person.
         license_key: JSON entry with the license.
-        license: License of samples that have none; None skips such samples.
-        caption_key: JSON entry with a caption or a list of captions; None to read none.
-        questions_key: JSON entry with a list of questions and answers; None to read none.
-        hide: Labelled fields to set to null because the crop does not show them, such as ``[necklace, necktie]`` for
-            CelebA images cropped like FFHQ.
+        license: License of samples that state none; None skips such samples.
+        caption_key: JSON entry with a caption or a list of captions; None reads none.
+        questions_key: JSON entry with a list of questions and answers; None reads none.
+        hide: Fields outside the crop, whose values are set to null, such as ``[necklace, necktie]`` for CelebA images
+            cropped like FFHQ.
         size: Image side in pixels; None keeps square files unchanged and crops others to a square.
         name: Short name, written into every sample.
 
     Raises:
         ConfigError: If a setting is out of range.
-        DataError: If there is no shard or no sample without a fault, or no sample has an entry that was asked for.
+        DataError: If there is no shard, every sample is faulty, or no sample has a JSON entry that the settings name.
     """
 
     path: str
@@ -145,7 +146,7 @@ class WebDatasetSource:
                 f"{number} of cause {cause!r}, the first: {self._first(cause)}"
                 for cause, number in self.skipped.items()
             ]
-            what = f"{self._folder}: no sample without a fault in {len(self._shards)} shards"
+            what = f"{self._folder}: every sample in {len(self._shards)} shards is faulty; fix these faults:"
             raise DataError("\n  ".join([what, *lines]))
 
     @property
@@ -157,18 +158,18 @@ class WebDatasetSource:
         return next(fault for fault in self._faults if fault.cause == cause)
 
     def _check_entries(self, entries: Counter[str]) -> None:
-        """Refuses an entry that was asked for and that no sample has; a missing usual entry is reported."""
+        """Raises if no sample has a configured JSON entry; default entries other than attributes may be missing."""
         if not entries:
             return
         for setting, usual in _ENTRIES.items():
             wanted = getattr(self, setting)
             if wanted and not entries[wanted] and (wanted != usual or setting == "attributes_key"):
                 hint = nearest(wanted, entries)
-                what = f"no sample has an entry {wanted!r}{hint}"
-                raise DataError(f"{what} (source.{setting}; there are {', '.join(entries)}; null reads none)")
+                what = f"source.{setting}: no sample has a JSON entry {wanted!r}"
+                raise DataError(f"{what}; set it to one of {', '.join(entries)}, or null to read none{hint}")
 
     def _samples(self) -> Iterator[tuple[_Place, bytes]]:
-        """Locations of all complete samples, with their JSON."""
+        """Yields the location and the JSON of each complete sample."""
         for number, members in self._renamed():
             shard = self._shards[number]
             layout = arrange(members, shard.name)
@@ -179,13 +180,13 @@ class WebDatasetSource:
                     offset, length = entry.files[image_extension(entry.files) or ""]
                     json_offset, json_length = entry.files["json"]
                     if picture_type(os.pread(file.fileno(), 12, offset)) is None:
-                        message = f"its picture is of none of the types {', '.join(FORMATS)}"
+                        message = f"its picture has none of the types {', '.join(FORMATS)}"
                         self._skip(SampleFault("image", message, shard.name, entry.key))
                         continue
                     yield _Place(entry.key, number, offset, length), os.pread(file.fileno(), json_length, json_offset)
 
     def _renamed(self) -> Iterator[tuple[int, list[Member]]]:
-        """Members of each shard under valid keys that are unique over all shards."""
+        """Yields each shard's members, renamed to valid keys that are unique across shards."""
         scanned: list[tuple[int, list[Member]]] = []
         for number, shard in enumerate(self._shards):
             try:
@@ -209,7 +210,7 @@ class WebDatasetSource:
         self._faults.append(fault)
 
     def report(self) -> SourceReport:
-        """Samples, files that were not read, labels, persons and captions."""
+        """Numbers of samples, files not read, labels, persons, captions and questions."""
         number = len(self._places)
         lines = [f"{number:,} samples in {len(self._shards):,} shards of {self._folder}"]
         if self._unread:
@@ -223,7 +224,7 @@ class WebDatasetSource:
         return SourceReport(tuple(lines), tuple(self._faults))
 
     def _read(self, tree: Any) -> _Contents:
-        """Contents of a JSON tree, by our schema or by the configured entries."""
+        """Parses a sample's JSON, by this package's schema or by the configured entries."""
         if not isinstance(tree, dict):
             raise SampleFault("schema", f"its JSON is {str(tree)[:40]!r}, not an object")
         if tree.get("schema") == SCHEMA_VERSION and isinstance(tree.get("attributes"), dict):
@@ -234,7 +235,7 @@ class WebDatasetSource:
         given = [tree.get(self.license_key), tree.get("licence"), self.license]
         license = next((text for text in given if isinstance(text, str) and not is_missing(text)), None)
         if license is None:
-            message = f"states no license in {self.license_key!r}; set source.license if you know it"
+            message = f"its JSON states no license in {self.license_key!r}; set source.license if you know it"
             raise SampleFault("missing", message)
         return _Contents(
             self._record(tree.get(self.attributes_key) if self.attributes_key else None).hide(*self.hide),
@@ -255,20 +256,20 @@ class WebDatasetSource:
         return len(self._places)
 
     def key(self, index: int) -> str:
-        """The sample's own key with the characters ``a-z0-9_-``; with a hash if two keys become equal."""
+        """The sample's key, with other characters than ``a-z0-9_-`` replaced; with a hash if it is not unique."""
         return self._places[index].key
 
     def identity(self, index: int) -> str:
-        """The person in the image according to the sample, else the source's name and the key."""
+        """The person stated by the sample; otherwise the source's name and the sample's key."""
         person = self._people[index]
         return f"{self.name}-{self.key(index)}" if person is None else person
 
     def record(self, index: int) -> AttributeRecord:
-        """Attributes of the sample's labels."""
+        """The attributes of a sample."""
         return self._read(decode_json(self._trees[index])).record
 
     def items(self, indices: Sequence[int]) -> list[SourceItem]:
-        """The images at these indices; an error names shard and key."""
+        """The images and their data at these indices."""
         return [self._item(i) for i in indices]
 
     def _item(self, index: int) -> SourceItem:
@@ -287,7 +288,7 @@ class WebDatasetSource:
         return SourceItem(image, sample.record, sample.license, sample.captions, provenance, sample.questions)
 
     def describe(self) -> dict[str, Any]:
-        """The settings, with a fingerprint of the samples' shards, keys and JSON instead of the path."""
+        """The settings, with a fingerprint of the shards, keys and JSON files instead of the path."""
         settings = (
             "name",
             "mapping",
@@ -311,7 +312,7 @@ class WebDatasetSource:
 
 
 def _parsed(parse: Callable[[object], _T], tree: Mapping[str, Any], entry: str | None) -> _T | None:
-    """One entry of a JSON, parsed; None if no entry is to be read."""
+    """Parses one JSON entry; None if `entry` is None."""
     if entry is None:
         return None
     try:
@@ -321,7 +322,7 @@ def _parsed(parse: Callable[[object], _T], tree: Mapping[str, Any], entry: str |
 
 
 def _unread(members: Iterable[Member]) -> Iterator[str]:
-    """Types of the members that are neither a picture nor JSON, as links or by suffix."""
+    """Yields ``links`` or the suffix of each member that is neither a picture nor JSON."""
     for member in members:
         extension = split_name(member.name)[1]
         if member.length < 0:
