@@ -31,8 +31,8 @@ class SampleNoise:
         time: float32 (B,), determines the diffusion time.
         choice: float32 (B, N), selects the tokens to corrupt.
         replacement: float32 (B, N), selects their replacements.
-        visual_dropout: float32 (B,), drops the visual features.
-        guidance_dropout: float32 (B,), drops the caption.
+        visual_dropout: float32 (B,), a sample's visual features are dropped below the dropout probability.
+        guidance_dropout: float32 (B,), a sample's caption is dropped below the dropout probability.
     """
 
     time: Tensor

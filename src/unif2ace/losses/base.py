@@ -72,7 +72,7 @@ class LossCallback(pl.Callback, ABC):
 
 
 def over_rows(values: Tensor, step: StepOutput) -> LossTerm:
-    """A term divided by the number of all samples, valid or not; exact under accumulation and over ranks.
+    """A term divided by the number of all samples, valid or not, so accumulation and ranks do not change its value.
 
     Args:
         values: float (B,), one value per sample.

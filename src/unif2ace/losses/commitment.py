@@ -28,7 +28,7 @@ class CommitmentLoss(LossCallback):
         self.beta, self.codebook = beta, codebook
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """The sum of one value per sample; exact under accumulation and over ranks."""
+        """The sum of one value per sample; accumulation and several ranks give the whole batch's value."""
         assert step.quantized is not None
         z_BCHW, codes_BCHW = step.quantized.z, step.quantized.codes
         of_encoder_B = (z_BCHW - codes_BCHW.detach()).square().flatten(1).mean(1)

@@ -17,8 +17,8 @@ from unif2ace.types import CorruptedTokens, Logits, LogitsSpec, LossTerm, StepOu
 class NELBOLoss(LossCallback, ABC):
     """A sum over image tokens, divided by the number of all image tokens of T2I samples: nats per image token.
 
-    Each sample counts N tokens, corrupted or not. The value is therefore comparable with other bounds, and exact under
-    accumulation and over ranks.
+    Each sample counts N tokens, corrupted or not. The value is therefore comparable with other bounds. Several ranks
+    give the whole batch's value, and so does accumulation if micro-batches have equally many T2I samples.
     """
 
     needs = "unified"

@@ -41,7 +41,7 @@ class PerceptualLoss(LossCallback):
         self.layers = None if layers is None else tuple(layers)
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """The sum of one value per sample; exact under accumulation and over ranks.
+        """The sum of one value per sample; accumulation and several ranks give the whole batch's value.
 
         Args:
             step: Must hold `features`, (B, C, H, W) per layer; only those of the reconstruction receive a gradient.

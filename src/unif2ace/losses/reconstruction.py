@@ -30,7 +30,7 @@ class ReconstructionLoss(LossCallback):
         self.l1, self.l2, self.gradient = l1, l2, gradient
 
     def compute(self, step: StepOutput) -> LossTerm:
-        """The sum of one value per sample; exact under accumulation and over ranks."""
+        """The sum of one value per sample; accumulation and several ranks give the whole batch's value."""
         assert step.image is not None
         assert step.reconstruction is not None
         d_BCHW = step.reconstruction - step.image

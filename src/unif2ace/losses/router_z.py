@@ -14,7 +14,7 @@ class RouterZLoss(RouterLoss):
     r"""Keeps router logits small, so that the softmax does not saturate (router z-loss, arXiv 2202.08906).
 
     Formula: the mean over tokens and layers of :math:`(\log \sum_i e^{l_i})^2`, with the logits l of a token's group.
-    The mean is a sum divided by a count, so it is exact under accumulation and over ranks.
+    Sums and counts are added over ranks. Under accumulation each micro-batch divides by its own count.
 
     Args:
         weight: Factor of the term.

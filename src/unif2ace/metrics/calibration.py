@@ -33,8 +33,7 @@ def reliability(p_M: Tensor, y_M: Tensor, bins: int = 15) -> tuple[Tensor, Tenso
 def calibration_error(p_M: Tensor, y_M: Tensor, bins: int = 15) -> Tensor:
     """Expected calibration error (Guo et al., arXiv 1706.04599, eq. 3) of the probability of yes.
 
-    The absolute difference between mean probability and fraction of positives of a bin, averaged over bins with the
-    number of answers as weight.
+    The mean over bins of ``abs(mean probability - fraction of positives)``, weighted by the number of answers.
 
     Args:
         p_M: float (M,), probabilities in [0, 1].

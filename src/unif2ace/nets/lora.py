@@ -105,7 +105,8 @@ def merged(state: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
     """Merges adapters into the weights: the returned state has no adapters and computes the same function.
 
     Args:
-        state: Tensors of any shape (...) of the network and its adapters; unchanged if there are no adapters.
+        state: Tensors of any shape (...) of the network and its adapters. Without adapters the state is returned
+            unchanged.
         scale: Factor of B A.
     """
     found: dict[str, Tensor] = {}

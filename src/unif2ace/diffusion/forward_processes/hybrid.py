@@ -17,7 +17,7 @@ class HybridProcess(ForwardProcess):
     r"""A mixture of masks and random codes (GIDD, arXiv 2503.04482), so unmasked tokens may be wrong too.
 
     Let m be the mask ratio of the noise schedule (GIDD uses ``linear``, m = t). A token keeps its code with probability
-    :math:`\alpha = (1 - m) / C`, becomes the mask with m / C and a random code with c / C, where
+    :math:`\alpha = (1 - m) / C`, becomes the mask with m / C and a random code with c / C. Here
     :math:`c = 2^\gamma \frac{p}{1 - p} (m (1 - m))^{\gamma/2}` and C = 1 + c. At m = 1/2 the random codes have
     probability p. Tokens are corrupted independently.
 

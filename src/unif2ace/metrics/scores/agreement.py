@@ -1,9 +1,9 @@
 """Attribute agreement: do generated faces show what their captions say? Shapes: S captions, A labels.
 
 An evaluator predicts which labels each generated face shows. The score of a label is its *balanced accuracy*, the mean
-of two fractions: faces that show the label among captions that state it, and faces that do not show it among captions
-that deny it. A label that is always or never generated scores 1/2, so the frequency of labels has no effect. Plain
-accuracy and F1 lack this property.
+of true positive rate and true negative rate: the fraction of faces that show the label if their caption states it, and
+that do not show it if their caption denies it. A label that is always or never generated scores 1/2, so the frequency
+of labels has no effect. Plain accuracy and F1 lack this property.
 
 The floor of a label is the expected balanced accuracy of the same faces with captions of other faces, computed in
 closed form over all other captions. The ceiling of a label is the evaluator's balanced accuracy on the true faces. The

@@ -100,7 +100,7 @@ def precision_recall(
         made_ND: float (N, D), features of generated images.
         real_MD: float (M, D), features of real images.
         neighbours: k; each set needs more than k samples, otherwise both values are NaN.
-        resamples: Bootstrap resamples; 0 for no interval.
+        resamples: Number of bootstrap resamples; 0 for no interval.
         seed: Seed of the resamples.
     """
     made_ND, real_MD = made_ND.float().cpu(), real_MD.float().cpu()

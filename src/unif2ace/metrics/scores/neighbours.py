@@ -41,7 +41,7 @@ def neighbours(made_SD: Tensor, train_TD: Tensor, k: int = 3, resamples: int = 0
         made_SD: float (S, D), at least one sample.
         train_TD: float (T, D), at least two samples.
         k: Number of neighbours to return; all training samples if there are fewer than k.
-        resamples: Bootstrap resamples of the generated samples; 0 for no interval.
+        resamples: Number of bootstrap resamples over generated samples; 0 for no interval.
         seed: Seed of the resamples.
 
     Raises:

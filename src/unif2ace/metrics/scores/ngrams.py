@@ -38,7 +38,7 @@ def bleu(
         texts: One text per sample.
         references: References of each sample, at least one per sample.
         order: Length of the longest n-grams.
-        resamples: Bootstrap resamples of the samples; 0 for no interval.
+        resamples: Number of bootstrap resamples over samples; 0 for no interval.
         seed: Seed of the resamples.
 
     Raises:
@@ -71,7 +71,7 @@ def rouge(
     Args:
         texts: One text per sample.
         references: References of each sample, at least one per sample.
-        resamples: Bootstrap resamples of the samples; 0 for no interval.
+        resamples: Number of bootstrap resamples over samples; 0 for no interval.
         seed: Seed of the resamples.
 
     Raises:

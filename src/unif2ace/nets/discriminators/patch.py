@@ -25,7 +25,8 @@ class PatchDiscriminator(nn.Module):
     Args:
         channels: Width of the first layer.
         layers: Number of times that the resolution is halved.
-        norm: ``group`` (at most 32 groups; a logit then also depends on statistics of the whole image) or ``none``.
+        norm: ``group`` for group normalisation with at most 32 groups, or ``none``. With ``group`` a logit also depends
+            on statistics of the whole image.
         spectral: Whether to use spectral normalisation (arXiv 1802.05957).
 
     Raises:

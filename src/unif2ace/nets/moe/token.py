@@ -1,4 +1,4 @@
-"""Token-level experts: a shared expert and routed experts process each token, from the group of its task.
+"""Token-level experts: a shared expert and routed experts of its task's group process each token.
 
 Shapes: T tokens of all sequences, D width.
 """

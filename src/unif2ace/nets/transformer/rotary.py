@@ -42,7 +42,7 @@ def rotary_size(dim: int, heads: int, fraction: float, head_dim: int | None = No
 
 
 def rotary_tables(position_T: Tensor, rotated: int, theta: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of the angles, (T, 1, r / 2) each, at least in float32.
+    """Cosines and sines of the angles, (T, 1, r / 2) each, in float32 or wider.
 
     Args:
         position_T: int64 (T,), position indices.

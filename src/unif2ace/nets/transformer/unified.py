@@ -202,7 +202,7 @@ class UnifiedNet(nn.Module):
         features: Mapping[str, Condition] | None = None,
         cache: Cache | None = None,
     ) -> Hidden:
-        """Hidden states of all positions; `logits_of` computes logits where they are read.
+        """Hidden states of all positions; `logits_of` computes logits at the positions that are read.
 
         Args:
             sequence: Whole sequences (B, L), or only the positions after the cached ones, or several parts.

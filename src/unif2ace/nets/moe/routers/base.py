@@ -88,7 +88,7 @@ class Router(nn.Module, ABC):
 
     weight_kind = "table"  # see `unif2ace.optimizers.parameter_groups`
     draws_noise = False
-    """Whether training samples random numbers; a recomputed forward pass must then sample the same ones."""
+    """Whether the router samples random numbers in training; gradient checkpointing must then restore the RNG state."""
     balances = False
     """Whether `balance_` is to be called after each optimiser step."""
     refuses: Mapping[str, str] = MappingProxyType({})
