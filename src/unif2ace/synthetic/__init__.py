@@ -1,4 +1,4 @@
-"""Synthetic faces: rendered from a typed record and a seed, bit-identical in any batch and process."""
+"""Renders synthetic faces from attributes and a seed. Images are bit-identical in any batch and process."""
 
 from unif2ace.synthetic.render import render
 from unif2ace.synthetic.sampling import RENDERER_VERSION, Face, sample_face

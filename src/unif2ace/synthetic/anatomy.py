@@ -1,4 +1,4 @@
-"""Measures of a head that rendering and visibility share; heights are in face coordinates, downwards."""
+"""Measures of a head for rendering and visibility, in face coordinates (see `canvas`); heights increase downwards."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SHAPES: Final[dict[str, tuple[float, float, float, float]]] = {
     "heart": (0.468, 0.618, 1.42, 1.24),
     "long": (0.376, 0.690, 2.9, 2.10),
 }
-"""For each face shape: half width, chin height, roundness of the lower face, roundness of the sides."""
+"""For each face shape: half width, V of the chin, and exponents of the outline for the lower face and for the sides."""
 
 
 def mouth_opening(drawn: AttributeRecord) -> float:
-    """Opening of the mouth; 0 under a mask."""
+    """Height of the mouth opening in face coordinates; 0 under a mask."""
     if not drawn["mouth_open"] or drawn["mask"]:
         return 0.0
     if drawn["make_a_face"]:
@@ -27,6 +27,6 @@ def mouth_opening(drawn: AttributeRecord) -> float:
 
 
 def chin_height(drawn: AttributeRecord, nuisance: Nuisance) -> float:
-    """V of the chin."""
+    """V coordinate of the chin."""
     man = 0.014 if drawn["gender"] == "man" else 0.0
     return SHAPES[str(drawn["face_shape"])][1] + 0.008 * nuisance.body[1] + man + 0.45 * mouth_opening(drawn)

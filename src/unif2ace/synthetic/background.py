@@ -14,7 +14,7 @@ _NUM_DOTS = 14
 
 
 def paint_background(canvas: Canvas) -> None:
-    """Paints the background over the whole images."""
+    """Fills all images with their backgrounds."""
     p, X, Y = canvas.p, canvas.X, canvas.Y
     first = p.one_of(BACKDROPS, 2)
     second = p.one_of(BACKDROPS, 3)

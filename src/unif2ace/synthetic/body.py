@@ -44,13 +44,13 @@ def paint_body(canvas: Canvas, head: Head) -> None:
 
 
 def shoulder_line(A: Array, neck: Array, man: Array, build: Array) -> Array:
-    """Height of the shoulder line at a distance from the middle: the trapezius, then the rounded shoulder.
+    """Height of the shoulder line at each distance from the middle of the neck.
 
     Args:
         A: Distance from the middle of the neck, (B, h, w).
         neck: Half width of the neck, (B, 1, 1).
-        man: 1 for a man, (B, 1, 1).
-        build: Standard normal value of the person's build, (B, 1, 1).
+        man: 1 for a man, 0 for a woman, (B, 1, 1).
+        build: Standard normal value of the person's build, (B, 1, 1); larger values give broader shoulders.
 
     Returns:
         (B, h, w).
@@ -62,7 +62,7 @@ def shoulder_line(A: Array, neck: Array, man: Array, build: Array) -> Array:
 
 
 def paint_ears(canvas: Canvas, head: Head) -> None:
-    """Paints ears that are not under hair; the far ear of a turned head is hidden."""
+    """Paints the ears that no hair covers. A turned head hides its far ear."""
     shown = np.flatnonzero([ears_visible(f.drawn, f.nuisance) for f in canvas.p.faces])
     if not len(shown):
         return
@@ -73,10 +73,10 @@ def paint_ears(canvas: Canvas, head: Head) -> None:
 
 
 def ear_place(yaw: Array, a: Array, side: int) -> tuple[Array, Array]:
-    """U of the middle of an ear, and the share of its width that the turned head leaves visible; (B, 1, 1) each.
+    """U coordinate of the centre of an ear, and the visible share of its width in [0, 1.25]; (B, 1, 1) each.
 
     Args:
-        yaw: Turn of the head, (B, 1, 1).
+        yaw: Turn of the head, see `Nuisance`, (B, 1, 1).
         a: Half width of the face, (B, 1, 1).
         side: -1 for the left ear, 1 for the right one.
     """

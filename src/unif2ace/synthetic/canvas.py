@@ -1,8 +1,10 @@
-"""The image being painted: pixels in linear light, and the coordinates in which features are positioned.
+"""The images during painting: pixels in linear light, and the coordinate systems of the features.
 
-Frame coordinates run from -1 to 1. The face's coordinates (U, V) are moved, turned and scaled with the head. (P, Q)
-also follow the turn of the surface, so that features slide over the face as it turns. In both, the eyes lie near V =
--0.06, the chin near 0.6, the crown near -0.64. Shapes: B faces, h and w pixels of a window, S pixels of a side.
+Frame coordinates (X, Y) run from -1 to 1 over the image. Face coordinates (U, V) move, tilt and scale with the head.
+Surface coordinates (P, Q) also follow its yaw and pitch, so that features slide over the face as the head turns. In
+face coordinates the eyes are near V = -0.06, the chin near 0.6 and the crown near -0.64.
+
+Shapes: B faces, h and w pixels of a window, S pixels of an image side.
 """
 
 from __future__ import annotations
@@ -20,18 +22,18 @@ from unif2ace.synthetic.nuisance import BOUNDS
 from unif2ace.synthetic.parameters import Parameters
 
 PIVOT = 0.25
-"""The V about which the head tilts."""
+"""V coordinate of the point around which the head tilts."""
 _DEPTH_X, _DEPTH_Y = 0.2, 0.12  # shift of features at full yaw and pitch
 _WIDTH, _HEIGHT = 0.55, 0.75  # half axes of the ellipsoid on which features slide
 
 Index = NDArray[np.intp]
 Box = tuple[float, float, float, float]
-"""A box on the face: x and y of its centre, half width, half height."""
+"""A box on the face in surface coordinates: P and Q of its centre, half width, half height."""
 
 
 @lru_cache(maxsize=256)
 def _reach(size: int, box: Box) -> tuple[int, int]:
-    """Height and width in pixels of a window that holds a box in every pose within `BOUNDS`."""
+    """Height and width in pixels of a window that contains a box in every pose within `BOUNDS`."""
     cx, cy, rx, ry = box
     x, y = 0.0, 0.0
     for scale, yaw, pitch, roll in product(*(BOUNDS[k] for k in ("scale", "yaw", "pitch", "roll"))):
@@ -44,25 +46,25 @@ def _reach(size: int, box: Box) -> tuple[int, int]:
 
 
 def _slide(x: float, y: float, yaw: float, pitch: float) -> tuple[float, float]:
-    """Coordinates (U, V) of a point of the face's surface."""
+    """Converts surface coordinates (P, Q) of a point to face coordinates (U, V)."""
     depth = max(0.0, 1 - (x / _WIDTH) ** 2 - (y / _HEIGHT) ** 2) ** 0.5
     return x + yaw * _DEPTH_X * depth, y + pitch * _DEPTH_Y * depth
 
 
 @dataclass
 class Patch:
-    """Faces in a window of the image: coordinates, parameters and painting.
+    """A window of the images of some faces, with coordinates, parameters and painting operations.
 
     Attributes:
         image: float32 (B, 3, h, w), linear light.
-        p: Parameters of these faces.
-        U: To the right on the head, (B, h, w).
-        V: Downwards on the head, (B, h, w).
-        P: To the right on the face's surface, (B, h, w).
-        Q: Downwards on the face's surface, (B, h, w).
-        px: Size of a pixel in face coordinates, (B, 1, 1).
-        index: Index of the window in arrays (B, S, S).
-        fine: Samples per image pixel along each side.
+        p: Parameters of the faces in the window.
+        U: Face coordinate to the right, (B, h, w).
+        V: Face coordinate downwards, (B, h, w).
+        P: Surface coordinate to the right, (B, h, w).
+        Q: Surface coordinate downwards, (B, h, w).
+        px: Side length of a pixel in face coordinates, (B, 1, 1).
+        index: Index that selects the window in arrays (B, S, S).
+        fine: Number of samples per image pixel along each axis.
     """
 
     image: Array
@@ -80,7 +82,7 @@ class Patch:
         return _finer(field[self.index], self.fine)
 
     def cover(self, distance: Array, blur: Array | float = 0.0) -> Array:
-        """Share of each pixel inside an edge, (B, h, w).
+        """Share of each pixel that is inside an edge, (B, h, w), in [0, 1].
 
         Args:
             distance: Signed distance to the edge, (B, h, w); negative inside.
@@ -92,10 +94,10 @@ class Patch:
         return np.clip(out, 0, 1, out=out)
 
     def strip(self, distance: Array, half: Array | float) -> Array:
-        """Share of each pixel covered by a line, (B, h, w). Thin lines become paler, not wider.
+        """Share of each pixel that a line covers, (B, h, w). Lines thinner than a pixel become paler, not wider.
 
         Args:
-            distance: Distance to the middle of the line, (B, h, w).
+            distance: Distance to the centre line, (B, h, w).
             half: Half width of the line: a number, or an array that broadcasts.
         """
         near = np.abs(distance)
@@ -103,25 +105,25 @@ class Patch:
         return inner - np.clip(np.float32(0.5) - (half + near) / self.px, 0, 1)
 
     def paint(self, colour: Array, alpha: Array) -> None:
-        """Blends a colour over the image: `colour` (3,), (B, 3, 1, 1) or (B, 3, h, w), `alpha` (B, h, w)."""
+        """Blends a colour, (3,), (B, 3, 1, 1) or (B, 3, h, w), over the image with opacity `alpha` (B, h, w)."""
         change = (colour[:, None, None] if colour.ndim == 1 else colour) - self.image
         change *= alpha[:, None]
         self.image += change
 
     def tint(self, colour: tuple[float, float, float], alpha: Array) -> None:
-        """Multiplies the image by a colour where `alpha` (B, h, w) is 1, and by less where it is smaller."""
+        """Multiplies the image by 1 + alpha * (colour - 1), with `alpha` (B, h, w) in [0, 1]."""
         factor = alpha[:, None] * np.array([c - 1 for c in colour], np.float32)[:, None, None]
         factor += 1
         self.image *= factor
 
 
 def _finer(pixels: Array, fine: int) -> Array:
-    """Repeats each pixel of (..., h, w) to a square of `fine` x `fine`."""
+    """Repeats each pixel of an array (..., h, w) to a square of `fine` x `fine` pixels."""
     return pixels if fine == 1 else pixels.repeat(fine, -1).repeat(fine, -2)
 
 
 def _pose(p: Parameters, x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
-    """U, V, P and Q, (B, S, S) each, of body coordinates x (B, 1, S) and y (B, S, 1)."""
+    """Converts body coordinates x (B, 1, S) and y (B, S, 1) to U, V, P and Q, (B, S, S) each."""
     roll = p.nuisance("roll")
     cos, sin = np.cos(roll), np.sin(roll)
     v = y - np.float32(PIVOT)
@@ -157,7 +159,7 @@ class Canvas:
         return (X - p.nuisance("dx")) / scale, (Y - p.nuisance("dy")) / scale
 
     def rows(self, low: float, high: float = 9.0) -> slice:
-        """Pixel rows that hold everything between two heights of an upright body, in every pose within `BOUNDS`."""
+        """Pixel rows that contain all points with a body coordinate y from `low` to `high`, in any pose in `BOUNDS`."""
         (small, large), (up, down) = BOUNDS["scale"], BOUNDS["dy"]
         first = low * (small if low > 0 else large) + up
         last = high * (large if high > 0 else small) + down
@@ -165,7 +167,7 @@ class Canvas:
         return slice(max(0, int((first + 1) * half) - 1), min(self.size, int((last + 1) * half) + 2))
 
     def patch(self, rows: slice | None = None, which: Index | None = None) -> Patch:
-        """All faces in some pixel rows, or copies of the faces `which` (R,); `put` writes copies back."""
+        """A patch of some pixel rows: a view of all faces, or a copy of the faces `which` (R,) that `put` writes back."""
         every = which is None or len(which) == len(self.p.faces)
         index: Any = (slice(None) if every else which, rows or slice(None))
         p, px = (self.p, self.px) if which is None or every else (self.p.take(which), self.px[which])
@@ -173,7 +175,7 @@ class Canvas:
         return Patch(image, p, self.U[index], self.V[index], self.P[index], self.Q[index], px, index)
 
     def window(self, box: Box, which: Index | None = None, fine: int = 1) -> Patch:
-        """Copies of a box on all faces, or on the faces `which` (R,), with `fine` samples per pixel along each side."""
+        """A patch with a copy of a box on all faces or the faces `which` (R,), with `fine` samples per pixel and axis."""
         chosen = np.arange(len(self.p.faces)) if which is None else which
         index = self._window(box, chosen)
         image = _finer(self.image[index[0], :, index[1], index[2]].transpose(0, 3, 1, 2), fine)
@@ -192,7 +194,7 @@ class Canvas:
         return Patch(image, p, *_pose(p, *self._body(p, columns[:, None, :], rows[:, :, None])), px, index, fine)
 
     def _window(self, box: Box, which: Index) -> tuple[Index, Index, Index]:
-        """Indices of a box on each face: (B, 1, 1), (B, h, 1), (B, 1, w)."""
+        """Indices of a box on each face: face (B, 1, 1), pixel row (B, h, 1) and pixel column (B, 1, w)."""
         height, width = _reach(self.size, box)
         top, left = [], []
         for face in (self.p.faces[i].nuisance for i in which):
@@ -207,7 +209,7 @@ class Canvas:
         return which[:, None, None], rows, columns
 
     def put(self, patch: Patch) -> None:
-        """Writes a patch back to the canvas."""
+        """Writes a patch back to the images."""
         if len(patch.index) == 3:
             image, n = patch.image, patch.fine
             if n > 1:  # sums of slices are several times as fast as a mean over short axes

@@ -1,6 +1,7 @@
-"""Tops, collars and jackets, neckties and necklaces, over a painted neck.
+"""Tops, collars, jackets, neckties and necklaces, painted over the neck.
 
-x (B, h, w) runs across from the middle of the neck, y (B, h, 1) downwards; the pit of the neck lies near y = 0.76.
+x (B, h, w) is the horizontal distance from the middle of the neck, and y (B, h, 1) increases downwards. The pit of the
+neck is near y = 0.76.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ _GOLD, _PEARL = linear("e3b64c"), linear("f1ebe0")
 
 
 def paint_clothes(patch: Patch, x: Array, y: Array, shoulder: Array) -> None:
-    """Paints the clothes.
+    """Paints clothes, neckties and necklaces.
 
     Args:
         patch: Window below the face.
-        x: Across from the middle of the neck, (B, h, w).
-        y: Downwards, (B, h, 1).
+        x: Horizontal distance from the middle of the neck, (B, h, w).
+        y: Body coordinate downwards, (B, h, 1).
         shoulder: Height of the shoulder line, (B, h, w).
     """
     p = patch.p
@@ -86,13 +87,19 @@ def _v_neck(patch: Patch, x: Array, A: Array, y: Array, shoulder: Array, colour:
 
 
 def _shade_edge(patch: Patch, below: Array, beside: Array) -> None:
-    """Shadow of the cloth's edge on the skin, except `beside` the shoulder; both (B, h, w)."""
+    """Paints the shadow of a neckline on the skin.
+
+    Args:
+        patch: Window below the face.
+        below: Signed distance to the neckline, (B, h, w); positive on the cloth.
+        beside: Signed distance to the shoulder line, (B, h, w); positive above the shoulders, where no shadow falls.
+    """
     near = np.exp(-np.clip(-below, 0, None) / np.float32(0.016))
     patch.tint((0.55, 0.45, 0.42), near * patch.cover(beside + 0.012) * 0.6)
 
 
 def _convex(A: Array, y: Array, *corners: tuple[float, float]) -> Array:
-    """Approximate signed distance to a convex polygon, (B, h, w); corners clockwise on the screen."""
+    """Approximate signed distance to a convex polygon, (B, h, w). Corners are in clockwise order on the screen."""
     out: Array | None = None
     for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
         length = math.hypot(x1 - x0, y1 - y0)
@@ -103,7 +110,7 @@ def _convex(A: Array, y: Array, *corners: tuple[float, float]) -> Array:
 
 
 def _collar(patch: Patch, A: Array, y: Array, colour: Array, light: Array, spread: float) -> None:
-    """Both flaps of a shirt collar, folded down from the sides of the neck to a point; `light` (B, h, w)."""
+    """Paints both flaps of a shirt collar; `A`, `y` and `light` are (B, h, w), and `spread` moves the tips outwards."""
     flap = _convex(A, y, (0.215, 0.635), (0.325 + spread, 0.705), (0.175 + spread, 0.895), (0.022, 0.795))
     beside = patch.cover(A - 0.34)
     patch.tint((0.42, 0.42, 0.46), np.exp(-np.clip(flap, 0, None) / np.float32(0.024)) * 0.6 * beside * (y > 0.66))

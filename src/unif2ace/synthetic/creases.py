@@ -1,7 +1,7 @@
-"""Creases of the skin from age, expression and build, and the shadows in them.
+"""Creases of the skin from age, expression and build, and their shadows.
 
-`fold` changes the height field, which is lit afterwards. `deepen` adds shadow where light alone would leave a crease
-too faint in a small image.
+`fold` changes the height field before it is lit. `deepen` adds shadows, because lighting alone leaves creases too faint
+in small images.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def fold(height: Array, patch: Patch, head: Head, A: Array) -> None:
 
 
 def deepen(hollow: Array, patch: Patch, head: Head, A: Array) -> None:
-    """Darkens creases, in place.
+    """Darkens the creases, in place.
 
     Args:
-        hollow: Factor of the light, (B, h, w).
+        hollow: Factor that multiplies the light, (B, h, w).
         patch: Window of the face.
         head: Measures of the same faces.
         A: Distance from the middle of the face, |P|, (B, h, w).
@@ -70,7 +70,7 @@ def _age(patch: Patch, head: Head) -> Array:
 
 
 def _nasolabial(A: Array, Q: Array, nose: Array, px: Array, width: float) -> Array:
-    """The fold from the wing of the nose to the corner of the mouth, (B, h, w)."""
+    """Strength of the fold from the side of the nose to the corner of the mouth, (B, h, w)."""
     where = 0.085 * nose + 0.012 + 0.10 * np.clip((Q - 0.19) / np.float32(0.17), 0, 1.2)
     line: Array = ridge(A - where, width, px) * smoothstep(Q, 0.16, 0.22) * (1 - smoothstep(Q, 0.33, 0.43))
     return line
@@ -122,7 +122,7 @@ def _double(P: Array, patch: Patch, head: Head, A: Array, on: Index) -> Array:
 
 
 def _wrinkled(P: Array, patch: Patch, head: Head, A: Array, on: Index) -> Array:
-    """Lines across the bridge of a wrinkled nose, (R, h, w) for the R faces `on`."""
+    """Shadow of the wrinkles across the bridge of the nose, (R, h, w) for the R faces `on`."""
     Q, px = patch.Q[on], patch.px[on]
     lines = ridge(np.abs(Q + 0.045) - 0.028, 0.011, px) + ridge(Q + 0.045, 0.011, px)
     return 0.34 * lines * (1 - smoothstep(A, 0.03, 0.07))

@@ -30,7 +30,7 @@ def paint_eyes(canvas: Canvas, head: Head) -> None:
 
 
 class _Eye:
-    """One eye. x runs from -1 at the inner corner to 1 at the outer one, y downwards from the middle."""
+    """One eye. x runs from -1 at the inner corner to 1 at the outer corner; y increases downwards from the centre."""
 
     def __init__(self, patch: Patch, head: Head, side: int) -> None:
         p = patch.p

@@ -1,4 +1,4 @@
-"""Beard, goatee, moustache, sideburns and stubble: the region of growth, and the strands."""
+"""Beard, goatee, moustache, sideburns and stubble: the regions where hair grows, and the strands."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def paint_facial_hair(canvas: Canvas, head: Head) -> None:
 
 
 def _jaw(n: dict[str, Array], A: Array, Q: Array) -> Array:
-    """Region of a full beard, 0 to 1, (B, h, w)."""
+    """Density of a full beard, (B, h, w), in [0, 1]."""
     lower = n["mouth"] + n["open"]
     cheeks = smoothstep(Q, 0.20, 0.40) * smoothstep(A + (Q - 0.2) * 0.9, 0.27, 0.42)
     chin = smoothstep(Q, lower + 0.045, lower + 0.105)

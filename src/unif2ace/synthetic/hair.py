@@ -1,7 +1,7 @@
-"""Hair of the head: silhouette, hairline, strands, and their lighting.
+"""Hair of the head: silhouette, hairline, strands and lighting.
 
-Hair is the region inside a silhouette and outside an opening for the face. Strands follow the level lines of a
-coordinate `s` along the combing direction. Waves bend it; curls replace the strands by clumps.
+Hair covers the region inside a silhouette and outside an opening for the face. Each strand follows a level line of a
+coordinate `s`. Waves bend this coordinate, and curls replace the strands.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _FIBRES = ((10.0, 0.55), (26.0, 0.52), (60.0, 0.46), (140.0, 0.38))
 
 
 class Hair:
-    """The hair of all faces that are not bald.
+    """Paints the hair of all faces that are not bald.
 
     Args:
         canvas: The canvas to paint on.
-        head: Measures of the heads.
+        head: Measures of the heads on the canvas.
     """
 
     def __init__(self, canvas: Canvas, head: Head) -> None:
@@ -43,7 +43,7 @@ class Hair:
         self._silhouette()
 
     def _comb(self) -> None:
-        """Computes the coordinate across the strands, bent by waves, and the tone of the strands."""
+        """Computes the coordinate across the strands, including waves, and the brightness of the strands."""
         p, U, V, st = self.p, self.U, self.V, self.style
         up = np.minimum(V + np.float32(0.12), 0)
         across = U - st.part
@@ -67,7 +67,7 @@ class Hair:
             self._curl(curled)
 
     def _curl(self, which: Index) -> None:
-        """Replaces the strands of the faces `which` (R,) by curls, averaged over each pixel in small images."""
+        """Replaces the strands of the faces `which` (R,) by curls, with 4 samples per pixel up to size 160."""
         U, V, px, p = self.U[which], self.V[which], self.px[which], self.p.take(which)
         steps = (-0.25, 0.25) if self.canvas.size <= 160 else (0.0,)
         tones, heights = zip(*(_curls(U + dx * px, V + dy * px, px, p) for dx in steps for dy in steps), strict=True)
@@ -127,7 +127,7 @@ class Hair:
         self.canvas.put(patch)
 
     def _parting(self, patch: Patch, alpha: Array) -> None:
-        """Paints the scalp along the parting of uncovered hair; `alpha` (B, h, w)."""
+        """Paints the scalp along the parting, if no hat covers it; `alpha` (B, h, w) is the opacity of the hair."""
         st, V = self.style, self.V
         bare = (
             (1 - st.swept)
@@ -168,7 +168,7 @@ class Hair:
 
 
 def _as_distance(field: Array, px: Array) -> Array:
-    """Scales a field (B, S, S) that is 0 on an edge, so that it is a distance near the edge."""
+    """Scales a field (B, S, S) with value 0 on an edge to a signed distance near the edge."""
     gx, gy = slopes(field, px)
     gx *= gx
     gy *= gy
@@ -178,7 +178,7 @@ def _as_distance(field: Array, px: Array) -> Array:
 
 
 def _curls(U: Array, V: Array, px: Array, p: Parameters) -> tuple[Array, Array]:
-    """Tone and height of two layers of jittered bulges, each with a spiral, (B, S, S) each."""
+    """Brightness and height of curls, (B, S, S) each: two layers of jittered domes with spirals."""
     warp = plane_noise(U * 4, V * 4, p.offset) * np.float32(0.16)
     U, V = U + warp, V - np.float32(0.7) * warp
     height, turned, light = np.zeros_like(U), np.zeros_like(U), np.zeros_like(U)
@@ -207,5 +207,5 @@ def _curls(U: Array, V: Array, px: Array, p: Parameters) -> tuple[Array, Array]:
 
 
 def make_hair(canvas: Canvas, head: Head) -> Hair:
-    """Prepares the hair of the faces on a canvas; nothing is painted yet."""
+    """Prepares the hair of the faces on a canvas without painting it."""
     return Hair(canvas, head)

@@ -11,11 +11,11 @@ from unif2ace.synthetic.parameters import Parameters
 
 
 def opening(patch: Patch, style: Style, a: Array, edge: Array) -> Array:
-    """Distance into the opening, (B, h, w): positive where the face is free of hair, negative under hair.
+    """Signed distance to the edge of the opening, (B, h, w): positive on the free face, negative under hair.
 
     Args:
         patch: Window of the face.
-        style: How the hair is worn.
+        style: Hair style of the faces.
         a: Half width of the face, (B, 1, 1).
         edge: Signed distance to the outline of the face, (B, h, w).
     """
@@ -33,7 +33,7 @@ def opening(patch: Patch, style: Style, a: Array, edge: Array) -> Array:
 
 
 def _hairline(p: Parameters, style: Style, P: Array, A: Array, a: Array) -> Array:
-    """Q of the hairline over the forehead, (B, h, w)."""
+    """Q coordinate of the hairline on the forehead, (B, h, w)."""
     receding = p.flag("receding_hairline")
     high = -0.425 - 0.085 * receding + 0.010 * p.body(22) - 0.012 * style.swept
     inner = a * (0.985 - 0.05 * style.fall)
@@ -54,14 +54,14 @@ def _hairline(p: Parameters, style: Style, P: Array, A: Array, a: Array) -> Arra
 
 
 def _short_side(p: Parameters, U: Array, V: Array, a: Array) -> Array:
-    """Distance inside the edge of short hair, which ends before the ear, (B, h, w)."""
+    """Signed distance to the edge of short hair, which ends in front of the ear, (B, h, w); positive on the face."""
     line = a - 0.050 + 0.050 * smoothstep(V, -0.30, 0.02)
     side: Array = line - np.abs(U) + 0.5 * np.clip(V + 0.02, 0, None)
     return side
 
 
 def _curtain(style: Style, A: Array, V: Array, a: Array) -> Array:
-    """Distance inside the edge of longer hair, which hangs beside the cheeks or goes behind the ears, (B, h, w)."""
+    """Signed distance to the edge of hair beside the cheeks or behind the ears, (B, h, w); positive on the face."""
     hanging = (
         a * 0.90
         + 0.035 * smoothstep(V, -0.1, 0.35)

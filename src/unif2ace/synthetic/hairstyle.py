@@ -1,4 +1,4 @@
-"""Hair style as values per face: length, parting, volume, waves and curls."""
+"""Hair styles of a batch of faces: length, parting, volume, waves and curls."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from unif2ace.synthetic.visibility import ears_visible
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Hair style of each face, values (B, 1, 1).
+    """Hair style of each face. All attributes are (B, 1, 1); flags are 0 or 1.
 
     Attributes:
         short: 1 for short hair.
         medium: 1 for hair that ends near the chin.
-        fall: 1 for hair that reaches below the ears.
+        fall: 1 for hair that is not short and falls below the ears.
         bangs: 1 for a fringe.
         swept: 1 for hair combed up and back.
-        tucked: 1 for longer hair behind the ears.
+        tucked: 1 for hair that is not short and lies behind the ears.
         wavy: 1 for waves.
         curly: 1 for curls.
-        part: U of the parting.
-        volume: Distance of the hair's surface from the skull.
-        end: V at which falling hair ends.
+        part: U coordinate of the parting.
+        volume: Distance from the skull to the surface of the hair.
+        end: V coordinate of the ends of the hair.
     """
 
     short: Array

@@ -45,7 +45,7 @@ def _lay(patch: Patch, distance: Array, light: Array, face: Array) -> None:
 
 
 def _ellipse(x: Array, y: Array, rx: Array | float, ry: Array | float) -> Array:
-    """First-order signed distance to an ellipse about the origin, (B, h, w)."""
+    """First-order approximation of the signed distance to an ellipse around the origin, (B, h, w)."""
     u, v = x / rx, y / ry
     r = np.sqrt(u * u + v * v)
     u /= rx

@@ -1,4 +1,4 @@
-"""Shape and expression of the head as values per face, and the outline of the face as a signed distance."""
+"""Shape and expression of each head, and the signed distance to the outline of each face."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from unif2ace.synthetic.parameters import Parameters
 
 @dataclass(frozen=True)
 class Head:
-    """Measures (B, 1, 1) that several layers share; lengths are in face coordinates.
+    """Measures of the heads that several layers use, (B, 1, 1) unless stated. Lengths are in face coordinates.
 
     Attributes:
         a: Half width of the face.
-        chin: V of the chin.
-        open: Opening of the mouth.
-        mouth: Q of the mouth.
+        chin: V coordinate of the chin.
+        open: Height of the mouth opening.
+        mouth: Q coordinate of the mouth.
         mouth_width: Half width of the mouth.
-        lift: Height of the mouth's corners above rest.
-        nose: Size of the nose.
-        tip: Q of the tip of the nose.
-        brow: Height of the brows above rest.
-        inner: Height of the inner ends of the brows above rest.
-        eye: Opening of the eyes, 1 at rest.
-        lower_lid: Height of the lower lids above rest.
-        man: 1 for a man.
+        lift: Height of the mouth corners above their neutral position.
+        nose: Size of the nose; about 1.
+        tip: Q coordinate of the tip of the nose.
+        brow: Height of the eyebrows above their neutral position.
+        inner: Height of the inner ends of the eyebrows above their neutral position.
+        eye: Opening of the eyes; 1 is neutral.
+        lower_lid: How far the lower lids are raised: 0 is neutral.
+        man: 1 for a man, 0 for a woman.
         edge: Signed distance to the outline of the face, (B, S, S).
-        depth: Depth inside the outline: 0 at the edge, 1 in the middle, negative outside, (B, S, S).
+        depth: Depth inside the outline, (B, S, S): 0 at the edge, 1 in the middle, negative outside.
     """
 
     a: Array
@@ -51,13 +51,13 @@ class Head:
     depth: Array
 
     def take(self, patch: Patch, which: Index) -> Head:
-        """The measures of the faces `which` (R,), with `edge` and `depth` cropped to a patch."""
+        """The measures of the faces `which` (R,), with `edge` and `depth` cropped to the patch."""
         numbers = {f.name: getattr(self, f.name)[which] for f in fields(self) if f.name not in ("edge", "depth")}
         return Head(**numbers, edge=patch.crop(self.edge), depth=patch.crop(self.depth))
 
 
 def make_head(canvas: Canvas) -> Head:
-    """Shape and expression of the faces on a canvas."""
+    """Computes the shape and expression of the faces on a canvas."""
     p = canvas.p
     man = p.choice("gender", {"man": 1.0})
     opening = p.numbers([mouth_opening(f.drawn) for f in p.faces])

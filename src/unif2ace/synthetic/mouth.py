@@ -15,7 +15,7 @@ _TEETH = np.array([0.86, 0.83, 0.77], np.float32)[:, None, None]
 
 
 def paint_nose(canvas: Canvas, head: Head) -> None:
-    """Paints nostrils and the wings of the nose; the nose's form is part of the skin's height field."""
+    """Paints the nostrils and the sides of the nose. The shape of the nose is part of the height field in `skin`."""
     patch = canvas.window((0, 0.185, 0.165, 0.090))
     A, Q, ns, tip = np.abs(patch.P), patch.Q, head.nose, head.tip
     holes = bump(A, Q - 0.18 * (A - 0.036), 0.037 * ns, tip + 0.047, 0.0165 * ns, 0.0105)
@@ -35,7 +35,7 @@ def paint_mouth(canvas: Canvas, head: Head) -> None:
 
 
 class _Mouth:
-    """The mouth. x runs from -1 to 1 between the corners; the edges of lips and opening are functions of x."""
+    """The mouth. x runs from -1 to 1 between the corners; the edges of the lips and the opening are functions of x."""
 
     def __init__(self, patch: Patch, head: Head) -> None:
         p = patch.p

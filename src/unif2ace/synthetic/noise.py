@@ -1,6 +1,6 @@
-"""Smooth value noise from one table, and arithmetic that all layers share. Shapes: B faces, h and w pixels.
+"""Smooth value noise from a table, and functions for all layers. Shapes: B faces, h and w pixels.
 
-Arrays are float32 (B, h, w) unless stated otherwise; (B, 1, 1) and other shapes that broadcast work too.
+Arrays are float32 (B, h, w) unless stated otherwise, or shapes that broadcast to it, such as (B, 1, 1).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
-"""Always float32; the type is wider because adding a Python number is typed as float64."""
+"""Arrays are always float32. The type is wider, because NumPy's stubs type float32 plus a Python float as float64."""
 Offsets = NDArray[np.int32]
-"""Offset of each face into a table, int32 (B, 1, 1)."""
+"""Offset of each face into a noise table, int32 (B, 1, 1)."""
 
 _SIZE: Final = 1024
 _TABLE: Final = np.random.default_rng(7919).random(_SIZE).astype(np.float32)
@@ -24,7 +24,10 @@ _STRANDS: Final = 16384
 
 
 def smoothstep(x: Array, low: Array | float, high: Array | float) -> Array:
-    """Smooth step of x (B, h, w): 0 below `low`, 1 above `high`; `low` may be the larger one."""
+    """Smooth step 3 t^2 - 2 t^3 with t = (x - low) / (high - low) clamped to [0, 1]; x is (B, h, w).
+
+    If `low` is larger than `high`, the step falls.
+    """
     t = (x - low) * (np.float32(1) / (high - low))
     np.clip(t, 0, 1, out=t)
     out = np.float32(3) - 2 * t
@@ -34,7 +37,7 @@ def smoothstep(x: Array, low: Array | float, high: Array | float) -> Array:
 
 
 def bump(x: Array, y: Array, cx: Array | float, cy: Array | float, sx: Array | float, sy: Array | float) -> Array:
-    """Gaussian bump (B, h, w) of height 1 at (cx, cy) with standard deviations sx and sy."""
+    """Gaussian bump (B, h, w) of height 1 with centre (cx, cy) and standard deviations sx and sy."""
     u, v = (x - cx) / sx, (y - cy) / sy
     u *= u
     v *= v
@@ -46,8 +49,10 @@ def bump(x: Array, y: Array, cx: Array | float, cy: Array | float, sx: Array | f
 
 
 def ridge(x: Array, width: Array | float, px: Array | None = None) -> Array:
-    """Gaussian ridge (B, h, w) along x = 0. Given the pixel size `px`, it is averaged over a pixel: lower and wider
-    if thin.
+    """Gaussian ridge exp(-(x / width)^2), (B, h, w).
+
+    If the pixel size `px` is given, a ridge that is thin relative to a pixel becomes lower and wider, as if the ridge
+    were averaged over each pixel. Its area stays the same.
     """
     height = None
     if px is not None:
@@ -63,13 +68,13 @@ def ridge(x: Array, width: Array | float, px: Array | None = None) -> Array:
 
 
 def band(frequency: float, px: Array) -> Array:
-    """Strength of a texture at a pixel size (B, 1, 1): 1 for coarse textures, exactly 0 where they would alias."""
+    """Strength of a texture, clamp(1.15 - frequency * px, 0, 1), (B, 1, 1): 0 if the period is less than a pixel."""
     left: Array = np.clip(np.float32(1.15) - np.float32(frequency) * px, 0, 1)
     return left
 
 
 def line_noise(x: Array, offset: Offsets) -> Array:
-    """Noise along a line, 0 to 1, (B, h, w), with one random value at each integer of x."""
+    """Noise along a line, (B, h, w), in [0, 1]: smoothly interpolates random values at the integers."""
     i = np.floor(x)
     f = x - i
     n = (i.astype(np.int32) + offset) & (_SIZE - 1)
@@ -80,7 +85,7 @@ def line_noise(x: Array, offset: Offsets) -> Array:
 
 
 def plane_noise(x: Array, y: Array, offset: Offsets) -> Array:
-    """Noise on a plane, 0 to 1, (B, h, w), with one random value at each pair of integers."""
+    """Noise on a plane, (B, h, w), in [0, 1]: smoothly interpolates random values at the integer points."""
     i, j = np.floor(x), np.floor(y)
     f, g = x - i, y - j
     n = i.astype(np.int32) + j.astype(np.int32) * _ROW + offset
@@ -96,14 +101,14 @@ def plane_noise(x: Array, y: Array, offset: Offsets) -> Array:
 
 
 def cell_values(n: Offsets) -> Array:
-    """Table values at integers, int32 (B, h, w) to float32 (B, h, w), for features scattered over cells."""
+    """Random values in [0, 1) of cells, float32 (B, h, w), by cell number, int32 (B, h, w)."""
     values: Array = _TABLE[n & (_SIZE - 1)]
     return values
 
 
 @lru_cache(maxsize=64)
 def _strand_table(octaves: tuple[tuple[float, float], ...], pixel: float) -> Array:
-    """Sum of noise octaves (frequency, weight) around 0, averaged over the width of a pixel."""
+    """Table of a sum of noise octaves (frequency, weight) around 0, averaged over the width of a pixel."""
     x = np.arange(_STRANDS, dtype=np.float64) / _FINE
     out = np.zeros(_STRANDS)
     for frequency, weight in octaves:
@@ -121,13 +126,13 @@ def _strand_table(octaves: tuple[tuple[float, float], ...], pixel: float) -> Arr
 
 
 def strands(s: Array, octaves: tuple[tuple[float, float], ...], size: int, offset: Offsets) -> Array:
-    """Fibres across a coordinate, (B, h, w): a sum of noise octaves around 0, free of aliasing.
+    """Brightness of hair fibres, (B, h, w): a sum of noise octaves around 0, without aliasing.
 
     Args:
-        s: Coordinate across the fibres, (B, h, w), within +-3 in face coordinates.
+        s: Coordinate across the fibres, (B, h, w), in [-3, 3] in face coordinates.
         octaves: Frequency (cells per unit length) and weight of each octave.
-        size: Side of the image in pixels; it limits how fine fibres can be.
-        offset: int32 (B, 1, 1).
+        size: Side of the image in pixels. Fibres finer than a pixel average out.
+        offset: Offset of each face into the table, int32 (B, 1, 1).
     """
     table = _strand_table(octaves, 2 / size / 1.12)
     n = ((s + np.float32(4)) * np.float32(_FINE)).astype(np.int32)
@@ -137,7 +142,7 @@ def strands(s: Array, octaves: tuple[tuple[float, float], ...], size: int, offse
 
 
 def slopes(height: Array, px: Array) -> tuple[Array, Array]:
-    """Derivatives of a height field (B, h, w) to the right and downwards, (B, h, w) each, by central differences."""
+    """Derivatives of a height field (B, h, w) to the right and downwards by central differences, (B, h, w) each."""
     gx, gy = np.empty_like(height), np.empty_like(height)
     half = np.float32(0.5) / px
     np.subtract(height[:, :, 2:], height[:, :, :-2], out=gx[:, :, 1:-1])

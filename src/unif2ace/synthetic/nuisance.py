@@ -1,4 +1,4 @@
-"""Variation between images that captions do not mention: pose, light, shades, noise."""
+"""Nuisance variables: variation between images that captions do not mention (exact pose, light, shades, noise)."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ BOUNDS: Final = {
     "scale": (1.04, 1.20), "dx": (-0.04, 0.04), "dy": (-0.015, 0.065), "yaw": (-0.95, 0.95), "pitch": (-0.3, 0.3),
     "roll": (-0.24, 0.24),
 }  # fmt: skip
-"""Limits of the pose: windows hold their features in every pose within these limits."""
+"""Minimum and maximum of the pose variables. `Canvas.window` uses them to contain a feature in every pose."""
 
 NUM_JITTER: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Nuisance:
-    """Continuous variation of one image.
+    """Nuisance variables of one image. Pose limits are in `BOUNDS`.
 
     Attributes:
-        yaw: Turn of the head, -1 to 1; negative to the viewer's left.
-        pitch: Nod, negative upwards.
-        roll: Tilt in radians; positive tilts the crown to the viewer's right.
-        scale: Size of the face in the frame.
-        dx: Shift to the right, in half frames.
-        dy: Shift downwards, in half frames.
-        light: Direction of the key light, (x, y); negative y is from above.
-        key: Strength of the key light.
+        yaw: Turn of the head, from -0.95 (far to the viewer's left) to 0.95.
+        pitch: Nod of the head, from -0.3 (upwards) to 0.3.
+        roll: Tilt of the head in radians; positive tilts the crown to the viewer's right.
+        scale: Factor from face coordinates to frame coordinates.
+        dx: Shift to the right, in frame coordinates (half image widths).
+        dy: Shift downwards, in frame coordinates (half image heights).
+        light: Direction (x, y) towards the key light; a negative y is light from above.
+        key: Strength of the key light; about 1.
         ambient: Strength of the ambient light.
-        warmth: Gain of red and loss of blue.
-        noise: Standard deviation of the grain, relative to a range of 1.
-        jitter: Standard normal values within +-2 for properties of the image.
-        body: Standard normal values within +-2 for properties of the person.
-        seed: Seed of grain and texture.
+        warmth: Relative gain of red and loss of blue.
+        noise: Standard deviation of the image noise, for values in [0, 1].
+        jitter: Standard normal values clipped to [-2, 2], for properties of the image.
+        body: Standard normal values clipped to [-2, 2], for properties of the person.
+        seed: Seed of noise and textures.
     """
 
     yaw: float
@@ -54,14 +54,14 @@ class Nuisance:
 
 
 def draw_nuisance(draw: np.random.Generator, body: tuple[float, ...], turn: float, tilt: float, seed: int) -> Nuisance:
-    """Samples the nuisances of an image.
+    """Samples the nuisance variables of an image.
 
     Args:
         draw: Random generator.
-        body: The person's own values.
-        turn: Direction of the head's turn: -1, 0 or 1.
-        tilt: Direction of the head's tilt: -1, 0 or 1.
-        seed: Stored for grain and texture.
+        body: `Nuisance.body` of the person.
+        turn: Turn of the head: -1 (left), 0 or 1 (right).
+        tilt: Tilt of the head: -1 (left), 0 or 1 (right).
+        seed: Seed of noise and textures, stored in the result.
     """
 
     def within(name: str, value: float) -> float:

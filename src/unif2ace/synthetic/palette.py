@@ -11,7 +11,7 @@ Colour = NDArray[np.float32]
 
 
 def linear(code: str) -> Colour:
-    """Linear light, float32 (3,), of a six-digit sRGB code, with exponent 2.2."""
+    """Converts a six-digit sRGB hex code to linear light, float32 (3,), with exponent 2.2."""
     srgb = np.array([int(code[i : i + 2], 16) for i in (0, 2, 4)], np.float32) / np.float32(255)
     return np.asarray(srgb ** np.float32(2.2), np.float32)
 

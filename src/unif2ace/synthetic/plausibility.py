@@ -1,4 +1,4 @@
-"""Rules for attributes that exclude or imply each other. Sampled and edited faces obey them."""
+"""Rules for attributes that exclude or imply each other. All sampled and edited faces satisfy these rules."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ EXCLUSIVE: Final = (
     ("bald", "bangs"),
     ("receding_hairline", "bangs"),
 )
-"""Of each pair at most one is true. The second is removed, unless it was requested and the first was not."""
+"""Pairs of attributes that exclude each other. If both are true, the second becomes false; if only the second was
+requested, the first does."""
 
 FORMAL: Final = ("collared shirt", "suit jacket")
-"""Clothes that a necktie is worn with."""
+"""Values of ``clothing`` that allow a necktie."""
 
 _SIGNS: Final[dict[str, dict[str, bool]]] = {  # signs of an emotion, set if the emotion was requested
     "neutral": {"smile": False, "laugh": False, "frown": False, "glare": False},
@@ -41,8 +42,8 @@ def make_consistent(known: dict[str, Any], keep: frozenset[str] = frozenset()) -
     """Removes contradictions from the values of all fields.
 
     Args:
-        known: Value of every field; changed in place.
-        keep: Requested fields: of two contradicting fields the requested one is kept.
+        known: Value of every field, changed in place.
+        keep: Requested fields. If a requested and another field contradict each other, the requested field is kept.
     """
     if keep:
         _follow_emotion(known, keep)
@@ -64,7 +65,7 @@ def make_consistent(known: dict[str, Any], keep: frozenset[str] = frozenset()) -
 
 
 def _follow_emotion(known: dict[str, Any], keep: frozenset[str]) -> None:
-    """A requested emotion sets its signs; requested signs change an emotion that contradicts them."""
+    """A requested emotion sets its signs (`_SIGNS`). A requested sign changes an emotion that contradicts the sign."""
     if "emotion" in keep and known["emotion"]:
         for name, shown in _SIGNS[known["emotion"]].items():
             if name not in keep:
@@ -85,7 +86,7 @@ def _follow_emotion(known: dict[str, Any], keep: frozenset[str]) -> None:
 
 
 def _follow_mouth(known: dict[str, Any], keep: frozenset[str]) -> None:
-    """A laugh implies a smile and an open mouth; a tongue needs an open mouth without a smile."""
+    """A laugh implies a smile and an open mouth. ``make_a_face`` (tongue out) implies an open mouth and no smile."""
     if known["laugh"] and "smile" in keep and not known["smile"]:
         known["laugh"] = False
     if "mouth_open" in keep and not known["mouth_open"]:
@@ -100,7 +101,7 @@ def _follow_mouth(known: dict[str, Any], keep: frozenset[str]) -> None:
 
 
 def _follow_hair(known: dict[str, Any], keep: frozenset[str]) -> None:
-    """A bald head has no hair length; requested hair removes baldness."""
+    """A bald head gets the hair length "short". A requested hair length or texture sets ``bald`` to false."""
     if keep & {"hair_length", "hair_texture"} and "bald" not in keep:
         known["bald"] = False
     if known["bald"] or known["hair_length"] is None:

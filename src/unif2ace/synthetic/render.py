@@ -1,4 +1,4 @@
-"""Renders batches of faces: the layers in order, then linear light to sRGB. Pure numpy."""
+"""Renders batches of faces with NumPy: paints the layers in linear light, then converts to sRGB."""
 
 from __future__ import annotations
 
@@ -32,18 +32,20 @@ def render(faces: Sequence[Face], size: int, *, supersample: int = 1, noise: boo
 
     Args:
         faces: The faces to render.
-        size: Side in pixels, 32 to 512.
-        supersample: Render at this multiple of the size and average; edges are antialiased analytically in any case.
-        noise: Whether to add each face's grain.
+        size: Side of the images in pixels, from 32 to 512.
+        supersample: Render at this multiple of the size and average, from 1 to 16. Edges are always antialiased.
+        noise: Whether to add image noise (`Nuisance.noise`).
 
     Returns:
-        uint8 (B, size, size, 3), sRGB. An image depends only on its own face and is bit-identical in any batch.
+        Images in sRGB, uint8 (B, size, size, 3). Each image depends on its face only and is bit-identical in any batch.
 
     Raises:
-        DataError: If the size or the supersampling is out of range.
+        DataError: If `size` or `supersample` is out of range.
     """
     if not 32 <= size <= 512 or not 1 <= supersample <= 16:
-        raise DataError(f"size={size}, supersample={supersample}: size must be 32 to 512, supersample 1 to 16")
+        raise DataError(
+            f"size={size}, supersample={supersample}: size must be from 32 to 512, and supersample from 1 to 16"
+        )
     out = np.empty((len(faces), size, size, 3), np.uint8)
     drawn = size * supersample
     step = max(1, _CACHE_PIXELS // (drawn * drawn))
@@ -54,7 +56,7 @@ def render(faces: Sequence[Face], size: int, *, supersample: int = 1, noise: boo
 
 
 def _draw(faces: Sequence[Face], size: int) -> Array:
-    """The painted layers in linear light, (B, 3, size, size)."""
+    """Paints all layers in linear light, (B, 3, size, size)."""
     canvas = Canvas(Parameters(faces), size)
     head = make_head(canvas)
     hair = make_hair(canvas, head)
@@ -82,7 +84,7 @@ def _draw(faces: Sequence[Face], size: int) -> Array:
 
 
 def _finish(image: Array, faces: Sequence[Face], supersample: int, noise: bool) -> NDArray[np.uint8]:
-    """Averages in linear light, applies a film curve, sRGB and grain; returns uint8 (B, size, size, 3)."""
+    """Averages supersampled pixels, applies a tone curve, sRGB and noise; returns uint8 (B, size, size, 3)."""
     if supersample > 1:
         batch, channels, side, _ = image.shape
         size = side // supersample

@@ -1,4 +1,4 @@
-"""Samples plausible faces from seeds: the person's seed determines the identity, the image's seed the rest."""
+"""Samples plausible faces. The seed of the person determines the identity, the seed of the image everything else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unif2ace.synthetic.plausibility import FORMAL, make_consistent
 from unif2ace.synthetic.visibility import visible
 
 RENDERER_VERSION: Final = "unif2ace-faces-1"
-"""Changes whenever the same seed would give other pixels or another record."""
+"""Version of the renderer. It changes whenever the same seed gives other pixels or attributes."""
 
 _PERSON, _PICTURE = 1, 2  # keys of the random streams
 
@@ -27,9 +27,9 @@ class Face:
 
     Attributes:
         seed: Seed of the image.
-        person: Seed of the identity: equal for images of one person.
-        drawn: All rendered attributes, including those that are occluded.
-        nuisance: Variation that captions do not mention.
+        person: Seed of the identity, equal for all images of one person.
+        drawn: All attributes of the face, including occluded ones.
+        nuisance: Nuisance variables, which captions do not mention.
     """
 
     seed: int
@@ -39,20 +39,20 @@ class Face:
 
     @property
     def record(self) -> AttributeRecord:
-        """The visible attributes; null for the others."""
+        """The visible attributes; the others are null."""
         return visible(self.drawn, self.nuisance)
 
     def replace(self, **attributes: Value) -> Face:
-        """The same person, pose and light with some attributes changed; contradicting attributes are changed too.
+        """Returns the same person, pose and light with changed attributes. Contradicting attributes are adjusted.
 
         Raises:
-            DataError: If an attribute or value is unknown.
+            DataError: If an attribute or a value is unknown.
         """
         known = {**dict(self.drawn), **attributes}
         for name, value in attributes.items():
             if name not in TAXONOMY.fields:
                 AttributeRecord({name: value})
-                raise DataError(f"{name!r} is a label; replace its field {TAXONOMY.labels[name].field!r}")
+                raise DataError(f"{name!r} is a label, not a field: replace the field {TAXONOMY.labels[name].field!r}")
         make_consistent(known, frozenset(attributes))
         pose = self.nuisance
         turn = {"left": -1.0, "right": 1.0, "front": 0.0}
@@ -64,7 +64,7 @@ class Face:
 
 
 class _Draw:
-    """Random choices from one random stream."""
+    """Random choices from a random stream, which the integers `key` determine."""
 
     def __init__(self, *key: int) -> None:
         self.rng = np.random.default_rng(key)
@@ -85,17 +85,17 @@ class _Draw:
 
 
 def sample_face(seed: int, person: int | None = None) -> Face:
-    """Samples a plausible face; the same seeds give the same face on any machine.
+    """Samples a plausible face. The same seeds give the same face on any machine.
 
     Args:
         seed: Seed of the image.
-        person: Seed of the identity; None for a different person in each image.
+        person: Seed of the identity; None uses `seed`, so that each image shows a different person.
 
     Raises:
         DataError: If a seed is negative.
     """
     if seed < 0 or (person is not None and person < 0):
-        raise DataError(f"seed={seed}, person={person}: both must be 0 or more")
+        raise DataError(f"seed={seed}, person={person}: both must be at least 0")
     person = seed if person is None else person
     who, body = _person(person)
     draw = _Draw(_PICTURE, seed, person)
@@ -113,7 +113,7 @@ def sample_face(seed: int, person: int | None = None) -> Face:
 
 
 def _person(person: int) -> tuple[Mapping[str, Value], tuple[float, ...]]:
-    """Identity fields and the values that shape the head."""
+    """Samples the fields of the identity, and the values of `Nuisance.body`."""
     draw = _Draw(_PERSON, person)
     gender = draw.pick("gender")
     man = gender == "man"

@@ -1,6 +1,6 @@
-"""The skin of the face: a height field lit by one soft key light, with blood under the cheeks, freckles and gloss.
+"""The skin of the face: a height field under one soft key light, with blush, freckles and gloss.
 
-Light wraps around further for red than for blue, as in real skin.
+Diffuse light wraps around the surface further for red than for blue, as in real skin.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from unif2ace.synthetic.palette import SKIN
 from unif2ace.synthetic.parameters import Parameters
 
 FACE = (-0.72, 0.82)
-"""Smallest and largest V that a tilted or turned face reaches."""
+"""Minimum and maximum of V that a tilted or turned face reaches."""
 _WRAP = (0.44, 0.33, 0.27)
 _AMBIENT = (1.0, 0.97, 0.95)
 
 
 def lit_skin(p: Parameters, shade: Array) -> Array:
-    """Colour of skin, (B, 3, h, w), at a strength `shade` (B, h, w) of the key light; shadows are redder."""
+    """Colour of skin, (B, 3, h, w), under a key light of strength `shade` (B, h, w). Shadows are redder."""
     base = p.colour("skin_tone", SKIN) * (1 + np.float32(0.06) * p.body(9)[:, None])
     key, ambient = p.nuisance("key"), p.nuisance("ambient")
     out = np.empty((len(p.faces), 3, *shade.shape[1:]), np.float32)
@@ -31,7 +31,7 @@ def lit_skin(p: Parameters, shade: Array) -> Array:
 
 
 def paint_skin(canvas: Canvas, head: Head) -> None:
-    """Paints the skin of the face, without eyes, brows and mouth."""
+    """Paints the skin of the face. Eyes, eyebrows and mouth are painted later."""
     patch = canvas.patch(canvas.rows(*FACE))
     A = np.abs(patch.P)
     height = _height(patch, head, A, np.sqrt(np.clip(patch.crop(head.depth), 0, None)))
@@ -131,7 +131,7 @@ def _light(patch: Patch, head: Head, A: Array, height: Array, colour: Array) -> 
 
 
 def _direction(p: Parameters, halfway: float) -> tuple[Array, Array, Array]:
-    """Unit vector to the light, or halfway between light and viewer: x, y and z, (B, 1, 1) each."""
+    """Unit vector (x, y, z) to the light (`halfway` 0), or halfway between light and viewer (1); (B, 1, 1) each."""
     x, y = p.light(0), p.light(1)
     z = np.full_like(x, 0.8)
     length = np.sqrt(x * x + y * y + z * z)

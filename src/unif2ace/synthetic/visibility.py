@@ -1,4 +1,4 @@
-"""Visibility of attributes: an attribute hidden by an occluder or outside the frame becomes null."""
+"""Visibility of attributes: attributes that are occluded or outside the frame become null."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOWER_FACE = (
     *("beard", "goatee", "moustache", "sideburns", "five_o_clock_shadow"),
     *("smile", "laugh", "mouth_open", "make_a_face", "emotion", "frown", "age"),
 )
-"""Fields that a face mask hides, fully or too much to recognise."""
+"""Fields that a face mask hides completely, or so much that they cannot be recognised."""
 HAIR = ("hair_colour", "hair_length", "hair_texture")
 
 _NECK = {
@@ -24,22 +24,22 @@ _NECK = {
     "clothing": (0.800, 0.745),
     "clothing_colour": (0.765, 9.0),
 }
-"""For each field, the height the frame must include and the largest height of the chin, in body coordinates."""
+"""For each field: minimum y of the lower image border, and maximum V of the chin, for the field to be visible."""
 
 
 def ears_visible(drawn: AttributeRecord, nuisance: Nuisance) -> bool:
-    """Whether an ear is visible: short hair, or longer hair behind the ears, and no beanie over them."""
+    """Whether the ears are visible: hair is short or behind the ears, and no beanie covers them."""
     if drawn["hat"] and drawn["hat_kind"] == "beanie":
         return False
     return bool(drawn["bald"]) or drawn["hair_length"] == "short" or nuisance.jitter[24] > 0
 
 
 def visible(drawn: AttributeRecord, nuisance: Nuisance) -> AttributeRecord:
-    """The record of the visible attributes.
+    """The attributes that are visible in the image; all others are null.
 
     Args:
-        drawn: All rendered attributes.
-        nuisance: Pose and framing.
+        drawn: All attributes of the face, including occluded ones.
+        nuisance: Nuisance variables of the image, for pose and framing.
     """
     hidden = [*_behind_accessories(drawn), *_under_hair(drawn)]
     if drawn["eyes_closed"]:
