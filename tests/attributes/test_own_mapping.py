@@ -48,7 +48,9 @@ def test_choices_are_the_words_of_a_column(own):
     assert own.choices("headwear") == ("none", "cap", "beanie")
     assert own.choices("glasses") == ()
     assert own.of_positive(["glasses"]) == AttributeRecord(eyeglasses=True)
-    with pytest.raises(DataError, match=r"'mal', which mapping .* lists male, f, 1; did you mean 'male'"):
+    with pytest.raises(
+        DataError, match=r"'mal', which is not in mapping .*; use one of male, f, 1; did you mean 'male'"
+    ):
         own({"Sex": "mal"})
 
 
@@ -59,13 +61,13 @@ def test_choices_are_the_words_of_a_column(own):
         ("sex: {gendre: {male: man}}", "did you mean 'gender'"),
         ("sex: {presen: {gender: man}}", "'presen'"),
         ("sex: {present: {gender: man}, gender: {male: man}}", "either present and absent, or"),
-        ("sex: {present: man}", "it must be {ATTRIBUTE: VALUE}"),
-        ("sex: man", "is not an entry"),
-        ("sex: {gender: {m: man}}\nSex : {gender: {m: woman}}", "'Sex' is given twice.*line 2"),
-        ("sex: {gender: {m: man, M: woman}}", "'M' is given twice"),
-        ("- sex", "an entry for each label"),
+        ("sex: {present: man}", "write present: {ATTRIBUTE: VALUE}"),
+        ("sex: man", "'man' is not valid; write sex"),
+        ("sex: {gender: {m: man}}\nSex : {gender: {m: woman}}", "'Sex' occurs twice.*line 2"),
+        ("sex: {gender: {m: man, M: woman}}", "'M' occurs twice"),
+        ("- sex", "has no entries; write one per label"),
         ("sex: {gender", "not valid YAML"),
-        ("", "an entry for each label"),
+        ("", "has no entries; write one per label"),
     ],
 )
 def test_mistakes_in_a_mapping_are_named(tmp_path, text, message):
@@ -77,5 +79,5 @@ def test_mistakes_in_a_mapping_are_named(tmp_path, text, message):
 def test_a_missing_file_and_an_unknown_name_say_what_there_is(tmp_path, own):
     with pytest.raises(DataError, match=r"did you mean 'own\.yaml'"):
         AttributeMapping(str(tmp_path / "owm.yaml"))
-    with pytest.raises(DataError, match=r"path of your own \.yaml file"):
+    with pytest.raises(DataError, match=r"or the path of a \.yaml file"):
         AttributeMapping("own")

@@ -265,7 +265,7 @@ def test_the_tokenizer_is_known_and_another_is_refused_with_both_names(tmp_path:
 
 def test_a_mirrored_picture_is_not_given_the_tokens_of_the_other(tmp_path: Path):
     data = FaceDataModule({"a": _splits(tmp_path)}, {"image": ImageTask(4, flip=0.5)}, inputs="both")
-    with pytest.raises(ConfigError, match=r"flip=0.5: tokens are not mirrored"):
+    with pytest.raises(ConfigError, match=r"flip=0.5: tokens cannot be mirrored"):
         next(iter(data.train_dataloader()))
 
 

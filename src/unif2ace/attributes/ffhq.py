@@ -1,8 +1,8 @@
 """Converts the FFHQ features of one image into a record.
 
-FFHQ (Karras et al., CVPR 2019) has no labels. The *FFHQ features* add, for each aligned image, attributes that
-Microsoft's Face service estimated: scores, classes and angles. Each score therefore has two thresholds; scores between
-them become null.
+FFHQ (Karras et al., CVPR 2019) has no labels. The *FFHQ features* give scores, classes and angles for each aligned
+image, estimated by Microsoft's Face service. Because they are estimates, each score has two thresholds; a score between
+them becomes null.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from unif2ace.errors import DataError
 
 
 class Band(NamedTuple):
-    """Two thresholds of a score in [0, 1]: false up to `low`, true from `high`, unknown between."""
+    """Two thresholds of a score in [0, 1]: false for score <= `low`, true for score >= `high`, otherwise null."""
 
     low: float
     high: float
 
     def decide(self, score: float | None) -> bool | None:
-        """The decision for a score; None for no score or one between the thresholds."""
+        """Applies the thresholds; None for a missing score or a score between them."""
         if score is None or self.low < score < self.high:
             return None
         return score >= self.high
@@ -48,16 +48,17 @@ _MOUTH = ("smile", "laugh", "mouth_open", "lipstick", "moustache", "goatee")
 
 
 def record_of_ffhq(features: Mapping[str, Any]) -> AttributeRecord:
-    """The record of one face's features; null for what is missing, uncertain or covered.
+    """Converts the features of one face to a record; missing, uncertain and covered attributes are null.
 
     Args:
-        features: ``faceAttributes`` of one face of the features JSON.
+        features: The entry ``faceAttributes`` of one face in the features JSON.
 
     Returns:
-        A record; an empty mapping gives an empty one.
+        The record; empty features give an empty record.
 
     Raises:
-        DataError: If a score is not a finite number, or a group is not a mapping or list as the service writes it.
+        DataError: If a score is not a finite number, or a group of scores is not a mapping or list as documented by the
+            service.
     """
     age = _number(features, "age")
     smile = SMILE.decide(_number(features, "smile"))
@@ -143,7 +144,7 @@ def _group(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _scores(tree: Mapping[str, Any], name: str, key: str) -> dict[str, float]:
-    """Confidences by name of a list such as ``[{"color": "brown", "confidence": 1.0}]``."""
+    """Confidence by name, from a list such as ``[{"color": "brown", "confidence": 1.0}]``."""
     listed = tree.get(name) or []
     if not isinstance(listed, list) or not all(isinstance(entry, Mapping) for entry in listed):
         raise DataError(f"FFHQ features: {name!r} is {listed!r}, not a list of entries with {key!r} and 'confidence'")

@@ -1,4 +1,4 @@
-"""The typed record of one face; null for attributes that are not visible or not labelled."""
+"""The typed attribute record of one face; attributes that are not visible or not labelled are null."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ Value = str | bool | None
 
 
 class AttributeRecord(Mapping[str, Value]):
-    """An immutable mapping from every field of the taxonomy to its value; null for unknown values.
+    """Immutable mapping from every field of the taxonomy to its value; unknown values are null.
 
-    A derived label may be stated directly where its field is null (``{"black_hair": False}``). This keeps a data set's
-    "not black" without guessing a colour. A label that is stated true is stored as the value of its field.
+    A label may be stated directly while its field is null, e.g. ``{"black_hair": False}`` while ``hair_colour`` is
+    null. This stores "not black" without guessing a colour. A label stated as true is stored as the value of its field.
 
     Args:
-        values: Known fields and labels; missing ones are null.
+        values: Known fields and labels; all others are null.
 
     Raises:
-        DataError: If a name is unknown, a value does not belong to its field, a field has a value although the field it
-            requires is not true, or a stated label contradicts its field.
+        DataError: If a name is unknown, a value is not allowed for its field, a field has a value but its required
+            field is not true, or a stated label contradicts its field.
     """
 
     __slots__ = ("_fields", "_stated")
@@ -42,16 +42,14 @@ class AttributeRecord(Mapping[str, Value]):
             required = TAXONOMY.fields[name].requires
             if value is not None and required and self._fields[required] is not True:
                 got = self._fields[required]
-                raise DataError(
-                    f"attribute {name!r} is {value!r}, but {required!r} is {got!r}; set {required!r} to true"
-                )
+                raise DataError(f"attribute {name!r} is {value!r}, so {required!r} must be true, but it is {got!r}")
         for name, stated in list(self._stated.items()):
             label = TAXONOMY.labels[name]
             value = self._fields[label.field]
             if value is None:
                 continue
             if (value == label.value) != stated:
-                raise DataError(f"attribute {name!r} is {stated!r}, which contradicts {label.field!r} = {value!r}")
+                raise DataError(f"attribute {name}={stated!r} contradicts {label.field}={value!r}; remove one")
             del self._stated[name]
 
     def __getitem__(self, name: str) -> Value:
@@ -74,7 +72,7 @@ class AttributeRecord(Mapping[str, Value]):
 
     @property
     def labels(self) -> dict[str, bool | None]:
-        """The 46 labels, in the taxonomy's order; null where unknown."""
+        """The 46 labels in the taxonomy's order; unknown labels are null."""
         out: dict[str, bool | None] = {}
         for name, label in TAXONOMY.labels.items():
             value = self._fields[label.field]
@@ -82,11 +80,11 @@ class AttributeRecord(Mapping[str, Value]):
         return out
 
     def to_json(self) -> dict[str, Value]:
-        """Every field, then the directly stated labels; ``AttributeRecord(r.to_json()) == r``."""
+        """All fields, then directly stated labels; ``AttributeRecord(r.to_json()) == r``."""
         return {**self._fields, **self._stated}
 
     def hide(self, *names: str) -> AttributeRecord:
-        """The same record with the named fields, their labels, and fields that require them set to null.
+        """A copy in which the named fields, their labels, and fields that require them are null.
 
         Raises:
             DataError: If a name is not a field of the taxonomy.
@@ -100,11 +98,11 @@ class AttributeRecord(Mapping[str, Value]):
         return AttributeRecord({n: v for n, v in self.to_json().items() if _field(n) not in gone})
 
     def replace(self, **values: Value) -> AttributeRecord:
-        """The same record with some values changed; stated labels of a changed field are dropped."""
+        """A copy with changed values; directly stated labels of a changed field are dropped."""
         kept = {n: v for n, v in self.to_json().items() if _field(n) == n or _field(n) not in values}
         return AttributeRecord({**kept, **values})
 
 
 def _field(name: str) -> str:
-    """The field that a name of a record belongs to."""
+    """The field of a field name or label name."""
     return name if name in TAXONOMY.fields else TAXONOMY.labels[name].field

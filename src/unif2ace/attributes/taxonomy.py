@@ -1,7 +1,8 @@
-"""The taxonomy in `taxonomy.yaml`: fields of the typed record and the 46 labels derived from them.
+"""The attribute taxonomy in `taxonomy.yaml`: fields of a record, and the 46 labels derived from the fields.
 
 The paper (UniF²ace, arXiv 2503.08120, section 3) counts 46 attributes in the families appearance, action and emotion,
-but does not list them. The list here is a reconstruction from its figures and from CelebV-HQ, its labelled source.
+but does not list them. The list here is reconstructed from the paper's figures and from the labels of CelebV-HQ, one of
+its sources.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ class Field:
     Attributes:
         name: Key in a record.
         group: Group of related fields, such as ``hair``; a classifier has one head per group.
-        choices: Possible values; empty for a boolean field.
-        identity: Whether the value stays the same across images of a person.
-        requires: Name of a boolean field that must be true for this field to have a value, or None.
+        choices: Allowed values; empty for a boolean field.
+        identity: Whether the value is the same in all images of a person.
+        requires: Name of a boolean field that must be true if this field has a value; None if there is none.
     """
 
     name: str
@@ -37,13 +38,13 @@ class Field:
 
     @property
     def values(self) -> tuple[str | bool, ...]:
-        """Possible values, besides null."""
+        """Allowed values other than null."""
         return self.choices or (True, False)
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A yes/no attribute, one of the 46 or a detail: true where field `field` has the value `value`."""
+    """A yes/no attribute (one of the 46, or a detail): true if the field `field` has the value `value`."""
 
     name: str
     family: str
@@ -53,17 +54,18 @@ class Label:
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """All fields and labels, by name, in the order of the file."""
+    """All fields and labels by name, in the order of `taxonomy.yaml`."""
 
     fields: Mapping[str, Field]
     labels: Mapping[str, Label]
 
     @classmethod
     def parse(cls, tree: Mapping[str, Any]) -> Taxonomy:
-        """Parses the tree of a taxonomy file.
+        """Parses the contents of a taxonomy file.
 
         Raises:
-            DataError: If a label or `requires` names no field of the right type, or a name is used twice.
+            DataError: If a label or `requires` refers to a missing field or a field of the wrong type, or a name is
+                used twice.
         """
         fields = {n: Field(n, **{**s, "choices": tuple(s.get("choices", ()))}) for n, s in tree["fields"].items()}
         labels: dict[str, Label] = {}
@@ -71,15 +73,15 @@ class Taxonomy:
             for name, spec in names.items():
                 field, value = next(iter(spec["is"].items())) if spec else (name, True)
                 if name in labels:
-                    raise DataError(f"taxonomy: label {name!r} is given twice")
+                    raise DataError(f"taxonomy.yaml: label {name!r} occurs twice; remove one")
                 if field not in fields or value not in fields[field].values:
-                    raise DataError(f"taxonomy: label {name!r} needs a field {field!r} with the value {value!r}")
+                    raise DataError(f"taxonomy.yaml: label {name!r} needs a field {field!r} with the value {value!r}")
                 if name in fields and field != name:
-                    raise DataError(f"taxonomy: label {name!r} is a field too, so it must be that field")
+                    raise DataError(f"taxonomy.yaml: label {name!r} has a field's name, but means {field!r}; rename it")
                 labels[name] = Label(name, family, field, value)
         for f in fields.values():
             if f.requires and (f.requires not in fields or fields[f.requires].choices):
-                raise DataError(f"taxonomy: field {f.name!r} requires {f.requires!r}, which is not a boolean field")
+                raise DataError(f"taxonomy.yaml: field {f.name!r} requires {f.requires!r}, which is no boolean field")
         return cls(fields, labels)
 
     @cached_property
@@ -89,7 +91,7 @@ class Taxonomy:
 
     @cached_property
     def details(self) -> dict[str, Label]:
-        """Labels for all field values that are not among the 46, such as ``head_turn_left``."""
+        """Labels of all field values that none of the 46 labels covers, such as ``head_turn_left``."""
         told = {(label.field, label.value) for label in self.labels.values()}
         every = [(f, value) for f in self.fields.values() for value in f.choices or (True,)]
         rest = [(f, value) for f, value in every if (f.name, value) not in told]
@@ -106,7 +108,7 @@ class Taxonomy:
         """Checks one entry of a record.
 
         Raises:
-            DataError: If the taxonomy has no such field or label, or it cannot have this value.
+            DataError: If the name is neither a field nor a label, or the value is not allowed.
         """
         field = self.fields.get(name)
         if field is None and name not in self.labels:
@@ -118,7 +120,7 @@ class Taxonomy:
         if not any(value is v or (isinstance(v, str) and value == v) for v in values):
             allowed = ", ".join(map(repr, values))
             raise DataError(
-                f"attribute {name!r} is {value!r}; it may be {allowed} or null{nearest(str(value), map(str, values))}"
+                f"attribute {name!r} is {value!r}; it must be {allowed} or null{nearest(str(value), map(str, values))}"
             )
 
 

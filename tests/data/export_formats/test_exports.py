@@ -72,7 +72,7 @@ def test_an_export_is_read_back_with_the_same_samples(name: str, split: str, fac
 
 def test_what_is_in_the_output_folder_is_not_mixed_with(faces: Path, tmp_path: Path):
     (tmp_path / "old.json").touch()
-    with pytest.raises(DataError, match=r"holds old.json: remove it, or give another folder"):
+    with pytest.raises(DataError, match=r"is not empty .old.json.: remove it, or give another folder"):
         Export(faces, FolderFormat()).write(tmp_path)
 
 

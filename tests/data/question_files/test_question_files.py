@@ -76,7 +76,7 @@ def test_face_bench_has_four_kinds_follow_ups_and_the_answer_not_visible(tmp_pat
     ("changes", "message"),
     [
         ({"gt_answer": "Maybe"}, r"test.jsonl:2: the answer 'Maybe' is not one of the options Yes, No"),
-        ({"gt_answer": ["Yes", "No"]}, "one right answer has 2"),
+        ({"gt_answer": ["Yes", "No"]}, "must have one correct answer, not Yes, No"),
         ({"gt_answer": ""}, "no 'gt_answer'"),
         ({"question_type": "TQF"}, "'TQF' is not one of TFQ.*did you mean 'TFQ'"),
         ({"image_id": "other.jpg"}, "no picture 'other.jpg'"),
@@ -94,7 +94,7 @@ def test_a_faulty_question_is_left_out_and_told(tmp_path: Path, changes: dict[st
 
 
 def test_a_question_that_is_there_twice_is_told(tmp_path: Path):
-    assert "is there already" in face_bench(tmp_path, [BENCH[0], BENCH[0]]).report().faults[0].message
+    assert "occurs before, at test.jsonl:1" in face_bench(tmp_path, [BENCH[0], BENCH[0]]).report().faults[0].message
 
 
 def human_bench(root: Path, **options: Any) -> FaceHumanBenchFile:

@@ -108,7 +108,7 @@ def test_too_many_faults_stop_the_run(faulty_folder):
                 [tolerant.decoded_or_none(n) for n in range(len(reader))]
         else:
             [tolerant.decoded_or_none(n) for n in range(len(reader))]
-    with pytest.raises(DataError, match="must be 0 to 1"):
+    with pytest.raises(DataError, match=r"must be in \[0, 1\]"):
         DropLog(max_fraction=2)
 
 

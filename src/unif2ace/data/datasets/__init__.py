@@ -1,1 +1,1 @@
-"""Data sets that can be selected with `dataset=[...]`: one a file."""
+"""Data sets for `dataset=[...]`: one per file."""

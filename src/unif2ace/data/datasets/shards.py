@@ -1,4 +1,4 @@
-"""Any folder of shards: written by `unif2ace-data build` or `import`, or plain WebDataset shards with an index."""
+"""Data set of any shard folder: written by `unif2ace-data build` or `import`, or WebDataset tars with an index."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ Split = Literal["train", "val"]
 
 
 class ShardDataset:
-    """A folder of shards with the splits ``train`` and ``val`` as sub-folders, or of training shards alone.
+    """A folder with the splits ``train`` and ``val`` as subfolders, or a folder of training shards only.
 
     Args:
-        folder: The folder.
-        weight: Share of the training samples, relative to the other data sets.
-        strict: Whether a bad shard is an error; otherwise it is skipped and counted.
-        tokens: Folder of the images' tokens with the same layout, written by `unif2ace-data tokenize`.
+        folder: The data set's folder.
+        weight: Relative share of this data set in the training samples, > 0.
+        strict: Whether a missing or altered shard is an error. If false, its samples are skipped with a warning.
+        tokens: Folder of the image tokens with the same subfolders, written by `unif2ace-data tokenize`; None if there
+            are none.
     """
 
     def __init__(
@@ -30,14 +31,14 @@ class ShardDataset:
         self.tokens = Path(tokens) if tokens else None
 
     def prepare(self) -> None:
-        """Builds missing data; called once per machine before `open`."""
+        """Builds missing data; called before `open`, once per run or per machine. Does nothing in this class."""
 
     @property
     def tokenizer_fingerprint(self) -> str | None:
-        """Fingerprint of the tokenizer that made the tokens; None without tokens, or if their index has none.
+        """Fingerprint of the tokenizer that made the tokens; None without tokens, or if the index lacks it.
 
         Raises:
-            DataError: If the folder of tokens has none.
+            DataError: If the token folder is missing, unfinished or holds no tokens.
         """
         if self.tokens is None:
             return None
@@ -49,12 +50,12 @@ class ShardDataset:
         """The reader of a split; None if the data set has no such split.
 
         Args:
-            split: The split.
-            rules: Requirements on each sample's metadata; a sample that violates them is dropped and counted.
+            split: Name of the split, ``train`` or ``val``.
+            rules: Limits and requirements of the metadata; reading a sample that violates them raises a `SampleFault`.
             read: Whether pixels, tokens or both are read.
 
         Raises:
-            DataError: If the folder or its index is missing, or the tokens are missing or belong to other images.
+            DataError: If the folder or its index is missing, or the tokens are missing or were made from other images.
         """
         if has_index(self.folder / split):
             return self._reader(split, rules, read)

@@ -1,4 +1,4 @@
-"""The synthetic faces as a data set, built on first use, so that training needs no earlier command."""
+"""Data set of synthetic faces, built on first use."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class SyntheticDataset(ShardDataset):
     """Synthetic faces with exact attributes, captions and questions.
 
     Args:
-        folder: Folder of the shards, which are built there on first use.
-        num_samples: Number of faces in both splits.
+        folder: Folder in which the shards are built on first use.
+        num_samples: Total number of images in both splits.
         size: Image side in pixels.
-        seed: Seed of the faces and their text.
-        weight: Share of the training samples, relative to the other data sets.
-        workers: Number of processes that build.
+        seed: Seed of the faces, captions, questions and the split.
+        weight: Relative share of this data set in the training samples, > 0.
+        workers: Number of worker processes of the build.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class SyntheticDataset(ShardDataset):
         self.workers = workers
 
     def prepare(self) -> None:
-        """Builds the shards unless they exist; a build that was stopped resumes.
+        """Builds the shards unless they exist; an interrupted build resumes.
 
         Raises:
-            DataError: If the folder holds another build.
+            DataError: If the folder holds a build with other settings.
         """
         if not (has_index(self.folder / "val") and (self.folder / FILE_NAME).is_file()):
             with progress("synthetic faces") as advance:

@@ -1,1 +1,1 @@
-"""Formats that a data set is written in for other projects: one a file, each an `ExportFormat` of `base.py`."""
+"""Export formats for other projects: one per file, each an `ExportFormat` of `base.py`."""

@@ -1,4 +1,4 @@
-"""What an export writes, and what is common to all: the splits, faults, and the command that reads the result back."""
+"""Base class of export formats, and `Export`, which writes all splits of a data set in one format."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SPLITS = ("train", "val")
 
 
 class ExportFormat(ABC):
-    """A format of other projects. Pictures are written byte for byte, texts word for word.
+    """Base class of export formats. Image files and texts are written unchanged.
 
     Attributes:
-        name: Its name.
+        name: Name of the format.
     """
 
     name: str
@@ -34,26 +34,26 @@ class ExportFormat(ABC):
 
     @abstractmethod
     def read_back(self, out: Path, split: str) -> str:
-        """The command that imports a split again."""
+        """Command line that imports an exported split."""
 
     @property
     def data_files(self) -> str:
-        """Pattern of the files of a split, for the data card; ``{split}`` stands for its name."""
+        """File pattern of a split for the data card; ``{split}`` is replaced by the split's name."""
         return "{split}/*"
 
     def check(self) -> None:  # noqa: B027 - most formats need nothing
-        """Checks that what the format needs is installed, before any work."""
+        """Checks that the required packages are installed."""
 
 
 class Export:
-    """Writes all splits of a data set in a format.
+    """Writes all splits of a data set in one format.
 
     Args:
         folder: A data set with ``train`` and ``val``, or one folder of shards.
-        form: The format.
+        form: Format to write.
 
     Raises:
-        ConfigError: If a package is missing.
+        ConfigError: If a package that the format requires is not installed.
         DataError: If there are no shards.
     """
 
@@ -64,28 +64,28 @@ class Export:
         self.faults: list[SampleFault] = []
 
     def write(self, out: str | Path, progress: Progress | None = None) -> dict[str, int]:
-        """Writes the splits; samples that cannot be read are left out and listed in `faults`.
+        """Writes the splits. Unreadable samples are left out and listed in `faults`.
 
         Args:
             out: Output folder, empty or missing.
-            progress: Called every few samples.
+            progress: Called every 64 samples.
 
         Returns:
             Number of samples in each split.
 
         Raises:
-            DataError: If the folder holds something, or no sample can be read.
+            DataError: If the output folder is not empty, or no sample can be read.
         """
         out = Path(out)
         if out.is_dir() and (there := sorted(p.name for p in out.iterdir() if not p.name.startswith("."))):
-            raise DataError(f"out={out} holds {', '.join(there[:4])}: remove it, or give another folder")
+            raise DataError(f"out={out} is not empty ({', '.join(there[:4])}): remove it, or give another folder")
         counts = {}
         for split, reader in self._readers.items():
             before = len(self.faults)
             self._form.write(self._samples(reader, split, progress), out, split)
             counts[split] = len(reader) - len(self.faults) + before
         if not sum(counts.values()):
-            raise DataError(f"no sample can be read; the first: {self.faults[0]}")
+            raise DataError(f"no sample can be read; fix the faults, the first: {self.faults[0]}")
         return counts
 
     def _samples(self, reader: ShardReader, split: str, progress: Progress | None) -> Iterator[Sample]:
@@ -97,7 +97,7 @@ class Export:
 
 
 def open_splits(folder: Path) -> dict[str, ShardReader]:
-    """Readers of a data set's splits; of a folder of shards one, under the folder's name.
+    """Readers of a data set's splits by name. For a shard folder: one reader, named after the folder.
 
     Raises:
         DataError: If there are no shards.
@@ -106,12 +106,12 @@ def open_splits(folder: Path) -> dict[str, ShardReader]:
         return {folder.resolve().name: ShardReader(folder)}
     found = {split: ShardReader(folder / split) for split in SPLITS if has_index(folder / split)}
     if not found:
-        raise DataError(f"folder={folder} holds no shards with an index, nor do its sub-folders train and val")
+        raise DataError(f"folder={folder}: neither it nor its subfolders train and val hold shards with an index")
     return found
 
 
 def told(sample: Sample) -> dict[str, Any]:
-    """What a row says besides texts and attributes: person, license, source and origin."""
+    """Entries of an exported row besides texts and attributes: identity, license and provenance."""
     data = sample.metadata
     return {
         "identity": data.identity,
@@ -121,5 +121,5 @@ def told(sample: Sample) -> dict[str, Any]:
 
 
 def all_captions(sample: Sample) -> list[str]:
-    """The main caption, then the others."""
+    """The main caption if there is one, then the further captions."""
     return [*filter(None, (sample.metadata.caption,)), *sample.metadata.captions]

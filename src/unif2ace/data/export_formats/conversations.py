@@ -1,4 +1,4 @@
-"""Conversations in LLaVA's form, as its training code and LLaMA-Factory read them."""
+"""Exports conversations in LLaVA's JSON format, as read by LLaVA's training code and LLaMA-Factory."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FURTHER: Final = "Describe the face in other words."
 
 
 class ConversationsFormat(ExportFormat):
-    """``SPLIT.json`` and ``images/SPLIT/KEY.jpg``: for each picture its captions, then its questions, as turns.
+    """``SPLIT.json`` and ``images/SPLIT/KEY.jpg``. The turns of a picture are its captions, then its questions.
 
-    What LLaVA's form has no place for (attributes, person, license, kinds of questions) stands in entries that its
-    readers ignore.
+    Data without an entry in LLaVA's format (attributes, identity, license, question kinds) is written to additional
+    entries, which other readers ignore.
     """
 
     name = "conversations"

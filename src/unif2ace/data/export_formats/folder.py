@@ -1,4 +1,4 @@
-"""A plain folder: pictures by key, and ``metadata.jsonl`` as the package `datasets` reads it (ImageFolder)."""
+"""Exports a folder of pictures with ``metadata.jsonl``, the ImageFolder format of the package `datasets`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet files as the Hugging Face hub shows them, with a data card."""
+"""Exports parquet files that the Hugging Face hub can display."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ROWS_OF_GROUP: Final = 100
 
 
 class ParquetFormat(ExportFormat):
-    """``data/SPLIT-00000.parquet`` and further files; the pictures are inside.
+    """``data/SPLIT-00000.parquet``, ``data/SPLIT-00001.parquet``, ...; the pictures are stored in the files.
 
     Args:
-        rows_per_file: Rows of one file.
+        rows_per_file: Maximum number of rows per file.
 
     Raises:
-        ConfigError: If the number is not positive.
+        ConfigError: If `rows_per_file` is below 1.
     """
 
     name = "parquet"
@@ -84,7 +84,7 @@ def _row(sample: Sample) -> dict[str, Any]:
 
 
 def _schema() -> Any:
-    """Columns with their types; the metadata tells the hub which column is a picture."""
+    """Columns and types; the schema's metadata marks the picture column for the hub."""
     import pyarrow as pa
 
     text = pa.string()
@@ -106,7 +106,7 @@ def _schema() -> Any:
 
 
 def _features(schema: Any) -> dict[str, Any]:
-    """The columns in the words of `datasets`."""
+    """The columns as feature types of the package `datasets`."""
     return {field.name: {"_type": "Image"} if field.name == "image" else _feature(field.type) for field in schema}
 
 

@@ -1,1 +1,1 @@
-"""Question files of published benchmarks: one reader a file, each with the `QuestionFile` protocol of `base.py`."""
+"""Readers of published benchmarks' question files: one per file, each a `QuestionFile` of `base.py`."""

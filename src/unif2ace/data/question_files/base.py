@@ -1,4 +1,4 @@
-"""Questions about pictures with their right answers, as benchmarks publish them, in one form."""
+"""Common format of benchmark questions about pictures, with their correct answers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from unif2ace.errors import ConfigError, DataError
 
 ItemKind = Literal["yes_no", "single", "multiple", "open"]
 NOT_VISIBLE: Final = "Information not visible"
-"""An option, and right answer, of its own: the picture does not show what is asked. It is neither yes nor no."""
+"""Option and correct answer if the picture does not show what the question asks. It counts as neither yes nor no."""
 KEYS: Final = ("question_file.path", None)
-"""Keys of a file's path and of a pattern of files, for messages."""
+"""Configuration keys of the path and of the file pattern (none), for messages of `find_tables`."""
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -30,17 +30,18 @@ class QuestionItem:
     """One question about one or several pictures.
 
     Attributes:
-        key: Unique name in the file.
+        key: Unique name of the question in the file.
         question: The question, word for word.
-        kind: ``yes_no`` (the options are Yes, No and perhaps `NOT_VISIBLE`), ``single`` (one option is right),
-            ``multiple`` (one or more are) or ``open`` (no options).
+        kind: ``yes_no`` (options Yes, No and possibly `NOT_VISIBLE`), ``single`` (one correct option), ``multiple``
+            (one or more correct options) or ``open`` (no options).
         options: The options, word for word.
-        answers: The right options, or the reference answer of an open question.
-        images: The pictures in their order.
-        prompt: Question, options and instruction as the benchmark gives them to a model.
-        lettered: Whether the prompt asks for the option's letter (``A`` is the first) rather than its text.
-        category: From the general to the special, such as ``("Appearance", "level 1")``.
-        after: Key of the question before it and the answer to that under which this one is asked; None for always.
+        answers: The correct options, or the reference answer of an open question.
+        images: Paths of the pictures, in the question's order.
+        prompt: Question, options and instruction in the benchmark's wording, as given to a model.
+        lettered: Whether the prompt asks for the option's letter (``A`` for the first) rather than its text.
+        category: Category and subcategories, such as ``("Appearance", "level 1")``.
+        after: (key, answer) of an earlier question: this question is asked only after that answer. None if it is always
+            asked.
         place: File and line, for messages.
     """
 
@@ -58,23 +59,23 @@ class QuestionItem:
 
     @property
     def single_image(self) -> bool:
-        """Whether it is about one picture. A system that takes one skips the others, and its result says how many."""
+        """Whether the question is about one picture; a system that takes one picture skips other questions."""
         return len(self.images) == 1
 
     @property
     def not_visible(self) -> bool:
-        """Whether the right answer is that the picture does not show it."""
+        """Whether the correct answer is `NOT_VISIBLE`."""
         return self.answers == (NOT_VISIBLE,)
 
     @property
     def letters(self) -> tuple[str, ...]:
-        """Letters of the right options; empty for an open question."""
+        """Letters of the correct options; empty for an open question."""
         return tuple(LETTERS[self.options.index(answer)] for answer in self.answers if answer in self.options)
 
 
 @dataclass(frozen=True, slots=True)
 class DraftItem:
-    """A question whose pictures have not been looked up yet; fields as in `QuestionItem`, `images` as written."""
+    """A question before its pictures are found: as `QuestionItem`, but `images` are names as written in the file."""
 
     key: str
     question: str
@@ -90,13 +91,13 @@ class DraftItem:
 
 
 class QuestionFile(ABC):
-    """The questions of a benchmark, joined with pictures on this machine.
+    """The questions of a benchmark, joined with local pictures.
 
-    A question with a fault, such as a missing picture, is left out and listed in the report.
+    A faulty question, e.g. with a missing picture, is left out and listed in the report.
 
     Args:
-        path: The file of questions, or a folder of such files.
-        images: Folder of the pictures; None takes the folder of the file.
+        path: Question file, or a folder of question files.
+        images: Folder of the pictures; None for the folder of the file.
 
     Raises:
         ConfigError: If a setting is out of range.
@@ -113,22 +114,22 @@ class QuestionFile(ABC):
 
     @abstractmethod
     def _find(self) -> list[Path]:
-        """The files of questions.
+        """Paths of the question files.
 
         Raises:
-            DataError: If there is none.
+            DataError: If there is no question file.
         """
 
     @abstractmethod
     def _drafts(self) -> Iterable[DraftItem | SampleFault]:
-        """All questions, or the fault of those that are malformed."""
+        """Yields all questions; a malformed question gives a `SampleFault`."""
 
     @cached_property
     def items(self) -> tuple[QuestionItem, ...]:
         """The questions in the order of the file.
 
         Raises:
-            DataError: If none is left.
+            DataError: If every question is faulty.
         """
         finder = PictureFinder({"": self._images}, {"": list_folder(self._images).pictures})
         items: dict[str, QuestionItem] = {}
@@ -139,21 +140,21 @@ class QuestionFile(ABC):
                     raise draft
                 if draft.key in items:
                     first = items[draft.key].place
-                    raise SampleFault("schema", f"{draft.place}: question {draft.key!r} is there already, {first}")
+                    raise SampleFault("schema", f"{draft.place}: question {draft.key!r} occurs before, at {first}")
                 items[draft.key] = _joined(draft, finder)
             except SampleFault as fault:
                 faults.append(fault)
         self._faults, self._notes = tuple(faults), finder.notes
         if not items:
             first = f"; the first: {faults[0].message}" if faults else ""
-            raise DataError(f"{self.path}: no question is left, {len(faults):,} have a fault{first}")
+            raise DataError(f"{self.path}: no question is left; {len(faults):,} have a fault{first}")
         return tuple(items.values())
 
     def __len__(self) -> int:
         return len(self.items)
 
     def report(self) -> SourceReport:
-        """What was found: kinds, categories, questions about several pictures, and what is left out."""
+        """Numbers of questions by kind and category, about several pictures, and left out."""
         items = self.items
         kinds = counted(dict(Counter(item.kind for item in items).most_common()))
         categories = counted(dict(Counter(item.category[0] for item in items if item.category).most_common()))
@@ -174,7 +175,7 @@ class QuestionFile(ABC):
         return SourceReport(tuple(lines), self._faults)
 
     def describe(self) -> dict[str, Any]:
-        """Name, SHA-256 of the files and numbers of questions, as a result states them."""
+        """Name, SHA-256 of the files and numbers of questions, to be stored with a result."""
         digest = sha256()
         for file in self._files:
             digest.update(file.name.encode() + b"\0" + file.read_bytes())
@@ -197,19 +198,20 @@ def _joined(draft: DraftItem, finder: PictureFinder) -> QuestionItem:
 
 
 def checked_answers(place: str, options: Sequence[str], answers: Sequence[str], kind: ItemKind) -> tuple[str, ...]:
-    """The right answers in the words of the options.
+    """Checks the correct answers and returns them in the spelling of the options.
 
     Args:
         place: File and line, for messages.
         options: The options; empty for an open question.
-        answers: The answers as written; case and blanks may differ from the options'.
+        answers: Correct answers as written; case and blanks may differ from the options.
         kind: Kind of the question.
 
     Raises:
-        SampleFault: If there is no answer, an answer is not one of the options, or there are several for one choice.
+        SampleFault: If there is no answer, an answer is not one of the options, or a question of a kind other than
+            ``multiple`` has several.
     """
     if not answers or not all(answer.strip() for answer in answers):
-        raise SampleFault("missing", f"{place}: the question has no right answer")
+        raise SampleFault("missing", f"{place}: the question has no correct answer")
     if kind == "open":
         return tuple(answers)
     if not options:
@@ -226,12 +228,12 @@ def checked_answers(place: str, options: Sequence[str], answers: Sequence[str], 
             )
         found.append(option)
     if kind != "multiple" and len(found) > 1:
-        raise SampleFault("schema", f"{place}: a question with one right answer has {len(found)}: {', '.join(found)}")
+        raise SampleFault("schema", f"{place}: a {kind} question must have one correct answer, not {', '.join(found)}")
     return tuple(dict.fromkeys(found))
 
 
 def is_yes_no(options: Sequence[str]) -> bool:
-    """Whether the options are yes and no, with or without `NOT_VISIBLE`."""
+    """Whether the options are yes and no, optionally with `NOT_VISIBLE`."""
     words = {option.casefold() for option in options}
     return {"yes", "no"} <= words <= {"yes", "no", NOT_VISIBLE.casefold()}
 
@@ -240,7 +242,7 @@ def check_choice(value: str, known: Sequence[str], key: str) -> None:
     """Checks that a setting is one of the known values.
 
     Raises:
-        ConfigError: If it is not one of them.
+        ConfigError: If `value` is not in `known`.
     """
     if value not in known:
         raise ConfigError(f"question_file.{key}={value}: it must be {' or '.join(known)}")

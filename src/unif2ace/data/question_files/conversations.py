@@ -1,4 +1,4 @@
-"""Questions with reference answers from conversations as JSON, in LLaVA's or ShareGPT's form."""
+"""Reads questions and reference answers from conversations in LLaVA's or ShareGPT's JSON format."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ YES_NO = ("Yes", "No")
 
 
 class ConversationsFile(QuestionFile):
-    """Every question of a conversation is asked alone, about all its pictures; the answer is the reference.
+    """Each question of a conversation is asked separately, with all its pictures. The answer is the reference.
 
-    An answer that is only yes or no makes a yes/no question; all others are open.
+    Questions whose answer is just yes or no have the kind ``yes_no``; all others are ``open``.
 
     Args:
-        path: A json or jsonl file, or a folder of them.
+        path: A json or jsonl file, or a folder of such files.
         images: Folder of the pictures; None for the folder of the file.
-        image_column: Entry of the pictures; None for ``image`` or ``images``.
-        questions_column: Entry of the turns; None for ``conversations`` or ``messages``.
+        image_column: Entry of the pictures; None for the first of `IMAGES` that exists.
+        questions_column: Entry of the turns; None for the first of `TURNS` that exists.
 
     Raises:
         DataError: If a file, folder or entry is missing or malformed, or no question is left.

@@ -1,4 +1,4 @@
-"""FaceBench: 49,919 questions about face attributes in four kinds (hub wxqlab/FaceBench, CC-BY-4.0)."""
+"""FaceBench: 49,919 questions of four kinds about face attributes (hub id wxqlab/FaceBench, CC-BY-4.0)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ YES: Final = "option Y"
 
 
 class FaceBenchFile(QuestionFile):
-    """A JSON line for each question; follow-ups of a question stand in its ``conditions``.
+    """One JSON line per question; the entry ``conditions`` lists the follow-up questions.
 
     Args:
-        path: A jsonl file, or a folder of them.
-        images: Folder of the pictures, from the data sets that the questions name; None for the folder of the file.
+        path: A jsonl file, or a folder of such files.
+        images: Folder of the pictures of FaceBench's source data sets; None for the folder of the file.
 
     Raises:
         DataError: If a file or folder is missing or malformed, or no question is left.
@@ -45,7 +45,7 @@ class FaceBenchFile(QuestionFile):
 
 
 def _followed(rows: tuple[TableRow, ...]) -> dict[str, tuple[str, str]]:
-    """For each follow-up, the question before it and the answer under which it is asked."""
+    """For each follow-up question, the preceding question and the answer after which it is asked."""
     found: dict[str, tuple[str, str]] = {}
     for row in rows:
         conditions = row.cells.get("conditions")

@@ -1,4 +1,4 @@
-"""Face-Human-Bench: questions with options about faces and people (Qin et al., NeurIPS 2025, MIT)."""
+"""Face-Human-Bench: multiple-choice questions about faces and people (Qin et al., NeurIPS 2025, MIT)."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ VERSIONS: Final = ("original", "cropped", "boxed")
 
 
 class FaceHumanBenchFile(QuestionFile):
-    """One JSON file for each kind of question. The options keep their order; the published script rotates them.
+    """One JSON file per kind of question. Options keep the file's order; the published script rotates them.
 
-    Pictures are found by the names in ``image_paths``, which the benchmark's script makes, or by those of the data
-    sets that they come from: the attribute questions are keyed by CelebA's file names.
+    Pictures are found by the names in ``image_paths``, which the benchmark's script creates, or by their names in the
+    source data set. Attribute questions, for example, name CelebA files.
 
     Args:
-        path: A JSON file, or a folder of them such as ``data/Face-Human-Bench/test/json/en``.
+        path: A JSON file, or a folder of such files, e.g. ``data/Face-Human-Bench/test/json/en``.
         images: Folder of the pictures; None for the folder of the file.
-        version: Which picture of a question is shown where there are several: ``original`` or ``cropped``. Questions
-            that have only another (``boxed``) use that.
-        language: Words of the prompt: ``en`` or ``zh``, as the files are.
-        subset: Beginning of the kinds to read, such as ``face_attribute``; None for all that begin with ``face``.
+        version: Preferred version of a question's picture: ``original``, ``cropped`` or ``boxed``. If a question lacks
+            this version, the first available one is used.
+        language: Language of the prompt, ``en`` or ``zh``; must agree with the files.
+        subset: Prefix of the file names to read, such as ``face_attribute``; None for ``face``.
 
     Raises:
         ConfigError: If a setting is out of range.
@@ -67,7 +67,7 @@ class FaceHumanBenchFile(QuestionFile):
         if not chosen:
             kinds = ", ".join(f.stem for f in found)
             raise DataError(
-                f"question_file.subset={self._subset}: no file below {self.path} begins so; there are {kinds}"
+                f"question_file.subset={self._subset}: no file name below {self.path} begins with it; there are {kinds}"
             )
         return chosen
 
@@ -76,7 +76,7 @@ class FaceHumanBenchFile(QuestionFile):
             tree = read_json(file)
             rows = tree.get("data") if isinstance(tree, dict) else tree
             if not isinstance(rows, list):
-                raise DataError(f"{file}: it needs 'data', a list of questions")
+                raise DataError(f"{file}: the file needs an entry 'data', a list of questions")
             for number, row in enumerate(rows, start=1):
                 place = f"{file.name}, question {number}"
                 try:
@@ -108,7 +108,7 @@ class FaceHumanBenchFile(QuestionFile):
         )
 
     def _image(self, image: Any, place: str) -> str:
-        """The picture's name: as the benchmark writes it, else that of its source where this machine has only that."""
+        """The picture's name in the benchmark, or in its source data set if the former file does not exist."""
         written = image.get("image_paths") or {}
         paths = (image.get("source") or {}).get("paths") or {}
         for version in (self._version, *VERSIONS):

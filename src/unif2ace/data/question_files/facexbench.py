@@ -1,4 +1,4 @@
-"""FaceXBench: 5,000 questions with four options in 14 sub-categories (Narayan et al., 2025)."""
+"""FaceXBench: 5,000 questions with four options in 14 subcategories (Narayan et al., 2025)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TOOLS: Final = "tools_use"
 
 
 class FaceXBenchFile(QuestionFile):
-    """One JSON file for each sub-category and data set. More than half of the questions are about several pictures.
+    """One JSON file per subcategory and data set. More than half of the questions have several pictures.
 
     Args:
-        path: A JSON file, or the folder ``benchmark``.
+        path: A JSON file, or the release's folder ``benchmark``.
         images: Folder of the pictures; None for the folder of the file.
-        prepend_text: Whether a prompt begins with the file's own introduction, as an option of the published script.
+        prepend_text: Whether prompts begin with the file's ``prepend_text``; an option of the published script too.
 
     Raises:
         DataError: If a file or folder is missing or malformed, or no question is left.
@@ -41,7 +41,7 @@ class FaceXBenchFile(QuestionFile):
             tree = read_json(file)
             questions = tree.get("questions") if isinstance(tree, dict) else None
             if not isinstance(questions, Mapping):
-                raise DataError(f"{file}: it needs 'questions', an object of questions by number")
+                raise DataError(f"{file}: the file needs an entry 'questions', an object of questions by number")
             for number, row in questions.items():
                 place = f"{file.name}, question {number}"
                 try:
@@ -57,7 +57,7 @@ class FaceXBenchFile(QuestionFile):
         letter = str(row["correct_answer_option"]).strip().upper()
         if len(letter) != 1 or letter not in LETTERS[: len(options)]:
             raise SampleFault(
-                "schema", f"{place}: correct_answer_option {letter!r} is not a letter of {len(options)} options"
+                "schema", f"{place}: correct_answer_option {letter!r} is no letter of its {len(options)} options"
             )
         right = options[LETTERS.index(letter)]
         stated = str(row.get("answer", right))

@@ -32,7 +32,7 @@ class DropLog:
 
     def __init__(self, max_fraction: float = 0.01, grace: int = 10) -> None:
         if not 0 <= max_fraction <= 1 or grace < 0:
-            raise DataError(f"max_fraction={max_fraction}, grace={grace}: they must be in [0, 1] and at least 0")
+            raise DataError(f"max_fraction={max_fraction}, grace={grace}: max_fraction must be in [0, 1], grace >= 0")
         self.max_fraction, self.grace = max_fraction, grace
         self.reads = 0
         self.causes: Counter[Cause] = Counter()

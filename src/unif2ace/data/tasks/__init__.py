@@ -1,1 +1,1 @@
-"""Tasks: one a file, each a callable from a stored sample to a `TaskSample`."""
+"""Training tasks: one per file, each a callable that turns a stored sample into a `TaskSample`."""

@@ -20,14 +20,14 @@ class TaskSample:
     """One training sample before it is collated.
 
     Attributes:
-        task: Task that it trains.
-        key: The sample's name.
-        image: uint8 (H, W, 3), contiguous; (0, 0, 3) if only tokens are read.
-        attributes: int8 (A,), see `Batch.attributes`.
-        prompt: Caption or question; empty for none.
-        answer: Target answer; empty for none.
+        task: Task that the sample trains.
+        key: Key of the stored sample.
+        image: Pixels, uint8 (H, W, 3), contiguous; (0, 0, 3) if only tokens are read.
+        attributes: Attribute values, int8 (A,), see `attribute_values`.
+        prompt: Caption or question; empty if the task has no text.
+        answer: Target answer to the prompt; empty if the task has none.
         turns: Further (question, answer) pairs after the first.
-        image_ids: int64 (N,), tokens of the image, or None if they are not read; `TaskDataset` adds them.
+        image_ids: Image tokens, int64 (N,), added by `TaskDataset`; None if tokens are not read.
     """
 
     task: Task
@@ -41,12 +41,12 @@ class TaskSample:
 
 
 class TrainingTask(Protocol):
-    """Makes a training sample of one task from a stored sample.
+    """Protocol of tasks: turns a stored sample into a training sample.
 
     Attributes:
-        task: Task of its samples.
+        task: Task of the training samples.
         batch_size: Global batch size.
-        needs_text: Whether it requires captions or questions.
+        needs_text: Whether the task requires captions or questions.
     """
 
     task: Task
@@ -56,7 +56,7 @@ class TrainingTask(Protocol):
     def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
         """The training sample of a stored sample.
 
-        `draw` is the sample's random generator, the same under any number of processes.
+        `draw` is the sample's random generator; its state does not depend on the number of processes.
 
         Raises:
             DataError: If the sample lacks data that the task needs.
@@ -64,16 +64,16 @@ class TrainingTask(Protocol):
 
 
 def attribute_labels(known: Mapping[str, str | bool | None]) -> NDArray[np.int8]:
-    """The 46 labels as int8 (A,): 1 true, 0 false, -1 not visible or not labelled.
+    """The 46 labels as int8 (46,): 1 true, 0 false, -1 not visible or not labelled.
 
     Args:
-        known: Validated fields and labels. (An `AttributeRecord` gives the same result at ten times the cost.)
+        known: Validated fields and labels. A plain mapping is ten times faster than an `AttributeRecord`.
     """
     return np.array([_label(known, name, label) for name, label in TAXONOMY.labels.items()], np.int8)
 
 
 def attribute_values(known: Mapping[str, str | bool | None]) -> NDArray[np.int8]:
-    """The 46 labels, then the taxonomy's details, int8 (A,), encoded as in `attribute_labels`."""
+    """The 46 labels, then the labels in `TAXONOMY.details`, int8 (A,), encoded as in `attribute_labels`."""
     details = [_label(known, name, label) for name, label in TAXONOMY.details.items()]
     return np.concatenate([attribute_labels(known), np.array(details, np.int8)])
 

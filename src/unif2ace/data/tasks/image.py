@@ -1,4 +1,4 @@
-"""Images with their attributes, for the tokenizer and the attribute classifier."""
+"""Task of images with attributes, for training the image tokenizer and the attribute classifier."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from unif2ace.types import Task
 
 
 class ImageTask:
-    """Makes samples of an image with its attributes.
+    """Training samples of an image and its attributes.
 
     Args:
         batch_size: Global batch size.
-        flip: Probability of mirroring the image and swapping left and right in its attributes.
+        flip: Probability of mirroring the image, which also swaps left and right in its attributes.
 
     Raises:
         ConfigError: If `flip` is not a probability.
@@ -29,17 +29,17 @@ class ImageTask:
 
     def __init__(self, batch_size: int = 32, flip: float = 0.5) -> None:
         if not 0 <= flip <= 1:
-            raise ConfigError(f"flip={flip}: it must be 0 to 1")
+            raise ConfigError(f"task.image.flip={flip}: it must be between 0 and 1")
         self.batch_size, self.flip = batch_size, flip
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
         """The training sample of a stored sample.
 
         Raises:
-            ConfigError: If `flip` is above 0 and tokens are read, which cannot be mirrored.
+            ConfigError: If `flip` > 0 and tokens are read, because tokens cannot be mirrored.
         """
         if self.flip and isinstance(sample, TokenisedSample):
-            raise ConfigError(f"task.image.flip={self.flip}: tokens are not mirrored; set flip=0 or data.inputs=pixels")
+            raise ConfigError(f"task.image.flip={self.flip}: tokens cannot be mirrored; set 0, or data.inputs=pixels")
         image, known = sample.image, sample.metadata.attributes
         if draw.random() < self.flip:
             image = np.ascontiguousarray(image[:, ::-1])

@@ -1,4 +1,4 @@
-"""Captions with the images to generate from them."""
+"""Task of captions with their images, for text-to-image generation."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from unif2ace.types import Task
 
 
 class TextToImageTask:
-    """Makes samples for text-to-image generation.
+    """Training samples for text-to-image generation.
 
     Args:
         batch_size: Global batch size.
-        caption: Which of a sample's captions to use: ``any`` samples one, ``long`` and ``short`` choose by length.
+        caption: Caption of a sample to use: ``any`` for a random one, ``long`` for the longest, ``short`` for the
+            shortest.
     """
 
     task = Task.TEXT_TO_IMAGE
@@ -36,15 +37,15 @@ class TextToImageTask:
 def pick_captions(
     sample: DecodedSample, which: Literal["any", "long", "short"], number: int, draw: random.Random
 ) -> list[str]:
-    """At most `number` different captions of a sample; exactly one for ``long`` and ``short``.
+    """At most `number` distinct random captions of a sample; for ``long`` and ``short`` exactly one.
 
     Raises:
-        DataError: If it has none.
+        DataError: If the sample has no caption.
     """
     captions = list(dict.fromkeys(c for c in (sample.metadata.caption, *sample.metadata.captions) if c))
     if not captions:
         raise DataError(
-            f"sample {sample.key!r} has no caption: `unif2ace-data import` writes them; or leave its data set out"
+            f"sample {sample.key!r} has no caption: write captions with `unif2ace-data import`, or omit its data set"
         )
     if which == "any":
         return draw.sample(captions, min(number, len(captions)))

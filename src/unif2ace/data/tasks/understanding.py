@@ -1,4 +1,4 @@
-"""Images with questions and answers, or with instructions and captions."""
+"""Task of images with questions and answers, or with instructions and captions."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ INSTRUCTIONS: Mapping[str, Sequence[str]] = {
     "long": ("Describe this face.", "Write a caption for this picture.", "What does this person look like?"),
     "short": ("Describe this face briefly.", "Write a short caption for this picture.", "Who is this, in a few words?"),
 }
-"""Instructions for a caption, by its length, so that a prompt can choose the length."""
+"""Instructions that ask for a caption, by caption length: a user's prompt can then ask for either length."""
 
 
 def length_of(caption: str) -> Literal["long", "short"]:
-    """Length class of a caption, a key of `INSTRUCTIONS`."""
+    """Length class of a caption: ``long`` for at least `LONG` words, else ``short``."""
     return "long" if len(caption.split()) >= LONG else "short"
 
 
 class UnderstandingTask:
-    """Makes samples for captioning and visual question answering.
+    """Training samples for captioning and visual question answering.
 
     Args:
         batch_size: Global batch size.
-        caption_prob: Probability that a turn asks for a caption instead of an answer.
-        caption: Which caption a turn asks for: ``any``, ``long`` or ``short``; captions of a sample do not repeat.
-        instructions: Instructions for a ``long`` and for a ``short`` caption.
-        max_turns: Maximum number of questions and captions of a sample. Each is independent of the others, but the
-            image is encoded once for all. Captions come first, because turns that do not fit are dropped.
+        caption_prob: Probability that a turn asks for a caption instead of a question.
+        caption: Caption that a turn asks for: ``any`` for random ones without repetition, ``long`` for the longest,
+            ``short`` for the shortest.
+        instructions: Instructions that ask for a ``long`` and for a ``short`` caption.
+        max_turns: Maximum number of turns (questions and captions) of a sample. Turns do not attend to each other, but
+            share the image. Captions come first, because later turns are dropped if they do not fit.
 
     Raises:
         ConfigError: If `caption_prob` is not a probability, instructions are missing, or `max_turns` is below 1.
@@ -53,16 +54,16 @@ class UnderstandingTask:
         max_turns: int = 1,
     ) -> None:
         if not 0 <= caption_prob <= 1:
-            raise ConfigError(f"caption_prob={caption_prob}: it must be 0 to 1")
+            raise ConfigError(f"task.understanding.caption_prob={caption_prob}: it must be between 0 and 1")
         for length, ways in instructions.items():
             check_list(ways, f"task.understanding.instructions.{length}")
         if instructions.keys() != INSTRUCTIONS.keys() or not all(instructions.values()):
             raise ConfigError(
-                f"+task.understanding.instructions={dict(instructions)}: give at least one way to ask for a long and "
-                "one for a short caption"
+                f"+task.understanding.instructions={dict(instructions)}: give at least one instruction for 'long' and "
+                "one for 'short' captions"
             )
         if max_turns < 1:
-            raise ConfigError(f"task.understanding.max_turns={max_turns}: a sample asks at least one question")
+            raise ConfigError(f"task.understanding.max_turns={max_turns}: it must be 1 or more")
         self.batch_size, self.caption_prob, self.caption = batch_size, caption_prob, caption
         self.instructions, self.max_turns = {k: tuple(v) for k, v in instructions.items()}, max_turns
 
