@@ -22,7 +22,7 @@ class Band(NamedTuple):
     high: float
 
     def decide(self, score: float | None) -> bool | None:
-        """Applies the thresholds; None for a missing score or a score between them."""
+        """Applies the thresholds; None for a missing score or a score between the thresholds."""
         if score is None or self.low < score < self.high:
             return None
         return score >= self.high

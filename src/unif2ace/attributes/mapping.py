@@ -51,7 +51,7 @@ class AttributeMapping:
             are scores, not labels; convert them with `ffhq.record_of_ffhq`.
 
     Attributes:
-        meanings: For each label, the values if it is `present` and `absent`; both empty for columns of words.
+        meanings: For each label, the values given for `present` and for `absent`; both empty for columns of words.
         words: For each column of words, a mapping from field and word (in lower case) to the field's value.
         fingerprint: SHA-256 of the mapping file.
 

@@ -52,8 +52,8 @@ class BuildOptions:
         validation: Share of the identities that go to ``val/``, in [0, 0.5].
         samples_per_shard: Samples in a shard.
         quality: JPEG quality, 1 to 100. Only sources of raw pixels are encoded; image files are copied.
-        captions: Styles of the captions generated for images without captions, ``dense`` or ``short``. Repeat a style
-            for several captions of it.
+        captions: Styles of the captions generated for images without captions, ``dense`` or ``short``. List a style
+            twice for two captions of this style.
         num_questions: Number of questions generated for each image without questions; 0 for none.
         vocab_size: Requested vocabulary size of the text tokenizer; a small data set gives fewer ids.
         seed: Seed of captions, questions and the split.

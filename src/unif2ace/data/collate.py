@@ -66,8 +66,8 @@ class Collate:
         max_text_tokens: Maximum number of ids of a text, including special ids. Longer captions are truncated and turns
             that do not fit are left out. `Batch.long_texts` and `Batch.turns_left_out` record both.
         segmentation_dropout: Probability, per training step, that captions are encoded without tokens of several words.
-            Questions and answers are always encoded without them. The choice is per step, because the longest text sets
-            the padded length of the whole step.
+            Questions and answers are always encoded without such tokens. The choice is per step, because the longest
+            text sets the padded length of the whole step.
         seed: Seed of the choice of these steps; the choice depends on the seed and the step number.
         batch_sizes: Global batch size of each task; only needed if `segmentation_dropout` > 0.
     """

@@ -211,8 +211,8 @@ def _say_middle() -> None:
 def as_images(images: Any, size: int | None = None) -> Tensor:
     """Images as uint8 (B, 3, H, W).
 
-    Integers must lie in 0..255, floats in 0..1. Floats in -1..1 are rejected: without a negative value they could not
-    be told from 0..1. Nothing is resized.
+    Integers must lie in 0..255, floats in 0..1. Floats in -1..1 are rejected: without a negative value, the range could
+    also be 0..1. Nothing is resized.
 
     Args:
         images: One image or several: a tensor or an array with channels first or last, a PIL image, or a sequence of

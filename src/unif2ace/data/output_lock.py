@@ -18,7 +18,7 @@ from unif2ace.errors import ConfigError
 log = logging.getLogger(__name__)
 
 LOCK = ".lock"
-"""Name of the lock file. It contains the host and process id of the holder, who removes it at the end."""
+"""Name of the lock file, which contains the host and process id of the holder until the lock is released."""
 RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
 """Environment variables with the rank of a process, set by torchrun, Slurm and Lightning."""
 _HELD: dict[Path, int] = {}

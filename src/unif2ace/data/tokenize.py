@@ -95,7 +95,7 @@ def tokenize_shards(
 
     Raises:
         DataError: If the images differ in size, H or W is not a multiple of the tokenizer's downsampling factor, too
-            many images are faulty, or `out` holds other tokens.
+            many images are faulty, or `out` holds tokens of other images or another tokenizer.
     """
     options = options or TokenizeOptions()
     reader, out = ShardReader(source), Path(out)

@@ -78,7 +78,7 @@ def image_header(data: bytes, extension: str = "") -> ImageHeader:
         extension: Extension of the expected format; empty for any of `FORMATS`.
 
     Raises:
-        SampleFault: If it has no readable header.
+        SampleFault: If the file has no readable header.
     """
     with _opened(data, extension) as image:
         orientation = _orientation(image)
@@ -91,7 +91,7 @@ def image_size(data: bytes, extension: str = "") -> tuple[int, int]:
     """Width and height of the upright image, from its header.
 
     Raises:
-        SampleFault: If it has no readable header.
+        SampleFault: If the file has no readable header.
     """
     header = image_header(data, extension)
     return header.width, header.height

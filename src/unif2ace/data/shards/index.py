@@ -178,7 +178,7 @@ def _check(index: Index, sha256: str) -> None:
         raise DataError(f"{where} and {HEADER} beside it do not belong together; {MEND} {index.folder}")
     for shard in index.shards:
         if Path(shard.name).name != shard.name or not shard.name.endswith(".tar"):
-            raise DataError(f"{index.folder / HEADER}: {shard.name!r} is no shard name NAME.tar; {MEND} {index.folder}")
+            raise DataError(f"{index.folder / HEADER}: {shard.name!r} is not a shard name; {MEND} {index.folder}")
     sizes = np.array([shard.size for shard in index.shards], dtype=np.uint64)
     inside = bool((places["shard"] < len(sizes)).all())
     for n in range(len(index.extensions)):

@@ -42,7 +42,8 @@ class ShardWriter:
         progress: Called while the index is built.
 
     Raises:
-        DataError: If the folder holds a finished build, a build with another recipe or shard size, or other tars.
+        DataError: If the folder holds a finished build, a build with another recipe or shard size, or tars of another
+            program.
     """
 
     def __init__(

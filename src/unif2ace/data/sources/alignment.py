@@ -17,9 +17,10 @@ Points = NDArray[np.float64]
 def face_square(left_eye: Points, right_eye: Points, mouth: Points) -> Points:
     """Corners of FFHQ's square, rotated so that the face is upright.
 
-    Formula: ``e`` is the vector from eye to eye, ``m`` the vector from the eyes' midpoint to the mouth. The square's x
-    axis has the direction ``e - rot90(m)``, its half side is ``max(2 |e|, 1.8 |m|)``, and its centre is the eyes'
-    midpoint plus ``0.1 m``.
+    Formula:
+        ``e`` is the vector from eye to eye, ``m`` the vector from the eyes' midpoint to the mouth. The square's x axis
+        has the direction ``e - rot90(m)``, its half side is ``max(2 |e|, 1.8 |m|)``, and its centre is the eyes'
+        midpoint plus ``0.1 m``.
 
     Args:
         left_eye: float64 (2,), centre of the eye on the left of the image.

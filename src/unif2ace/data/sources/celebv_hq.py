@@ -29,8 +29,8 @@ class CelebVHQSource(JoinedSource):
 
     A frame belongs to a clip if the clip's id is its file name, its folder name, or the beginning of its file name
     (``M2Ohb0FAaJU_1.jpg``, ``M2Ohb0FAaJU_1/0007.png``, ``M2Ohb0FAaJU_1_0007.png``). Labels describe a whole clip. A
-    momentary action of the clip is therefore null in a frame. An emotion is true only if it is the clip's single one;
-    several emotions are each null. All frames of a video count as one person.
+    momentary action of the clip is therefore null in a frame. An emotion is true only if the clip has no other emotion;
+    if it has several, each of them is null. All frames of a video count as one person.
 
     Args:
         path: Folder of the data set.

@@ -17,7 +17,8 @@ from unif2ace.errors import DataError
 class ParquetSource(EmbeddingSource):
     """Rows of parquet files, or of a data set that the package `datasets` reads.
 
-    Captions and questions are kept word for word. The default columns are those of ``unif2ace-data export parquet``.
+    Captions and questions are kept word for word. The default column names are the ones that ``unif2ace-data export
+    parquet`` writes.
 
     Args:
         path: A parquet file, a folder of parquet files, a folder written by `datasets`, or a hub id.

@@ -13,7 +13,7 @@ from unif2ace.synthetic import RENDERER_VERSION, Face, render, sample_face
 
 LICENSE = "CC0-1.0"
 STEM = "procedural"
-"""Prefix of keys and identities. Do not change it: the split hashes identities, so old data would be split anew."""
+"""Prefix of keys and identities. The split hashes identities, so another prefix would change the split of old data."""
 
 
 class SyntheticSource:

@@ -1,4 +1,4 @@
-"""Reads tables from csv, tsv, jsonl or json files; each row knows its file and line."""
+"""Reads tables from csv, tsv, jsonl or json files; each row records its file and line."""
 
 from __future__ import annotations
 
