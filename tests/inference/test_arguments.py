@@ -92,7 +92,7 @@ def test_each_image_has_one_text(model, name: str):
     for images, texts in ((IMAGES, [QUESTION]), (IMAGES[:1], [QUESTION] * 2), (IMAGES, [])):
         with pytest.raises(ConfigError, match=rf"{len(images)} images and {len(texts)} {key}"):
             call(model, name, images, **{key: texts})
-    with pytest.raises(ConfigError, match="of type int: give a text"):
+    with pytest.raises(ConfigError, match="of type int: give a string"):
         call(model, name, **{key: [QUESTION, 3]})
     if name != "asked":
         assert _plain(call(model, name, **{key: QUESTION})) == _plain(call(model, name, **{key: [QUESTION] * 2}))
@@ -103,12 +103,12 @@ def test_each_image_has_one_text(model, name: str):
     [
         ("Yes", r"choices=Yes: a list is needed here, such as choices=\[Yes\]"),
         (["Yes"], "at least two"),
-        (["Yes", "No", "Yes"], "'Yes' is there twice"),
+        (["Yes", "No", "Yes"], "'Yes' appears twice"),
         (["Yes", " "], "none of them empty"),
-        (["Yes", "yes"], "'Yes' and 'yes' are one answer"),
-        (["red hair", "Red  hair "], "are one answer"),
-        (["\u00e9tudiant", "e\u0301tudiant"], "are one answer"),
-        (["Yes", 3], "give a text"),
+        (["Yes", "yes"], "'Yes' and 'yes' count as the same answer"),
+        (["red hair", "Red  hair "], "count as the same answer"),
+        (["\u00e9tudiant", "e\u0301tudiant"], "count as the same answer"),
+        (["Yes", 3], "give a string"),
         (["Yes", LONG], "choice 2 of 2"),
     ],
 )
@@ -120,20 +120,23 @@ def test_choices_are_different_answers(model, choices, why: str):
 @pytest.mark.parametrize(
     ("call", "why"),
     [
-        (lambda m: m.generate([]), "no prompt"),
-        (lambda m: m.generate(["Yes.", 3]), "give a text"),
+        (lambda m: m.generate([]), "give at least one prompt"),
+        (lambda m: m.generate(["Yes.", 3]), "give a string"),
         (lambda m: m.generate("Yes.", seeds=5), "seeds=5: a list"),
         (lambda m: m.generate("Yes.", batch_size=0), "batch_size=0"),
-        (lambda m: m.generate(["Yes.", "No."], start=torch.zeros(1, 16, dtype=torch.int64)), r"integers \(2, 16\)"),
+        (
+            lambda m: m.generate(["Yes.", "No."], start=torch.zeros(1, 16, dtype=torch.int64)),
+            r"of shape \(2, 16\)",
+        ),
         (lambda m: m.generate("Yes.", start=torch.full((1, 16), 17)), r"in 0\.\.16"),
         (lambda m: m.ask(IMAGES, QUESTION, seeds=[1]), "2 images and 1 seeds"),
         (lambda m: m.caption(IMAGES, length="medium"), "length=medium"),
-        (lambda m: m.caption(IMAGES, length=["long"]), "take long or short|take short or long"),
+        (lambda m: m.caption(IMAGES, length=["long"]), "give long or short|give short or long"),
         (lambda m: m.caption(IMAGES, instruction=""), "question 1 of 2 is empty"),
         (lambda m: m.ask(IMAGES, [QUESTION, " "]), "question 2 of 2 is empty"),
-        (lambda m: m.ask(IMAGES, {QUESTION, "Is she old?"}), "a list is needed here, not a set"),
-        (lambda m: m.ask(IMAGES, {QUESTION: 1, "Is she old?": 2}), "a list is needed here, not a dict"),
-        (lambda m: m.ask(IMAGES, "\ud800?"), "half of a character"),
+        (lambda m: m.ask(IMAGES, {QUESTION, "Is she old?"}), "give a list, not a set"),
+        (lambda m: m.ask(IMAGES, {QUESTION: 1, "Is she old?": 2}), "give a list, not a dict"),
+        (lambda m: m.ask(IMAGES, "\ud800?"), "an unpaired surrogate"),
         (lambda m: m.ask(IMAGES, QUESTION, max_new=1.5), "max_new=1.5: give an integer of 1"),
         (lambda m: m.ask(IMAGES, QUESTION, batch_size="4"), "batch_size='4': give an integer of 1"),
         (lambda m: m.ask(IMAGES, QUESTION, seeds=[1, -1]), "seeds=-1: give an integer of 0"),
@@ -144,7 +147,7 @@ def test_choices_are_different_answers(model, choices, why: str):
         (lambda m: m.generate("Yes.", guidance=float("nan")), "guidance=nan"),
         (lambda m: m.generate("Yes.", best_of=1.5), "best_of=1.5"),
         (lambda m: m.generate("Yes.", sampler="maskgit"), "give a Sampler"),
-        (lambda m: m.generate("Yes.", start="x"), r"start of type str: give integers \(1, 16\)"),
+        (lambda m: m.generate("Yes.", start="x"), r"start is of type str: give integers of shape \(1, 16\)"),
         (lambda m: m.generate("Yes.", start=torch.zeros(1, 16)), "start is torch.float32"),
         (lambda m: m.generate("Yes.", start=torch.zeros(1, 16, dtype=torch.bool)), "start is torch.bool"),
         (lambda m: m.drop_encoders("classifier"), r"such as drop_encoders=\[classifier\]"),
@@ -174,7 +177,7 @@ def test_a_text_is_read_as_a_whole_or_refused(model, name: str):
     tokens = len(model.text.encode([LONG])[0])
     assert tokens > model.max_tokens
     with pytest.raises(
-        ConfigError, match=rf"has {tokens} tokens, this model reads at most {model.max_tokens}: shorten"
+        ConfigError, match=rf"has {tokens} tokens, but this model reads at most {model.max_tokens}: shorten"
     ):
         read(LONG)
     ids = model.text.encode([LONG])[0][: model.max_tokens]
@@ -188,7 +191,7 @@ def test_networks_in_training_refuse_what_their_layout_would_cut(model):
         lambda: model._decoder.draw(ids, length, [0], None),  # type: ignore[arg-type]
         lambda: model._decoder.prefix(torch.zeros(1, 16, dtype=torch.int64), None, ids, length),
     ):
-        with pytest.raises(ConfigError, match=rf"{room + 1} tokens, this model reads at most {room}"):
+        with pytest.raises(ConfigError, match=rf"{room + 1} tokens, but this model reads at most {room}"):
             read()
 
 

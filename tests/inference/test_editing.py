@@ -220,7 +220,7 @@ def test_a_mask_is_cut_as_its_picture_is(pipe):
     several = pipe.edit([picture, picture], "with glasses", mask=[mask, Image.new("L", (96, 64), 255)], best_of=1,
                         num_inference_steps=1, num_images=2, batch_size=3)  # fmt: skip
     assert several.shares == (1 / 16, 1 / 16, 1, 1)
-    with pytest.raises(DataError, match="mask of 64x64 pixels for a picture of 96x64"):
+    with pytest.raises(DataError, match="the mask has 64x64 pixels, its picture 96x64"):
         pipe.edit(picture, "with glasses", mask=Image.new("L", (64, 64), 255))
 
 

@@ -82,7 +82,7 @@ def test_a_model_opens_with_a_new_decoder_but_not_with_another_encoder(root: Pat
     opened = open_release(tmp_path, {"tokenizer": new.path})
     assert opened.components["tokenizer"].fingerprint == new.fingerprint
     other = _train(root, "other", "seed=3")
-    with pytest.raises(Exception, match="was trained with tokenizer"):
+    with pytest.raises(Exception, match="was trained with the tokenizer"):
         open_release(tmp_path, {"tokenizer": other.path})
 
 

@@ -1,4 +1,4 @@
-"""Checks texts, numbers and codes that a caller gives to the pipeline."""
+"""Checks the arguments of the pipeline: texts, numbers, seeds and image codes."""
 
 from __future__ import annotations
 
@@ -18,48 +18,54 @@ if TYPE_CHECKING:
 
 
 def in_order(values: Iterable[Any], key: str) -> list[Any]:
-    """The values as a list; those of a set or a dictionary have no order that would match them to images.
+    """The values as a list. Sets and dictionaries are refused, because values are matched to images by their order.
+
+    Args:
+        values: The values.
+        key: Name of the argument, for errors.
 
     Raises:
-        ConfigError: If they are a text, no list, or without order.
+        ConfigError: If `values` is a string, a set, a dictionary or not iterable.
     """
     check_list(values, key)
     if isinstance(values, Set | Mapping):
-        raise ConfigError(f"{key}={values}: a list is needed here, not a {type(values).__name__}")
+        raise ConfigError(f"{key}={values}: give a list, not a {type(values).__name__}")
     return list(values)
 
 
 def check_texts(texts: Sequence[str], what: str, tokenizer: TextTokenizer, max_tokens: int) -> list[str]:
-    """The texts as a list, if each is a text that the model can read as a whole.
+    """Checks texts and returns them as a list.
 
     Args:
         texts: The texts.
-        what: What each is, such as ``question``, for errors.
-        tokenizer: Counts their tokens.
-        max_tokens: Maximum number of tokens of each.
+        what: Name of a text for errors, such as ``question``.
+        tokenizer: The model's text tokenizer.
+        max_tokens: Maximum number of tokens per text.
 
     Raises:
-        ConfigError: If `texts` is not a list of texts, or one is too long.
+        ConfigError: If `texts` is not a list of strings, or a text has more than `max_tokens` tokens.
     """
     texts = in_order(texts, f"{what}s")
     for text in texts:
         if not isinstance(text, str):
-            raise ConfigError(f"{what} {text!r} is of type {type(text).__name__}: give a text")
+            raise ConfigError(f"{what}={text!r} is of type {type(text).__name__}: give a string")
         if any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise ConfigError(f"{what} {text!r} has half of a character: decode the text as UTF-8")
+            raise ConfigError(f"{what}={text!r} contains an unpaired surrogate: decode the text as UTF-8")
     texts = [str(text) for text in texts]
     for number, ids in enumerate(tokenizer.encode(texts), start=1):
         if len(ids) > max_tokens:
             named = f"{what} {number} of {len(texts)} ({texts[number - 1][:40]!r}...)"
-            raise ConfigError(f"{named} has {len(ids)} tokens, this model reads at most {max_tokens}: shorten it")
+            raise ConfigError(
+                f"{named} has {len(ids)} tokens, but this model reads at most {max_tokens}: shorten the text"
+            )
     return texts
 
 
 def check_choices(choices: Sequence[str]) -> None:
-    """Checks that candidate answers are at least two, and different when read.
+    """Checks that there are at least two candidate answers, all different.
 
     Raises:
-        ConfigError: If one is empty, or two differ at most in case, blanks or Unicode form.
+        ConfigError: If a candidate is empty, or two candidates differ only in case, spaces or Unicode form.
     """
     if len(choices) < 2 or not all(map(str.strip, choices)):
         raise ConfigError(f"choices={choices}: give at least two answers, none of them empty")
@@ -67,20 +73,22 @@ def check_choices(choices: Sequence[str]) -> None:
     for choice in choices:
         other = read.setdefault(unicodedata.normalize("NFKC", " ".join(choice.split())).casefold(), choice)
         if other is not choice or list(choices).count(choice) > 1:
-            same = f"{choice!r} is there twice" if other == choice else f"{other!r} and {choice!r} are one answer"
+            same = (
+                f"{choice!r} appears twice" if other == choice else f"{other!r} and {choice!r} count as the same answer"
+            )
             raise ConfigError(f"choices={choices}: {same}; give each answer once")
 
 
 def check_seeds(seeds: Iterable[int], count: int, what: str) -> list[int]:
-    """The seeds as a list, if there is one for each of `count` images or prompts.
+    """Checks seeds and returns them as a list.
 
     Args:
         seeds: The seeds.
-        count: Number of images or prompts.
+        count: Required number of seeds, one for each image or prompt.
         what: ``image`` or ``prompt``, for errors.
 
     Raises:
-        ConfigError: If `seeds` is not a list of integers from 0, or of another length.
+        ConfigError: If `seeds` is not a list of `count` integers of at least 0.
     """
     found = in_order(seeds, "seeds")
     if len(found) != count:
@@ -89,10 +97,15 @@ def check_seeds(seeds: Iterable[int], count: int, what: str) -> list[int]:
 
 
 def check_count(value: Any, key: str, least: int = 1) -> int:
-    """An integer of at least `least`.
+    """The value as an integer of at least `least`.
+
+    Args:
+        value: The value.
+        key: Name of the argument, for errors.
+        least: Smallest allowed value.
 
     Raises:
-        ConfigError: If it is not an integer or a smaller one.
+        ConfigError: If the value is not an integer, or is below `least`.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ConfigError(f"{key}={value!r}: give an integer of {least} or more")
@@ -100,10 +113,14 @@ def check_count(value: Any, key: str, least: int = 1) -> int:
 
 
 def check_number(value: Any, key: str) -> float:
-    """A finite number.
+    """The value as a finite float.
+
+    Args:
+        value: The value.
+        key: Name of the argument, for errors.
 
     Raises:
-        ConfigError: If it is none.
+        ConfigError: If the value is not a finite number.
     """
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise ConfigError(f"{key}={value!r}: give a finite number")
@@ -111,48 +128,59 @@ def check_number(value: Any, key: str) -> float:
 
 
 def check_dtype(dtype: Any) -> torch.dtype:
-    """A floating-point precision of torch.
+    """The torch dtype with this name.
+
+    Args:
+        dtype: ``float32``, ``bfloat16`` or ``float16``, as a string or a `torch.dtype`.
 
     Raises:
-        ConfigError: If it is not one of float32, bfloat16 and float16.
+        ConfigError: If the dtype is not one of these three.
     """
     import torch
 
     known = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
     found: torch.dtype | None = known.get(str(dtype).removeprefix("torch."))
     if found is None:
-        raise ConfigError(f"dtype={dtype}: take {', '.join(known)}{nearest(str(dtype), known)}")
+        raise ConfigError(f"dtype={dtype}: give one of {', '.join(known)}{nearest(str(dtype), known)}")
     return found
 
 
 def check_kind(value: object, kind: type, key: str, example: str) -> None:
-    """Checks that an object is of a class.
+    """Checks that an object is an instance of a class.
+
+    Args:
+        value: The object.
+        kind: The class.
+        key: Name of the argument, for errors.
+        example: Python expression that makes an instance, for errors.
 
     Raises:
-        ConfigError: If it is not; the message shows `example`.
+        ConfigError: If the object is not an instance of the class.
     """
     if not isinstance(value, kind):
-        raise ConfigError(f"{key}={value!r} is of type {type(value).__name__}: give a {kind.__name__}, as {example}")
+        raise ConfigError(
+            f"{key}={value!r} is of type {type(value).__name__}: give a {kind.__name__}, such as {example}"
+        )
 
 
 def check_codes(codes: Any, shape: tuple[int, int], size: int) -> Tensor:
-    """Codes to keep, int64 (B, N) in 0..K.
+    """Checks start codes and returns them as int64 (B, N) in 0..K.
 
     Args:
-        codes: Integers, as a tensor, an array or lists.
-        shape: (B, N).
-        size: K, the size of the codebook, which stands for a code to be sampled.
+        codes: Integers, as a tensor, an array or lists. Codes below K are kept; K marks a code to sample.
+        shape: Required shape (B, N).
+        size: K, the size of the codebook.
 
     Raises:
-        ConfigError: If they have another shape, or are not such integers.
+        ConfigError: If the codes have another shape, or are not integers in 0..K.
     """
     import torch
 
-    wanted = f"give integers {shape} in 0..{size}, where {size} is sampled"
+    wanted = f"give integers of shape {shape} in 0..{size}; {size} marks a code to sample"
     try:
         found = torch.as_tensor(codes)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise ConfigError(f"start of type {type(codes).__name__}: {wanted}") from error
+        raise ConfigError(f"start is of type {type(codes).__name__}: {wanted}") from error
     if tuple(found.shape) != shape or found.dtype == torch.bool or found.is_floating_point() or found.is_complex():
         raise ConfigError(f"start is {found.dtype} of shape {tuple(found.shape)}: {wanted}")
     found = found.long()
@@ -162,10 +190,10 @@ def check_codes(codes: Any, shape: tuple[int, int], size: int) -> Tensor:
 
 
 def batches(number: int, size: int) -> Iterator[slice]:
-    """Slices of at most `size` rows that cover `number` rows.
+    """Yields slices of at most `size` rows that cover `number` rows.
 
     Raises:
-        ConfigError: If the size is not an integer of 1 or more.
+        ConfigError: If `size` is not an integer of at least 1.
     """
     size = check_count(size, "batch_size")
     return (slice(first, first + size) for first in range(0, number, size))

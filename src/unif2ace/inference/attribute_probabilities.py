@@ -1,4 +1,4 @@
-"""Attribute probabilities by the classifier of a unified model. Shapes: B images of S x S pixels, A attributes."""
+"""Attribute probabilities from a unified model's classifier. Shapes: B images of S x S pixels, A attributes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ KIND = "attributes"
 
 
 def classifier_of(model: UnifiedModel, path: str | None = None) -> Any:
-    """The attribute classifier of a model's release, in evaluation mode on the model's device.
+    """Loads an attribute classifier in evaluation mode onto the model's device.
 
     Args:
         model: The model.
-        path: Another classifier: ``builtin``, a run folder or weights; None for the one that the model uses.
+        path: ``builtin``, a run folder or a weights file; None for the classifier that the model uses.
 
     Raises:
-        DataError: If it cannot be read.
-        ConfigError: If the model uses none and no other is given.
+        DataError: If the classifier cannot be read.
+        ConfigError: If `path` is None and the model uses no classifier.
     """
     given: Any = model.release.components.get(KIND) if path is None else path
     if given is None:
         raise ConfigError(
-            "this model uses no attribute classifier: give classifier=... its run folder, or classifier=builtin, which "
-            "learned from synthetic faces of 64 pixels"
+            "classifier=None, but this model uses no attribute classifier: give a classifier's run folder, or "
+            "classifier=builtin, which was trained on synthetic faces of 64x64 pixels"
         )
     return load_net(given, KIND).to(model.device)
 

@@ -15,33 +15,36 @@ if TYPE_CHECKING:
     from unif2ace.inference.release import Release
 
 SCORES = {
-    "agreement": "attribute agreement: 0 faces of other descriptions, 1 the true faces",
-    "agreement_reconstructed": "the same, raw, of the tokenizer's reconstructions",
-    "agreement_raw": "raw agreement, balanced accuracy",
-    "agreement_floor": "raw, captions shuffled",
-    "agreement_ceiling": "raw, the true faces",
-    "answers": "answer accuracy: 0 the best of guesses, 1 all right",
-    "answers_raw": "raw, balanced over answers",
-    "answers_floor": "raw, the best of constant, chance and other faces",
-    "paraphrases": "yes/no questions in other words: 0 a constant answer, 1 all right",
+    "agreement": "attribute agreement (0: faces of shuffled captions, 1: the true faces)",
+    "agreement_reconstructed": "raw agreement of the tokenizer's reconstructions",
+    "agreement_raw": "raw agreement (balanced accuracy)",
+    "agreement_floor": "raw agreement with shuffled captions",
+    "agreement_ceiling": "raw agreement of the true faces",
+    "answers": "answer accuracy (0: best guess, 1: all correct)",
+    "answers_raw": "raw answer accuracy, balanced over answers",
+    "answers_floor": "raw answer accuracy of the best guess: constant, chance or another face's answer",
+    "paraphrases": "accuracy on rephrased yes/no questions (0: constant answer, 1: all correct)",
     "caption_f1": "attribute F1 of captions",
-    "caption_f1_shuffled": "the same, captions of other faces",
-    "caption_false_share": "share of false statements among those that can be checked",
+    "caption_f1_shuffled": "attribute F1 of other faces' captions",
+    "caption_false_share": "share of false statements among the checkable statements of captions",
 }
 
 
 def model_card(
     release: Release, stored: Mapping[str, str], title: str, license: str, notes: str = "", name: str = "FOLDER"
 ) -> str:
-    """Markdown about a model with the front matter of a hub, from its weights' headers, its runs and its evaluation.
+    """Writes the model card as Markdown with the hub's front matter.
+
+    The card shows the weights' headers, the training commands and the scores in ``evaluation/evaluation.json`` of the
+    unified model's run folder.
 
     Args:
-        release: The parts, in their run folders: scores are read from ``evaluation/evaluation.json`` there.
-        stored: Fingerprints of the files that the card describes, by kind.
+        release: The parts of the model, in their run folders.
+        stored: Fingerprints of the released files, by kind.
         title: Title of the card.
         license: License of the weights.
         notes: Further text, added at the end.
-        name: What `unif2ace.load` opens it by: ``owner/name`` on the hub, or a folder.
+        name: Argument of `unif2ace.load` in the usage example: ``owner/name`` on the hub, or a folder.
     """
     named = {**release.components, "unified": release.unified}
     parts = dict(sorted(named.items(), key=lambda kind: len(kind[1].header.get("components", {}))))  # as trained
@@ -61,7 +64,8 @@ def model_card(
             f"| {kind} | {_size(one):,} | {_steps(one.header)} | {stored[kind][:SHOWN]} | {one.trained_as[:SHOWN]} |"
             for kind, one in parts.items()
         ),
-        "\nA generated picture names the fingerprint of the file; runs and evaluations name the one as trained.",
+        "\nStoring weights in another precision changes their fingerprint. Generated pictures name the fingerprint of "
+        "the file; runs and evaluations name the fingerprint as trained.",
         "\n## How it was trained",
         "```bash",
         *(line for part in parts.values() for line in shown_commands(part)),
@@ -100,8 +104,8 @@ def _scores(weights: Weights) -> list[str]:
     tree = json.loads(path.read_text(encoding="utf-8"))
     values, intervals, options = tree["values"], tree.get("intervals", {}), tree.get("options", {})
     lines = [
-        f"\n## Scores\nOn {tree['pictures']} faces of `{tree['split']}`, prompts of the kind "
-        f"`{options.get('caption', 'any')}`; the evaluator is a classifier that had no part in the model "
+        f"\n## Scores\nMeasured on {tree['pictures']} faces of `{tree['split']}` with prompts of the kind "
+        f"`{options.get('caption', 'any')}`. The evaluator is a classifier that the model does not use "
         f"({tree['evaluator']['fingerprint'][:12]}).\n",
         "| | value | 95 % |\n|---|---|---|",
     ]

@@ -1,4 +1,4 @@
-"""An answer that was chosen from candidates."""
+"""The answer of `ask` with candidate answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks the model itself whether an edit shows in an image."""
+"""Asks the model whether an edit is visible in an image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ATTEMPTS: Final = 4  # the grammar asks about some values with some seeds only
 
 
 class Check(NamedTuple):
-    """A question about an edited face, and the reply that shows the edit: ``yes``, ``no`` or a value."""
+    """A question about an edited face, and the reply that confirms the edit: ``yes``, ``no`` or a value."""
 
     question: Question
     wanted: str
@@ -29,22 +29,22 @@ class Answers(Protocol):
     """Interface of a model that answers questions."""
 
     def ask(self, images: Tensor, questions: list[str]) -> list[str]:
-        """An answer to a question about each image, uint8 (B, 3, H, W)."""
+        """Answers one question about each image, uint8 (B, 3, H, W)."""
 
 
 def checks(values: Mapping[str, Value], seed: int = 0) -> list[Check]:
-    """One question for each requested value that the grammar can ask about.
+    """One question for each requested value. Values that the grammar cannot ask about are left out.
 
     Args:
         values: Requested values, by field or by denied label.
-        seed: Chooses the wording.
+        seed: Seed for the choice of wordings.
     """
     tried = ((_check(name, value, seed + again) for again in range(_ATTEMPTS)) for name, value in values.items())
     return [check for some in tried if (check := next(filter(None, some), None))]
 
 
 def _check(name: str, value: Value, seed: int) -> Check | None:
-    """A question about a state in which the value, or the denied one, holds; a denial wants "no" for an answer."""
+    """A question whose answer is "yes" or the value if the value is visible; for a denied label "no" is wanted."""
     field = _field(name)
     state: dict[str, Value] = {name: True} if isinstance(value, bool) else {name: value}
     if required := TAXONOMY.fields[field].requires:
@@ -65,12 +65,12 @@ def _field(name: str) -> str:
 
 
 def shows(model: Answers, images: Tensor, wanted: Sequence[Sequence[Check]]) -> list[bool]:
-    """Whether the model gives the wanted reply to every question.
+    """Whether the model gives the wanted reply to every question about each image.
 
     Args:
         model: The model.
-        images: uint8 (B, 3, H, W).
-        wanted: The questions about each image.
+        images: B images, uint8 (B, 3, H, W).
+        wanted: Questions and wanted replies for each image.
     """
     right = [True] * len(images)
     asked = [(place, check) for place, some in enumerate(wanted) for check in some]

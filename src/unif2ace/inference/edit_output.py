@@ -1,4 +1,4 @@
-"""What the pipeline returns when it edits pictures. Shapes: B results of S x S pixels."""
+"""The output of `FacePipeline.edit`. Shapes: B results of S x S pixels."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class EditOutput(FacePipelineOutput):
     """Edited faces.
 
     Attributes:
-        originals: uint8 (B, S, S, 3), the pictures as the model sees them.
-        masks: bool (B, S, S), where they were edited.
-        shares: Share of the tokens that were sampled again, for each face.
+        originals: The pictures, cropped and resized to the model's input, uint8 (B, S, S, 3).
+        masks: True for edited pixels, bool (B, S, S).
+        shares: Share of the tokens sampled again for each face, 0 to 1.
         changes: Descriptions of each face before and after the edit.
-        notes: A line about each edit: what was understood, and whether the model sees the change.
+        notes: One line per edit: the understood instruction, and whether the model confirms the change.
     """
 
     originals: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 1, 1, 3), np.uint8))
@@ -38,17 +38,17 @@ class EditOutput(FacePipelineOutput):
 
     @property
     def pictures(self) -> list[Image.Image]:
-        """The pictures as the model sees them."""
+        """The pictures, cropped and resized to the model's input."""
         return [Image.fromarray(pixels) for pixels in self.originals]
 
     @property
     def regions(self) -> list[Image.Image]:
-        """The pictures with the edited part tinted."""
+        """The pictures with the edited region tinted."""
         tint = np.where(self.masks[..., None], 0.45 * self.originals + 0.55 * _MARK, self.originals)
         return [Image.fromarray(pixels) for pixels in tint.round().astype(np.uint8)]
 
     def sheet(self, scale: int = 4) -> Image.Image:
-        """A sheet of a row for each result: the picture, the region and the result, and the note below.
+        """A contact sheet with one row per result: picture, region, edited face, and the note below.
 
         Args:
             scale: Sheet pixels per image pixel along each side.

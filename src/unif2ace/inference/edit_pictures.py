@@ -1,4 +1,4 @@
-"""Edits pictures for the pipeline: region, editor and soft edge. Shapes: B pictures of S x S pixels."""
+"""Implements `FacePipeline.edit`: region, editor and soft edge. Shapes: B pictures of S x S pixels."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 def region_of(
     mask: Tensor | None, region: Sequence[float] | None, edit_region: EditRegion | None, repeat: int = 1
 ) -> EditRegion | None:
-    """The way to find the region that an edit asks for; None for the default.
+    """The region method for the arguments of an edit; None if no region is given.
 
     Args:
-        mask: bool (B, S, S), one per picture.
-        region: Left, top, right and bottom edge as shares of the sides.
-        edit_region: Another way.
-        repeat: Results per picture.
+        mask: One mask per picture, bool (B, S, S).
+        region: Left, top, right and bottom edge as shares of the picture's sides, 0 to 1.
+        edit_region: A region method.
+        repeat: Number of results per picture.
 
     Raises:
-        ConfigError: If several are given, or the edges are not a rectangle.
+        ConfigError: If more than one of `mask`, `region` and `edit_region` is given, or the edges are not a rectangle.
         DataError: If the mask is empty.
     """
     from unif2ace.inference.edit_regions.box import BoxRegion
@@ -45,7 +45,7 @@ def region_of(
     ways = {"mask": mask, "region": region, "edit_region": edit_region}
     given = [name for name, value in ways.items() if value is not None]
     if len(given) > 1:
-        raise ConfigError(f"{' and '.join(given)} are given: give one of them")
+        raise ConfigError(f"{' and '.join(given)} are all set: give only one of them")
     if mask is not None:
         return MaskRegion(mask.repeat_interleave(repeat, 0))
     return edit_region if region is None else BoxRegion(region)
@@ -61,16 +61,17 @@ def edit_pictures(
     attempts: int = 1,
     paste: bool = True,
 ) -> EditOutput:
-    """Edits pictures by words.
+    """Edits pictures according to text instructions.
 
     Args:
         model: The model.
-        images: uint8 (B, 3, S, S), the pictures; each is edited `plan.num_images` times.
+        images: The pictures, uint8 (B, 3, S, S). Each is edited `plan.num_images` times.
         plan: Prompts and seeds of the B x `plan.num_images` results.
-        region: Finds the tokens to change; None for the default.
+        region: Finds the tokens to change; None for `PredictionDifference`.
         sampler: The sampler of the plan, which may report its steps.
-        attempts: Maximum number of attempts.
-        paste: Whether to keep the pixels outside the region, with a soft edge. Otherwise all come from the tokens.
+        attempts: Maximum number of attempts per result.
+        paste: Whether to keep the original pixels outside the region, with a soft edge. With False all pixels are
+            decoded from the tokens.
 
     Raises:
         ConfigError: If a prompt is empty or too long, or a number is out of range.
@@ -110,13 +111,13 @@ def _note(edited: EditResult, number: int, share: float) -> str:
     if seen:
         return f"{words}{'' if tries == 1 else f' in attempt {kept}'}; the model sees the change"
     return (
-        f"{words}; the model does not see the change in any of {tries} attempts: attempt {kept} is kept, which fits "
-        "the new description best"
+        f"{words}; the model does not see the change in any of {tries} attempts: attempt {kept} is kept, because it "
+        "fits the new description best"
     )
 
 
 def _understood(instruction: Instruction) -> str:
-    """The requested values in words, and what is passed on as it was written."""
+    """The requested values in words, the parts used as written, and the words that were not understood."""
     found = []
     for name, value in instruction.values.items():
         plain = name.replace("_", " ")
@@ -128,24 +129,25 @@ def _understood(instruction: Instruction) -> str:
 
 
 class _SameFace:
-    """Cuts a mask to the square of the face that its picture is cut to."""
+    """A `FaceFinder` that returns a known square, so that a mask is cropped like its picture."""
 
     def __init__(self, corners: Points | None) -> None:
         self._corners = corners
 
     def face(self, pixels: NDArray[np.uint8]) -> Points | None:
-        """The square of the picture; the pixels of the mask are not searched."""
+        """The known square; `pixels` is ignored."""
         return self._corners
 
 
 def read_mask(masks: Any, images: Any, size: int, finder: FaceFinder | None) -> Tensor:
-    """Masks as their pictures are cut and resized, bool (B, S, S).
+    """Reads masks, cropped and resized like their pictures, bool (B, S, S).
 
     Args:
-        masks: One picture for all, or one per picture, of their sizes: white where the picture may change.
-        images: The pictures, as they were given.
-        size: S.
-        finder: Finds the faces that the pictures are cut to.
+        masks: One mask for all pictures, or one per picture, in any form of a picture and of its picture's size. White
+            marks the part that may change.
+        images: The pictures as given by the caller.
+        size: S, side of the model's images in pixels.
+        finder: Finds the face that a picture is cropped to; None for the central square.
 
     Raises:
         DataError: If a mask cannot be read, or has another size than its picture.
@@ -156,13 +158,13 @@ def read_mask(masks: Any, images: Any, size: int, finder: FaceFinder | None) -> 
 
     pictures, given = each_picture(images)[0], each_picture(masks)[0]
     if len(given) not in (1, len(pictures)):
-        raise DataError(f"{len(given)} masks for {len(pictures)} pictures: give one, or one for each")
+        raise DataError(f"{len(given)} masks for {len(pictures)} pictures: give one mask, or one for each picture")
     found: list[Tensor] = []
     for number, picture in enumerate(pictures):
         pixels, mask = rgb_pixels(picture), rgb_pixels(given[min(number, len(given) - 1)])
         if mask.shape != pixels.shape:
             sizes = [f"{x.shape[1]}x{x.shape[0]}" for x in (mask, pixels)]
-            raise DataError(f"mask of {sizes[0]} pixels for a picture of {sizes[1]}: give it the size of the picture")
+            raise DataError(f"the mask has {sizes[0]} pixels, its picture {sizes[1]}: give a mask of the same size")
         corners = None if finder is None or pixels.shape[:2] == (size, size) else finder.face(pixels)
         read, _ = read_pictures(mask, size, None if corners is None else _SameFace(corners))
         found.append(stacked(read)[0, 0] > 127)

@@ -1,4 +1,7 @@
-"""Edits faces by words: the model describes the face, finds what changes with the new description, and samples that.
+"""Edits faces by text instructions.
+
+The model describes the face, finds the tokens whose predictions change with the new description, and samples only these
+tokens again.
 
 Shapes: B images, N = h w image tokens, K codes, H x W pixels.
 """
@@ -31,16 +34,16 @@ class EditResult:
     """Edited faces.
 
     Attributes:
-        images: uint8 (B, 3, H, W).
-        region: bool (B, N), tokens that were sampled again; all others are those of the given images.
-        codes: int64 (B, N), tokens of the edited faces.
+        images: The edited faces, uint8 (B, 3, H, W).
+        region: Tokens that were sampled again, bool (B, N). All other tokens are unchanged.
+        codes: Tokens of the edited faces, int64 (B, N).
         changes: Descriptions of each face before and after the edit.
-        instructions: The instruction for each face as it was understood.
+        instructions: The parsed instruction for each face.
         attempts: Number of attempts for each face.
-        kept: The attempt that each face is from, 1 for the first: the one in which the model sees the edit; if there
-            is none, the one under which the new description gains most over the old one.
-        confirmed: Whether the model itself sees the edit in each face; None where it was not asked, or the grammar has
-            no question for it.
+        kept: Number of the attempt that was kept for each face, from 1. An attempt that the model confirms is
+            preferred, then the attempt with the largest gain ``log p(new description) - log p(old description)``.
+        confirmed: Whether the model confirms the edit in each face. None if `attempts` is 1, or if the grammar has no
+            question about the edit.
     """
 
     images: Tensor
@@ -55,7 +58,10 @@ class EditResult:
 
 @dataclass(slots=True)
 class _Attempt:
-    """An edit of one face: its region and codes, both (N,), the gain of the new description, and the model's answer."""
+    """One attempt at editing a face: region and codes, both (N,), likelihood gain, and whether the model confirms it.
+
+    The gain is ``log p(new description) - log p(old description)`` in nats.
+    """
 
     number: int
     region: Tensor
@@ -64,7 +70,7 @@ class _Attempt:
     confirmed: bool | None = None
 
     def rank(self) -> tuple[bool, float]:
-        """What the model sees comes before what fits the description best."""
+        """Sort key: confirmed attempts first, then the largest gain."""
         return self.confirmed is True, self.gain
 
 
@@ -91,15 +97,15 @@ def _result(
 
 
 def consequences(record: AttributeRecord, values: Mapping[str, Value], seed: int = 0) -> dict[str, Value]:
-    """The requested values with those that follow from them.
+    """The requested values and the values that follow from them.
 
-    Known values that contradict a request change with it, such as a frown under a smile. Details that descriptions name
-    together with a requested attribute, such as the shape of glasses, are chosen at random unless they are requested.
+    Known values that contradict a request are changed: a requested smile removes a frown. Details that require a
+    requested attribute, such as the shape of glasses, are chosen by the seed unless they are requested.
 
     Args:
-        record: What is known of the face.
+        record: Known attributes of the face.
         values: Requested values, by field or by denied label.
-        seed: Chooses the details.
+        seed: Seed for the choice of details.
     """
     asked = {name: value for name, value in values.items() if name in record}
     for detail in TAXONOMY.fields.values():
@@ -116,14 +122,16 @@ class FaceEditor:
 
     Args:
         model: The model.
-        region: Finds the tokens to change; by default where the model's predictions differ (`PredictionDifference`).
+        region: Finds the tokens to change; `PredictionDifference` by default.
         sampler: Sampler of codes; by default MaskGIT with 8 steps.
-        guidance: Weight w of the guidance from the description before the edit to that after it; 0 for none.
-        best_of: Samples per face; the one under which the new description gains most over the old one is kept.
-        attempts: Maximum number of attempts. After an attempt that the model itself does not recognise as done, the
-            region grows, up to the region's own limit; a given region does not. If no attempt is recognised, the one
-            is kept under which the new description gains most over the old one.
-        batch_size: Samples per batch.
+        guidance: Guidance weight w: the logits are ``(1 + w) after - w before``, with the descriptions after and before
+            the edit as prompts; 0 for no guidance.
+        best_of: Samples per face. The sample with the largest gain ``log p(new description) - log p(old description)``
+            is kept.
+        attempts: Maximum number of attempts. If the model does not confirm an edit, the next attempt uses a larger
+            region, up to the region's limit; a mask or a box stays the same. If no attempt is confirmed, the attempt
+            with the largest gain is kept.
+        batch_size: Samples per batch; each of the `best_of` samples counts.
 
     Raises:
         ConfigError: If a number is out of range.
@@ -163,15 +171,15 @@ class FaceEditor:
         """Edits images of the model's size.
 
         Args:
-            images: uint8 (B, 3, H, W), or what `unif2ace.data.images.as_images` converts.
-            prompts: What to change, such as "with glasses" or "remove the beard": one for all, or one per image.
+            images: uint8 (B, 3, H, W), or any form that `unif2ace.data.images.as_images` converts to it.
+            prompts: Instructions such as "with glasses" or "remove the beard": one for all images, or one per image.
             seeds: One seed per result; 0, 1, 2, ... by default.
-            records: What is known of each face; by default what the model's own caption states.
-            repeat: Results per image; those of one image are consecutive.
-            progress: Called with the number of finished results and the total; each attempt starts again.
+            records: Known attributes of each face; by default those that the model's caption of the face states.
+            repeat: Number of results per image. The results of one image are consecutive.
+            progress: Called with the number of finished results and the total. Every attempt counts from 0 again.
 
         Raises:
-            DataError: If the images are none that can be converted.
+            DataError: If the images cannot be converted.
             ConfigError: If a prompt is empty or too long, or the numbers of images, prompts, seeds and records differ.
         """
         from unif2ace.data.images import as_images
@@ -194,14 +202,14 @@ class FaceEditor:
         if len(prompts) != count:
             raise ConfigError(f"{count} images and {len(prompts)} prompts: give one prompt for each image")
         if not all(map(str.strip, prompts)):
-            raise ConfigError('a prompt is empty: say what to change, such as "with glasses"')
+            raise ConfigError('prompt is empty: write what to change, such as "with glasses"')
         return [read_instruction(prompt) for prompt in prompts]
 
     def describe(self, record: AttributeRecord, instruction: Instruction, seed: int = 0) -> Change:
-        """The longest descriptions of a face before and after an edit that the model can read.
+        """Descriptions of a face before and after an edit, as detailed as the model's maximum text length permits.
 
         Raises:
-            ConfigError: If they are too long in every style.
+            ConfigError: If even the shortest descriptions are too long.
         """
         values = consequences(record, instruction.values, seed)
         ways: tuple[tuple[AttributeRecord, Style], ...] = (
@@ -223,7 +231,7 @@ class FaceEditor:
         asked: Sequence[Instruction],
         progress: Callable[[int, int], None] | None,
     ) -> EditResult:
-        """Edits all images, then again, with a larger region, those in which the model does not see the edit."""
+        """Edits all images, then repeats the unconfirmed edits with a larger region."""
         codes = self.model.encode(images)
         wanted = [checks(one.values) if self.attempts > 1 else [] for one in asked]
         best: dict[int, _Attempt] = {}
@@ -249,7 +257,7 @@ class FaceEditor:
         return _result(self.model.decode, kept, changes, asked, tried)
 
     def _confirm(self, made: Mapping[int, _Attempt], wanted: Sequence[Sequence[Check]]) -> None:
-        """Notes whether the model sees each edit that it can be asked about."""
+        """Sets `_Attempt.confirmed` of each edit for which there are questions."""
         import torch
 
         if some := {place: attempt for place, attempt in made.items() if wanted[place]}:
@@ -261,9 +269,10 @@ class FaceEditor:
     def _best(
         self, codes: Tensor, region: Tensor, changes: Sequence[Change], seeds: Sequence[int]
     ) -> tuple[Tensor, list[float]]:
-        """Of several samples of each image, int64 (B, N), the one whose caption likelihood gains most by the change.
+        """Samples each image `best_of` times; returns the samples with the largest gains, int64 (B, N), and the gains.
 
-        The gains stand beside; they are 0 where there is nothing to compare.
+        The gain is ``log p(new description) - log p(old description)``. It is not computed, and 0 is returned, if
+        `best_of` and `attempts` are both 1.
         """
         each = [change for change in changes for _ in range(self.best_of)]
         own = [seed + (again << 32) for seed in seeds for again in range(self.best_of)]
@@ -283,13 +292,13 @@ class FaceEditor:
     def query(
         self, codes: Tensor, changes: Sequence[Change], seeds: Sequence[int], places: Sequence[int] | None = None
     ) -> EditQuery:
-        """The model's predictions of images under the descriptions before and after an edit.
+        """Prepares the model's predictions under the descriptions before and after an edit.
 
         Args:
-            codes: int64 (B, N), the images.
-            changes: The descriptions of each.
+            codes: Image codes, int64 (B, N).
+            changes: Descriptions of each image before and after the edit.
             seeds: One seed per image.
-            places: Index of each among all results; 0, 1, 2, ... by default.
+            places: Index of each image among all results; 0, 1, 2, ... by default.
         """
         from unif2ace.inference.edit_regions.base import EditQuery
         from unif2ace.nets.transformer.decoding_image import ImageDenoiser
@@ -303,9 +312,19 @@ class FaceEditor:
         return EditQuery(codes, self.model.num_codes, self.grid, before, after, seeds, found, self.model.image_size)
 
     def sample(self, codes: Tensor, region: Tensor, changes: Sequence[Change], seeds: Sequence[int]) -> Tensor:
-        """Codes int64 (B, N), sampled again in a region bool (B, N); all others are kept.
+        """Samples the codes in a region again, and keeps all other codes.
 
-        The logits are (1 + w) c - w u, with c under the description after the edit, u under that before it.
+        The guided logits are ``(1 + w) c - w u``. The logits c have the description after the edit as prompt, u the
+        description before the edit.
+
+        Args:
+            codes: Image codes, int64 (B, N).
+            region: Tokens to sample again, bool (B, N).
+            changes: Descriptions of each image before and after the edit.
+            seeds: One seed per image.
+
+        Returns:
+            int64 (B, N).
         """
         from unif2ace.diffusion.guidance import guided
         from unif2ace.diffusion.samplers.base import PerSampleRNG
@@ -317,26 +336,26 @@ class FaceEditor:
 
 
 def pixels_of(region: Tensor, grid: tuple[int, int], size: int) -> Tensor:
-    """The pixels of tokens, bool (B, S, S).
+    """Converts a mask of tokens to a mask of pixels, bool (B, S, S).
 
     Args:
-        region: bool (B, N).
+        region: Mask of tokens, bool (B, N).
         grid: (h, w), rows and columns of tokens.
-        size: S, a multiple of h and w.
+        size: S, side of the images in pixels; a multiple of h and w.
     """
     rows, columns = (size // number for number in grid)
     return region.view(-1, *grid).repeat_interleave(rows, 1).repeat_interleave(columns, 2)
 
 
 def paste_region(original: Tensor, edited: Tensor, region: Tensor, grid: tuple[int, int], feather: int = 2) -> Tensor:
-    """The edited image in the region and the original outside, with a soft edge, uint8 (B, 3, S, S).
+    """Pastes the edited region into the original image with a soft edge, uint8 (B, 3, S, S).
 
     Args:
-        original: uint8 (B, 3, S, S).
-        edited: uint8 (B, 3, S, S).
-        region: bool (B, N), edited tokens.
+        original: Original images, uint8 (B, 3, S, S).
+        edited: Edited images, uint8 (B, 3, S, S).
+        region: Edited tokens, bool (B, N).
         grid: (h, w), rows and columns of tokens.
-        feather: The edge ends this many pixels outside the region, times two; 0 for a hard edge.
+        feather: Half the width of the soft edge in pixels. The edge lies outside the region; 0 for a hard edge.
     """
     from torch.nn.functional import avg_pool2d, max_pool2d
 

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 class DetectedFace:
-    """A `FaceFinder` of a detector.
+    """A `FaceFinder` that uses a detector of ``unif2ace-data collect``.
 
     Args:
-        detector: Finds the faces; the largest is taken.
+        detector: Finds the faces; the largest face is used.
     """
 
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
 
     def face(self, pixels: NDArray[np.uint8]) -> Points | None:
-        """Corners of the square of the largest face, float64 (4, 2); None without one; see `FaceFinder`."""
+        """Corners of FFHQ's square around the largest face, float64 (4, 2); None if no face is found."""
         faces = self.detector.find(pixels, {})
         if not faces:
             return None
@@ -35,7 +35,7 @@ class DetectedFace:
 
 
 def installed_finder() -> FaceFinder | None:
-    """A face finder with dlib, or None without the packages that it needs."""
+    """A face finder with dlib; None if ``dlib-bin`` or ``face_recognition_models`` is not installed."""
     try:
         for name in ("dlib-bin", "face_recognition_models"):
             distribution(name)

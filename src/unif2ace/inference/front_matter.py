@@ -1,4 +1,4 @@
-"""The front matter of a model card: what a hub reads about a model."""
+"""The YAML front matter of a model card, which model hubs read."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LICENSES = (
     *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0"),
     *("cc-by-nc-sa-4.0", "cc-by-nc-nd-4.0", "gpl-3.0", "agpl-3.0", "openrail"),
 )
-"""Names that a hub knows; the front matter calls another license ``other`` and gives its name."""
+"""License identifiers of the hub. For other licenses the front matter states ``other`` and the license's name."""
 
 
 def write_front_matter(fingerprints: Mapping[str, str], license: str) -> str:
-    """The front matter of a release.
+    """Writes the front matter of a release's card.
 
     Args:
-        fingerprints: Fingerprints of the files, by kind.
+        fingerprints: Fingerprints of the released weights, by kind.
         license: License of the weights.
     """
     known = license.strip().lower()
@@ -41,7 +41,7 @@ def write_front_matter(fingerprints: Mapping[str, str], license: str) -> str:
 
 
 def package_version() -> str:
-    """Version of the installed package; ``source`` if only its code is there."""
+    """Version of the installed package; ``source`` if the package is used without installation."""
     try:
         return version("unif2ace")
     except PackageNotFoundError:
@@ -49,10 +49,10 @@ def package_version() -> str:
 
 
 def front_matter(card: Path) -> dict[str, Any]:
-    """The front matter of a card; empty without one.
+    """Reads the front matter of a card. The result is empty if the card or its front matter is missing.
 
     Raises:
-        DataError: If it is not YAML.
+        DataError: If the front matter is not YAML.
     """
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     if not text.startswith(_EDGE) or f"\n{_EDGE}" not in text:
@@ -60,7 +60,7 @@ def front_matter(card: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(text[len(_EDGE) : text.index(f"\n{_EDGE}") + 1])
     except yaml.YAMLError as error:
-        raise DataError(f"the front matter of {card} is not YAML: {error}") from error
+        raise DataError(f"{card}: the front matter is not valid YAML: {error}") from error
     return found if isinstance(found, dict) else {}
 
 

@@ -1,4 +1,4 @@
-"""Generated faces as image files with metadata, and as a sheet with their prompts."""
+"""Saves generated faces as PNG files with metadata, and draws sheets of faces with their prompts."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Generated:
     """A generated face.
 
     Attributes:
-        pixels: uint8 (H, W, 3).
-        prompt: The prompt.
+        pixels: RGB image, uint8 (H, W, 3).
+        prompt: Prompt of the face.
         seed: Seed of the face.
     """
 
@@ -33,7 +33,7 @@ class Generated:
 
 
 def face_file(folder: Path, number: int, seed: int) -> Path:
-    """File of the face at a place of a call, drawn with a seed."""
+    """Path of the PNG file for face number `number` of a call, sampled with `seed`."""
     return folder / f"{number:03d}-seed{seed}.png"
 
 
@@ -46,10 +46,10 @@ def save_faces(
         faces: The faces.
         folder: Output folder.
         checkpoint: Fingerprint of the model's weights.
-        how: Further settings needed to generate them again, by name.
+        how: Further settings needed to reproduce the faces, by name.
 
     Returns:
-        The files.
+        The written files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = []
@@ -61,7 +61,7 @@ def save_faces(
 
 
 def png_info(face: Generated, checkpoint: str, how: Mapping[str, str] | None = None) -> PngInfo:
-    """The text entries of a PNG that mark a face as generated; see `save_faces`."""
+    """The text entries of a face's PNG file. They mark the face as generated and record prompt, seed and settings."""
     info = PngInfo()
     entries = {"generated": "yes", "software": "unif2ace", "prompt": face.prompt, "seed": str(face.seed)}
     for key, value in {**entries, "checkpoint": checkpoint, **(how or {})}.items():
@@ -70,11 +70,11 @@ def png_info(face: Generated, checkpoint: str, how: Mapping[str, str] | None = N
 
 
 def draw_sheet(faces: Sequence[Generated], per_prompt: int, scale: int = 4) -> Image.Image:
-    """A sheet with prompts at the left and their faces at the right.
+    """A sheet with one row per prompt: the prompt at the left, its faces at the right.
 
     Args:
-        faces: The faces; those of one prompt are consecutive.
-        per_prompt: Faces per prompt.
+        faces: The faces. The faces of one prompt are consecutive.
+        per_prompt: Number of faces per prompt.
         scale: Sheet pixels per image pixel along each side.
     """
     font = ImageFont.load_default(15)

@@ -1,4 +1,4 @@
-"""Loads a trained model on tensors."""
+"""Loads a trained model with an interface on tensors."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def load_model(
     allow: Iterable[str] = (),
     **components: str,
 ) -> UnifiedModel:
-    """Loads a trained model for tensors; `unif2ace.load` gives the pipeline that takes pictures of any kind.
+    """Loads a trained model that works on tensors. Use `unif2ace.load` for a pipeline that also reads picture files.
 
     Args:
         path: ``builtin``, a release folder, a run folder, or ``owner/name`` on the hub.
         revision: Branch, tag or commit on the hub.
         device: Torch device; None for a GPU if there is one.
         allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
-        components: New paths of the networks it uses, if they were moved: ``tokenizer=...``, ``attributes=...``. Any
-            other name is an error.
+        components: New paths of the model's other networks, if they were moved: ``tokenizer=...``, ``attributes=...``.
+            Any other name is an error.
 
     Raises:
-        DataError: If a part is missing, damaged, or not the one it was trained with.
-        ConfigError: If the weights are of another kind, or an option is unknown.
+        DataError: If a network is missing, damaged, or not the one that the model was trained with.
+        ConfigError: If the weights are not those of a unified model, or an option is unknown.
     """
     return UnifiedModel(open_release(path, components, revision), device, allow)

@@ -1,4 +1,4 @@
-"""What the pipeline returns when it generates faces."""
+"""The output of `FacePipeline` for generated faces."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FacePipelineOutput:
     Attributes:
         faces: The faces with their prompts and seeds.
         checkpoint: Fingerprint of the model's weights.
-        settings: Settings needed to generate them again, by name.
+        settings: Settings needed to reproduce the faces, by name.
     """
 
     faces: tuple[Generated, ...]
@@ -60,18 +60,18 @@ class FacePipelineOutput:
         return torch.from_numpy(self.numpy()).permute(0, 3, 1, 2)
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Writes each face as a PNG whose text entries say that and how it was generated.
+        """Writes each face as a PNG file. Text entries mark the face as generated and record how it was generated.
 
         Args:
             folder: Output folder.
 
         Returns:
-            The files.
+            The written files.
         """
         return save_faces(self.faces, Path(folder), self.checkpoint, self.settings)
 
     def png(self, number: int) -> bytes:
-        """The PNG file that `save` writes for a face.
+        """The bytes of the PNG file that `save` writes for a face.
 
         Args:
             number: Index of the face.
@@ -86,7 +86,7 @@ class FacePipelineOutput:
         return f"FacePipelineOutput({len(self.faces)} images of {side}x{side}, seeds {self.seeds})"
 
     def _repr_html_(self) -> str:
-        """The faces side by side in a notebook; prompt and seed appear under the pointer."""
+        """The faces side by side in a notebook. Prompt and seed appear as tooltips."""
         shown = []
         for number, face in enumerate(self.faces):
             data = base64.b64encode(self.png(number)).decode()

@@ -1,4 +1,4 @@
-"""A trained model for people: pictures of any kind in, pictures and texts out.
+"""The pipeline around a trained model: reads pictures in any form, returns pictures and texts.
 
 ``pipe = unif2ace.load()``, then ``pipe("a smiling woman").images``, ``pipe.ask("face.jpg", "Is he old?")``.
 """
@@ -56,12 +56,12 @@ def load(
         revision: Branch, tag or commit on the hub.
         device: Torch device; None for a GPU if there is one.
         allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
-        components: New paths of the networks it uses, if they were moved: ``tokenizer=...``, ``attributes=...``. Any
-            other name is an error.
+        components: New paths of the model's other networks, if they were moved: ``tokenizer=...``, ``attributes=...``.
+            Any other name is an error.
 
     Raises:
-        DataError: If a part is missing, damaged, or not the one it was trained with.
-        ConfigError: If the weights are of another kind, or an option is unknown.
+        DataError: If a network is missing, damaged, or not the one that the model was trained with.
+        ConfigError: If the weights are not those of a unified model, or an option is unknown.
     """
     return FacePipeline(load_model(path, revision=revision, device=device, allow=allow, **components))
 
@@ -69,17 +69,17 @@ def load(
 class FacePipeline:
     """Generates faces from text, describes faces, and answers questions about them.
 
-    A picture may be the path of a file, a PIL image, an array or a tensor, of any size: it is turned upright, cropped
-    and resized as training data is (`unif2ace.data.images.read_pictures`). One picture or text gives one result, a list
-    or a batch gives a list. The same face in any of these forms gives the same result.
+    A picture may be the path of a file, a PIL image, an array or a tensor, of any size. The pipeline turns it upright,
+    crops and resizes it like training data (`unif2ace.data.images.read_pictures`). The result does not depend on the
+    form of the picture. One picture and one text give one result; a list or a batch gives a list.
 
     Args:
         model: The model on tensors.
 
     Attributes:
-        model: The model on tensors: codes, likelihoods, samples of one seed each.
-        face_finder: Finds the face that a picture is cropped to; None for the central square. By default dlib's, if it
-            is installed.
+        model: The model on tensors, for example for codes and likelihoods.
+        face_finder: Finds the face that a picture is cropped to; None for the central square. The default is dlib's
+            detector if dlib is installed, else None.
     """
 
     def __init__(self, model: UnifiedModel) -> None:
@@ -113,7 +113,7 @@ class FacePipeline:
             The pipeline itself.
 
         Raises:
-            ConfigError: If this machine has no such device, or torch no such precision.
+            ConfigError: If the device does not exist, or `dtype` is not float32, bfloat16 or float16.
         """
         self.model.to(device, dtype)
         return self
@@ -122,19 +122,19 @@ class FacePipeline:
         """Generates faces from text.
 
         Args:
-            prompt: A description, or several.
-            options: ``num_images`` of each description, 1 or as many as there are seeds. ``seed`` of the first image,
-                0 by default, each further image adds 1; or one seed per image; or a ``generator`` to draw seeds from.
-                ``guidance_scale`` w, 2 by default: (1 + w) conditional - w unconditional, 0 for none.
-                ``num_inference_steps``, 16 by default; or another ``sampler``. ``best_of`` samples per image, of which
-                the one with the highest caption likelihood is kept. ``batch_size``, samples at once. ``progress``,
-                True for a bar, or a function of the finished images and the total. ``callback_on_step_end`` as in
-                diffusers: called with the pipeline, the step, its time and a dictionary with what
-                ``callback_on_step_end_tensor_inputs`` names: ``codes``, int64 (B, N), and ``images``, PIL images in
-                which tokens that are not sampled yet are gray.
+            prompt: One description, or a list of descriptions.
+            options: ``num_images``: images per description, 1 by default. ``seed``: seed of the first image, 0 by
+                default (image i has seed + i), or one seed per image; or ``generator``, from which the seeds are drawn.
+                ``guidance_scale``: w in (1 + w) conditional - w unconditional, 2 by default, 0 for no guidance.
+                ``num_inference_steps``: 16 by default; or ``sampler``. ``best_of``: samples per image; the one with
+                the highest caption likelihood is kept. ``batch_size``: samples per batch. ``progress``: True for a
+                bar, or a function of the number of finished images and the total. ``callback_on_step_end``: called as
+                in diffusers with the pipeline, the step, its time t in [0, 1] and a dictionary. The dictionary has the
+                entries listed in ``callback_on_step_end_tensor_inputs``: ``codes``, int64 (B, N), and ``images``, PIL
+                images with gray for tokens not sampled yet.
 
         Returns:
-            The faces: those of one prompt are consecutive.
+            The faces. The faces of one prompt are consecutive.
 
         Raises:
             ConfigError: If an option is unknown or out of range, or a prompt is empty or too long.
@@ -149,18 +149,17 @@ class FacePipeline:
         strength: float = 0.5,
         **options: Unpack[SamplingOptions],
     ) -> FacePipelineOutput:
-        """Generates faces like that of a picture: a part of its tokens, chosen at random, is sampled again.
+        """Generates variations of a face by sampling a random part of its tokens again.
 
         Args:
-            image: A picture, or several.
-            prompt: A description of the result, or several: one per picture, or several for one picture; None for the
-                model's own short caption.
+            image: One picture, or several.
+            prompt: One description, one per picture, or several for one picture; None for the model's short caption.
             strength: Share of the tokens that are sampled again, in [0, 1].
-            options: As in `__call__`.
+            options: Options of `__call__`.
 
         Raises:
             DataError: If a picture cannot be read.
-            ConfigError: If the share is not in [0, 1], the numbers of pictures and prompts differ, or as in `__call__`.
+            ConfigError: If the numbers of pictures and prompts differ, or `strength`, an option or a prompt is invalid.
         """
         from unif2ace.diffusion.inpainting import mask_tokens
         from unif2ace.diffusion.samplers.base import PerSampleRNG
@@ -187,25 +186,27 @@ class FacePipeline:
         paste: bool = True,
         **options: Unpack[SamplingOptions],
     ) -> EditOutput:
-        """Edits pictures by words: the model finds the tokens that change, and all others are kept.
+        """Edits pictures by text instructions. Only the tokens of a region are sampled again, all others are kept.
 
         Args:
-            image: A picture, or several.
-            prompt: What to change, such as "with glasses" or "remove the beard": one for all, or one per picture.
-            mask: A picture of the size of `image`, or one per picture: white where it may change; None: the model finds
-                the part.
-            region: Left, top, right and bottom edge of the part, as shares of the sides of the picture that the model
-                sees; instead of a mask.
-            edit_region: Another way to find the part, such as
+            image: One picture, or several.
+            prompt: Instruction such as "with glasses" or "remove the beard": one for all pictures, or one per picture.
+            mask: Mask of the same size as `image`, or one per picture; white marks the part that may change. Without
+                `mask`, `region` and `edit_region` the model finds the region.
+            region: Rectangle in place of a mask: left, top, right and bottom edge as shares of the sides of the cropped
+                picture, 0 to 1.
+            edit_region: Region method in place of a mask, such as
                 `unif2ace.inference.edit_regions.prediction_difference.PredictionDifference(share=0.5)`.
-            attempts: Maximum number of attempts; the part grows after one in which the model does not see the change.
-            paste: Whether to keep the pixels outside the part, with a soft edge. Otherwise all come from the tokens.
-            options: As in `__call__`; by default ``guidance_scale`` is 4, from the description before to that after
-                the edit, ``num_inference_steps`` 8 and ``best_of`` 4.
+            attempts: Maximum number of attempts. The region grows if the model does not confirm the change.
+            paste: Whether to keep the original pixels outside the region, with a soft edge. With False all pixels are
+                decoded from the tokens.
+            options: Options of `__call__`. The defaults here are ``guidance_scale=4`` (see `FaceEditor`),
+                ``num_inference_steps=8`` and ``best_of=4``.
 
         Raises:
-            DataError: If a picture or the mask cannot be read, or the mask is empty or of another size.
-            ConfigError: If a prompt is empty or too long, several parts are given, or as in `__call__`.
+            DataError: If a picture or the mask cannot be read, or the mask is empty or has another size.
+            ConfigError: If a prompt is empty or too long, more than one of `mask`, `region` and `edit_region` is
+                given, or an option is invalid.
         """
         from unif2ace.inference.edit_pictures import edit_pictures, read_mask, region_of
 
@@ -217,11 +218,11 @@ class FacePipeline:
         return edit_pictures(self.model, images, plan, found, sampler, attempts=attempts, paste=paste)
 
     def sample(self, plan: SamplingPlan, start_BN: Tensor | None = None) -> FacePipelineOutput:
-        """Generates what a plan says; `__call__` and `variations` end here.
+        """Generates the faces of a sampling plan. `__call__` and `variations` use this method.
 
         Args:
-            plan: Prompts, seeds and options, as `plan_sampling` gives them.
-            start_BN: int64 (B, N), codes to keep, K (the codebook size) where one is to be sampled; None samples all.
+            plan: Prompts, seeds and options, the result of `plan_sampling`.
+            start_BN: Codes to keep, int64 (B, N); K, the codebook size, marks a code to sample. None samples all codes.
 
         Raises:
             ConfigError: If an option is out of range, or a prompt is empty or too long.
@@ -260,14 +261,14 @@ class FacePipeline:
         """Answers questions about pictures.
 
         Args:
-            image: A picture, or several.
-            question: A question, or several: one per picture, or several about one picture.
-            choices: Candidate answers, all different; None for an answer in the model's own words.
-            max_new: Maximum number of text tokens of an answer in its own words.
+            image: One picture, or several.
+            question: One question, one per picture, or several about one picture.
+            choices: Candidate answers, all different; None for a free answer.
+            max_new: Maximum number of text tokens of a free answer.
 
         Returns:
-            The answer; with `choices` the most likely one, with the probability of each. A list of them if several
-            pictures or questions are given.
+            The answer as a string; with `choices` a `ChoiceAnswer`. A list of answers if several pictures or questions
+            are given.
 
         Raises:
             DataError: If a picture cannot be read.
@@ -290,7 +291,7 @@ class FacePipeline:
         """Describes pictures.
 
         Args:
-            image: A picture, or several.
+            image: One picture, or several.
             length: ``short`` for about a dozen words, ``long`` for about a hundred.
             max_new: Maximum number of text tokens per caption.
 
@@ -303,11 +304,11 @@ class FacePipeline:
         return captions if several else captions[0]
 
     def score(self, image: Any, text: str | Sequence[str]) -> float | list[float]:
-        """Log-likelihood of descriptions of pictures in nats: it ranks pictures for a text, or texts for a picture.
+        """Log-likelihood of descriptions given pictures, in nats. Use it to rank pictures for a text, or the reverse.
 
         Args:
-            image: A picture, or several.
-            text: A description, or several: one per picture, or several of one picture.
+            image: One picture, or several.
+            text: One description, one per picture, or several of one picture.
 
         Raises:
             DataError: If a picture cannot be read.
@@ -318,16 +319,16 @@ class FacePipeline:
         return found if several else found[0]
 
     def attributes(self, image: Any, *, classifier: str | None = None) -> Any:
-        """Calibrated probabilities of the 46 attributes of the taxonomy, by name; a list of them for several pictures.
+        """Calibrated probabilities of the taxonomy's 46 attributes by name; a list of them for several pictures.
 
         Args:
-            image: A picture, or several.
-            classifier: ``builtin``, the run folder of an attribute classifier or its weights; None for the one that the
-                model uses.
+            image: One picture, or several.
+            classifier: ``builtin``, the run folder or the weights file of an attribute classifier; None for the
+                classifier that the model uses.
 
         Raises:
             DataError: If a picture or the classifier cannot be read.
-            ConfigError: If the model uses no classifier, and none is given.
+            ConfigError: If `classifier` is None and the model uses no classifier.
         """
         from unif2ace.attributes import TAXONOMY
 
@@ -342,7 +343,7 @@ class FacePipeline:
         """Image codes of pictures, int64 (B, N) on the CPU.
 
         Args:
-            image: A picture, or several.
+            image: One picture, or several.
 
         Raises:
             DataError: If a picture cannot be read.
@@ -350,33 +351,33 @@ class FacePipeline:
         return self.model.encode(self._read(image)[0]).cpu()
 
     def read(self, images: Any) -> list[Picture]:
-        """Pictures as the model sees them, with what was done to each.
+        """The pictures cropped and resized to the model's input, with a record of these operations.
 
         Args:
-            images: A picture, or several.
+            images: One picture, or several.
 
         Raises:
-            DataError: If one cannot be read.
+            DataError: If a picture cannot be read.
         """
         from unif2ace.data.images import read_pictures
 
         return read_pictures(images, self.image_size, self.face_finder)[0]
 
     def _read(self, images: Any) -> tuple[Tensor, bool]:
-        """Images uint8 (B, 3, S, S), and whether several were given."""
+        """Images uint8 (B, 3, S, S), and whether a list or a batch was given."""
         from unif2ace.data.images import read_pictures, stacked
 
         pictures, several = read_pictures(images, self.image_size, self.face_finder)
         return stacked(pictures), several
 
     def _paired(self, image: Any, text: str | Sequence[str], what: str) -> tuple[Tensor, list[str] | str, bool]:
-        """Images and texts of equal number, or one text for all, and whether several of either were given."""
+        """Images uint8 (B, 3, S, S), one text for all or a list of texts, and whether the result is a list."""
         images, several = self._read(image)
         if isinstance(text, str):
             return images, text, several
         texts = in_order(text, what)
         if not texts:
-            raise ConfigError(f"{what}=[]: give a {what}, or several")
+            raise ConfigError(f"{what}=[]: give at least one {what}")
         return images if several else images.expand(len(texts), -1, -1, -1), texts, True
 
     def __repr__(self) -> str:
@@ -386,7 +387,7 @@ class FacePipeline:
         return f"FacePipeline({self.model.fingerprint[:12]}: {what}, {place})"
 
     def _repr_html_(self) -> str:
-        """The pipeline in a notebook: what it is and what it can be asked."""
+        """The pipeline in a notebook: its summary and example calls."""
         calls = ('pipe("a smiling woman").images', 'pipe.ask(image, "Is he old?")', "pipe.caption(image)")
         listed = "".join(f"<li><code>{html.escape(call)}</code></li>" for call in calls)
         return f"<p><b>{html.escape(repr(self))}</b></p><ul>{listed}</ul>"

@@ -1,4 +1,4 @@
-"""The part of a picture that is generated again."""
+"""Converts a rectangle of a picture to image tokens."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def region_tokens(region: Sequence[float], size: int, number: int) -> Tensor:
-    """The tokens of a region: those with a pixel in it.
+    """The tokens that contain at least one pixel of a rectangle.
 
     Args:
-        region: Left, top, right and bottom, from 0 to 1.
+        region: Left, top, right and bottom edge as shares of the picture's sides, 0 to 1.
         size: S, side of the picture in pixels.
-        number: N = h h, tokens of a picture.
+        number: N, number of image tokens, a square number.
 
     Returns:
-        bool (1, N), true in the region.
+        True for tokens in the region, bool (1, N).
 
     Raises:
-        ConfigError: If these are not such edges, or no pixel is between them.
+        ConfigError: If the edges are not a rectangle in the picture, or the rectangle contains no pixel.
     """
     import torch
 
@@ -34,7 +34,7 @@ def region_tokens(region: Sequence[float], size: int, number: int) -> Tensor:
         raise ConfigError(f"region={edges}: give left, top, right and bottom, from 0 to 1, such as [0,0.5,1,1]")
     left, top, right, bottom = (round(edge * size) for edge in edges)
     if left == right or top == bottom:
-        raise ConfigError(f"region={edges}: it covers no pixel of a picture of {size}x{size}; give a larger region")
+        raise ConfigError(f"region={edges} contains no pixel of the {size}x{size} picture: give a larger region")
     keep = torch.ones(1, size, size, dtype=torch.bool)
     keep[:, top:bottom, left:right] = False
     side = round(number**0.5)

@@ -1,9 +1,9 @@
 """The parts of a trained model, and the release folder that contains them.
 
-A release folder holds ``unified.safetensors``, ``tokenizer.safetensors``, ``attributes.safetensors`` if the model reads
-the classifier's features, ``tokenizer.json`` of the text tokenizer, ``config.json``, and the card ``README.md``: what a
-model hub expects. A run folder holds only the unified weights and the text tokenizer, and records the paths of the
-others.
+A release folder can be uploaded to a model hub. It holds ``unified.safetensors``, ``tokenizer.safetensors``, the text
+tokenizer ``tokenizer.json``, ``config.json`` and the card ``README.md``. It also holds ``attributes.safetensors`` if
+the model uses the classifier's features. A run folder only holds the unified weights and the text tokenizer, and
+records the paths of the other networks.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Release:
 
     Attributes:
         unified: Weights of the transformer.
-        components: Weights of the networks it uses, by kind: ``tokenizer`` and, if it reads its features,
-            ``attributes``.
-        text: File of the text tokenizer.
+        components: Weights of the model's other networks, by kind: ``tokenizer``, and ``attributes`` if the model uses
+            the classifier's features.
+        text: Path of the text tokenizer.
     """
 
     unified: Weights
@@ -46,14 +46,14 @@ class Release:
 
     @property
     def module(self) -> dict[str, Any]:
-        """Training settings besides the network: visual encoders, image size, maximum text length."""
+        """Training settings other than the network's: visual encoders, image size, maximum text length."""
         return dict(self.unified.header["module"])
 
 
 def open_release(
     path: str | Path, components: Mapping[str, str | Path] | None = None, revision: str | None = None
 ) -> Release:
-    """Reads a release folder, or a run folder with the networks it refers to.
+    """Reads a release folder, or a run folder and the networks at its recorded paths.
 
     Args:
         path: ``builtin``, a release folder, a run folder, a weights file in one of them, or ``owner/name`` on the hub,
@@ -62,8 +62,9 @@ def open_release(
         revision: Branch, tag or commit on the hub.
 
     Raises:
-        DataError: If a part is missing or damaged, or is not the one it was trained with or that the card names.
-        ConfigError: If the weights are of another kind, or `components` names a network that the model does not use.
+        DataError: If a part is missing or damaged, or its fingerprint differs from the training record or the card.
+        ConfigError: If the weights are not those of a unified model, or `components` names a network that the model
+            does not use.
     """
     on_hub = None if str(path) == "builtin" and revision is None else hub_name(path, revision)
     if on_hub is not None:
@@ -76,44 +77,47 @@ def open_release(
 def _open_folder(path: str | Path, components: Mapping[str, str | Path] | None) -> Release:
     path = BUILTIN if str(path) == "builtin" else Path(path)
     if path == BUILTIN and not path.is_dir():
-        raise DataError("this installation has no built-in checkpoint: give ckpt=... a run's folder")
+        raise DataError("ckpt=builtin: this installation has no built-in model; give ckpt=RUN, the folder of a run")
     unified = read_weights(path, KIND)
     if unified.kind != KIND:
         raise ConfigError(
-            f"{unified.path} holds weights of kind {unified.kind!r}; give those of a unified model, or ckpt=builtin"
+            f"{unified.path} holds weights of kind {unified.kind!r}: give the weights of a unified model, or "
+            "ckpt=builtin"
         )
     folder = unified.path.parent
     folder = folder.parent if folder.name == "checkpoints" else folder
     text = folder / TEXT_FILE
     if not text.is_file():
-        raise DataError(f"{folder} lacks {TEXT_FILE} of the text tokenizer, which training writes there: copy it back")
+        raise DataError(f"{folder} lacks the text tokenizer {TEXT_FILE}, which training wrote there: copy it back")
     wanted: Mapping[str, Mapping[str, str]] = unified.header.get("components", {})
     options = (*wanted, "device", "allow", "revision")
     for name in (components or {}).keys() - wanted.keys():
-        raise ConfigError(f"there is no option {name!r}{nearest(name, options)}; this model takes {', '.join(options)}")
+        raise ConfigError(f"there is no option {name!r}{nearest(name, options)}; give one of {', '.join(options)}")
     found = {k: _component(k, v, folder, (components or {}).get(k)) for k, v in wanted.items()}
     return Release(unified, found, text)
 
 
 def check_card(release: Release, required: bool = False) -> None:
-    """Compares the fingerprints of loaded weights with those on the card beside them.
+    """Compares the fingerprints of loaded weights with the fingerprints on the card in the same folder.
 
     Args:
-        release: The parts that were read.
-        required: Whether there must be a card.
+        release: The loaded parts.
+        required: Whether a missing card is an error.
 
     Raises:
-        DataError: If one differs, or there is no card.
+        DataError: If a fingerprint differs, or a required card is missing.
     """
     folder = release.unified.path.parent
     named = front_matter(folder / CARD).get("unif2ace", {})
     listed = named.get("fingerprints", {}) if isinstance(named, Mapping) else {}
     if required and not listed:
-        raise DataError(f"{folder} has no {CARD} that names fingerprints of its weights: `unif2ace-release` writes one")
+        raise DataError(
+            f"{folder} has no {CARD} with the fingerprints of its weights: write the folder with `unif2ace-release`"
+        )
     for kind, weights in {**release.components, KIND: release.unified}.items():
         if listed and weights.path.parent == folder and listed.get(kind) != weights.fingerprint:
             raise DataError(
-                f"{weights.path} has fingerprint {weights.short}, the card beside it says "
+                f"{weights.path} has the fingerprint {weights.short}, but {CARD} in its folder says "
                 f"{str(listed.get(kind, 'none'))[:SHOWN]}: download the folder again, or release the model again"
             )
 
@@ -129,16 +133,16 @@ def _component(kind: str, wanted: Mapping[str, str], folder: Path, given: str | 
         ) from error
     if wanted["fingerprint"] not in ("", weights.component_fingerprint):
         raise DataError(
-            f"{folder} was trained with {kind} {wanted['fingerprint'][:SHOWN]}, {place} is "
-            f"{weights.component_fingerprint[:SHOWN]}: copy that one to {beside}"
+            f"{folder} was trained with the {kind} {wanted['fingerprint'][:SHOWN]}, but {place} is "
+            f"{weights.component_fingerprint[:SHOWN]}: copy {wanted['fingerprint'][:SHOWN]} to {beside}"
         )
     return weights
 
 
 def _moved_with(folder: Path, recorded: Path) -> Path:
-    """A recorded path as it is now: also looked for below the folders above the run, and beside the run.
+    """Looks for a recorded path: as recorded, relative to each parent folder of the run, and beside the run.
 
-    ``builtin`` is the package's, even where a folder has that name.
+    The path ``builtin`` always means the model in the package, even if a folder has this name.
     """
     if str(recorded) == "builtin":
         return recorded
@@ -156,14 +160,14 @@ def write_release(
 ) -> Path:
     """Writes a release folder.
 
-    Weights of another precision have another fingerprint. The header of each file therefore keeps, as ``trained_as``,
-    the fingerprint of the weights that training wrote.
+    Storing weights in another precision changes their fingerprint. The header of each file therefore keeps the
+    fingerprint of the trained weights as ``trained_as``.
 
     Args:
-        release: The parts.
+        release: The parts of the model.
         folder: Folder to write.
-        card: Makes the text of ``README.md`` from the written files' fingerprints, by kind.
-        dtype: Precision of the stored weights.
+        card: Makes the text of ``README.md`` from the fingerprints of the written files, by kind.
+        dtype: Precision of the stored weights; None keeps their precision.
         license: License of the weights, for the file ``LICENSE``; empty for none.
 
     Returns:
@@ -205,11 +209,11 @@ def write_release(
 
 
 def moved(node: Any, paths: Mapping[str, str]) -> Any:
-    """A configuration with new paths of the trained networks that it loads.
+    """A copy of a configuration in which the paths of loaded networks are replaced.
 
     Args:
         node: A resolved configuration.
-        paths: New paths of those networks, by kind.
+        paths: New paths of the networks, by kind.
     """
     if isinstance(node, Mapping):
         found = {k: moved(v, paths) for k, v in node.items()}

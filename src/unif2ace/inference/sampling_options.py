@@ -1,4 +1,4 @@
-"""Options of sampling that all methods of the pipeline which generate faces have in common."""
+"""The sampling options that all generating methods of the pipeline share."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from unif2ace.diffusion.samplers.base import Sampler
 
 OnStepEnd = Callable[[Any, int, float, dict[str, Any]], Any]
-"""Called with the pipeline, the step from 0, its time from 1 to 0, and the tensors that were asked for, by name."""
+"""Called with the pipeline, the step (from 0), its time t (from 1 to 0), and the requested inputs by name."""
 STEP_INPUTS = ("codes", "images")
 
 
 class SamplingOptions(TypedDict, total=False):
-    """Keyword arguments of `FacePipeline.__call__`, `edit` and `variations`; the first of them explains each."""
+    """Keyword arguments of `FacePipeline.__call__`, `edit` and `variations`, documented at `__call__`."""
 
     num_images: int
     seed: int | Sequence[int]
@@ -39,15 +39,15 @@ class SamplingOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
-    """What is sampled.
+    """Checked prompts, seeds and options of a sampling call.
 
     Attributes:
         prompts: One prompt per image.
         seeds: One seed per image.
-        num_images: Images of each prompt.
+        num_images: Number of images per prompt.
         sampler: The sampler.
-        sampler_name: What metadata says about the sampler.
-        options: The options that were given.
+        sampler_name: Description of the sampler for the metadata of images.
+        options: The given options.
     """
 
     prompts: list[str]
@@ -59,14 +59,14 @@ class SamplingPlan:
 
 
 def plan_sampling(prompts: Sequence[str] | str, options: Mapping[str, Any]) -> SamplingPlan:
-    """Checks options, and gives each image its prompt and its seed.
+    """Checks options, and assigns a prompt and a seed to each image.
 
     Args:
         prompts: One prompt or several.
-        options: `SamplingOptions`.
+        options: Keyword arguments, see `SamplingOptions`.
 
     Raises:
-        ConfigError: If an option is unknown, two contradict each other, or there is no seed for each image.
+        ConfigError: If an option is unknown, two options exclude each other, or the number of seeds is wrong.
     """
     from unif2ace.diffusion.samplers.maskgit import MaskgitSampler
 
@@ -75,10 +75,12 @@ def plan_sampling(prompts: Sequence[str] | str, options: Mapping[str, Any]) -> S
     given = SamplingOptions(**{name: value for name, value in options.items() if value is not None})  # type: ignore[typeddict-item]
     listed = [prompts] if isinstance(prompts, str) else in_order(prompts, "prompt")
     if not listed:
-        raise ConfigError("no prompt is given: give one or more")
+        raise ConfigError("prompt=[]: give at least one prompt")
     steps = given.get("num_inference_steps")
     if steps is not None and "sampler" in given:
-        raise ConfigError(f"num_inference_steps={steps} has no effect beside sampler=...: set the steps of the sampler")
+        raise ConfigError(
+            f"num_inference_steps={steps} has no effect together with sampler=...: set the sampler's own steps"
+        )
     steps = 16 if steps is None else check_count(steps, "num_inference_steps")
     sampler = given.get("sampler") or MaskgitSampler(steps=steps)
     name = type(sampler).__name__ + ("" if "sampler" in given else f"(steps={steps})")
@@ -88,15 +90,15 @@ def plan_sampling(prompts: Sequence[str] | str, options: Mapping[str, Any]) -> S
 
 
 def plan_edit(prompts: Sequence[str] | str, pictures: int, options: Mapping[str, Any]) -> SamplingPlan:
-    """The plan of an edit: as `plan_sampling`, with other defaults.
+    """The sampling plan of an edit. The defaults are ``guidance_scale=4``, ``best_of=4``, ``num_inference_steps=8``.
 
     Args:
         prompts: One prompt for all pictures, or one per picture.
         pictures: Number of pictures.
-        options: `SamplingOptions`.
+        options: Keyword arguments, see `SamplingOptions`.
 
     Raises:
-        ConfigError: As in `plan_sampling`, or if the numbers of pictures and prompts differ.
+        ConfigError: If `plan_sampling` refuses an option, or the numbers of pictures and prompts differ.
     """
     texts = [prompts] * pictures if isinstance(prompts, str) else in_order(prompts, "prompt")
     if len(texts) != pictures:
@@ -107,13 +109,13 @@ def plan_edit(prompts: Sequence[str] | str, pictures: int, options: Mapping[str,
 
 @contextmanager
 def shown_progress(wanted: bool | Callable[[int, int], None]) -> Iterator[Callable[[int, int], None] | None]:
-    """What the option ``progress`` asks for.
+    """Opens the progress display that the option ``progress`` requests.
 
     Args:
-        wanted: True for a bar, a function that is called, or False.
+        wanted: True for a progress bar, a function to call, or False for no display.
 
     Yields:
-        A function to call with the finished images and the total, or None.
+        A function to call with the number of finished images and the total; None for no display.
     """
     if wanted is not True:
         yield wanted or None
@@ -123,7 +125,7 @@ def shown_progress(wanted: bool | Callable[[int, int], None]) -> Iterator[Callab
 
 
 def _number(given: SamplingOptions, prompts: int) -> int:
-    """Images of each prompt: as given, or as there are seeds for."""
+    """Images per prompt: ``num_images`` if given, else the number of seeds per prompt, else 1."""
     if (number := given.get("num_images")) is not None:
         return check_count(number, "num_images")
     seeds: Any = given.get("seed")
@@ -140,7 +142,7 @@ def _seeds(given: SamplingOptions, count: int) -> list[int]:
         import torch
 
         if "seed" in given:
-            raise ConfigError("seed and generator are given: give one of them")
+            raise ConfigError("seed and generator are both given: give only one of them")
         generator = given["generator"]
         if not isinstance(generator, torch.Generator):
             raise ConfigError(f"generator={generator!r} is of type {type(generator).__name__}: give a torch.Generator")

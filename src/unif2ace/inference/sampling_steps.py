@@ -1,4 +1,4 @@
-"""Reports the steps of a sampler, with the picture of the current state. Shapes: B samples, N = h w tokens, K codes."""
+"""Reports each step of a sampler with the current image. Shapes: B samples, N = h w tokens, K codes."""
 
 from __future__ import annotations
 
@@ -18,27 +18,29 @@ if TYPE_CHECKING:
 
 GRAY = 128
 Report = Callable[[int, float, "Tensor", "Tensor"], None]
-"""Called with the step from 0, its time from 1 to 0, the codes after it, int64 (B, N) with K where masked, and the most
-likely codes, int64 (B, N) in [0, K)."""
+"""Called after each step with the step (from 0), its time t (from 1 to 0), the current codes and the most likely codes.
+
+The current codes are int64 (B, N) with K for masked tokens. The most likely codes are int64 (B, N) in [0, K).
+"""
 
 
 def reporting_sampler(pipe: Any, model: UnifiedModel, plan: SamplingPlan) -> Sampler:
-    """The sampler of a plan; if there is a callback, it is called after each step.
+    """The sampler of a plan. If the options contain ``callback_on_step_end``, the sampler calls it after each step.
 
     Args:
-        pipe: What the callback receives first.
-        model: Decodes the pictures.
+        pipe: The pipeline, passed to the callback.
+        model: Decodes the images.
         plan: The sampler and the options.
 
     Raises:
-        ConfigError: If the callback asks for inputs that do not exist.
+        ConfigError: If ``callback_on_step_end_tensor_inputs`` names an unknown input.
     """
     callback = plan.options.get("callback_on_step_end")
     if callback is None:
         return plan.sampler
     wanted = list(plan.options.get("callback_on_step_end_tensor_inputs", ()))
     if unknown := [name for name in wanted if name not in STEP_INPUTS]:
-        raise ConfigError(f"callback_on_step_end_tensor_inputs={unknown}: take {' or '.join(STEP_INPUTS)}")
+        raise ConfigError(f"callback_on_step_end_tensor_inputs={unknown}: give {' or '.join(STEP_INPUTS)}")
 
     def report(step: int, time: float, codes_BN: Tensor, likely_BN: Tensor) -> None:
         found: dict[str, Any] = {}
@@ -53,7 +55,7 @@ def reporting_sampler(pipe: Any, model: UnifiedModel, plan: SamplingPlan) -> Sam
 
 
 def observed(sampler: Sampler, report: Report) -> Sampler:
-    """A sampler that samples the same codes as another, and reports each of its steps."""
+    """Wraps a sampler so that it reports each step. The sampled codes do not change."""
     from unif2ace.diffusion.samplers.base import Denoise, OnStep, RandomSource, Sampler
 
     class ObservedSampler(Sampler):
@@ -81,11 +83,11 @@ def observed(sampler: Sampler, report: Report) -> Sampler:
 
 
 def with_masks(images: Tensor, masked_BN: Tensor) -> Tensor:
-    """Images whose masked tokens are gray.
+    """Paints the masked tokens of images gray.
 
     Args:
         images: uint8 (B, 3, S, S).
-        masked_BN: bool (B, N), tokens that are not sampled yet.
+        masked_BN: Tokens that are not sampled yet, bool (B, N).
 
     Returns:
         uint8 (B, 3, S, S).

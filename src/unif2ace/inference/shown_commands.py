@@ -1,4 +1,4 @@
-"""The commands that made a network, without places of the machine."""
+"""The commands that trained a network, without the absolute paths of the machine."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from unif2ace.engine.snapshot import ENVIRONMENT
 from unif2ace.engine.weights import Weights
 
 _PLACE = re.compile(r"(?<![\w./~-])/(?:[^\s/,\]}'\"]+/)*([^\s/,\]}'\"]+/[^\s/,\]}'\"]+)")
-"""An absolute path, with its last two names."""
+"""Matches an absolute path; the group contains its last two parts."""
 
 
 def shown_commands(weights: Weights) -> list[str]:
-    """The commands of a run, each once and quoted for a shell; absolute paths are shortened to names.
+    """The distinct commands of a run, quoted for a shell. Absolute paths are shortened to their last two parts.
 
     Args:
-        weights: Weights in the folder of their run, or with the commands in their header.
+        weights: Weights with the commands in their header, or else in their run folder.
     """
     path = weights.path.parent / ENVIRONMENT
     typed = [shlex.split(command) for command in weights.header.get("commands", ())]

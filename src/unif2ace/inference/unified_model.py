@@ -1,4 +1,4 @@
-"""A trained unified model on tensors: what the pipeline and the evaluation are built on."""
+"""A trained unified model with an interface on tensors, used by the pipeline and the evaluation."""
 
 from __future__ import annotations
 
@@ -34,18 +34,17 @@ if TYPE_CHECKING:
 class UnifiedModel:
     """Generates faces from text, captions images, and answers questions about images.
 
-    Images are uint8 (B, 3, H, W) or whatever `unif2ace.data.images.as_images` converts to it: tensors, arrays and PIL
-    images with integers in 0..255 or floats in 0..1. They must have the model's size. A text has at most `max_tokens`
-    tokens.
+    Images are uint8 (B, 3, H, W), or tensors, arrays and PIL images that `unif2ace.data.images.as_images` converts to
+    it: integers in 0..255 or floats in 0..1. Images must have the model's size. A text has at most `max_tokens` tokens.
 
     Args:
-        release: The model's parts.
+        release: The parts of the model.
         device: Torch device; None for a GPU if there is one.
         allow: Further admitted prefixes of classes.
 
     Attributes:
-        image_size: Side of its images in pixels.
-        fingerprint: Fingerprint of the transformer.
+        image_size: Side of the model's images in pixels.
+        fingerprint: Fingerprint of the transformer's weights.
         max_tokens: Maximum number of tokens of a caption, a question or an answer.
     """
 
@@ -64,7 +63,7 @@ class UnifiedModel:
         net: Any = load_net(release.unified, "unified", allow).to(self.device)
         self.net = net
         if "tokenizer" not in release.components:
-            raise ConfigError(f"{release.unified.path} does not say which image tokenizer it was trained with")
+            raise ConfigError(f"{release.unified.path} does not record an image tokenizer; train the model again")
         tokenizer: Any = load_net(release.components["tokenizer"], "tokenizer", allow).to(self.device)
         self.tokenizer = tokenizer
         paths = {kind: str(weights.path) for kind, weights in release.components.items()}
@@ -79,7 +78,7 @@ class UnifiedModel:
 
     @property
     def num_codes(self) -> int:
-        """K, the size of the codebook; code K stands for a token that is not sampled yet."""
+        """K, the size of the codebook. Code K marks a token that is not sampled yet."""
         return int(self.net.vocabulary.codebook_size)
 
     @property
@@ -100,7 +99,7 @@ class UnifiedModel:
             The model itself.
 
         Raises:
-            ConfigError: If this machine has no such device, or the precision is another.
+            ConfigError: If the device does not exist, or `dtype` is none of these three.
         """
         from unif2ace.hardware import check_device
 
@@ -123,7 +122,7 @@ class UnifiedModel:
         for name in names:
             if name not in self.visual_encoders:
                 known = ", ".join(self.visual_encoders) or "none"
-                raise ConfigError(f"visual encoder {name!r} cannot be dropped: this model has {known}")
+                raise ConfigError(f"drop_encoders={name}: the visual encoders of this model are {known}")
             del self.visual_encoders[name]
 
     def generate(
@@ -145,9 +144,9 @@ class UnifiedModel:
             seeds: One seed per face; 0, 1, 2, ... by default. A face does not depend on the rest of the batch.
             sampler: Sampler of image codes; by default MaskGIT with 16 steps.
             guidance: Weight w of classifier-free guidance, (1 + w) conditional - w unconditional; 0 for none.
-            start: int64 (B, N), codes to keep, K (the codebook size) where one is to be sampled; None samples all.
-            best_of: Samples per face; the one with the highest caption likelihood (`likelihood`) is kept. The first
-                sample is the result of `best_of=1`.
+            start: Codes to keep, int64 (B, N); K, the codebook size, marks a code to sample. None samples all codes.
+            best_of: Samples per face. The sample with the highest `likelihood` of the caption is kept. The first sample
+                is the result of `best_of=1`.
             batch_size: Faces per batch; each of the `best_of` samples counts.
             progress: Called with the number of finished faces and the total.
 
@@ -155,8 +154,8 @@ class UnifiedModel:
             uint8 (B, 3, H, W) on the CPU.
 
         Raises:
-            ConfigError: If there is no prompt, one is too long, the numbers of prompts, seeds and rows of `start`
-                differ, `start` holds no codes of this model, or `best_of` is above 1 with an empty prompt.
+            ConfigError: If there is no prompt, the numbers of prompts, seeds and rows of `start` differ, a prompt is
+                too long, `start` has codes outside 0..K, or `best_of` > 1 and a prompt is empty.
         """
         import torch
 
@@ -165,14 +164,14 @@ class UnifiedModel:
 
         prompts = self._checked([prompts] if isinstance(prompts, str) else prompts, "prompt")
         if not prompts:
-            raise ConfigError("no prompt is given: give one or more")
+            raise ConfigError("prompts=[]: give at least one prompt")
         seeds = check_seeds(range(len(prompts)) if seeds is None else seeds, len(prompts), "prompt")
         start = None if start is None else check_codes(start, (len(prompts), self.net.num_image_tokens), self.num_codes)
         guidance, best_of = check_number(guidance, "guidance"), check_count(best_of, "best_of")
         if sampler is not None:
             check_kind(sampler, Sampler, "sampler", "unif2ace.diffusion.samplers.maskgit.MaskgitSampler()")
         if best_of > 1 and not all(prompt.strip() for prompt in prompts):
-            raise ConfigError(f"best_of={best_of}: only faces with a description can be compared")
+            raise ConfigError(f"best_of={best_of} ranks faces by their prompts, but a prompt is empty: give best_of=1")
         sampler = sampler or MaskgitSampler()
         each = [prompt for prompt in prompts for _ in range(best_of)]
         own = [seed + (again << 32) for seed in seeds for again in range(best_of)]
@@ -188,24 +187,24 @@ class UnifiedModel:
         return self._likeliest(drawn, each, best_of, batch_size) if best_of > 1 else drawn
 
     def _likeliest(self, images_BCHW: Tensor, texts: Sequence[str], best_of: int, batch_size: int) -> Tensor:
-        """Of each `best_of` consecutive images of one text, the one with the highest caption likelihood."""
+        """The image with the highest caption likelihood among each `best_of` consecutive images."""
         log_p_BK = self.likelihood(images_BCHW, texts, batch_size=batch_size).view(-1, best_of)
         return images_BCHW[[row * best_of + best for row, best in enumerate(log_p_BK.argmax(1).tolist())]]
 
     def likelihood(self, images: Any, texts: Sequence[str] | str, *, batch_size: int = 32) -> Tensor:
-        """Log-likelihood of captions given images. It ranks images for a caption, or captions for an image.
+        """Log-likelihood of captions given images. Use it to rank images for a caption, or captions for an image.
 
         Args:
-            images: uint8 (B, 3, H, W), or what `as_images` converts.
-            texts: One caption per image, or one for all.
+            images: uint8 (B, 3, H, W), or any form that `as_images` converts.
+            texts: One caption per image, or one for all images.
             batch_size: Images per batch.
 
         Returns:
-            float32 (B,) on the CPU, log-likelihood in nats of the caption as the answer to the first instruction for
-            its length; longer captions have lower values.
+            Log-likelihood in nats, float32 (B,) on the CPU. The caption is scored as the answer to the first training
+            instruction for its length. Longer captions have lower values.
 
         Raises:
-            DataError: If the images are none that can be converted.
+            DataError: If the images cannot be converted.
             ConfigError: If the images have another size, the numbers differ, or a text is empty or too long.
         """
         import torch
@@ -238,22 +237,22 @@ class UnifiedModel:
         """Captions images.
 
         Args:
-            images: uint8 (B, 3, H, W), or what `as_images` converts, with a centred face.
+            images: uint8 (B, 3, H, W), or any form that `as_images` converts, with a centred face.
             length: ``short`` for about a dozen words, ``long`` for about a hundred.
-            instruction: Prompt to use instead; None for the first training instruction for that length.
+            instruction: Prompt for the caption; None for the first training instruction for `length`.
             max_new: Maximum number of text tokens per caption.
-            choice: As in `ask`.
-            seeds: As in `ask`.
+            choice: How a token is chosen; by default the most likely token.
+            seeds: One seed per image; needed if tokens are sampled.
             batch_size: Images per batch.
 
         Raises:
-            DataError: If the images are none that can be converted.
-            ConfigError: If `length` is unknown, or as in `ask`.
+            DataError: If the images cannot be converted.
+            ConfigError: If `length` is unknown, or `ask` refuses an argument.
         """
         from unif2ace.data.tasks.understanding import INSTRUCTIONS
 
         if length not in list(INSTRUCTIONS):
-            raise ConfigError(f"length={length}: take {' or '.join(INSTRUCTIONS)}")
+            raise ConfigError(f"length={length}: give {' or '.join(INSTRUCTIONS)}")
         question = INSTRUCTIONS[length][0] if instruction is None else instruction
         return self.ask(images, question, max_new=max_new, choice=choice, seeds=seeds, batch_size=batch_size)
 
@@ -270,15 +269,15 @@ class UnifiedModel:
         """Answers questions about images.
 
         Args:
-            images: uint8 (B, 3, H, W), or what `as_images` converts.
-            questions: One question per image, or one for all.
+            images: uint8 (B, 3, H, W), or any form that `as_images` converts.
+            questions: One question per image, or one for all images.
             max_new: Maximum number of text tokens per answer.
-            choice: How a token is chosen; by default the most likely one.
-            seeds: One seed per image; needed unless the most likely token is chosen.
+            choice: How a token is chosen; by default the most likely token.
+            seeds: One seed per image; needed if tokens are sampled.
             batch_size: Images per batch.
 
         Raises:
-            DataError: If the images are none that can be converted.
+            DataError: If the images cannot be converted.
             ConfigError: If the images have another size, the numbers of images, questions and seeds differ, or a
                 question is empty or too long.
         """
@@ -299,17 +298,17 @@ class UnifiedModel:
         return answers
 
     def choose(self, images: Any, questions: Sequence[str] | str, choices: Sequence[str]) -> list[ChoiceAnswer]:
-        """The most likely of several candidate answers.
+        """Chooses the most likely of several candidate answers for each image.
 
         Args:
-            images: uint8 (B, 3, H, W), or what `as_images` converts.
-            questions: One question per image, or one for all.
-            choices: Candidate answers, all different. Each is scored as the beginning of an answer, so ``Yes`` covers
-                all answers that begin with it.
+            images: uint8 (B, 3, H, W), or any form that `as_images` converts.
+            questions: One question per image, or one for all images.
+            choices: Candidate answers, all different. A candidate is scored as the beginning of an answer: ``Yes``
+                covers all answers that begin with "Yes".
 
         Raises:
-            DataError: If the images are none that can be converted.
-            ConfigError: As in `ask`, or if `choices` is not a list of at least two different answers.
+            DataError: If the images cannot be converted.
+            ConfigError: If `ask` refuses an argument, or `choices` is not a list of at least two different answers.
         """
         import torch
 
@@ -332,15 +331,15 @@ class UnifiedModel:
         return found
 
     def reconstruct(self, images: Any) -> Tensor:
-        """The tokenizer's reconstruction of images, uint8 (B, 3, H, W) on the CPU; see `encode` for the images."""
+        """The tokenizer's reconstruction of images, uint8 (B, 3, H, W) on the CPU. The images are those of `encode`."""
         return self.decode(self.encode(images))
 
     def encode(self, images: Any) -> Tensor:
-        """Image codes, int64 (B, N), of images uint8 (B, 3, H, W), or of what `as_images` converts.
+        """Encodes images, uint8 (B, 3, H, W) or any form that `as_images` converts, to codes int64 (B, N).
 
         Raises:
-            DataError: If the images are none that can be converted.
-            ConfigError: If they have another size.
+            DataError: If the images cannot be converted.
+            ConfigError: If the images have another size than the model's.
         """
         codes: Tensor = self.tokenizer.encode(self._images(images).to(self.device))
         return codes
@@ -352,28 +351,28 @@ class UnifiedModel:
         return as_images(images, self.image_size)
 
     def decode(self, codes_BN: Tensor) -> Tensor:
-        """Images, uint8 (B, 3, H, W) on the CPU, of codes int64 (B, N)."""
+        """Decodes codes int64 (B, N) to images, uint8 (B, 3, H, W) on the CPU."""
         picture: Tensor = self.tokenizer.decode(codes_BN)
         return picture.cpu()
 
     def asked(self, images: Any, questions: Sequence[str] | str) -> tuple[TokenSequence, dict[str, Condition]]:
-        """Sequences that end where the answer begins, and the visual features of the images by encoder.
+        """The token sequences before the answers, and the visual features of the images by encoder.
 
         Args:
-            images: uint8 (B, 3, H, W), or what `as_images` converts.
-            questions: One question per image, or one for all.
+            images: uint8 (B, 3, H, W), or any form that `as_images` converts.
+            questions: One question per image, or one for all images.
 
         Raises:
-            DataError: If the images are none that can be converted.
-            ConfigError: If the images have another size, the numbers differ, or a question is too long.
+            DataError: If the images cannot be converted.
+            ConfigError: If the images have another size, the numbers differ, or a question is empty or too long.
         """
         images, questions = self._paired(images, questions, "question")
         return self._decoder.prefix(self.encode(images), images.to(self.device), *self.ids(questions))
 
     def ids(self, texts: Sequence[str], by_words: bool = True) -> tuple[Tensor, Tensor]:
-        """Text ids, int64 (B, T) padded at the end, and lengths, int64 (B,); prompts of images are not read by words.
+        """Text ids, int64 (B, T) padded at the end, and lengths, int64 (B,).
 
-        Raises:
+        With `by_words` no token spans several words. Prompts of image generation are encoded without it.        Raises:
             ConfigError: If a text is too long.
         """
         import torch

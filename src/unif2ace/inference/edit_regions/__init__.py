@@ -1,1 +1,1 @@
-"""Ways to find the tokens of an image that an edit changes."""
+"""Region methods: they find the tokens of an image that an edit changes."""

@@ -1,4 +1,4 @@
-"""What a way to find the region of an edit receives. Shapes: B images, N = h w image tokens, K codes, H x W pixels."""
+"""The base class of region methods, and their input. Shapes: B images, N = h w image tokens, K codes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EditQuery:
-    """Images, and the model's predictions of their tokens under two descriptions.
+    """Images, and the model's predictions of their tokens under the descriptions before and after an edit.
 
     Attributes:
-        codes: int64 (B, N) in [0, K), the images.
-        num_codes: K, which stands for a masked code.
+        codes: Codes of the images, int64 (B, N) in [0, K).
+        num_codes: K, the codebook size; K marks a masked code.
         grid: (h, w), rows and columns of tokens.
-        before: Maps codes (B, N), masked ones K, and times (B,) to logits (B, N, K) under the description before the
-            edit; only those of masked codes are defined.
-        after: The same under the description after the edit.
+        before: Maps codes (B, N) with K for masked tokens, and times (B,), to logits (B, N, K). The prompt is the
+            description before the edit. Only the logits of masked tokens are defined.
+        after: Same as `before`, with the description after the edit as prompt.
         seeds: One seed per image.
         places: Index of each image among all results of the edit.
         image_size: S, side of the images in pixels.
@@ -47,6 +47,6 @@ class EditRegion(ABC):
         """Tokens to sample again, bool (B, N); at least one per image.
 
         Args:
-            query: The images and their descriptions.
-            grow: How often a region has failed. A larger one is returned, up to a limit.
+            query: The images and the model's predictions.
+            grow: Number of failed attempts. The region grows with this number, up to a limit.
         """

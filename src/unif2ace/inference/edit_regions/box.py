@@ -1,4 +1,4 @@
-"""A fixed rectangle of the image."""
+"""The region method for a fixed rectangle of the image."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class BoxRegion(EditRegion):
-    """Chooses all tokens that a rectangle touches. A given rectangle does not grow.
+    """Chooses all tokens that a rectangle touches. The rectangle does not grow after failed attempts.
 
     Args:
-        box: Left, top, right and bottom edge, as shares of the image's sides in [0, 1].
+        box: Left, top, right and bottom edge as shares of the image's sides, in [0, 1].
 
     Raises:
         ConfigError: If the edges are not a rectangle in the image.

@@ -1,4 +1,4 @@
-"""A mask that the user paints."""
+"""The region method for a mask painted by the user."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class MaskRegion(EditRegion):
-    """Chooses all tokens that a mask touches. A given mask does not grow.
+    """Chooses all tokens that a mask touches. The mask does not grow after failed attempts.
 
     Args:
-        mask: bool or numbers (H, W) or (B, H, W), a tensor or an array, above 0 where the image may change; or a PIL
-            image, above half its range. Its sides are multiples of the numbers of token rows and columns.
+        mask: Tensor or array (H, W) or (B, H, W), above 0 where the image may change; or a PIL image, above 127 where
+            the image may change. H must be a multiple of the number of token rows, W of the number of token columns.
 
     Raises:
-        DataError: If it has another shape, or is empty.
+        DataError: If the mask has another shape, or marks no pixel.
     """
 
     def __init__(self, mask: Any) -> None:
@@ -28,9 +28,9 @@ class MaskRegion(EditRegion):
 
         array = np.asarray(mask.convert("L")) > 127 if hasattr(mask, "convert") else np.asarray(mask) > 0
         if array.ndim not in (2, 3):
-            raise DataError(f"mask of shape {array.shape}: give one value per pixel, (H, W) or (B, H, W)")
+            raise DataError(f"the mask has the shape {array.shape}: give one value per pixel, (H, W) or (B, H, W)")
         if not array.any():
-            raise DataError("mask: no pixel is marked; mark the part that may change")
+            raise DataError("the mask marks no pixel: mark the part of the picture that may change")
         self.mask = torch.from_numpy(np.ascontiguousarray(array if array.ndim == 3 else array[None]))
 
     def find(self, query: EditQuery, grow: int = 0) -> Tensor:
@@ -38,6 +38,6 @@ class MaskRegion(EditRegion):
         from unif2ace.diffusion.inpainting import keep_tokens
 
         if len(self.mask) > 1 and max(query.places) >= len(self.mask):
-            raise DataError(f"{len(self.mask)} masks for more results: give one, or one for each")
+            raise DataError(f"{len(self.mask)} masks for more results: give one mask, or one for each result")
         given = self.mask.expand(len(query.codes), -1, -1) if len(self.mask) == 1 else self.mask[list(query.places)]
         return ~keep_tokens(~given, *query.grid).to(query.codes.device)

@@ -1,4 +1,4 @@
-"""The region where the model's predictions under the two descriptions differ most."""
+"""The region method that compares the model's predictions under the descriptions before and after the edit."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 class PredictionDifference(EditRegion):
     r"""Chooses the tokens whose predicted distributions change most with the description.
 
-    Random parts of the image are masked at several noise levels. At each masked token the predictions p before and q
-    after the change of the description are compared, and averaged over the masks. The scores are smoothed over the
-    neighbouring tokens, and the tokens with the highest scores form the region.
+    Random tokens of the image are masked at several noise levels. The model predicts each masked token with the
+    description before the edit (distribution p) and after the edit (q). A token's score is `measure`, averaged over the
+    masks and smoothed over the neighbouring tokens. The tokens with the highest scores form the region.
 
     Args:
-        measure: ``kl``: the divergence sum q log(q / p), which finds where something new appears. ``log_ratio``:
-            log(p / q) of the image's own code, which finds what does not fit any more.
+        measure: ``kl``: KL(q || p) = sum q log(q / p), which is large where something new appears. ``log_ratio``:
+            log(p / q) of the image's current code, which is large where the current content no longer fits.
         levels: Shares of masked tokens, each in (0, 1].
-        masks: Random masks per level.
-        share: Share of the tokens that are changed, in (0, 1]; the maximum with ``gap``.
-        select: ``share`` takes this share of the tokens. ``gap`` takes fewer if the scores fall into two groups, by the
-            threshold with the largest variance between them (Otsu).
-        smooth: Weight of the mean of the eight neighbours' scores beside the own one, 0 for none.
-        growth: Factor of the number of tokens after each failed attempt.
-        max_share: Largest share of the tokens after growth, from `share` to 1.
+        masks: Number of random masks per level; level 1 has a single mask.
+        share: Share of the tokens to change, in (0, 1]; with ``select="gap"`` the maximum share.
+        select: ``share`` selects exactly `share` of the tokens. ``gap`` selects the tokens above Otsu's threshold,
+            which maximises the variance between high and low scores.
+        smooth: Weight s in score + s * (mean score of the eight neighbours); 0 for no smoothing.
+        growth: Factor on the number of tokens after each failed attempt, at least 1.
+        max_share: Maximum share of the tokens after growth, from `share` to 1.
 
     Raises:
         ConfigError: If a value is out of range.
@@ -51,17 +51,17 @@ class PredictionDifference(EditRegion):
         if select not in ("share", "gap"):
             raise ConfigError(f"edit_region.select={select!r}: give share or gap")
         if not levels or not all(0 < level <= 1 for level in levels):
-            raise ConfigError(f"edit_region.levels={list(levels)}: give shares above 0, up to 1")
+            raise ConfigError(f"edit_region.levels={list(levels)}: give at least one share above 0 and at most 1")
         if masks < 1:
-            raise ConfigError(f"edit_region.masks={masks}: give 1 or more")
+            raise ConfigError(f"edit_region.masks={masks}: give at least 1")
         if not 0 < share <= 1:
-            raise ConfigError(f"edit_region.share={share}: give a share above 0, up to 1")
+            raise ConfigError(f"edit_region.share={share}: give a share above 0 and at most 1")
         if smooth < 0 or growth < 1:
             raise ConfigError(
-                f"edit_region.smooth={smooth}, growth={growth}: smooth must be 0 or more, growth 1 or more"
+                f"edit_region.smooth={smooth}, edit_region.growth={growth}: give smooth >= 0 and growth >= 1"
             )
         if not share <= max_share <= 1:
-            raise ConfigError(f"edit_region.max_share={max_share}: it must be from edit_region.share={share} to 1")
+            raise ConfigError(f"edit_region.max_share={max_share}: give a share from edit_region.share={share} to 1")
         self.measure, self.levels, self.masks, self.share = measure, tuple(levels), masks, share
         self.select, self.smooth, self.growth = select, smooth, growth
         self.max_share = max_share
@@ -82,7 +82,7 @@ class PredictionDifference(EditRegion):
         return torch.zeros_like(chosen_BN).scatter(1, order_BN.cpu(), chosen_BN).to(score_BN.device)
 
     def scores(self, query: EditQuery) -> Tensor:
-        """How much each token's prediction changes, float64 (B, N)."""
+        """Smoothed score of each token, float64 (B, N)."""
         import torch
 
         from unif2ace.diffusion.samplers.base import PerSampleRNG
@@ -108,7 +108,7 @@ class PredictionDifference(EditRegion):
 
 
 def _neighbours(score_BN: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Mean of the neighbours' values, float (B, N)."""
+    """Mean value of the up to eight neighbours of each token, float (B, N)."""
     from torch.nn.functional import avg_pool2d
 
     score_BCHW = score_BN.view(len(score_BN), 1, *grid)
@@ -118,7 +118,7 @@ def _neighbours(score_BN: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 def _above_gap(ordered_BN: Tensor) -> Tensor:
-    """Number of scores above Otsu's threshold, int64 (B,), of scores in descending order."""
+    """Number of scores above Otsu's threshold, int64 (B,). `ordered_BN` is sorted in descending order."""
     import torch
 
     number = ordered_BN.shape[1]
