@@ -200,8 +200,8 @@ def test_equal_results_give_equal_bytes_and_a_picture_is_stored_small(two: tuple
         ("evaluation/evaluation.json", '{"values": {"answers": "much"}, "split": "val"}', "Scores cannot"),
         ("config.yaml", "a: [", "config.yaml cannot be read"),
         ("experts/step-11.json", '{"step": 11}', "Experts cannot be shown (KeyError"),
-        ("experts/step-11.json", "[]", "step-11.json holds no mapping"),
-        ("evaluation/faces/000-generated-0.png", "no picture", "000-generated-0.png is not a picture"),
+        ("experts/step-11.json", "[]", "step-11.json is not a JSON object"),
+        ("evaluation/faces/000-generated-0.png", "no picture", "000-generated-0.png is not a readable picture"),
         ("metrics.csv", "step,train/loss\n1,nan\nx,2\n2,", None),
         ("environment.json", "", "environment.json cannot be read"),
     ],
@@ -212,7 +212,7 @@ def test_a_broken_file_is_a_line_and_the_rest_is_shown(
     (two[1] / name).write_text(content)
     page, _ = _report(tmp_path, *two)
     noted = _section(page, NOT_SHOWN)
-    assert "understood.jsonl, line 2" in noted  # of both runs
+    assert "understood.jsonl: line 2" in noted  # of both runs
     if said:
         assert re.search(rf"b: [^\n]*{re.escape(said)}|{re.escape(said)}", noted)
     assert "0.400 to 0.600" in page
@@ -227,10 +227,10 @@ def test_a_run_too_short_to_log_its_training_shows_its_losses_of_validation(two:
 
 def test_limits_are_said(two: tuple[Path, Path], tmp_path: Path):
     page, _ = _report(tmp_path, tmp_path / "runs", max_runs=1)
-    assert "1 more folders, such as b: max_runs=1" in page
+    assert "1 more folders, such as b: increase max_runs=1" in page
     noise = Image.effect_noise((500, 500), 90)
     noise.save(two[0] / "evaluation" / "scores.png")
-    assert "1 pictures: together they are over max_megabytes=0.1" in _report(tmp_path, two[0], max_megabytes=0.1)[0]
+    assert "1 pictures: increase max_megabytes=0.1" in _report(tmp_path, two[0], max_megabytes=0.1)[0]
 
 
 def test_unlike_evaluations_are_shown_one_by_one(two: tuple[Path, Path], tmp_path: Path):
@@ -242,10 +242,10 @@ def test_unlike_evaluations_are_shown_one_by_one(two: tuple[Path, Path], tmp_pat
 
 
 def test_what_cannot_be_a_report_is_named(tmp_path: Path):
-    with pytest.raises(DataError, match="there is no such folder"):
+    with pytest.raises(DataError, match="no such folder"):
         _report(tmp_path, tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no run, evaluation or table lies there"):
+    with pytest.raises(DataError, match="found no run, evaluation or table"):
         _report(tmp_path, tmp_path / "empty")
     with pytest.raises(ConfigError, match=r"section\.samples: prompts=0"):
         SamplesSection(prompts=0)

@@ -1,1 +1,1 @@
-"""Reports: one HTML page and Markdown from the folders of runs, evaluations and tables."""
+"""Reports on runs, evaluations and tables, as one HTML page and as Markdown."""

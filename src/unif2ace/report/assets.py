@@ -1,4 +1,4 @@
-"""Files beside a Markdown report: its pictures and charts."""
+"""The picture and chart files that a Markdown report refers to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Assets:
     """Collects files, and writes them into a folder beside the report.
 
     Args:
-        folder: The folder.
+        folder: Folder of the files, beside the report.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -20,18 +20,18 @@ class Assets:
         self._files: dict[str, bytes] = {}
 
     def add(self, data: bytes, ending: str) -> str:
-        """Adds a file; its path relative to the report.
+        """Adds a file, and returns its path relative to the report.
 
         Args:
-            data: Its content, by which it is named.
-            ending: Its ending, such as ``.svg``.
+            data: Content of the file. Its hash is the file's name.
+            ending: Ending of the file's name, such as ``.svg``.
         """
         name = hashlib.sha256(data).hexdigest()[:16] + ending
         self._files[name] = data
         return f"{self.folder.name}/{name}"
 
     def write(self) -> None:
-        """Writes the files; those of an earlier report are removed."""
+        """Writes all added files, and removes the files of an earlier report."""
         if not self._files and not self.folder.is_dir():
             return
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A picture of a report, encoded."""
+"""An encoded picture of a report."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ ENDING = ".webp"
 
 @dataclass(frozen=True, slots=True)
 class EncodedPicture:
-    """A picture.
+    """A picture encoded as WebP.
 
     Attributes:
-        data: The file as WebP.
+        data: Content of the WebP file.
         width: Width in pixels.
         height: Height in pixels.
-        title: What it shows.
+        title: Description of the picture.
     """
 
     data: bytes
@@ -27,7 +27,7 @@ class EncodedPicture:
     title: str
 
     def html(self) -> str:
-        """An image element that holds the file itself."""
+        """An ``img`` element with the picture as a data URL."""
         encoded = base64.b64encode(self.data).decode("ascii")
         title = escaped(self.title)
         return (

@@ -1,4 +1,4 @@
-"""Text in HTML, SVG and Markdown: nothing in it is read as markup."""
+"""Escapes text for HTML, SVG and Markdown."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]|#])")
 
 
 def escaped(text: object) -> str:
-    """Text for HTML and SVG, also in attributes; characters that XML forbids are replaced."""
+    """Escapes text for HTML and SVG, also in attributes. Characters that XML forbids are replaced by U+FFFD."""
     return html.escape(_CONTROL.sub("\ufffd", str(text)), quote=True)
 
 
 def markdown(text: object) -> str:
-    """Text for a line or a table cell of Markdown."""
+    """Escapes text for a line or a table cell of Markdown."""
     plain = html.escape(_CONTROL.sub("\ufffd", str(text)), quote=False)
     return _MARKDOWN.sub(r"\\\1", plain).replace("\n", "<br>")
 
 
 def fenced(code: str) -> str:
-    """Text as a code block of Markdown."""
+    """Encloses text in a fenced Markdown code block."""
     longest = max((len(run) for run in re.findall(r"`+", code)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{_CONTROL.sub(chr(0xFFFD), code)}\n{fence}"

@@ -1,4 +1,4 @@
-"""Finds the folders of results below those that are given."""
+"""Finds folders of results below the given folders."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from unif2ace.report.result_folder import EVALUATION, GENERATED, STAGES, TABLE, 
 
 _RUN = ("config.yaml", "metrics.csv", "environment.json", EVALUATION)
 _INSIDE = {"checkpoints", "outputs", "tokens", "faces", "experts", "noise_levels", "samples", "evaluation", "cells"}
-"""Folders that hold no further results."""
+"""Names of folders that are not searched."""
 _DEPTH = 4
 
 
 def find_folders(paths: Sequence[str | Path], most: int) -> tuple[list[ResultFolder], list[str]]:
-    """Runs, evaluations, generated faces and tables, in the order of the paths and then of their names.
+    """Finds runs, evaluations, generated faces and tables. They are sorted by the given path, then by name.
 
-    A folder of results is not searched further, except that a table stands for the first seed of each row too, and a
-    quickstart for its runs.
+    Runs, evaluations and generated faces are not searched for further results. A table also adds the first finished run
+    of each of its rows, and a quickstart adds its runs.
 
     Args:
-        paths: Folders of results, or folders above them.
+        paths: Folders of results, or their parent folders. Up to four levels are searched.
         most: Maximum number of folders.
 
     Returns:
-        The folders, and the names of those beyond `most`.
+        The folders, and the names of the folders beyond `most`.
 
     Raises:
-        DataError: If a path is not a folder, or none has results.
+        DataError: If a path is not a folder, or no results are found.
     """
     found: list[Path] = []
     for path in map(Path, paths):
         if not path.is_dir():
-            raise DataError(f"{path}: there is no such folder; give folders of runs, evaluations or tables")
+            raise DataError(f"{path}: no such folder; give folders of runs, evaluations or tables")
         found += [one for one in _below(path, _DEPTH) if one not in found]
     if not found:
         listed = ", ".join(map(str, paths))
         raise DataError(
-            f"{listed}: no run, evaluation or table lies there, nor {_DEPTH} levels below; "
-            "one has config.yaml, metrics.csv, evaluation.json or table.json"
+            f"{listed}: found no run, evaluation or table in up to {_DEPTH} levels of folders; give a folder with "
+            "config.yaml, metrics.csv, evaluation.json or table.json"
         )
     folders = [ResultFolder(name, path) for path, name in _named(found)]
     folders.sort(key=lambda folder: not (folder.config or folder.evaluation or folder.table or folder.logged))
@@ -51,7 +51,7 @@ def find_folders(paths: Sequence[str | Path], most: int) -> tuple[list[ResultFol
 
 
 def _named(paths: Sequence[Path]) -> list[tuple[Path, str]]:
-    """The folders with short names; one above others has its own name alone."""
+    """Pairs (folder, short name). A folder that contains other found folders has only its last part as name."""
     above = {parent for path in paths for parent in path.parents}
     inner = [path for path in paths if path not in above]
     names = dict(zip(inner, short_names(inner), strict=True))

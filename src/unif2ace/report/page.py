@@ -1,4 +1,4 @@
-"""The frame of a report: one HTML page without any other file, and Markdown."""
+"""Writes a report as one self-contained HTML page, and as Markdown."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ pre { background: var(--box); padding: .8rem; border-radius: 4px; overflow-x: au
 """
 
 Contents = Mapping[str, Sequence[ReportBlock]]
-"""Parts of the sections by title."""
+"""The blocks of each section, by the section's title."""
 
 
 def html_page(title: str, contents: Contents) -> str:
-    """The page.
+    """The report as an HTML page.
 
     Args:
         title: Title of the report.
-        contents: Its sections in order.
+        contents: The sections in order.
     """
     links = "".join(f'<a href="#{_place(n)}">{escaped(name)}</a>' for n, name in enumerate(contents))
     sections = "\n".join(
@@ -68,12 +68,12 @@ def html_page(title: str, contents: Contents) -> str:
 
 
 def markdown_page(title: str, contents: Contents, assets: Assets) -> str:
-    """The same in Markdown.
+    """The report as Markdown.
 
     Args:
         title: Title of the report.
-        contents: Its sections in order.
-        assets: Takes pictures and charts.
+        contents: The sections in order.
+        assets: Receives the files of pictures and charts.
     """
     parts = [f"# {markdown(title)}"]
     for name, blocks in contents.items():

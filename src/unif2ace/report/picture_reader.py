@@ -1,4 +1,4 @@
-"""Reads pictures for a report: smaller ones, each once, and together no more than a page can hold."""
+"""Reads pictures for a report: downscales them, caches them, and limits their total size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unif2ace.report.encoded_picture import EncodedPicture
 
 _FAULTS = (OSError, ValueError, SampleFault)
 _SHEET = 20_000
-"""Largest side of a picture that is read: sheets are larger than images of faces."""
+"""Maximum side in pixels of a picture file. Contact sheets may be this large."""
 _QUALITY = 88
 
 
@@ -21,11 +21,11 @@ class PictureReader:
     """Reads and encodes pictures.
 
     Args:
-        max_bytes: Maximum size of all pictures together, encoded.
+        max_bytes: Maximum total size of all encoded pictures in bytes.
 
     Attributes:
-        left_out: Number of pictures beyond this size.
-        unreadable: Files that are not pictures.
+        left_out: Number of pictures left out because of `max_bytes`.
+        unreadable: One message for each file that is not a readable picture.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -36,12 +36,14 @@ class PictureReader:
         self._encoded: dict[tuple[Path, int], tuple[bytes, tuple[int, int]]] = {}
 
     def read(self, path: Path, side: int, title: str = "") -> EncodedPicture | None:
-        """A picture, no larger than `side`; None if it is missing, is not a picture, or does not fit.
+        """Reads a picture and downscales it to at most `side` pixels.
+
+        The result is None if the file is missing or not a picture, or if `max_bytes` would be exceeded.
 
         Args:
             path: The file.
             side: Maximum width and height in pixels.
-            title: What it shows.
+            title: Description of the picture.
         """
         if (path, side) in self._encoded:
             data, size = self._encoded[path, side]
@@ -51,7 +53,7 @@ class PictureReader:
         except FileNotFoundError:
             return None
         except _FAULTS as error:
-            self.unreadable.append(f"{path.name} is not a picture that can be read ({error})")
+            self.unreadable.append(f"{path.name} is not a readable picture ({error})")
             return None
         if self._used + len(data) > self.max_bytes:
             self.left_out += 1

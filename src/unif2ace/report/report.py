@@ -19,7 +19,7 @@ from unif2ace.report.sections.base import Section
 NOT_SHOWN = "Not shown"
 _Shown = tuple[list[ReportBlock], list[str]]
 _FAULTS = (Unif2aceError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
-"""What a damaged file may raise in a section."""
+"""Errors that a damaged file may cause in a section."""
 
 
 def write_report(
@@ -31,29 +31,31 @@ def write_report(
     max_runs: int = 12,
     max_megabytes: float = 8,
 ) -> list[Path]:
-    """Writes a report as an HTML page, and as Markdown beside it with its pictures in a folder.
+    """Writes a report as an HTML page and as Markdown.
 
-    The same results give the same files.
+    The Markdown file and a folder with its pictures lie beside the page. The same results give the same files.
 
     Args:
-        paths: Folders of results, or folders above them.
+        paths: Folders of results, or their parent folders.
         sections: The sections in order.
-        out: The page, with the ending ``.html``; its folder is created.
+        out: Path of the page, ending with ``.html``. Its folder is created.
         title: Title of the report.
-        max_runs: Maximum number of folders that are shown.
-        max_megabytes: Maximum size of all pictures in the page together.
+        max_runs: Maximum number of result folders in the report.
+        max_megabytes: Maximum total size of all pictures in the page, in megabytes.
 
     Returns:
         The page and the Markdown file.
 
     Raises:
-        ConfigError: If `out` has another ending, or a limit is out of range.
-        DataError: If a path is not a folder, or none has results.
+        ConfigError: If `out` does not end with ``.html``, or a limit is out of range.
+        DataError: If a path is not a folder, or no results are found.
     """
     if out.suffix.lower() != ".html":
-        raise ConfigError(f"out={out}: give a page, such as out={out / 'index.html'}")
+        raise ConfigError(f"out={out}: give a path that ends with .html, such as out={out / 'index.html'}")
     if max_runs < 1 or max_megabytes <= 0:
-        raise ConfigError(f"max_runs={max_runs} must be 1 or more, and max_megabytes={max_megabytes} above 0")
+        raise ConfigError(
+            f"max_runs={max_runs}, max_megabytes={max_megabytes}: give max_runs >= 1 and max_megabytes > 0"
+        )
     folders, further = find_folders(paths, max_runs)
     pictures = PictureReader(int(max_megabytes * 1e6))
     contents: dict[str, Sequence[ReportBlock]] = {}
@@ -73,7 +75,7 @@ def write_report(
 def _shown(
     section: Section, folders: Sequence[ResultFolder], pictures: PictureReader
 ) -> tuple[list[ReportBlock], list[str]]:
-    """A section's parts; a folder that it fails for is left out, and named in a line."""
+    """The blocks of a section, and one message for each folder that the section cannot show."""
     try:
         return section.blocks(folders, pictures), []
     except _FAULTS as error:
@@ -84,7 +86,7 @@ def _shown(
     fine = [folder for folder in folders if not alone[folder.name]]
     notes = [note for found in alone.values() for note in found]
     if len(fine) == len(folders):
-        return [], [f"{said} for these runs together"]
+        return [], [f"{said} for all folders together; each folder alone can be shown"]
     blocks, more = _shown(section, fine, pictures) if fine else ([], [])
     return blocks, [*notes, *more]
 
@@ -93,9 +95,9 @@ def _limits(further: Sequence[str], pictures: PictureReader, max_runs: int, max_
     notes = list(dict.fromkeys(pictures.unreadable))
     if further:
         named = ", ".join(further[:5]) + (", ..." if len(further) > 5 else "")
-        notes.append(f"{len(further)} more folders, such as {named}: max_runs={max_runs} sets how many are shown")
+        notes.append(f"{len(further)} more folders, such as {named}: increase max_runs={max_runs} to show them")
     if pictures.left_out:
-        notes.append(f"{pictures.left_out} pictures: together they are over max_megabytes={max_megabytes:g}")
+        notes.append(f"{pictures.left_out} pictures: increase max_megabytes={max_megabytes:g} to show them")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""A folder of results as a report reads it: what is damaged is noted, and the rest is used."""
+"""Reads a folder of results for a report. Damaged files are noted and left out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from unif2ace.report.sampled_faces import SampledFaces
 
 TABLE, STAGES, EVALUATION = "table.json", "stages.json", "evaluation.json"
 GENERATED = re.compile(r"\d{3,}-seed\d+\.png")
-"""Names of the faces that `unif2ace-generate` writes."""
+"""File names of the faces that `unif2ace-generate` writes."""
 _STEP = re.compile(r"(\d+)\D*$")
 
 
@@ -27,15 +27,15 @@ _STEP = re.compile(r"(\d+)\D*$")
 class ResultFolder:
     """A run, an evaluation, scored outputs, generated faces, or a table of experiments.
 
-    Every property is empty where the folder has no such file.
+    A property is empty if the folder lacks the file that it is read from.
 
     Args:
-        name: Name in the report.
+        name: Name of the folder in the report.
         path: The folder.
-        of_table: Name of the table whose cell it is; None if it is none.
+        of_table: Name of the table, if the folder is a cell of a table; else None.
 
     Attributes:
-        faults: What could not be read, a line each.
+        faults: One message for each file that could not be read.
     """
 
     name: str
@@ -45,23 +45,23 @@ class ResultFolder:
 
     @cached_property
     def run(self) -> Path:
-        """The folder of the run: the parent of an evaluation inside a run."""
+        """Folder of the run: the parent folder if this is the evaluation in a run, else the folder itself."""
         inside = (self.path / EVALUATION).is_file() and (self.path.parent / "config.yaml").is_file()
         return self.path.parent if inside else self.path
 
     @cached_property
     def evaluated(self) -> Path:
-        """The folder of the evaluation."""
+        """Folder of the evaluation."""
         return self.path if (self.path / EVALUATION).is_file() else self.path / "evaluation"
 
     @cached_property
     def evaluation(self) -> Mapping[str, Any]:
-        """The tree of ``evaluation.json``."""
+        """Content of ``evaluation.json``."""
         return self._json(self.evaluated / EVALUATION)
 
     @cached_property
     def kind(self) -> str:
-        """What was trained or scored, such as ``unified`` or ``tokenizer``; empty if unknown."""
+        """Kind of the trained or scored network, such as ``unified`` or ``tokenizer``; empty if unknown."""
         module = str(self.config.get("module._target_", "")).rpartition(".")[2].removesuffix("Module").lower()
         weights = self.evaluation.get("weights")
         return str(weights.get("kind", "")) if isinstance(weights, Mapping) else module
@@ -79,7 +79,7 @@ class ResultFolder:
 
     @cached_property
     def logged(self) -> Mapping[str, Sequence[tuple[int, float]]]:
-        """Steps and values of each logged quantity, from ``metrics.csv``; an incomplete last row is left out."""
+        """Pairs (step, value) of each logged quantity, from ``metrics.csv``. An incomplete last row is left out."""
         found: dict[str, list[tuple[int, float]]] = {}
         for name, value, step in self._logged():
             found.setdefault(name, []).append((step, value))
@@ -101,7 +101,7 @@ class ResultFolder:
 
     @cached_property
     def compared(self) -> ComparedRun:
-        """The run as `unif2ace-compare` sees it."""
+        """The run in the form that `unif2ace-compare` uses."""
         values = ((name, value, step) for name, pairs in self.logged.items() for step, value in pairs)
         last, best = last_and_best(values)
         scored = self.evaluated if self.evaluation else None
@@ -109,14 +109,14 @@ class ResultFolder:
 
     @cached_property
     def understood(self) -> Sequence[Mapping[str, Any]]:
-        """Faces with what was said about them, from ``understood.jsonl``."""
+        """Faces with their generated captions and answers, from ``understood.jsonl``."""
         file = self.evaluated / "understood.jsonl"
         rows = []
         for number, line in enumerate(_text(file).splitlines(), start=1):
             try:
                 row = json.loads(line)
             except ValueError:
-                self.faults.append(f"{file.name}, line {number}, is not JSON: left out")
+                self.faults.append(f"{file.name}: line {number} is not JSON and is left out")
                 continue
             if isinstance(row, Mapping) and "key" in row:
                 rows.append(row)
@@ -124,12 +124,12 @@ class ResultFolder:
 
     @cached_property
     def samples(self) -> SampledFaces:
-        """Faces by prompt."""
+        """Generated faces by prompt."""
         return SampledFaces(self.evaluated if (self.evaluated / "faces").is_dir() else self.path)
 
     @cached_property
     def experts(self) -> Mapping[str, Mapping[str, Any]]:
-        """Shares of the experts by title: after a run's last validation, or for the first seed of a table's rows."""
+        """Expert activations by title: of a run's last validation, or of the first seed of each row of a table."""
         if not self.table:
             found = self._last("experts")
             return {f"{self.name}, step {found.get('step', '?')}": found} if found else {}
@@ -140,12 +140,12 @@ class ResultFolder:
 
     @cached_property
     def noise_levels(self) -> Mapping[str, Any]:
-        """Losses by noise level at the last validation."""
+        """Losses by noise level of the last validation."""
         return self._last("noise_levels")
 
     @cached_property
     def environment(self) -> Mapping[str, Any]:
-        """Versions, code and command of the run."""
+        """Package versions, code version and command of the run, from ``environment.json``."""
         return self._json(self.run / "environment.json")
 
     @cached_property
@@ -156,22 +156,22 @@ class ResultFolder:
 
     @cached_property
     def table(self) -> Mapping[str, Any]:
-        """The tree of ``table.json``."""
+        """Content of ``table.json``."""
         return self._json(self.path / TABLE)
 
     @cached_property
     def quickstart(self) -> Mapping[str, Any]:
-        """The tree of ``stages.json``: the command and the stages of a quickstart."""
+        """Content of ``stages.json``: the command and the stages of a quickstart."""
         return self._json(self.path / STAGES)
 
     @property
     def stages(self) -> Sequence[Mapping[str, Any]]:
-        """Names and seconds of the stages of a quickstart."""
+        """Stages of a quickstart, each with its name and its duration in seconds."""
         found = self.quickstart.get("stages", [])
         return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
 
     def _last(self, folder: str) -> Mapping[str, Any]:
-        """The JSON file of the last step in a folder of the run."""
+        """Content of the JSON file with the largest step in a folder of the run."""
         files = {path: _STEP.search(path.stem) for path in (self.run / folder).glob("*.json")}
         steps = {path: int(found[1]) for path, found in files.items() if found}
         return self._json(max(steps, key=lambda path: (steps[path], path.name))) if steps else {}
@@ -185,16 +185,16 @@ class ResultFolder:
             self._note(file, error)
             return {}
         if not isinstance(tree, Mapping):
-            self.faults.append(f"{file.name} holds no mapping: left out")
+            self.faults.append(f"{file.name} is not a JSON object and is left out")
             return {}
         return tree
 
     def _note(self, file: Path, error: Exception) -> None:
-        self.faults.append(f"{file.name} cannot be read ({' '.join(str(error).split())}): left out")
+        self.faults.append(f"{file.name} cannot be read ({' '.join(str(error).split())}) and is left out")
 
 
 def _number(text: str | None) -> float | None:
-    """A finite number; None for anything else."""
+    """The text as a finite number; None if it is not one."""
     try:
         value = float(text) if text else math.nan
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Faces of a folder by prompt."""
+"""Finds the generated faces in a folder, by prompt."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _SEED = re.compile(r"(\d{3,})-seed\d+\.png")
 
 
 class SampledFaces:
-    """Faces that a system generated, by their prompts.
+    """Generated faces of a system by prompt.
 
     Args:
-        folder: Folder of an evaluation, with ``prompts.txt`` and ``faces/``; or of generated faces, whose files hold
-            their prompts.
+        folder: Folder of an evaluation with ``prompts.txt`` and ``faces/``, or a folder of `unif2ace-generate`, whose
+            PNG files contain their prompts.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -31,7 +31,7 @@ class SampledFaces:
 
     @property
     def beside(self) -> Mapping[str, Mapping[str, Path]]:
-        """By prompt the files ``reconstruction`` and ``true`` of the described face, as far as they are there."""
+        """By prompt: the existing files ``reconstruction`` and ``true`` of the face that the prompt describes."""
         return self._evaluated[1]
 
     @cached_property
@@ -67,7 +67,7 @@ class SampledFaces:
 
 
 def _prompt(path: Path) -> str:
-    """The prompt in a PNG file; empty if there is none."""
+    """The prompt in the metadata of a PNG file; empty if there is none."""
     try:
         with Image.open(path) as picture:
             return str(picture.info.get("prompt", ""))

@@ -1,1 +1,1 @@
-"""Parts of a report that know how they look in HTML and in Markdown."""
+"""Blocks of a report. Each block can be written as HTML and as Markdown."""

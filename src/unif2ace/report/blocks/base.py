@@ -1,4 +1,4 @@
-"""What a part of a report must be able to do."""
+"""The base class of report blocks."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from unif2ace.report.assets import Assets
 
 
 class ReportBlock(ABC):
-    """A part of a report, in two forms."""
+    """A block of a report, such as a table or a figure."""
 
     @abstractmethod
     def html(self) -> str:
-        """The part in HTML, self-contained."""
+        """The block as self-contained HTML."""
 
     @abstractmethod
     def markdown(self, assets: Assets) -> str:
-        """The part in Markdown.
+        """The block as Markdown.
 
         Args:
-            assets: Takes the files that it refers to.
+            assets: Receives the files that the Markdown refers to.
         """

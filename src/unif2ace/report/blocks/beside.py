@@ -1,4 +1,4 @@
-"""A picture with another part beside it."""
+"""A block with a picture beside another block."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from unif2ace.report.escaping import markdown
 
 @dataclass(frozen=True, slots=True)
 class Beside(ReportBlock):
-    """A picture, and a part that says something about it.
+    """A picture, and a block about it.
 
     Attributes:
         picture: The picture; None if it cannot be shown.
-        block: The part.
+        block: The block beside the picture.
     """
 
     picture: EncodedPicture | None
     block: ReportBlock
 
     def html(self) -> str:
-        """Both side by side, or one above the other where the page is narrow."""
+        """Picture and block side by side; on a narrow page the picture is above the block."""
         shown = self.picture.html() if self.picture else ""
         return f'<div class="beside"><div>{shown}</div><div>{self.block.html()}</div></div>'
 
     def markdown(self, assets: Assets) -> str:
-        """The picture above the part."""
+        """The picture above the block."""
         shown = (
             f"![{markdown(self.picture.title)}]({assets.add(self.picture.data, ENDING)})\n\n" if self.picture else ""
         )

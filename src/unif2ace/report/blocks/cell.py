@@ -1,4 +1,4 @@
-"""A cell of a table."""
+"""A table cell with a mark or a note."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ MARKS = {"good": "✓ ", "bad": "✗ "}
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell.
+    """A table cell.
 
     Attributes:
         text: The text.
-        tone: ``good`` and ``bad`` put a mark before it, ``faint`` greys it.
-        note: A second line, for what is wrong in the first.
+        tone: ``good`` and ``bad`` put ✓ or ✗ before the text; ``faint`` makes the text grey.
+        note: A second line in red, for the errors in the text.
     """
 
     text: str
@@ -31,7 +31,7 @@ class Cell:
         return (f'<span class="{self.tone}">{text}</span>' if self.tone else text) + note
 
     def markdown(self) -> str:
-        """The text with its mark; grey text is in italics."""
+        """The text with its mark. Grey text is set in italics."""
         text = f"{MARKS.get(self.tone, '')}{markdown(self.text)}"
         text = f"*{text}*" if self.tone == "faint" and text else text
         return f"{text}<br>{markdown(self.note)}" if self.note else text

@@ -1,4 +1,4 @@
-"""Charts side by side."""
+"""A block of charts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unif2ace.report.escaping import markdown
 
 @dataclass(frozen=True, slots=True)
 class Charts(ReportBlock):
-    """Charts, as many side by side as the page is wide.
+    """Charts side by side, wrapped to the width of the page.
 
     Attributes:
         charts: The charts.
@@ -27,7 +27,7 @@ class Charts(ReportBlock):
         return f'<div class="charts">{"".join(parts)}</div>'
 
     def markdown(self, assets: Assets) -> str:
-        """The charts from files."""
+        """The charts as image files."""
         return "\n\n".join(
             f"![{markdown(chart.title)}]({assets.add(chart.svg(alone=True).encode(), '.svg')})" for chart in self.charts
         )

@@ -1,4 +1,4 @@
-"""Commands or other text as it is typed."""
+"""A block of commands or other preformatted text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unif2ace.report.escaping import escaped, fenced
 
 @dataclass(frozen=True, slots=True)
 class Code(ReportBlock):
-    """Text in which every character counts.
+    """Preformatted text.
 
     Attributes:
         text: The text.

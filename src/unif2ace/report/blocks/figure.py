@@ -1,4 +1,4 @@
-"""A picture by itself."""
+"""A block with one large picture."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Figure(ReportBlock):
     picture: EncodedPicture
 
     def html(self) -> str:
-        """A ``figure`` element, whose picture scrolls where the page is narrow."""
+        """A ``figure`` element. On a narrow page the picture scrolls."""
         caption = f"<figcaption>{escaped(self.picture.title)}</figcaption>"
         return f'<figure>{caption}<div class="scroll">{self.picture.html()}</div></figure>'
 
     def markdown(self, assets: Assets) -> str:
-        """The title, and the picture from a file."""
+        """The title, and the picture as an image file."""
         title = markdown(self.picture.title)
         return f"{title}\n\n![{title}]({assets.add(self.picture.data, ENDING)})"

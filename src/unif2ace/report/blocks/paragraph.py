@@ -1,4 +1,4 @@
-"""A paragraph."""
+"""A block of plain text."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Paragraph(ReportBlock):
     """A paragraph of plain text.
 
     Attributes:
-        text: The text; its line breaks are kept.
-        tone: ``""`` or ``bad``, for what is wrong.
+        text: The text. Line breaks are kept.
+        tone: ``bad`` for an error message in red, else empty.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Pictures in rows and columns."""
+"""A block of pictures in rows and columns."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from unif2ace.report.escaping import escaped, markdown
 
 @dataclass(frozen=True, slots=True)
 class PictureGrid(ReportBlock):
-    """A grid with a text above each row, in a box that scrolls.
+    """A scrolling grid of pictures, with a text above each row.
 
     Attributes:
         columns: Names of the columns.
-        rows: For each text the pictures of each column, by the column's name.
+        rows: Rows by text. Each row holds a list of pictures by name of the column.
     """
 
     columns: Sequence[str]
     rows: Mapping[str, Mapping[str, Sequence[EncodedPicture]]]
 
     def html(self) -> str:
-        """A ``table`` element in a box."""
+        """A ``table`` element in a scrolling box."""
         head = "".join(f"<th>{escaped(name)}</th>" for name in self.columns)
         rows = "".join(
             f'<tr><th colspan="{len(self.columns)}"><span>{escaped(text)}</span></th></tr>\n<tr>'
@@ -36,7 +36,7 @@ class PictureGrid(ReportBlock):
         return f'<div class="scroll">{table}</div>'
 
     def markdown(self, assets: Assets) -> str:
-        """A Markdown table whose first column has the texts."""
+        """A Markdown table. The first column contains the texts of the rows."""
         lines = [f"| | {' | '.join(map(markdown, self.columns))} |", f"|{'---|' * (len(self.columns) + 1)}"]
         for text, found in self.rows.items():
             cells = (

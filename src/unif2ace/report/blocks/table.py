@@ -1,4 +1,4 @@
-"""A table."""
+"""A block with a table."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _NUMBER = re.compile(r"[-+±\d.,%()\s*e–]*(?:to[-+\d.\s()*]+)?(?:\([^)]*\))?")
 
 @dataclass(frozen=True, slots=True)
 class TableBlock(ReportBlock):
-    """A table that scrolls in its own box; columns of numbers are aligned at the right.
+    """A scrolling table. Columns of numbers are right-aligned.
 
     Attributes:
         head: Names of the columns.
         rows: The rows, one cell per column.
-        title: A line above it.
+        title: A line above the table.
     """
 
     head: Sequence[str]
@@ -31,11 +31,11 @@ class TableBlock(ReportBlock):
 
     @classmethod
     def of(cls, table: TextTable) -> TableBlock:
-        """A table of texts."""
+        """Makes the block from a `TextTable`."""
         return cls(table.head, table.rows, table.title)
 
     def html(self) -> str:
-        """A ``table`` element in a box."""
+        """A ``table`` element in a scrolling box."""
         right = [all(_NUMBER.fullmatch(_cell(row[n]).text) for row in self.rows) for n in range(len(self.head))]
         kinds = [' class="number"' if number else "" for number in right]
         head = "".join(f"<th{kind}>{escaped(name)}</th>" for name, kind in zip(self.head, kinds, strict=True))

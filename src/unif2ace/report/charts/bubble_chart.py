@@ -1,4 +1,4 @@
-"""Circles whose area is a share, in rows and columns: the form of figure 5 of arXiv 2503.08120."""
+"""A bubble chart of expert usage, as in figure 5 of arXiv 2503.08120. The area of a circle is a share."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _STEP, _TOP, _BOTTOM, _LETTER, _TITLE = 22, 34, 40, 6.6, 7.6
 
 @dataclass(frozen=True)
 class BubbleChart(Chart):
-    """How often each expert is chosen, by layer.
+    """A chart of how often each expert is chosen, by layer.
 
     Attributes:
         title: A line above the chart.
         experts: Names of the experts, from top to bottom.
-        frequency: For each layer, lowest first, the share of each expert, in [0, 1].
-        colour: Number of the colour.
+        frequency: Share of each expert in [0, 1], for each layer from the lowest to the highest.
+        colour: Index of the colour in `COLOURS`.
     """
 
     title: str
@@ -29,7 +29,7 @@ class BubbleChart(Chart):
     colour: int = 0
 
     def size(self) -> tuple[float, float]:
-        """A square for each layer and expert, and the texts around."""
+        """Width and height in pixels: one square per layer and expert, plus the texts."""
         wide = max(len(self.frequency) * _STEP, _TITLE * len(self.title), 190)
         return self._left + wide + 8, _TOP + len(self.experts) * _STEP + _BOTTOM
 
@@ -38,7 +38,7 @@ class BubbleChart(Chart):
         return 16 + _LETTER * max(map(len, self.experts), default=1)
 
     def parts(self) -> Iterator[str]:
-        """Circles, their axes, and the sizes that mean 0.1, 0.5 and 1."""
+        """The axes, the circles, and a legend with circles for the shares 0.1, 0.5 and 1."""
         left, bottom = self._left, _TOP + len(self.experts) * _STEP
         right = left + len(self.frequency) * _STEP
         yield text(left, 16, self.title, "title")

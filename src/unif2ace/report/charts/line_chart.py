@@ -1,4 +1,4 @@
-"""Curves over a common axis."""
+"""A line chart of several series."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM, _LEGEND, _LETTER = 400, 220, 58, 
 
 @dataclass(frozen=True)
 class LineChart(Chart):
-    """Series over x: lines, or dots for few points.
+    """A chart of several series with common axes.
 
     Attributes:
         title: A line above the chart.
-        series: The series; one without a finite point is left out.
-        x_title: What x is.
-        from_zero: Whether the axis of y begins at 0.
+        series: The series. A series without a finite point is left out.
+        x_title: Title of the x axis.
+        from_zero: Whether the y axis begins at 0.
     """
 
     title: str
@@ -37,15 +37,15 @@ class LineChart(Chart):
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to show."""
+        """Whether no series has a finite point."""
         return not self._shown
 
     def size(self) -> tuple[float, float]:
-        """Width, and the height with the legend."""
+        """Width and height in pixels, including the legend."""
         return _WIDTH, _HEIGHT + _LEGEND * len(self._legend())
 
     def parts(self) -> Iterator[str]:
-        """Axes, series and legend."""
+        """SVG elements of the axes, the series and the legend."""
         xs = [x for one in self._shown for x, _ in one.points]
         ys = [y for one in self._shown for _, y in one.points] + ([0.0] if self.from_zero else [])
         (x0, x1), (y0, y1) = _range(xs), _range(ys)
@@ -71,7 +71,7 @@ class LineChart(Chart):
                 yield text(x + 13, y, one.name, "small")
 
     def _legend(self) -> list[list[tuple[float, Series]]]:
-        """Lines of the legend: places and series; one entry for each name."""
+        """Lines of the legend, each a list of (x position in pixels, series). Each name has one entry."""
         lines: list[list[tuple[float, Series]]] = []
         x = _WIDTH + 1.0
         for one in {one.name: one for one in self._shown if one.name}.values():
@@ -85,7 +85,7 @@ class LineChart(Chart):
 
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """At most `most` round values within a range."""
+    """At most about `most` round values between `low` and `high`."""
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
@@ -95,7 +95,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """A range that is not empty."""
+    """Smallest and largest value, moved apart if they are equal."""
     low, high = min(values), max(values)
     apart = max(high - low, 1e-9 * max(abs(low), abs(high)), 1e-12)
     return (low, high) if high - low >= apart else (low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2)

@@ -1,4 +1,4 @@
-"""A series of a chart."""
+"""A series of points of a line chart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from unif2ace.report.charts.svg import COLOURS
 
 MOST_POINTS = 200
-"""A series with more points is shown as the means of this many parts."""
+"""Maximum number of points of a series. A longer series is averaged over this number of parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,11 @@ class Series:
     """Points of one curve.
 
     Attributes:
-        name: Its name in the legend; empty for none.
-        points: x and y.
-        colour: Number of its colour.
-        dots: Whether each point is marked.
-        pale: Whether it stands back behind others.
+        name: Name in the legend; empty for no entry.
+        points: Pairs (x, y).
+        colour: Index of the colour in `COLOURS`.
+        dots: Whether each point is marked by a dot.
+        pale: Whether the series is drawn semi-transparent.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Series:
     pale: bool = False
 
     def thinned(self) -> Series:
-        """The series without values that are not finite, and with at most `MOST_POINTS` points."""
+        """The series without NaN and Inf, averaged to at most `MOST_POINTS` points."""
         points = [(x, y) for x, y in self.points if math.isfinite(x) and math.isfinite(y)]
         size = math.ceil(len(points) / MOST_POINTS)
         if size > 1:
@@ -40,10 +40,10 @@ class Series:
         return replace(self, points=points)
 
     def parts(self, places: Sequence[tuple[float, float]]) -> Iterator[str]:
-        """Its SVG elements.
+        """SVG elements of the series.
 
         Args:
-            places: Places of its points in pixels.
+            places: Positions (x, y) of the points in pixels.
         """
         colour, pale = self.colour % len(COLOURS), " pale" if self.pale else ""
         if len(places) > 1:

@@ -1,4 +1,4 @@
-"""What all charts share: size, colours, texts."""
+"""The base class of SVG charts, and their colours and texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLOURS = (
     ("#3a8f95", "#7ccfd4"),
     ("#6b6b73", "#b4b4bd"),
 )
-"""Colours of series, on a light and on a dark page."""
+"""Colours of series, each for a light and for a dark page."""
 
 
 def style() -> str:
@@ -43,8 +43,8 @@ class Chart(ABC):
     """A chart.
 
     Attributes:
-        title: A line above it.
-        fits: Whether it shrinks where the page is narrow, rather than to scroll.
+        title: A line above the chart.
+        fits: Whether the chart shrinks on a narrow page instead of scrolling.
     """
 
     title: str
@@ -56,13 +56,13 @@ class Chart(ABC):
 
     @abstractmethod
     def parts(self) -> Iterator[str]:
-        """Its SVG elements."""
+        """SVG elements of the chart."""
 
     def svg(self, alone: bool = False) -> str:
         """The chart as an SVG element.
 
         Args:
-            alone: Whether it is a file of its own, which needs a style sheet of its own.
+            alone: Whether the chart is a separate file. It then includes the style sheet.
         """
         width, height = (math.ceil(side) for side in self.size())
         more = ' xmlns="http://www.w3.org/2000/svg"' if alone else ""
@@ -78,14 +78,14 @@ def text(x: float, y: float, words: str, kind: str = "") -> str:
     """A text element.
 
     Args:
-        x: Place from the left in pixels.
-        y: Base line from the top in pixels.
+        x: Distance from the left edge in pixels.
+        y: Distance of the baseline from the top edge in pixels.
         words: The text.
-        kind: Classes of the style sheet.
+        kind: CSS classes, separated by spaces.
     """
     return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}">{escaped(words)}</text>'
 
 
 def number(value: float) -> str:
-    """A number at an axis."""
+    """Formats a number at an axis."""
     return f"{value:.4g}"

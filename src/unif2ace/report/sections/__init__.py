@@ -1,1 +1,1 @@
-"""Sections of a report, one class each; a section without data is left out."""
+"""Sections of a report, one class each. A section without data is left out."""

@@ -1,4 +1,4 @@
-"""Answers and captions of several systems about the same faces, as in figure 6 of the paper."""
+"""Answers and captions of several systems for the same faces, as in figure 6 of arXiv 2503.08120."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Row = Mapping[str, Any]
 
 
 class AnswersSection(Section):
-    """Faces, each with the questions about it, the true answers and those of every system, marked right or wrong.
+    """Shows faces with questions, the true answers, and the answers of every system, marked right or wrong.
 
     Args:
         faces: Maximum number of faces.
-        questions: Maximum number of questions about one face.
+        questions: Maximum number of questions per face.
         side: Maximum side of a face in pixels.
     """
 
@@ -32,12 +32,12 @@ class AnswersSection(Section):
     def __init__(self, faces: int = 8, questions: int = 4, side: int = 128) -> None:
         if min(faces, questions, side) < 1:
             raise ConfigError(
-                f"section.answers: faces={faces}, questions={questions} and side={side} must be 1 or more"
+                f"section.answers: faces={faces}, questions={questions}, side={side}: give at least 1 for each"
             )
         self.faces, self.questions, self.side = faces, questions, side
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """A picture with a table for each face."""
+        """One picture with a table for each face."""
         systems = {folder.name: {str(row["key"]): row for row in folder.understood} for folder in folders}
         systems = {name: rows for name, rows in systems.items() if rows}
         keys = list(dict.fromkeys(key for rows in systems.values() for key in rows))
@@ -51,8 +51,8 @@ class AnswersSection(Section):
         if not found:
             return []
         left = len(keys) - len(found)
-        more = f" {left} more faces are not shown: section.answers.faces sets how many are." if left else ""
-        return [Paragraph(f"Faces that were not trained on. ✓ right, ✗ wrong; false statements are red.{more}"), *found]
+        more = f" {left} more faces are not shown: increase section.answers.faces to show them." if left else ""
+        return [Paragraph(f"Held-out faces. ✓ right, ✗ wrong; false statements are listed in red.{more}"), *found]
 
     def _table(self, said: Mapping[str, Row]) -> TableBlock:
         rows: list[list[str | Cell]] = []

@@ -1,4 +1,4 @@
-"""What a section of a report must be able to do."""
+"""The base class of report sections."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from unif2ace.report.result_folder import ResultFolder
 
 
 class Section(ABC):
-    """A section. One class and one yaml in ``configs/section`` add another.
+    """A section of a report. To add a section, write a subclass and a yaml file in ``configs/section``.
 
     Attributes:
-        title: Its heading.
+        title: Heading of the section.
     """
 
     title: ClassVar[str]
 
     @abstractmethod
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """Its parts; none if the folders have nothing for it, and then it is left out.
+        """The blocks of the section. A section without blocks is left out of the report.
 
-        A folder for which this raises is left out of the section, and the report says so.
+        If the method raises an error for a folder, the report leaves this folder out of the section and says so.
 
         Args:
             folders: The folders of the report.

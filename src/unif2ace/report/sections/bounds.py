@@ -1,4 +1,4 @@
-"""Bounds of the likelihood of the true faces."""
+"""Likelihood bounds of the true faces."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LOGGED, SCORED = "val/nelbo", "nelbo"
 
 
 class BoundsSection(Section):
-    """Upper bounds of the negative log-likelihood of image tokens given the caption: curves, and scored values."""
+    """Shows upper bounds of the negative log-likelihood of image tokens given the caption, in nats per token."""
 
     title = "Likelihood bounds"
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """A chart, and a table of the evaluations that measured the bound."""
+        """A chart of the validations, and a table of the evaluations that measured the bound."""
         logged = [(folder.name, folder.logged[LOGGED]) for folder in folders if LOGGED in folder.logged]
         series = [Series(name, points, number, dots=True) for number, (name, points) in enumerate(logged)]
         chart = LineChart("bound at each validation, nats per image token", series)

@@ -1,4 +1,4 @@
-"""Commands that reproduce the results, and commands to go on with."""
+"""Commands that reproduce the results, and commands to run next."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from unif2ace.report.sections.base import Section
 
 
 class CommandsSection(Section):
-    """How each result was made.
+    """Shows the commands that made each result.
 
     Args:
-        further: Commands that are shown below the others, as what to type next.
+        further: Commands to run next, shown below the other commands.
     """
 
     title = "Commands"
@@ -26,7 +26,7 @@ class CommandsSection(Section):
         self.further = tuple(further)
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """The commands of each folder, those that are equal once."""
+        """The commands of all folders. Equal commands are shown once."""
         commands: dict[str, list[str]] = {}
         for folder in folders:
             for command in _commands(folder):

@@ -1,4 +1,4 @@
-"""Versions and code of the runs."""
+"""Package versions and code versions of the runs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _ELSEWHERE = ("argv", "command")
 
 
 class EnvironmentSection(Section):
-    """The versions that each run wrote down; runs with the same ones share a column."""
+    """Shows the versions that each run recorded. Runs with the same versions share a column."""
 
     title = "Environment"
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """A table, a row for each package."""
+        """A table with one row for each package."""
         columns: dict[tuple[tuple[str, str], ...], list[str]] = {}
         for folder in folders:
             found = {name: _shown(value) for name, value in folder.environment.items() if name not in _ELSEWHERE}

@@ -1,4 +1,4 @@
-"""How often each expert is chosen, by layer, level and task: the form of figure 5 of the paper."""
+"""Expert usage by layer, level and task, as in figure 5 of arXiv 2503.08120."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from unif2ace.report.sections.base import Section
 
 _COLOURS = {"gen": 1, "und": 0}
 _PAPER = (
-    "The area of a circle is the share of the tokens (of the pictures, at the sequence level) that chose the expert. "
-    "In the paper's figure 5, choices at the sequence level are nearly all or nothing in each layer, Face is chosen "
-    "mostly by deep layers, and Noise by few."
+    "The area of a circle is the share of tokens (at the sequence level: of pictures) routed to the expert. In the "
+    "paper's figure 5, sequence-level shares are near 0 or 1 in each layer. The expert Face is chosen mostly in deep "
+    "layers, the expert Noise in few layers."
 )
 
 
 class ExpertsSection(Section):
-    """Circles by layer and expert, for both levels and tasks, as the callback `expert_usage` counted them.
+    """Shows the counts of the callback `expert_usage` as bubble charts, one for each level and task.
 
-    A table shows the first seed of each row.
+    For a table of experiments, the first seed of each row is shown.
     """
 
     title = "Experts"
@@ -45,12 +45,12 @@ def _chart(panel: Mapping[str, Any]) -> BubbleChart:
     names = [f"{name} {n + 1}" if not str(name).isdigit() else str(name) for n, name in enumerate(panel["experts"])]
     frequency = [[float(share) for share in row] for row in panel["frequency"]]
     if any(len(row) != len(names) for row in frequency):
-        raise ValueError(f"{panel['level']}, {group}: there are {len(names)} names for rows of another length")
+        raise ValueError(f"{panel['level']}, {group}: the rows of frequencies do not have {len(names)} entries")
     return BubbleChart(f"{panel['level']} level, {panel.get('task', group)}", names, frequency, _COLOURS.get(group, 2))
 
 
 def _said(panel: Mapping[str, Any]) -> str:
-    """How far the choices at the sequence level are all or nothing."""
+    """A sentence on the share of near-deterministic choices at the sequence level; empty for the token level."""
     shares = [float(share) for row in panel["frequency"] for share in row]
     if panel["level"] != "sequence" or not shares:
         return ""

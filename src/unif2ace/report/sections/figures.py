@@ -1,4 +1,4 @@
-"""Pictures that runs and evaluations wrote."""
+"""Pictures written by runs and evaluations."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from unif2ace.report.result_folder import ResultFolder
 from unif2ace.report.sections.base import Section
 
 _DRAWN = {"generated.png", "understood.png", "compared.png", "sheet.png", "text.png"}
-"""Pictures whose content other sections show."""
+"""Pictures that are left out, because other sections show their content."""
 _STEP = re.compile(r"(.*?)-?step-\d+")
 
 
 class FiguresSection(Section):
-    """The figures of metrics, the faces of the data, and the last samples and reconstructions of training.
+    """Shows figures of metrics, faces of the data, and the last samples and reconstructions of training.
 
     Args:
         side: Maximum side of a figure in pixels.
-        number: Maximum number of figures of one folder.
+        number: Maximum number of figures per folder.
     """
 
     title = "Figures"
@@ -31,7 +31,7 @@ class FiguresSection(Section):
         self.side, self.number = side, number
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """The figures of each folder that is not a cell of a table."""
+        """The figures of each folder. Cells of tables are left out."""
         found: list[ReportBlock] = []
         for folder in folders:
             files = [] if folder.of_table else list(_files(folder))[: self.number]

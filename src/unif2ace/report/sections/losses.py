@@ -1,4 +1,4 @@
-"""Curves of the losses."""
+"""Loss curves."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from unif2ace.report.sections.base import Section
 
 
 class LossesSection(Section):
-    """A chart for each loss, a colour for each run of the same kind: training as a line, validation as dots.
+    """Shows one chart for each loss, with one colour per run: training as a line, validation as dots.
 
     Args:
-        depth: Parts of a loss's name that are shown: 1 for ``d3diff``, 2 for ``d3diff/mask`` too.
-        leave_out: Names that are not shown.
+        depth: Maximum number of parts of a loss's name: 1 shows ``d3diff``, 2 also shows ``d3diff/mask``.
+        leave_out: Names of losses that are not shown.
     """
 
     title = "Losses"
@@ -29,7 +29,7 @@ class LossesSection(Section):
         self.depth, self.leave_out = depth, tuple(leave_out)
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """The charts of each kind."""
+        """The charts for each kind of network."""
         kinds: dict[str, list[ResultFolder]] = {}
         for folder in folders:
             if _losses(folder):
@@ -39,18 +39,21 @@ class LossesSection(Section):
             charts = [chart for name in self._names(some) if not (chart := _chart(name, some)).empty]
             found += [Heading(kind)] if len(kinds) > 1 and kind and charts else []
             found += [Charts(charts)] if charts else []
-        lines = f"Lines: training, as means of {MOST_POINTS} parts where there are more points. Dots: validation."
+        lines = f"Lines: training, averaged to at most {MOST_POINTS} points. Dots: validation."
         return [Paragraph(lines), *found] if found else []
 
     def _names(self, folders: Sequence[ResultFolder]) -> list[str]:
-        """Losses in the order in which they were logged, the whole loss first."""
+        """Names of losses in the order of the log, the total loss first."""
         logged = dict.fromkeys(name for folder in folders for name in _losses(folder))
         names = [name for name in logged if name.count("/") < self.depth and name not in self.leave_out]
         return sorted(names, key=lambda name: name != "loss")
 
 
 def _losses(folder: ResultFolder) -> list[str]:
-    """Losses of training, and those of validation alone: a run of few steps logs no others."""
+    """Names of the training losses and of the configured validation losses.
+
+    Short runs may log no training loss, only validation losses.
+    """
     configured = {"loss", *(key.split(".")[1] for key in folder.config if key.startswith("loss."))}
     splits = [(split, name) for split, _, name in (key.partition("/") for key in folder.logged)]
     return [n for split, n in splits if split == "train" or (split == "val" and n.partition("/")[0] in configured)]

@@ -1,4 +1,4 @@
-"""Losses of image tokens by noise level."""
+"""Losses of image tokens, by noise level."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ VALUES = {
 
 
 class NoiseLevelsSection(Section):
-    """Mask loss, score loss and their ratio by the share of masked tokens, as the callback `noise_levels` read them."""
+    """Shows mask loss, score loss and their ratio over the share of masked tokens, from the callback `noise_levels`."""
 
     title = "Noise levels"
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """A chart for each value, a colour for each run; training since the validation before is a pale line."""
+        """One chart for each value, with one colour per run. Training losses are pale lines, validation losses dots."""
         found = [folder for folder in folders if folder.noise_levels]
         charts = [
             LineChart(title, [s for n, f in enumerate(found) for s in _series(f, value, n)], "share of masked tokens")

@@ -1,4 +1,4 @@
-"""What the report was made from."""
+"""Overview of the folders in the report."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from unif2ace.report.sections.base import Section
 
 
 class RunsSection(Section):
-    """A row for each folder: what it holds, how far it came, and how long that took."""
+    """Shows the content, training progress and duration of each folder."""
 
     title = "Runs"
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """A table; a column that no folder has is left out."""
+        """A table with one row per folder. Empty columns are left out."""
         head = ["name", "holds", "run", "steps", "time", "seen", "peak memory", "evaluated on", "folder"]
         rows = [_row(folder) for folder in folders]
         used = [n for n in range(len(head)) if any(row[n] for row in rows)]

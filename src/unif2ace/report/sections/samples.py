@@ -1,4 +1,4 @@
-"""Generated faces by prompt and system."""
+"""Generated faces, by prompt and system."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ BESIDE = {"reconstruction": "reconstruction", "true": "true face"}
 
 
 class SamplesSection(Section):
-    """Faces of the same prompts, a column for each system, beside the described face and its reconstruction.
+    """Shows generated faces of each system for the same prompts, beside the true face and its reconstruction.
 
     Args:
         prompts: Maximum number of prompts.
-        faces: Maximum number of faces of one prompt and system.
+        faces: Maximum number of faces per prompt and system.
         side: Maximum side of a face in pixels.
     """
 
@@ -30,11 +30,13 @@ class SamplesSection(Section):
 
     def __init__(self, prompts: int = 8, faces: int = 2, side: int = 128) -> None:
         if min(prompts, faces, side) < 1:
-            raise ConfigError(f"section.samples: prompts={prompts}, faces={faces} and side={side} must be 1 or more")
+            raise ConfigError(
+                f"section.samples: prompts={prompts}, faces={faces}, side={side}: give at least 1 for each"
+            )
         self.prompts, self.faces, self.side = prompts, faces, side
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """The grid; prompts that most systems have come first."""
+        """A grid of faces. Prompts that the most systems share come first."""
         systems = {folder.name: folder.samples.generated for folder in folders if folder.samples.generated}
         prompts = list(dict.fromkeys(prompt for found in systems.values() for prompt in found))
         prompts.sort(key=lambda prompt: -sum(prompt in found for found in systems.values()))
@@ -51,11 +53,11 @@ class SamplesSection(Section):
         columns = [name for name in (*systems, *BESIDE.values()) if any(cells.get(name) for cells in rows.values())]
         if not columns:
             return []
-        said = "The prompts are those of the evaluations; the true face is the one that a prompt describes."
+        said = "The prompts are captions of held-out faces. The true face is the face that the prompt describes."
         if "reconstruction" in columns:
-            said += " Its reconstruction, in tokens and back, is the best that can be generated."
+            said += " Its reconstruction by the image tokenizer shows the best quality that generation can reach."
         left = len(prompts) - len(rows)
-        said += f" {left} more prompts are not shown: section.samples.prompts sets how many are." if left else ""
+        said += f" {left} more prompts are not shown: increase section.samples.prompts to show them." if left else ""
         return [Paragraph(said), PictureGrid(columns, rows)]
 
     def _read(self, paths: Sequence[Path], title: str, pictures: PictureReader) -> list[EncodedPicture]:

@@ -1,4 +1,4 @@
-"""Scores with intervals, and paired differences."""
+"""Scores with 95 % intervals, and paired differences between runs."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from unif2ace.report.picture_reader import PictureReader
 from unif2ace.report.result_folder import ResultFolder
 from unif2ace.report.sections.base import Section
 
-_INTERVALS = "Intervals are those of a bootstrap over the faces."
+_INTERVALS = "The intervals are from a bootstrap over the faces."
 MEANINGS = {
-    "agreement": "faces show what the description says: 0 for faces of other descriptions, 1 for the true faces",
-    "answers": "answers are right: 0 for guessing without the picture, 1 for all",
-    "captions": "captions state the attributes (F1): 0 for captions of other faces, 1 for those of the data",
-    "caption_false_share": "share of the statements of captions that are false, of those that can be checked",
+    "agreement": "attribute agreement of faces with their prompts; 0: faces of other prompts, 1: the true faces",
+    "answers": "accuracy of answers; 0: guessing without the picture, 1: all correct",
+    "captions": "attribute F1 of captions; 0: captions of other faces, 1: the captions of the data",
+    "caption_false_share": "share of false statements among the checkable statements of captions",
 }
 
 
 class ScoresSection(Section):
-    """The values of evaluations. Those of the same kind stand side by side, with paired differences from the first.
+    """Shows the scores of evaluations. Networks of the same kind are compared with the first one by paired differences.
 
-    Cells of tables are left out, because their tables show their scores.
+    Cells of tables are left out, because the section `TablesSection` shows their scores.
     """
 
     title = "Scores"
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """Tables for each kind of weights."""
+        """Tables for each kind of network."""
         kinds: dict[str, list[ResultFolder]] = {}
         for folder in folders:
             if folder.evaluation and not folder.of_table:
@@ -73,6 +73,6 @@ def _beside(folders: Sequence[ResultFolder]) -> Iterator[ReportBlock]:
 
 
 def _described(folder: ResultFolder) -> Mapping[str, str]:
-    """How each value was measured."""
+    """By name of a score: how the score was measured."""
     metrics = folder.evaluation.get("metrics", {}).values()
     return {name: str(text) for texts in metrics if isinstance(texts, Mapping) for name, text in texts.items()}

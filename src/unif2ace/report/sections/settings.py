@@ -1,4 +1,4 @@
-"""What distinguishes the runs."""
+"""Configuration keys in which the runs differ."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from unif2ace.report.sections.base import Section
 
 
 class SettingsSection(Section):
-    """The keys in which runs of the same kind differ.
+    """Shows the configuration keys in which runs of the same kind differ.
 
     Args:
-        keys: Maximum number of keys; the rest is counted.
+        keys: Maximum number of keys. Further keys are only counted.
     """
 
     title = "Settings that differ"
@@ -25,7 +25,7 @@ class SettingsSection(Section):
         self.keys = keys
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """A table for each kind, a row for each key."""
+        """A table for each kind of network, with one row per key."""
         kinds: dict[str, list[ResultFolder]] = {}
         for folder in folders:
             if folder.config:

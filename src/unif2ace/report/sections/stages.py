@@ -12,12 +12,12 @@ from unif2ace.report.sections.base import Section
 
 
 class StagesSection(Section):
-    """What a quickstart did, and how long each stage took."""
+    """Shows the stages of a quickstart and their durations in seconds."""
 
     title = "Stages"
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """A table for each quickstart."""
+        """One table for each quickstart."""
         return [
             TableBlock(["stage", "seconds"], [[str(one["name"]), f"{one['seconds']:.0f}"] for one in folder.stages])
             for folder in folders

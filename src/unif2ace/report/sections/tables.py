@@ -1,4 +1,4 @@
-"""Tables of experiments, with the paper's numbers beside ours."""
+"""Tables of experiments, with the numbers of arXiv 2503.08120."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Tree = Mapping[str, Any]
 
 
 class TablesSection(Section):
-    """The tables that `unif2ace-table` wrote: values, differences from the baseline, work, and the paper's numbers."""
+    """Shows tables of `unif2ace-table`: values, differences from the baseline, FLOPs, and the paper's numbers."""
 
     title = "Tables"
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """The parts of each table."""
+        """The blocks of each table."""
         return [block for folder in folders if folder.table for block in _table(folder.table)]
 
 
@@ -74,7 +74,7 @@ def _paper(tree: Tree, rows: Sequence[Tree]) -> Iterator[ReportBlock]:
         [Cell(name, "faint"), *(Cell(_plain(found.get(value["name"])), "faint") for value in values)]
         for name, found in [*ours, *others]
     ]
-    yield TableBlock(head, cells, f"The paper's numbers, {paper.get('note') or 'not comparable'}:")
+    yield TableBlock(head, cells, f"The paper's numbers ({paper.get('note') or 'not comparable'}):")
 
 
 def _work(rows: Sequence[Tree]) -> Iterator[ReportBlock]:
@@ -95,14 +95,14 @@ def _work(rows: Sequence[Tree]) -> Iterator[ReportBlock]:
         )
     head = [
         "row",
-        "operations per step",
-        "of the baseline's",
-        "set for equal work",
+        "FLOPs per step",
+        "relative to baseline",
+        "width set for equal FLOPs",
         "parameters",
         "active",
         "overrides",
     ]
-    yield TableBlock(head, cells, "work per step, and what distinguishes the rows")
+    yield TableBlock(head, cells, "FLOPs per training step, parameters, and the overrides of each row")
 
 
 def _title(row: Tree) -> str:
@@ -115,7 +115,7 @@ def _column(value: Tree) -> str:
 
 
 def _cells(row: Tree) -> str:
-    """How many cells are done, of how many."""
+    """Number of finished cells out of all cells of a row, such as ``2 of 3``."""
     cells = row.get("cells") or []
     done = sum(cell.get("status") == "done" for cell in cells)
     return f"{done} of {len(cells)}" if cells else ""

@@ -1,4 +1,4 @@
-"""How fast runs trained."""
+"""Training throughput."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ VALUES = {"steps": "steps per second", "images": "images per second", "tokens": 
 
 
 class ThroughputSection(Section):
-    """Steps, images and tokens per second, over all devices and without validation."""
+    """Shows steps, images and tokens per second, summed over all devices and without validation."""
 
     title = "Throughput"
 
     def blocks(self, folders: Sequence[ResultFolder], pictures: PictureReader) -> list[ReportBlock]:
-        """Medians, and the curve of images per second."""
+        """A table of medians, and a chart of images per second."""
         measured = [folder for folder in folders if any(f"throughput/{name}" in folder.logged for name in VALUES)]
         if not measured:
             return []
