@@ -79,7 +79,7 @@ def test_weights_and_outputs_that_are_given_are_rows_of_any_table():
         ({"rows": ["densely"]}, "rows: there is no 'densely'; did you mean 'dense'"),
         ({"size": "large"}, "size: there is no 'large'; .*smoke, small, paper"),
         ({"seeds": [-1]}, r"seeds=\[-1\]"),
-        ({"ckpts": ["a", "a"]}, "two rows are called a"),
+        ({"ckpts": ["a", "a"]}, "two rows have the name a"),
     ],
 )
 def test_what_a_person_types_wrongly_is_named(changes: dict[str, Any], message: str):
@@ -91,7 +91,7 @@ def test_what_a_person_types_wrongly_is_named(changes: dict[str, Any], message: 
     ("row", "message"),
     [
         ({"override": ["moe=dense"]}, r"table.rows.mine.override: .*'overrides'"),
-        ({"ckpt": "a", "outputs": "b"}, "give one of"),
+        ({"ckpt": "a", "outputs": "b"}, "give only one of"),
         ({"match": {"to": "nobody", "key": "k"}}, "there is no 'nobody'"),
     ],
 )

@@ -37,7 +37,7 @@ def test_a_row_without_a_match_is_left_as_it_is():
     assert row_work(Row("a", "a"), [], pytest.fail, _linear(1)) == Work(1_000_384, 384, 384)
 
 
-@pytest.mark.parametrize(("slope", "goal", "message"), [(0, 9, "does not depend on it"), (3_000, 10, "match another")])
+@pytest.mark.parametrize(("slope", "goal", "message"), [(0, 9, "do not depend on"), (3_000, 10, "give another key")])
 def test_work_that_cannot_be_met_is_an_error(slope: int, goal: int, message: str):
     with pytest.raises(ConfigError, match=message):
         row_work(DENSE, [], lambda: Work(goal, 0, 0), _linear(slope))

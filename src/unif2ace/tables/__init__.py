@@ -1,1 +1,1 @@
-"""Tables of experiments: every row is trained and evaluated for every seed, and compared with a baseline row."""
+"""Tables of experiments. Every row is trained and evaluated for every seed, and compared with a baseline row."""

@@ -1,4 +1,4 @@
-"""What a table consists of: rows, values, and the settings that all rows share."""
+"""The definition of a table: rows, columns, and the settings that all rows share."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ NAME = re.compile(r"[A-Za-z0-9][\w-]*")
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A width that is set so that two rows take equal work per step.
+    """Matches the FLOPs per training step of another row by adjusting a width.
 
     Attributes:
-        to: Name of the row whose work is met.
-        key: Key of the width, such as ``moe.shared_ffn_dim``.
+        to: Name of the row whose FLOPs are matched.
+        key: Configuration key of the width, such as ``moe.shared_ffn_dim``.
     """
 
     to: str
@@ -30,17 +30,17 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row: a setting that is trained, trained weights, or the outputs of any system.
+    """A row: a setting to train, trained weights to evaluate, or outputs of any system to score.
 
     Attributes:
-        name: Name of its folder.
-        title: What the table calls it.
-        overrides: What distinguishes its training from that of the other rows.
-        evaluate: What distinguishes its evaluation.
-        match: The width that is set to meet another row's work; None for none.
-        ckpt: Trained weights, which are only evaluated; empty for none.
-        outputs: Folder of a system's outputs, which are only scored; empty for none.
-        paper: The paper's numbers, by name.
+        name: Name of the row and of its folder.
+        title: Title of the row in the table.
+        overrides: Overrides of `unif2ace-train` for this row.
+        evaluate: Overrides of `unif2ace-evaluate` for this row.
+        match: Width to adjust so that the FLOPs equal those of another row; None for no adjustment.
+        ckpt: Trained weights to evaluate without training; empty for a trained row.
+        outputs: Folder of outputs to score without training; empty for other rows.
+        paper: Numbers of arXiv 2503.08120 by name of the value.
     """
 
     name: str
@@ -54,18 +54,18 @@ class Row:
 
     @property
     def kind(self) -> Kind:
-        """What is done for it."""
+        """Whether the row is trained, only evaluated (``checkpoint``), or only scored (``outputs``)."""
         return "outputs" if self.outputs else "checkpoint" if self.ckpt else "trained"
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """Numbers of the paper that are shown beside ours.
+    """Numbers of arXiv 2503.08120 that are shown beside ours.
 
     Attributes:
-        note: Why they cannot be compared.
-        values: Their columns.
-        rows: Further systems: title and numbers.
+        note: Why the numbers cannot be compared with ours.
+        values: Columns of the numbers.
+        rows: Pairs (title, numbers by value) of further systems.
     """
 
     note: str = ""
@@ -79,11 +79,11 @@ class Size:
 
     Attributes:
         name: ``smoke``, ``small`` or ``paper``.
-        note: A line under the title.
+        note: A line of text under the title.
         seeds: Seeds of the trained rows.
-        prepare: Commands that make the data, each a verb of ``unif2ace-data`` with its overrides.
-        train: Overrides of every training.
-        evaluate: Overrides of every evaluation.
+        prepare: Commands that make the data. Each is a verb of ``unif2ace-data`` with its overrides.
+        train: Overrides of all training commands.
+        evaluate: Overrides of all evaluation commands.
     """
 
     name: str
@@ -101,7 +101,7 @@ class TableCell:
     Attributes:
         row: The row.
         seed: Seed of the training.
-        folder: Its run folder.
+        folder: Folder of the cell, which is also the run folder of a trained row.
     """
 
     row: Row
@@ -110,27 +110,27 @@ class TableCell:
 
     @property
     def run(self) -> Path:
-        """The run that was trained: its own folder, or that of the weights which are given."""
+        """Run folder of the weights: `Row.ckpt` if it is a folder, else the folder of the cell."""
         return Path(self.row.ckpt) if self.row.ckpt and Path(self.row.ckpt).is_dir() else self.folder
 
     @property
     def title(self) -> str:
-        """Row and seed."""
+        """Name of the row, followed by the seed if the row is trained."""
         return f"{self.row.name} seed {self.seed}" if self.row.kind == "trained" else self.row.name
 
 
 @dataclass(frozen=True, slots=True)
 class TableDefinition:
-    """A table.
+    """The definition of a table.
 
     Attributes:
-        name: Its name, such as ``table3``.
-        title: Its title.
-        baseline: Name of the row that others are subtracted from; empty for none.
-        evaluated: Whether trained rows are evaluated; else only what training logs is reported.
+        name: Name of the table, such as ``table3``.
+        title: Title of the table.
+        baseline: Name of the row from which the differences of all other rows are computed; empty for no differences.
+        evaluated: Whether trained rows are evaluated. With False the table only shows logged values.
         values: The columns.
         rows: The rows.
-        paper: Numbers of the paper.
+        paper: Numbers of arXiv 2503.08120.
         size: The settings that all rows share.
         out: Output folder.
     """
@@ -146,7 +146,7 @@ class TableDefinition:
     out: Path
 
     def cells(self) -> list[TableCell]:
-        """Every row with every seed, seed by seed; rows that are not trained have one cell."""
+        """All cells, ordered by seed. A trained row has one cell per seed, any other row has one cell."""
         found = []
         for seed in self.size.seeds:
             for row in self.rows:
@@ -159,10 +159,10 @@ def define(config: Mapping[str, Any]) -> TableDefinition:
     """Reads a table from the configuration of `unif2ace-table`.
 
     Args:
-        config: The configuration as plain values.
+        config: The resolved configuration as nested dictionaries.
 
     Raises:
-        ConfigError: If a row, a value or a size has a wrong key, or a name does not exist.
+        ConfigError: If a row or a value has an unknown key, or the name of a row, size or baseline does not exist.
     """
     table, out = config["table"], Path(config["out"])
     size = _size(config)
@@ -189,7 +189,7 @@ def define(config: Mapping[str, Any]) -> TableDefinition:
 
 
 def last_of_each(*lists: Sequence[str]) -> tuple[str, ...]:
-    """The overrides of several lists in their order; a later one replaces earlier ones of the same key."""
+    """Joins lists of overrides. A later override replaces earlier overrides of the same key."""
     found: dict[str, str] = {}
     for override in (word for some in lists for word in some):
         key = override.partition("=")[0]
@@ -199,11 +199,11 @@ def last_of_each(*lists: Sequence[str]) -> tuple[str, ...]:
 
 
 def baseline_row(config: Mapping[str, Any], name: str) -> Row:
-    """A row of the table, shown or not.
+    """A row of the table by name, including rows that the table does not show.
 
     Args:
-        config: The configuration as plain values.
-        name: Its name.
+        config: The resolved configuration as nested dictionaries.
+        name: Name of the row.
     """
     return _row(name, config["table"]["rows"][name])
 
@@ -212,7 +212,7 @@ def _size(config: Mapping[str, Any]) -> Size:
     node = _named(config["sizes"], config["size"], "size")
     seeds = config["seeds"] or node["seeds"]
     if not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
-        raise ConfigError(f"seeds={seeds}: give whole numbers from 0, such as seeds=[0,1,2]")
+        raise ConfigError(f"seeds={seeds}: give integers of at least 0, such as seeds=[0,1,2]")
     return Size(
         name=config["size"],
         note=node["note"],
@@ -225,13 +225,13 @@ def _size(config: Mapping[str, Any]) -> Size:
 
 def _row(name: str, node: Mapping[str, Any]) -> Row:
     if not NAME.fullmatch(name):
-        raise ConfigError(f"table.rows.{name}: a row's name is a folder's: letters, digits, _ and - only")
+        raise ConfigError(f"table.rows.{name}: use only letters, digits, _ and - in the name of a row")
     _check_keys(node, [f.name for f in fields(Row) if f.name != "name"], f"table.rows.{name}")
     match = node.get("match")
     if match:
         _check_keys(match, [f.name for f in fields(Match)], f"table.rows.{name}.match")
     if sum(bool(node.get(key)) for key in ("ckpt", "outputs", "overrides")) > 1:
-        raise ConfigError(f"table.rows.{name}: give one of overrides, ckpt and outputs")
+        raise ConfigError(f"table.rows.{name}: give only one of overrides, ckpt and outputs")
     return Row(
         name,
         node.get("title", name),
@@ -245,7 +245,7 @@ def _row(name: str, node: Mapping[str, Any]) -> Row:
 
 
 def _given(kind: str, path: str) -> Row:
-    """The row of weights or outputs that were given on the command line."""
+    """The row for an entry of ``ckpts`` or ``outputs`` on the command line."""
     name = re.sub(r"[^\w-]+", "_", str(path)).strip("_")
     return Row(name, str(path), ckpt=path if kind == "ckpt" else "", outputs=path if kind == "outputs" else "")
 
@@ -254,7 +254,7 @@ def _values(node: Mapping[str, Mapping[str, Any]], place: str) -> tuple[Value, .
     for name, value in node.items():
         _check_keys(value, [f.name for f in fields(Value) if f.name != "name"], f"{place}.{name}")
         if value.get("better") not in ("higher", "lower", None):
-            raise ConfigError(f"{place}.{name}.better={value['better']}: higher, lower or null")
+            raise ConfigError(f"{place}.{name}.better={value['better']}: give higher, lower or null")
     return tuple(Value(name, **value) for name, value in node.items())
 
 
@@ -265,7 +265,7 @@ def _paper(node: Mapping[str, Any]) -> Paper:
 
 def _named(known: Mapping[str, Any], name: str, place: str) -> Any:
     if name not in known:
-        raise ConfigError(f"{place}: there is no {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+        raise ConfigError(f"{place}: there is no {name!r}{nearest(name, known)}; give one of {', '.join(known)}")
     return known[name]
 
 
@@ -273,10 +273,10 @@ def _check_keys(node: Mapping[str, Any], known: Iterable[str], place: str) -> No
     known = list(known)
     for key in node:
         if key not in known:
-            raise ConfigError(f"{place}.{key}: nothing reads it{nearest(key, known)}; there are {', '.join(known)}")
+            raise ConfigError(f"{place}.{key}: unknown key{nearest(key, known)}; give one of {', '.join(known)}")
 
 
 def _refuse_twice(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"two rows are called {name}: each writes a folder of its name; leave one out")
+            raise ConfigError(f"two rows have the name {name}, which is also the name of their folder: leave one out")

@@ -1,4 +1,4 @@
-"""Activation of experts by layer, task and level, as bubbles in the form of figure 5 of arXiv 2503.08120."""
+"""Expert activations by layer, task and level as bubble charts, as in figure 5 of arXiv 2503.08120."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 HEAD = ("level", "group", "layer", "expert", "name", "frequency")
 COLORS = {"und": "tab:blue", "gen": "tab:orange"}
 LARGEST = 140.0
-"""Area of the bubble of an expert that every token chose, in points squared."""
+"""Area in square points of the bubble for a frequency of 1."""
 
 
 def write_experts(source: Path, out: Path, title: str) -> dict[str, Path]:
-    """Copies activations, and writes them as CSV and as a picture.
+    """Writes expert activations as JSON, CSV and PNG.
 
     Args:
-        source: File that the callback ``expert_usage`` wrote.
-        out: Path of the new files without ending.
+        source: JSON file of the callback ``expert_usage``.
+        out: Path of the new files, without ending.
         title: Title of the picture.
 
     Returns:
-        The files by ending.
+        The files by ending: ``json``, ``csv``, ``png``.
 
     Raises:
         DataError: If the file cannot be read.
@@ -36,7 +36,7 @@ def write_experts(source: Path, out: Path, title: str) -> dict[str, Path]:
         tree = json.loads(source.read_text(encoding="utf-8"))
         panels: list[dict[str, Any]] = tree["panels"]
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{source} cannot be read ({error}): train with +callbacks=expert_usage") from error
+        raise DataError(f"{source} cannot be read ({error}): train again with +callbacks=expert_usage") from error
     out.parent.mkdir(parents=True, exist_ok=True)
     files = {ending: out.with_name(f"{out.name}.{ending}") for ending in ("json", "csv", "png")}
     text = json.dumps(tree) + "\n"
@@ -55,11 +55,13 @@ def write_experts(source: Path, out: Path, title: str) -> dict[str, Path]:
 
 
 def draw_bubbles(panels: list[dict[str, Any]], path: Path, title: str) -> None:
-    """Draws a panel for each level and task: layers along x, experts along y, the area of a bubble is the frequency.
+    """Draws one panel for each level and task: layers along x, experts along y.
+
+    The area of a bubble is proportional to the frequency.
 
     Args:
         panels: Panels of the JSON file.
-        path: PNG file.
+        path: Path of the PNG file.
         title: Title of the picture.
     """
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Work per step of rows, and the widths with which rows meet each other's."""
+"""FLOPs per training step of rows, and the widths that make the FLOPs of two rows equal."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from unif2ace.errors import ConfigError
 from unif2ace.tables.definition import Row, last_of_each
 
 TOLERANCE = 0.02
-"""The largest accepted difference of the work of two rows, relative."""
+"""Largest accepted relative difference between the FLOPs of two rows."""
 MULTIPLE = 4
-"""Widths are multiples of it."""
+"""Matched widths are multiples of this number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a training step takes.
+    """FLOPs and parameters of a training.
 
     Attributes:
-        flops: Floating-point operations of the forward and the backward pass, without frozen networks.
+        flops: FLOPs of the forward and backward pass per step, over all ranks, without frozen networks.
         total: Number of parameters.
         active: Number of parameters that a token uses.
-        width: Override of the width that was set to meet another row's work; empty for none.
+        width: Override that sets the width to match another row's FLOPs, such as ``moe.shared_ffn_dim=128``; empty if
+            no width is matched.
     """
 
     flops: int
@@ -33,13 +34,13 @@ class Work:
 
 
 def plan_work(overrides: Sequence[str]) -> Work:
-    """Work and parameters of a training, as `unif2ace-train --plan` counts them.
+    """Counts the FLOPs and parameters of a training like `unif2ace-train --plan`.
 
     Args:
         overrides: Overrides of `unif2ace-train`.
 
     Raises:
-        ConfigError: If it cannot be built.
+        ConfigError: If the configuration cannot be built.
     """
     from unif2ace.planning.parameters import weights_of
     from unif2ace.planning.sharding import layout
@@ -62,18 +63,18 @@ def row_work(
     target: Callable[[], Work],
     plan: Callable[[Sequence[str]], Work] = plan_work,
 ) -> Work:
-    """The work of a row, with its width set if it is to meet another row's.
+    """FLOPs and parameters of a row, with its width adjusted if `Row.match` is set.
 
-    The work is linear in a width, so two plans give the width, and a third checks it.
+    The FLOPs are linear in a width. Two plans therefore give the width, and a third plan checks it.
 
     Args:
         row: The row.
         shared: Overrides of every training of the table.
-        target: Gives the work of the row that is met; called only if it is needed.
-        plan: Gives the work of overrides.
+        target: Returns the `Work` of the row to match; called only if `Row.match` is set.
+        plan: Returns the `Work` for a list of overrides.
 
     Raises:
-        ConfigError: If no width meets the work within 2 %.
+        ConfigError: If no width matches the FLOPs within 2 %.
     """
     overrides = last_of_each(shared, row.overrides)
     if row.match is None:
@@ -82,13 +83,15 @@ def row_work(
     low, high = 64, 1024
     at_low, at_high = (plan([*overrides, f"{key}={width}"]).flops for width in (low, high))
     if at_low == at_high:
-        raise ConfigError(f"table.rows.{row.name}.match.key={key}: the work does not depend on it")
+        raise ConfigError(
+            f"table.rows.{row.name}.match.key={key}: the FLOPs per step do not depend on this key; give another key"
+        )
     exact = low + (goal - at_low) * (high - low) / (at_high - at_low)
     width = max(MULTIPLE, MULTIPLE * round(exact / MULTIPLE))
     found = plan([*overrides, f"{key}={width}"])
     if abs(found.flops / goal - 1) > TOLERANCE:
         raise ConfigError(
-            f"table.rows.{row.name}.match: {key}={width} gives {found.flops / goal:.3f} of the work of "
-            f"{row.match.to}; match another key"
+            f"table.rows.{row.name}.match.key={key}: {key}={width} gives {found.flops / goal:.3f} of the FLOPs of row "
+            f"{row.match.to}; give another key"
         )
     return Work(found.flops, found.total, found.active, f"{key}={width}")

@@ -1,4 +1,4 @@
-"""Gathers the values of a table's cells: per seed, means with standard errors, and paired differences."""
+"""Gathers the values of a table's cells: values per seed, means with standard errors, and paired differences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unif2ace.tables.matching import Work
 from unif2ace.tables.running import CellState
 
 FORMAT = 1
-"""Version of ``table.json``."""
+"""Format version of ``table.json``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class CellResult:
     Attributes:
         cell: The cell.
         state: State of the cell.
-        commands: Its commands.
-        run: What its folder says; None unless it is done.
+        commands: Commands of the cell.
+        run: The run or evaluation in the cell's folder; None unless the cell is done.
     """
 
     cell: TableCell
@@ -37,7 +37,7 @@ class CellResult:
     run: ComparedRun | None = None
 
     def value(self, name: str) -> float | None:
-        """A score, a logged value or a derived value; None if the cell has none."""
+        """The score, logged value or derived value with this name; None if the cell lacks it."""
         if self.run is None:
             return None
         if name in DERIVED:
@@ -47,15 +47,15 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """A row with its cells.
+    """A row with its cells and statistics.
 
     Attributes:
         row: The row.
-        work: What a step takes; None for rows that are not trained.
-        ratio: Work over that of the baseline row; None if unknown.
-        cells: The cells, by seed.
-        summary: Each value over seeds, by name.
-        differences: Each value's difference from the baseline row, by name; empty for that row itself.
+        work: FLOPs per step and parameters; None for rows that are not trained.
+        ratio: FLOPs per step relative to the baseline row; None if unknown.
+        cells: The cells, ordered by seed.
+        summary: Summary over seeds of each value, by name.
+        differences: Difference of each value from the baseline row, by name; empty for the baseline row.
     """
 
     row: Row
@@ -67,7 +67,7 @@ class RowResult:
 
 
 def _score_share(result: CellResult) -> float | None:
-    """The weighted score term over the weighted mask term, of the last validation; None without both."""
+    """Ratio of the weighted score term to the weighted mask term at the last validation; None if one is missing."""
     assert result.run is not None
     last, weight = result.run.last, float(result.run.config.get("loss.d3diff.mask_weight") or 0)
     whole, mask = last.get("val/d3diff"), last.get("val/d3diff/mask")
@@ -77,7 +77,7 @@ def _score_share(result: CellResult) -> float | None:
 
 
 def _decided(result: CellResult) -> float | None:
-    """Share of layers and sequence-level experts that were chosen by under 5 % or over 95 % of the images."""
+    """Share of (layer, sequence-level expert) pairs whose expert is chosen by under 5 % or over 95 % of the images."""
     file = newest_experts(result.cell.run)
     if file is None:
         return None
@@ -87,11 +87,11 @@ def _decided(result: CellResult) -> float | None:
 
 
 DERIVED: dict[str, Callable[[CellResult], float | None]] = {"score_share": _score_share, "decided": _decided}
-"""Values that are computed from what a run has written."""
+"""Values that are computed from the logs and files of a run."""
 
 
 def newest_experts(run: Path) -> Path | None:
-    """The newest file of expert activations in a run folder; None if there is none."""
+    """The last file of expert activations in a run folder; None if there is none."""
     return max((run / "experts").glob("*.json"), default=None)
 
 
@@ -101,7 +101,7 @@ def read_cell(cell: TableCell, state: CellState, commands: Sequence[Sequence[str
     Args:
         cell: The cell.
         state: State of the cell.
-        commands: Its commands.
+        commands: Commands of the cell.
 
     Raises:
         DataError: If a file is damaged.
@@ -112,15 +112,15 @@ def read_cell(cell: TableCell, state: CellState, commands: Sequence[Sequence[str
 
 
 def gather(table: TableDefinition, cells: Sequence[CellResult], works: Mapping[str, Work]) -> list[RowResult]:
-    """The rows with their statistics.
+    """Computes the statistics of all rows.
 
     Args:
         table: The table.
-        cells: Its cells.
-        works: What a step of each trained row takes, by name of the row.
+        cells: Cells of the table.
+        works: FLOPs and parameters of each trained row, by name of the row.
 
     Raises:
-        ConfigError: If two cells were not evaluated in the same way.
+        ConfigError: If two cells were evaluated with different options or data.
     """
     refuse_unlike([result.run for result in cells if result.run is not None])
     names = [value.name for value in table.values]
@@ -151,12 +151,12 @@ def _apart(first: Sequence[CellResult], other: Sequence[CellResult], name: str) 
 
 
 def as_json(table: TableDefinition, rows: Sequence[RowResult], experts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The table as plain values, without the command and the date.
+    """The content of ``table.json``, without the command, the code version and the date.
 
     Args:
         table: The table.
-        rows: Its rows.
-        experts: Files of expert activations.
+        rows: Rows of the table.
+        experts: Row, seed and files of each cell's expert activations.
     """
     paper = table.paper
     return {
@@ -179,7 +179,7 @@ def as_json(table: TableDefinition, rows: Sequence[RowResult], experts: Sequence
 
 
 def failures(rows: Sequence[RowResult]) -> list[str]:
-    """A line for each cell that failed."""
+    """One line for each failed cell, with its error."""
     cells = [result for row in rows for result in row.cells]
     return [f"{r.cell.title}: {r.state.error}" for r in cells if r.state.status == "failed"]
 

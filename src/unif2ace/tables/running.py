@@ -1,4 +1,4 @@
-"""Runs the cells of a table, each as ordinary commands in processes of its own."""
+"""Runs the cells of a table. Every command of a cell runs in a separate process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 STATE, OUTPUT = "cell.json", "cell.log"
 Status = Literal["done", "failed", "running", "missing"]
 FORWARDED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""Signals that a cluster sends before it ends a job; a training saves a checkpoint then."""
+"""Signals that a cluster sends before it ends a job. A training then saves a checkpoint."""
 APPS = {"unif2ace-train": "train", "unif2ace-evaluate": "evaluate", "unif2ace-data": "data"}
 
 
@@ -37,9 +37,9 @@ class CellState:
 
     Attributes:
         status: ``done``, ``failed``, ``running`` in another process, or ``missing``.
-        error: Why it failed, in one line; empty otherwise.
-        seconds: Time that it took; None unless it has ended.
-        cpu_seconds: Processor time of its commands; None unless it has ended.
+        error: Error of a failed cell in one line; empty otherwise.
+        seconds: Wall time of a done or failed cell in seconds; else None.
+        cpu_seconds: CPU time of a done or failed cell's commands in seconds; else None.
     """
 
     status: Status
@@ -49,12 +49,12 @@ class CellState:
 
 
 def commands(table: TableDefinition, cell: TableCell, width: str) -> list[list[str]]:
-    """The commands of a cell, as typed.
+    """The commands of a cell, each as a list of words.
 
     Args:
         table: The table.
         cell: The cell.
-        width: Override of the width that meets another row's work; empty for none.
+        width: Override of the width that matches another row's FLOPs; empty for none.
     """
     row, found = cell.row, list[list[str]]()
     if row.kind == "trained":
@@ -69,7 +69,7 @@ def commands(table: TableDefinition, cell: TableCell, width: str) -> list[list[s
 
 
 def state_of(cell: TableCell) -> CellState:
-    """What a cell's folder says of it."""
+    """Reads the state of a cell from its folder."""
     tree = _read(cell.folder)
     if tree.get("status") in ("done", "failed"):
         return CellState(tree["status"], tree.get("error") or "", tree.get("seconds"), tree.get("cpu_seconds"))
@@ -77,14 +77,14 @@ def state_of(cell: TableCell) -> CellState:
 
 
 def check_unchanged(cell: TableCell, lines: Sequence[Sequence[str]]) -> None:
-    """Refuses a cell that was made by other commands.
+    """Checks that a cell's folder was made by the same commands.
 
     Args:
         cell: The cell.
-        lines: Its commands.
+        lines: Commands of the cell.
 
     Raises:
-        ConfigError: If they differ; the message names the first difference.
+        ConfigError: If the commands differ. The message names the first difference.
     """
     before = _read(cell.folder).get("commands")
     now = [list(line) for line in lines]
@@ -98,14 +98,14 @@ def check_unchanged(cell: TableCell, lines: Sequence[Sequence[str]]) -> None:
 
 
 def run_cell(cell: TableCell, lines: Sequence[Sequence[str]]) -> CellState:
-    """Runs the commands of a cell, unless it is done or another process works on it.
+    """Runs the commands of a cell, unless the cell is done or another process runs it.
 
     Args:
         cell: The cell.
-        lines: Its commands.
+        lines: Commands of the cell.
 
     Returns:
-        The state of the cell afterwards.
+        The state of the cell after the call.
     """
     if state_of(cell).status == "done":
         return state_of(cell)
@@ -127,7 +127,7 @@ def _run(cell: TableCell, lines: Sequence[Sequence[str]]) -> CellState:
     before, cpu_before = float(earlier.get("seconds") or 0), float(earlier.get("cpu_seconds") or 0)
 
     def spent() -> dict[str, float]:
-        """The time of this call and of earlier ones that were stopped."""
+        """Time of this call plus the time of earlier, interrupted calls."""
         seconds, used = time.monotonic() - start, _cpu_seconds() - cpu
         return {"seconds": round(before + seconds, 1), "cpu_seconds": round(cpu_before + used, 1)}
 
@@ -145,23 +145,24 @@ def _run(cell: TableCell, lines: Sequence[Sequence[str]]) -> CellState:
 
 
 def _cpu_seconds() -> float:
-    """Processor time of the ended processes that this one has started."""
+    """CPU time in seconds of all finished child processes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def run_line(line: Sequence[str], output: Path) -> str:
-    """Runs a command of this package in a process of its own.
+    """Runs a command of this package in a separate process.
 
     Args:
-        line: The command as typed.
-        output: File that its output is added to.
+        line: The command as a list of words.
+        output: Log file to which the command's output is appended.
 
     Returns:
-        The last line that it wrote if it failed; empty otherwise.
+        The error of a failed command in one line; empty if the command succeeded.
 
     Raises:
-        SystemExit: If this process received one of `FORWARDED`; the command received it too, and has ended.
+        SystemExit: If this process received one of the `FORWARDED` signals. The signal was passed on, and the command
+            has ended.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("ab") as file:
@@ -175,21 +176,21 @@ def run_line(line: Sequence[str], output: Path) -> str:
         raise SystemExit(128 + received[0])
     if code == 130:
         raise KeyboardInterrupt
-    return "" if code == 0 else _last_line(output, begin) or f"it ended with status {code}"
+    return "" if code == 0 else _last_line(output, begin) or f"the command ended with exit status {code}"
 
 
 def process_of(line: Sequence[str]) -> list[str]:
-    """The arguments of the process that runs a command with this interpreter.
+    """The process arguments that run a command of this package with the current Python interpreter.
 
     Args:
-        line: The command as typed.
+        line: The command as a list of words.
     """
     return [sys.executable, "-m", f"unif2ace.commands.{APPS[line[0]]}", *line[1:]]
 
 
 @contextmanager
 def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """Passes signals to a process; afterwards the list has those that arrived."""
+    """Forwards the `FORWARDED` signals to a child process, and collects the received signals in the yielded list."""
     received: list[int] = []
 
     def forward(number: int, _: object) -> None:
@@ -218,7 +219,7 @@ def _last_line(output: Path, begin: int) -> str:
 
 
 def _is_held(cell: TableCell) -> bool:
-    """Whether another process works on a cell."""
+    """Whether another process runs a cell."""
     try:
         with output_lock(cell.folder, "out", single=True):
             return False

@@ -1,4 +1,4 @@
-"""A table as text for a terminal, as Markdown and as CSV."""
+"""Writes a table for a terminal, as Markdown and as CSV."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
 LEGEND = (
-    "± is the standard error over seeds; brackets are 95 % intervals over the evaluated samples. The signed line below "
-    "a row is its difference from the baseline row, paired by seed. Work is that of a training step over the "
-    "baseline's. ↑: higher is better, ↓: lower is."
+    "± is the standard error over seeds. Brackets are 95 % intervals over the evaluated samples. The signed line below "
+    "a row is its difference from the baseline row, paired by seed. Work is the FLOPs per training step relative to "
+    "the baseline row. ↑: higher is better. ↓: lower is better."
 )
 
 
 def our_table(table: TableDefinition, rows: Sequence[RowResult]) -> TextTable:
-    """Our rows: values, and below them the differences from the baseline row.
+    """Our results: one line of values per row, and below it a line of differences from the baseline row.
 
     Args:
         table: The table.
-        rows: Its rows.
+        rows: Rows of the table.
     """
     trained, shown = any(row.work for row in rows), _shown(table, rows)
     head = ["row", "cells", *(["work", "parameters"] if trained else []), *map(_head, shown)]
@@ -44,11 +44,11 @@ def our_table(table: TableDefinition, rows: Sequence[RowResult]) -> TextTable:
 
 
 def paper_table(table: TableDefinition, rows: Sequence[RowResult]) -> TextTable:
-    """The paper's numbers: those of our rows, then of further systems.
+    """The paper's numbers for our rows, then for further systems.
 
     Args:
         table: The table.
-        rows: Its rows.
+        rows: Rows of the table.
     """
     values = table.paper.values
     found = [(row.row.title, row.row.paper) for row in rows if row.row.paper] + list(table.paper.rows)
@@ -57,15 +57,15 @@ def paper_table(table: TableDefinition, rows: Sequence[RowResult]) -> TextTable:
 
 
 def markdown(table: TableDefinition, rows: Sequence[RowResult]) -> str:
-    """Both tables, what failed, and the commands.
+    """The table as Markdown: our results, the meaning of the columns, the paper's numbers, and failed cells.
 
     Args:
         table: The table.
-        rows: Its rows.
+        rows: Rows of the table.
     """
     parts = [our_table(table, rows).markdown(), LEGEND]
     parts.append("\n".join(f"- {_head(value)}: {value.meaning}" for value in _shown(table, rows) if value.meaning))
-    widths = [f"- {row.row.title}: {row.work.width}, for equal work" for row in rows if row.work and row.work.width]
+    widths = [f"- {row.row.title}: {row.work.width}, for equal FLOPs" for row in rows if row.work and row.work.width]
     parts += ["\n".join(widths)] if widths else []
     if table.paper.values:
         parts.append(paper_table(table, rows).markdown())
@@ -75,11 +75,11 @@ def markdown(table: TableDefinition, rows: Sequence[RowResult]) -> str:
 
 
 def csv_table(table: TableDefinition, rows: Sequence[RowResult]) -> TextTable:
-    """A line for each row and value.
+    """A table with one line for each row and value.
 
     Args:
         table: The table.
-        rows: Its rows.
+        rows: Rows of the table.
     """
     head = ["row", "title", "work_ratio", "value", "n", "mean", "error", "low", "high"]
     head += ["difference", "difference_error", "difference_low", "difference_high"]
@@ -93,11 +93,11 @@ def csv_table(table: TableDefinition, rows: Sequence[RowResult]) -> TextTable:
 
 
 def rich_tables(table: TableDefinition, rows: Sequence[RowResult]) -> list[RenderableType]:
-    """Both tables for a terminal, the paper's in grey.
+    """Our results and, in grey, the paper's numbers for a terminal.
 
     Args:
         table: The table.
-        rows: Its rows.
+        rows: Rows of the table.
     """
     found: list[RenderableType] = [_rich(our_table(table, rows), ""), LEGEND]
     if table.paper.values:
@@ -108,7 +108,7 @@ def rich_tables(table: TableDefinition, rows: Sequence[RowResult]) -> list[Rende
 
 
 def _shown(table: TableDefinition, rows: Sequence[RowResult]) -> list[Value]:
-    """The values that some row has; all as long as none has any."""
+    """The values that at least one row has; all values if no row has any."""
     found = [value for value in table.values if any(value.name in row.summary for row in rows)]
     return found or list(table.values)
 
