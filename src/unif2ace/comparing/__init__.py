@@ -1,1 +1,1 @@
-"""Comparison of runs and of scored outputs: differing keys, values, means over seeds, paired differences."""
+"""Compares runs and scored outputs: differing keys, values, means over seeds, and paired differences."""

@@ -1,4 +1,4 @@
-"""Runs side by side: differing keys, last and best values, scores, means over seeds, paired differences."""
+"""Tables that compare runs: differing keys, last and best values, scores, means over seeds, paired differences."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from unif2ace.comparing.unlike import refuse_unlike
 from unif2ace.errors import ConfigError, nearest
 
 PLACES = re.compile(r"run_dir|.*\.default_root_dir|paths\..*|hydra\..*|.*\bfolder|out|tags.*|logger\..*|engine\..*")
-"""Keys that say where a run writes, not what it does."""
+"""Matches keys that only say where a run writes. These keys are not compared."""
 SEEDS = ("seed", "scores.seed", "data.seed", "module.seed", "dataset.synthetic.seed")
-"""Keys in which the runs of one setting may differ."""
+"""Seeds. Runs that differ only in these keys have the same setting."""
 SCORE = "score/"
-"""Prefix of the columns of an evaluation."""
+"""Prefix of the score columns in CSV."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """R runs, and the columns to show.
+    """Runs to compare, and the columns to show.
 
     Attributes:
-        runs: The runs; the first is the one that others are subtracted from.
+        runs: The runs. Differences are computed from the first run.
         columns: Names of logged values, such as ``val/loss``, and of scores, such as ``agreement``.
     """
 
@@ -35,19 +35,19 @@ class Comparison:
 
     @property
     def differing(self) -> list[str]:
-        """Keys whose values differ between runs, in the order of the first that has them."""
+        """Configuration keys whose values differ between runs, in the order of the configurations."""
         keys = list(dict.fromkeys(key for run in self.runs for key in run.config))
         configured = [run for run in self.runs if run.config]
         seen = {key: {repr(run.config.get(key)) for run in configured} for key in keys if not PLACES.fullmatch(key)}
         return [key for key, values in seen.items() if len(values) > 1]
 
     def tables(self) -> list[TextTable]:
-        """Values of each run; scores; means over seeds; paired differences. Empty tables are left out."""
+        """The tables of values, scores, means over seeds and paired differences. Empty tables are left out."""
         found = [self.values(), self.scores(), self.seeds(), self.differences()]
         return [table for table in found if table.rows and len(table.head) > 1]
 
     def values(self) -> TextTable:
-        """A row for each run: the differing keys, and the last and best of each logged value."""
+        """One row for each run: the differing keys, and the last and best value of each logged quantity."""
         logged = [name for name in self.columns if any(name in run.last for run in self.runs)]
         head = ["run", *self.differing, *(text for name in logged for text in (name, f"best {name}", "at step"))]
         rows = [
@@ -56,13 +56,13 @@ class Comparison:
         return TextTable(head, rows)
 
     def scores(self) -> TextTable:
-        """A row for each score: its value for each run, with the 95 % interval."""
+        """One row for each score: the value and the 95 % interval of each run."""
         names = [name for name in self.columns if any(name in run.scores for run in self.runs)]
         rows = [[name, *(_with_interval(run, name) for run in self.runs)] for name in names]
         return TextTable(["score", *(run.name for run in self.runs)], rows, "scores, with 95 % intervals over samples")
 
     def seeds(self) -> TextTable:
-        """A row for each setting with several seeds: mean and standard error of each column."""
+        """One row for each setting: mean and standard error over seeds of each column. Empty without several seeds."""
         keys = [key for key in self.differing if key not in SEEDS]
         groups: dict[tuple[str, ...], list[ComparedRun]] = {}
         for run in self.runs:
@@ -77,7 +77,7 @@ class Comparison:
         return TextTable([*keys, "seeds", *self.columns], rows, "mean and standard error over seeds")
 
     def differences(self) -> TextTable:
-        """A row for each score that several runs have: paired differences from the first, with 95 % intervals."""
+        """One row for each shared score: paired differences from the first run, with 95 % intervals."""
         first, *others = self.runs
         rows = []
         for name in self.columns:
@@ -88,7 +88,7 @@ class Comparison:
         return TextTable(head, rows, "paired differences, with 95 % intervals; * excludes 0")
 
     def flat(self) -> TextTable:
-        """One row per run with everything, for CSV."""
+        """One row per run with all columns, for CSV."""
         head = ["run", *self.differing]
         rows = [[run.name, *self._keys(run)] for run in self.runs]
         for name in self.columns:
@@ -121,19 +121,19 @@ def compare(runs: Sequence[ComparedRun], columns: Sequence[str] = ()) -> Compari
         columns: Names of values to show; by default ``val/loss`` and all scores.
 
     Raises:
-        ConfigError: If two evaluations were not made in the same way, or no run has a column.
+        ConfigError: If two evaluations used different options or data, or no run has a value of this name.
     """
     refuse_unlike(runs)
     known = list(dict.fromkeys(name for run in runs for name in (*run.last, *run.scores)))
     for name in columns:
         if name not in known:
-            raise ConfigError(f"columns={name}: no run has it{nearest(name, known)}")
+            raise ConfigError(f"columns={name}: no run has a value of this name{nearest(name, known)}")
     scores = dict.fromkeys(name for run in runs for name in run.scores)
     return Comparison(runs, list(columns) or [*(name for name in ("val/loss",) if name in known), *scores])
 
 
 def mean_error(values: Sequence[float]) -> str:
-    """Mean and standard error of values as a text; the value alone if there is one."""
+    """Mean and standard error as text. A single value has no error; no value gives an empty text."""
     if not values:
         return ""
     mean, error = mean_and_error(values)
@@ -141,7 +141,7 @@ def mean_error(values: Sequence[float]) -> str:
 
 
 def _difference(first: ComparedRun, other: ComparedRun, name: str) -> str:
-    """A score's difference with the interval of paired replicates, if both have them."""
+    """Difference of a score, with the 95 % interval of the paired replicates if both runs have them."""
     if name not in first.scores or name not in other.scores:
         return ""
     value = other.scores[name] - first.scores[name]
@@ -172,11 +172,11 @@ def _cell(value: Any) -> str:
 
 
 def seed_table(settings: Sequence[Mapping[str, Any]], values: Sequence[Mapping[str, float]]) -> str:
-    """Means over the seeds of a sweep as text; empty if no setting has several.
+    """Means over the seeds of a sweep as text; empty if no setting has several seeds.
 
     Args:
-        settings: For each job the keys that differ.
-        values: For each job its last values.
+        settings: Differing keys and values of each job.
+        values: Last value of each logged quantity, for each job.
     """
     runs = [ComparedRun(str(n), one, last) for n, (one, last) in enumerate(zip(settings, values, strict=True))]
     columns = sorted({name for last in values for name in last})

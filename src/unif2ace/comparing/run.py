@@ -1,4 +1,4 @@
-"""A run or scored outputs, as its files say: configuration, logged values, scores."""
+"""Reads runs and scored outputs for comparison: configuration, logged values and scores."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from unif2ace.errors import DataError
 
 SWEEP = "sweep.csv"
 HIGHER = ("accuracy", "average_precision", "codebook_use", "f1", "perplexity", "psnr", "ssim")
-"""Logged values of which the greatest is the best; of all others the least is."""
+"""Prefixes of logged values for which higher is better. For all other values lower is better."""
 
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """A run, or the outputs of a system that were scored.
+    """A run, or the scored outputs of a system.
 
     Attributes:
-        name: What it is called in tables.
-        config: Values of its configuration by dotted key; empty if it has none.
+        name: Name in tables.
+        config: Configuration values by dotted key; empty if there is no configuration.
         last: Last value of each logged quantity.
-        best: Best value of each, and the step it was logged at.
-        evaluation: Tree of its ``evaluation.json``; empty if it was not evaluated.
-        folder: Folder of the evaluation.
+        best: Best value of each logged quantity, with its step.
+        evaluation: Content of ``evaluation.json``; empty without an evaluation.
+        folder: Folder of the evaluation; None without an evaluation.
     """
 
     name: str
@@ -42,29 +42,29 @@ class ComparedRun:
 
     @property
     def scores(self) -> Mapping[str, float]:
-        """Finite values of the evaluation by name."""
+        """Finite scores of the evaluation by name."""
         return {name: value for name, value in self.evaluation.get("values", {}).items() if value is not None}
 
     def interval(self, name: str) -> tuple[float, float] | None:
-        """The 95 % interval of a score; None if it has none."""
+        """The 95 % interval of a score; None if the evaluation has no interval for it."""
         found = self.evaluation.get("intervals", {}).get(name)
         return (found[0], found[1]) if found else None
 
     @cached_property
     def replicates(self) -> Mapping[str, Sequence[float | None]]:
-        """Bootstrap replicates of the scores by name; empty if none were kept."""
+        """Bootstrap replicates of the scores by name; empty if ``replicates.json`` is missing."""
         path = self.folder / "replicates.json" if self.folder else None
         return _json(path) if path and path.is_file() else {}
 
 
 def read_runs(paths: Sequence[str | Path]) -> list[ComparedRun]:
-    """Reads runs, evaluations, scored outputs, and all runs of sweeps.
+    """Reads runs, evaluations, scored outputs, and all finished runs of sweeps.
 
     Args:
-        paths: Folders; that of a sweep stands for its runs.
+        paths: Folders of runs, evaluations, scored outputs or sweeps.
 
     Raises:
-        DataError: If a folder is not one of these, or a file is damaged.
+        DataError: If a folder is none of these, or a file is damaged.
     """
     folders = [folder for path in map(Path, paths) for folder in _of_sweep(path)]
     return [_read(folder, name) for folder, name in zip(folders, short_names(folders), strict=True)]
@@ -76,13 +76,13 @@ def _of_sweep(path: Path) -> list[Path]:
     with (path / SWEEP).open(encoding="utf-8", newline="") as file:
         done = [row["run_dir"] for row in csv.DictReader(file) if row["status"] == "done" and row["run_dir"]]
     if not done:
-        raise DataError(f"{path / SWEEP} lists no run that is done: give folders of runs")
+        raise DataError(f"{path / SWEEP} lists no finished run: give folders of runs")
     moved = [path / Path(folder).name for folder in done]
     return [Path(folder) if Path(folder).is_dir() else beside for folder, beside in zip(done, moved, strict=True)]
 
 
 def short_names(folders: Sequence[Path]) -> list[str]:
-    """The folders without what all begin with; the last part if only one is given."""
+    """Paths of the folders without their common prefix; the last part of the path for a single folder."""
     parts = [folder.absolute().parts for folder in folders]
     least = min(map(len, parts))
     same = next((n for n in range(least) if len({part[n] for part in parts}) > 1), least - 1)
@@ -91,13 +91,13 @@ def short_names(folders: Sequence[Path]) -> list[str]:
 
 def _read(folder: Path, name: str) -> ComparedRun:
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder; give folders of runs, evaluations or scored outputs")
+        raise DataError(f"{folder}: no such folder; give folders of runs, evaluations or scored outputs")
     evaluation = next((f for f in (folder, folder / "evaluation") if (f / "evaluation.json").is_file()), None)
     run = folder.parent if evaluation == folder and (folder.parent / "config.yaml").is_file() else folder
     config, logged = run / "config.yaml", run / "metrics.csv"
     if not (evaluation or config.is_file() or logged.is_file()):
-        mend = f"`unif2ace-evaluate outputs={folder}` scores outputs"
-        raise DataError(f"{folder} has no config.yaml, metrics.csv or evaluation.json: give a run; {mend}")
+        mend = f"score outputs first with `unif2ace-evaluate outputs={folder}`"
+        raise DataError(f"{folder} has no config.yaml, metrics.csv or evaluation.json: give a run's folder, or {mend}")
     last, best = read_values(logged)
     return ComparedRun(
         name,
@@ -110,13 +110,13 @@ def _read(folder: Path, name: str) -> ComparedRun:
 
 
 def read_values(path: Path) -> tuple[dict[str, float], dict[str, tuple[float, int]]]:
-    """Last and best values of a run's ``metrics.csv``; empty if there is no such file.
+    """Last and best values in a run's ``metrics.csv``; empty if the file does not exist.
 
     Args:
-        path: The file.
+        path: Path of ``metrics.csv``.
 
     Raises:
-        DataError: If it cannot be read.
+        DataError: If the file cannot be read.
     """
     if not path.is_file():
         return {}, {}
@@ -128,10 +128,10 @@ def read_values(path: Path) -> tuple[dict[str, float], dict[str, tuple[float, in
 
 
 def last_and_best(logged: Iterable[tuple[str, float, int]]) -> tuple[dict[str, float], dict[str, tuple[float, int]]]:
-    """The last value of each quantity, and the best one with its step.
+    """The last value of each quantity, and the best value with its step.
 
     Args:
-        logged: Names, values and steps in the order of the log.
+        logged: Triples (name, value, step) in the order of the log.
     """
     last: dict[str, float] = {}
     best: dict[str, tuple[float, int]] = {}
@@ -149,7 +149,7 @@ def _logged(row: Mapping[str, str]) -> Iterable[tuple[str, float, int]]:
 
 
 def flat(tree: Any, above: str = "") -> Iterable[tuple[str, Any]]:
-    """The values of nested mappings by dotted key."""
+    """Yields (dotted key, value) of nested dictionaries."""
     if isinstance(tree, dict) and tree:
         for key, value in tree.items():
             yield from flat(value, f"{above}.{key}" if above else str(key))

@@ -1,4 +1,4 @@
-"""Means, standard errors and intervals of values over seeds, and of paired replicates over samples."""
+"""Statistics of values over seeds: means, standard errors, and intervals from bootstrap replicates over samples."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 
 LEVEL = (0.025, 0.975)
-"""Quantiles of a 95 % interval."""
+"""Lower and upper quantile of a 95 % interval."""
 Replicates = Sequence[float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A value over S seeds.
+    """Statistics of a value over seeds.
 
     Attributes:
-        n: S.
+        n: Number of seeds.
         mean: Mean over seeds.
         error: Standard error of the mean over seeds; None for one seed.
-        interval: 95 % interval over samples of the mean; None without replicates.
+        interval: 95 % bootstrap interval of the mean, over the evaluated samples; None without replicates.
     """
 
     n: int
@@ -32,11 +32,11 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Difference(Summary):
-    """Differences of a value between two settings, paired by seed.
+    """Statistics of the difference between two settings, paired by seed.
 
     Attributes:
-        seeds: The S seeds that both have.
-        by_seed: The difference of each.
+        seeds: Seeds that both settings have.
+        by_seed: Difference for each seed.
     """
 
     seeds: tuple[int, ...]
@@ -44,7 +44,7 @@ class Difference(Summary):
 
 
 def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean and standard error of at least one value; the error of a single value is None."""
+    """Mean and standard error of one or more values. The error of a single value is None."""
     mean = sum(values) / len(values)
     if len(values) < 2:
         return mean, None
@@ -53,7 +53,7 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
 
 
 def interval(replicates: Sequence[float] | np.ndarray) -> tuple[float, float] | None:
-    """The 95 % interval of replicates, of which those that are not finite are left out; None if none is left."""
+    """The 95 % interval of the finite replicates; None if no replicate is finite."""
     found = np.asarray(replicates, dtype=float)
     found = found[np.isfinite(found)]
     if not len(found):
@@ -63,20 +63,20 @@ def interval(replicates: Sequence[float] | np.ndarray) -> tuple[float, float] | 
 
 
 def differences(first: Replicates, other: Replicates) -> np.ndarray:
-    """`other` minus `first`, replicate by replicate; empty if they are not paired. None counts as not finite."""
+    """Replicates of `other` minus those of `first`, with NaN for None; empty if the lengths differ."""
     one, two = (np.array(some, dtype=float) for some in (first, other))
     return two - one if len(one) == len(two) else np.empty(0)
 
 
 def summarize(values: Mapping[int, float], replicates: Mapping[int, Replicates]) -> Summary | None:
-    """A value over seeds.
+    """Summarises a value over seeds.
 
     Args:
-        values: The value of each seed.
-        replicates: The bootstrap replicates of each seed; those of all seeds resample the same samples.
+        values: Value by seed.
+        replicates: Bootstrap replicates by seed. All seeds must resample the same samples.
 
     Returns:
-        The summary; None if there is no value.
+        The summary; None if `values` is empty.
     """
     if not values:
         return None
@@ -91,16 +91,16 @@ def differ(
     first_replicates: Mapping[int, Replicates],
     other_replicates: Mapping[int, Replicates],
 ) -> Difference | None:
-    """`other` minus `first`, paired by seed.
+    """Summarises the difference `other` minus `first`, paired by seed.
 
     Args:
-        first: The value of each seed.
-        other: The same of the other setting.
-        first_replicates: The bootstrap replicates of each seed.
-        other_replicates: The same of the other setting, paired with those.
+        first: Value of the first setting by seed.
+        other: Value of the other setting by seed.
+        first_replicates: Bootstrap replicates of the first setting by seed.
+        other_replicates: Bootstrap replicates of the other setting by seed, paired with `first_replicates`.
 
     Returns:
-        The difference; None if there is no common seed.
+        The difference; None if the settings have no common seed.
     """
     seeds = tuple(seed for seed in first if seed in other)
     if not seeds:
@@ -112,7 +112,7 @@ def differ(
 
 
 def _of_mean(over: Sequence[np.ndarray]) -> tuple[float, float] | None:
-    """The interval of the mean over seeds of their replicates; None unless all seeds have as many."""
+    """The 95 % interval of the replicates averaged over seeds; None if the seeds have different numbers of them."""
     if len({len(one) for one in over}) != 1:
         return None
     return interval(np.mean(over, axis=0))

@@ -1,4 +1,4 @@
-"""A table of texts, written as aligned text, CSV or Markdown."""
+"""A table of strings that can be written as aligned text, CSV or Markdown."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """A table.
+    """A table of strings.
 
     Attributes:
         head: Names of the columns.
-        rows: The rows, one text per column.
+        rows: The rows, one string per column.
         title: A line above the table.
     """
 
@@ -23,7 +23,7 @@ class TextTable:
     title: str = ""
 
     def text(self) -> str:
-        """Aligned columns, two blanks apart."""
+        """The table as aligned columns, separated by two spaces."""
         widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
         lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in self._lines()]
         return "\n".join([*([self.title] if self.title else []), *lines])
@@ -36,7 +36,7 @@ class TextTable:
         return "\n".join([*([self.title, ""] if self.title else []), head, rule, *rows])
 
     def csv(self) -> str:
-        """Comma-separated values, the head first."""
+        """The table as comma-separated values, with the head as first line."""
         out = io.StringIO()
         csv.writer(out, lineterminator="\n").writerows(self._lines())
         return out.getvalue()

@@ -1,4 +1,4 @@
-"""Refuses to compare results that were not measured in the same way."""
+"""Refuses to compare results that were measured with different options or data."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _ABSENT = object()
 
 
 def refuse_unlike(runs: Sequence[ComparedRun]) -> None:
-    """Compares the conditions of all evaluations with those of the first.
+    """Checks that all evaluations used the same options and data as the first.
 
     Args:
-        runs: Runs; those without an evaluation are left out.
+        runs: The runs. Runs without an evaluation are ignored.
 
     Raises:
-        ConfigError: If one differs; the message names the field and both values.
+        ConfigError: If an option or the data differ. The message names the field and both values.
     """
     evaluated = [run for run in runs if run.evaluation]
     for other in evaluated[1:]:
@@ -33,7 +33,7 @@ def refuse_unlike(runs: Sequence[ComparedRun]) -> None:
 
 
 def _conditions(tree: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """What must be equal, by field."""
+    """Yields (field, value) of all conditions that must be equal."""
     if "weights" in tree:
         yield "weights.kind", tree["weights"]["kind"]
     elif "system" in tree:
