@@ -62,7 +62,7 @@ def test_a_checkpoint_is_converted_there_and_back(tmp_path: Path, monkeypatch, c
     torch.testing.assert_close(found["optimizer_states"], before["optimizer_states"], rtol=0, atol=0)
     assert capsys.readouterr().out.split() == ["sharded:", "sharded", "single:", "single"]
     assert _run(monkeypatch, tmp_path, "convert", "run", "single") == 1
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
 
 
 def test_a_folder_without_checkpoints_is_an_error(tmp_path: Path, monkeypatch, capsys):
@@ -75,4 +75,4 @@ def test_a_folder_without_checkpoints_is_an_error(tmp_path: Path, monkeypatch, c
 def test_what_is_no_checkpoint_is_refused(source: str, tmp_path: Path, monkeypatch, capsys):
     (tmp_path / "weights.safetensors").touch()
     assert _run(monkeypatch, tmp_path, "convert", source, "target") == 1
-    assert "give a run's folder" in capsys.readouterr().err
+    assert "give a run folder" in capsys.readouterr().err

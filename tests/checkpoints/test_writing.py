@@ -89,7 +89,7 @@ def test_a_flipped_byte_is_noticed_and_the_one_before_is_taken(tmp_path: Path, c
     torch.load(file, weights_only=True)
     assert newest(tmp_path).name == step_name(2)
     assert [r.getMessage() for r in caplog.records] == [
-        f"passed over: {file} is damaged: its contents are not what was written"
+        f"trying an older checkpoint: {file} is damaged: its contents changed after it was written"
     ]
     with pytest.raises(DataError, match="is damaged"):
         read(file.parent)
@@ -206,7 +206,7 @@ class _Runs:
 def test_what_could_not_be_read_again_is_refused_when_it_is_written(tmp_path: Path):
     with pytest.raises(DataError, match=r"could run code"):
         save_single(state(1) | {"evil": _Runs(tmp_path / "ran")}, tmp_path / step_name(1))
-    with pytest.raises(DataError, match="plain values"):
+    with pytest.raises(DataError, match="neither plain data nor a tensor"):
         save_single(state(1) | {"function": lambda: 0}, tmp_path / step_name(1))
     assert not list(tmp_path.iterdir())
 

@@ -1,1 +1,1 @@
-"""Atomic checkpoints: a directory for each step, with the hashes of its files."""
+"""Atomic checkpoints: one directory per saved step, with a hash of each file."""

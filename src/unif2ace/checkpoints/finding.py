@@ -1,4 +1,4 @@
-"""Finds a run's checkpoints and verifies that they are complete."""
+"""Finds the checkpoints of a run, and verifies that their files are complete and undamaged."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from unif2ace.errors import DataError
 log = logging.getLogger(__name__)
 
 COMPLETE: Final = "complete.json"
-"""Written last: names, sizes and hashes of the other files. A directory without it is not a checkpoint."""
+"""File with the names, sizes and hashes of the other files. It is written last and marks a complete checkpoint."""
 STATE: Final = "state.ckpt"
-"""The state file of a single checkpoint."""
+"""The state file of a single-file checkpoint."""
 REST: Final = "meta.pt"
-"""The file of unsharded entries in a sharded checkpoint."""
+"""The file with the unsharded entries of a sharded checkpoint."""
 FORMAT: Final = 1
 FOLDER: Final = "checkpoints"
 Kind = Literal["single", "sharded"]
@@ -34,9 +34,9 @@ class SavedCheckpoint:
     """Contents of `complete.json`.
 
     Attributes:
-        path: The directory.
-        step: Optimiser steps taken.
-        kind: One file, or shards of several processes.
+        path: The checkpoint's directory.
+        step: Number of optimiser steps before the checkpoint was saved.
+        kind: ``single`` for one state file, ``sharded`` for the shards of several processes.
         files: Size in bytes and SHA-256 of each file, by name.
     """
 
@@ -47,31 +47,31 @@ class SavedCheckpoint:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total size of the files in bytes."""
         return sum(size for size, _ in self.files.values())
 
 
 def step_name(step: int) -> str:
-    """The name of a step's directory."""
+    """Name of the checkpoint directory of a step, such as ``step-00001000``."""
     return f"step-{step:08d}"
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Whether a path is the directory of one step, complete or not."""
+    """Whether a path is a checkpoint directory, complete or not."""
     return path.is_dir() and (_NAME.fullmatch(path.name) is not None or (path / COMPLETE).is_file())
 
 
 def home(folder: str | Path) -> Path:
-    """The directory of a run's checkpoints: the folder itself, or its sub-folder ``checkpoints``."""
+    """The directory with the checkpoints of a run: the sub-folder ``checkpoints`` if it exists, else the folder."""
     folder = Path(folder)
     return folder / FOLDER if (folder / FOLDER).is_dir() else folder
 
 
 def listed(folder: str | Path) -> list[Path]:
-    """Directories of steps, complete or not, the newest last.
+    """Checkpoint directories of a run, complete or not, in the order of their steps.
 
     Args:
-        folder: Folder of a run, or of its checkpoints.
+        folder: A run folder, or its folder ``checkpoints``.
     """
     place = home(folder)
     found = [p for p in place.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()] if place.is_dir() else []
@@ -79,39 +79,45 @@ def listed(folder: str | Path) -> list[Path]:
 
 
 def describe(path: Path) -> SavedCheckpoint:
-    """Description of a checkpoint; existence and sizes of its files are checked, contents are not.
+    """Reads the description of a checkpoint. Checks the existence and size of its files, but not their contents.
 
     Raises:
-        DataError: If it is not complete.
+        DataError: If the checkpoint is incomplete, damaged, or of another format version.
     """
     try:
         tree = json.loads((path / COMPLETE).read_text(encoding="utf-8"))
         files = {str(name): (int(entry["size"]), str(entry["sha256"])) for name, entry in tree["files"].items()}
         found = SavedCheckpoint(path, int(tree["step"]), tree["kind"], files)
         if tree["format"] != FORMAT or found.kind not in get_args(Kind):
-            raise DataError(f"{path} has format {tree['format']!r}, this version reads {FORMAT}: update unif2ace")
+            raise DataError(
+                f"{path} has checkpoint format {tree['format']!r}, this version reads format {FORMAT}: update unif2ace"
+            )
     except FileNotFoundError as error:
-        raise DataError(f"{path} was never finished: it has no {COMPLETE}") from error
+        raise DataError(f"{path} is incomplete: {COMPLETE} is missing; use another checkpoint") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path / COMPLETE} is damaged ({type(error).__name__}: {error})") from error
+        raise DataError(
+            f"{path / COMPLETE} is damaged ({type(error).__name__}: {error}); use another checkpoint"
+        ) from error
     if _NAME.fullmatch(path.name) and path.name != step_name(found.step):
-        raise DataError(f"{path} holds step {found.step}: it was renamed or is damaged")
+        raise DataError(f"{path} holds step {found.step}: rename the directory back to {step_name(found.step)}")
     for name, (size, _) in files.items():
         there = (path / name).stat().st_size if (path / name).is_file() else None
         if "/" in name or there is None:
-            raise DataError(f"{path} lacks {name}")
+            raise DataError(f"{path} lacks {name}: use another checkpoint")
         if there != size:
-            raise DataError(f"{path / name} has {there:,} bytes, {size:,} were written")
+            raise DataError(f"{path / name} is damaged: it has {there:,} of {size:,} bytes; use another checkpoint")
     return found
 
 
 def verify(path: Path) -> SavedCheckpoint:
-    """As `describe`, but also checks the hash of every file; done once per process while the files do not change.
+    """Like `describe`, but also checks the hash of every file.
+
+    A process checks the hashes only once, as long as the size and modification time of the files do not change.
 
     Raises:
-        DataError: If it is not complete, or a file was changed.
+        DataError: If the checkpoint is incomplete, damaged, or of another format version.
     """
     found = describe(path)
     stats = [(path / name).stat() for name in (COMPLETE, *found.files)]
@@ -120,7 +126,7 @@ def verify(path: Path) -> SavedCheckpoint:
         return found
     for name, (_, digest) in found.files.items():
         if sha256(path / name) != digest:
-            raise DataError(f"{path / name} is damaged: its contents are not what was written")
+            raise DataError(f"{path / name} is damaged: its contents changed after it was written")
     _checked[path.resolve()] = stamp
     return found
 
@@ -132,17 +138,17 @@ def sha256(file: Path) -> str:
 
 
 def newest(folder: str | Path) -> Path | None:
-    """The newest checkpoint that is complete and undamaged; newer ones that are not are logged.
+    """Finds the newest checkpoint that is complete and undamaged. Logs a warning for each newer one.
 
     Args:
-        folder: Folder of a run, or of its checkpoints.
+        folder: A run folder, or its folder ``checkpoints``.
 
     Returns:
-        Its directory; None if there is none.
+        The checkpoint's directory; None if no checkpoint is complete and undamaged.
     """
     for path in reversed(listed(folder)):
         try:
             return verify(path).path
         except DataError as error:
-            log.warning("passed over: %s", error)
+            log.warning("trying an older checkpoint: %s", error)
     return None

@@ -1,4 +1,4 @@
-"""Checkpoint IO of Lightning's strategies without sharding (one process, DDP)."""
+"""Lightning's checkpoint IO for strategies without sharding (one process, or DDP)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from unif2ace.checkpoints.writing import remove
 
 
 class FolderIO(CheckpointIO):
-    """One directory for each step; also reads sharded checkpoints and old single files, never anything executable."""
+    """Writes one directory per step. Also reads sharded checkpoints and old files ``*.ckpt``; never executes code."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        """Writes a directory; the first process calls it."""
+        """Writes a checkpoint directory. Only rank 0 calls this method."""
         save_single(checkpoint, Path(path))
 
     def load_checkpoint(
         self, path: str | os.PathLike[str], map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Reads plain values and tensors onto the CPU; `weights_only` is ignored."""
+        """Reads a checkpoint onto the CPU. `map_location` and `weights_only` are ignored."""
         return read(Path(path))
 
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
-        """Removes a directory."""
+        """Removes a checkpoint directory."""
         remove(Path(path))

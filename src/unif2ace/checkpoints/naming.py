@@ -1,6 +1,7 @@
-"""Converts an optimiser's state between parameter indices, as one process saves it, and parameter names.
+"""Converts the keys of an optimiser's state dict from parameter indices to parameter names, and back.
 
-Indices follow the optimiser's parameter groups, which is not the order of the module's parameters.
+Single-file checkpoints use indices, sharded ones use names. Indices follow the optimiser's parameter groups, not the
+order of the module's parameters.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from torch.optim import Optimizer
 from unif2ace.errors import DataError
 
 NAMES = "parameter_names"
-"""Entry of a checkpoint: for each optimiser the names of its parameters in index order."""
+"""Checkpoint entry with the parameter names of each optimiser, in index order."""
 
 
 def names_of(module: nn.Module, optimizer: Optimizer) -> list[str]:
-    """Names of an optimiser's parameters in index order."""
+    """Names of the parameters of an optimiser, in index order."""
     known = {id(parameter): name for name, parameter in module.named_parameters()}
     for wrapper in ("_orig_mod.", "_checkpoint_wrapped_module."):
         known = {place: name.replace(wrapper, "") for place, name in known.items()}
@@ -26,18 +27,20 @@ def names_of(module: nn.Module, optimizer: Optimizer) -> list[str]:
 
 
 def named(state: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """An optimiser's state by parameter names.
+    """Converts an optimiser's state dict from parameter indices to parameter names.
 
     Args:
-        state: State by indices.
-        names: Names of the parameters, by index.
+        state: State dict with parameter indices.
+        names: Names of the parameters, in index order.
 
     Raises:
-        DataError: If the number of parameters differs.
+        DataError: If the state has another number of parameters than `names`.
     """
     groups = state["param_groups"]
-    if sum(len(group["params"]) for group in groups) != len(names):
-        raise DataError(f"the optimiser's state has not the {len(names)} parameters of the network")
+    if (count := sum(len(group["params"]) for group in groups)) != len(names):
+        raise DataError(
+            f"the optimiser state has {count} parameters, the network {len(names)}: resume with the network of the run"
+        )
     return {
         "state": {names[number]: value for number, value in state["state"].items()},
         "param_groups": [{**group, "params": [names[number] for number in group["params"]]} for group in groups],
@@ -45,10 +48,13 @@ def named(state: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def numbered(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """An optimiser's state by indices, and the parameter names in index order.
+    """Converts an optimiser's state dict from parameter names to parameter indices.
 
     Args:
-        state: State by names.
+        state: State dict with parameter names.
+
+    Returns:
+        State dict with parameter indices, and the parameter names in index order.
     """
     names = [name for group in state["param_groups"] for name in group["params"]]
     number = {name: place for place, name in enumerate(names)}

@@ -1,9 +1,9 @@
-"""Reads the files of `torch.distributed.checkpoint` without executing their contents.
+"""Reads the files of `torch.distributed.checkpoint` (DCP) without executing code from them.
 
-Its table of contents, ``.metadata``, is a pickle, and so are values that are not tensors; torch opens both without
-restrictions. Here the pickle may only contain the classes of such a table, and values are read with ``weights_only``.
-Still, load sharded checkpoints only from sources that you would run a program from. To share weights, use release
-folders and ``weights.safetensors``.
+DCP stores its file ``.metadata`` and all values that are not tensors as pickles, and PyTorch unpickles them without
+restrictions. This module allows only the classes that DCP metadata needs, and reads values with ``weights_only``.
+Nevertheless, load sharded checkpoints only from sources that you trust. To share weights, use release folders and
+``weights.safetensors``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _OWN = ("torch.distributed.checkpoint.metadata", "torch.distributed.checkpoint.f
 
 
 class _Contents(pickle.Unpickler):
-    """Allows the classes of a table of contents, and no function."""
+    """Unpickles DCP metadata: allows only the classes that the metadata needs, and no functions."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _PLAIN:
@@ -46,17 +46,17 @@ class _Contents(pickle.Unpickler):
                 return found
         if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
             return getattr(torch, name)
-        raise pickle.UnpicklingError(f"{module}.{name} is not part of a table of contents")
+        raise pickle.UnpicklingError(f"{module}.{name} is not allowed in checkpoint metadata")
 
 
 class RankShardReader(FileSystemReader):
-    """Torch's reader with a restricted `read_metadata`."""
+    """PyTorch's `FileSystemReader` with a `read_metadata` that executes no code."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
-        """The table of contents.
+        """Reads the metadata of the checkpoint.
 
         Raises:
-            DataError: If it is damaged, or would execute code.
+            DataError: If the file ``.metadata`` is damaged, or could execute code.
         """
         path = Path(self.path) / CONTENTS
         try:
@@ -65,14 +65,14 @@ class RankShardReader(FileSystemReader):
         except Exception as error:  # a damaged pickle may raise anything
             raise DataError(f"{path} is damaged or could run code ({error}); give another checkpoint") from error
         if not isinstance(found, Metadata):
-            raise DataError(f"{path} holds {type(found).__name__}, no table of contents; give another checkpoint")
+            raise DataError(f"{path} holds {type(found).__name__}, not checkpoint metadata; give another checkpoint")
         found.storage_meta = found.storage_meta or StorageMeta()
         found.storage_meta.load_id = self.load_id
         return found
 
 
 def _place(planner: DefaultLoadPlanner, item: ReadItem, value: io.BytesIO) -> None:
-    """Reads a value that is not a tensor, and passes it to torch's planner in a safe form."""
+    """Reads a non-tensor value with ``weights_only``, and passes it to PyTorch's planner."""
     plain = torch.load(value, weights_only=True)
     again = io.BytesIO()
     torch.save(plain, again)
@@ -81,36 +81,36 @@ def _place(planner: DefaultLoadPlanner, item: ReadItem, value: io.BytesIO) -> No
 
 
 class CarefulPlanner(DefaultLoadPlanner):
-    """Torch's planner for an existing state, restricted to plain values."""
+    """PyTorch's planner that loads into an existing state dict, with non-tensor values read with ``weights_only``."""
 
     def load_bytes(self, read_item: ReadItem, value: io.BytesIO) -> None:
-        """Loads a value that is not a tensor."""
+        """Loads a non-tensor value."""
         _place(self, read_item, value)
 
 
 class CarefulEmptyPlanner(_EmptyStateDictLoadPlanner):
-    """Torch's planner for a state built from the table of contents, restricted to plain values."""
+    """PyTorch's planner that builds the state dict from the metadata, with values read with ``weights_only``."""
 
     def load_bytes(self, read_item: ReadItem, value: io.BytesIO) -> None:
-        """Loads a value that is not a tensor."""
+        """Loads a non-tensor value."""
         _place(self, read_item, value)
 
 
 def entries(folder: Path) -> set[str]:
-    """The top-level names in a sharded checkpoint, such as ``state_dict`` and ``optimizer_0``."""
+    """The top-level keys of a sharded checkpoint, such as ``state_dict`` and ``optimizer_0``."""
     planned = RankShardReader(folder).read_metadata().planner_data or {}
     return {str(path[0]) for path in planned.values()}
 
 
 def read_shards(folder: Path, only: set[str] | None = None) -> dict[str, Any]:
-    """Unsharded tensors and values of a sharded checkpoint, in one process without a process group.
+    """Reads a sharded checkpoint into full tensors in one process, without a process group.
 
     Args:
-        folder: Folder of the checkpoint.
-        only: Top-level names to read; None for all.
+        folder: The checkpoint's directory.
+        only: Top-level keys to read; None for all.
 
     Raises:
-        DataError: If a shard is damaged, or would execute code.
+        DataError: If a shard is damaged, or could execute code.
     """
     state: dict[str, Any] = {}
     planner = CarefulEmptyPlanner(only)  # type: ignore[no-untyped-call]

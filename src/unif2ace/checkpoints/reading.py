@@ -1,4 +1,4 @@
-"""Reads whole checkpoints in one process, whatever their format."""
+"""Reads checkpoints of any format in one process."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from unif2ace.errors import DataError
 
 
 def read(path: str | Path, *, only: set[str] | None = None, lazily: bool = False) -> dict[str, Any]:
-    """A checkpoint in Lightning's format.
+    """Reads a checkpoint as a dictionary in Lightning's format.
 
     Args:
-        path: The directory of a step, or a single file ``*.ckpt``.
-        only: Entries with network or optimiser tensors to read; None for all. Unsharded entries are always read.
-        lazily: Whether tensors of a single file stay on disk until they are used.
+        path: A directory ``step-*``, or an old file ``*.ckpt``.
+        only: For a sharded checkpoint: keys of the sharded entries to read, such as ``state_dict``; None for all.
+            Other entries are always read.
+        lazily: Whether the tensors of a single-file checkpoint are memory-mapped instead of read at once.
 
     Raises:
-        DataError: If it is damaged, or could execute code.
+        DataError: If the checkpoint is damaged, or could execute code.
     """
     from unif2ace.checkpoints.single import load_plain
 
@@ -33,7 +34,7 @@ def read(path: str | Path, *, only: set[str] | None = None, lazily: bool = False
 
 def _mapping(found: Any, path: Path) -> dict[str, Any]:
     if not isinstance(found, Mapping):
-        raise DataError(f"{path} holds {type(found).__name__}, not a training checkpoint")
+        raise DataError(f"{path} holds {type(found).__name__}, not a training checkpoint: give another file")
     return dict(found)
 
 
@@ -54,10 +55,12 @@ def _whole(path: Path, only: set[str] | None) -> dict[str, Any]:
 
 
 def read_rest(path: str | Path) -> dict[str, Any]:
-    """A checkpoint's entries without tensors; tensors are not read and hashes are not checked.
+    """Reads the entries of a checkpoint that are not tensors, without checking hashes.
+
+    The result of a single-file checkpoint also has the tensors, memory-mapped and not yet read.
 
     Raises:
-        DataError: If it is damaged, or could execute code.
+        DataError: If the checkpoint is damaged, or could execute code.
     """
     from unif2ace.checkpoints.single import load_plain
 

@@ -1,4 +1,4 @@
-"""Checkpoints that several processes write together, each its shards, and that any number of processes can read."""
+"""Sharded checkpoints: each process writes its own shards, and any number of processes can read them."""
 
 from __future__ import annotations
 
@@ -29,24 +29,25 @@ from unif2ace.checkpoints.writing import CheckpointFolder, explained
 from unif2ace.errors import DataError
 
 MODEL = ("state_dict", "current_model_state")
-"""Entries of a checkpoint with the network's tensors by name: the weights for prediction and, with averaging, the
-weights in training."""
+"""Checkpoint entries with the network's tensors by name. Without weight averaging only ``state_dict`` exists; with
+averaging it holds the averaged weights, and ``current_model_state`` the weights in training."""
 OPTIMIZER = "optimizer_"
 
 
 def save_sharded(checkpoint: Mapping[str, Any], path: Path) -> Path:
-    """Writes a checkpoint; all processes call it.
+    """Writes a sharded checkpoint. All processes must call this function.
+
+    All processes write the entries with sharded tensors and the entries of `MODEL`. Rank 0 writes the rest.
 
     Args:
-        checkpoint: As Lightning makes it, ``optimizer_states`` by parameter names. All processes write entries with
-            sharded tensors and the entries of `MODEL`; the first writes the rest.
+        checkpoint: Checkpoint in Lightning's format, with ``optimizer_states`` by parameter names.
         path: The directory to create, on a file system that all processes share.
 
     Returns:
-        The directory.
+        `path`.
 
     Raises:
-        DataError: On all processes, if one could not write.
+        DataError: On all processes, if one process could not write.
     """
     first = rank() == 0
     shared, rest = _split(checkpoint)
@@ -109,21 +110,21 @@ def _finish(folder: CheckpointFolder, rest: dict[str, Any], parts: Sequence[Mapp
 def load_sharded(
     path: Path, module: nn.Module, optimizers: Sequence[torch.optim.Optimizer], *, strict: bool = True
 ) -> dict[str, Any]:
-    """Loads a checkpoint into a sharded module and its optimisers; all processes call it.
+    """Loads a checkpoint into a sharded module and its optimisers. All processes must call this function.
 
-    It may have been written by any number of processes, or be a single file.
+    The checkpoint may be a single file, or sharded with any number of processes.
 
     Args:
-        path: The directory, or an old single file ``*.ckpt``.
+        path: A directory ``step-*``, or an old file ``*.ckpt``.
         module: A module that is already sharded.
-        optimizers: Optimisers of its parameters; none to load the module alone.
-        strict: Whether the module must have the same names.
+        optimizers: Optimisers of the module's parameters; empty to load the module only.
+        strict: Whether the module and the checkpoint must have the same tensor names.
 
     Returns:
-        The rest of the checkpoint, and the entries of `MODEL`, sharded like the module.
+        The other entries of the checkpoint, and the entries of `MODEL`, sharded like the module.
 
     Raises:
-        DataError: On all processes, if it is damaged or does not fit the module.
+        DataError: On all processes, if the checkpoint is damaged or does not fit the module.
     """
     kind = gathered(together(lambda: _kind(path) if rank() == 0 else ""))[0]  # the first rank checks the hashes
     if kind == "sharded":
@@ -186,10 +187,13 @@ def _load_whole(
 
 
 def shard_like(full: Tensor, like: Any) -> Any:
-    """This process's shard of a full tensor (...); every process has the full tensor, so nothing is communicated."""
+    """Shards a full tensor (...) like another tensor. Every process has the full tensor, so nothing is communicated."""
     if not isinstance(like, DTensor):
         return full.to(like.device) if isinstance(like, Tensor) else full
     if full.shape != like.shape:
-        raise DataError(f"the checkpoint has a tensor of shape {tuple(full.shape)} where {tuple(like.shape)} is needed")
+        raise DataError(
+            f"a tensor of the checkpoint has shape {tuple(full.shape)}, but the network needs {tuple(like.shape)}: "
+            "resume with the network of the run"
+        )
     part = full.to(like.to_local().device)
     return distribute_tensor(part, like.device_mesh, like.placements, src_data_rank=None)

@@ -1,4 +1,4 @@
-"""Checkpoints in one file, read without executing anything in it."""
+"""Single-file checkpoints, read without executing code from the file."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from unif2ace.errors import DataError
 
 
 def save_single(checkpoint: Mapping[str, Any], path: Path) -> Path:
-    """Writes a checkpoint in one file, and checks that it can be read again.
+    """Writes a single-file checkpoint, and checks that the file can be read.
 
     Args:
-        checkpoint: Plain containers, numbers, strings and tensors; ``global_step`` gives the step.
+        checkpoint: Containers, numbers, strings and tensors only; ``global_step`` is the step.
         path: The directory to create.
 
     Returns:
-        The directory.
+        `path`.
 
     Raises:
-        DataError: If it holds other values, or the disk is full. Nothing is left in either case.
+        DataError: If the checkpoint has other values, or the disk is full. No file is left in either case.
     """
     needed = sum(t.untyped_storage().nbytes() for t in unique_storages(checkpoint))
     with CheckpointFolder(path, step=int(checkpoint.get("global_step", 0)), needed=needed) as folder:
@@ -37,46 +37,46 @@ def save_single(checkpoint: Mapping[str, Any], path: Path) -> Path:
 
 
 def save_plain(tree: Any, file: Any) -> None:
-    """`torch.save`, in the format that loads lazily.
+    """Writes a file with `torch.save`.
 
     Raises:
-        DataError: If a value cannot be written.
+        DataError: If a value cannot be pickled.
     """
     try:
         torch.save(tree, file)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise DataError(f"a checkpoint holds plain values and tensors only: {error}") from error
+        raise DataError(f"the checkpoint has a value that is neither plain data nor a tensor: {error}") from error
 
 
 def load_plain(file: Path, *, lazily: bool = False) -> Any:
-    """Reads a file of `torch.save`, tensors and plain values only, onto the CPU.
+    """Reads a file with `torch.load` and ``weights_only``, onto the CPU.
 
     Args:
         file: File written by `torch.save`.
-        lazily: Whether tensors stay on disk until they are used.
+        lazily: Whether tensors are memory-mapped instead of read at once.
 
     Raises:
-        DataError: If it is damaged, or could execute code.
+        DataError: If the file is damaged, or could execute code.
     """
     try:
         return torch.load(file, map_location="cpu", weights_only=True, mmap=lazily)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
         if "weights_only" in str(error) or "Weights only" in str(error):
             what = _what(error)
-            why = f"holds more than plain values ({what}), so opening it could run code; it is never opened that way"
+            why = f"contains {what}, so unpickling the file could run code: it was not loaded"
         else:
             why = "is damaged or not a checkpoint"
         raise DataError(f"{file} {why}; give another checkpoint of the run, or its weights.safetensors") from error
 
 
 def _what(error: Exception) -> str:
-    """The name of the class that torch refused, if the error contains it."""
+    """Name of the class that PyTorch rejected, from the text of the error."""
     words = str(error).replace("\n", " ").split("GLOBAL ")
     return words[1].split(" was")[0].strip() if len(words) > 1 else "an unknown class"
 
 
 def unique_storages(tree: Any) -> Iterator[Tensor]:
-    """One tensor (...) per storage in nested containers."""
+    """The tensors (...) in nested containers, only one for each storage."""
     seen: set[int] = set()
     for tensor in tensors(tree):
         place = tensor.untyped_storage().data_ptr()
@@ -86,7 +86,7 @@ def unique_storages(tree: Any) -> Iterator[Tensor]:
 
 
 def tensors(tree: Any) -> Iterator[Tensor]:
-    """The tensors (...) in nested containers; of sharded ones, this process's shard."""
+    """The tensors (...) in nested containers. A sharded tensor yields the local shard."""
     if isinstance(tree, Tensor):
         yield tree.to_local() if hasattr(tree, "to_local") else tree
     children = tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, list | tuple) else ()

@@ -1,4 +1,4 @@
-"""Work of several processes that fails on all if it fails on one, so that no process waits forever."""
+"""Runs a function on several processes. An error on one process raises on all, so that no process waits forever."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ T = TypeVar("T")
 
 
 def rank() -> int:
-    """Rank of this process among those that save together; 0 without a process group."""
+    """Rank of this process in the process group; 0 without a process group."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def together(work: Callable[[], T]) -> T:
-    """Runs the work on every process.
+    """Calls a function, and waits until all processes have called it.
+
+    Args:
+        work: The function; it may have different effects on each rank.
 
     Returns:
-        This process's result.
+        The result of `work` on this process.
 
     Raises:
-        DataError: On all processes, if the work of one failed.
+        DataError: On all processes, if `work` failed on one process.
     """
     result: T | None = None
     failure: DataError | None = None
@@ -42,7 +45,7 @@ def together(work: Callable[[], T]) -> T:
 
 
 def gathered(value: T) -> list[T]:
-    """A small value of every process, by rank."""
+    """Gathers a small value from every process, in the order of ranks."""
     if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
         return [value]
     values: list[Any] = [None] * dist.get_world_size()
@@ -51,7 +54,7 @@ def gathered(value: T) -> list[T]:
 
 
 def _told(error: BaseException) -> DataError:
-    """An error in a form that can be sent to other processes."""
+    """Turns an error into a `DataError`, which can be sent to other processes."""
     if isinstance(error, DataError):
         return type(error)(str(error))
     return DataError(f"process {rank()}: {type(error).__name__}: {error}")
@@ -59,7 +62,7 @@ def _told(error: BaseException) -> DataError:
 
 @contextmanager
 def one_cause() -> Iterator[None]:
-    """Turns torch's collection of errors per process into one of them, preferring a full disk."""
+    """Replaces PyTorch's `CheckpointException` by one of its errors: a full-disk error if there is one."""
     try:
         yield
     except CheckpointException as error:  # not a subclass of Exception

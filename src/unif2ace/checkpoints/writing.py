@@ -1,8 +1,8 @@
-"""Writes a checkpoint atomically: it appears complete or not at all.
+"""Writes a checkpoint atomically: its directory appears complete or not at all.
 
-All files go into ``NAME.tmp`` on the same file system. Each is synced to disk and hashed while it is written;
-``complete.json`` is last; then the directory is renamed. If the process or the machine stops, earlier checkpoints are
-unchanged.
+All files are written to ``NAME.tmp`` on the same file system. Each file is hashed while it is written, then synced to
+disk. ``complete.json`` is written last, and then the directory is renamed to ``NAME``. If the process or the machine
+stops, earlier checkpoints are unchanged.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 class DiskFullError(DataError):
-    """There is no space for a checkpoint; earlier checkpoints are unchanged."""
+    """The disk has no space for a checkpoint. Earlier checkpoints are unchanged."""
 
 
 class HashedFile:
-    """An append-only file that records size and hash of its content."""
+    """An append-only file that records the size and SHA-256 of its content."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._hash, self.size = file, hashlib.sha256(), 0
 
     def write(self, data: Any) -> int:
-        """Appends bytes."""
+        """Appends bytes, and returns their number."""
         written = self._file.write(data)
         self._hash.update(data)
         self.size += written
         return written
 
     def flush(self) -> None:
-        """Flushes buffered bytes to the system."""
+        """Flushes buffered bytes to the operating system."""
         self._file.flush()
 
     @property
@@ -55,15 +55,16 @@ class HashedFile:
 
 
 class CheckpointFolder:
-    """A checkpoint that is being written; as a context it is published at the end, or removed after an error.
+    """A checkpoint directory that is being written.
 
-    Use the context in a single process. If several processes write, the first calls `open`, `publish` and `discard`.
+    A single process uses this class as a context manager, which publishes the directory at the end, or removes it after
+    an error. If several processes write, rank 0 calls `open`, `publish` and `discard`.
 
     Args:
         path: The directory to create.
-        step: Optimiser steps taken.
-        kind: One file, or shards.
-        needed: Required bytes, for the message if the disk is full; 0 if unknown.
+        step: Number of optimiser steps so far.
+        kind: ``single`` or ``sharded``, see `SavedCheckpoint`.
+        needed: Required disk space in bytes, for the message if the disk is full; 0 if unknown.
     """
 
     def __init__(self, path: str | Path, *, step: int, kind: Kind = "single", needed: int = 0) -> None:
@@ -72,14 +73,14 @@ class CheckpointFolder:
         self._files: dict[str, tuple[int, str]] = {}
 
     def open(self) -> None:
-        """Creates the temporary directory; leftovers of a killed writer are removed."""
+        """Creates the temporary directory, after removing the one of a killed process."""
         shutil.rmtree(self.partial, ignore_errors=True)
         with explained(self.path, self.needed):
             self.partial.mkdir(parents=True)
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[HashedFile]:
-        """A file to write, synced to disk at the end of the block."""
+        """Opens a new file of the checkpoint; the file is synced to disk at the end of the block."""
         with explained(self.path, self.needed), (self.partial / name).open("wb", buffering=1 << 20) as opened:
             hashed = HashedFile(opened)
             yield hashed
@@ -88,14 +89,14 @@ class CheckpointFolder:
         self._files[name] = (hashed.size, hashed.digest)
 
     def add(self, name: str, size: int, digest: str) -> None:
-        """Registers a file that was written, synced and hashed elsewhere."""
+        """Registers a file that was written, synced and hashed by other code."""
         self._files[name] = (size, digest)
 
     def publish(self) -> Path:
-        """Writes ``complete.json`` and renames the directory; an existing valid checkpoint is kept instead.
+        """Writes ``complete.json`` and renames the directory. If `path` is a valid checkpoint already, it is kept.
 
         Raises:
-            DataError: If a file exists at the path.
+            DataError: If `path` is a file.
         """
         for file in sorted(self.partial.iterdir()):
             if file.name not in self._files:
@@ -115,9 +116,9 @@ class CheckpointFolder:
         return self.path
 
     def _makes_room(self) -> bool:
-        """Removes what exists at the path, unless it is a complete checkpoint."""
+        """Removes the directory at `path`, unless it is a valid checkpoint. Returns whether it was removed."""
         if not self.path.is_dir():
-            raise DataError(f"{self.path} is a file: remove it, or save elsewhere")
+            raise DataError(f"{self.path} is a file: remove it, or save to another folder")
         try:
             verify(self.path)
         except DataError:
@@ -144,15 +145,16 @@ class CheckpointFolder:
 
 
 def prune(folder: str | Path, keep: int, latest: Path) -> None:
-    """Removes all but the newest checkpoints, after a new one is complete.
+    """Removes old and incomplete checkpoints after a new checkpoint was written.
 
-    Directories newer than `latest` are kept: the run has not reached their steps again, so they are damaged. If
-    `latest` is not a complete checkpoint of this format, another writer may own the folder, and nothing is removed.
+    Directories with a higher step than `latest` are kept: they are damaged checkpoints that the resumed run will
+    overwrite. Nothing is removed if `latest` is incomplete or of another format, because another program may use the
+    folder.
 
     Args:
-        folder: Folder of the checkpoints.
-        keep: Number of checkpoints to keep, at least 1.
-        latest: The checkpoint just written.
+        folder: A run folder, or its folder ``checkpoints``.
+        keep: Number of complete checkpoints to keep, at least 1.
+        latest: Directory of the new checkpoint.
     """
     if not _looks_whole(latest):
         return
@@ -172,7 +174,7 @@ def _looks_whole(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Removes a checkpoint: it is renamed first, so that it is no longer a checkpoint, then deleted."""
+    """Deletes a checkpoint. The directory is renamed first, so that a partly deleted checkpoint is never found."""
     away = path.with_name(f"{path.name}.old{PARTIAL}")
     shutil.rmtree(away, ignore_errors=True)
     os.replace(path, away)
@@ -180,7 +182,7 @@ def remove(path: Path) -> None:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Removes leftovers of killed writers from a run's checkpoints. Call it only while nothing is being written."""
+    """Deletes the temporary directories of killed processes. Do not call this while a checkpoint is being written."""
     place = home(folder)
     for path in place.iterdir() if place.is_dir() else ():
         if _LEFT.fullmatch(path.name):
@@ -188,7 +190,7 @@ def remove_leftovers(folder: str | Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Syncs a directory's entries to disk."""
+    """Syncs the entries of a directory (file names, not contents) to disk."""
     opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)
@@ -198,10 +200,14 @@ def sync_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def explained(path: Path, needed: int = 0) -> Iterator[None]:
-    """Turns the system's "no space left" into an error with the required and the free space.
+    """Replaces the system's "no space left" error by an error with the required and the free disk space.
+
+    Args:
+        path: The checkpoint directory, for the message.
+        needed: Required disk space in bytes; 0 if unknown.
 
     Raises:
-        DiskFullError: If the disk is full.
+        DiskFullError: If the disk or the quota is full.
     """
     try:
         yield
@@ -212,13 +218,13 @@ def explained(path: Path, needed: int = 0) -> Iterator[None]:
         free = shutil.disk_usage(there).free
         room = f"{needed:,} bytes are needed, {free:,} are free" if needed else f"{free:,} bytes are free"
         raise DiskFullError(
-            f"the disk is full: {path} could not be written ({room}); make room, or keep fewer with "
-            "run_callbacks.checkpoint.keep; the checkpoints before it are untouched, resume=auto continues from them"
+            f"the disk is full: {path} could not be written ({room}); free disk space, or keep fewer checkpoints with "
+            "run_callbacks.checkpoint.keep=N; earlier checkpoints are unchanged: continue with resume=auto"
         ) from error
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether an error or one of its causes is a full disk or quota."""
+    """Whether an error, or one of its causes, reports a full disk or quota."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True
