@@ -103,7 +103,7 @@ def test_an_exported_tokenizer_is_the_source(folder: Path, tmp_path: Path):
         ({"blocks.1.token_moe.routed.weight_out": 1}, "routed.weight_out is not 0: the experts have been trained"),
         ({"blocks.0.sequence_moe.scale": 1}, "sequence_moe.scale is not 0"),
         ({"blocks.0.token_moe.shared.1.up.bias": 1}, "differs from blocks.0.token_moe.shared.0.up.bias"),
-        ({"rotary_theta": 500.0}, r"net\.rotary_theta=500\.0, and Show-o computes with 10000\.0"),
+        ({"rotary_theta": 500.0}, r"net\.rotary_theta=500\.0, Show-o requires 10000\.0"),
     ],
 )
 def test_what_has_no_dense_counterpart_is_not_exported(change: dict, message: str, mixture: Path, tmp_path: Path):

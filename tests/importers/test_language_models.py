@@ -225,17 +225,17 @@ def test_new_norms_of_queries_and_keys_are_reported(text: Path):
         (
             "phi",
             {"importer": "qwen"},
-            "model_type='phi', not qwen2 or qwen3: `unif2ace-checkpoint import phi ...` reads",
+            "model_type='phi' is not qwen2 or qwen3: use `unif2ace-checkpoint import phi ...`",
         ),
-        ("qwen2", {"model_type": "qwen2_moe"}, "model_type='qwen2_moe', not qwen2 or qwen3"),
+        ("qwen2", {"model_type": "qwen2_moe"}, "model_type='qwen2_moe' is not qwen2 or qwen3"),
         ("llama", {"rope_scaling": {"type": "linear", "factor": 2}, "rope_parameters": None}, "rope_type=linear"),
         ("llama", {"rope_parameters": {"rope_type": "llama3", "rope_theta": 1.0}}, "rope_type=llama3"),
         ("qwen2", {"use_sliding_window": True}, "use_sliding_window=true"),
         ("qwen2", {"hidden_act": "relu"}, "hidden_act=relu"),
-        ("qwen2", {"num_attention_heads": 3}, "3 heads do not divide 16 queries"),
-        ("qwen2", {"num_attention_heads": ...}, "num_attention_heads=None: it must be a number above 0"),
-        ("qwen2", {"num_attention_heads": 8}, "num_key_value_heads=2, the tensors 4"),
-        ("qwen2", {"num_hidden_layers": 3}, "num_hidden_layers=3, the tensors 2"),
+        ("qwen2", {"num_attention_heads": 3}, "num_attention_heads=3 does not divide the 16 query"),
+        ("qwen2", {"num_attention_heads": ...}, "num_attention_heads=None must be above 0"),
+        ("qwen2", {"num_attention_heads": 8}, "num_key_value_heads=2, but the tensors have 4"),
+        ("qwen2", {"num_hidden_layers": 3}, "num_hidden_layers=3, but the tensors have 2"),
         ("qwen2", {"rms_norm_eps": ...}, "rms_norm_eps=None"),
         ("qwen2_tied", {"tie_word_embeddings": False}, "'lm_head.weight' is missing"),
     ],
@@ -253,13 +253,13 @@ def test_incomplete_sources_are_refused(text: Path, tmp_path: Path):
     for name in ("model.layers.1.mlp.up_proj.weight", "model.layers.0.self_attn.k_proj.bias", "model.norm.weight"):
         with pytest.raises(DataError, match=f"{name!r} is missing"):
             made.imported({key: value for key, value in state.items() if key != name})
-    with pytest.raises(DataError, match=r"'model\.layers\.0\.extra' and 0 more have no place in a Qwen language model"):
+    with pytest.raises(DataError, match=r"'model\.layers\.0\.extra' and 0 more are not part of a Qwen language model"):
         made.imported(state | {"model.layers.0.extra": torch.ones(1)})
     source = copied(FOLDER / "qwen2", tmp_path / "qwen2")
     (source / "config.json").unlink()
     with pytest.raises(DataError, match=r"config\.json is missing"):
         importer(source, text, DENSE).imported(state)
-    with pytest.raises(ConfigError, match="text_tokenizer must be given"):
+    with pytest.raises(ConfigError, match="text_tokenizer=null"):
         importer(FOLDER / "qwen2", None, DENSE)
-    with pytest.raises(ConfigError, match=r"moe\.feed_forward: the source has its own"):
+    with pytest.raises(ConfigError, match=r"moe\.feed_forward: the source determines"):
         importer(FOLDER / "qwen2", text, {**DENSE, "feed_forward": {"_target_": "x"}}).imported(state)

@@ -83,10 +83,10 @@ def _numbers(place: Path) -> None:
     ("spoil", "message"),
     [
         (_cut, r"model.safetensors is damaged"),
-        (_shard_lost, r"names the shard part-1.safetensors, which is not beside it"),
-        (_two, r"holds a.safetensors, b.safetensors: give one of them"),
+        (_shard_lost, r"names the shard part-1.safetensors, which is missing: copy the shard"),
+        (_two, r"holds a.safetensors, b.safetensors: give the path of one of these files"),
         (_pickled, r"pytorch_model.bin is damaged, or holds more than tensors"),
-        (_numbers, r"holds a list, not tensors by name"),
+        (_numbers, r"holds a list, not a state dict"),
         (lambda place: (place / "model.safetensors").unlink(), "holds no weights file"),
     ],
 )
@@ -107,12 +107,12 @@ def test_a_missing_or_own_file_is_named(folder: Path, tmp_path: Path):
 
 
 def test_other_weights_are_recognised(folder: Path, tmp_path: Path):
-    with pytest.raises(DataError, match=r"looks like a MAGVIT-v2 image tokenizer: `unif2ace-checkpoint import magvit"):
+    with pytest.raises(DataError, match=r"looks like a MAGVIT-v2 image tokenizer: use `unif2ace-checkpoint import magvit"):
         imported_showo(folder, tmp_path / "out", source=folder / "magvitv2")
-    with pytest.raises(DataError, match=r"looks like a Show-o transformer: `unif2ace-checkpoint import showo"):
+    with pytest.raises(DataError, match=r"looks like a Show-o transformer: use `unif2ace-checkpoint import showo"):
         imported("magvit", folder / "show-o", tmp_path / "out")
     save_file({"vision.patch.weight": torch.zeros(3)}, tmp_path / "clip.safetensors")
-    with pytest.raises(DataError, match=r"'vision.patch.weight' is not a name of a Show-o transformer"):
+    with pytest.raises(DataError, match=r"'vision.patch.weight' is not a tensor of a Show-o transformer"):
         imported_showo(folder, tmp_path / "out", source=tmp_path / "clip.safetensors")
     with pytest.raises(DataError, match=r"unif2ace-checkpoint import NAME .*out="):
         read_weights(folder / "show-o" / "model.safetensors")
@@ -130,7 +130,7 @@ def test_buffers_without_use_are_left_out_and_reported(state, folder: Path, tmp_
     state |= {f"showo.model.layers.{i}.self_attn.rotary_emb.inv_freq": torch.ones(4) for i in range(2)}
     save_file(state, tmp_path / "model.safetensors")
     imported_showo(folder, tmp_path / "out", source=tmp_path)
-    assert "rotary_emb.inv_freq and 1 more: a buffer, computed here" in capsys.readouterr().out
+    assert "rotary_emb.inv_freq and 1 more: a buffer, which is computed" in capsys.readouterr().out
 
 
 def _special_text(folder: Path, place: Path) -> Path:
@@ -146,12 +146,12 @@ def _special_text(folder: Path, place: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["text_tokenizer=null"], "text_tokenizer must be given"),
-        (["image_tokenizer=null"], "image_tokenizer must be given"),
+        (["text_tokenizer=null"], "text_tokenizer=null: the vocabulary needs both tokenizers"),
+        (["image_tokenizer=null"], "image_tokenizer=null: the vocabulary needs both tokenizers"),
         (["image_tokenizer=builtin"], r"text_tokenizer needs -?[\d,]+ ids"),
-        (["image_size=60"], "it takes multiples of the image tokenizer's 8"),
+        (["image_size=60"], "must be a multiple of 8"),
         (["text_tokenizer={special}"], "without Show-o's own special tokens"),
-        (["moe.shared_ffn_dim=96"], "the source has 128; leave the key out"),
+        (["moe.shared_ffn_dim=96"], "the source has 128; remove this key"),
         (["moe=grouped", "moe.shared=none"], "a dense network becomes the shared expert; set moe.shared=tied"),
         (["moe=grouped", "moe.und_experts=[visual,nothing,copy]"], "there is no expert 'nothing'"),
     ],

@@ -1,1 +1,1 @@
-"""Importers: one for each project whose weights can be read. `unif2ace-checkpoint import NAME SOURCE` runs one."""
+"""Importers convert the weights of other projects. Run an importer with `unif2ace-checkpoint import NAME SOURCE`."""

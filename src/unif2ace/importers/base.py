@@ -1,6 +1,6 @@
-"""Base class of the importers, which map weights of another project to a network of this one, and back.
+"""Base class of the importers, which convert weights of another project to a network of this project, and back.
 
-An importer is one class in one file here, with one file of the same name in ``configs/importer``.
+Each importer is a class in its own file in this package, with a file of the same name in ``configs/importer``.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class Imported:
 
     Attributes:
         kind: Kind of the network, see `Weights`.
-        config: Its configuration: a plain tree with `_target_`.
-        state: All its tensors, of any shape (...), by name.
-        made: Names of tensors that are new: the source has nothing for them.
-        left_out: Tensors of the source that have no use here, by the source's names, and why.
+        config: Configuration of the network as plain containers, with `_target_`.
+        state: All tensors of the network, of any shape (...), by name.
+        made: Names of newly initialised tensors, which the source does not have.
+        left_out: Reasons why tensors of the source are not used, by their names in the source.
         notes: Further lines of the report.
-        provenance: Further entries of the header.
+        provenance: Further entries for the header of the weights file.
     """
 
     kind: str
@@ -43,7 +43,7 @@ class Imported:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def lines(self) -> Iterator[str]:
-        """One line for each group of tensors: taken, made (new) or left out."""
+        """Yields the lines of the report: groups of tensors that are taken, made (newly initialised) or left out."""
         for what, names in (("taken", self.state.keys() - self.made), ("made", self.made)):
             for group, members in _groups(names).items():
                 values = sum(self.state[name].numel() for name in members)
@@ -57,7 +57,7 @@ class Imported:
 
 
 def _groups(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names by what they have in common: numbers of layers and the last parts are left out."""
+    """Groups tensor names that differ only in layer numbers and in the last part of the name."""
     groups = defaultdict(list)
     for name in sorted(names):
         words = ["*" if word.isdigit() else word for word in name.split(".")[:-1]] or [name]
@@ -66,12 +66,12 @@ def _groups(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 class Importer(ABC):
-    """Maps weights of another project to a network of this one.
+    """Converts weights of another project to a network of this project.
 
     Attributes:
         kind: Kind of the network, see `Weights`.
-        source: What is read, in words, such as ``a Show-o transformer``.
-        mark: Pattern of a name that only such weights have, for messages about other weights.
+        source: Description of the source for messages, such as ``a Show-o transformer``.
+        mark: Regular expression that matches a tensor name of this source only.
     """
 
     kind: ClassVar[str]
@@ -80,15 +80,15 @@ class Importer(ABC):
 
     @classmethod
     def recognises(cls, names: Iterable[str]) -> bool:
-        """Whether tensors of these names look like weights that this importer reads."""
+        """Whether tensors with these names look like weights for this importer."""
         return any(re.search(cls.mark, name) for name in names)
 
     @abstractmethod
     def imported(self, state: Mapping[str, Tensor]) -> Imported:
-        """The network with the source's weights.
+        """Converts the source's weights to a network of this project.
 
         Args:
-            state: All tensors of the source, of any shape (...), by its names.
+            state: All tensors of the source, of any shape (...), by their names in the source.
 
         Raises:
             DataError: If a tensor is missing, unknown or of another shape.
@@ -97,25 +97,25 @@ class Importer(ABC):
 
     @classmethod
     def exported(cls, weights: Weights) -> dict[str, Tensor]:
-        """The tensors of a network under the names of the other project.
+        """Converts the weights of a network back to the format of the other project.
 
         Args:
-            weights: Weights of a network that such weights may have been imported to, or that was trained since.
+            weights: Weights of an imported network, possibly trained further.
 
         Raises:
-            ConfigError: If there is no export, or the other project's network cannot compute what this one does.
+            ConfigError: If this importer has no export, or the other project cannot represent the network.
         """
-        raise ConfigError(f"weights of the form of {cls.source} can be imported, but not exported")
+        raise ConfigError(f"weights in the format of {cls.source} can only be imported: export is not supported")
 
     def write(self, imported: Imported, folder: Path) -> Path:
-        """Writes the network so that `init_from` and other commands take its folder.
+        """Writes the network to a folder that `init_from=` and other commands can load.
 
         Args:
-            imported: Result of `imported`.
-            folder: Folder to write; it exists.
+            imported: Result of the method `imported`.
+            folder: Existing folder to write to.
 
         Returns:
-            The weights file.
+            Path of the weights file.
         """
         file = folder / FILE_NAME
         provenance = imported.provenance

@@ -1,6 +1,6 @@
 """Base class of the importers of language models in the format of the `transformers` library.
 
-Shapes: D width, d width of a head, H hidden dimensions of a feed-forward network, V ids.
+Shapes: D model dimension, d head dimension, H hidden dimension of a feed-forward network, V ids.
 """
 
 from __future__ import annotations
@@ -34,41 +34,44 @@ _TYPED = (
     *("dim", "depth", "heads", "num_kv_heads", "head_dim", "rotary_fraction", "rotary_theta", "eps", "qk_norm"),
     *("qkv_bias", "out_bias", "head_bias", "tie_embeddings", "image_pos_embed", "early_fusion", "grounded_words"),
 )
-"""Keys of the network that training must repeat."""
+"""Keys of `net` that a training command must set to the same values."""
 _BUFFER = "rotary_emb.inv_freq"
 
 
 class LanguageModelImporter(TransformerImporter):
-    """Imports the text part of a model; rows of special tokens and image codes are new. It is meant for `init_from`.
+    """Imports a language model, to start training from with `init_from=`.
 
-    Sizes are read from the shapes of the tensors, all else from the ``config.json`` beside them.
+    The embedding rows of special tokens and image codes are newly initialised. Sizes are read from the shapes of the
+    tensors, other settings from the ``config.json`` in the folder of the weights.
 
     Args:
-        weights: Weights that are read: a file, or its folder.
+        weights: Weights file of the language model, or its folder.
         image_tokenizer: As in `TransformerImporter`.
-        text_tokenizer: As in `TransformerImporter`; None for the ``tokenizer.json`` beside the weights.
+        text_tokenizer: As in `TransformerImporter`; None for the ``tokenizer.json`` in the folder of the weights.
         image_size: As in `TransformerImporter`.
         max_text: As in `TransformerImporter`.
         moe: As in `TransformerImporter`.
-        qk_norm: Whether queries and keys are normalised. None for what the source does; new norms change its function.
+        qk_norm: Whether queries and keys are normalised. None to do as the source. Adding norms that the source does
+            not have changes the outputs of the model.
         visual_encoders: As in `TransformerImporter`.
         allow: As in `TransformerImporter`.
 
     Raises:
-        ConfigError: If the weights or a tokenizer are not given.
+        ConfigError: If `weights` or a tokenizer is None.
 
     Attributes:
         preset: Name of the file in ``configs/net`` with the same layers.
-        model_types: Values of ``model_type`` in the ``config.json`` of models that are read.
+        model_types: Supported values of ``model_type`` in ``config.json``.
         block: `_target_` of the blocks.
         norm: `_target_` of the normalisation layers.
         feed_forward: `_target_` of the feed-forward networks.
-        eps_key: Key of the epsilon of the norms.
-        activations: Values of ``hidden_act`` that the feed-forward network computes.
-        final_norm: Name of the last norm.
-        layers: Our names of the parts of a block with those in a layer of the source; queries, keys and values apart.
-        optional: Parts that a source may lack.
-        defaults: Values of keys that a ``config.json`` may lack.
+        eps_key: Key in ``config.json`` of the epsilon of the normalisation layers.
+        activations: Supported values of ``hidden_act`` in ``config.json``.
+        final_norm: Name in the source of the final normalisation layer.
+        layers: Names of the parts of a block: name in this project to name in a layer of the source. Query, key and
+            value projections are not included.
+        optional: Keys of `layers` that a source may lack.
+        defaults: Default values of keys that ``config.json`` may lack.
     """
 
     preset: ClassVar[str]
@@ -100,7 +103,7 @@ class LanguageModelImporter(TransformerImporter):
         allow: Iterable[str] = (),
     ) -> None:
         if weights is None:
-            raise ConfigError("weights must be given: the config.json beside them is read too; add weights=...")
+            raise ConfigError("weights=null: add weights=PATH, a weights file in a folder with its config.json")
         self.weights, self.qk_norm = Path(weights), qk_norm
         beside = settings_file(self.weights).with_name(TEXT_FILE)
         text = str(beside) if text_tokenizer is None and beside.is_file() else text_tokenizer
@@ -112,7 +115,7 @@ class LanguageModelImporter(TransformerImporter):
         return replace(found, notes=(*found.notes, f"train it with: {' '.join(self._words(found.config))}"))
 
     def _words(self, config: Mapping[str, Any]) -> Iterator[str]:
-        """What to type to train the network, whatever the experiment sets."""
+        """Yields the overrides of a training command that give the same network, whatever the experiment sets."""
         yield f"net={self.preset}"
         yield from (f"net.{key}={str(config[key]).lower()}" for key in _TYPED)
         yield f"moe.shared_ffn_dim={config['moe']['shared_ffn_dim']}"
@@ -121,7 +124,7 @@ class LanguageModelImporter(TransformerImporter):
     def dense(self, state: Mapping[str, Tensor]) -> DenseTransformer:
         """See the base class."""
         settings = self._settings()
-        left_out = {name: "a buffer, computed here" for name in state if name.endswith(_BUFFER)}
+        left_out = {name: "a buffer, which is computed" for name in state if name.endswith(_BUFFER)}
         if settings["tie_word_embeddings"] and "lm_head.weight" in state:
             left_out["lm_head.weight"] = "tied to the embedding"
         made = self._renamed({n: v for n, v in state.items() if n not in left_out}, settings)
@@ -150,28 +153,34 @@ class LanguageModelImporter(TransformerImporter):
         return DenseTransformer(self.block, ffn_dim, options, {**made, **new}, left_out, network, frozenset(new))
 
     def _sizes(self, made: Mapping[str, Tensor], settings: Mapping[str, Any]) -> dict[str, int]:
-        """Sizes of the network, from shapes and the number of heads; the others in the ``config.json`` must agree."""
+        """Sizes of the network, from tensor shapes and the number of heads; sizes in ``config.json`` must agree."""
         heads, (rows, dim) = _number(settings, "num_attention_heads"), made["embedding.weight"].shape
         q_rows = made["blocks.0.attention.out.weight"].shape[1]
         kv_rows = (len(made["blocks.0.attention.qkv.weight"]) - q_rows) // 2
         if q_rows % heads or kv_rows % (head_dim := q_rows // heads):
-            raise DataError(f"{heads} heads do not divide {q_rows} queries and {kv_rows} keys: is config.json theirs?")
+            raise DataError(
+                f"config.json: num_attention_heads={heads} does not divide the {q_rows} query and {kv_rows} key "
+                "dimensions of the tensors; copy config.json and the weights from the same published folder"
+            )
         depth = sum(name.endswith("attention.qkv.weight") for name in made)
         sizes = {"dim": dim, "depth": depth, "heads": heads, "num_kv_heads": kv_rows // head_dim, "head_dim": head_dim}
         keys = {"hidden_size": dim, "num_hidden_layers": depth, "num_key_value_heads": sizes["num_kv_heads"]}
         for key, value in (keys | {"vocab_size": rows, "head_dim": head_dim}).items():
             if settings.get(key) not in (None, value):
-                raise DataError(f"config.json says {key}={settings[key]}, the tensors {value}: is it theirs?")
+                raise DataError(
+                    f"config.json: {key}={settings[key]}, but the tensors have {value}; copy config.json and the "
+                    "weights from the same published folder"
+                )
         return sizes
 
     def _settings(self) -> dict[str, Any]:
-        """The ``config.json``, after a check of everything that this network does not compute."""
+        """Reads ``config.json``, and checks that this project supports its settings."""
         given = read_settings(self.weights)
         kind = given.get("model_type")
         if kind not in self.model_types:
             others = (n for n in choices_of(GROUP) if kind in getattr(importer_class(n), "model_types", ()))
-            hint = next((f": `unif2ace-checkpoint import {name} ...` reads it" for name in others), "")
-            raise DataError(f"config.json says model_type={kind!r}, not {' or '.join(self.model_types)}{hint}")
+            hint = next((f": use `unif2ace-checkpoint import {name} ...`" for name in others), "")
+            raise DataError(f"config.json: model_type={kind!r} is not {' or '.join(self.model_types)}{hint}")
         rotary = {**(given.get("rope_scaling") or {}), **(given.get("rope_parameters") or {})}
         settings = {**self.defaults, **given, **{k: v for k, v in rotary.items() if k in self.defaults}}
         scaling = rotary.get("rope_type", rotary.get("type", "default"))
@@ -184,11 +193,11 @@ class LanguageModelImporter(TransformerImporter):
         }
         for what, is_refused in refused.items():
             if is_refused:
-                raise DataError(f"config.json says {what}: this network cannot compute it; take a model without it")
+                raise DataError(f"config.json: {what}, is not supported; import a model without this setting")
         return settings
 
     def _renamed(self, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Tensors by our names; queries, keys and values are concatenated."""
+        """Renames the tensors to the names of this project, and concatenates queries, keys and values."""
         import torch
 
         made, used = dict[str, Any](), set[str]()
@@ -198,17 +207,20 @@ class LanguageModelImporter(TransformerImporter):
             for kind in kinds or ([] if ours.split(".", 2)[-1] in self.optional else ["weight"]):
                 names = [f"{name}.{kind}" for name in theirs]
                 if missing := [name for name in names if name not in state]:
-                    raise DataError(f"{missing[0]!r} is missing")
+                    raise DataError(f"the tensor {missing[0]!r} is missing: copy all weights of the published model")
                 made[f"{ours}.{kind}"] = torch.cat([state[n] for n in names]) if len(names) > 1 else state[names[0]]
                 used |= set(names)
         if unknown := sorted(state.keys() - used):
-            raise DataError(f"{unknown[0]!r} and {len(unknown) - 1} more have no place in {self.source}")
+            raise DataError(
+                f"the tensors {unknown[0]!r} and {len(unknown) - 1} more are not part of {self.source}: give other "
+                "weights, or use another importer"
+            )
         if settings["tie_word_embeddings"]:
             made["head.weight"] = made["embedding.weight"]
         return made
 
     def _places(self, state: Iterable[str], tied: bool) -> dict[str, list[str]]:
-        """Our name of each part, with the names of the source's parts."""
+        """For each part of the network, its name in this project and the names of its parts in the source."""
         outer = {"embedding": "model.embed_tokens", "norm": self.final_norm, **({} if tied else {"head": "lm_head"})}
         places = {ours: [theirs] for ours, theirs in outer.items()}
         for layer in range(1 + max((int(m[1]) for name in state if (m := _LAYER.match(name))), default=0)):
@@ -218,7 +230,7 @@ class LanguageModelImporter(TransformerImporter):
         return places
 
     def _new_norms(self, made: Mapping[str, Tensor], sizes: Mapping[str, int]) -> dict[str, Tensor]:
-        """Norms of queries and keys, as at the start of training."""
+        """Newly initialised normalisation layers of queries and keys."""
         like, width = made["norm.weight"], sizes["head_dim"]
         kinds = {"weight": like.new_ones(width)}
         if self.norm == LAYER_NORM:
@@ -230,5 +242,5 @@ class LanguageModelImporter(TransformerImporter):
 def _number(settings: Mapping[str, Any], key: str) -> Any:
     value = settings.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise DataError(f"config.json says {key}={value}: it must be a number above 0")
+        raise DataError(f"config.json: {key}={value} must be above 0; copy config.json from the published folder")
     return value

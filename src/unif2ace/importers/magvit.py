@@ -1,4 +1,4 @@
-"""The image tokenizer of Show-o (arXiv 2408.12528), which is that of MAGVIT-v2 (arXiv 2310.05737)."""
+"""The image tokenizer of Show-o (arXiv 2408.12528), a MAGVIT-v2 tokenizer (arXiv 2310.05737)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class MagvitImporter(Importer):
-    """Imports the image tokenizer; its sizes and its number of bits are read from the tensors."""
+    """Imports the image tokenizer. Sizes and the number of bits are read from the shapes of the tensors."""
 
     kind = "tokenizer"
     source = "a MAGVIT-v2 image tokenizer"
@@ -31,16 +31,18 @@ class MagvitImporter(Importer):
         config = _config(state)
         net: MagvitNet = instantiate(config)
         net.load_official(state)
-        left_out = dict.fromkeys(sorted(CODE_BUFFERS & state.keys()), "the list of codes, computed here")
+        left_out = dict.fromkeys(sorted(CODE_BUFFERS & state.keys()), "the list of codes, which is computed")
         made_by = {"code": code_provenance(), "commands": [typed_command()], "imported_from": self.source}
         return Imported(self.kind, config, net.state_dict(), left_out=left_out, provenance=made_by)
 
     @classmethod
     def exported(cls, weights: Weights) -> dict[str, Tensor]:
-        """Tensors by Show-o's names."""
+        """The tensors with the names that Show-o uses."""
         net = load_net(weights, "tokenizer")
         if not isinstance(net, MagvitNet):
-            raise ConfigError(f"{weights.path} is a {type(net).__name__}, not {cls.source}: net=magvit is one")
+            raise ConfigError(
+                f"{weights.path} is a {type(net).__name__}, not {cls.source}: give a tokenizer trained with net=magvit"
+            )
         return net.official()
 
 
@@ -61,7 +63,7 @@ def _config(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _levels(state: Mapping[str, Tensor], place: str) -> list[tuple[int, int]]:
-    """Width and number of residual blocks of each level, the finest first."""
+    """Number of channels and number of residual blocks of each resolution level, the highest resolution first."""
     found: list[tuple[int, int]] = []
     while (name := f"{place}.{len(found)}.block.0.conv1.weight") in state or not found:
         blocks = 0
@@ -73,5 +75,5 @@ def _levels(state: Mapping[str, Tensor], place: str) -> list[tuple[int, int]]:
 
 def _tensor(state: Mapping[str, Tensor], name: str) -> Tensor:
     if name not in state:
-        raise DataError(f"{name!r} is missing")
+        raise DataError(f"the tensor {name!r} is missing: copy all weights of the published model")
     return state[name]

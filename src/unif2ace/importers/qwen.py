@@ -6,7 +6,7 @@ from unif2ace.importers.llama import LlamaImporter
 
 
 class QwenImporter(LlamaImporter):
-    """Imports dense models with ``model_type=qwen2`` or ``qwen3``; their tensors have the names of Llama's."""
+    """Imports dense models with ``model_type=qwen2`` or ``qwen3``, whose tensors are named as in Llama."""
 
     source = "a Qwen language model"
     mark = r"^model\.layers\.\d+\.self_attn\.(q_proj\.bias|q_norm\.)"

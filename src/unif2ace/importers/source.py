@@ -1,4 +1,4 @@
-"""Reads weights files of other projects, without executing anything in them."""
+"""Reads weights files of other projects without executing code from them."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 OFFICIAL = ("model", "diffusion_pytorch_model", "pytorch_model")
-"""Names of weights files that published folders have, in the order in which they are looked for."""
+"""File names (without ending) of weights in published folders, in the order of the search."""
 TORCH = (".bin", ".pt", ".pth")
-"""Endings of files that `torch.save` wrote."""
+"""File endings of `torch.save`."""
 INDEX = ".index.json"
-"""Ending of the file that says which shard holds which tensor."""
+"""Ending of the index file that maps tensor names to shards."""
 NESTED = ("state_dict", "model", "module")
-"""Keys below which training programs store the tensors."""
+"""Keys under which training programs often store the state dict."""
 
 
 def read_source(path: str | Path) -> dict[str, Tensor]:
-    """All tensors of a weights file, of its shards, or of a folder with either.
+    """Reads all tensors of a weights file, which may be sharded.
 
     Args:
-        path: A ``.safetensors`` file, a torch file (``.bin``, ``.pt``, ``.pth``), the ``.index.json`` of a sharded one,
-            or a folder that holds one of them.
+        path: A ``.safetensors`` file, a PyTorch file (``.bin``, ``.pt``, ``.pth``), the ``.index.json`` of sharded
+            files, or a folder with one of these.
 
     Returns:
-        Tensors of any shape (...) by the names in the file, on the CPU.
+        Tensors of any shape (...) by their names in the file, on the CPU.
 
     Raises:
-        DataError: If there is no such file, it is damaged, holds other things than tensors, or was written by this
+        DataError: If the file does not exist, is damaged, contains other values than tensors, or was written by this
             project.
     """
     file = _file_of(Path(path))
@@ -45,36 +45,38 @@ def read_source(path: str | Path) -> dict[str, Tensor]:
         shards = sorted(set(wanted.values()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{file} is not an index of shards ({error}): it needs an entry weight_map from tensor names to files"
+            f"{file} is not an index of shards ({error}): its entry weight_map must map tensor names to file names"
         ) from error
     found: dict[str, Tensor] = {}
     for shard in shards:
         if not (file.parent / shard).is_file():
-            raise DataError(f"{file} names the shard {shard}, which is not beside it: copy it there")
+            raise DataError(f"{file} names the shard {shard}, which is missing: copy the shard to {file.parent}")
         found |= _read(file.parent / shard)
     if missing := sorted(wanted.keys() - found.keys()):
-        raise DataError(f"{file}: its shards lack {missing[0]!r} and {len(missing) - 1} more: copy them again")
+        raise DataError(
+            f"{file}: the shards lack the tensors {missing[0]!r} and {len(missing) - 1} more: copy all shards again"
+        )
     return found
 
 
 def settings_file(path: str | Path) -> Path:
-    """The place of the ``config.json`` beside weights: in their folder, or in `path` if it is a folder."""
+    """Path of the ``config.json`` in the folder of the weights; `path` is a weights file or this folder."""
     path = Path(path)
     return (path if path.is_dir() else path.parent) / "config.json"
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:
-    """The ``config.json`` beside weights.
+    """Reads the ``config.json`` in the folder of the weights.
 
     Args:
         path: As in `read_source`.
 
     Raises:
-        DataError: If there is none, or it is not a JSON object.
+        DataError: If the file does not exist, or is not a JSON object.
     """
     file = settings_file(path)
     if not file.is_file():
-        raise DataError(f"{file} is missing, which has settings that tensors lack: copy it from the published folder")
+        raise DataError(f"{file} is missing, and the importer needs its settings: copy it from the published folder")
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -89,7 +91,7 @@ def _file_of(path: Path) -> Path:
         return _file_in(path)
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"no weights at {path}{nearest(path.name, beside)}; give a file, or the folder it is in")
+        raise DataError(f"no weights at {path}{nearest(path.name, beside)}; give a weights file or its folder")
     if path.suffix not in (".safetensors", *TORCH) and not path.name.endswith(INDEX):
         raise DataError(f"{path} is not a weights file: give a *.safetensors, *{', *'.join(TORCH)} or *{INDEX} file")
     return path
@@ -103,7 +105,11 @@ def _file_in(folder: Path) -> Path:
     others = sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", *TORCH) or p.name.endswith(INDEX))
     if len(others) == 1:
         return others[0]
-    listed = f"holds {', '.join(p.name for p in others)}: give one of them" if others else "holds no weights file"
+    listed = (
+        f"holds {', '.join(p.name for p in others)}: give the path of one of these files"
+        if others
+        else f"holds no weights file: give a folder with a *.safetensors, *{', *'.join(TORCH)} or *{INDEX} file"
+    )
     raise DataError(f"{folder} {listed}")
 
 
@@ -114,10 +120,10 @@ def _read(file: Path) -> dict[str, Tensor]:
     while not any(isinstance(value, torch.Tensor) for value in tree.values()):
         inner = next((tree[key] for key in NESTED if isinstance(tree.get(key), Mapping)), None)
         if inner is None:
-            raise DataError(f"{file} holds no tensors by name: give a file with the weights of a network")
+            raise DataError(f"{file} holds no state dict: give a file with the weights of a network")
         tree = inner
     if other := [name for name, value in tree.items() if not isinstance(value, torch.Tensor)]:
-        raise DataError(f"{file}: {other[0]!r} is not a tensor: give a file with the weights of a network alone")
+        raise DataError(f"{file}: the value of {other[0]!r} is not a tensor: give a file with the state dict only")
     wrapped = all(name.startswith("module.") for name in tree)
     return {name.removeprefix("module.") if wrapped else name: value for name, value in tree.items()}
 
@@ -129,7 +135,8 @@ def _read_safetensors(file: Path) -> Mapping[str, Any]:
         with safe_open(file, "pt") as opened:
             if HEADER in (opened.metadata() or {}):
                 raise DataError(
-                    f"{file} is a weights file of this project already: give it as init_from=... or ckpt=..."
+                    f"{file} is a weights file of this project already: no import is needed, use init_from={file} or "
+                    f"ckpt={file}"
                 )
             return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
     except SafetensorError as error:
@@ -145,7 +152,9 @@ def _read_torch(file: Path) -> Mapping[str, Any]:
         tree = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{file} is damaged, or holds more than tensors ({reason}): save the tensors alone") from error
+        raise DataError(
+            f"{file} is damaged, or holds more than tensors ({reason}): copy it again, or save the state dict only"
+        ) from error
     if not isinstance(tree, Mapping):
-        raise DataError(f"{file} holds a {type(tree).__name__}, not tensors by name: save the network's state_dict")
+        raise DataError(f"{file} holds a {type(tree).__name__}, not a state dict: save the network's state_dict()")
     return tree

@@ -1,6 +1,6 @@
-"""Base class of the importers of transformers: vocabulary, experts, and the other parts of a model.
+"""Base class of the importers of transformers: combines the weights with tokenizers, experts and visual encoders.
 
-Shapes: D width, V ids, H hidden dimensions of a feed-forward network.
+Shapes: D model dimension, V ids, H hidden dimension of a feed-forward network.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ _MODULE = "unif2ace.modules.unified.UnifiedModule"
 _LOAD = f"{load_net.__module__}.{load_net.__qualname__}"
 _GELU = f"{GELUFeedForward.__module__}.{GELUFeedForward.__qualname__}"
 TABLES = ("embedding.weight", "head.weight", "head.bias")
-"""Tensors with one row per id, (V, D), (V, D) and (V,)."""
+"""Names of the tensors with one row per id, of shapes (V, D), (V, D) and (V,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DenseTransformer:
-    """A transformer of another project as a dense `UnifiedNet`.
+    """A transformer of another project, converted to a dense `UnifiedNet`.
 
     Attributes:
-        block: `_target_` of its blocks.
-        ffn_dim: Hidden dimension of its feed-forward networks, H.
-        options: Further arguments of `UnifiedNet`: dim, depth, heads and what differs from the defaults.
-        state: Tensors by the names of a dense `UnifiedNet`; the tables have the source's V rows.
+        block: `_target_` of the blocks.
+        ffn_dim: Hidden dimension of the feed-forward networks, H.
+        options: Further arguments of `UnifiedNet`: dim, depth, heads, and settings other than the defaults.
+        state: Tensors (...) by the names of a dense `UnifiedNet`. Tensors in `TABLES` have the source's number of rows.
         left_out: As in `Imported`.
-        feed_forward: Configuration of its feed-forward networks, a partial.
-        new: Names of tensors in `state` that the source has nothing for.
+        feed_forward: Configuration of the feed-forward networks, with `_partial_`.
+        new: Names of newly initialised tensors in `state`, which the source does not have.
     """
 
     block: str
@@ -63,19 +63,19 @@ class DenseTransformer:
 
 
 class TransformerImporter(Importer):
-    """Imports a transformer with the tokenizers it needs; a mixture of experts computes what the dense one did.
+    """Imports a transformer, optionally as a mixture of experts that initially computes the same as the dense network.
 
     Args:
-        image_tokenizer: Run folder or weights of the image tokenizer; its number of codes is part of the vocabulary.
+        image_tokenizer: Run folder or weights of the image tokenizer, whose codes become part of the vocabulary.
         text_tokenizer: The ``tokenizer.json`` of the text tokenizer, or its folder.
-        image_size: Image side in pixels.
-        max_text: Maximum number of text tokens of a sequence.
-        moe: Configuration of the experts: a plain tree with `_target_`.
+        image_size: Side of the images in pixels.
+        max_text: Maximum number of text tokens in a sequence.
+        moe: Configuration of the experts as plain containers, with `_target_`.
         visual_encoders: Configurations of the visual encoders, by name.
-        allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
+        allow: Prefixes of further classes that a configuration may instantiate, see `engine.allow`.
 
     Raises:
-        ConfigError: If a tokenizer is not given.
+        ConfigError: If a tokenizer is None.
     """
 
     kind = KIND
@@ -92,38 +92,38 @@ class TransformerImporter(Importer):
     ) -> None:
         for key, value in (("image_tokenizer", image_tokenizer), ("text_tokenizer", text_tokenizer)):
             if value is None:
-                raise ConfigError(f"{key} must be given: the vocabulary has ids of both tokenizers; add {key}=...")
+                raise ConfigError(f"{key}=null: the vocabulary needs both tokenizers; add {key}=PATH")
         self.image_tokenizer, self.text = str(image_tokenizer), TextTokenizer(str(text_tokenizer))
         self.image_size, self.max_text = image_size, max_text
         self.moe, self.visual_encoders, self.allow = dict(moe), dict(visual_encoders or {}), tuple(allow)
 
     @abstractmethod
     def dense(self, state: Mapping[str, Tensor]) -> DenseTransformer:
-        """The source as a dense transformer, with sizes from the shapes of its tensors.
+        """Converts the source to a dense transformer. Sizes are read from the shapes of the tensors.
 
         Args:
-            state: All tensors of the source, of any shape (...), by its names.
+            state: All tensors of the source, of any shape (...), by their names in the source.
 
         Raises:
             DataError: If a tensor is missing, unknown or of another shape.
         """
 
     def rows_taken(self, rows: int, vocabulary: Vocabulary) -> int:
-        """How many rows of the source's tables are taken, from the first; the others are new.
+        """Number of rows to copy from the start of the source's `TABLES`; the other rows are newly initialised.
 
-        A language model has the text's ids first; the rest of its rows are unused.
+        In a language model the text ids come first, and the remaining rows are unused.
 
         Args:
-            rows: Number of rows of the source's tables.
-            vocabulary: Ids of both tokenizers.
+            rows: Number of rows of the source's embedding.
+            vocabulary: Vocabulary of both tokenizers.
 
         Raises:
-            ConfigError: If the text tokenizer has more ids than the source.
+            ConfigError: If the text tokenizer has more ids than the source's embedding has rows.
         """
         if vocabulary.text_size > rows:
             raise ConfigError(
-                f"text_tokenizer={self.text.path} has {vocabulary.text_size:,} ids, the source {rows:,}: give the text "
-                "tokenizer that it was trained with"
+                f"text_tokenizer={self.text.path} has {vocabulary.text_size:,} ids, but the source's embedding has "
+                f"{rows:,} rows: give the text tokenizer of the source"
             )
         return vocabulary.text_size
 
@@ -150,12 +150,12 @@ class TransformerImporter(Importer):
         tokenizer: Any = load_net(self.image_tokenizer, "tokenizer", self.allow)
         if self.image_size % tokenizer.factor:
             raise ConfigError(
-                f"image_size={self.image_size}: it takes multiples of the image tokenizer's {tokenizer.factor}"
+                f"image_size={self.image_size}: must be a multiple of {tokenizer.factor}, the image tokenizer's factor"
             )
         if (given := self.moe.get("shared_ffn_dim", dense.ffn_dim)) not in (None, dense.ffn_dim):
-            raise ConfigError(f"moe.shared_ffn_dim={given}: the source has {dense.ffn_dim}; leave the key out")
+            raise ConfigError(f"moe.shared_ffn_dim={given}: the source has {dense.ffn_dim}; remove this key")
         if self.moe.get("feed_forward") is not None:
-            raise ConfigError("moe.feed_forward: the source has its own; leave the key out")
+            raise ConfigError("moe.feed_forward: the source determines the feed-forward network; remove this key")
         return {
             "_target_": _NET,
             "block": {"_target_": dense.block, "_partial_": True},
