@@ -167,7 +167,7 @@ class Canvas:
         return slice(max(0, int((first + 1) * half) - 1), min(self.size, int((last + 1) * half) + 2))
 
     def patch(self, rows: slice | None = None, which: Index | None = None) -> Patch:
-        """A patch of some pixel rows: a view of all faces, or a copy of the faces `which` (R,) that `put` writes back."""
+        """A patch of some pixel rows: a view of all faces, or a copy of the faces `which` (R,), see `put`."""
         every = which is None or len(which) == len(self.p.faces)
         index: Any = (slice(None) if every else which, rows or slice(None))
         p, px = (self.p, self.px) if which is None or every else (self.p.take(which), self.px[which])
@@ -175,7 +175,7 @@ class Canvas:
         return Patch(image, p, self.U[index], self.V[index], self.P[index], self.Q[index], px, index)
 
     def window(self, box: Box, which: Index | None = None, fine: int = 1) -> Patch:
-        """A patch with a copy of a box on all faces or the faces `which` (R,), with `fine` samples per pixel and axis."""
+        """A copy of a box on all faces, or on the faces `which` (R,), with `fine` samples per pixel and axis."""
         chosen = np.arange(len(self.p.faces)) if which is None else which
         index = self._window(box, chosen)
         image = _finer(self.image[index[0], :, index[1], index[2]].transpose(0, 3, 1, 2), fine)
