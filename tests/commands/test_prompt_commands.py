@@ -126,5 +126,5 @@ def test_what_is_missing_is_named(name: str, words: list[str], says: str, run: P
 
 def test_a_picture_that_is_read_is_not_overwritten(picture: Path, tmp_path: Path):
     keep_inputs([picture], tmp_path / "new.png")
-    with pytest.raises(ConfigError, match="would be overwritten"):
+    with pytest.raises(ConfigError, match="would overwrite an input picture"):
         keep_inputs([picture], picture)

@@ -73,7 +73,7 @@ def test_a_row_without_bytes_and_a_missing_column_are_told(tmp_path: Path):
     write(tmp_path / "t.parquet", tree)
     source = ParquetSource(path=str(tmp_path / "t.parquet"), **COLUMNS)
     assert len({source.key(n) for n in range(3)}) == 3
-    with pytest.raises(DataError, match=r"t.parquet, row 1: it holds no picture; set source.images"):
+    with pytest.raises(DataError, match=r"t.parquet, row 1: the row holds no picture; set source.images"):
         source.items([0])
     with pytest.raises(DataError, match=r"no column 'txt'; set source.caption_column to one of .*did you mean 'text'"):
         ParquetSource(path=str(tmp_path), **{**COLUMNS, "caption_column": "txt"})
