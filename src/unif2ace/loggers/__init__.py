@@ -1,1 +1,1 @@
-"""Loggers of a run's values."""
+"""Loggers, which record the metrics and media of a training run."""

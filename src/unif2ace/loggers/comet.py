@@ -1,4 +1,4 @@
-"""Comet."""
+"""Logs to Comet."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from unif2ace.loggers.media import MediaLogger, kept_run_id, require
 
 
 class CometLogger(LightningCometLogger, MediaLogger):
-    """Lightning's Comet logger, which takes media too and continues the same experiment when a run is resumed.
+    """Lightning's Comet logger with support for media. A resumed run continues the same Comet experiment.
 
     Args:
-        save_dir: The run's folder; ``comet_run_id.txt`` in it keeps the key, and offline files go there.
-        project: Name of the project.
-        name: Name that Comet shows.
-        online: Whether to send the values while training; otherwise they are files, which ``comet upload`` sends.
+        save_dir: The run folder. The experiment key is stored in its file ``comet_run_id.txt``, and offline files are
+            written to this folder.
+        project: Name of the Comet project.
+        name: Name of the experiment in Comet.
+        online: Whether to upload during training. If False, files are written, which ``comet upload`` uploads later.
         options: Further arguments of Lightning's logger.
 
     Raises:
-        ConfigError: If the package is not installed.
+        ConfigError: If the package ``comet_ml`` is not installed.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class CometLogger(LightningCometLogger, MediaLogger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Writes what is left; offline, also the file for ``comet upload``."""
+        """Writes all pending values. If offline, also writes the file for ``comet upload``."""
         super().finalize(status)
         if self._experiment is not None and not self._online:
             self._experiment.end()
@@ -43,7 +44,7 @@ class CometLogger(LightningCometLogger, MediaLogger):
 
     @rank_zero_only
     def log_picture(self, name: str, picture_HWC: NDArray[np.uint8], step: int) -> None:
-        """Logs a picture, uint8 (H, W, 3)."""
+        """Logs an image, uint8 (H, W, 3)."""
         self.experiment.log_image(picture_HWC, name=name, step=step)
 
     @rank_zero_only

@@ -1,4 +1,4 @@
-"""A CSV logger whose table continues in a resumed run."""
+"""A CSV logger that continues its table in a resumed run."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from lightning.pytorch.utilities import rank_zero_only
 
 
 class CSVLogger(LightningCSVLogger):
-    """Lightning's CSV logger, which keeps the rows before the first step of this process.
+    """Lightning's CSV logger, extended to continue the table of a resumed run.
 
-    A resumed run has one table, without the rows of steps that are repeated. A run that starts at the beginning has
-    only its own rows.
+    At the first logged step, the rows of this and later steps are removed from an existing table, so that no step
+    occurs twice. A run that starts at step 0 has only its own rows.
     """
 
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """The writer of the table."""
+        """Lightning's writer of the table."""
         if self._experiment is None:
             table, aside = self._table, self._table.with_suffix(".csv.before")
             if table.is_file():
@@ -36,7 +36,7 @@ class CSVLogger(LightningCSVLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Logs the values of a step; the first call removes rows of this and later steps."""
+        """Logs the metrics of a step. The first call removes the rows of this and later steps."""
         writer = self.experiment
         if step is not None and not getattr(writer, "is_cut", False):
             writer.is_cut = True
@@ -55,7 +55,7 @@ def _read(table: Path) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def _cut(table: Path, step: int) -> None:
-    """Keeps the rows before a step; an incomplete last row of a killed process is removed too."""
+    """Removes the rows from a step on, and an incomplete row that a killed process left."""
     if not table.is_file():
         return
     names, rows = _read(table)

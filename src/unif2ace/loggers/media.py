@@ -1,4 +1,4 @@
-"""What a logger takes besides scalars, in one form for all of them."""
+"""A common interface of the loggers for images, figures, texts and tables."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ Cell = str | int | float | None
 
 
 class MediaLogger(ABC):
-    """A logger that takes pictures, figures, text and tables.
+    """Base class of loggers that accept images, figures, texts and tables.
 
-    A callback makes each of them once and passes it to every logger of `media_loggers`, so it needs to know no logger.
-    A figure becomes a picture and a table becomes text where a logger has no better form.
+    Callbacks use this interface for every logger of `media_loggers`. By default, a figure is logged as an image and a
+    table as a Markdown text.
     """
 
     @abstractmethod
     def log_picture(self, name: str, picture_HWC: NDArray[np.uint8], step: int) -> None:
-        """Logs a picture.
+        """Logs an image.
 
         Args:
             name: Name, such as ``val/faces``.
-            picture_HWC: uint8 (H, W, 3) in [0, 255].
-            step: Optimizer step.
+            picture_HWC: The image, uint8 (H, W, 3).
+            step: Optimiser step.
         """
 
     @abstractmethod
@@ -46,16 +46,16 @@ class MediaLogger(ABC):
         Args:
             name: Name, such as ``val/answers``.
             text: The text, in Markdown.
-            step: Optimizer step.
+            step: Optimiser step.
         """
 
     def log_figure(self, name: str, figure: Figure, step: int) -> None:
-        """Logs a figure of matplotlib.
+        """Logs a Matplotlib figure.
 
         Args:
             name: Name, such as ``val/experts``.
             figure: The figure.
-            step: Optimizer step.
+            step: Optimiser step.
         """
         self.log_picture(name, pixels_of(figure), step)
 
@@ -65,26 +65,26 @@ class MediaLogger(ABC):
         Args:
             name: Name, such as ``val/questions``.
             columns: Names of the columns.
-            rows: One value for each column.
-            step: Optimizer step.
+            rows: Rows of the table, with one value for each column.
+            step: Optimiser step.
         """
         self.log_text(name, markdown_table(columns, rows), step)
 
 
 def media_loggers(trainer: pl.Trainer) -> list[MediaLogger]:
-    """The loggers of a trainer that take more than scalars."""
+    """The loggers of a trainer that accept images, figures, texts and tables."""
     return [logger for logger in trainer.loggers if isinstance(logger, MediaLogger)]
 
 
 def log_values(trainer: pl.Trainer, values: Mapping[str, float]) -> None:
-    """Logs many scalars of the current step to the loggers that take media, not to the table of the CSV logger."""
+    """Logs many scalars of the current step to the media loggers only, which keeps the CSV table narrow."""
     for logger in media_loggers(trainer):
         assert isinstance(logger, pl.loggers.Logger)
         logger.log_metrics(dict(values), trainer.global_step)
 
 
 def pixels_of(figure: Figure) -> NDArray[np.uint8]:
-    """A figure as pixels, uint8 (H, W, 3)."""
+    """Renders a Matplotlib figure to pixels, uint8 (H, W, 3)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
@@ -94,7 +94,7 @@ def pixels_of(figure: Figure) -> NDArray[np.uint8]:
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    """A table in Markdown."""
+    """Formats a table in Markdown; a value of None becomes an empty cell."""
 
     def line(cells: Sequence[Any]) -> str:
         texts = ("" if cell is None else str(cell) for cell in cells)
@@ -107,27 +107,29 @@ def require(package: str, choice: str) -> None:
     """Checks that the package of a logger is installed.
 
     Args:
-        package: Name of its module.
-        choice: Name of the logger, which is the name of the extra too.
+        package: Import name of the package.
+        choice: Value of ``logger=``, which is also the name of the extra of this project.
 
     Raises:
-        ConfigError: If it is not.
+        ConfigError: If the package is not installed.
     """
     if find_spec(package) is None:
-        raise ConfigError(f"logger={choice} needs a package: pip install 'unif2ace[{choice}]', or leave {choice} out")
+        raise ConfigError(
+            f"logger={choice} needs the package {package}: pip install 'unif2ace[{choice}]', or choose another logger"
+        )
 
 
 @rank_zero_only
 def kept_run_id(folder: str | Path, choice: str, letters: int = 12) -> str | None:
-    """The id of a run at a tracking service: kept in a file, so that a resumed run continues the same record.
+    """The id of a run in a tracking service. It is stored in the run folder, so that a resumed run has the same id.
 
     Args:
-        folder: The run's folder.
-        choice: Name of the logger.
-        letters: Length of the id, at most 64.
+        folder: The run folder.
+        choice: Name of the logger, part of the file name.
+        letters: Length of a new id in characters, at most 64.
 
     Returns:
-        The id; None on ranks that log nothing.
+        The id; None on ranks other than 0, which do not log.
     """
     file = Path(folder) / f"{choice}_run_id.txt"
     if file.is_file():

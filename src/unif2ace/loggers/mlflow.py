@@ -1,4 +1,4 @@
-"""MLflow."""
+"""Logs to MLflow."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ FILE = "mlflow_run_id.txt"
 
 
 class MLFlowLogger(LightningMLFlowLogger, MediaLogger):
-    """Lightning's MLflow logger, which takes media too and continues the same MLflow run when a run is resumed.
+    """Lightning's MLflow logger with support for media. A resumed run continues the same MLflow run.
 
-    Media become artifacts: ``NAME/step-0000500.png``, with ``/`` in the name as a folder.
+    Media are stored as artifacts ``NAME/step-0000500.png``, where a ``/`` in the name makes a folder.
 
     Args:
-        save_dir: The run's folder; ``mlflow_run_id.txt`` in it keeps the id.
+        save_dir: The run folder. The MLflow run id is stored in its file ``mlflow_run_id.txt``.
         tracking_uri: Database or server, such as ``sqlite:////data/mlflow.db`` or ``http://127.0.0.1:5000``.
-        experiment_name: Name of the experiment.
-        run_name: Name that MLflow shows.
+        experiment_name: Name of the MLflow experiment.
+        run_name: Name of the run in MLflow; None lets MLflow choose a name.
         options: Further arguments of Lightning's logger.
 
     Raises:
-        ConfigError: If the package is not installed.
+        ConfigError: If the package ``mlflow`` is not installed.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class MLFlowLogger(LightningMLFlowLogger, MediaLogger):
 
     @rank_zero_only
     def log_hyperparams(self, params: Any) -> None:
-        """Logs hyperparameters and keeps the run's id. MLflow lets no value change, so a resumed run adds new keys."""
+        """Logs hyperparameters and stores the run id. A resumed run adds new keys only, as MLflow rejects changes."""
         run = self.run_id
         if not self._file.is_file():
             self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -65,12 +65,12 @@ class MLFlowLogger(LightningMLFlowLogger, MediaLogger):
 
     @rank_zero_only
     def log_picture(self, name: str, picture_HWC: NDArray[np.uint8], step: int) -> None:
-        """Logs a picture, uint8 (H, W, 3)."""
+        """Logs an image, uint8 (H, W, 3)."""
         self.experiment.log_image(self.run_id, picture_HWC, f"{name}/step-{step:07d}.png")
 
     @rank_zero_only
     def log_figure(self, name: str, figure: Figure, step: int) -> None:
-        """Logs a figure of matplotlib."""
+        """Logs a Matplotlib figure."""
         self.experiment.log_figure(self.run_id, figure, f"{name}/step-{step:07d}.png")
 
     @rank_zero_only

@@ -1,4 +1,4 @@
-"""TensorBoard with pictures, figures, text and tables."""
+"""Logs to TensorBoard."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TensorBoardLogger(LightningTensorBoardLogger, MediaLogger):
-    """Lightning's TensorBoard logger, which takes media too; its arguments are those of Lightning's."""
+    """Lightning's TensorBoard logger with support for media. It takes the arguments of Lightning's logger."""
 
     def __init__(self, save_dir: str, name: str = "", version: str = "", **options: Any) -> None:
         super().__init__(save_dir, name, version, **options)
@@ -26,9 +26,9 @@ class TensorBoardLogger(LightningTensorBoardLogger, MediaLogger):
     def log_hyperparams(
         self, params: dict[str, Any] | Namespace, metrics: dict[str, Any] | None = None, step: int | None = None
     ) -> None:
-        """Logs hyperparameters for the page HPARAMS, which shows the last value of the run's `monitor` beside them.
+        """Logs hyperparameters for TensorBoard's page HPARAMS, with the metric `monitor` of the run.
 
-        Lightning's logger writes them for that page only together with a value.
+        Lightning's logger fills this page only if a metric value is given.
         """
         super().log_hyperparams(params, metrics, step)
         if metrics or self._default_hp_metric:
@@ -42,12 +42,12 @@ class TensorBoardLogger(LightningTensorBoardLogger, MediaLogger):
 
     @rank_zero_only
     def log_picture(self, name: str, picture_HWC: NDArray[np.uint8], step: int) -> None:
-        """Logs a picture, uint8 (H, W, 3)."""
+        """Logs an image, uint8 (H, W, 3)."""
         self.experiment.add_image(name, picture_HWC, step, dataformats="HWC")
 
     @rank_zero_only
     def log_figure(self, name: str, figure: Figure, step: int) -> None:
-        """Logs a figure of matplotlib."""
+        """Logs a Matplotlib figure."""
         self.experiment.add_figure(name, figure, step)
 
     @rank_zero_only

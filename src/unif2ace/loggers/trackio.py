@@ -1,4 +1,4 @@
-"""Trackio, a dashboard of local files (https://github.com/gradio-app/trackio)."""
+"""Logs to Trackio, a local dashboard (https://github.com/gradio-app/trackio)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from unif2ace.loggers.media import Cell, MediaLogger, kept_run_id, markdown_tabl
 
 
 class TrackioLogger(Logger, MediaLogger):
-    """Logs to Trackio; a resumed run continues the same Trackio run.
+    """Logs to Trackio. A resumed run continues the same Trackio run.
 
     Args:
-        save_dir: The run's folder; ``trackio_run_id.txt`` in it keeps the end of the run's name.
-        folder: Folder of Trackio's database and media; the variable TRACKIO_DIR, if it is set, is used instead.
-        project: Name of the project.
-        name: Start of the name that Trackio shows.
+        save_dir: The run folder. Its file ``trackio_run_id.txt`` stores the id at the end of the run name.
+        folder: Folder of Trackio's database and media; ignored if the environment variable TRACKIO_DIR is set.
+        project: Name of the Trackio project.
+        name: Prefix of the run name; the run id follows.
 
     Raises:
-        ConfigError: If the package is not installed.
+        ConfigError: If the package ``trackio`` is not installed.
     """
 
     def __init__(self, save_dir: str, folder: str, project: str = "unif2ace", name: str = "run") -> None:
@@ -52,7 +52,7 @@ class TrackioLogger(Logger, MediaLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """Trackio's run."""
+        """The Trackio run, created at the first access."""
         if self._run is None:
             import trackio
 
@@ -63,17 +63,17 @@ class TrackioLogger(Logger, MediaLogger):
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *_: Any, **__: Any) -> None:
-        """Keeps hyperparameters until the run is made."""
+        """Stores the hyperparameters until the Trackio run is created."""
         self._settings = {**(vars(params) if isinstance(params, Namespace) else params)}
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Logs the values of a step."""
+        """Logs the metrics of a step."""
         self.experiment.log(dict(metrics), step=step)
 
     @rank_zero_only
     def log_picture(self, name: str, picture_HWC: NDArray[np.uint8], step: int) -> None:
-        """Logs a picture, uint8 (H, W, 3)."""
+        """Logs an image, uint8 (H, W, 3)."""
         import trackio
 
         _ = self.experiment
@@ -88,12 +88,12 @@ class TrackioLogger(Logger, MediaLogger):
 
     @rank_zero_only
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], step: int) -> None:
-        """Logs a table in Markdown: Trackio's own tables need pandas."""
+        """Logs a table as Markdown text, because Trackio's own tables need pandas."""
         self.log_text(name, markdown_table(columns, rows), step)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Writes what is left."""
+        """Writes all pending values and ends the Trackio run."""
         if self._run is not None:
             self._run.finish()
             self._run = None

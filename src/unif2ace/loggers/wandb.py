@@ -1,4 +1,4 @@
-"""Weights & Biases."""
+"""Logs to Weights & Biases (W&B)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from unif2ace.loggers.media import Cell, MediaLogger, kept_run_id, require
 
 
 class WandbLogger(LightningWandbLogger, MediaLogger):
-    """Lightning's W&B logger, which takes media too and continues the same W&B run when a run is resumed.
+    """Lightning's W&B logger with support for media. A resumed run continues the same W&B run.
 
     Args:
-        save_dir: The run's folder; ``wandb/`` is made in it, and ``wandb_run_id.txt`` keeps the id.
-        project: Name of the project.
-        name: Name that W&B shows.
-        offline: Whether to write files alone, which ``wandb sync`` uploads later.
+        save_dir: The run folder. W&B writes to its sub-folder ``wandb``; its file ``wandb_run_id.txt`` stores the id.
+        project: Name of the W&B project.
+        name: Name of the run in W&B; None lets W&B choose a name.
+        offline: Whether to write local files only, which ``wandb sync`` uploads later.
         options: Further arguments of Lightning's logger.
 
     Raises:
-        ConfigError: If the package is not installed.
+        ConfigError: If the package ``wandb`` is not installed.
     """
 
     def __init__(
@@ -36,14 +36,14 @@ class WandbLogger(LightningWandbLogger, MediaLogger):
 
     @rank_zero_only
     def log_picture(self, name: str, picture_HWC: NDArray[np.uint8], step: int) -> None:
-        """Logs a picture, uint8 (H, W, 3)."""
+        """Logs an image, uint8 (H, W, 3)."""
         import wandb
 
         self.log_metrics({name: wandb.Image(picture_HWC)}, step)
 
     @rank_zero_only
     def log_text(self, name: str, text: str, step: int) -> None:  # type: ignore[override]
-        """Logs a text in Markdown as a table of one cell."""
+        """Logs a Markdown text as a table with one cell."""
         self.log_table(name, ["text"], [[text]], step)
 
     @rank_zero_only
