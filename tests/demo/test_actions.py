@@ -133,12 +133,12 @@ def cut(folder: Path) -> Path:
     ("make", "message"),
     [
         (bomb, "far more than 24 megapixels"),
-        (large, r"50.0 MB, this page takes 10 MB"),
-        (page, "not a picture that can be read, whatever its name says"),
-        (wide, "6000x5000 pixels, this page takes 24 megapixels"),
-        (cut, "not a picture that can be read"),
-        (lambda folder: folder / "nothing.png", "not a picture that can be read"),
-        (lambda folder: None, "upload one"),
+        (large, r"50.0 MB, the limit is 10 MB"),
+        (page, "not a readable image, or its content does not match its name"),
+        (wide, "6000x5000 pixels, the limit is 24 megapixels"),
+        (cut, "not a readable image"),
+        (lambda folder: folder / "nothing.png", "not a readable image"),
+        (lambda folder: None, "upload an image"),
     ],
 )
 def test_hostile_uploads_are_refused_before_they_are_decoded(actions: DemoActions, tmp_path: Path, make, message: str):
@@ -156,10 +156,10 @@ def test_hostile_uploads_are_refused_before_they_are_decoded(actions: DemoAction
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({"prompt": "word " * 10_000}, "49,999 characters, this page takes 1,000"),
+        ({"prompt": "word " * 10_000}, "49,999 characters, the limit is 1,000"),
         ({"prompt": "  "}, "prompt is empty"),
         ({"prompt": None}, "prompt is empty"),
-        ({"faces": 1000}, "faces=1000: give an integer from 1 to 4"),
+        ({"faces": 1000}, "faces=1000: must be an integer from 1 to 4"),
         ({"steps": 0}, "steps=0"),
         ({"steps": 2.5}, "steps=2.5"),
         ({"seed": -1}, "seed=-1"),

@@ -64,9 +64,9 @@ def test_downloads_say_that_they_are_generated(client: Client):
 
 
 def test_a_fault_is_a_message(client: Client, tmp_path: Path):
-    with pytest.raises(Exception, match="characters, this page takes 1,000"):
+    with pytest.raises(Exception, match="characters, the limit is 1,000"):
         client.predict("word " * 10_000, 1, 0, 2, 2.0, 1, api_name="/generate")
-    with pytest.raises(Exception, match="not a picture that can be read"):
+    with pytest.raises(Exception, match="not a readable image"):
         client.predict(handle_file(html_page(tmp_path)), "long", api_name="/caption")
     (tmp_path / "large.png").write_bytes(bytes(50_000_000))
     with pytest.raises(Exception, match=r"413|too large|size"):

@@ -1,1 +1,1 @@
-"""A page to generate, describe and edit faces in a browser; what the page does is in plain functions."""
+"""A web page to generate, describe and edit faces. `DemoActions` has the functions, `page` the layout in Gradio."""

@@ -1,4 +1,4 @@
-"""What the demo's page does, as functions without a page: texts and files in, marked files and texts out."""
+"""The actions of the demo page, independent of Gradio. They return texts, and image files marked as generated."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """What the page shows.
+    """Content of the page after an action, or during it.
 
     Attributes:
-        pictures: Files and their captions.
-        text: A line about them.
-        done: Whether these are the results; False for a step before.
+        pictures: Image files with the captions below them.
+        text: A line of text below the images.
+        done: Whether the images are the final results; False for intermediate steps.
     """
 
     pictures: tuple[tuple[Path, str], ...]
@@ -34,11 +34,11 @@ class PageView:
 
 
 class DemoActions:
-    """The actions of the page. One request uses the model at a time; the others wait.
+    """The actions of the page. The model handles one request at a time; other requests wait.
 
     Args:
-        pipe: The model.
-        limits: What a request may ask for.
+        pipe: The pipeline with the model.
+        limits: Limits of one request; None for the defaults of `Limits`.
     """
 
     def __init__(self, pipe: FacePipeline, limits: Limits | None = None) -> None:
@@ -49,18 +49,18 @@ class DemoActions:
     def generate(
         self, prompt: Any, faces: Any = 1, seed: Any = 0, steps: Any = 16, guidance: Any = 2.0, best_of: Any = 1
     ) -> Iterator[PageView]:
-        """Faces from a description: first every step of sampling, then the results.
+        """Generates faces from a description. Yields the faces after every sampling step, then the results.
 
         Args:
             prompt: The description.
-            faces: Number of faces.
-            seed: Seed of the first face; each further face adds 1.
-            steps: Sampling steps.
+            faces: Number of faces, from 1 to `Limits.faces`.
+            seed: Seed of the first face; the seed of each further face is larger by 1.
+            steps: Number of sampling steps, from 1 to `Limits.steps`.
             guidance: Weight of classifier-free guidance.
-            best_of: Samples per face.
+            best_of: Samples per face; the one with the highest caption likelihood is kept.
 
         Returns:
-            The faces after each step, tokens that are not sampled yet in gray; the results at last.
+            Iterator over the content of the page. In intermediate steps, masked image tokens are gray.
 
         Raises:
             ConfigError: If an input is empty, too long or out of range.
@@ -95,20 +95,24 @@ class DemoActions:
         return reported(work)
 
     def caption(self, file: Any, length: str = "long") -> str:
-        """The model's description of an uploaded picture.
+        """Describes an uploaded image.
+
+        Args:
+            file: Path of the image.
+            length: ``long`` or ``short``.
 
         Raises:
-            DataError: If it is not a picture, or too large.
+            DataError: If the file is not an image, or too large.
         """
         picture = self.limits.picture(file)
         with self._turn:
             return str(self.pipe.caption(picture, length="short" if length == "short" else "long"))
 
     def ask(self, file: Any, question: Any) -> str:
-        """The model's answer to a question about an uploaded picture.
+        """Answers a question about an uploaded image.
 
         Raises:
-            DataError: If it is not a picture, or too large.
+            DataError: If the file is not an image, or too large.
             ConfigError: If the question is empty or too long.
         """
         picture, question = self.limits.picture(file), self.limits.text(question, "question")
@@ -118,18 +122,19 @@ class DemoActions:
     def edit(
         self, file: Any, prompt: Any, mask: Any = None, seed: Any = 0, best_of: Any = 4, attempts: Any = 1
     ) -> PageView:
-        """A picture edited by words: the picture as the model sees it, the changed region, and the result.
+        """Edits an image by an instruction. Shows the preprocessed image, the edited region, and the result.
 
         Args:
-            file: The uploaded picture.
-            prompt: What to change.
-            mask: The brushed part as a PIL image or an array of the picture's size; None lets the model find the part.
-            seed: Seed.
-            best_of: Samples, of which the best is kept.
-            attempts: Maximum number of attempts, each with a larger region.
+            file: Path of the image.
+            prompt: The instruction, such as "with glasses".
+            mask: The region to edit, as a PIL image or an array with the size of the image; None lets the model find
+                the region.
+            seed: Seed of the sampling.
+            best_of: Number of samples; the best one is kept.
+            attempts: Maximum number of attempts from 1 to 4, each with a larger region than the one before.
 
         Raises:
-            DataError: If the file is not a picture, or too large.
+            DataError: If the file is not an image, or too large.
             ConfigError: If the prompt is empty or too long, or a number is out of range.
         """
         picture, prompt = self.limits.picture(file), self.limits.text(prompt, "instruction")
@@ -146,14 +151,14 @@ class DemoActions:
         return PageView(tuple(pictures), edited.notes[0])
 
     def experts(self, file: Any, prompt: Any = "") -> Path:
-        """A figure of the experts that a picture activates.
+        """Draws a figure of the experts that an image activates, and returns the path of the file.
 
         Args:
-            file: The picture.
-            prompt: The prompt that it is generated from; may be empty.
+            file: Path of the image.
+            prompt: The prompt of the image, for the experts during generation; may be empty.
 
         Raises:
-            DataError: If the file is not a picture, or too large.
+            DataError: If the file is not an image, or too large.
             ConfigError: If the prompt is too long, or the network has no experts.
         """
         picture = self.limits.picture(file)

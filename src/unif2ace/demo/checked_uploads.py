@@ -1,6 +1,7 @@
-"""Upload parts of the page that refuse a file before gradio decodes it.
+"""Upload components of the page, which check a file before Gradio decodes it.
 
-The check replaces a method of the part, not of a class of its own: gradio writes a stub file beside every subclass.
+The check replaces the method `preprocess` of each component. A subclass would be simpler, but Gradio writes a stub file
+next to the source of every subclass.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from unif2ace.errors import DataError
 
 
 def checked_image(limits: Limits, label: str) -> gr.Image:
-    """An upload of a picture, which its function receives as a path."""
+    """A component to upload an image. Event functions receive the path of the image."""
     part = gr.Image(
         label=label, type="filepath", sources=["upload", "clipboard"], height=320, min_width=300, buttons=[]
     )
@@ -29,7 +30,7 @@ def checked_image(limits: Limits, label: str) -> gr.Image:
 
 
 def checked_editor(limits: Limits, label: str) -> gr.ImageEditor:
-    """An upload of a picture with a brush; its function receives the paths of the picture and the painted layers."""
+    """A component to upload and brush an image. Event functions receive the paths of the image and its layers."""
     part = gr.ImageEditor(
         label=label, type="filepath", image_mode="RGBA", sources=["upload"], layers=False, transforms=(), height=420,
         brush=gr.Brush(colors=["#e0457b"], default_size=24), eraser=gr.Eraser(),
@@ -48,14 +49,14 @@ def checked_editor(limits: Limits, label: str) -> gr.ImageEditor:
 
 
 def _checked(limits: Limits, file: Any) -> str:
-    """The path of an uploaded file, or of the bytes that the page sent."""
+    """Checks an upload and returns its path. Bytes that the page sent are written to a temporary file first."""
     try:
         if isinstance(file, bytes | bytearray | memoryview):
             place = Path(mkstemp(prefix="face-canvas-", suffix=".png")[1])
             place.write_bytes(file)
             return str(limits.picture(place))
         if not file.path:
-            raise DataError("the picture is not a file: upload it")
+            raise DataError("the image is not an uploaded file: upload an image file")
         return str(limits.picture(file.path))
     except DataError as error:
         raise gr.Error(str(error), duration=None) from error

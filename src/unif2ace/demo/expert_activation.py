@@ -1,4 +1,4 @@
-"""Which experts a face activates, as a figure: the shares of its tokens in each layer."""
+"""A figure of the experts that a face activates: the share of its tokens that each expert receives, by layer."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _QUESTION = "Describe the face."
 
 
 def expert_figure(model: UnifiedModel, images: Tensor, prompt: str) -> Image.Image:
-    """Heat maps of the expert choices of one face: when it is generated from a prompt, and when it is described.
+    """Draws heat maps of the experts that a face activates during generation and during description.
 
     Args:
         model: The model.
-        images: uint8 (1, 3, S, S).
-        prompt: The prompt of the generation; may be empty.
+        images: The face, uint8 (1, 3, S, S).
+        prompt: The prompt for generation; may be empty.
 
     Raises:
-        ConfigError: If the network has no experts to choose from, or the prompt is too long.
+        ConfigError: If the network has no routed experts, or the prompt is too long.
     """
     import numpy as np
     import torch
@@ -42,14 +42,14 @@ def expert_figure(model: UnifiedModel, images: Tensor, prompt: str) -> Image.Ima
         described = net(sequence, features).routers
     panels = {**_panels(generated, 0, "generation, half of the tokens masked"), **_panels(described, 1, "description")}
     if not panels:
-        raise ConfigError("this network has no experts to choose from: train one with moe=grouped")
+        raise ConfigError("this network has no routed experts to show: train a network with moe=grouped")
     figure = draw(panels)
     figure.canvas.draw()
     return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])  # type: ignore[attr-defined]
 
 
 def _panels(routers: Any, group: int, what: str) -> dict[str, Any]:
-    """Shares of tokens (R, E) by title; a level without choices has no panel."""
+    """Shares of the tokens by layer and expert, (R, E), by panel title. Levels without routed tokens are omitted."""
     import torch
 
     levels: dict[str, list[Any]] = {}

@@ -1,4 +1,4 @@
-"""Files of the demo: every picture that the model made says so in its name and in its metadata."""
+"""Image files of the demo page, marked as generated in their names and metadata."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _KEPT_SECONDS = 3600
 
 
 class MarkedFiles:
-    """A temporary folder of pictures that are marked as generated. Files older than an hour are deleted.
+    """A temporary folder of images that are marked as generated. Files older than one hour are deleted.
 
     Args:
-        checkpoint: Fingerprint of the model's weights, which every file names.
+        checkpoint: Fingerprint of the model's weights, written to the metadata of every file.
     """
 
     def __init__(self, checkpoint: str) -> None:
         self.folder, self._checkpoint = Path(tempfile.mkdtemp(prefix="unif2ace-demo-")), checkpoint
 
     def save(self, image: Image.Image, entries: Mapping[str, str], stem: str = "face") -> Path:
-        """Writes a PNG whose text entries say that and how it was generated.
+        """Writes an image as a PNG file with metadata, and returns its path.
 
         Args:
-            image: The picture.
-            entries: Text entries besides ``generated``, ``software`` and ``checkpoint``.
-            stem: First part of the file name.
+            image: The image.
+            entries: Text entries of the metadata, besides ``generated``, ``software`` and ``checkpoint``.
+            stem: Word in the file name ``generated-STEM-ID.png``.
         """
         self._forget()
         info = PngInfo()

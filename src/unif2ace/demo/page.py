@@ -1,4 +1,4 @@
-"""The page of the demo: the layout in gradio, and how its parts call `DemoActions`."""
+"""The demo page in Gradio: its layout, and the calls of `DemoActions`."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _EXAMPLES = ("with glasses", "without beard", "smiling", "blond hair", "add a ha
 
 
 def build(actions: DemoActions) -> gr.Blocks:
-    """The page.
+    """Builds the page.
 
     Args:
-        actions: What it does.
+        actions: The actions of its buttons.
     """
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.Markdown(f"# {TITLE}: faces from words, and words about faces\n{_NOTE}")
@@ -48,7 +48,7 @@ def build(actions: DemoActions) -> gr.Blocks:
 
 
 def _explained(work: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with errors that a visitor can fix shown as a message; others stay errors of the page."""
+    """Wraps a function so that the page shows a `Unif2aceError`, which a visitor can fix, as a message."""
 
     @wraps(work)
     def call(*inputs: Any) -> Any:
@@ -61,7 +61,7 @@ def _explained(work: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _steps(work: Callable[..., Iterator[PageView]]) -> Callable[..., Iterator[Any]]:
-    """The same for a function that yields what to show."""
+    """Like `_explained`, for a function that yields the content of the page."""
 
     def call(*inputs: Any) -> Iterator[Any]:
         try:
@@ -164,10 +164,10 @@ def _edit_tab(actions: DemoActions) -> None:
 
 
 def brushed(layers: list[str] | None) -> Image.Image | None:
-    """The mask that the brush painted, an image of 0 and 255; None if nothing is painted.
+    """Combines the painted layers into a mask with values 0 and 255; None if nothing is painted.
 
     Args:
-        layers: Files of the layers, with alpha where they are painted.
+        layers: Image files of the layers; their alpha channel is above 0 where they are painted.
     """
     alpha = [np.asarray(Image.open(file).convert("RGBA"))[..., 3] for file in layers or []]
     painted = np.max(alpha, 0) > 0 if alpha else np.zeros((1, 1), bool)

@@ -1,4 +1,4 @@
-"""Serves the demo's page."""
+"""Serves the demo page."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def launch(actions: DemoActions, host: str = "127.0.0.1", port: int | None = Non
     """Starts the page in a thread, and returns the page and its address.
 
     Args:
-        actions: What the page does.
+        actions: The actions of the page.
         host: Address to listen on.
-        port: Port; None for the first free one from 7860.
+        port: Port; None for the first free port from 7860.
         browser: Whether to open the page in a browser.
 
     Raises:
-        ConfigError: If the port is taken.
+        ConfigError: If the address or port cannot be used.
     """
     from unif2ace.demo.page import CSS, build
 
@@ -40,7 +40,7 @@ def launch(actions: DemoActions, host: str = "127.0.0.1", port: int | None = Non
             css=CSS,
         )
     except OSError as error:
-        raise ConfigError(f"host={host} port={port} cannot be used ({error}): give another port=...") from error
+        raise ConfigError(f"host={host} port={port} cannot be used ({error}): set another port=...") from error
     return page, url
 
 
@@ -48,14 +48,14 @@ def serve(actions: DemoActions, host: str, port: int | None, browser: bool, read
     """Serves the page until the process is interrupted.
 
     Args:
-        actions: What the page does.
+        actions: The actions of the page.
         host: Address to listen on.
-        port: Port; None for the first free one from 7860.
+        port: Port; None for the first free port from 7860.
         browser: Whether to open the page in a browser.
-        ready: Called with the address when the page answers.
+        ready: Called with the address when the page is available.
 
     Raises:
-        ConfigError: If the port is taken.
+        ConfigError: If the address or port cannot be used.
     """
     page, url = launch(actions, host, port, browser)
     ready(url)

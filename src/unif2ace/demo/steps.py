@@ -1,4 +1,4 @@
-"""Turns a function that reports its progress into an iterator of the reports."""
+"""Turns a function with a progress callback into an iterator over the reports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ Item = TypeVar("Item")
 
 
 def reported(work: Callable[[Callable[[Item], None]], Any]) -> Iterator[Item]:
-    """What a function reports, as it comes; the function runs in a thread of its own.
+    """Runs a function in its own thread, and yields its reports as they arrive.
 
     Args:
-        work: Called with the function that takes a report. Its exception is raised here after the last report.
+        work: The function. Its argument is a callback that takes a report. An exception of `work` is raised after its
+            last report.
 
     Yields:
         The reports.
