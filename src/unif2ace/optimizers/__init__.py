@@ -1,1 +1,1 @@
-"""Optimisers beyond those of torch."""
+"""The Muon optimiser, and parameter groups for all optimisers."""

@@ -1,4 +1,4 @@
-"""Parameter groups that a configuration names: `optimizer.groups`."""
+"""Named parameter groups of a configuration (`optimizer.groups`)."""
 
 from __future__ import annotations
 
@@ -16,39 +16,44 @@ from unif2ace.optimizers.group_options import GroupOptions
 from unif2ace.optimizers.parameter_groups import SETTINGS, by_kind
 
 RATES = ("lr", "initial_lr", "max_lr", "min_lr")
-"""Options of a parameter group that are learning rates; schedules such as `OneCycleLR` add some."""
+"""Keys of a parameter group that are learning rates. Schedules such as `OneCycleLR` add some of these keys."""
 
 
 class NamedGroups:
-    """Gives parts of the trained networks their own options, or freezes them.
+    """Sets optimiser options for parts of the trained networks, or freezes these parts.
 
-    A parameter belongs to the first group with a pattern that matches its name. Names are those of the weights file,
-    such as ``blocks.0.attention.qkv.weight``; those of a further trained network start with its name, such as
-    ``discriminator.``. All other parameters form one group for each kind of weights, see `parameter_groups`.
+    A parameter belongs to the first group with a pattern that matches its name. Names are as in the weights file, such
+    as ``blocks.0.attention.qkv.weight``. Names of a second trained network have its name as a prefix, such as
+    ``discriminator.``. Parameters that match no pattern form one group for each kind of weights, see
+    `parameter_groups`.
 
     Args:
-        groups: Options of each group by its name, see `GroupOptions`; the order decides between several matches.
+        groups: Options of each group by its name, see `GroupOptions`. If several groups match a parameter, the first
+            one is used.
 
     Raises:
-        ConfigError: If a name or an option is not valid.
+        ConfigError: If a name or an option is invalid.
     """
 
     def __init__(self, groups: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.options = {name: GroupOptions.of(name, given) for name, given in (groups or {}).items()}
         for name in self.options:
             if not re.fullmatch(r"[A-Za-z_][\w-]*", name):
-                raise ConfigError(f"optimizer.groups.{name}: a name of letters, digits, _ and - is needed")
+                raise ConfigError(
+                    f"optimizer.groups.{name}: a group name must start with a letter or _, and contain only letters, "
+                    "digits, _ and -"
+                )
         if taken := SETTINGS.keys() & self.options.keys():
             raise ConfigError(
-                f"optimizer.groups.{min(taken)}: this name stands for the parameters that are in no other group; "
-                "take another name"
+                f"optimizer.groups.{min(taken)}: this name is reserved for the parameters that are in no named group; "
+                "use another name"
             )
 
     def freeze_(self, nets: Mapping[str, nn.Module]) -> None:
-        """Freezes the parameters of frozen groups.
+        """Freezes the parameters of the groups with ``frozen: true``, in place.
 
         Args:
-            nets: Trained networks by name; the names of the parameters of ``net`` have no prefix.
+            nets: Trained networks by name. Parameter names of the network ``net`` have no prefix.
         """
         for name, parameters in self._members(nets).items():
             if name and self.options[name].frozen:
@@ -56,13 +61,13 @@ class NamedGroups:
                     parameter.requires_grad_(False)
 
     def of(self, nets: Mapping[str, nn.Module]) -> list[dict[str, Any]]:
-        """Parameter groups for an optimiser: those of no named group first, then the named ones.
+        """Builds the parameter groups of an optimiser: first the parameters in no named group, then the named groups.
 
         Args:
             nets: As in `freeze_`.
 
         Raises:
-            ConfigError: If a pattern matches no parameter, a group gets none, or all parameters are frozen.
+            ConfigError: If a pattern matches no parameter, a group has no parameters, or all parameters are frozen.
         """
         members = self._members(nets)
         self._check(members)
@@ -77,14 +82,14 @@ class NamedGroups:
             for group in by_kind(everything, members[name].values(), name):
                 found.append({**group, **options.given()})
         if not found:
-            raise ConfigError("optimizer.groups: all parameters are frozen; leave some to be trained")
+            raise ConfigError("optimizer.groups: all parameters are frozen; remove frozen=true from some groups")
         return found
 
     def set_rates(self, optimizer: Optimizer) -> None:
-        """Sets the learning rates of a new optimiser, before a schedule is built.
+        """Sets the learning rates of a new optimiser. Call this before building a learning-rate schedule.
 
         Raises:
-            ConfigError: If a rate does not apply to this optimiser.
+            ConfigError: If a learning rate does not apply to this optimiser or group.
         """
         defaults = optimizer.defaults
         for name, options in self.options.items():
@@ -92,11 +97,11 @@ class NamedGroups:
             adam = [g for g in groups if not g.get("orthogonal", True)]
             two = "adam_ratio" in defaults
             if options.adam_lr is not None and not two:
-                raise ConfigError(f"optimizer.groups.{name}.adam_lr: only optimizer=muon has it; set lr")
+                raise ConfigError(f"optimizer.groups.{name}.adam_lr: only optimizer=muon uses adam_lr; set lr instead")
             if two and options.lr is not None and adam == groups:
                 raise ConfigError(
-                    f"optimizer.groups.{name}.lr={options.lr}: Muon takes AdamW's step for all its parameters; "
-                    f"set optimizer.groups.{name}.adam_lr"
+                    f"optimizer.groups.{name}.lr={options.lr}: Muon updates all parameters of this group with AdamW; "
+                    f"set optimizer.groups.{name}.adam_lr instead"
                 )
             for group in groups:
                 base = defaults["lr"] * (1.0 if options.lr_factor is None else options.lr_factor)
@@ -108,13 +113,14 @@ class NamedGroups:
                     group["constant_lr"] = group["lr"]
 
     def scheduled(self, optimizer: Optimizer, make: Callable[[Optimizer], Any]) -> Any:
-        """A new schedule of the learning rates.
+        """Builds a learning-rate schedule.
 
-        A schedule such as one-cycle gives all groups the same peak; each group keeps its ratio to the optimiser's rate.
+        A schedule such as `OneCycleLR` sets the same peak for all groups. This method then rescales each group, so that
+        its ratio to the optimiser's learning rate stays the same.
 
         Args:
-            optimizer: A new optimiser with its rates.
-            make: Makes the schedule.
+            optimizer: A new optimiser, after `set_rates`.
+            make: Builds the schedule from the optimiser.
         """
         own, default = [group["lr"] for group in optimizer.param_groups], optimizer.defaults.get("lr")
         schedule = make(optimizer)
@@ -127,13 +133,13 @@ class NamedGroups:
 
     @staticmethod
     def hold(optimizer: Optimizer) -> None:
-        """Restores the rates of groups that follow no schedule; called after each step of a schedule."""
+        """Resets the learning rates of groups with ``schedule: constant``. Call this after each step of a schedule."""
         for group in optimizer.param_groups:
             if group.get("constant_lr") is not None:
                 group["lr"] = group["constant_lr"]
 
     def _members(self, nets: Mapping[str, nn.Module]) -> dict[str, dict[str, nn.Parameter]]:
-        """Parameters of each group by name; those that match no group are under the empty name."""
+        """Parameters of each group by name. The empty group name holds the parameters that match no group."""
         found: dict[str, dict[str, nn.Parameter]] = {"": {}, **{name: {} for name in self.options}}
         for prefix, net in nets.items():
             for key, parameter in net.named_parameters():
@@ -152,18 +158,18 @@ class NamedGroups:
                     )
             if not members[group]:
                 raise ConfigError(
-                    f"optimizer.groups.{group} has no parameters: earlier groups took all that its "
-                    "patterns match; place it before them"
+                    f"optimizer.groups.{group} has no parameters: earlier groups match all its parameters; put this "
+                    "group before the other groups"
                 )
 
 
 def near(pattern: str, names: Iterable[str], most: int = 3) -> str:
-    """A hint that names the parameters nearest to a pattern, with ``*`` for the numbers of layers.
+    """A hint for error messages with the parameter names most similar to a pattern; layer numbers are shown as ``*``.
 
     Args:
         pattern: The pattern.
-        names: Names of parameters.
-        most: Maximum number of names.
+        names: Names of all parameters.
+        most: Maximum number of names in the hint.
     """
     forms = list(dict.fromkeys(re.sub(r"(?<=\.)\d+(?=\.)", "*", name) for name in names))
     pieces = {piece for form in forms for piece in form.split(".")}
@@ -171,4 +177,4 @@ def near(pattern: str, names: Iterable[str], most: int = 3) -> str:
     close = [difflib.get_close_matches(piece, pieces, n=1) for piece in wanted]
     scores = {form: sum(bool(c) and c[0] in form.split(".") for c in close) for form in forms}
     best = sorted((form for form in forms if scores[form]), key=lambda form: -scores[form]) or forms
-    return f"; there are {', '.join(best[:most])}{' ...' if len(best) > most else ''}"
+    return f"; available names: {', '.join(best[:most])}{' ...' if len(best) > most else ''}"

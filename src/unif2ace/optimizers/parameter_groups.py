@@ -1,4 +1,4 @@
-"""Parameter groups: which weights get which learning rate, decay and update. Frozen parameters are in no group."""
+"""Default parameter groups, by the kind of weights. Frozen parameters are in no group."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "stack": {"stacked": True},
     "table": {"weight_decay": 0.0, "orthogonal": False},
 }
-"""Optimiser options of each kind of weights."""
+"""Optimiser options for each kind of weights, see `parameter_groups` and `Muon`."""
 
 
 def parameter_groups(net: nn.Module) -> list[dict[str, Any]]:
-    """Parameters grouped by how an optimiser should treat them.
+    """Groups the parameters of a network by the kind of their weights, which is the name of the group.
 
-    A module may set an attribute ``weight_kind`` for its own weights: ``stack`` for matrices that are stacked along
-    leading axes, such as experts, or ``table`` for rows that are looked up or scored, such as a router or a head.
-    Tables, embeddings, vectors and scalars neither decay nor are they made orthogonal. The kind is the group's name.
+    ``matrix`` is the default. A module can set its attribute ``weight_kind`` to ``stack`` for matrices that are stacked
+    along leading axes, such as experts, or to ``table`` for weights with one row per item, such as a router or a head.
+    Embeddings, vectors and scalars are always in the group ``table``, which has no weight decay and no orthogonalised
+    updates.
     """
     return by_kind(net, net.parameters())
 
 
 def by_kind(net: nn.Module, parameters: Iterable[nn.Parameter], name: str = "") -> list[dict[str, Any]]:
-    """The groups of some parameters of a network; those that are frozen are left out.
+    """Groups some parameters of a network by kind, without frozen parameters.
 
     Args:
         net: The network.
-        parameters: Some of its parameters, in the order in which the optimiser holds them.
-        name: Name of the groups; followed by the kind if there are several. Empty for the kind alone.
+        parameters: Some parameters of `net`, in the order for the optimiser.
+        name: Name of the group; several groups are named ``NAME/KIND``. If empty, the groups are named ``KIND``.
     """
     kinds: dict[int, str] = {}
     for module in net.modules():

@@ -1,4 +1,4 @@
-"""Sharded parameters: local shards, and functions of full matrices."""
+"""Helpers for sharded parameters: local shards, and functions that need full matrices."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from torch.distributed.tensor import DTensor, Replicate, Shard
 
 
 def part(x: Tensor) -> Tensor:
-    """The local shard of a tensor (...); in-place changes also change the tensor."""
+    """The local shard of a tensor (...). In-place changes of the shard also change the tensor."""
     return x.to_local() if isinstance(x, DTensor) else x
 
 
 def of_whole(function: Callable[[Tensor], Tensor], own: Tensor, like: Tensor, matrix_axes: int) -> Tensor:
-    """The local shard of a function of full matrices; shards of a matrix are gathered first.
+    """Applies a function to sharded matrices, and returns the local shard of the result.
+
+    Matrices that are split over processes are gathered first.
 
     Args:
-        function: Maps a stack of matrices (..., m, n) to the same shape, each matrix independently.
-        own: Local shard of the argument.
-        like: A tensor of the argument's full shape and sharding.
-        matrix_axes: Number of trailing axes that form one matrix; the axes before them are stacked.
+        function: Maps each matrix of a stack (..., m, n) independently to a matrix of the same shape.
+        own: Local shard of the argument of `function`.
+        like: A tensor with the full shape and the sharding of the argument.
+        matrix_axes: Number of trailing axes that form one matrix. The axes before them are stack axes.
     """
     if not isinstance(like, DTensor):
         return function(own)
