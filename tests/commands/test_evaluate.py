@@ -123,7 +123,7 @@ def test_the_weights_say_which_kind_of_network_is_measured(root: Path):
 def test_data_must_be_named_where_no_run_names_it(root: Path, tmp_path: Path):
     alone = tmp_path / "alone.safetensors"
     alone.write_bytes((root / "run" / "weights.safetensors").read_bytes())
-    with pytest.raises(ConfigError, match="select what to measure on"):
+    with pytest.raises(ConfigError, match="give the data set to evaluate on"):
         _evaluate(alone, "metric=[psnr]")
     with pytest.raises(DataError, match=r"the folder .*nowhere does not exist"):
         _evaluate(alone, "metric=[psnr]", "dataset=shards", "dataset.shards.folder=nowhere", f"out={tmp_path}")

@@ -158,7 +158,7 @@ def test_outputs_of_another_system_are_scored_from_plain_files(run: Path, tmp_pa
     (folder / "captions.jsonl").write_text(json.dumps(captions[0]) + "\n")
     with pytest.raises(ConfigError, match=r"metric=captions needs captions, but .*theirs lacks 39 of them: captions\."):
         _evaluate_outputs(run, f"outputs={folder}", "metric=[answers,captions]")
-    with pytest.raises(ConfigError, match=r"give one of them"):
+    with pytest.raises(ConfigError, match=r"give only one of them"):
         _evaluate_outputs(run, str(run), f"outputs={folder}")
 
 
@@ -256,7 +256,7 @@ def test_a_metric_that_lacks_weights_says_so_before_anything_is_made(run: Path, 
 
 @pytest.mark.parametrize("metric", ["psnr", "attributes", "nelbo"])
 def test_a_metric_of_a_validation_pass_does_not_apply_to_outputs(run: Path, metric: str):
-    with pytest.raises(ConfigError, match=f"metric={metric} reads a validation pass of a network, not the outputs"):
+    with pytest.raises(ConfigError, match=f"metric={metric} is only for image tokenizers and attribute classifiers"):
         _evaluate_outputs(run, str(run), f"metric=[{metric}]")
 
 

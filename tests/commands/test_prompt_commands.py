@@ -107,11 +107,11 @@ def test_attributes_are_printed_and_written(run: Path, picture: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("name", "words", "says"),
     [
-        ("generate", ["ckpt={run}"], "nothing to draw"),
+        ("generate", ["ckpt={run}"], "prompt is missing"),
         ("generate", ["Yes.", "n=0", "ckpt={run}"], "n=0"),
         ("generate", ["Yes.", "ckpt=nowhere"], "nowhere"),
-        ("generate", ["Yes.", "region=[0,0,1,1]", "ckpt={run}"], "there is no picture to edit"),
-        ("generate", ["Yes.", "mask_ratio=0.3", "ckpt={run}"], "there is no picture to edit"),
+        ("generate", ["Yes.", "region=[0,0,1,1]", "ckpt={run}"], "has no effect without a picture"),
+        ("generate", ["Yes.", "mask_ratio=0.3", "ckpt={run}"], "has no effect without a picture"),
         ("caption", ["ckpt={run}"], "unif2ace-caption needs a picture"),
         ("ask", ["nowhere.png", "Who?", "ckpt={run}"], "nowhere.png"),
         ("ask", ["nowhere.png", "ckpt={run}"], 'needs a question: `unif2ace-ask face.png "Is she wearing glasses?"`'),

@@ -106,7 +106,7 @@ def test_a_folder_with_a_run_of_other_settings_is_refused(tmp_path: Path):
     config = OmegaConf.create({"run_dir": str(tmp_path), "ckpt": None, "optimizer": {"lr": 0.1}})
     OmegaConf.save(config, tmp_path / "config.yaml")
     config.optimizer.lr = 0.2
-    with pytest.raises(ConfigError, match=r"another optimizer\.lr"):
+    with pytest.raises(ConfigError, match=r"another value of optimizer\.lr"):
         train_once(config)
 
 

@@ -67,7 +67,7 @@ def test_both_splits_of_a_data_set_get_tokens_beside_it(root: Path, capsys: pyte
         wanted = net.encode(torch.from_numpy(sample.image).permute(2, 0, 1)[None])[0]
         np.testing.assert_array_equal(sample.image_ids, wanted)
     _tokenize(root, "faces")
-    assert "all were there" in capsys.readouterr().out
+    assert "all encoded before" in capsys.readouterr().out
 
 
 def test_one_shard_folder_can_be_given_and_a_place_for_its_tokens(root: Path, tmp_path: Path):
@@ -109,7 +109,7 @@ def test_a_size_is_asked_for_where_the_weights_do_not_say_it(root: Path, tmp_pat
     save_weights(tmp_path / "w.safetensors", net, kind="tokenizer", config=NET)
     Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
     words = [f"picture={tmp_path}/a.png", f"ckpt={tmp_path}/w.safetensors", f"out={tmp_path}/o.png"]
-    with pytest.raises(ConfigError, match=r"does not say how large its pictures were: give size="):
+    with pytest.raises(ConfigError, match=r"does not record the image size of its training: give size="):
         roundtrip(compose("roundtrip", words))
     with pytest.raises(ConfigError, match="size=18: it must be a multiple of 4, the tokenizer's factor"):
         roundtrip(compose("roundtrip", [*words, "size=18"]))
@@ -119,10 +119,10 @@ def test_a_size_is_asked_for_where_the_weights_do_not_say_it(root: Path, tmp_pat
     ("words", "message"),
     [
         (("tokenize",), "needs a folder"),
-        (("tokenize", "faces"), "a tokenizer is needed"),
+        (("tokenize", "faces"), "ckpt is missing: give a tokenizer"),
         (("tokenize", "faces", "ckpt=nowhere"), "no weights at nowhere"),
         (("roundtrip",), "needs a picture"),
-        (("roundtrip", "a.png"), "a tokenizer is needed"),
+        (("roundtrip", "a.png"), "ckpt is missing: give a tokenizer"),
         (("roundtrip", "a.png", "ckpt=run"), "a.png does not exist"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, tuple) else None,

@@ -87,7 +87,7 @@ def _tree() -> Any:
 
 def test_a_failed_cell_does_not_lose_the_others_and_is_tried_again(config: DictConfig):
     Path("fails").touch()
-    with pytest.raises(Unif2aceError, match=r"2 cells failed, .*: sequence seed 0, sequence seed 1;"):
+    with pytest.raises(Unif2aceError, match=r"2 cells failed: sequence seed 0, sequence seed 1;"):
         command.table(config)
     tree = _tree()
     assert tree["failed"] == [f"sequence seed {seed}: there is no memory left" for seed in (0, 1)]

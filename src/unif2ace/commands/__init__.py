@@ -1,1 +1,1 @@
-"""The console commands: each composes a configuration, runs the engine, and prints where the results are."""
+"""The console commands. Each composes a configuration, runs the engine, and prints the paths of the results."""

@@ -1,4 +1,4 @@
-"""Verbs of `unif2ace-data` that write captions and questions: caption, correct, ask, and all steps in a row."""
+"""Verbs of `unif2ace-data` that write captions and questions: `caption`, `correct`, `ask` and `pipeline`."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ STEPS = ("collect", "caption", "correct", "ask")
 
 
 def caption(config: DictConfig) -> Path:
-    """Captions a data set; a stopped run continues.
+    """Captions a data set. An interrupted run continues where it stopped.
 
     Returns:
-        The folder of the set.
+        The output folder.
 
     Raises:
-        ConfigError: If `by` and `language_model` do not fit.
+        ConfigError: If a `language_model` is given but `by` does not use it, or the model is missing.
     """
     from unif2ace.curation.caption_by_grammar import CaptionByGrammar
     from unif2ace.curation.caption_by_model import CaptionByModel
@@ -41,7 +41,7 @@ def caption(config: DictConfig) -> Path:
     data = _data_set(config, "caption")
     by = config.by or ("model" if config.get("language_model") else "labels")
     if by != "model" and config.get("language_model"):
-        raise ConfigError(f"by={by} asks no language model: leave language_model out, or set by=model")
+        raise ConfigError(f"by={by} uses no language model: leave language_model out, or set by=model")
 
     def make() -> Step[Sample]:
         if by != "model":
@@ -60,13 +60,13 @@ def caption(config: DictConfig) -> Path:
 
 
 def correct(config: DictConfig) -> Path:
-    """Corrects the captions of a data set; a stopped run continues.
+    """Corrects the captions of a data set. An interrupted run continues where it stopped.
 
     Returns:
-        The folder of the set.
+        The output folder.
 
     Raises:
-        ConfigError: If `editor` and `language_model` do not fit.
+        ConfigError: If a `language_model` is given but `editor` does not use it, or the model is missing.
     """
     from unif2ace.curation.caption_editors import CaptionEditor, GrammarEditor, ModelEditor
     from unif2ace.curation.correct import Correct
@@ -76,7 +76,7 @@ def correct(config: DictConfig) -> Path:
 
     data, parser = _data_set(config, "correct"), GrammarParser()
     if config.editor != "model" and config.get("language_model"):
-        raise ConfigError("editor=grammar asks no language model: leave language_model out, or set editor=model")
+        raise ConfigError("editor=grammar uses no language model: leave language_model out, or set editor=model")
     limits: Any = OmegaConf.to_container(config.thresholds)
     thresholds = Thresholds(**limits)
 
@@ -96,10 +96,10 @@ def correct(config: DictConfig) -> Path:
 
 
 def ask(config: DictConfig) -> Path:
-    """Writes the questions of a data set; a stopped run continues.
+    """Writes the questions of a data set. An interrupted run continues where it stopped.
 
     Returns:
-        The folder of the set.
+        The output folder.
     """
     from unif2ace.curation.annotate import known_rates
     from unif2ace.curation.ask import Ask
@@ -123,10 +123,10 @@ def ask(config: DictConfig) -> Path:
 
 
 def pipeline(config: DictConfig) -> Path:
-    """Runs several steps; finished ones are passed over, a stopped one continues.
+    """Runs several steps. Finished steps are skipped, and an interrupted step continues where it stopped.
 
     Returns:
-        The folder of the last set.
+        The output folder of the last step.
 
     Raises:
         ConfigError: If a step is unknown or out of order.
@@ -136,11 +136,13 @@ def pipeline(config: DictConfig) -> Path:
         if step not in STEPS:
             raise ConfigError(f"steps: there is no step {step!r}{nearest(step, STEPS)} (known: {', '.join(STEPS)})")
     if not steps or steps != [step for step in STEPS if step in steps]:
-        raise ConfigError(f"steps=[{','.join(steps)}]: give some of {', '.join(STEPS)}, each once and in this order")
+        raise ConfigError(
+            f"steps=[{','.join(steps)}]: give one or more of {', '.join(STEPS)}, each once and in this order"
+        )
     if len(steps) > 1 and StepPart.parse(config.part).total > 1:
         raise ConfigError(
-            f"part={config.part}: a step begins when all parts of the one before are finished; give one step of steps "
-            "at a time"
+            f"part={config.part}, steps=[{','.join(steps)}]: a step needs all parts of the step before; run one step "
+            f"at a time, such as steps=[{steps[0]}]"
         )
     if config.estimate:
         return _run_steps(config, steps)
@@ -180,7 +182,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _asks_model(step: str, made: DictConfig) -> bool:
-    """Whether a step would use the pipeline's language model."""
+    """Whether a step uses the language model of the pipeline's configuration."""
     if made.get("language_model"):  # it has its own
         return False
     if step == "caption":
@@ -196,21 +198,21 @@ def _data_set(config: DictConfig, step: str) -> DataSet:
         folder, Path(config.out) if config.out else folder.with_name(f"{folder.name}-{step}"), config.vocab_size
     )
     if data.out.resolve() == folder.resolve():
-        raise ConfigError(f"out={config.out}: this is the input folder; give another")
+        raise ConfigError(f"out={config.out} is the input folder: give another out=...")
     return data
 
 
 def _model(config: DictConfig, needed_by: str) -> Any:
     if not config.get("language_model"):
         raise ConfigError(
-            f"{needed_by} needs a language model: language_model=endpoint language_model.base_url=... "
+            f"{needed_by} needs a language model: give language_model=endpoint language_model.base_url=... "
             "language_model.model=..."
         )
     return instantiate(config.language_model, allow=config.engine.allow)
 
 
 def _classifier(config: DictConfig, data: DataSet) -> NetClassifier:
-    """The classifier, after a check that the package's own knows such pictures."""
+    """Loads the classifier. ``builtin`` is refused for pictures that it was not trained on."""
     from unif2ace.curation.net_classifier import NetClassifier
     from unif2ace.data.shards import ShardReader
     from unif2ace.engine.weights import read_header
@@ -221,8 +223,8 @@ def _classifier(config: DictConfig, data: DataSet) -> NetClassifier:
         side, size = read_header(BUILTIN_EVALUATOR)["image_size"][0], first.pixels().shape[:2]
         if first.metadata.source != "synthetic" or size != (side, side):
             raise ConfigError(
-                f"classifier=builtin learned from synthetic faces of {side}x{side} pixels, {data.folder} holds "
-                f"{size[1]}x{size[0]} of {first.metadata.source}: train one on labelled pictures of that kind "
+                f"classifier=builtin was trained on synthetic faces of {side}x{side} pixels, but {data.folder} holds "
+                f"faces of {size[1]}x{size[0]} pixels from {first.metadata.source}: train a classifier on such faces "
                 "(`unif2ace-train experiment=attributes/photographs`) and give classifier=RUN_FOLDER"
             )
     device = None if config.device == "auto" else config.device
@@ -251,7 +253,7 @@ def _run(
     done, seconds = sum(run.done for run in runs), time.monotonic() - began
     _say(f"{done:,} samples in {seconds:,.0f} s ({done / max(seconds, 1e-9):,.1f}/s): {data.out}")
     if not all(run.finished for run in runs):
-        _say("other parts are not finished; the one that ends last makes the index and the report")
+        _say("other parts are not finished; the part that finishes last makes the index and the report")
         return data.out
     with output_lock(data.out / "report.md", "out", single=True, wait=True):
         report = read_report(data.outputs)

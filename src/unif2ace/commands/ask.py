@@ -16,10 +16,10 @@ APP = "unif2ace-ask"
 
 
 def ask(config: DictConfig) -> list[str]:
-    """Prints an answer for each image, or the probabilities of candidate answers.
+    """Prints an answer for each image. With `choices` it prints the probability of each candidate answer.
 
     Returns:
-        The answers.
+        One answer for each image.
 
     Raises:
         ConfigError: If the image or the question is missing.
@@ -29,7 +29,7 @@ def ask(config: DictConfig) -> list[str]:
     from unif2ace.inference.pipeline import load
 
     if OmegaConf.is_missing(config, "picture") or OmegaConf.is_missing(config, "question"):
-        raise ConfigError(f'a picture and a question are needed: `{APP} face.png "Is she wearing glasses?"`')
+        raise ConfigError(f'give a picture and a question, as in `{APP} face.png "Is she wearing glasses?"`')
     if config.choices:
         check_list(config.choices, "choices")
     place = config.picture if isinstance(config.picture, str) else list(config.picture)
@@ -52,7 +52,7 @@ def _with_question(line: Line) -> Line:
     """Checks that the last positional argument is the question and that those before it are pictures.
 
     Raises:
-        ConfigError: If the question is missing, or its words are not quoted.
+        ConfigError: If the question is missing, or is not enclosed in quotes.
     """
     if line.given("question") is not None or line.given("picture") is not None or not line.words:
         return line
@@ -61,10 +61,10 @@ def _with_question(line: Line) -> Line:
     if unknown:
         files = shlex.join(word for word in pictures if word not in unknown)
         whole = f'`{APP} {files} "{" ".join([*unknown, question])}"`'
-        raise ConfigError(f"no picture at {unknown[0]!r}; a question of several words goes in quotes: {whole}")
+        raise ConfigError(f"picture={unknown[0]}: no such file; enclose a question of several words in quotes: {whole}")
     if Path(question).exists():
         files = shlex.join(line.words)
-        raise ConfigError(f'a question is needed after the picture: `{APP} {files} "Is she wearing glasses?"`')
+        raise ConfigError(f'question is missing: give it last, as in `{APP} {files} "Is she wearing glasses?"`')
     return line
 
 

@@ -1,4 +1,4 @@
-"""`unif2ace-attributes`: probabilities of the attributes of faces."""
+"""`unif2ace-attributes`: predicts the attributes of faces."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ APP = "unif2ace-attributes"
 
 
 def attributes(config: DictConfig) -> list[dict[str, float]]:
-    """Prints the attributes of each image from the most to the least likely, and writes the probabilities of all.
+    """Prints the likely attributes of each image, sorted by probability.
+
+    With `out` the probabilities of all attributes are written as JSON lines.
 
     Returns:
-        Probability of each attribute, for each image.
+        For each image the probability of each attribute.
 
     Raises:
         ConfigError: If no image is given, the model has no classifier, or another process writes into `out`.
@@ -32,7 +34,7 @@ def attributes(config: DictConfig) -> list[dict[str, float]]:
     from unif2ace.inference.pipeline import load
 
     if OmegaConf.is_missing(config, "picture"):
-        raise ConfigError(f"a picture is needed: `{APP} face.png`")
+        raise ConfigError(f"picture is missing: give a file, as in `{APP} face.png`")
     files = find_pictures(config.picture if isinstance(config.picture, str) else list(config.picture), config.count)
     out = None if config.out is None else Path(config.out)
     if out is not None:

@@ -21,7 +21,7 @@ def caption(config: DictConfig) -> list[str]:
         The captions.
 
     Raises:
-        ConfigError: If no image is given, or `out` is one of them.
+        ConfigError: If no image is given, or `out` is one of the images.
         DataError: If the checkpoint or an image cannot be read.
     """
     from unif2ace.data.preview import Shown, text_sheet
@@ -29,7 +29,7 @@ def caption(config: DictConfig) -> list[str]:
     from unif2ace.inference.pipeline import load
 
     if OmegaConf.is_missing(config, "picture"):
-        raise ConfigError(f"a picture is needed: `{APP} face.png`")
+        raise ConfigError(f"picture is missing: give a file, as in `{APP} face.png`")
     place = config.picture if isinstance(config.picture, str) else list(config.picture)
     files = find_pictures(place, config.count)
     if config.out:

@@ -1,4 +1,4 @@
-"""`unif2ace-checkpoint`: lists, verifies, converts, merges and retokenizes weights; imports and exports others'."""
+"""`unif2ace-checkpoint`: lists, verifies, converts, merges, retokenizes, imports and exports weights."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def show(config: DictConfig) -> list[Path]:
     """Prints the checkpoints of a run, the newest last, without reading their contents.
 
     Returns:
-        The complete ones.
+        The complete checkpoints.
 
     Raises:
-        DataError: If there is none.
+        DataError: If there is no checkpoint.
     """
     whole = []
     for path in _paths(config.run):
@@ -36,18 +36,18 @@ def show(config: DictConfig) -> list[Path]:
             whole.append(path)
             _say(f"step {found.step:>10,}  {found.kind:<8}{found.size / 1e6:>12,.1f} MB  {path}")
         except DataError as error:
-            _say(f"not whole: {error}")
+            _say(f"incomplete: {error}")
     return whole
 
 
 def verify_all(config: DictConfig) -> bool:
-    """Reads every file of a run's checkpoints and compares hashes; the exit status is 1 if one is damaged.
+    """Reads every file of a run's checkpoints and compares its hash. The exit status is 1 if a file is damaged.
 
     Returns:
-        Whether all are undamaged.
+        Whether all checkpoints are undamaged.
 
     Raises:
-        DataError: If there is none.
+        DataError: If there is no checkpoint.
     """
     good = True
     for path in _paths(config.run):
@@ -64,7 +64,7 @@ def convert(config: DictConfig) -> str:
     """Converts a sharded checkpoint to a single file, or a single file to a sharded checkpoint.
 
     Returns:
-        What was written: ``single`` or ``sharded``.
+        Format of the written checkpoint: ``single`` or ``sharded``.
 
     Raises:
         DataError: If the source is damaged, or the target exists.
@@ -77,7 +77,9 @@ def convert(config: DictConfig) -> str:
             tried = _paths(config.run)
             found = newest(source)
             if found is None:
-                raise DataError(f"{source}: none of its {len(tried)} checkpoints is complete; see: {APP} list {source}")
+                raise DataError(
+                    f"{source}: none of the {len(tried)} checkpoints is complete; run `{APP} list {source}` for details"
+                )
             source = found
         kind = work(source, config.out)
     _say(f"{kind}: {config.out}")
@@ -85,14 +87,14 @@ def convert(config: DictConfig) -> str:
 
 
 def import_weights(config: DictConfig) -> Path:
-    """Reads weights of another project, and prints what was taken, made and left out.
+    """Imports weights of another project, and prints which tensors were imported, initialised and left out.
 
     Returns:
-        The folder that was written.
+        The written folder.
 
     Raises:
-        DataError: If the source is damaged, or is not what the importer reads.
-        ConfigError: If a setting does not fit the weights, or the folder holds other files.
+        DataError: If the source is damaged, or is not in the importer's format.
+        ConfigError: If a setting does not match the weights, or the folder holds other files.
     """
     import torch
 
@@ -102,7 +104,7 @@ def import_weights(config: DictConfig) -> Path:
     importer, folder = instantiate(config.importer, allow=config.engine.allow), Path(config.out)
     with output_lock(folder, "out"):
         if {p.name for p in folder.iterdir()} - {LOCK}:
-            raise ConfigError(f"out={folder} holds other files: give a new folder")
+            raise ConfigError(f"out={folder} holds other files: give a new or empty folder")
         torch.manual_seed(config.seed)
         state = read_source(config.weights)
         try:
@@ -116,14 +118,14 @@ def import_weights(config: DictConfig) -> Path:
 
 
 def export_weights(config: DictConfig) -> Path:
-    """Writes weights under the names of another project.
+    """Exports weights with the tensor names of another project.
 
     Returns:
-        The file that was written.
+        The written file.
 
     Raises:
-        DataError: If there are no weights, or they are damaged.
-        ConfigError: If the other project's network cannot compute what these weights do.
+        DataError: If the weights are missing or damaged.
+        ConfigError: If the other project's network cannot represent these weights.
     """
     import safetensors.torch
 
@@ -134,7 +136,7 @@ def export_weights(config: DictConfig) -> Path:
         weights = read_weights(config.ckpt, importer.kind)
         if weights.kind != importer.kind:
             raise ConfigError(
-                f"{weights.path} holds weights of kind {weights.kind!r}; {importer.kind!r} is needed here"
+                f"{weights.path} holds weights of kind {weights.kind!r}: give weights of kind {importer.kind!r}"
             )
         made = importer.exported(weights)
         with replacing(Path(config.out)) as file:
@@ -147,15 +149,15 @@ def merge(config: DictConfig) -> Path:
     """Merges adapters into the weights that they were trained on.
 
     Returns:
-        The file that was written.
+        The written file.
 
     Raises:
-        ConfigError: If they do not belong together, or the file has another ending.
+        ConfigError: If the adapters were trained on other weights, or `out` does not end with ``.safetensors``.
         DataError: If a file does not exist or is damaged.
     """
     out = Path(config.out)
     if out.suffix != ".safetensors":
-        raise ConfigError(f"out={out}: the name of a weights file ends in .safetensors")
+        raise ConfigError(f"out={out}: give a file that ends with .safetensors")
     with output_lock(out, "out", single=True):
         weights = merge_adapters(config.adapters, config.weights, out)
     _say(f"weights {weights.short}: {weights.path}")
@@ -163,10 +165,10 @@ def merge(config: DictConfig) -> Path:
 
 
 def retokenize(config: DictConfig) -> Path:
-    """Gives a unified model another text tokenizer, to be trained on.
+    """Replaces the text tokenizer of a unified model, for further training.
 
     Returns:
-        The folder that was written: weights and text tokenizer.
+        The written folder with weights and text tokenizer.
 
     Raises:
         ConfigError: If the folder holds other files.
@@ -177,7 +179,7 @@ def retokenize(config: DictConfig) -> Path:
     folder = Path(config.out)
     with output_lock(folder, "out"):
         if {p.name for p in folder.iterdir()} - {LOCK}:
-            raise ConfigError(f"out={folder} holds other files: give a new folder")
+            raise ConfigError(f"out={folder} holds other files: give a new or empty folder")
         weights, before = exchange_text_tokenizer(config.ckpt, config.text_tokenizer, folder)
     _say(f"{before:,} -> {weights.config['text_size']:,} text ids: {weights.path}")
     _say(f"continue training with: init_from={folder} data.text_tokenizer={folder}")
@@ -203,25 +205,27 @@ def _checked(config: DictConfig) -> None:
 
 
 VERBS = {
-    "list": Command(show, Syntax(f"{APP} list", "checkpoint", ("run",)), "the checkpoints of a run"),
-    "verify": Command(_checked, Syntax(f"{APP} verify", "checkpoint", ("run",)), "are they what was written?"),
+    "list": Command(show, Syntax(f"{APP} list", "checkpoint", ("run",)), "list the checkpoints of a run"),
+    "verify": Command(_checked, Syntax(f"{APP} verify", "checkpoint", ("run",)), "check the hashes of all files"),
     "import": Command(
-        import_weights, Syntax(f"{APP} import", "import", ("importer", "weights")), "read weights of another project"
+        import_weights, Syntax(f"{APP} import", "import", ("importer", "weights")), "import weights of another project"
     ),
     "export": Command(
-        export_weights, Syntax(f"{APP} export", "export", ("project", "ckpt")), "write them under its names"
+        export_weights, Syntax(f"{APP} export", "export", ("project", "ckpt")), "export weights to another project"
     ),
     "merge": Command(
         merge,
         Syntax(f"{APP} merge", "merge", ("adapters", "weights")),
-        "add adapters to their weights",
+        "merge adapters into their base weights",
     ),
     "retokenize": Command(
         retokenize,
         Syntax(f"{APP} retokenize", "retokenize", ("ckpt", "text_tokenizer")),
-        "another text tokenizer for a model",
+        "replace the text tokenizer of a model",
     ),
-    "convert": Command(convert, Syntax(f"{APP} convert", "convert", ("run", "out")), "sharded to single, or back"),
+    "convert": Command(
+        convert, Syntax(f"{APP} convert", "convert", ("run", "out")), "convert between sharded and single"
+    ),
 }
 
 

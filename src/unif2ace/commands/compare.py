@@ -1,4 +1,4 @@
-"""`unif2ace-compare`: runs or scored outputs side by side."""
+"""`unif2ace-compare`: compares runs or scored outputs in tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unif2ace.engine.words import Syntax
 
 APP = "unif2ace-compare"
 FORMATS = {".txt": "text", ".csv": "csv", ".md": "markdown"}
-"""Endings of the file, and the formats that they stand for."""
+"""Format of the output file, by ending."""
 
 
 def compare_runs(config: DictConfig) -> str:
@@ -29,7 +29,7 @@ def compare_runs(config: DictConfig) -> str:
         The comparison as text, CSV or Markdown.
 
     Raises:
-        ConfigError: If two evaluations were not made in the same way; the message names what differs.
+        ConfigError: If two evaluations used different options or data. The message names the difference.
         DataError: If a folder is not a run, or a file is damaged.
     """
     found = compare(read_runs(list(config.runs)), list(config.columns))

@@ -1,4 +1,4 @@
-"""Verbs of `unif2ace-data` that make a training set of pictures step by step."""
+"""The verb `collect` of `unif2ace-data`: faces from pictures."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def collect(config: DictConfig) -> Path:
-    """Collects faces from pictures; a stopped run continues.
+    """Collects faces from pictures. An interrupted run continues where it stopped.
 
     Returns:
-        The folder of the set.
+        The output folder.
     """
     from unif2ace.curation.collect.collect import CollectStep
     from unif2ace.curation.collect.duplicates import HeldOut
@@ -66,7 +66,7 @@ def collect(config: DictConfig) -> Path:
     done, seconds = sum(one.done for one in runs), time.monotonic() - began
     _say(f"{done:,} pictures in {seconds:,.0f} s ({done / max(seconds, 1e-9):,.1f}/s): {folder}")
     if not all(one.finished for one in runs):
-        _say("other parts are not finished; the one that ends last makes the index and the report")
+        _say("other parts are not finished; the part that finishes last makes the index and the report")
         return folder
     with output_lock(folder / "report.md", "folder", single=True, wait=True):
         files = report_collect(what)
@@ -75,7 +75,7 @@ def collect(config: DictConfig) -> Path:
 
 
 def runner(name: str) -> Callable[..., StepRun]:
-    """The function that runs a step: `run_step`, or `run_step_on_ray`.
+    """The function that runs a step: `run_step` or `run_step_on_ray`.
 
     Args:
         name: ``local`` or ``ray``.
@@ -90,11 +90,11 @@ def runner(name: str) -> Callable[..., StepRun]:
 
 
 def part_lock(folder: Path, part: StepPart) -> AbstractContextManager[None]:
-    """Keeps a second process out that runs the same part of a step, or that holds the whole folder.
+    """Locks one part of a step's output folder, so that two processes cannot run the same part.
 
     Args:
         folder: Output folder of the step.
-        part: The part.
+        part: The part to lock.
     """
     return output_lock(folder / f"part-{part.number}-of-{part.total}", "folder", single=True)
 

@@ -1,4 +1,4 @@
-"""`unif2ace-data`: builds, imports, checks, summarises, previews, tokenizes and exports shards of faces."""
+"""`unif2ace-data`: builds, imports, curates, checks, tokenizes and exports shards of faces."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ APP = "unif2ace-data"
 
 
 def build(config: DictConfig) -> dict[str, int]:
-    """Builds shards from `source`; a stopped build is resumed.
+    """Builds shards from `source`. An interrupted build continues where it stopped.
 
     Returns:
         Number of samples in each split.
@@ -61,7 +61,7 @@ def text_tokenizer(config: DictConfig) -> int:
     """Trains a text tokenizer on the captions, questions and answers of a data set.
 
     Returns:
-        Number of its ids.
+        Vocabulary size of the text tokenizer.
     """
     from unif2ace.data.build import training_texts
     from unif2ace.data.text_tokenizer import train_text_tokenizer
@@ -77,11 +77,11 @@ def text_tokenizer(config: DictConfig) -> int:
 
 
 def _write_card(folder: Path) -> None:
-    """Writes the data card of a new data set; a card that is there may have been edited."""
+    """Writes the data card of a data set. An existing card is kept, because the user may have edited it."""
     from unif2ace.data.card import README, write_card
 
     if (folder / README).exists():
-        _say(f"{folder / README} is kept; a new one: unif2ace-data card {folder}")
+        _say(f"{folder / README} is kept; write a new card with: unif2ace-data card {folder}")
     elif os.access(folder, os.W_OK):
         with output_lock(folder, "folder", wait=True), progress("card") as advance:
             write_card(folder, progress=advance)
@@ -102,15 +102,15 @@ def index(config: DictConfig) -> int:
     left_out = f"; left out: {', '.join(f'{c} {n}' for c, n in made.left_out.items())}" if made.left_out else ""
     _say(f"{len(made):,} samples in {len(made.shards)} shards{left_out}: {config.folder}")
     if bad := len(made) - made.conforming:
-        _say(f"{bad:,} of them have metadata that does not conform; see: unif2ace-data validate {config.folder}")
+        _say(f"{bad:,} samples have metadata that does not conform; see: unif2ace-data validate {config.folder}")
     return len(made)
 
 
 def validate(config: DictConfig) -> bool:
-    """Checks a shard folder and prints every fault; the exit status is 1 if there is one.
+    """Checks a shard folder and prints every fault. The exit status is 1 if there are faults.
 
     Returns:
-        Whether there is no fault.
+        Whether the folder has no faults.
     """
     from unif2ace.data.shards.validate import validate as check
 
@@ -145,7 +145,7 @@ def stats(config: DictConfig) -> Path:
 
 
 def preview(config: DictConfig) -> list[Path]:
-    """Writes contact sheets.
+    """Writes contact sheets of a shard folder or of a source.
 
     Returns:
         The image files.
@@ -165,7 +165,7 @@ def preview(config: DictConfig) -> list[Path]:
 
 
 def tokenize(config: DictConfig) -> list[Path]:
-    """Encodes the images of a shard folder, or of a data set's splits, into shards of tokens.
+    """Encodes the images of a shard folder, or of all splits of a data set, into shards of tokens.
 
     Returns:
         The shard folders of tokens.
@@ -192,7 +192,7 @@ def tokenize(config: DictConfig) -> list[Path]:
     seconds, encoded, faulty = time.monotonic() - began, sum(d.encoded for d in done), sum(d.faulty for d in done)
     if faulty:
         _say(f"{faulty:,} pictures cannot be read and have no tokens; see: unif2ace-data validate {folder}")
-    rate = f"{encoded:,} encoded now, {encoded / seconds:,.0f} images/s" if encoded else "all were there"
+    rate = f"{encoded:,} encoded now, {encoded / seconds:,.0f} images/s" if encoded else "all encoded before"
     grid = f"{done[0].grid[0]}x{done[0].grid[1]} tokens, {done[0].bits:,.0f} bits each"
     _say(f"{sum(d.samples for d in done):,} pictures as {grid} ({rate}): {root}")
     _say(f"train on them with: dataset=shards dataset.shards.folder={folder} dataset.shards.tokens={root}")
@@ -200,10 +200,10 @@ def tokenize(config: DictConfig) -> list[Path]:
 
 
 def token_splits(folder: Path) -> list[str]:
-    """Sub-folders of a data set that hold shards; an empty name if the folder itself holds shards.
+    """Sub-folders of a data set that hold shards; ``[""]`` if the folder itself holds shards.
 
     Raises:
-        DataError: If there are none.
+        DataError: If no folder holds shards.
     """
     from unif2ace.data.datasets.shards import ShardDataset
     from unif2ace.data.shards import Rules, has_index
@@ -220,10 +220,10 @@ def roundtrip(config: DictConfig) -> Path:
     """Writes a sheet with images, their tokens and their reconstructions.
 
     Returns:
-        The sheet.
+        Path of the sheet.
 
     Raises:
-        ConfigError: If `ckpt` is missing, or neither it nor `size` gives the image size.
+        ConfigError: If `ckpt` is missing, or neither `ckpt` nor `size` states the image size.
         DataError: If an image does not exist.
     """
     _check_ckpt(config, "unif2ace-data roundtrip PICTURE ckpt=...")
@@ -240,7 +240,7 @@ def roundtrip(config: DictConfig) -> Path:
         net: Any = load_net(weights, "tokenizer", config.engine.allow)
         size = config.size or next(iter(weights.header.get("image_size") or ()), None)
         if size is None:
-            raise ConfigError(f"{weights.path} does not say how large its pictures were: give size=...")
+            raise ConfigError(f"{weights.path} does not record the image size of its training: give size=PIXELS")
         found = trips.roundtrip(net, [read_picture(file, size) for file in files])
         trips.draw_sheet(found).save(out)
     _say("\n".join(map(trips.summary, found)))
@@ -250,7 +250,7 @@ def roundtrip(config: DictConfig) -> Path:
 
 def _check_ckpt(config: DictConfig, usage: str) -> None:
     if OmegaConf.is_missing(config, "ckpt"):
-        raise ConfigError(f"a tokenizer is needed, a run's folder or its weights.safetensors: `{usage}`")
+        raise ConfigError(f"ckpt is missing: give a tokenizer's run folder or weights.safetensors, as in `{usage}`")
 
 
 def _say(text: str) -> None:
@@ -259,7 +259,7 @@ def _say(text: str) -> None:
 
 def _validate_or_fail(config: DictConfig) -> None:
     if not validate(config):
-        fail(f"{config.folder} has faults; they are listed above")
+        fail(f"{config.folder} has the faults listed above")
 
 
 def _verb(name: str, work: Work, help: str, *words: str, config: str = "") -> Command:
@@ -267,29 +267,34 @@ def _verb(name: str, work: Work, help: str, *words: str, config: str = "") -> Co
 
 
 VERBS = {
-    "build": _verb("build", build, "draws the synthetic faces, with captions and questions"),
-    "import": _verb("import", build, "brings in your pictures or a public data set", "source", config="build"),
+    "build": _verb("build", build, "renders synthetic faces with captions and questions"),
+    "import": _verb("import", build, "imports your pictures or a public data set", "source", config="build"),
     "collect": _verb("collect", collect, "finds, aligns and filters the faces in pictures", "path"),
     "caption": _verb(
-        "caption", annotation.caption, "captions by a model or the grammar", "folder", config="caption_data"
+        "caption", annotation.caption, "writes captions by a model or the grammar", "folder", config="caption_data"
     ),
     "correct": _verb(
-        "correct", annotation.correct, "a classifier corrects the captions", "folder", config="correct_data"
+        "correct", annotation.correct, "corrects captions by a classifier", "folder", config="correct_data"
     ),
-    "ask": _verb("ask", annotation.ask, "questions and answers from the captions", "folder", config="ask_data"),
-    "pipeline": _verb("pipeline", annotation.pipeline, "collect, caption, correct and ask in a row", "path"),
-    "index": _verb("index", index, "makes the index of plain WebDataset shards", "folder"),
-    "validate": _verb("validate", _validate_or_fail, "checks every byte, name and statement", "folder"),
-    "stats": _verb("stats", stats, "counts what is in the data: text, JSON, picture", "folder"),
+    "ask": _verb("ask", annotation.ask, "writes questions and answers from captions", "folder", config="ask_data"),
+    "pipeline": _verb("pipeline", annotation.pipeline, "runs collect, caption, correct and ask", "path"),
+    "index": _verb("index", index, "writes the index of plain WebDataset shards", "folder"),
+    "validate": _verb("validate", _validate_or_fail, "checks files, names and metadata of shards", "folder"),
+    "stats": _verb("stats", stats, "computes statistics as text, JSON and picture", "folder"),
     "text_tokenizer": _verb("text_tokenizer", text_tokenizer, "trains a text tokenizer on the data's texts", "folder"),
-    "tokenize": _verb("tokenize", tokenize, "pictures to tokens, as shards beside them", "folder"),
-    "roundtrip": _verb("roundtrip", roundtrip, "your picture, its tokens, what comes back", "picture ..."),
-    "preview": _verb("preview", preview, "contact sheets, of a folder or of a source", "[folder]"),
-    "card": _verb("card", data_sharing.card, "the data card: README.md and a picture", "folder"),
+    "tokenize": _verb("tokenize", tokenize, "encodes pictures to shards of tokens", "folder"),
+    "roundtrip": _verb("roundtrip", roundtrip, "shows a picture, its tokens and reconstruction", "picture ..."),
+    "preview": _verb("preview", preview, "writes contact sheets of a folder or a source", "[folder]"),
+    "card": _verb("card", data_sharing.card, "writes the data card: README.md and a picture", "folder"),
     "export": _verb(
-        "export", data_sharing.export, "writes it for other projects", "export_format", "folder", config="export_data"
+        "export",
+        data_sharing.export,
+        "exports the data set for other projects",
+        "export_format",
+        "folder",
+        config="export_data",
     ),
-    "push": _verb("push", data_sharing.push, "uploads it to the Hugging Face hub", "folder", "name"),
+    "push": _verb("push", data_sharing.push, "uploads the data set to the Hugging Face hub", "folder", "name"),
     "questions": _verb("questions", data_sharing.questions, "reads a benchmark's question file", "question_file"),
 }
 

@@ -1,4 +1,4 @@
-"""Verbs of `unif2ace-data` about data of and for others: exports, data cards, question files."""
+"""Verbs of `unif2ace-data` for exchanging data: `export`, `card`, `push` and `questions`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from unif2ace.progress import progress
 
 
 def export(config: DictConfig) -> dict[str, int]:
-    """Writes a data set in a format of other projects, with a data card.
+    """Exports a data set to the format of another project, with a data card.
 
     Returns:
         Number of samples in each split.
@@ -31,7 +31,7 @@ def export(config: DictConfig) -> dict[str, int]:
         patterns = {split: form.data_files.format(split=split) for split in counts}
         write_card(config.folder, out, title=config.title, notes=config.notes, data_files=patterns)
     if work.faults:
-        _say(f"left out: {len(work.faults):,} samples that cannot be read, the first: {work.faults[0]}")
+        _say(f"left out: {len(work.faults):,} unreadable samples; the first: {work.faults[0]}")
     _say(f"{', '.join(f'{count:,} of {split}' for split, count in counts.items())}: {out}")
     _say(f"read it back: {form.read_back(out, next(iter(counts)))} validation=0 folder=...")
     return counts
@@ -41,7 +41,7 @@ def card(config: DictConfig) -> list[Path]:
     """Writes the data card of a data set.
 
     Returns:
-        The files.
+        The written files.
     """
     from unif2ace.data.card import write_card
 
@@ -55,10 +55,10 @@ def card(config: DictConfig) -> list[Path]:
 
 
 def push(config: DictConfig) -> str:
-    """Uploads a data set to the hub, after writing its data card if it has none.
+    """Uploads a data set to the hub. A missing data card is written first.
 
     Returns:
-        Address of the commit.
+        URL of the commit.
     """
     from unif2ace.data.card import README, write_card
     from unif2ace.data.export_formats.base import open_splits
@@ -77,7 +77,7 @@ def push(config: DictConfig) -> str:
 
 
 def questions(config: DictConfig) -> int:
-    """Reads a question file, prints what it holds, and writes the questions as they are asked.
+    """Reads a question file, prints a summary, and with `out` writes the final prompts as JSON lines.
 
     Returns:
         Number of questions.

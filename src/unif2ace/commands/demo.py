@@ -1,4 +1,4 @@
-"""`unif2ace-demo`: a page in the browser to generate, describe and edit faces."""
+"""`unif2ace-demo`: a web page to generate, describe and edit faces."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def demo(config: DictConfig) -> None:
-    """Serves the page until it is stopped with Ctrl-C.
+    """Serves the page until Ctrl-C is pressed.
 
     Raises:
         ConfigError: If gradio is not installed, a limit is out of range, or the port is taken.
         DataError: If the checkpoint cannot be read.
     """
     if importlib.util.find_spec("gradio") is None:
-        raise ConfigError("the demo needs gradio: pip install 'unif2ace[demo]'")
+        raise ConfigError("the demo needs the package gradio: pip install 'unif2ace[demo]'")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio else asks its makers for a newer version
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from unif2ace.demo.actions import DemoActions
@@ -37,7 +37,7 @@ def demo(config: DictConfig) -> None:
 
     limits = Limits(**config.limits)
     if config.host not in _LOOPBACK:
-        log.warning("host=%s: everyone who reaches this address can use the page; it has no sign-in", config.host)
+        log.warning("host=%s: everyone who can reach this address can use the page, without a login", config.host)
     actions = DemoActions(load(config.ckpt, device=config.device, allow=config.engine.allow), limits)
     try:
         serve(actions, config.host, config.port, config.browser, lambda url: sys.stdout.write(f"{url}\n"))

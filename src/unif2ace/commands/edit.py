@@ -1,4 +1,4 @@
-"""`unif2ace-edit`: edits a face by words."""
+"""`unif2ace-edit`: edits a face by a text instruction."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ APP = "unif2ace-edit"
 
 
 def edit(config: DictConfig) -> Path:
-    """Edits a picture, and writes each result as a PNG with its settings, and a sheet of before, region and after.
+    """Edits a picture, and writes each result as a PNG file with its settings.
+
+    A sheet shows the picture, the region and the result.
 
     Returns:
-        The sheet.
+        Path of the sheet.
 
     Raises:
         ConfigError: If an input is missing or out of range, or another process writes into `out`.
@@ -32,9 +34,9 @@ def edit(config: DictConfig) -> Path:
 
     for key in ("picture", "prompt"):
         if OmegaConf.is_missing(config, key):
-            raise ConfigError(f'a {key} is needed: `{APP} my/face.jpg "with glasses"`')
+            raise ConfigError(f'{key} is missing: give picture and prompt, as in `{APP} my/face.jpg "with glasses"`')
     if config.n < 1:
-        raise ConfigError(f"n={config.n}: at least one result")
+        raise ConfigError(f"n={config.n}: give at least 1 result")
     _check_region(config)
     out = Path(config.out)
     inputs = [Path(config.picture), *([Path(config.mask)] if config.mask is not None else [])]
@@ -45,13 +47,13 @@ def edit(config: DictConfig) -> Path:
 
 
 def _check_region(config: DictConfig) -> None:
-    """Refuses keys that would have no effect beside a given region."""
+    """Refuses ``edit_region`` keys if a mask or a region is given, because they would have no effect."""
     given = [key for key in ("mask", "region") if config[key] is not None]
     typed = [word for word in overrides_of(config) or () if word.startswith("edit_region")]
     if len(given) > 1:
-        raise ConfigError(f"mask={config.mask} and region={config.region}: give one of them")
+        raise ConfigError(f"mask={config.mask} and region={config.region}: give only one of them")
     if given and typed:
-        raise ConfigError(f"{typed[0]} has no effect beside {given[0]}=...: give one of them")
+        raise ConfigError(f"{typed[0]} has no effect together with {given[0]}=...: give only one of them")
     if config.region is not None:
         check_list(config.region, "region")
 

@@ -58,13 +58,13 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
         The values by name; None for values that are not finite.
 
     Raises:
-        ConfigError: If the weights are of another kind, or there is no data or no metric.
+        ConfigError: If the weights are not of kind `kind`, or no data set or no metric is given.
         DataError: If the weights or the data cannot be read.
     """
     from unif2ace.engine.weights import find_weights
 
     if not (config.ckpt or config.get("outputs") or config.get("export")):
-        raise ConfigError("nothing to evaluate: give ckpt=..., or outputs=FOLDER with kind=unified")
+        raise ConfigError("nothing to evaluate: give ckpt=RUN_FOLDER, or outputs=FOLDER with kind=unified")
     weights = find_weights(config.ckpt, config.kind) if config.ckpt else None
     with open_dict(config):
         if not config.get("question_file"):
@@ -75,7 +75,7 @@ def evaluate(config: DictConfig) -> dict[str, float | None]:
 
 
 def _measure(config: DictConfig) -> dict[str, float | None]:
-    """Evaluates by the metrics of a validation pass."""
+    """Evaluates a network with the metrics of a validation pass."""
     import lightning.pytorch as pl
     import torch
     from rich.console import Console
@@ -111,7 +111,7 @@ def _measure(config: DictConfig) -> dict[str, float | None]:
 
 
 def _score(config: DictConfig) -> dict[str, float | None]:
-    """Scores what a unified model, or any other system, makes of an evaluation set."""
+    """Scores the outputs of a unified model, or of any other system, on an evaluation set."""
     hush()
     metrics = _output_metrics(config)
     sizes: Any = OmegaConf.to_container(config.scores, resolve=True)
@@ -144,7 +144,7 @@ def _score(config: DictConfig) -> dict[str, float | None]:
 
 @dataclass(frozen=True, slots=True)
 class _Data:
-    """What an evaluation set was chosen from: its name, what the result says of it, and readers of its splits."""
+    """The data of an evaluation set: name, provenance for ``evaluation.json``, and readers of the ``val`` splits."""
 
     name: str
     provenance: dict[str, Any]
@@ -152,7 +152,7 @@ class _Data:
 
 
 def _eval_set(config: DictConfig, how: ScoreOptions, system: _Model | None) -> tuple[EvalSet, _Data]:
-    """The evaluation set of the data sets, or of the question file."""
+    """Makes the evaluation set from the data sets or from the question file."""
     from unif2ace.data.shards import Rules
     from unif2ace.engine.provenance import data_provenance
 
@@ -168,17 +168,19 @@ def _eval_set(config: DictConfig, how: ScoreOptions, system: _Model | None) -> t
         dataset.prepare()
     opened = {name: dataset.open("val", Rules(require=("caption",))) for name, dataset in datasets.items()}
     if missing := [name for name, reader in opened.items() if reader is None]:
-        raise ConfigError(f"data set {missing[0]!r} has no 'val' split: select one that has, such as dataset=synthetic")
+        raise ConfigError(
+            f"dataset={missing[0]}: the data set has no 'val' split; select another, such as dataset=synthetic"
+        )
     readers = list(opened.values())
     name = ", ".join(f"{dataset.folder}/val" for dataset in datasets.values())
     return choose(readers, how, size), _Data(name, data_provenance(datasets), readers)
 
 
 def _output_metrics(config: DictConfig) -> dict[str, OutputMetric]:
-    """The metrics, all of which read outputs.
+    """The metrics that score outputs.
 
     Raises:
-        ConfigError: If there is none, or one reads something else.
+        ConfigError: If no metric is given, or a metric does not score outputs.
     """
     metrics = instantiate_slots(config.metric, "metric", allow=config.engine.allow)
     if not metrics:
@@ -186,14 +188,14 @@ def _output_metrics(config: DictConfig) -> dict[str, OutputMetric]:
     for name, metric in metrics.items():
         if not isinstance(metric, OutputMetric):
             raise ConfigError(
-                f"metric={name} reads a validation pass of a network, not the outputs of a unified model: it applies "
-                "to an image tokenizer or an attribute classifier; leave it out, or take one such as metric=[answers]"
+                f"metric={name} is only for image tokenizers and attribute classifiers, not for unified models: leave "
+                "it out, or give another such as metric=[answers]"
             )
     return metrics
 
 
 class _Model:
-    """The model of a checkpoint with its sampling options."""
+    """The unified model of a checkpoint, with sampling options."""
 
     def __init__(self, config: DictConfig) -> None:
         from unif2ace.inference.loading import load_model
@@ -212,7 +214,7 @@ class _Model:
         self.scored = Sampled(self.model, sampler=sampler, guidance=config.guidance, best_of=config.best_of)
 
     def maker(self, eval_set: EvalSet, how: ScoreOptions, out: Path) -> tuple[Maker, dict[str, Any]]:
-        """What makes its outputs below the output folder, and their manifest."""
+        """The `Maker` of the model's outputs below `out`, and the manifest of the outputs."""
         weights = self.release.unified
         manifest = {
             "format": FORMAT,
@@ -230,7 +232,10 @@ class _Model:
 def _setting(
     config: DictConfig, how: ScoreOptions, system: _Model | None, readers: list[Any], needs: set[Need]
 ) -> Setting:
-    """What metrics share; the evaluator is loaded, and compared with the model's networks, if one needs it."""
+    """The settings that all metrics share.
+
+    If a metric needs the evaluator, the evaluator is loaded and compared with the model's own networks.
+    """
     import torch
 
     from unif2ace.hardware import check_device
@@ -247,7 +252,7 @@ def _setting(
 def _report(
     config: DictConfig, found: UnifiedScores, setting: Setting, data: _Data, system: _Model | None
 ) -> dict[str, float | None]:
-    """Prints the values, and writes the files."""
+    """Prints the values, and writes ``evaluation.json``, sheets and samples."""
     from rich.console import Console
 
     from unif2ace.evaluation.evaluation import Evaluation, write_parts
@@ -274,14 +279,14 @@ def _report(
 
 
 def run_folder(weights: Path) -> Path:
-    """The run folder that weights belong to."""
+    """The run folder of a weights file."""
     return weights.parent.parent if weights.parent.name == "checkpoints" else weights.parent
 
 
 def _out(config: DictConfig, weights: Path | None) -> Path:
     """The default output folder: ``evaluation`` in the folder of the run, of the outputs, or of the export.
 
-    It is ``evaluation_best`` for the best weights of a run.
+    For the best weights of a run the name is ``evaluation_best``.
     """
     from unif2ace.engine.weights import BEST_FILE
 
@@ -291,16 +296,18 @@ def _out(config: DictConfig, weights: Path | None) -> Path:
 
 
 def _trained_on(weights: Path | None) -> Any:
-    """The data sets in the configuration of the run that wrote some weights."""
+    """The data sets in the configuration of the run that wrote the weights."""
     if weights is None:
-        raise ConfigError("outputs are scored on the data set they were made for: give dataset=..., such as synthetic")
+        raise ConfigError(
+            "dataset is missing: give the data set that the outputs were made for, such as dataset=synthetic"
+        )
     path = run_folder(weights) / "config.yaml"
     config: Any = OmegaConf.load(path) if path.is_file() else {}
     node = config.get("dataset")
     if not node:
         raise ConfigError(
-            f"{weights} does not lie in a run's folder that says what it was trained on: select what to measure on, "
-            "such as dataset=shards dataset.shards.folder=..."
+            f"{path} does not name the data set of {weights.name}: give the data set to evaluate on, such as "
+            "dataset=shards dataset.shards.folder=..."
         )
     return node
 
@@ -310,7 +317,7 @@ def _no_training(*_: Any) -> NoReturn:
 
 
 def _with_kind(line: Line) -> Line:
-    """Adds ``kind=...`` as the checkpoint's header says, unless it is given.
+    """Adds ``kind=...`` from the checkpoint's header, unless the kind is given.
 
     Raises:
         DataError: If the checkpoint cannot be read.
@@ -319,7 +326,7 @@ def _with_kind(line: Line) -> Line:
     if path is None and (line.given("outputs") or line.given("export")):
         return replace(line, overrides=[*line.overrides, "ckpt=null", f"kind={KIND}"])
     if path is not None and line.given("outputs"):
-        raise ConfigError(f"ckpt={path} and outputs={line.given('outputs')}: give one of them")
+        raise ConfigError(f"ckpt={path} and outputs={line.given('outputs')}: give only one of them")
     if path is None or line.given("kind") is not None:
         return line
     return replace(line, overrides=[*line.overrides, f"kind={_kind(path)}"])
@@ -333,7 +340,7 @@ def _kind(path: str) -> str:
 
 
 def _kinds(words: list[str]) -> list[str]:
-    """The kind of a checkpoint on the command line; every kind if there is none."""
+    """The kind of the checkpoint on the command line; all kinds if no checkpoint is given."""
     line = SYNTAX.split(words)
     path = line.words[0] if line.words else line.given("ckpt")
     return [line.given("kind") or _kind(path)] if path else choices_of("kind")

@@ -1,4 +1,4 @@
-"""`unif2ace-generate`: generates faces from captions."""
+"""`unif2ace-generate`: generates faces from descriptions."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ APP = "unif2ace-generate"
 
 
 def generate(config: DictConfig) -> Path:
-    """Generates faces, and writes each as a PNG with its settings, and a sheet of all.
+    """Generates faces, and writes each as a PNG file with its settings. A sheet shows all faces.
 
     Returns:
-        The sheet.
+        Path of the sheet.
 
     Raises:
-        ConfigError: If there is no prompt and no image, or another process writes into `out`.
+        ConfigError: If neither a prompt nor a picture is given, or another process writes into `out`.
         DataError: If the checkpoint or a file cannot be read.
     """
     prompts = _prompts(config)
     if config.n < 1:
-        raise ConfigError(f"n={config.n}: at least one face of each description")
+        raise ConfigError(f"n={config.n}: give at least 1 face per description")
     _check_edit(config, len(prompts) * config.n)
     with output_lock(config.out, "out"):
         return _generate(config, prompts)
 
 
 def _check_edit(config: DictConfig, number: int) -> None:
-    """Refuses keys of an edit that would have no effect, and an edit that overwrites its picture."""
+    """Refuses ``region`` and ``mask_ratio`` where they have no effect, and outputs that overwrite the picture."""
     from unif2ace.data.roundtrip import keep_inputs
     from unif2ace.inference.generated import face_file
 
@@ -55,10 +55,12 @@ def _check_edit(config: DictConfig, number: int) -> None:
     if config.picture is None:
         for key, given in (("region", config.region is not None), ("mask_ratio", typed)):
             if given:
-                raise ConfigError(f"{key}={config[key]}: there is no picture to edit; give picture=FILE")
+                raise ConfigError(f"{key}={config[key]} has no effect without a picture: give picture=FILE")
         return
     if typed and config.region is not None:
-        raise ConfigError(f"mask_ratio={config.mask_ratio} has no effect beside region=...: give one of them")
+        raise ConfigError(
+            f"mask_ratio={config.mask_ratio} has no effect together with region=...: leave mask_ratio out"
+        )
     out = Path(config.out)
     for file in (out / "sheet.png", *(face_file(out, place, config.seed + place) for place in range(number))):
         keep_inputs([Path(config.picture)], file)
@@ -97,7 +99,7 @@ def _generate(config: DictConfig, prompts: Sequence[str]) -> Path:
 def _region(
     pipe: FacePipeline, config: DictConfig, prompts: Sequence[str], options: SamplingOptions
 ) -> tuple[SamplingPlan, Tensor]:
-    """What is sampled, and the picture's codes, masked in the region, int64 (B, N) with one sample per image."""
+    """The sampling plan, and the picture's codes with a masked region, int64 (B, N), one row per result."""
     from unif2ace.diffusion.inpainting import inpaint
     from unif2ace.inference.region import region_tokens
     from unif2ace.inference.sampling_options import plan_sampling
@@ -116,18 +118,21 @@ def _prompts(config: DictConfig) -> list[str]:
 
         file = Path(config.prompt_file)
         if not file.is_file():
-            raise ConfigError(f"prompt_file={file}: there is no such file")
+            raise ConfigError(f"prompt_file={file}: no such file; give a text file with one description per line")
         lines = read_lines(file)
         if not lines:
-            raise ConfigError(f"prompt_file={file}: it holds no description; write one description per line")
+            raise ConfigError(f"prompt_file={file}: the file is empty; write one description per line")
         prompts += lines
     if not prompts and config.picture is None:
-        raise ConfigError(f'nothing to draw: `{APP} "a smiling woman with red curly hair"`, or prompt_file=FILE')
+        raise ConfigError(
+            f'prompt is missing: give a description, as in `{APP} "a smiling woman with red curly hair"`, or '
+            "prompt_file=FILE"
+        )
     return prompts or [""]
 
 
 def _with_lines(line: Line) -> Line:
-    """The lines of standard input in the place of ``-``; empty words are left out."""
+    """Replaces ``-`` by the lines of standard input, and removes empty words."""
     found = [text for word in line.words for text in (sys.stdin.read().splitlines() if word == "-" else [word])]
     return replace(line, words=[text for text in found if text.strip()])
 

@@ -1,4 +1,4 @@
-"""`unif2ace-train ... --plan`: the resources a run would need, without running it."""
+"""`unif2ace-train ... --plan`: the resources that a training needs, without running it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ FLAG = "--plan"
 
 
 def plan(config: DictConfig, ranks: Sequence[int] = (), as_json: bool = False) -> None:
-    """Prints parameters, memory per rank and compute per step; nothing is trained or written.
+    """Prints parameters, memory per rank and FLOPs per step, without training or writing anything.
 
     Args:
         config: Composed from ``train.yaml``.
-        ranks: Further numbers of ranks to plan for, with the same global batch.
+        ranks: Further numbers of ranks to plan for, with the same global batch size.
         as_json: Whether to print one JSON object instead of tables.
 
     Raises:
@@ -43,16 +43,16 @@ def plan(config: DictConfig, ranks: Sequence[int] = (), as_json: bool = False) -
 
 
 def take_plan(argv: list[str]) -> Callable[[DictConfig], None] | None:
-    """Removes ``--plan[=json][=8,64]`` from a command line, because Hydra does not know it.
+    """Removes ``--plan[=json][=8,64]`` from a command line, because Hydra refuses unknown flags.
 
     Args:
-        argv: Changed in place, so that a plan leaves no run folder behind.
+        argv: Command line, changed in place. Added overrides keep Hydra from creating a run folder.
 
     Returns:
-        The work to do instead of training; None if no plan is requested.
+        The function to call instead of training; None if the flag is absent.
 
     Raises:
-        SystemExit: If the flag has a word other than numbers and ``json``.
+        SystemExit: If the flag has a value other than positive integers and ``json``.
     """
     found = [word for word in argv if word == FLAG or word.startswith(f"{FLAG}=")]
     if not found:

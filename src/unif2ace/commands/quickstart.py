@@ -1,4 +1,4 @@
-"""`unif2ace-quickstart`: data, training and evaluation in stages, and one page with the results."""
+"""`unif2ace-quickstart`: builds data, trains and evaluates in stages, and writes one page with the results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ unif2ace-train experiment=unified/synthetic  # over two hours: the model itself"
 
 
 def train_once(config: DictConfig) -> None:
-    """Trains, resumes a stopped run with the same settings, or does nothing if it is finished.
+    """Trains a new run, resumes an interrupted run with the same settings, or skips a finished run.
 
     Args:
         config: Composed from ``train.yaml``.
@@ -50,18 +50,18 @@ def train_once(config: DictConfig) -> None:
         changed = _changed(OmegaConf.load(before), config)
         if changed:
             raise ConfigError(
-                f"{folder} holds a run with another {changed}: remove the folder, or give another one with out=..."
+                f"{folder} holds a run with another value of {changed}: remove this folder, or give another out=..."
             )
         weights = folder / "weights.safetensors"  # a stopped run has them too, with fewer steps
         if weights.is_file() and read_header(weights)["steps"] >= config.trainer.max_steps:
-            logging.getLogger(__name__).info("done before: %s", folder)
+            logging.getLogger(__name__).info("already finished: %s", folder)
             return
     config.resume = "auto"
     train.train(config)
 
 
 def _changed(before: Any, now: DictConfig) -> str:
-    """The first key whose value differs, except for those of where a run starts."""
+    """The first configuration key whose value differs, ignoring ``resume`` and ``like``."""
     found = changes(*(OmegaConf.to_container(c, resolve=True) for c in (before, now)))
     return next((key for key in found if key not in ("resume", "like")), "")
 
@@ -75,13 +75,13 @@ COMMANDS: dict[str, Work] = {
 
 
 def quickstart(config: DictConfig) -> Path:
-    """Runs the stages in order and writes the page, with ``scores.json`` and ``stages.json`` beside it.
+    """Runs the stages in order, and writes the page, ``scores.json`` and ``stages.json``.
 
     Returns:
-        The page.
+        Path of the page.
 
     Raises:
-        ConfigError: If a stage's configuration is wrong, or another process works in the folder.
+        ConfigError: If a stage's configuration is invalid, or another process writes into the folder.
     """
     with output_lock(config.out, "out"):
         return _stages(config)
@@ -121,13 +121,13 @@ def _write(config: DictConfig, seconds: Mapping[str, float]) -> Path:
 def _evaluated(run: Path) -> dict[str, Any]:
     file = run / "evaluation" / "evaluation.json"
     if not file.is_file():
-        raise ConfigError(f"{file} does not exist: stages=... lacks the stage that writes it; leave stages out")
+        raise ConfigError(f"{file} does not exist, because stages=... lacks its evaluation: leave stages=... out")
     tree: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return tree
 
 
 def _with_form(line: Line) -> Line:
-    """Selects the stages of ``from_scratch=true``."""
+    """Adds ``form=from_scratch`` if ``from_scratch=true`` is given, which selects further stages."""
     given = str(line.given("from_scratch")).lower() in ("true", "yes", "on", "1")
     return replace(line, overrides=[*line.overrides, "form=from_scratch"]) if given else line
 

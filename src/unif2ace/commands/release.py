@@ -1,4 +1,4 @@
-"""`unif2ace-release`: writes a trained model with all its parts into one folder."""
+"""`unif2ace-release`: writes a trained model and all its parts into one folder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MEGABYTE = 1e6
 
 
 def release(config: DictConfig) -> Path:
-    """Writes a release folder, prints the size of each file, and uploads it with `push`.
+    """Writes a release folder and prints the size of each file. With `push` the folder is uploaded to the hub.
 
     Returns:
-        The folder.
+        The release folder.
 
     Raises:
         ConfigError: If no run is given, or the folder holds other files.
@@ -34,12 +34,12 @@ def release(config: DictConfig) -> Path:
     if config.push:
         check_hub_name(config.push, "push")
     if OmegaConf.is_missing(config, "ckpt"):
-        raise ConfigError(f"a run's folder is needed: `{APP} logs/quickstart/unified folder=my_model`")
+        raise ConfigError(f"ckpt is missing: give a run folder, as in `{APP} logs/quickstart/unified folder=my_model`")
     folder = Path(config.folder)
     with output_lock(folder, "folder"):
         ours = (folder / OLD_CARD).is_file() or "unif2ace" in front_matter(folder / CARD)
         if not ours and {p.name for p in folder.iterdir()} - {LOCK}:
-            raise ConfigError(f"folder={folder} holds other files: give a new one")
+            raise ConfigError(f"folder={folder} holds other files: give a new or empty folder")
         parts = open_release(config.ckpt, {k: v for k, v in config.components.items() if v})
         text = {"title": config.title, "license": config.license, "notes": config.notes}
         text["name"] = config.push or folder.name

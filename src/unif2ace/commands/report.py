@@ -21,7 +21,7 @@ def report(config: DictConfig) -> Path:
         config: Composed from ``report.yaml``.
 
     Returns:
-        The page.
+        Path of the HTML page.
 
     Raises:
         ConfigError: If an option is out of range, or another process writes the page.
@@ -33,7 +33,7 @@ def report(config: DictConfig) -> Path:
     sections = instantiate_slots(config.section, "section", allow=config.engine.allow)
     for name, section in sections.items():
         if not isinstance(section, Section):
-            raise ConfigError(f"section={name} is a {type(section).__name__}, not a Section: leave it out")
+            raise ConfigError(f"section={name} is a {type(section).__name__}, not a report section: leave it out")
     out = Path(config.out)
     with output_lock(out, "out", single=True):
         page, text = write_report(

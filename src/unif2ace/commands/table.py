@@ -1,4 +1,4 @@
-"""`unif2ace-table`: a table of the paper as an experiment, whose rows are trained and evaluated for each seed."""
+"""`unif2ace-table`: runs a table of experiments. Each row is trained and evaluated for each seed."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ WORK, PREPARED, DATA_LOG = "work.json", "prepared.json", "data.log"
 
 
 def table(config: DictConfig) -> list[RowResult]:
-    """Runs the cells of a table that are not done, writes the table, and prints it.
+    """Runs the unfinished cells of a table, then writes and prints the table.
 
     Args:
         config: Composed from ``table.yaml``.
 
     Returns:
-        The rows with their statistics; none if nothing was run.
+        The rows with their statistics; empty with `dry`.
 
     Raises:
-        ConfigError: If the table is wrongly configured, or a cell was made with other settings.
-        Unif2aceError: If a cell has failed; all others have been run, and the table is written.
+        ConfigError: If the configuration of the table is invalid, or a cell was made with other settings.
+        Unif2aceError: If a cell failed. All other cells are run and the table is written before.
     """
     tree: Any = OmegaConf.to_container(config, resolve=True)
     found = define(tree)
@@ -74,7 +74,7 @@ def _width(works: Mapping[str, Work], cell: TableCell) -> str:
 
 
 def _works(found: TableDefinition, tree: Mapping[str, Any], dry: bool) -> dict[str, Work]:
-    """Work per step of the trained rows by name; what was planned before is read from the output folder."""
+    """FLOPs and parameters of the trained rows, by name. Earlier counts are read from the output folder."""
     file = found.out / WORK
     before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     kept = {key: Work(**fields) for key, fields in before.items()}
@@ -84,7 +84,7 @@ def _works(found: TableDefinition, tree: Mapping[str, Any], dry: bool) -> dict[s
         row = baseline_row(tree, name)
         key = shlex.join([*found.size.train, *row.overrides, *([row.match.key] if row.match else [])])
         if key not in kept:
-            log.info("planning the work per step of %s", name)
+            log.info("counting the FLOPs per step of row %s", name)
             goal = row.match.to if row.match else ""
             kept[key] = row_work(row, found.size.train, lambda: of(goal))
         planned[name] = kept[key]
@@ -100,10 +100,10 @@ def _works(found: TableDefinition, tree: Mapping[str, Any], dry: bool) -> dict[s
 
 
 def _prepare(found: TableDefinition) -> None:
-    """Makes the data, once for all parts.
+    """Makes the data unless another part has made it already.
 
     Raises:
-        Unif2aceError: If a command fails.
+        Unif2aceError: If a command fails. The message names its log file.
     """
     file, steps = found.out / PREPARED, [list(words) for words in found.size.prepare]
     with output_lock(file, "out", single=True, wait=True):
@@ -113,7 +113,7 @@ def _prepare(found: TableDefinition) -> None:
             log.info("data: %s", words[0])
             if error := run_line(["unif2ace-data", *words], found.out / DATA_LOG):
                 raise Unif2aceError(
-                    f"unif2ace-data {words[0]} failed: {error}; its output is in {found.out / DATA_LOG}"
+                    f"unif2ace-data {words[0]} failed: {error}; see {found.out / DATA_LOG} for its output"
                 )
         with replacing(file) as out:
             out.write((json.dumps(steps) + "\n").encode())
@@ -142,8 +142,8 @@ def _finish(
         own = [title for title in failed if title in titles]
         if own:
             raise Unif2aceError(
-                f"{len(own)} cells failed, the others are in the table: {', '.join(own)}; their output is in "
-                f"{found.out}/cells/ROW/seed=N/cell.log, and the same command tries them again"
+                f"{len(own)} cells failed: {', '.join(own)}; see {found.out}/cells/ROW/seed=N/cell.log for their "
+                "output, and run the same command again to retry them"
             )
     return rows
 
@@ -175,13 +175,13 @@ def _now() -> str:
 
 
 def _with_table(line: Line) -> Line:
-    """Turns the positional argument into ``table=``, because a choice of a group takes no quotes.
+    """Turns the positional argument into ``table=...`` without quotes, because Hydra refuses a quoted group choice.
 
     Raises:
-        ConfigError: If there are several positional arguments.
+        ConfigError: If there is more than one positional argument.
     """
     if len(line.words) > 1:
-        raise ConfigError(f"{APP} makes one table at a time: {line.words[0]}, then {line.words[1]}")
+        raise ConfigError(f"give one table, not several: `{APP} {line.words[0]}`, then `{APP} {line.words[1]}`")
     return replace(line, words=[], overrides=[*line.overrides, *(f"table={word}" for word in line.words)])
 
 

@@ -38,7 +38,7 @@ from unif2ace.engine.words import Syntax
 log = logging.getLogger(__name__)
 CALLBACKS = ("callbacks", "run_callbacks")
 FOLDERS = ("folder", "dirpath")
-"""Arguments of callbacks that name where they write. Loggers may share a folder, in which each has its own."""
+"""Arguments of callbacks that name an output folder. Loggers are not checked, because each has its own sub-folder."""
 
 
 def train(config: DictConfig) -> Objective:
@@ -48,12 +48,12 @@ def train(config: DictConfig) -> Objective:
         config: Composed from ``train.yaml``.
 
     Returns:
-        The last value of every logged quantity; with `optimized_metric` only that value, or a list if several are
-        named. The run folder then holds ``weights.safetensors``, unless a search has pruned the run.
+        The last value of every logged quantity; with `optimized_metric` only the value of this metric, or a list for
+        several metrics. The run folder holds ``weights.safetensors``, unless a search pruned the run.
 
     Raises:
         ConfigError: If the configuration cannot be built, or `optimized_metric` is not logged.
-        Unif2aceError: If `optimized_metric` is NaN or infinite; the weights are written before.
+        Unif2aceError: If `optimized_metric` is NaN or Inf. The weights are written before.
     """
     check_like(config)
     check_trial(config)
@@ -65,7 +65,7 @@ def train(config: DictConfig) -> Objective:
 
 @contextmanager
 def _alone(config: DictConfig) -> Iterator[None]:
-    """Holds the run's folder and those that callbacks write to; a trial run writes nothing."""
+    """Locks the run folder and the output folders of callbacks. With `fast_dev_run` nothing is locked."""
     with ExitStack() as held:
         if not config.trainer.get("fast_dev_run"):
             for folder in sorted(_written(config)):
@@ -88,7 +88,7 @@ def _callbacks(config: DictConfig) -> dict[str, Any]:
 
 
 def _pruning(config: DictConfig) -> list[Any]:
-    """The callback of a trial; none outside a search, and none for several metrics, which cannot be pruned."""
+    """The pruning callback of a search with one metric; else an empty list. Several metrics cannot be pruned."""
     from unif2ace.callbacks.pruning import Pruning
 
     names = optimized_names(config)
@@ -144,7 +144,7 @@ def _observers(config: DictConfig, record: RunMetadata) -> list[Any]:
 
 
 def _first_weights(config: DictConfig, start: Start, module: Any, record: RunMetadata) -> Any:
-    """The weights that a new run starts from; None for random ones."""
+    """The weights that a new run starts from; None for random initialisation."""
     first = open_first(config.init_from, record.kind) if config.init_from and not start.path else None
     module.expect_weights(None if start.path else first.state.keys() if first else ())
     record.started_from = first.short if first else ""
@@ -186,13 +186,13 @@ NOTHING = f"""Nothing to train was chosen. Each experiment is a complete setting
 {{experiments}}
 
 unif2ace-train experiment=attributes/synthetic_small    # trains
-unif2ace-train experiment=unified/synthetic {FLAG}      # memory and compute of it, without training
+unif2ace-train experiment=unified/synthetic {FLAG}      # prints memory and FLOPs, without training
 unif2ace-train --help                                   # all keys and groups
 """
 OPTIONS = {
-    f"{FLAG}[=8,64,json]": "print parameters, memory per rank and compute; nothing is trained",
-    "-m, --multirun": "one run for each combination of comma-separated values, such as seed=0,1; with "
-    "hparams_search=optuna the trials of a search",
+    f"{FLAG}[=8,64,json]": "print parameters, memory per rank and FLOPs, without training",
+    "-m, --multirun": "run each combination of comma-separated values, such as seed=0,1; with "
+    "hparams_search=optuna, run the trials of a search",
 }
 COMMAND = Command(train, Syntax("unif2ace-train", "train"), options=OPTIONS)
 
