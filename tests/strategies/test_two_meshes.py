@@ -98,5 +98,5 @@ def test_layers_that_are_shared_go_on_from_their_own_checkpoint(tmp_path: Path):
 def test_what_a_processor_cannot_do_is_told():
     strategy = FSDPStrategy(cpu_offload=True)
     strategy.parallel_devices = [torch.device("cpu")]
-    with pytest.raises(ConfigError, match=r"strategy\.cpu_offload and strategy\.param_dtype are for GPUs"):
+    with pytest.raises(ConfigError, match=r"strategy\.cpu_offload and strategy\.param_dtype need a GPU"):
         strategy._sharding()

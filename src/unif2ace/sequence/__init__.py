@@ -1,1 +1,1 @@
-"""Token sequences: ids, layout, attention masks, and the positions at which losses read logits."""
+"""Token sequences: vocabulary, layout, attention masks, and the positions at which losses read logits."""

@@ -1,6 +1,6 @@
 """Omni-attention: bidirectional among image tokens, causal for text (Show-o, arXiv 2408.12528, section 3).
 
-Shapes: B sequences, L positions; the second to last axis of a mask is the query, the last the key.
+Shapes: B sequences, L positions. The last two axes of a mask are the query and the key position.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from unif2ace.types import Role, Task
 def omni_attention(role_BL: Tensor, task_B: Tensor) -> Tensor:
     """Attention mask, bool (B, 1, L, L), True where a query may attend to a key.
 
-    Every position attends to itself and the positions before it. In T2I sequences soi, image and eoi also attend to
-    each other; in MMU sequences every position attends to all positions up to eoi. Only padding attends to padding, so
-    no attention row is empty.
+    Every position attends to itself and to all positions before it. In T2I sequences, soi, image and eoi tokens also
+    attend to each other. In MMU sequences, every position also attends to all positions up to eoi. Only padding attends
+    to padding, so no attention row is empty.
 
     Args:
         role_BL: int8 (B, L), values of `Role`.

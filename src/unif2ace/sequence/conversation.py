@@ -1,4 +1,4 @@
-"""The text part of an MMU sequence: questions and answers about one image, each as if asked alone."""
+"""The text part of an MMU sequence: independent questions and answers about one image."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 
 class Conversation(NamedTuple):
-    """Token ids of a conversation with their training targets; T ids.
+    """T token ids of a conversation, with segments and training targets.
 
     Attributes:
-        ids: T text ids: bos, question, bos, answer, eos; a further question follows the eos directly.
-        segment: Index of the question that each id belongs to. The eos of an answer already belongs to the next
-            question, whose bos it replaces.
-        loss: Whether each id must be predicted: True for answers and the eos that ends each, unless it was cut.
+        ids: T text ids: bos, question, bos, answer, eos. A further question directly follows the eos.
+        segment: T indices of the question that each id belongs to. The eos before a further question replaces the bos
+            of that question and belongs to it.
+        loss: T flags, True for ids to predict: answers, and the eos after each answer that was not truncated.
     """
 
     ids: list[int]
@@ -24,12 +24,12 @@ class Conversation(NamedTuple):
 def join_turns(turns: Iterable[tuple[Sequence[int], Sequence[int]]], eos_id: int, max_length: int) -> Conversation:
     """Joins questions and answers into one conversation.
 
-    A turn that does not fit is left out. If none fits, the first is cut so that its separator stays, and its eos
-    need not be predicted: a cut answer would teach the model to stop early.
+    Turns that do not fit are left out. If no turn fits by itself, the first turn is truncated, and its final eos is not
+    a training target: otherwise the model would learn to stop early.
 
     Args:
-        turns: Ids of each question and its answer.
-        eos_id: Id that ends an answer. It also serves as bos, as in Show-o.
+        turns: Pairs of the ids of a question and the ids of its answer.
+        eos_id: Id of eos. It is also used as bos, as in Show-o.
         max_length: Maximum number of ids, T.
     """
     turns = list(turns)
@@ -53,5 +53,5 @@ def join_turns(turns: Iterable[tuple[Sequence[int], Sequence[int]]], eos_id: int
 
 
 def fits(question: Sequence[int], answer: Sequence[int], max_length: int) -> bool:
-    """Whether a question and its answer fit into a conversation of `max_length` ids by themselves."""
+    """Whether a conversation with only this question and answer has at most `max_length` ids."""
     return len(question) + len(answer) + 3 <= max_length

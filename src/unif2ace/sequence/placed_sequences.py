@@ -1,7 +1,7 @@
-"""The sequences of a batch, and which sample each belongs to.
+"""The sequences of a batch, with the sample of each sequence.
 
-Shapes: B samples, T tokens of all sequences, R rows of a part, L its positions, P tokens at which logits are read, V
-ids.
+Shapes: B samples, T tokens of all sequences, R sequences of a part, L positions of a part, P tokens at which logits are
+read, V ids.
 """
 
 from __future__ import annotations
@@ -18,18 +18,23 @@ from unif2ace.types import Logits, LogitsSpec, SequenceParts, joined
 
 @dataclass(frozen=True)
 class PlacedSequences:
-    """Sequences in parts, with the sample of each row.
+    """Sequences in parts, with the sample of each sequence.
 
     Attributes:
         sequences: The sequences.
-        samples: For each part, int64 (R,): index of each row's sample in the batch.
+        samples: For each part, int64 (R,): index in the batch of the sample of each sequence.
     """
 
     sequences: SequenceParts
     samples: tuple[Tensor, ...]
 
     def read(self, specs: Sequence[LogitsSpec], valid_B: Tensor) -> list[Tensor]:
-        """Tokens at which each spec reads logits, int64 (P,) in [0, T), without those of samples that are not valid."""
+        """For each spec, the indices of the tokens at which it reads logits, int64 (P,) in [0, T); valid samples only.
+
+        Args:
+            specs: Specs of the losses.
+            valid_B: bool (B,), see `Batch.valid`.
+        """
         rows = [*zip(self.sequences.parts, self.samples, strict=True)]
         return [
             joined([(spec.positions(part) & valid_B[own][:, None]).flatten() for part, own in rows]).nonzero()[:, 0]
@@ -37,12 +42,12 @@ class PlacedSequences:
         ]
 
     def logits(self, token_P: Tensor, values_PV: Tensor, bounds: tuple[int, int]) -> Logits:
-        """Logits with the places of their tokens.
+        """Combines logits with the sample, sequence, position and target of each token.
 
         Args:
-            token_P: int64 (P,), tokens in [0, T).
-            values_PV: float (P, V), logits of a slice of the vocabulary.
-            bounds: First id of the slice, and the id after its last.
+            token_P: int64 (P,), indices of the tokens, in [0, T).
+            values_PV: float (P, V), logits over a slice of the vocabulary.
+            bounds: First id of the slice (inclusive), and end of the slice (exclusive).
         """
         first, end = bounds
         target_T = self.sequences.tokens("target")
@@ -54,7 +59,7 @@ class PlacedSequences:
 
     @cached_property
     def _places(self) -> tuple[Tensor, Tensor, Tensor]:
-        """For each token its sample, its row, and its place after the first image token, int64 (T,) each."""
+        """For each token: sample, index of its sequence, and offset from the first image token, int64 (T,) each."""
         found = []
         for part, sample_R in zip(self.sequences.parts, self.samples, strict=True):
             rows, length = part.ids.shape

@@ -3,9 +3,9 @@
     T2I   pad ... [t2i] [bos] caption [eos] [soi] image [eoi]           image tokens are predicted in place
     MMU   [mmu] [soi] image [eoi] [bos] question [bos] answer [eos] pad ...  answer and eos: next-token prediction
 
-T2I sequences are padded on the left and MMU sequences on the right, so the image of each task starts at one position.
-Further questions of an MMU sequence follow its first answer. They reuse the positions of the first question, and only
-their own answer attends to them, as if each had been asked alone.
+T2I sequences are padded on the left and MMU sequences on the right, so that all images of a task start at the same
+position. Further questions of an MMU sequence follow the first answer. Every question reuses the position indices of
+the first question, and is attended to only by itself and its own answer, as if it were the only question.
 
 Shapes: B sequences, T text ids, N image tokens, L positions, W positions of the text part.
 """
@@ -30,16 +30,18 @@ class SequenceLayout:
 
     Args:
         vocabulary: The vocabulary.
-        max_text: Longest text part, M: a T2I sequence has M + 1 positions before soi, an MMU sequence M after eoi.
-            Longer texts are truncated, as in Show-o: a caption or an answer ends with eos, a question before its
-            answer with bos. Callers that may not truncate compare lengths with `max_prompt` first.
-        fixed: Whether every text part is padded to `max_text`, as Show-o does, instead of to the longest in the batch.
-            The logits of real tokens are the same.
-        separator: Whether bos separates question and answer. Show-o has the words "ASSISTANT:" instead.
-        prompt_targets: Whether an MMU sequence also predicts its question, as in Show-o's captioning stages.
+        max_text: Maximum length of the text part, M, at least 4. A T2I sequence has up to M + 1 positions before soi,
+            an MMU sequence up to M positions after eoi. Longer texts are truncated, as in Show-o. A truncated caption
+            or answer still ends with eos, and a truncated question without an answer with bos. To avoid truncation,
+            compare lengths with `max_prompt` first.
+        fixed: Whether every text part is padded to `max_text`, as in Show-o. If False, text parts are padded to the
+            longest in the batch, which does not change the logits of real tokens.
+        separator: Whether bos separates question and answer. Show-o uses the words "ASSISTANT:" instead.
+        prompt_targets: Whether the question of an MMU sequence is a training target too, as in Show-o's captioning
+            stages.
 
     Raises:
-        ConfigError: If `max_text` leaves no room for text.
+        ConfigError: If `max_text` is less than 4.
     """
 
     def __init__(
@@ -51,22 +53,22 @@ class SequenceLayout:
         prompt_targets: bool = False,
     ) -> None:
         if max_text < 4:
-            raise ConfigError(f"max_text={max_text}: a text part needs at least 4 tokens")
+            raise ConfigError(f"max_text={max_text}: must be at least 4 tokens")
         self.vocabulary, self.max_text, self.fixed = vocabulary, max_text, fixed
         self.separator, self.prompt_targets = separator, prompt_targets
 
     @property
     def max_prompt(self) -> int:
-        """Maximum number of tokens of a caption, or of a question before its answer."""
+        """Maximum number of tokens of a caption, or of a question without its answer."""
         return self.max_text - 2
 
     def text_to_image(self, prompt_BT: Tensor, length_B: Tensor, codes_BN: Tensor, x0_BN: Tensor) -> TokenSequence:
-        """T2I sequences.
+        """Builds T2I sequences.
 
         Args:
             prompt_BT: int64 (B, T), captions.
             length_B: int64 (B,), number of ids of each caption; 0 for the unconditional prompt.
-            codes_BN: int64 (B, N), image codes in [0, K), where K is the mask.
+            codes_BN: int64 (B, N), image codes in [0, K], where K is the mask.
             x0_BN: int64 (B, N), clean codes in [0, K).
         """
         text, image = self._caption(prompt_BT, length_B), self._image(codes_BN, x0_BN)
@@ -76,14 +78,14 @@ class SequenceLayout:
         return self._sequence(ids, role, Task.TEXT_TO_IMAGE, start, codes_BN.shape[1], target, visible)
 
     def text_to_images(self, prompt_BT: Tensor, length_B: Tensor, codes_GN: Tensor, x0_GN: Tensor) -> SequenceParts:
-        """T2I sequences with G / B images for each caption, as two parts: the captions, and the images.
+        """Builds T2I sequences with G / B images per caption, as two parts: the captions, and the images.
 
-        Each image is computed as in a sequence of its own: it attends to its caption and to itself.
+        Each image attends to its caption and to itself only, as in a separate sequence.
 
         Args:
             prompt_BT: int64 (B, T), captions.
             length_B: int64 (B,), number of ids of each caption; 0 for the unconditional prompt.
-            codes_GN: int64 (G, N), image codes in [0, K), where K is the mask; those of a caption are consecutive.
+            codes_GN: int64 (G, N), image codes in [0, K], where K is the mask. Images of one caption are consecutive.
             x0_GN: int64 (G, N), clean codes in [0, K).
         """
         ids, target, role = self._caption(prompt_BT, length_B)
@@ -99,7 +101,7 @@ class SequenceLayout:
         return SequenceParts((text, image), (None, 0))
 
     def _caption(self, prompt_BT: Tensor, length_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids, targets and roles of the text of T2I sequences, (B, W) each."""
+        """Ids, targets and roles of the text part of T2I sequences, (B, W) each."""
         v, device = self.vocabulary, prompt_BT.device
         kept_B = length_B.clamp(max=self.max_prompt)
         width = self.max_text + 1 if self.fixed else int(kept_B.max()) + 3
@@ -113,7 +115,7 @@ class SequenceLayout:
         return text, torch.full_like(text, IGNORE), role.to(torch.int8)
 
     def _image(self, codes_BN: Tensor, x0_BN: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids, targets and roles of soi, image and eoi of T2I sequences, (B, N + 2) each."""
+        """Ids, targets and roles of the image part (soi, image, eoi) of T2I sequences, (B, N + 2) each."""
         v = self.vocabulary
         soi, eoi = (_constant(v.special(s), codes_BN) for s in ("soi", "eoi"))
         ids = torch.cat([soi, codes_BN + v.image_offset, eoi], 1)
@@ -128,14 +130,15 @@ class SequenceLayout:
         answer_BT: Tensor | None = None,
         answer_B: Tensor | None = None,
     ) -> TokenSequence:
-        """MMU sequences with one question each.
+        """Builds MMU sequences with one question each.
 
         Args:
             codes_BN: int64 (B, N), image codes in [0, K).
             prompt_BT: int64 (B, T), questions, padded at the end.
             prompt_B: int64 (B,), number of ids of each question.
-            answer_BT: int64 (B, T), answers; None to end before the answer, without eos.
-            answer_B: int64 (B,), number of ids of each answer.
+            answer_BT: int64 (B, T), answers, padded at the end. None to end the sequence before the answer, for
+                decoding.
+            answer_B: int64 (B,), number of ids of each answer; None without answers.
         """
         v, open_end = self.vocabulary, answer_BT is None
         if answer_BT is None or answer_B is None:
@@ -162,15 +165,15 @@ class SequenceLayout:
         segment_BT: Tensor | None = None,
         open_end: bool = False,
     ) -> TokenSequence:
-        """MMU sequences from text with its special ids already in place.
+        """Builds MMU sequences from texts that already include bos and eos.
 
         Args:
             codes_BN: int64 (B, N), image codes in [0, K).
-            text_BT: int64 (B, T), the text after the image with bos and eos, see `unif2ace.sequence.conversation`.
+            text_BT: int64 (B, T), text after the image, including bos and eos, see `unif2ace.sequence.conversation`.
             length_B: int64 (B,), number of ids of each text.
-            loss_BT: bool (B, T), True for ids that must be predicted.
-            segment_BT: int64 (B, T), index of the question that each id belongs to; None if there is one question.
-            open_end: Whether the text ends before an answer. Otherwise a truncated text ends with eos.
+            loss_BT: bool (B, T), True for ids to predict.
+            segment_BT: int64 (B, T), index of the question that each id belongs to; None for one question.
+            open_end: Whether the text ends before an answer, for decoding. If False, a truncated text ends with eos.
         """
         v, limit = self.vocabulary, self.max_text
         width = limit if self.fixed and not open_end else min(limit, int(length_B.max()))
@@ -204,7 +207,7 @@ class SequenceLayout:
 
 
 def align_right(sequence: TokenSequence, vocabulary: Vocabulary) -> TokenSequence:
-    """Moves the padding to the left, (B, L), so that all sequences end at one position and can be continued."""
+    """Moves the padding of sequences (B, L) to the left, so that all end at the last position and can be continued."""
     length = sequence.ids.shape[1]
     empty_B = (~sequence.real).sum(1)
     place = torch.arange(length, device=sequence.ids.device) - empty_B[:, None]
@@ -217,12 +220,13 @@ def align_right(sequence: TokenSequence, vocabulary: Vocabulary) -> TokenSequenc
 
 
 def cut(sequence: TokenSequence, start: int, stop: int | None = None) -> TokenSequence:
-    """Positions `start` to `stop` of sequences (B, L), to be computed with a cache of the positions before them.
+    """Selects positions `start` to `stop` of sequences (B, L), as input for decoding with a cache of earlier positions.
 
     Args:
-        sequence: Whole sequences.
-        start: First position, the same for all sequences. An image must lie wholly inside or outside the part.
-        stop: The position after the last; None for the end.
+        sequence: The complete sequences.
+        start: First position (inclusive), the same for all sequences. The range must contain an image completely, or no
+            part of it.
+        stop: Last position (exclusive); None for the end.
     """
     stop = sequence.ids.shape[1] if stop is None else stop
     attention = None if sequence.attention is None else sequence.attention[:, :, start:stop, :stop]
@@ -242,10 +246,10 @@ def cut(sequence: TokenSequence, start: int, stop: int | None = None) -> TokenSe
 
 
 def _asked_apart(sequence: TokenSequence, segment_BW: Tensor) -> TokenSequence:
-    """MMU sequences whose questions do not attend to each other and reuse the positions of the first.
+    """Separates the questions of MMU sequences: they do not attend to each other, and all start at the same position.
 
     Args:
-        sequence: The sequences (B, L); their last W positions are text.
+        sequence: The sequences (B, L); the last W positions are text.
         segment_BW: int64 (B, W), index of the question that each position belongs to, ascending.
     """
     assert sequence.attention is not None
@@ -259,7 +263,7 @@ def _asked_apart(sequence: TokenSequence, segment_BW: Tensor) -> TokenSequence:
 
 
 def _gather(values_BT: Tensor, place: Tensor) -> Tensor:
-    """Values (B, W) at indices of each row of (B, T); out-of-range indices give an arbitrary value."""
+    """Gathers values (B, W) at indices `place` (B, W) of each row of (B, T). Indices are clamped to [0, T - 1]."""
     if values_BT.shape[1] == 0:
         return torch.zeros_like(place, dtype=values_BT.dtype)
     place = place.clamp(0, values_BT.shape[1] - 1)

@@ -14,7 +14,7 @@ from typing import Literal
 from unif2ace.errors import ConfigError
 
 SPECIAL = ("pad", "soi", "eoi", "sov", "eov", "t2i", "mmu", "t2v", "v2v", "lvg")
-"""In the order of their ids, from `text_size` on. The video tokens are unused; they keep the ids of Show-o."""
+"""Special tokens in the order of their ids, from `text_size` on. Unused video tokens keep the ids equal to Show-o's."""
 
 Slice = Literal["codebook", "text", "full"]
 """Part of the vocabulary over which logits are computed."""
@@ -25,10 +25,10 @@ class Vocabulary:
     """Sizes and offsets of the parts of the vocabulary.
 
     Attributes:
-        text_size: Number of ids of the text tokenizer.
-        codebook_size: Number of codes of the image tokenizer, K.
-        bos_id: Text id that starts a text.
-        eos_id: Text id that ends a text; Show-o uses one id for both.
+        text_size: Number of ids of the text tokenizer, at least 1.
+        codebook_size: Number of codes of the image tokenizer, K, at least 2.
+        bos_id: Text id of bos, which starts a text.
+        eos_id: Text id of eos, which ends a text. Show-o uses the same id for bos and eos.
     """
 
     text_size: int
@@ -38,10 +38,13 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         if self.text_size < 1 or self.codebook_size < 2:
-            raise ConfigError(f"a vocabulary of {self.text_size} text ids and {self.codebook_size} codes: too few")
+            raise ConfigError(
+                f"text_size={self.text_size}, codebook_size={self.codebook_size}: text_size must be at least 1, and "
+                "codebook_size at least 2"
+            )
         for name in ("bos_id", "eos_id"):
             if not 0 <= getattr(self, name) < self.text_size:
-                raise ConfigError(f"{name}={getattr(self, name)}: it must be one of the {self.text_size} text ids")
+                raise ConfigError(f"{name}={getattr(self, name)}: must be a text id in [0, {self.text_size})")
 
     def special(self, name: str) -> int:
         """Id of a special token, by its name in `SPECIAL`."""
@@ -59,11 +62,11 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """Number of ids in total."""
+        """Total number of ids."""
         return self.mask_id + 1
 
     def bounds(self, part: Slice) -> tuple[int, int]:
-        """First id of a slice of the vocabulary, and the id after its last."""
+        """First id (inclusive) and end (exclusive) of a slice of the vocabulary."""
         if part == "codebook":
             return self.image_offset, self.mask_id
         return (0, self.text_size) if part == "text" else (0, self.size)

@@ -1,1 +1,1 @@
-"""Strategies of distributed training."""
+"""Strategies for distributed training: DDP, FSDP2, FSDP2 with tensor parallelism, and DeepSpeed."""

@@ -1,4 +1,4 @@
-"""Every process holds the whole model; gradients are averaged."""
+"""Distributed data-parallel training (DDP): every process has a copy of the model, and gradients are averaged."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from unif2ace.strategies.launching import end_former_run, use_job_launcher
 
 
 class DDPStrategy(LightningDDPStrategy):
-    """Data-parallel training on GPUs or CPU cores, one machine or many; also in a sweep of several runs.
+    """Lightning's DDP on GPUs or CPU cores of one or several machines. It also works in a Hydra multirun.
 
     Args:
-        timeout: Seconds after which a process stops waiting for the others.
-        backend: ``nccl`` or ``gloo``; None for the device's default.
+        timeout: Timeout of collective operations, in seconds.
+        backend: ``nccl`` or ``gloo``; None for the default of the device.
         bucket_view: Whether gradients are views of the communication buckets, which saves memory.
     """
 

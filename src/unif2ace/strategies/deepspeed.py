@@ -1,4 +1,4 @@
-"""DeepSpeed's ZeRO; `fsdp` does the same without another package."""
+"""DeepSpeed's ZeRO. `FSDPStrategy` also shards the training state, and needs no extra package."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class _DeepSpeedStrategy(DeepSpeedStrategy):
 
 
 def deepspeed_strategy(stage: int = 2, cpu_offload: bool = False, timeout: float = 600.0) -> Strategy:
-    """ZeRO on GPUs.
+    """DeepSpeed's ZeRO on GPUs.
 
     Args:
-        stage: 1 shards the optimiser state, 2 also gradients, 3 also weights.
+        stage: ZeRO stage: 1 shards the optimiser state, 2 also gradients, 3 also weights.
         cpu_offload: Whether the optimiser state is kept in CPU memory.
-        timeout: Seconds after which a process stops waiting for the others.
+        timeout: Timeout of collective operations, in seconds.
 
     Raises:
-        ConfigError: If it cannot run here.
+        ConfigError: If there is no CUDA device, or the package ``deepspeed`` is not installed.
     """
     missing = "there is no CUDA device" if not torch.cuda.is_available() else None
     if importlib.util.find_spec("deepspeed") is None:
         missing = "the package deepspeed is not installed"
     if missing:
-        raise ConfigError(f"strategy=deepspeed cannot run here, {missing}: take strategy=fsdp, which runs anywhere")
+        raise ConfigError(f"strategy=deepspeed cannot run here: {missing}; use strategy=fsdp, which runs anywhere")
     end_former_run()
     return _DeepSpeedStrategy(stage=stage, offload_optimizer=cpu_offload, timeout=timedelta(seconds=timeout))

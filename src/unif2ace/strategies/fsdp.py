@@ -1,4 +1,4 @@
-"""Weights, gradients and optimiser state are sharded over all processes (FSDP2), on GPUs or CPU cores."""
+"""FSDP2: shards weights, gradients and optimiser state over all processes, on GPUs or CPU cores."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ from unif2ace.strategies.launching import end_former_run, use_job_launcher
 
 
 class FSDPStrategy(ModelParallelStrategy):
-    """Shards the network unit by unit as it is built, see `unif2ace.nets.sharding`; frozen components are not sharded.
+    """Shards the network with FSDP2 while the network is built, see `unif2ace.nets.sharding`.
 
-    Each process holds the whole of other trained networks, such as a discriminator, with averaged gradients.
+    Frozen components are not sharded. Other trained networks, such as a discriminator, are replicated on each process,
+    and their gradients are averaged.
 
     Args:
-        timeout: Seconds after which a process stops waiting for the others.
-        backend: ``nccl`` or ``gloo``; None for the device's default.
-        reshard_after_forward: Whether a unit's gathered weights are freed after its forward pass and gathered again for
-            the backward pass: less memory, 50 % more communication.
-        param_dtype: Precision in which weights of blocks are gathered, such as ``bfloat16``, which halves the
-            communication. It needs a GPU and precision=bf16-mixed or 16-mixed. None for the weights' precision.
-        reduce_dtype: Precision in which gradients are averaged. None for the gradients' precision.
-        cpu_offload: Whether weights and optimiser state are kept in CPU memory, for GPUs.
-        tensor_parallel_size: Number of processes that share each layer; see `FSDPTPStrategy`.
+        timeout: Timeout of collective operations, in seconds.
+        backend: ``nccl`` or ``gloo``; None for the default of the device.
+        reshard_after_forward: Whether the gathered weights of a unit are freed after its forward pass and gathered
+            again for the backward pass. This saves memory and needs 50 % more communication.
+        param_dtype: Dtype in which the weights of blocks are gathered; None for the dtype of the weights. ``bfloat16``
+            halves the communication. Needs a GPU and trainer.precision=bf16-mixed or 16-mixed.
+        reduce_dtype: Dtype in which gradients are averaged; None for the dtype of the gradients.
+        cpu_offload: Whether weights and optimiser state are kept in CPU memory during training on GPUs.
+        tensor_parallel_size: Number of processes that share each layer, see `FSDPTPStrategy`.
 
     Raises:
-        ConfigError: If a precision is unknown, or the device does not support an option.
+        ConfigError: If a dtype is unknown, or the device does not support an option.
     """
 
     def __init__(
@@ -73,8 +74,8 @@ class FSDPStrategy(ModelParallelStrategy):
         processes, tensor = self.num_processes * self.num_nodes, int(self._tensor_parallel_size)
         if tensor < 1 or processes % tensor:
             raise ConfigError(
-                f"strategy.tensor_parallel_size={tensor} does not divide the {processes} processes: "
-                "change trainer.devices or trainer.num_nodes"
+                f"strategy.tensor_parallel_size={tensor} does not divide the {processes} processes: change "
+                "strategy.tensor_parallel_size, trainer.devices or trainer.num_nodes"
             )
         self._data_parallel_size = processes // tensor
         super().setup_environment()
@@ -83,11 +84,14 @@ class FSDPStrategy(ModelParallelStrategy):
     def _sharding(self) -> Sharding:
         kind = self.root_device.type
         if kind == "cpu" and (self.cpu_offload or self.param_dtype is not None):
-            raise ConfigError("strategy.cpu_offload and strategy.param_dtype are for GPUs: leave them out on a CPU")
+            raise ConfigError(
+                "strategy.cpu_offload and strategy.param_dtype need a GPU: set strategy.cpu_offload=false and "
+                "strategy.param_dtype=null on a CPU"
+            )
         if self.param_dtype is not None and not str(self.precision_plugin.precision).endswith("mixed"):
             raise ConfigError(
                 f"strategy.param_dtype={self.param_dtype} with trainer.precision={self.precision_plugin.precision}: "
-                "layers would get weights of another precision than their input; set precision=bf16-mixed"
+                "weights and inputs of a layer would have different dtypes; set trainer.precision=bf16-mixed"
             )
         data, tensor = self.device_mesh["data_parallel"], self.device_mesh["tensor_parallel"]
         every = data if tensor.size() == 1 else init_device_mesh(kind, (self.world_size,), mesh_dim_names=("every",))
@@ -103,11 +107,11 @@ class FSDPStrategy(ModelParallelStrategy):
         return MixedPrecisionPolicy(param_dtype=param_dtype, reduce_dtype=self.reduce_dtype, cast_forward_inputs=False)
 
     def tensor_init_context(self, empty_init: bool | None = None) -> Any:
-        """Initialises weights on the device itself, as other strategies do, so that the values are the same."""
+        """Initialises weights directly on the device, so that their values are the same as with other strategies."""
         return super(ModelParallelStrategy, self).tensor_init_context(empty_init=False)
 
     def model_to_device(self) -> None:
-        """Moves everything to the device except weights that are offloaded to CPU memory."""
+        """Moves the model to the device, except for weights that are offloaded to CPU memory."""
         assert self.model is not None
         if not self.cpu_offload:
             super().model_to_device()
@@ -122,7 +126,7 @@ class FSDPStrategy(ModelParallelStrategy):
                 child.to(self.root_device)
 
     def backward(self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any) -> Tensor:
-        """Also averages the gradients of replicated weights; returns the loss, float ()."""
+        """Runs the backward pass, averages the gradients of replicated weights, and returns the loss, float ()."""
         loss = super().backward(closure_loss, optimizer, *args, **kwargs)
         assert self.sharding is not None
         assert self.lightning_module is not None
@@ -130,19 +134,19 @@ class FSDPStrategy(ModelParallelStrategy):
         return loss
 
     def validation_step(self, *args: Any, **kwargs: Any) -> Any:
-        """Frees gathered weights afterwards, as a backward pass would, because averages may replace them."""
+        """Runs the step, then frees the gathered weights, because weight averaging may replace the weights."""
         output = super().validation_step(*args, **kwargs)
         self.reshard()
         return output
 
     def test_step(self, *args: Any, **kwargs: Any) -> Any:
-        """See `validation_step`."""
+        """Runs the step, then frees the gathered weights, as in `validation_step`."""
         output = super().test_step(*args, **kwargs)
         self.reshard()
         return output
 
     def reshard(self) -> None:
-        """Frees all gathered weights; `parameters` then returns this rank's shards."""
+        """Frees all gathered weights, after which `parameters()` returns the shards of this rank."""
         assert self.model is not None
         for module in self.model.modules():
             if isinstance(module, FSDPModule):
@@ -151,18 +155,18 @@ class FSDPStrategy(ModelParallelStrategy):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], filepath: str | Path, storage_options: Any | None = None
     ) -> None:
-        """Writes a folder; each process writes its shards, and all of them call this."""
+        """Writes a sharded checkpoint. All processes must call this method, and each writes its own shards."""
         save_sharded(checkpoint, Path(self.broadcast(filepath)))
 
     def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
-        """Reads a checkpoint of any strategy into model and optimisers.
+        """Loads a checkpoint of any strategy into the model and the optimisers.
 
         Args:
             checkpoint_path: Checkpoint on a file system that all processes share.
-            weights_only: Ignored: nothing in a checkpoint is ever executed.
+            weights_only: Ignored: code from a checkpoint is never executed.
 
         Returns:
-            The rest of the checkpoint.
+            The other entries of the checkpoint, see `load_sharded`.
         """
         assert self.model is not None
         assert self.lightning_module is not None
@@ -171,7 +175,7 @@ class FSDPStrategy(ModelParallelStrategy):
 
 
 def _set_timeout(group: dist.ProcessGroup, timeout: timedelta | None) -> None:
-    """Sets the timeout of a subgroup, which would otherwise have torch's default."""
+    """Sets the timeout of a process subgroup, which would otherwise have PyTorch's default."""
     inner = dist.distributed_c10d
     set_timeout = getattr(dist, "set_timeout", None) or getattr(inner, "_set_pg_timeout", None)  # it was renamed
     if set_timeout is not None and timeout is not None:
@@ -183,5 +187,5 @@ def _dtype(name: str, value: str | None) -> torch.dtype | None:
         return None
     found = getattr(torch, value, None)
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
-        raise ConfigError(f"strategy.{name}={value!r}: take bfloat16, float16 or float32, or null")
+        raise ConfigError(f"strategy.{name}={value!r}: must be bfloat16, float16, float32 or null")
     return found

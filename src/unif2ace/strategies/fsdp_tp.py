@@ -1,4 +1,4 @@
-"""FSDP2 with tensor parallelism inside: some processes share every layer for the same samples."""
+"""FSDP2 combined with tensor parallelism: groups of processes share every layer and process the same samples."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from unif2ace.strategies.fsdp import FSDPStrategy
 
 
 class FSDPTPStrategy(FSDPStrategy):
-    """Splits attention heads and hidden dimensions of shared and routed experts among processes.
+    """Splits attention heads, and the hidden dimensions of shared and routed experts, over processes.
 
-    It suits blocks too large for one device, and more devices than samples. It communicates activations in every
-    layer, so the processes that share should be on one machine. Routers, LayerNorms and sequence-level experts are
-    replicated. Expert parallelism, whole experts on different processes, is not supported.
+    Use this strategy if a block is too large for one device, or if there are more devices than samples. Activations are
+    communicated in every layer, so the processes of a group should be on the same machine. Routers, LayerNorms and
+    sequence-level experts are replicated. Expert parallelism (whole experts on different processes) is not supported.
 
     Args:
-        tensor_parallel_size: Number of processes that share a layer; must divide the numbers of heads, hidden
-            dimensions and processes.
+        tensor_parallel_size: Number of processes that share a layer. It must divide the number of heads, the hidden
+            dimensions and the number of processes.
         options: As in `FSDPStrategy`.
     """
 

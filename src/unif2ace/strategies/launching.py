@@ -1,9 +1,9 @@
-"""Launches the other processes of a run, under Hydra too.
+"""Launches the other processes of a run on this machine, also in a Hydra multirun.
 
-Lightning starts them with the command line of the first process. Under ``--multirun`` that is the whole sweep, so each
-of them would restart it. Environment variables of the first job would make the second wait for processes that do not
-exist. Here a process gets the one job that its parent runs, in its parent's folder, and each run is cleaned up before
-the next.
+Lightning's launcher starts the other processes with the command line of the first process. With ``--multirun`` each of
+them would start the whole sweep again. Environment variables of the first job would also make the second job wait for
+processes that do not exist. The launcher of this module starts only the current job of the sweep, in the output folder
+of the first process, and cleans up each run before the next run.
 """
 
 from __future__ import annotations
@@ -25,29 +25,31 @@ from lightning.pytorch.strategies.parallel import ParallelStrategy
 from unif2ace.errors import ConfigError
 
 PATIENCE = 60.0
-"""Seconds to wait for the processes of a finished run."""
+"""Seconds to wait for the processes of a finished run to exit, before they are killed."""
 SETTLING = 0.25
-"""Seconds for communication threads to release their last tensors."""
+"""Seconds to wait until communication threads have released their last tensors."""
 UNSET = ("HYDRA_FULL_ERROR", "PL_GLOBAL_SEED")
-"""Variables that each command sets for itself; they are not inherited."""
+"""Environment variables that each command sets itself. Launched processes do not inherit them."""
 
 
 class JobLauncher(SubprocessLauncher):
-    """Launches the processes of one run on this machine."""
+    """Launches the other processes of one run on this machine."""
 
     _newest: JobLauncher | None = None
-    """Launcher of this process's latest run that started others."""
+    """Launcher of the most recent run of this process that launched other processes."""
 
     @property
     def is_interactive_compatible(self) -> bool:
-        """Never: the processes run the command line again, which a notebook lacks. Lightning asks only there.
+        """Always raises an error, because a notebook has no command line for the other processes to run.
+
+        Lightning reads this property in notebooks only. Its own message names a strategy that this project lacks.
 
         Raises:
-            ConfigError: Always; Lightning's own message names a strategy that this project does not have.
+            ConfigError: Always.
         """
         raise ConfigError(
-            "a notebook cannot start the other processes of a run: use `unif2ace-train ...` in a terminal, or set "
-            "trainer.devices=1 strategy=auto"
+            "training with several processes cannot be started in a notebook: use `unif2ace-train ...` in a terminal, "
+            "or set trainer.devices=1 strategy=auto"
         )
 
     def _call_children_scripts(self) -> None:
@@ -84,7 +86,7 @@ class JobLauncher(SubprocessLauncher):
 
 
 def leave_group() -> None:
-    """Destroys the process group, because threads that still communicate would abort at interpreter exit."""
+    """Destroys the process group. Otherwise its communication threads could abort the process at interpreter exit."""
     if dist.is_available() and dist.is_initialized():
         # Caches of a device mesh keep its threads alive. A thread that frees a tensor after interpreter exit aborts the
         # process, and no call waits for it (github.com/pytorch/pytorch/pull/179291; torch 2.14).
@@ -93,16 +95,17 @@ def leave_group() -> None:
 
 
 def end_former_run() -> None:
-    """Cleans up an earlier run of this process: its processes, their group and their environment."""
+    """Cleans up an earlier run in this process: its other processes, process group and environment variables."""
     if JobLauncher._newest is not None:
         JobLauncher._newest._end()
         JobLauncher._newest = None
 
 
 def use_job_launcher(strategy: ParallelStrategy) -> None:
-    """Sets a strategy's launcher, unless a scheduler starts the processes.
+    """Sets `JobLauncher` as the launcher of a strategy, unless torchrun or a scheduler starts the processes.
 
-    The preemption callback handles Slurm's signals, because Lightning's handler would save in the middle of a step.
+    Also disables Lightning's handler of Slurm signals, which would save in the middle of a step. The preemption
+    callback handles these signals instead.
     """
     environment: Any = strategy.cluster_environment
     assert environment is not None
@@ -117,9 +120,10 @@ def use_job_launcher(strategy: ParallelStrategy) -> None:
 
 
 def _refuse_shared_store() -> None:
-    """Refuses torchrun's shared store: restarted processes would find the addresses of dead ones there.
+    """Rejects torchrun's shared store together with restarts.
 
-    They would fail, and finally wait forever (github.com/pytorch/pytorch/issues/135712; torch 2.14).
+    Restarted processes would find the addresses of dead processes in the shared store, fail, and finally wait forever
+    (github.com/pytorch/pytorch/issues/135712; torch 2.14).
 
     Raises:
         ConfigError: If torchrun may restart processes and shares its store.
@@ -127,17 +131,17 @@ def _refuse_shared_store() -> None:
     may_restart = os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0"
     if may_restart and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
         raise ConfigError(
-            f"torchrun --max-restarts={os.environ['TORCHELASTIC_MAX_RESTARTS']}: processes that it starts again would "
-            "find the addresses of those that died, and wait for them forever: set the variable "
-            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 before torchrun"
+            f"torchrun --max-restarts={os.environ['TORCHELASTIC_MAX_RESTARTS']}: restarted processes would wait "
+            "forever for dead processes; set the environment variable TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 before "
+            "torchrun"
         )
 
 
 def command(local_rank: int) -> list[str]:
-    """Command line of another process of this run; under Hydra, of the current job.
+    """Command line that starts another process of this run. In a Hydra multirun it runs the current job only.
 
     Args:
-        local_rank: Local rank of the process, part of the name of its log file.
+        local_rank: Local rank of the new process, which becomes part of the name of its log file.
     """
     if not HydraConfig.initialized():
         return [*_program(), *sys.argv[1:]]
@@ -157,7 +161,7 @@ def command(local_rank: int) -> list[str]:
 
 
 def _program(module: str = "") -> list[str]:
-    """Command that runs this program again. A sweep's launcher may run a job in a process of another program."""
+    """Command that runs `module`, or else this program again. A Hydra launcher may run a job in another program."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if module and importlib.util.find_spec(module):
         return [sys.executable, "-m", module]
@@ -165,5 +169,5 @@ def _program(module: str = "") -> list[str]:
 
 
 def _quoted(path: str) -> str:
-    """A path quoted for Hydra's grammar."""
+    """Quotes a path for Hydra's override grammar."""
     return "'" + path.replace("${", "\\${").replace("'", "\\'") + "'"
