@@ -20,14 +20,14 @@ def load(
     allow: Iterable[str] = (),
     **components: str,
 ) -> FacePipeline:
-    """A trained model: ``load()("a smiling woman").images``; see `unif2ace.inference.pipeline.load`.
+    """Loads a trained model, see `unif2ace.inference.pipeline.load`. Example: ``load()("a smiling woman").images``.
 
     Args:
-        path: ``builtin``, a release folder, a run's folder, or ``owner/name`` on the hub.
+        path: ``builtin``, a release folder, a run folder, or ``owner/name`` on the Hugging Face hub.
         revision: Branch, tag or commit on the hub.
-        device: Torch device; None for a GPU if there is one.
-        allow: Further admitted prefixes of classes.
-        components: New paths of the networks it uses, if they were moved: ``tokenizer=...``, ``attributes=...``.
+        device: PyTorch device such as ``cuda``; None for a GPU if one is available, else the CPU.
+        allow: Prefixes of further classes that a configuration may instantiate, see `engine.allow`.
+        components: New paths of moved components, such as ``tokenizer=PATH`` or ``attributes=PATH``.
     """
     from unif2ace.inference.pipeline import load as load_pipeline  # torch is imported only when a model is wanted
 

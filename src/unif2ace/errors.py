@@ -1,4 +1,4 @@
-"""Errors that a user can fix: each message names the value, the place and the remedy."""
+"""Errors that a user can fix. Each message names the value, the place and the remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class Unif2aceError(Exception):
-    """Base of the errors that commands print without a traceback."""
+    """Base class of errors that commands print without a traceback."""
 
 
 class ConfigError(Unif2aceError, ValueError):
@@ -15,23 +15,30 @@ class ConfigError(Unif2aceError, ValueError):
 
 
 class DataError(Unif2aceError, ValueError):
-    """Data on disk, or passed in, that cannot be used."""
+    """Data that cannot be used: files, or values passed to a function."""
 
 
 def check_list(value: object, key: str) -> None:
-    """Checks that a value is a list: a text would be read as a list of its letters.
+    """Checks that a value is a list and not a string, which would be iterated letter by letter.
+
+    Args:
+        value: The value.
+        key: Name of the key or argument, for the error message.
 
     Raises:
-        ConfigError: If it is a text or no sequence of values.
+        ConfigError: If the value is a string, or not iterable.
     """
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise ConfigError(f"{key}={value}: a list is needed here, such as {key}=[{value}]")
+        raise ConfigError(f"{key}={value}: must be a list, such as {key}=[{value}]")
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """A hint such as ``"; did you mean 'beard'?"``, or an empty string if no known name is close to `name`.
+    """A hint such as ``"; did you mean 'beard'?"``, or an empty string if no known name is similar to `name`.
 
-    Upper and lower case count as equal.
+    Args:
+        name: The unknown name. Case is ignored.
+        known: The known names.
+        cutoff: Minimum similarity in [0, 1], as in `difflib.get_close_matches`.
     """
     written = {other.casefold(): other for other in known}
     found = difflib.get_close_matches(name.casefold(), written, n=1, cutoff=cutoff)

@@ -10,11 +10,11 @@ from unif2ace.errors import ConfigError
 def fast_bfloat16(device: str) -> bool:
     """Whether matrix products in bfloat16 are fast on a type of device.
 
-    Some GPUs and CPUs have units for them; others (CPUs with AVX2 alone, or AVX-512 without BF16) are ten times slower
-    than in float32. The result depends on reported capabilities, not on timing, so that all processes of a run agree.
+    CPUs without native bfloat16 (only AVX2, or AVX-512 without BF16) are ten times slower in bfloat16 than in float32.
+    The result depends on reported capabilities, not on timing, so that all processes of a run agree.
 
     Args:
-        device: Device type such as ``cpu`` or ``cuda``; other types count as slow.
+        device: Device type such as ``cpu`` or ``cuda``. Types other than these two return False.
     """
     if device == "cuda":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
@@ -26,14 +26,14 @@ def fast_bfloat16(device: str) -> bool:
 
 
 def check_device(name: str, key: str = "device") -> torch.device:
-    """The torch device of a name, if this machine has it.
+    """Returns the PyTorch device with a name, after checking that this machine has the device.
 
     Args:
-        name: Such as ``cpu``, ``cuda`` or ``cuda:1``.
-        key: Configuration key that holds the name, for the message.
+        name: Name of the device, such as ``cpu``, ``cuda`` or ``cuda:1``.
+        key: Configuration key of the name, for the error message.
 
     Raises:
-        ConfigError: If there is no such device here.
+        ConfigError: If the name is invalid, or this machine does not have the device.
     """
     here = {"cpu": 1}
     if torch.accelerator.is_available():
@@ -42,7 +42,7 @@ def check_device(name: str, key: str = "device") -> torch.device:
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"{key}={name}: torch has no such device; this machine has {known}") from error
+        raise ConfigError(f"{key}={name}: not a PyTorch device; choose one of {known}") from error
     if device.type not in here or (device.index or 0) >= here[device.type]:
-        raise ConfigError(f"{key}={name}: this machine has {known}")
+        raise ConfigError(f"{key}={name}: this machine has no such device; choose one of {known}")
     return device

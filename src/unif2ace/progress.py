@@ -1,4 +1,4 @@
-"""Progress of commands: a bar with rate and time left on a terminal, periodic lines in a log."""
+"""Shows the progress of commands: as a progress bar on a terminal, and as a line every 10 s in a log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 Advance = Callable[[int, int, str], None]
-"""Called with (done, total, what); `done` counts from the start of the work."""
+"""Function of (done, total, what): number of finished items so far, total number of items, and a description."""
 
 _LOG_SECONDS = 10.0
 
@@ -24,11 +24,11 @@ class _RateColumn(ProgressColumn):
 
 @contextmanager
 def progress(what: str, console: Console | None = None) -> Iterator[Advance]:
-    """Shows the progress of some work.
+    """Shows the progress of a task.
 
     Args:
-        what: Description of the work, until the work reports another.
-        console: Output console; by default the terminal's error stream.
+        what: Description of the task, until a call of the yielded function changes it.
+        console: Output console; by default standard error.
 
     Yields:
         A function to call with (done, total, what).

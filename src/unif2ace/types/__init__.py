@@ -1,4 +1,4 @@
-"""Dataclasses of tensors that packages exchange. Imports no other package of this project."""
+"""Dataclasses of tensors that the packages exchange. This package imports no other package of the project."""
 
 from unif2ace.types.sequences import (
     CorruptedTokens,

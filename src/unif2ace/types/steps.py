@@ -1,7 +1,7 @@
-"""Batches, and what modules, losses and metrics exchange about one step.
+"""Batches, and the outputs of a training step for losses, metrics and observers.
 
 Shapes: B samples, H and W pixels, N image tokens, T text tokens (padded to the longest sample), A attributes, K codes,
-D width of the network, G corrupted images, E experts of a group.
+G corrupted images, E experts of a group.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from unif2ace.types.sequences import CorruptedTokens, Logits, LogitsSpec, Sequen
 class Batch:
     """Samples of one training step on one rank, grouped by task in the order of `Task`.
 
-    Treat it as immutable. It is not frozen because Lightning's true-precision plugins refuse frozen dataclasses.
+    Treat a batch as immutable. The dataclass is not frozen, because Lightning's true-precision plugins reject that.
 
     Attributes:
         task: int8 (B,), values of `Task`.
-        index: int64 (B,), index of each sample in the run's global order. It keys the sample's randomness, so results
-            do not depend on the number of ranks.
-        valid: bool (B,); False marks samples that only pad an evaluation batch, or replace a faulty sample. Losses and
-            metrics ignore them.
+        index: int64 (B,), index of each sample in the global order of the run. It seeds the random numbers of the
+            sample, so that results do not depend on the number of ranks.
+        valid: bool (B,). False marks samples that only pad an evaluation batch or replace a faulty sample; losses and
+            metrics ignore these samples.
         image: uint8 (B, 3, H, W) in [0, 255], or None if only tokens are read.
         image_ids: int64 (B, N) codes of the image tokenizer in [0, K), or None if not pre-tokenised.
-        attributes: int8 (B, A), 1 true, 0 false, -1 not visible or not labelled; the taxonomy's labels, then its
-            details.
-        text: int64 (B, T) text ids, padded at the end. A T2I sample holds the caption without special ids; an MMU
-            sample holds the conversation with them, see `unif2ace.sequence.conversation`.
+        attributes: int8 (B, A), 1 true, 0 false, -1 not visible or not labelled. The labels of the taxonomy come first,
+            then its details.
+        text: int64 (B, T) text ids, padded at the end. For T2I samples: the caption without special ids. For MMU
+            samples: the conversation with special ids, see `unif2ace.sequence.conversation`.
         text_length: int64 (B,), number of ids in `text`; 0 for no text.
         text_segment: int64 (B, T), index from 0 of the question that each id of a conversation belongs to; None if no
             sample has more than one question.
-        text_loss: bool (B, T), True for the ids of a conversation that must be predicted.
+        text_loss: bool (B, T), True for the ids of a conversation to predict.
         keys: Names of the samples.
-        long_texts: Names of the samples with a text that is too long by itself: it was cut or left out.
-        turns_left_out: Number of questions that did not fit beside the others of their sample.
+        long_texts: Names of the samples with a single text above the maximum length, which was truncated or left out.
+        turns_left_out: Number of questions left out because the conversation of their sample was too long.
     """
 
     task: Tensor
@@ -61,33 +61,33 @@ class Batch:
         return len(self.task)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Batch:
-        """The batch with `function` applied to every tensor, from (B,) to (B, 3, H, W)."""
+        """Applies a function to every tensor of the batch, of shapes (B,) to (B, 3, H, W), and returns a new batch."""
         moved: dict[str, Any] = {
             f.name: function(value) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)
         }
         return replace(self, **moved)
 
     def to(self, device: torch.device | str, **kwargs: Any) -> Batch:
-        """The batch on a device; Lightning calls this."""
+        """Copies the batch to a device. Lightning calls this method."""
         return self.map(lambda x: x.to(device, **kwargs))
 
     def pin_memory(self) -> Batch:
-        """The batch in page-locked memory; a DataLoader calls this."""
+        """Copies the batch to page-locked memory. PyTorch's DataLoader calls this method."""
         return self.map(lambda x: x.pin_memory())
 
 
 @dataclass(frozen=True, slots=True)
 class LossTerm:
-    """One loss of one forward pass, as a sum and a divisor: never a mean.
+    """One loss of one forward pass, as a sum and a count instead of a mean, so that ranks can be combined exactly.
 
     Attributes:
-        total: float (), sum over all contributions, such as per-sample (B,) or per-token (P,) losses; with gradient.
-        count: float (), number of contributions, without gradient. Across ranks the summed totals are divided by the
-            summed counts.
+        total: float (), sum over all contributions, such as losses per sample (B,) or per token (P,), with gradient.
+        count: float (), number of contributions, without gradient. Over several ranks, the mean is the sum of the
+            totals divided by the sum of the counts.
         parts: Detached means to log with the loss, by name.
-        part_counts: float (), numbers of contributions that a part is the mean of, by name; a part without one is the
-            mean over the batch's valid samples.
-        also: Further terms with counts of their own, which are added to this one.
+        part_counts: float (), number of contributions to each entry of `parts`, by name. Entries without a count are
+            means over the valid samples of the batch.
+        also: Further loss terms with their own counts; their means are added to the mean of this term.
     """
 
     total: Tensor
@@ -98,7 +98,7 @@ class LossTerm:
 
     @property
     def mean(self) -> Tensor:
-        """Float (), `total` over `count`, plus the means of `also`; 0, attached to the graph, if the count is 0."""
+        """Mean loss, float (): `total` / `count` plus the means of `also`. A count of 0 gives 0 with gradient 0."""
         return self.total / self.count.where(self.count > 0, 1) + sum(term.mean for term in self.also)
 
 
@@ -107,12 +107,12 @@ class Quantized:
     """Output of a quantizer: C channels on a grid of h x w cells.
 
     Attributes:
-        z: float (B, C, h, w), the vectors that were compared with the codes (normalised where the quantizer does so).
-        codes: float (B, C, h, w), the chosen codes; a gradient reaches only a codebook that is trained by gradient.
-        straight_through: float (B, C, h, w), equal to `codes` with the gradient of `z`; the decoder's input.
-        ids: int64 (B, h, w), values in [0, num_codes).
-        logits: float (B, h, w, G, K), logits over the K choices of each of G independent factors of a code; None if no
-            loss reads them. Entropy losses regularise their softmax. Choices that a factor lacks are -inf.
+        z: float (B, C, h, w), encoder outputs as compared with the codes (normalised if the quantizer does so).
+        codes: float (B, C, h, w), nearest codes. Their gradient reaches the codebook if it is trained by gradients.
+        straight_through: float (B, C, h, w), input of the decoder: the values of `codes` with the gradient of `z`.
+        ids: int64 (B, h, w), indices of the codes in [0, num_codes).
+        logits: float (B, h, w, G, K), logits over the K choices of each of the G independent factors of a code, for
+            entropy losses. Factors with fewer than K choices are filled with -inf. None if no loss reads the logits.
         num_codes: Size of the codebook.
     """
 
@@ -126,15 +126,15 @@ class Quantized:
 
 @dataclass(frozen=True, slots=True)
 class Discrimination:
-    """Outputs of the discriminator in one step; P x P patches.
+    """Outputs of the discriminator in one step, for P x P patches.
 
     Attributes:
-        generator_logits: float (B, 1, P, P) for the reconstruction; the gradient goes to the reconstruction only.
-        real_image: float (B, 3, H, W), the images behind `real_logits`; requires a gradient if a loss reads
+        generator_logits: float (B, 1, P, P), logits of the reconstruction, with a gradient to the reconstruction only.
+        real_image: float (B, 3, H, W), input images of `real_logits`; with gradient if a loss reads
             ``image_gradient``.
-        real_logits: float (B, 1, P, P) for the real images; the gradient goes to the discriminator.
-        fake_logits: float (B, 1, P, P) for the detached reconstruction; the gradient goes to the discriminator.
-        adaptive_weight: float (), factor of the generator's term; 1 unless a loss reads ``adaptive_weight``.
+        real_logits: float (B, 1, P, P), logits of the real images, with a gradient to the discriminator.
+        fake_logits: float (B, 1, P, P), logits of the detached reconstruction, with a gradient to the discriminator.
+        adaptive_weight: float (), factor of the generator's loss; 1 unless a loss reads ``adaptive_weight``.
     """
 
     generator_logits: Tensor
@@ -146,11 +146,11 @@ class Discrimination:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Conditioning from outside the token sequence, such as visual features: M vectors of F values per sequence.
+    """Conditioning that is not part of the token sequence, such as visual features: M vectors of F values per sequence.
 
     Attributes:
-        values: float (B, M, F); undefined where not present.
-        present: bool (B,).
+        values: float (B, M, F), the vectors; undefined for sequences without conditioning.
+        present: bool (B,), whether a sequence has conditioning.
     """
 
     values: Tensor
@@ -159,12 +159,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Contrasts:
-    """P pairs of texts about a face, of which the first describes the face better.
+    """P pairs of texts about faces; the first text of a pair describes the face better than the second.
 
     Attributes:
         place: int64 (P,), index of the face.
         fits: int64 (P, T), ids of the better text, padded at the end with -1.
-        misfits: int64 (P, T), ids of the worse text, padded in the same way. One text of a pair may be empty.
+        misfits: int64 (P, T), ids of the worse text, padded at the end with -1. One text of a pair may be empty.
     """
 
     place: Tensor
@@ -174,14 +174,17 @@ class Contrasts:
 
 @dataclass(frozen=True, slots=True)
 class RouterStats:
-    """Routing statistics of one layer, as sums that add over ranks and micro-batches. Group 0 is Gen, 1 is Und.
+    """Routing statistics of one layer, as sums that can be added over ranks and micro-batches.
+
+    The first axis is the expert group: 0 is Gen, 1 is Und.
 
     Attributes:
-        level: ``token`` or ``sequence``.
-        assigned: float32 (2, E), number of times each expert was chosen, without padding; no gradient.
-        probability: float32 (2, E), sum of the routing probabilities, with gradient.
-        count: float32 (2,), number of tokens (or sequences) that were routed.
-        z: float32 (2,), sum of the squared logsumexp of the router logits, with gradient.
+        level: Level of the experts, ``token`` or ``sequence``.
+        assigned: float32 (2, E), number of tokens or sequences for which an expert was chosen, without padding and
+            without gradient.
+        probability: float32 (2, E), sum of the routing probabilities of each expert, with gradient.
+        count: float32 (2,), number of routed tokens or sequences.
+        z: float32 (2,), sum of logsumexp(router logits)^2, with gradient.
     """
 
     level: Literal["token", "sequence"]
@@ -197,11 +200,11 @@ class UnifiedStep:
 
     Attributes:
         sequences: Input of the transformer.
-        corrupted: Image codes of the T2I samples, or None if there is none.
-        logits: Logits that the losses read.
-        routers: Statistics of each layer and level, the lowest layer first; empty for a dense network.
-        nelbo: float32 (G,), estimated upper bound on the negative log-likelihood of the image tokens given the caption,
-            in nats per token, from one sample of time and masks; None in training.
+        corrupted: Image codes of the T2I samples; None without T2I samples.
+        logits: Logits for the losses, by spec.
+        routers: Routing statistics of each layer and level, the first layer first; empty for a dense network.
+        nelbo: float32 (G,), estimate of the upper bound (NELBO) on the negative log-likelihood of the image tokens
+            given the caption, in nats per token, from one sample of time and masks. None in training.
     """
 
     sequences: SequenceParts
@@ -213,15 +216,16 @@ class UnifiedStep:
 
 @dataclass(frozen=True, slots=True)
 class StepOutput:
-    """Outputs of one forward pass, read by the losses, metrics and observers. Treat it as immutable.
+    """Outputs of one forward pass for the losses, metrics and observers. Treat them as immutable.
 
     Attributes:
-        batch: The input.
+        batch: The input batch.
         attribute_logits: float (B, A), logits of the first A attributes of the batch, or None.
         image: float (B, 3, H, W) in [-1, 1], the tokenizer's target, or None.
-        reconstruction: float (B, 3, H, W), the tokenizer's output, not clamped, or None.
+        reconstruction: float (B, 3, H, W), the tokenizer's output, not clamped to [-1, 1], or None.
         quantized: The quantizer's output, or None.
-        features: Frozen features of `image` and of `reconstruction`, finest first, or None if no loss reads them.
+        features: Features of `image` and of `reconstruction` from a frozen network, finest resolution first; None if no
+            loss reads them.
         discrimination: The discriminator's outputs, or None if no loss reads them in this step.
         unified: Outputs of the unified model, or None.
     """
