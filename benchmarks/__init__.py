@@ -1,1 +1,1 @@
-"""Benchmarks: each module's `main()` returns rows of figure, value, unit, target and command."""
+"""Benchmarks. Each module has a `main()` that returns result rows with figure, value, unit, target and command."""

@@ -1,6 +1,6 @@
-"""Runs all benchmarks, or those named: prints a table, writes logs/bench/NAME.json with machine and versions.
+"""Runs all benchmarks, or the named ones. Prints a table, and writes logs/bench/NAME.json with machine and versions.
 
-`benchmarks.gpu` and `benchmarks.learning` have commands of their own: one needs a GPU, the other hours.
+`benchmarks.gpu` needs a GPU and `benchmarks.learning` takes hours, so both have separate commands.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COMPARED = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 
 
 def write(name: str, rows: list[dict[str, Any]]) -> None:
-    """Prints rows as a table, and writes them as JSON."""
+    """Prints the result rows as a table, and writes them to a JSON file."""
     commands = dict.fromkeys(row["command"] for row in rows)
     machine = {"cores": os.cpu_count(), "processor": processor()}
     title = f"{name}: {', '.join(commands)}; {machine['processor']}, {machine['cores']} cores"
@@ -48,7 +48,7 @@ def write(name: str, rows: list[dict[str, Any]]) -> None:
 
 
 def met(value: float, target: str) -> bool | None:
-    """Whether a value is within its target, such as ``>= 0.7``, ``< 1`` or ``0``; None without one."""
+    """Whether a value meets its target, such as ``>= 0.7``, ``< 1`` or ``0``; None if the target is empty."""
     if not target:
         return None
     sign, _, bound = target.rpartition(" ")
@@ -56,7 +56,7 @@ def met(value: float, target: str) -> bool | None:
 
 
 def processor() -> str:
-    """Name of the processor, and the widest vector instructions that torch uses on it, such as AVX2."""
+    """Name of the processor, and the widest vector instructions that PyTorch uses, such as AVX2."""
     import torch
 
     names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
@@ -69,7 +69,7 @@ def main() -> None:
     known = sorted({m.name for m in pkgutil.iter_modules(benchmarks.__path__)} - {"__main__"} - OWN_COMMAND)
     chosen = sys.argv[1:] or known
     if unknown := set(chosen) - set(known):
-        raise SystemExit(f"no benchmark {sorted(unknown)[0]!r}; there are {', '.join(known)}")
+        raise SystemExit(f"there is no benchmark {sorted(unknown)[0]!r}; choose from {', '.join(known)}")
     for name in chosen:
         write(name, importlib.import_module(f"benchmarks.{name}").main())
 

@@ -1,7 +1,7 @@
-"""`collect` beside its detector alone, in pictures per second of CPU time on one core; needs the extra `collect`.
+"""Speed of `collect` relative to its face detector, in images per CPU second on one core; needs the extra `collect`.
 
-A picture is a rendered face on a textured wall, as JPEG of quality 90. The detector receives decoded pixels. `collect`
-reads, decodes, detects, aligns, filters, encodes, keeps its journal, and writes the shard and the index.
+An image is a rendered face on a textured wall, as a JPEG file of quality 90. The detector receives decoded pixels.
+`collect` reads, decodes, detects, aligns, filters and encodes, writes its journal, and writes the shard and the index.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ROUNDS = 3
 
 
 def picture(seed: int, width: int, height: int) -> bytes:
-    """A face that fills 0.6 of the height of a wall; all of a picture of 128 pixels."""
+    """A JPEG of a face in front of a wall. The face fills 0.6 of the image height, or all of it below 256 pixels."""
     small = np.random.default_rng(seed).integers(60, 200, (6, 8, 3), dtype=np.uint8)
     wall = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
     side = height if height < 256 else round(0.6 * height)
@@ -50,7 +50,7 @@ def picture(seed: int, width: int, height: int) -> bytes:
 
 
 def main() -> list[dict[str, Any]]:
-    """Rows of figure, value, unit, target and command."""
+    """Returns the result rows with figure, value, unit, target and command."""
     torch.set_num_threads(1)
     rows = []
     with tempfile.TemporaryDirectory() as place:
@@ -72,7 +72,7 @@ def main() -> list[dict[str, Any]]:
 
 
 def detect(files: list[bytes]) -> float:
-    """CPU seconds of the detector."""
+    """CPU seconds of the detector for all files, without decoding."""
     detector = DlibDetector()
     pixels = [decode_image(data, max_side=None) for data in files]
     detector.find(pixels[0], {})  # reads the weights
@@ -83,7 +83,7 @@ def detect(files: list[bytes]) -> float:
 
 
 def run_collect(source: Path, out: Path) -> float:
-    """CPU seconds of `collect`."""
+    """CPU seconds of `collect` for a folder of images."""
     options = CollectOptions(validation=0.0)
     filters = (
         ResolutionFilter(1),

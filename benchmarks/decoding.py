@@ -1,7 +1,7 @@
-"""Decoding of text and images with a cached prefix, compared with our path without cache and with Show-o's method.
+"""Decoding of text and images with a cached prefix, compared with decoding without cache and with Show-o's method.
 
-Show-o's method computes whole sequences for every token or step, and the logits of all ids at all positions; the text
-of T2I sequences is padded to 128. The network is dense, with Show-o's vocabulary and lengths: 8 layers, 512 wide,
+Show-o's method computes the whole sequence for every token or step, and the logits of all ids at all positions; the
+text of T2I sequences is padded to 128. The network is dense, with Show-o's vocabulary and lengths: 8 layers, 512 wide,
 random weights, float32. The methods alternate over several rounds; the median of each method's CPU time is reported, on
 one thread. Tokens that differ between methods are counted: they must be equal except where two candidates tie.
 """
@@ -38,7 +38,7 @@ TARGETS = {"text": ">= 25", "picture": ">= 4"}
 
 
 def main() -> list[dict[str, Any]]:
-    """Rows of figure, value, unit, target and command."""
+    """Returns the result rows with figure, value, unit, target and command."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -106,7 +106,7 @@ def _text_ways(net: UnifiedNet) -> dict[str, Callable[[], Tensor]]:
 
 @torch.no_grad()
 def _showo_text(net: UnifiedNet, row: TokenSequence) -> Tensor:
-    """Whole sequences and all logits, for every token; only text ids can be chosen, as in the other methods."""
+    """Computes the whole sequence and all logits for every token. Only text ids are chosen, as in the other methods."""
     made = []
     for _ in range(NEW):
         logits_LV = net.logits(net(row).values[0], "full")

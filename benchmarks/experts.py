@@ -1,7 +1,7 @@
-"""Training the unified network with `moe=grouped`, against `moe=dense` with as many active parameters per token.
+"""Training speed of the unified network with `moe=grouped` and `moe=dense`, with equal active parameters per token.
 
-A step is forward pass, cross-entropy of codes and words, backward pass and AdamW, on sequences of both tasks. The
-networks alternate over several rounds; the median of the ratios of CPU time in one round is reported.
+A step consists of forward pass, cross-entropy of codes and words, backward pass and AdamW step, on sequences of both
+tasks. The two networks alternate over several rounds. The median over rounds of the ratio of CPU times is reported.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ WIDTH = 4 * DIM + 3 * TOP_K * (DIM // 2) // 2
 
 
 def main() -> list[dict[str, Any]]:
-    """Rows of figure, value, unit, target and command."""
+    """Returns the result rows with figure, value, unit, target and command."""
     torch.manual_seed(0)
     made = {"grouped": _step(GroupedMoE(top_k=TOP_K)), "dense": _step(DenseMoE(WIDTH))}
     times: dict[str, list[float]] = {name: [] for name in made}
@@ -59,7 +59,7 @@ def _row(figure: str, value: float, unit: str, target: str = "") -> dict[str, An
 
 
 def _step(moe: MoEFactory) -> tuple[Callable[[], None], int]:
-    """A training step of a new network, and its number of tokens."""
+    """A function that runs a training step of a new network, and the number of tokens of the step."""
     sizes = {"dim": DIM, "depth": DEPTH, "heads": HEADS}
     net = UnifiedNet(TEXT, CODES, EOS, EOS, IMAGE, SequentialBlock, moe, **sizes)  # type: ignore[arg-type]
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
@@ -68,7 +68,7 @@ def _step(moe: MoEFactory) -> tuple[Callable[[], None], int]:
 
 
 def _sequence(layout: SequenceLayout) -> TokenSequence:
-    """Rows to draw, half of their codes masked, followed by rows to answer."""
+    """T2I sequences with about half of their codes masked, followed by MMU sequences."""
     codes = torch.randint(CODES, (PICTURES + ANSWERS, IMAGE))
     masked = torch.where(torch.rand(PICTURES, IMAGE) < 0.5, CODES, codes[:PICTURES])
     words, length = torch.randint(1, TEXT, (PICTURES + ANSWERS, WORDS)), torch.full((PICTURES,), WORDS)

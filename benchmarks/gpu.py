@@ -1,8 +1,8 @@
-"""Training on GPUs in at most 8 minutes: one GPU and FSDP, eager and compiled, in bfloat16; and attention kernels.
+"""Training speed on GPUs (one GPU and FSDP, eager and compiled, in bfloat16), and speed of attention kernels.
 
-Each variant is a process of its own that repeats one batch of synthetic faces: images/s, tokens/s, and peak memory
-beside what `--plan` predicts. A variant for which no time is left is reported as not run. `--device cpu` runs the same
-steps with a tiny network, to test this file.
+Each variant runs in its own process and trains on one repeated batch of synthetic faces. The results are images/s,
+tokens/s, and peak memory with the prediction of `--plan`. All variants together take at most 8 minutes: variants after
+that time are reported as not run. `--device cpu` runs the same code with a tiny network, to test this file.
 
     python -m benchmarks.gpu
     python -m benchmarks.gpu --device cpu --steps 2 --only single
@@ -45,13 +45,14 @@ SIZES: dict[str, dict[str, Any]] = {
     "cuda": {"net": (1024, 12, 16), "moe": (512, 4096), "batch": (64, 32), "faces": 400},
     "cpu": {"net": (32, 1, 2), "moe": (16, 32), "batch": (4, 4), "faces": 12},
 }
-"""Width, blocks and heads; hidden dimensions of routed and shared experts; rows to draw and to answer; faces."""
+"""By device. net: dim, depth, heads; moe: hidden dimensions of routed and shared experts; batch: T2I and MMU samples;
+faces: size of the data set."""
 ATTENTION = {"cuda": (16, 16, (512, 1024, 2048)), "cpu": (1, 2, (64,))}
-"""Batch, heads of 64 dimensions, and lengths."""
+"""By device: batch size, number of heads with 64 dimensions, and sequence lengths."""
 
 
 def overrides(variant: str, device: str, steps: int, folder: str) -> list[str]:
-    """Settings of a variant, as `unif2ace-train` takes them."""
+    """Overrides of a variant for `unif2ace-train`."""
     size = SIZES[device]
     (dim, depth, heads), (routed, shared), (draws, answers) = size["net"], size["moe"], size["batch"]
     return [
@@ -69,7 +70,7 @@ def overrides(variant: str, device: str, steps: int, folder: str) -> list[str]:
 
 
 class Clock(pl.Callback):
-    """Seconds of each step but the first, which compiles."""
+    """Records the wall time of each step except the first, which compiles."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -78,7 +79,7 @@ class Clock(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Ends a step."""
+        """Records the time of the step."""
         if pl_module.device.type == "cuda":
             torch.cuda.synchronize()
         if batch_idx:
@@ -90,7 +91,7 @@ def train(variant: str, device: str, steps: int, folder: str) -> dict[str, float
     """Trains a variant on one repeated batch, without validation.
 
     Returns:
-        Images and tokens per second over all ranks, and on a GPU peak memory and the planned one in bytes.
+        Images and tokens per second over all ranks, and the planned memory in bytes; on a GPU also the peak memory.
     """
     config = compose("train", overrides(variant, device, steps, folder))
     data, module = instantiate(config.data), instantiate(config.module)
@@ -111,7 +112,7 @@ def train(variant: str, device: str, steps: int, folder: str) -> dict[str, float
 
 
 def attention(device: str) -> list[dict[str, Any]]:
-    """Speed of flex attention to that of SDPA with a mask of training; forward, and on a GPU backward."""
+    """Speed ratio of flex attention to SDPA with an omni-attention mask: forward pass, and on a GPU also backward."""
     rows, heads, lengths = ATTENTION[device]
     trains, found = device == "cuda", []
     for length in lengths:
@@ -146,7 +147,7 @@ def _row(figure: str, value: float, unit: str, target: str = "") -> dict[str, An
 
 
 def rows_of(variant: str, found: dict[str, float]) -> Iterator[dict[str, Any]]:
-    """Rows of the table for a trained variant."""
+    """Yields the result rows of a variant."""
     yield _row(f"{variant}: images", found["images"], "1/s")
     yield _row(f"{variant}: tokens, with padding", found["tokens"], "1/s")
     yield _row(f"{variant}: planned memory", found["planned"] / 2**30, "GiB per rank")
@@ -156,10 +157,10 @@ def rows_of(variant: str, found: dict[str, float]) -> Iterator[dict[str, Any]]:
 
 
 def _in_process(variant: str, options: argparse.Namespace, folder: str, seconds: float) -> dict[str, float]:
-    """Trains a variant in a process of its own; its other ranks repeat the command.
+    """Trains a variant in its own process, whose other ranks run the same command.
 
     Raises:
-        subprocess.SubprocessError: If it fails or takes too long.
+        subprocess.SubprocessError: If the process fails or takes longer than `seconds`.
     """
     out = Path(folder) / "found.json"
     words = ["--device", options.device, "--steps", str(options.steps), "--only", variant, "--into", str(out)]
@@ -171,17 +172,17 @@ def _in_process(variant: str, options: argparse.Namespace, folder: str, seconds:
 
 
 def main(words: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """Rows of figure, value, unit, target and command.
+    """Returns the result rows with figure, value, unit, target and command.
 
     Args:
-        words: The command line; None for that of the process.
+        words: Command-line arguments; None for those of this process.
 
     Raises:
-        SystemExit: If there is no GPU, or an option is wrong.
+        SystemExit: If there is no GPU, or an option is invalid.
     """
     options = _options(words)
     if options.device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("this machine has no GPU for benchmarks.gpu; `--device cpu --steps 2` only tests that it runs")
+        raise SystemExit("benchmarks.gpu needs a GPU; use `--device cpu --steps 2` only to test the program")
     end = time.monotonic() + 60 * MINUTES
     if options.into:
         found = train(options.only, options.device, options.steps, str(options.into.parent))
@@ -206,7 +207,7 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(words)
     if options.steps < 2:
-        parser.error(f"--steps {options.steps}: the first step is not counted; give 2 or more")
+        parser.error(f"--steps {options.steps}: must be at least 2, because the first step is not measured")
     return options
 
 

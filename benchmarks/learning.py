@@ -1,10 +1,11 @@
-"""How much a transformer learns in equal CPU time: `experiment=unified/quickstart` with one thing changed at a time.
+"""Compares variants of `experiment=unified/quickstart`, each with one changed setting, at equal CPU time of training.
 
-Each variant trains as many steps as fit into the same CPU time, which is measured first, in turns. Held-out faces then
-give the bound of their likelihood, attribute agreement, answers and captions. Every run has a folder of its own in
-`logs/learning`; finished ones are not repeated, and a stopped one goes on.
+First the CPU time of a step is measured for all variants in turns. Then each variant trains as many steps as fit into
+the same CPU time. On held-out faces, the likelihood bound, attribute agreement, answers and captions are evaluated.
+Every run has its own folder in `logs/learning`: finished runs are not repeated, and stopped runs are resumed.
 
-``python -m benchmarks.learning`` takes `UNIF2ACE_MINUTES` (10) CPU minutes for each run, and `UNIF2ACE_SEEDS` (0,1).
+``python -m benchmarks.learning`` reads two environment variables: `UNIF2ACE_MINUTES`, the CPU minutes of each run
+(default 10), and `UNIF2ACE_SEEDS`, the seeds (default 0,1).
 """
 
 from __future__ import annotations
@@ -44,22 +45,22 @@ SCORES = ("likelihood_bound", "agreement", "answers", "caption_f1")
 
 
 class Timer(pl.Callback):
-    """CPU seconds of each step."""
+    """Records the CPU seconds of each step."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
 
     def on_train_batch_start(self, *_: Any) -> None:
-        """Remembers the time."""
+        """Records the start of the step."""
         self.start = time.process_time()
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Adds the step."""
+        """Records the CPU seconds of the step."""
         self.times.append(time.process_time() - self.start)
 
 
 def main() -> list[dict[str, Any]]:
-    """Trains and evaluates all variants; returns the rows of the table."""
+    """Trains and evaluates all variants, and returns the result rows."""
     _prepare()
     seconds = _seconds()
     found: dict[str, dict[str, list[float]]] = {name: {score: [] for score in SCORES} for name in VARIANTS}
@@ -82,7 +83,7 @@ def _row(figure: str, value: float, unit: str) -> dict[str, Any]:
 
 
 def _prepare() -> None:
-    """Builds faces, their tokens and the text tokenizer with phrases, where they are missing."""
+    """Builds the faces, their tokens and the text tokenizer with phrases, if they do not exist yet."""
     data, tokens, phrases = OUT / "data", OUT / "tokens", OUT / "phrases"
     if not (data / "val" / "index.npy").is_file():
         _command("unif2ace-data", "build", f"folder={data}", f"source.num_samples={FACES}", "source.size=64")
@@ -98,7 +99,7 @@ def _overrides(name: str) -> list[str]:
 
 
 def _seconds() -> dict[str, float]:
-    """CPU seconds of a step of each variant: medians over rounds in turns, relative to the first variant."""
+    """CPU seconds of a step of each variant: medians over rounds in turns, scaled to the stored time of the first."""
     kept, (base, *_) = OUT / "seconds.json", VARIANTS
     known: dict[str, float] = json.loads(kept.read_text()) if kept.is_file() else {}
     if missing := [name for name in VARIANTS if name not in known]:
@@ -126,7 +127,7 @@ def _times(name: str) -> list[float]:
 
 
 def _run(name: str, seed: str, steps: int) -> dict[str, float]:
-    """Trains and evaluates a variant, unless that is done; returns its scores."""
+    """Trains and evaluates a variant, unless its scores exist already, and returns the scores."""
     run = OUT / f"{name.replace(', ', '_').replace(' ', '_')}_{seed}"
     kept = run / "scores.json"
     if not kept.is_file():

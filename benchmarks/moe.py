@@ -1,8 +1,8 @@
-"""Routed experts against a dense SwiGLU network with the same number of active weights, forward and backward, CPU time.
+"""Speed of routed experts relative to a dense SwiGLU network with the same number of active weights, in CPU time.
 
-Each backend includes the router and its statistics. The backends alternate over several rounds; the median of each
-backend's ratio to the dense network of the same round is reported. On a GPU, if present, wall time of the grouped
-product.
+Forward and backward pass are measured, including the router and its statistics. The backends alternate over several
+rounds. The median over rounds of the ratio to the dense network is reported. If there is a GPU, the wall time of the
+grouped matrix product is also compared.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TARGETS = {(16, torch.float32): 0.9, (64, torch.float32): 0.85, (16, torch.bfloa
 
 
 class Dense(nn.Module):
-    """SwiGLU without biases."""
+    """A dense SwiGLU network without biases."""
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Dense(nn.Module):
 
 
 def main() -> list[dict[str, Any]]:
-    """Rows of figure, value, unit, target and command."""
+    """Returns the result rows with figure, value, unit, target and command."""
     torch.manual_seed(0)
     rows = []
     for what, size in SIZES.items():
@@ -90,7 +90,7 @@ def _experts(
 
 
 def _sequence() -> dict[str, Any]:
-    """The sequence level against the dense network that it follows, on 8 sequences of 512 image tokens."""
+    """Time of the sequence-level experts relative to a dense network, on 8 sequences of 512 image tokens."""
     batch, length, dim = 8, 512, 512
     x = torch.randn(batch, length, dim, requires_grad=True)
     ids, task = torch.zeros(batch, length, dtype=torch.int64), torch.full((batch,), Task.TEXT_TO_IMAGE)
@@ -107,7 +107,7 @@ def _sequence() -> dict[str, Any]:
 
 
 def _seconds(ways: dict[str, Callable[[], Tensor]], device: str, nets: list[nn.Module]) -> dict[str, list[float]]:
-    """Seconds of forward and backward pass, per round; CPU seconds on the CPU."""
+    """Seconds of forward and backward pass in each round: CPU time on the CPU, wall time on a GPU."""
     clock = time.process_time if device == "cpu" else time.perf_counter
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     times: dict[str, list[float]] = {way: [] for way in ways}

@@ -1,8 +1,9 @@
-"""What training takes beyond a bare loop: Lightning with the callbacks, and waiting for the loader.
+"""Overhead of training relative to a bare loop: Lightning with the callbacks, and waiting for the data loader.
 
-`experiment=unified/quickstart` trains on a few synthetic faces. After each of its steps the same work is done bare, on
-the same batch: forward pass, losses, backward pass, clipping and the optimizer's step. The median of the differences in
-CPU time of each pair is reported as a share of the bare step. The wait is measured in wall time, in steps that follow.
+`experiment=unified/quickstart` trains on a few synthetic faces. After each step, a bare step repeats the work on the
+same batch: forward pass, losses, backward pass, gradient clipping and optimiser step. The result is the median over
+these pairs of (Lightning step - bare step) / bare step, in CPU time. The waiting time is measured in later steps, in
+wall time.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ FETCH = "[_TrainingEpochLoop].train_dataloader_next"
 
 
 class Bare(pl.Callback):
-    """Repeats the work of each of the first steps without Lightning; then lets the steps run alone."""
+    """Repeats the first steps without Lightning. Later steps run undisturbed."""
 
     def __init__(self) -> None:
         self.lightning: list[float] = []
@@ -41,7 +42,7 @@ class Bare(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Measures the step that ends, and its work done bare."""
+        """Records the time of the Lightning step, then runs and measures a bare step."""
         now = time.process_time()
         if batch_idx >= WARM + PAIRS:
             return
@@ -54,7 +55,7 @@ class Bare(pl.Callback):
             self.bare.append(self.end - start)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Wall time of the steps that ran alone."""
+        """Records the wall time of the undisturbed steps."""
         self.alone = time.perf_counter() - self.alone
 
 
@@ -70,7 +71,7 @@ def _bare_step(trainer: pl.Trainer, module: Any, batch: Any) -> None:
 
 
 def main() -> list[dict[str, Any]]:
-    """Rows of figure, value, unit, target and command."""
+    """Returns the result rows with figure, value, unit, target and command."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
@@ -90,7 +91,7 @@ def _row(figure: str, value: float, unit: str, target: str = "") -> dict[str, An
 
 
 def _data(folder: str) -> list[str]:
-    """Writes faces with their tokens; returns the overrides that read them."""
+    """Writes faces and their tokens, and returns the overrides that read these files."""
     faces, tokens = f"{folder}/faces", f"{folder}/tokens"
     data_command.build(compose("build", [f"source.num_samples={FACES}", f"folder={faces}"]))
     data_command.tokenize(compose("tokenize", [f"folder={faces}", "ckpt=builtin", f"out={tokens}"]))

@@ -1,7 +1,7 @@
-"""Reading shards: CPU time against bare JPEG decoding of the same bytes held in memory, memory, and the index.
+"""Reading of shards: speed relative to decoding the same JPEG bytes from memory, memory use, and loading of the index.
 
-Everything runs in this process without workers. The ways of reading alternate over several rounds, and the median of
-the rounds is reported, so that other load on the machine affects all of them alike. Samples are read in shuffled order.
+All work runs in this process without workers, and samples are read in shuffled order. The readers alternate over
+several rounds, so that other load on the machine affects all of them alike. Medians over the rounds are reported.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SAMPLES, SIDE, ROUNDS = 2000, 128, 7
 
 
 def main() -> list[dict[str, Any]]:
-    """Rows of figure, value, unit, target and command."""
+    """Returns the result rows with figure, value, unit, target and command."""
     with tempfile.TemporaryDirectory() as folder:
         _write_shards(Path(folder) / "faces")
         shards = Path(folder) / "faces" / "train"
@@ -45,7 +45,7 @@ def _row(figure: str, value: float, unit: str, target: str = "") -> dict[str, An
 
 
 def _write_shards(folder: Path) -> None:
-    """Synthetic faces with their captions and questions, as `unif2ace-data build` writes them."""
+    """Writes shards of synthetic faces with captions and questions, like `unif2ace-data build`."""
     source = SyntheticSource(num_samples=SAMPLES, size=SIDE)
     build_shards(source, folder, BuildOptions(validation=0, vocab_size=300), workers=os.cpu_count() or 1)
 
@@ -92,7 +92,7 @@ def _speed(folder: Path) -> list[dict[str, Any]]:
 
 
 def _cpu_seconds(ways: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
-    """CPU seconds of each way in each round, the first round (caches, imports) left out."""
+    """CPU seconds of each reader in each round, without the first round, which fills caches and imports modules."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(ROUNDS + 1):
         for name, way in ways.items():
@@ -117,7 +117,7 @@ def _memory(folder: Path) -> list[dict[str, Any]]:
 
 
 def _index(folder: Path, samples: int = 1_000_000) -> list[dict[str, Any]]:
-    """Loading the index of a million samples in a thousand shards."""
+    """Measures loading the index of a data set with one million samples in a thousand shards."""
     folder.mkdir()
     places = np.zeros(samples, places_dtype(2, 24))
     places["key"] = np.char.add(b"procedural-0-", np.char.zfill(np.arange(samples).astype("S8"), 8))

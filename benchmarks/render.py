@@ -1,7 +1,8 @@
-"""Rendering of synthetic faces: CPU time on one core, and the error of edges against an eightfold supersampled image.
+"""Rendering of synthetic faces: speed on one core, and error relative to an 8x supersampled image.
 
-Sizes alternate over several rounds, and the median of the rounds is reported. Every face is a new one with all
-attributes and nuisance variations, as in a data set. The error is that of the image without grain, in 8-bit levels.
+Image sizes alternate over several rounds, and the median over the rounds is reported. Each face is newly sampled with
+all attributes and nuisance variables, as in a data set. The error is the RMS error without image noise, in 8-bit
+levels.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ TARGETS = {64: ">= 250", 128: ">= 80"}
 
 
 def main() -> list[dict[str, Any]]:
-    """Rows of figure, value, unit, target and command."""
+    """Returns the result rows with figure, value, unit, target and command."""
     return [*_speed(), *_error()]
 
 

@@ -1,7 +1,8 @@
-"""Seconds from a command to its first output: a face, and the help.
+"""Start-up time of `unif2ace-generate`: seconds until the first face, and until the help.
 
-Each command is a new process with the files in the page cache. The commands alternate over several rounds, and the
-median is reported, in wall time and in CPU time. Importing torch alone is the part that no program with torch avoids.
+Each command runs in a new process, with its files in the page cache. The commands alternate over several rounds.
+Medians of wall time and CPU time are reported. `import torch` is measured too, as a lower bound for any PyTorch
+program.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ TARGETS = {FACE: "<= 5", HELP: "<= 1", TORCH: ""}
 
 
 def main() -> list[dict[str, Any]]:
-    """Rows of figure, value, unit, target and command."""
+    """Returns the result rows with figure, value, unit, target and command."""
     with tempfile.TemporaryDirectory() as folder:
         module = [sys.executable, "-m", "unif2ace.commands.generate"]
         commands = {
@@ -48,7 +49,7 @@ def _row(figure: str, value: float, unit: str, target: str = "") -> dict[str, An
 
 
 def _seconds(command: list[str]) -> tuple[float, float]:
-    """Wall and CPU seconds of a process, with as many threads as it takes by itself."""
+    """Wall time and CPU time of a process in seconds, with the default number of threads."""
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, env=environment, check=True, capture_output=True)

@@ -1,8 +1,8 @@
-"""Image tokenizers: images per second in training and in encoding, eager and compiled, and memory on a GPU.
+"""Image tokenizers: images per second in training and encoding, eager and compiled, and peak memory on a GPU.
 
-The small network runs on the CPU and is measured in CPU time; the full-size one needs a GPU and is measured in wall
-time. A step is forward pass, backward pass and optimiser step with the reconstruction loss alone. The variants
-alternate over several rounds, and the median of the rounds is reported. Compilation itself is not counted.
+The small network runs on the CPU and is measured in CPU time. The full-size network needs a GPU and is measured in wall
+time. A training step consists of forward pass, backward pass and optimiser step, with the reconstruction loss only. The
+variants alternate over several rounds, and the median over the rounds is reported. Compilation time is not included.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROUNDS = 5
 
 
 def main() -> list[dict[str, Any]]:
-    """Rows of figure, value, unit, target and command."""
+    """Returns the result rows with figure, value, unit, target and command."""
     rows = [*_case("patch", PatchNet(VQ), "cpu", side=64, batch=32)]
     if torch.cuda.is_available():
         for name, checkpoint in (("magvit", False), ("magvit, gradient_checkpointing=true", True)):
@@ -38,7 +38,7 @@ def _row(figure: str, value: float, unit: str) -> dict[str, Any]:
 
 
 def _case(name: str, net: TokenizerNet, device: str, side: int, batch: int) -> Iterator[dict[str, Any]]:
-    """Speed, and on a GPU peak memory, of one network in bfloat16 autocast and channels-last order."""
+    """Measures the speed, and on a GPU the peak memory, of a network in bfloat16 autocast and channels-last format."""
     net = net.to(device).to(memory_format=torch.channels_last)
     images = torch.randint(0, 256, (batch, 3, side, side), dtype=torch.uint8, device=device)
     what = f"{name}, {device}, {side} pixels, batch {batch}"
@@ -58,7 +58,7 @@ def _case(name: str, net: TokenizerNet, device: str, side: int, batch: int) -> I
 
 
 def _ways(net: TokenizerNet, images: torch.Tensor) -> dict[str, Callable[[], Any]]:
-    """Training and encoding, eager and compiled, on the same weights."""
+    """Functions to measure: training and encoding, eager and compiled, with the same weights."""
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
     compiled = torch.compile(net)
 
@@ -86,7 +86,7 @@ def _ways(net: TokenizerNet, images: torch.Tensor) -> dict[str, Callable[[], Any
 
 
 def _measured(run: Callable[[], Any], device: str) -> tuple[float, int]:
-    """Seconds and peak bytes of a few runs, per run; CPU seconds on the CPU."""
+    """Seconds per run (CPU time on the CPU, wall time on a GPU), and peak memory in bytes, over a few runs."""
     clock = time.process_time if device == "cpu" else time.perf_counter
     repeats = 3
     if device == "cuda":

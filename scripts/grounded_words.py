@@ -1,12 +1,12 @@
-"""Accuracy of grounded word vectors alone, before the unified model is trained: they answer questions about faces.
+"""Measures how well grounded word vectors alone, without a trained unified model, answer questions about faces.
 
     python scripts/grounded_words.py FOLDER [CLASSIFIER]
 
-FOLDER holds shards with captions and questions, CLASSIFIER is a trained attribute classifier (by default that of the
-package). Word vectors are fitted to captions and questions of 8,192 faces of the training split, as in
-`net.grounded_words`. The fit of a word to an image is the inner product of its vector and the image's features. A
-yes-or-no question of the validation split is answered with yes if the sum of its words' fits is above 0. A "which" or
-"what" question is answered with the value whose answers, collected over all faces, fit best.
+FOLDER holds shards with captions and questions. CLASSIFIER is a trained attribute classifier, by default the one of the
+package. As in `net.grounded_words`, word vectors are fitted to the captions and questions of 8,192 training faces. The
+fit of a word to an image is the inner product of the word vector and the image features. A yes/no question of the
+validation split is answered with yes if the sum of the fits of its words is above 0. A "which" or "what" question is
+answered with the value whose answers, collected over all faces, fit best.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def captioned(net: torch.nn.Module, batch: Batch) -> CaptionedFaces:
 
 
 def neighbours(vectors: WordVectors, text: Tokenizer, word: str) -> list[str]:
-    """Words whose vectors have the largest cosine similarity."""
+    """The words whose vectors have the largest cosine similarity to the vector of `word`."""
     ids = text.encode(f" {word}").ids
     if len(ids) != 1:
         return []
@@ -89,7 +89,7 @@ def faces(vectors: WordVectors, net: torch.nn.Module, folder: Path) -> list[Face
 
 
 def yes_or_no(asked: list[Face], words: Callable[[str], Tensor]) -> dict[str, tuple[list[float], ...]]:
-    """For each attribute, the fit of its yes-or-no questions to faces where the answer is no, and where it is yes."""
+    """For each attribute, the fits of its yes/no questions to faces with the answer no, and to faces with yes."""
     found: dict[str, tuple[list[float], ...]] = defaultdict(lambda: ([], []))
     for face in asked:
         for one in face.questions:
@@ -99,7 +99,7 @@ def yes_or_no(asked: list[Face], words: Callable[[str], Tensor]) -> dict[str, tu
 
 
 def choices(asked: list[Face], words: Callable[[str], Tensor]) -> dict[str, list[bool]]:
-    """For each field of "which" and "what" questions, whether each is answered correctly."""
+    """For each field, whether each of its "which" and "what" questions is answered correctly."""
     known: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     todo: list[tuple[Tensor, str, str]] = []
     for face in asked:

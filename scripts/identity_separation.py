@@ -1,10 +1,10 @@
-"""Whether the face network of the extra `identity` tells the renderer's persons apart: the area under the ROC curve.
+"""Measures how well the face network of the extra `identity` separates synthetic persons: area under the ROC curve.
 
     python scripts/identity_separation.py --persons 32 --pictures 3 --size 128
 
-Each person is rendered several times, with other pose, light, expression and hair. Pairs of pictures are ranked by the
-distance of dlib's embeddings. The area is the share of comparisons in which a pair of one person is closer than a pair
-of two; 0.5 is chance. Below 0.8 the distance says little about whether an edit keeps the person.
+Each person is rendered several times, with different pose, light, expression and hair. Pairs of images are ranked by
+the distance of dlib's embeddings. The area is the probability that two images of one person are closer than two images
+of different persons; 0.5 is chance. Below 0.8, the distance says little about whether an edit keeps the identity.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from unif2ace.synthetic import render, sample_face
 
 
 def area(same: np.ndarray, other: np.ndarray) -> float:
-    """Share of the pairs (s, o) with s < o; ties count half."""
+    """Share of the pairs (s, o) of values in `same` and `other` with s < o. Ties count as one half."""
     return float(np.mean((same[:, None] < other).astype(float) + 0.5 * (same[:, None] == other)))
 
 

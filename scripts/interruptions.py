@@ -2,18 +2,19 @@
 
     python scripts/interruptions.py [--ranks 1 2] [--times 20] [--seed 0] [--folder logs/interruptions]
 
-A tiny unified model trains on the synthetic faces, with averaged weights, a schedule, noise and both tasks. At random
-steps, and at random moments within them, one of its processes has one of these faults, in turn:
+A tiny unified model trains on synthetic faces, with weight averaging, a learning-rate schedule, noise and both tasks.
+At a random moment of a random step, one of its processes gets one of these faults, in turn:
 
-    sigterm     it is preempted
-    sigkill     it is killed
+    sigterm     the process is preempted
+    sigkill     the process is killed
     disk full   the next checkpoint cannot be written
-    torn write  it is killed while half a file of the next checkpoint is written
-    rot         it is killed, and then the newest checkpoint loses half a file
+    torn write  the process is killed when half of a file of the next checkpoint is written
+    rot         the process is killed, and then a file of the newest checkpoint is cut in half
 
-Each time the run is restarted with ``resume=auto``. The samples and the loss of every batch, of all attempts, must be
-those of the uninterrupted run, and so must weights, averages, optimiser and schedule at the end: bit for bit. Prints a
-table and writes it as JSON; the exit status is 0 if all is equal. It takes some minutes: each attempt is a new process.
+After each fault the run is restarted with ``resume=auto``. The result must be bit-identical to the uninterrupted run:
+the samples and loss of every batch in all attempts, and the final weights, averaged weights, optimiser and schedule.
+The script prints a table and writes it as JSON. The exit status is 0 if all is equal. The script takes some minutes,
+because each attempt is a new process.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ UNIFIED = [
 
 
 class Witness(pl.Callback):
-    """Records the samples and the loss of each batch, and injects the faults inside the writer."""
+    """Records the samples and loss of each batch, and injects the faults that occur while a checkpoint is written."""
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
@@ -108,7 +109,7 @@ def witness_file(run: Path, rank: int) -> Path:
 
 
 def witnessed(run: Path, rank: int) -> list[dict[str, Any]]:
-    """All batches of a rank, of all attempts; an incomplete line is ignored."""
+    """All recorded batches of a rank, from all attempts. An incomplete line is ignored."""
     file = witness_file(run, rank)
     lines = file.read_text().splitlines(keepends=True) if file.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
@@ -127,7 +128,7 @@ class Attempt:
 
     @property
     def as_promised(self) -> bool:
-        """Whether a preempted run saved its last step, or another lost no more than the steps since the last save."""
+        """Whether a preempted run saved its last step, and any other run lost only the steps since the last save."""
         if self.fault == "sigterm":
             return self.status == 128 + signal.SIGTERM and self.saved == self.came_to
         lost = (3 if self.fault == "rot" else 2) * EVERY
@@ -135,12 +136,12 @@ class Attempt:
 
 
 class Harness:
-    """Runs of one number of ranks.
+    """Starts, interrupts and compares runs with a given number of ranks.
 
     Args:
         root: Folder of data, tokenizer and runs.
-        ranks: Processes.
-        steps: Of a whole run.
+        ranks: Number of processes.
+        steps: Number of steps of a complete run.
     """
 
     def __init__(self, root: Path, ranks: int, steps: int) -> None:
@@ -156,7 +157,7 @@ class Harness:
         return launch([w.format(root=self.root, run=run) for w in words], run / "output.txt", plan)
 
     def interrupt(self, run: Path, attempt: Attempt, resume: bool, draw: random.Random) -> None:
-        """One attempt, until all its processes have ended."""
+        """Runs one attempt with its fault, until all its processes have ended."""
         before = [len(witnessed(run, rank)) for rank in range(self.ranks)]
         process = self.start(run, attempt, resume)
         try:
@@ -175,13 +176,13 @@ class Harness:
         attempt.saved = int(found.name.split("-")[1]) if found else 0
 
     def _wait(self, run: Path, attempt: Attempt, before: int, process: subprocess.Popen[bytes]) -> int:
-        """Waits until the rank has reached the step; returns its process id."""
+        """Waits until the rank of the attempt has reached its step, and returns the process id of the rank."""
         while True:
             new = witnessed(run, attempt.rank)[before:]
             if new and new[-1]["step"] >= attempt.step:
                 return int(new[-1]["pid"])
             if process.poll() is not None:
-                raise SystemExit(f"the run ended by itself; see {run / 'output.txt'}")
+                raise SystemExit(f"the run ended before its fault was injected; see {run / 'output.txt'}")
             time.sleep(0.01)
 
     def _wait_for_all(self, run: Path) -> None:
@@ -189,7 +190,7 @@ class Harness:
         until = time.monotonic() + PATIENCE
         while any(Path(f"/proc/{pid}/cmdline").exists() and runs(pid) for pid in pids):
             if time.monotonic() > until:
-                raise SystemExit(f"a process outlived its run; see {run / 'output.txt'}")
+                raise SystemExit(f"a process of the run is still running after a timeout; see {run / 'output.txt'}")
             time.sleep(0.1)
 
     def compare(self, alone: Path, run: Path) -> list[str]:
@@ -240,7 +241,7 @@ def rot(checkpoint: Path | None) -> None:
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Bit for bit."""
+    """Whether two nested values are bit-identical."""
     if isinstance(one, Tensor):
         return isinstance(other, Tensor) and one.dtype == other.dtype and torch.equal(one, other)
     if isinstance(one, dict):
@@ -261,7 +262,7 @@ def finish(process: subprocess.Popen[bytes], output: Path) -> None:
 
 
 def trial(root: Path, ranks: int, times: int, seed: int) -> bool:
-    """The whole comparison for a number of ranks; True if all was equal and as promised."""
+    """Runs the whole comparison for a number of ranks. Returns whether all results were equal and as promised."""
     draw = random.Random(seed)
     steps = 4 * times + EVERY + 2
     harness = Harness(root, ranks, steps)
@@ -298,7 +299,7 @@ def main() -> int:
     chosen = parser.parse_args()
     root = chosen.folder.resolve()
     if any(root.glob("interrupted-*")):
-        raise SystemExit(f"{root} holds an earlier trial: remove it, or give another --folder")
+        raise SystemExit(f"{root} holds an earlier trial: remove this folder, or give another --folder")
     root.mkdir(parents=True, exist_ok=True)
     words = [*TINY, *TOKENIZER, "run_dir={root}/tokenizer", "hydra.run.dir={root}/tokenizer"]
     finish(launch([w.format(root=root) for w in words], root / "tokenizer.txt"), root / "tokenizer.txt")

@@ -1,6 +1,6 @@
-"""Writes small language models of random weights, and their logits by `transformers`, for the tests of importers.
+"""Writes small language models with random weights and their logits, computed by `transformers`, to test the importers.
 
-Run once, with `pip install transformers`: python scripts/language_model_fixtures.py tests/fixtures/language_models
+Run once, after `pip install transformers`: python scripts/language_model_fixtures.py tests/fixtures/language_models
 """
 
 from __future__ import annotations

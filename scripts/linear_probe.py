@@ -3,10 +3,10 @@
     python scripts/linear_probe.py RUN [FOLDER]
 
 RUN is a trained attribute classifier: the folder of an `unif2ace-train` run, or its weights. FOLDER holds the shards,
-by default those that it was trained on. The probe is a logistic regression for each attribute on the frozen features of
-EfficientNet-Lite0, of the images and their mirror images. Its image size, and each attribute's weight decay, are chosen
-on a fifth of the training persons. Both are measured on the validation split, whose persons neither was trained on; the
-interval of their difference is a bootstrap over those persons.
+by default the training data of the classifier. The probe is a logistic regression for each attribute on frozen features
+of EfficientNet-Lite0, for the images and their mirror images. The image size, and the weight decay of each attribute,
+are chosen on one fifth of the training persons. Classifier and probe are evaluated on the validation split, whose
+persons are not in the training data. The confidence interval of the difference is a bootstrap over these persons.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Split:
-    """N images: uint8 (N, 3, H, W), labels int8 (N, A), and their persons, int64 (N,)."""
+    """N images, uint8 (N, 3, H, W), with labels, int8 (N, A), and person ids, int64 (N,)."""
 
     image: Tensor
     label: Tensor
@@ -45,7 +45,7 @@ class Split:
 
     @classmethod
     def read(cls, folder: Path) -> Split:
-        """All samples of a split; a sample without identity counts as a separate person."""
+        """Reads all samples of a split. Each sample without identity counts as a separate person."""
         reader = ShardReader(folder)
         samples = [reader.decoded(i) for i in range(len(reader))]
         image = torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2)
@@ -61,7 +61,7 @@ def features_of(image: Tensor, size: int) -> Tensor:
 
 
 def fit(x_ND: Tensor, label_NA: Tensor, decay: float) -> Tensor:
-    """Weights float (D + 1, A) of a logistic regression for each attribute, on standardised features and a one."""
+    """Fits a logistic regression for each attribute: weights (D + 1, A) for D standardised features and a bias."""
     known_NA = label_NA >= 0
     share_NA = known_NA / known_NA.sum(0).clamp(min=1)
     truth_NA = label_NA.clamp(min=0).float()

@@ -1,4 +1,4 @@
-"""Draws the attention masks of a T2I and an MMU sequence as SVG, from the model's own mask.
+"""Draws the attention masks of a T2I and an MMU sequence as an SVG figure, computed by `omni_attention`.
 
 python scripts/mask_figure.py docs/explanation/omni_attention.svg
 """
@@ -32,7 +32,7 @@ TEXT_COLOUR, CELL, LEFT, TOP = "#ef8e3b", 22, 70, 86
 
 
 def figure() -> str:
-    """The figure: a row of cells for each query, filled where it may attend to the key, in the key's colour."""
+    """Returns the SVG. Each row of cells is a query; cells with the colour of a key show that the query attends to it."""
     parts, x = [], 0
     height = TOP + CELL * max(map(len, SEQUENCES.values())) + 8
     for task, names in SEQUENCES.items():

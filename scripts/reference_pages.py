@@ -1,6 +1,6 @@
-"""The reference pages of the documentation, written from the code: commands, configuration, attributes, Python API.
+"""Generates the reference pages of the documentation from the code: commands, configuration, attributes, Python API.
 
-`pages` gives them as Markdown; `scripts/site_hooks.py` adds them to the site. Nothing of them is stored.
+`pages` returns the pages as Markdown, and `scripts/site_hooks.py` adds them to the site. The pages are not stored.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _code(text: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Plain text of a comment or docstring as Markdown: no accidental emphasis, tags or cells."""
+    """Escapes the text of a comment or docstring for Markdown, to prevent accidental emphasis, tags or table cells."""
     return re.sub(r"(?<![\w.`])([\w.]+=\S+?)(?=[,;.]?(\s|$))", r"`\1`", text.replace("|", "\\|").replace("<", "&lt;"))
 
 
@@ -273,14 +273,14 @@ def header(source: str) -> str:
 
 
 def defaults(source: str) -> list[str]:
-    """What the file takes from other files, such as ``override /loss: [d3diff, ar]``."""
+    """The entries of the file's defaults list, such as ``override /loss: [d3diff, ar]``."""
     listed = (yaml.safe_load(source) or {}).get("defaults", ())
     named = [f"{k}={_chosen(v)}" for e in listed if isinstance(e, dict) for k, v in e.items()]
     return named + [e for e in listed if isinstance(e, str) and e not in SKIPPED]
 
 
 def keys(group: str, source: str) -> list[Row]:
-    """Keys of a configuration file with the comments beside or above them, by dotted name as they are typed."""
+    """Keys of a configuration file by dotted name, as on the command line, with the comment on or above each key."""
     above: list[tuple[int, str]] = [] if "@package _global_" in source else [(-1, group)]
     rows: list[Row] = []
     fixed, before = len(above), ""

@@ -2,8 +2,8 @@
 
     python scripts/run_notebooks.py [NAME ...] [--write | --check]
 
-Copies with outputs go to logs/notebooks. --write rewrites the .ipynb beside each source, without outputs; --check fails
-if it differs. Neither runs a notebook.
+Copies with outputs are written to logs/notebooks. --write only rewrites the .ipynb file next to each source, without
+outputs. --check only checks that the .ipynb files match their sources.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     only.add_argument("--check", action="store_true")
     asked = parser.parse_args()
     if unknown := set(asked.names) - sources.keys():
-        raise SystemExit(f"no notebook {sorted(unknown)[0]!r}; there are {', '.join(sources)}")
+        raise SystemExit(f"there is no notebook {sorted(unknown)[0]!r}; choose from {', '.join(sources)}")
     for source in (sources[name] for name in asked.names or sources):
         notebook = jupytext.read(source)
         if asked.check:

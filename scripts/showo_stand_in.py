@@ -1,4 +1,4 @@
-"""Writes a small Show-o of random weights under the published names, to try the steps of docs/tutorials/from_showo.md.
+"""Writes a small Show-o model with random weights and the published names, to try docs/tutorials/from_showo.md.
 
     python scripts/showo_stand_in.py FOLDER
 
@@ -30,7 +30,7 @@ SENTENCES = [
 
 
 def transformer(ids: int) -> dict[str, Tensor]:
-    """Weights of the transformer by Show-o's names, for a vocabulary of `ids` ids."""
+    """Random weights of the transformer with Show-o's names, for a vocabulary of `ids` ids."""
     shapes = {
         "showo.model.embed_tokens.weight": (ids, DIM),
         "showo.lm_head.weight": (ids, DIM),
@@ -52,7 +52,7 @@ def transformer(ids: int) -> dict[str, Tensor]:
 
 
 def main(folder: Path) -> None:
-    """Writes the three parts."""
+    """Writes the transformer, the image tokenizer and the text tokenizer."""
     torch.manual_seed(0)
     for name in ("show-o", "magvitv2", "phi-1_5"):
         (folder / name).mkdir(parents=True, exist_ok=True)

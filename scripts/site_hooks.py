@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: the generated pages, formulas, and no page that loads anything from another host."""
+"""MkDocs hooks: add generated pages, render formulas, and reject pages that load resources from another host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OUTSIDE = re.compile(
 
 
 def on_config(config: Any) -> Any:
-    """Adds the generated pages to the navigation, after those of the section Reference that are written by hand."""
+    """Adds the generated pages to the navigation, after the handwritten pages of the section Reference."""
     reference = next(section["Reference"] for section in config.nav if "Reference" in section)
     reference += [
         {"Commands": ["reference/commands/index.md", *(f"reference/commands/{app}.md" for app in apps())]},
@@ -45,7 +45,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Turns links to files of the repository into links to their page, or into their name where there is none."""
+    """Replaces links to files of the repository by links to their pages, or by the file name if there is no page."""
     here = page.file.src_uri
     base = PurePosixPath(COPIES.get(here, f"docs/{here}")).parent
     copied = {file: made for made, file in COPIES.items()}
@@ -63,7 +63,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Formulas as MathML, which browsers show without a script."""
+    """Converts formulas to MathML, which browsers display without scripts."""
     html = re.sub(r":math:<code>(.*?)</code>", lambda m: convert(unescape(m[1])), html, flags=re.DOTALL)
     return re.sub(
         r"<(span|div) class=\"arithmatex\">\\[(\[](.*?)\\[)\]]</\1>",
@@ -74,7 +74,7 @@ def on_page_content(html: str, **_: Any) -> str:
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:
-    """Refuses a page that would load a script, style, font or picture from another host."""
+    """Rejects a page that loads a script, style, font or image from another host."""
     if found := OUTSIDE.search(output):
-        raise PluginError(f"{page.file.src_uri} loads from outside: {found[0]}")
+        raise PluginError(f"{page.file.src_uri} loads a resource from another host: {found[0]}; store it in docs/")
     return output

@@ -2,13 +2,13 @@
 
     python scripts/strategies.py [FOLDER] [--resume]
 
-FOLDER keeps the runs; by default they go to a temporary one. With --resume a second table: each run's checkpoint of
-step 20 is resumed under every strategy, and the loss after the last ten steps is compared with the single process's.
+FOLDER keeps the runs; by default a temporary folder is used. --resume adds a second table: the checkpoint of step 20 of
+each run is resumed under every strategy, and the loss after the last ten steps is compared with the single process.
 
-The data is the synthetic faces, the image tokenizer has random weights, the global batch size is 16, the precision
-float32, the optimiser AdamW with clipped gradients. Every process has one thread. `loss` is the validation loss after
-the last step, `weights` the norm of the difference to the weights of the single process, as a share of their norm. The
-exit status is 1 if a loss differs by more than 1e-5 of itself.
+The settings are: synthetic faces, an image tokenizer with random weights, global batch size 16, float32, AdamW with
+gradient clipping, and one thread per process. `loss` is the validation loss after the last step. `weights` is the norm
+of the difference to the weights w of the single process, divided by the norm of w. The exit status is 1 if the relative
+difference of a loss is above 1e-5.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ SMALL = [
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a run: validation loss, weights by name."""
+    """Result of a run: validation loss, and weights by name."""
 
     loss: float
     state: dict[str, torch.Tensor]
@@ -76,10 +76,10 @@ def make_tokenizer(folder: Path) -> Path:
 
 
 def train(name: str, words: list[str], folder: Path, tokenizer: Path) -> Outcome:
-    """One run, in its own process group.
+    """Runs a training in its own process group.
 
     Raises:
-        RuntimeError: If it fails; its output is in the message.
+        RuntimeError: If the run fails. The message contains its output.
     """
     run_dir = folder / name.replace(" ", "_")
     command = [sys.executable, "-m", "unif2ace.commands.train", *SMALL, *words]
@@ -100,7 +100,7 @@ def train(name: str, words: list[str], folder: Path, tokenizer: Path) -> Outcome
 
 
 def step_seconds(name: str, folder: Path) -> float:
-    """Mean time of a run's last steps, from the times of its checkpoints."""
+    """Mean time in seconds of the last steps of a run, from the times of its checkpoints."""
     first, last = (checkpoint_of(name, folder, step) / "complete.json" for step in (STEPS - EVERY, STEPS))
     return (last.stat().st_mtime - first.stat().st_mtime) / EVERY
 
@@ -111,14 +111,14 @@ def checkpoint_of(name: str, folder: Path, step: int) -> Path:
 
 
 def difference(one: Outcome, other: Outcome) -> float:
-    """Norm of the difference between all weights, as a share of the norm of those of `one`."""
+    """Norm of the difference of all weights, divided by the norm of the weights of `one`."""
     names = [name for name, value in one.state.items() if value.is_floating_point()]
     off = sum(float((one.state[name] - other.state[name]).double().square().sum()) for name in names)
     return (off / sum(float(one.state[name].double().square().sum()) for name in names)) ** 0.5
 
 
 def compare(folder: Path, tokenizer: Path) -> tuple[float, bool]:
-    """Prints the table of all strategies; returns the single process's loss, and whether all agree with it."""
+    """Prints the table of all strategies. Returns the loss of the single process, and whether all losses agree."""
     print(f"{'strategy':<10}{'loss':>14}{'difference':>13}{'weights':>11}{'ms a step':>11}")
     single: Outcome | None = None
     agree = True
@@ -134,7 +134,7 @@ def compare(folder: Path, tokenizer: Path) -> tuple[float, bool]:
 
 
 def resume_under_others(folder: Path, tokenizer: Path, loss: float) -> bool:
-    """Prints the differences to `loss` when a run is resumed under another strategy; True if all agree."""
+    """Prints the difference to `loss` of each run resumed under another strategy. Returns whether all losses agree."""
     print("\nDifference of the loss when a checkpoint of step 20 is resumed under another strategy")
     print(f"{'from':<10}" + "".join(f"{f'to {name}':>14}" for name in RUNS))
     agree = True
@@ -151,7 +151,7 @@ def resume_under_others(folder: Path, tokenizer: Path, loss: float) -> bool:
 
 
 def main(folder: Path, resume: bool) -> int:
-    """Prints the tables; 0 if all agree."""
+    """Prints the tables. Returns 0 if all losses agree, else 1."""
     tokenizer = make_tokenizer(folder)
     loss, agree = compare(folder, tokenizer)
     if resume:
