@@ -32,7 +32,7 @@ TEXT_COLOUR, CELL, LEFT, TOP = "#ef8e3b", 22, 70, 86
 
 
 def figure() -> str:
-    """Returns the SVG. Each row of cells is a query; cells with the colour of a key show that the query attends to it."""
+    """Returns the SVG. Rows of cells are queries; a cell has the colour of its key if the query attends to the key."""
     parts, x = [], 0
     height = TOP + CELL * max(map(len, SEQUENCES.values())) + 8
     for task, names in SEQUENCES.items():
