@@ -81,7 +81,7 @@ def _variants(plan: Plan) -> Table:
 
 def _work(plan: Plan) -> Table:
     every = plan.forward + plan.backward + plan.frozen_work
-    table = _table("\nWork on all ranks", ["a step", f"{plan.steps:,} steps"])
+    table = _table("\nFLOPs on all ranks", ["a step", f"{plan.steps:,} steps"])
     if plan.tokens:
         table.add_row("tokens, with padding", f"{plan.tokens:,}", f"{plan.tokens * plan.steps:,}")
     table.add_row("micro-batches of each rank", str(plan.accumulate), "")

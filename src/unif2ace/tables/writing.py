@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
 LEGEND = (
     "± is the standard error over seeds. Brackets are 95 % intervals over the evaluated samples. The signed line below "
-    "a row is its difference from the baseline row, paired by seed. Work is the FLOPs per training step relative to "
-    "the baseline row. ↑: higher is better. ↓: lower is better."
+    "a row is its difference from the baseline row, paired by seed. FLOPs are those of a training step, divided "
+    "by those of the baseline row. ↑: higher is better. ↓: lower is better."
 )
 
 
@@ -30,7 +30,7 @@ def our_table(table: TableDefinition, rows: Sequence[RowResult]) -> TextTable:
         rows: Rows of the table.
     """
     trained, shown = any(row.work for row in rows), _shown(table, rows)
-    head = ["row", "cells", *(["work", "parameters"] if trained else []), *map(_head, shown)]
+    head = ["row", "cells", *(["FLOPs", "parameters"] if trained else []), *map(_head, shown)]
     lines: list[list[str]] = []
     for row in rows:
         work = [_ratio(row.ratio), f"{row.work.total:,}" if row.work else ""] if trained else []
