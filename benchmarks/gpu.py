@@ -182,7 +182,7 @@ def main(words: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """
     options = _options(words)
     if options.device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("benchmarks.gpu needs a GPU; use `--device cpu --steps 2` only to test the program")
+        raise SystemExit("benchmarks.gpu: there is no GPU; use `--device cpu --steps 2`, only to test this program")
     end = time.monotonic() + 60 * MINUTES
     if options.into:
         found = train(options.only, options.device, options.steps, str(options.into.parent))

@@ -111,7 +111,7 @@ class Importer(ABC):
         """Writes the network to a folder that `init_from=` and other commands can load.
 
         Args:
-            imported: Result of the method `imported`.
+            imported: The converted network, from the method `imported`.
             folder: Existing folder to write to.
 
         Returns:

@@ -36,7 +36,7 @@ class ShowoImporter(TransformerImporter):
         return DenseTransformer(block, sizes.hidden, options, made, left_out)
 
     def rows_taken(self, rows: int, vocabulary: Vocabulary) -> int:
-        """Returns `rows`: all rows are taken (text, special tokens, image codes and the mask).
+        """Returns `rows`: all rows of the source are copied (text, special tokens, image codes and the mask).
 
         Args:
             rows: Number of rows of the source's embedding, V.

@@ -34,9 +34,9 @@ def measure_rates(records: Iterable[AttributeRecord]) -> dict[str, float]:
         records: Attribute records of the data set, or of a representative sample.
 
     Returns:
-        Shares in [0, 1]. The key of a label or boolean field is its name: the share of faces with the value true, among
-        the faces where the value is known. The key of a value of another field is ``field=value``: the share of faces
-        with this value. Fields that are never known have no key.
+        Shares in [0, 1], among the faces where the label or field is known. For a label or boolean field, the key is
+        its name and the value is the share of faces where it is true. For other fields, the key is ``field=value`` and
+        the value is the share of faces with this value. Fields that are never known have no key.
     """
     known: Counter[str] = Counter()
     true: Counter[str] = Counter()

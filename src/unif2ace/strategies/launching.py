@@ -161,7 +161,10 @@ def command(local_rank: int) -> list[str]:
 
 
 def _program(module: str = "") -> list[str]:
-    """Command that runs `module`, or else this program again. A Hydra launcher may run a job in another program."""
+    """Command that runs a module, or this program again if the module does not exist.
+
+    The module is needed because a Hydra launcher may run a job in the process of another program.
+    """
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if module and importlib.util.find_spec(module):
         return [sys.executable, "-m", module]

@@ -108,7 +108,7 @@ def cell_values(n: Offsets) -> Array:
 
 @lru_cache(maxsize=64)
 def _strand_table(octaves: tuple[tuple[float, float], ...], pixel: float) -> Array:
-    """Table of a sum of noise octaves (frequency, weight) around 0, averaged over the width of a pixel."""
+    """Lookup table for `strands`: noise octaves (frequency, weight) with mean 0, averaged over the width of a pixel."""
     x = np.arange(_STRANDS, dtype=np.float64) / _FINE
     out = np.zeros(_STRANDS)
     for frequency, weight in octaves:

@@ -111,7 +111,7 @@ class SequenceParts:
 
     @cached_property
     def copies(self) -> tuple[int, ...]:
-        """For each part, the number of sequences that continue one of its sequences; 1 if no part continues it."""
+        """For each part, the number of later sequences that continue each sequence of the part; 1 if none do."""
         rows = [len(part.ids) for part in self.parts]
         after = [sum(n for n, b in zip(rows, self.before, strict=True) if b == i) for i in range(len(rows))]
         return tuple(a // n if a else 1 for a, n in zip(after, rows, strict=True))
