@@ -70,8 +70,8 @@ def compose_caption(record: AttributeRecord, seed: int, style: Style = "dense") 
     Args:
         record: Known and visible attributes. Null fields are never mentioned.
         seed: Chooses facts and phrasings; the same record and seed give the same caption on any machine.
-        style: ``dense``: 40 to 180 words; ``short``: one or two sentences, 8 to 30 words in total; ``prompt``: 4 to 20
-            words like a typed prompt, "A smiling woman with long red hair and glasses." Records with few attributes
+        style: ``dense`` has 40 to 180 words. ``short`` has one or two sentences with 8 to 30 words in total.
+            ``prompt`` has 4 to 20 words: "A smiling woman with long red hair and glasses." Records with few attributes
             give fewer words.
     """
     known = known_values(record)

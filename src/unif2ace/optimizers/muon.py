@@ -144,8 +144,8 @@ def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
     """Approximately orthogonalises a matrix: keeps singular vectors, and moves singular values to about 0.7 to 1.2.
 
     Each Newton-Schulz step maps a singular value s to a s + b s^3 + c s^5. The coefficients a, b and c raise small
-    values quickly. For a matrix X with n much larger than m, the steps are combined into one polynomial of the small
-    Gram matrix X X^T before they are multiplied with X.
+    values quickly. If n is much larger than m, all steps are first combined into one polynomial of the small Gram
+    matrix X X^T, which is then multiplied with the matrix X.
 
     Args:
         matrix: (..., m, n). A zero matrix stays zero. float64 is computed in float64. Other dtypes are computed in

@@ -18,10 +18,10 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 def parameter_groups(net: nn.Module) -> list[dict[str, Any]]:
     """Groups the parameters of a network by the kind of their weights, which is the name of the group.
 
-    ``matrix`` is the default. A module can set its attribute ``weight_kind`` to ``stack`` for matrices that are stacked
-    along leading axes, such as experts, or to ``table`` for weights with one row per item, such as a router or a head.
-    Embeddings, vectors and scalars are always in the group ``table``, which has no weight decay and no orthogonalised
-    updates.
+    A module can set the kind of its weights with an attribute ``weight_kind``; the default is ``matrix``. ``stack`` is
+    for matrices stacked along leading axes, such as experts. ``table`` is for weights with one row per item, such as a
+    router or a head. Embeddings, vectors and scalars are ``table`` too. This group has no weight decay and no
+    orthogonalised updates.
     """
     return by_kind(net, net.parameters())
 

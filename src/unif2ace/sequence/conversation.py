@@ -24,8 +24,8 @@ class Conversation(NamedTuple):
 def join_turns(turns: Iterable[tuple[Sequence[int], Sequence[int]]], eos_id: int, max_length: int) -> Conversation:
     """Joins questions and answers into one conversation.
 
-    Turns that do not fit are left out. If no turn fits by itself, the first turn is truncated, and its final eos is not
-    a training target: otherwise the model would learn to stop early.
+    Turns that do not fit are left out. If every single turn is too long, the first turn is truncated. Its final eos is
+    then not a training target, because the model would learn to stop early.
 
     Args:
         turns: Pairs of the ids of a question and the ids of its answer.

@@ -5,7 +5,7 @@
 
 T2I sequences are padded on the left and MMU sequences on the right, so that all images of a task start at the same
 position. Further questions of an MMU sequence follow the first answer. Every question reuses the position indices of
-the first question, and is attended to only by itself and its own answer, as if it were the only question.
+the first question. Questions and answers do not attend to other questions, as if each were asked separately.
 
 Shapes: B sequences, T text ids, N image tokens, L positions, W positions of the text part.
 """

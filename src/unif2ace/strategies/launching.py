@@ -2,8 +2,8 @@
 
 Lightning's launcher starts the other processes with the command line of the first process. With ``--multirun`` each of
 them would start the whole sweep again. Environment variables of the first job would also make the second job wait for
-processes that do not exist. The launcher of this module starts only the current job of the sweep, in the output folder
-of the first process, and cleans up each run before the next run.
+processes that do not exist. `JobLauncher` starts the current job of the sweep only, in the output folder of the first
+process. Each run is cleaned up before the next run.
 """
 
 from __future__ import annotations

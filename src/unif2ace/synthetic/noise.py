@@ -51,8 +51,8 @@ def bump(x: Array, y: Array, cx: Array | float, cy: Array | float, sx: Array | f
 def ridge(x: Array, width: Array | float, px: Array | None = None) -> Array:
     """Gaussian ridge exp(-(x / width)^2), (B, h, w).
 
-    If the pixel size `px` is given, a ridge that is thin relative to a pixel becomes lower and wider, as if the ridge
-    were averaged over each pixel. Its area stays the same.
+    If the pixel size `px` is given, the ridge is blurred to pixel width: thin ridges become lower and wider, with the
+    same area.
     """
     height = None
     if px is not None:
