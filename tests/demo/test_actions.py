@@ -132,7 +132,7 @@ def cut(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (bomb, "far more than 24 megapixels"),
+        (bomb, "far more than the limit of 24 megapixels"),
         (large, r"50.0 MB, the limit is 10 MB"),
         (page, "not a readable image, or its content does not match its name"),
         (wide, "6000x5000 pixels, the limit is 24 megapixels"),

@@ -45,7 +45,9 @@ def save_plain(tree: Any, file: Any) -> None:
     try:
         torch.save(tree, file)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise DataError(f"the checkpoint has a value that is neither plain data nor a tensor: {error}") from error
+        raise DataError(
+            f"a value is neither plain data nor a tensor ({error}): save numbers, texts, containers and tensors only"
+        ) from error
 
 
 def load_plain(file: Path, *, lazily: bool = False) -> Any:

@@ -91,7 +91,7 @@ class Limits:
                     width, height = image.size
         except Image.DecompressionBombError as error:
             raise DataError(
-                f"the image has far more than {self.megapixels:g} megapixels, the limit: upload a smaller image"
+                f"the image has far more than the limit of {self.megapixels:g} megapixels: upload a smaller image"
             ) from error
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
             raise DataError(

@@ -193,7 +193,7 @@ class LanguageModelImporter(TransformerImporter):
         }
         for what, is_refused in refused.items():
             if is_refused:
-                raise DataError(f"config.json: {what}, is not supported; import a model without this setting")
+                raise DataError(f"config.json: {what}: this setting is not supported; import a model without it")
         return settings
 
     def _renamed(self, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> dict[str, Tensor]:
