@@ -33,6 +33,18 @@ def test_a_resumed_run_goes_on_with_the_table_and_does_not_repeat_steps(tmp_path
     assert not list(tmp_path.glob("*.before"))
 
 
+def test_a_resume_that_begins_with_a_validation_keeps_the_training_row_of_its_step(tmp_path: Path):
+    _log(tmp_path, range(0, 5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logger = CSVLogger(tmp_path, name="", version="")
+        logger.log_metrics({"val/loss": 9.0, "epoch": 1}, 3)
+        logger.log_metrics({"loss": 40.0, "epoch": 1}, 4)
+        logger.finalize("success")
+    rows = [(r["step"], r["loss"], r["val/loss"]) for r in _rows(tmp_path)]
+    assert rows == [*((str(n), f"{n}.0", "") for n in range(4)), ("3", "", "9.0"), ("4", "40.0", "")]
+
+
 def test_a_run_from_the_beginning_has_its_own_rows_alone(tmp_path: Path):
     _log(tmp_path, range(0, 8))
     _log(tmp_path, range(0, 3))

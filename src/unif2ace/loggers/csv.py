@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from lightning.pytorch.utilities import rank_zero_only
 class CSVLogger(LightningCSVLogger):
     """Lightning's CSV logger, extended to continue the table of a resumed run.
 
-    At the first logged step, the rows of this and later steps are removed from an existing table, so that no step
-    occurs twice. A run that starts at step 0 has only its own rows.
+    The first logged values of a run replace the values of the same names and step in an existing table, and all rows
+    after them, so that no value occurs twice. A run that starts at step 0 has only its own rows.
     """
 
     @property
@@ -36,11 +37,11 @@ class CSVLogger(LightningCSVLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Logs the metrics of a step. The first call removes the rows of this and later steps."""
+        """Logs the metrics of a step. The first call removes the rows that the run writes again."""
         writer = self.experiment
         if step is not None and not getattr(writer, "is_cut", False):
             writer.is_cut = True
-            _cut(self._table, step)
+            _cut(self._table, step, metrics.keys() - {"epoch"})
         super().log_metrics(dict(metrics), step)
 
     @property
@@ -54,15 +55,28 @@ def _read(table: Path) -> tuple[list[str], list[dict[str, str]]]:
         return list(rows.fieldnames or []), list(rows)
 
 
-def _cut(table: Path, step: int) -> None:
-    """Removes the rows from a step on, and an incomplete row that a killed process left."""
+def _cut(table: Path, step: int, names: AbstractSet[str]) -> None:
+    """Removes the first row that the resumed run writes again, all rows after it, and incomplete rows.
+
+    Args:
+        table: The CSV file.
+        step: Step of the first values that the run logs.
+        names: Names of these values. A row of the same step without any of them stays: a run that a kill stopped
+            before a validation resumes with this validation, which has the step of the last training row.
+    """
     if not table.is_file():
         return
-    names, rows = _read(table)
-    kept = [r for r in rows if (r.get("step") or "").isdigit() and None not in r.values() and int(r["step"]) < step]
+    columns, rows = _read(table)
+    rows = [r for r in rows if (r.get("step") or "").isdigit() and None not in r.values()]
+    first = len(rows)
+    for number, row in enumerate(rows):
+        at = int(row["step"])
+        if at > step or (at == step and any(map(row.get, names))):
+            first = number
+            break
     part = table.with_suffix(".csv.before")
     with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
-        writer.writerows(kept)
+        writer.writerows(rows[:first])
     os.replace(part, table)
