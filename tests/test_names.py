@@ -152,7 +152,7 @@ TYPED = [
     ("callbacks.layers.max_depth=1", r"callbacks\.model_summary\.max_depth"),
     ("~net.tie", r"net\.tie_embeddings"),
     ("callbacks.checkpoint.keep=9", r"run_callbacks\.checkpoint\.keep"),
-    ("callbacks=[progress,ema]", r"run_callbacks\.progress, which every run has without being named,"),
+    ("callbacks=[progress,ema]", r"run_callbacks\.progress, which every run has by default,"),
     ("+net.image_positions=false", r"net\.image_pos_embed"),
     ("+patience=3", "max_nonfinite_steps"),
     ("+process=uniform", "forward_process"),

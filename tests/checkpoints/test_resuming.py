@@ -81,7 +81,7 @@ def test_a_path_may_be_a_run_a_checkpoint_or_an_old_file_and_a_new_run_may_go_on
 def test_paths_without_a_valid_checkpoint_are_errors(tmp_path: Path):
     run, other = tmp_path / "run", tmp_path / "other"
     _save(run, 5)
-    with pytest.raises(ConfigError, match=r"does not exist; did you mean 'run'\?"):
+    with pytest.raises(ConfigError, match=r"does not exist .did you mean 'run'\?"):
         find_start(_config(other, f"resume={tmp_path}/rum"))
     with pytest.raises(ConfigError, match="has no valid checkpoint"):
         find_start(_config(other, f"resume={tmp_path}"))
@@ -106,7 +106,7 @@ def test_a_length_that_the_learning_rate_follows_is_a_change(tmp_path: Path, cap
     key = word.partition("=")[0]
     if scheduler == "one_cycle" and word.endswith("4000"):
         for more in ([], ["resume_changes=true"]):
-            with pytest.raises(ConfigError, match=r"cannot continue beyond its old end \(trainer\.max_steps: 2000 -> 40"):
+            with pytest.raises(ConfigError, match=r"cannot continue beyond its old end \(trainer\.max_steps: 2000 -> "):
                 find_start(_config(run, *words, *more))
         return
     curve = "the new schedule" if scheduler == "cosine" else "the old schedule, cut short"
@@ -138,7 +138,7 @@ def test_a_change_that_matters_is_refused_unless_it_is_wanted(tmp_path: Path, ca
     run = tmp_path / "run"
     _save(run, 5)
     words = [word, "resume=auto"]
-    with pytest.raises(ConfigError, match=rf"another configuration \(old -> new\):(\n|.)*{key}: (\n|.)*resume_changes=true"):
+    with pytest.raises(ConfigError, match=rf"configuration \(old -> new\):(\n|.)*{key}: (\n|.)*resume_changes=true"):
         find_start(_config(run, *words))
     assert find_start(_config(run, *words, "resume_changes=true")).path is not None
     assert f"{key}: " in caplog.text

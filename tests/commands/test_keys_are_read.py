@@ -43,7 +43,7 @@ def test_every_key_is_read(command: str, kind: str):
 
 @pytest.mark.parametrize("word", ["data.max_eval_samples=24", "callbacks=[]", "trainer.precision=16-mixed"])
 def test_a_unified_model_is_not_evaluated_with_keys_that_its_scores_do_not_read(word: str):
-    with pytest.raises(ConfigError, match=r"not part of this command|there is no key"):
+    with pytest.raises(ConfigError, match=r"this command has no group|there is no key"):
         compose("evaluate", ["kind=unified", "ckpt=x", word])
 
 
@@ -59,7 +59,7 @@ def test_a_unified_model_is_not_evaluated_with_keys_that_its_scores_do_not_read(
     ],
 )
 def test_training_refuses_what_its_module_does_not_read(experiment: str, word: str):
-    with pytest.raises(ConfigError, match=rf"^{word.partition('=')[0]} was typed, but nothing in this run reads it"):
+    with pytest.raises(ConfigError, match=rf"^{word.partition('=')[0]} has no effect in this run"):
         compose("train", [f"experiment={experiment}", word])
 
 

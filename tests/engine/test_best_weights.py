@@ -153,7 +153,7 @@ def test_the_metric_follows_from_the_optimized_one(words: list[str], monitor: st
     [
         (["monitor=val/mine"], "monitor=val/mine: give monitor_mode=min if a lower value is better"),
         (["monitor=null"], "give a metric, such as val/loss"),
-        (["monitor_mode=most"], "monitor_mode=most: it takes min or max"),
+        (["monitor_mode=most"], "monitor_mode=most: must be min or max"),
     ],
 )
 def test_a_metric_of_unknown_direction_is_named(words: list[str], message: str):
@@ -170,7 +170,7 @@ def test_the_direction_of_all_that_a_validation_logs_is_known(whole: tuple[Path,
 
 @pytest.mark.parametrize("word", ["run_callbacks.best=null", "trainer.limit_val_batches=0"])
 def test_a_test_without_best_weights_is_refused_before_training(word: str):
-    with pytest.raises(ConfigError, match=rf"test=true measures the best weights.*: leave out {word}"):
+    with pytest.raises(ConfigError, match=rf"test=true needs .* {word} .*: remove one of the two"):
         check_test(compose("train", ["test=true", word]))
 
 
@@ -178,7 +178,7 @@ def test_a_test_whose_run_made_no_validation_says_so(root: Path):
     words = ["trainer.max_steps=2", "test=true", "callbacks=[]", "metric=[psnr]"]
     (root / "unmeasured").mkdir()
     (root / "unmeasured" / "best.safetensors").write_bytes(b"of an earlier run")
-    with pytest.raises(ConfigError, match=r"test=true: there is no .*best\.safetensors, because no validation"):
+    with pytest.raises(ConfigError, match=r"test=true: .*best\.safetensors does not exist, because no validation"):
         _train(root, "unmeasured", *words)
 
 

@@ -86,7 +86,7 @@ def test_the_configuration_shown_is_the_one_that_the_run_uses(capsys, monkeypatc
     [
         (DataError("the disk of x is full"), 1, "error: the disk of x is full\n"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 1, "error: /x: Permission denied\n"),
-        (OSError(errno.ENOSPC, "No space left on device"), 1, "error: writing failed: No space left on device\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "error: cannot write: No space left on device\n"),
         (KeyboardInterrupt(), 130, "stopped\n"),
     ],
     ids=lambda v: type(v).__name__,

@@ -81,12 +81,12 @@ def test_a_resumed_run_goes_on_from_its_own_weights_and_says_what_they_began_wit
 
 
 def test_a_network_of_another_size_is_named(root: Path, first: Weights, tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"has shape .*build the network as theirs was"):
+    with pytest.raises(ConfigError, match=r"has shape .*the configuration that these weights were trained with"):
         _train(root, tmp_path, f"init_from={first.path}", "net.channels=[48]")
 
 
 def test_weights_of_another_kind_are_refused(root: Path, first: Weights):
-    with pytest.raises(ConfigError, match="are of kind 'tokenizer'; this run trains 'unified'"):
+    with pytest.raises(ConfigError, match="has kind 'tokenizer': this run needs weights of kind 'unified'"):
         open_first(root / "first", "unified")
     with pytest.raises(DataError, match="no weights at"):
         open_first(root / "fist", "tokenizer")
@@ -129,9 +129,9 @@ def test_a_part_that_weights_may_lack_starts_without_effect(tmp_path: Path, capl
         _started(weights, net)
     assert torch.equal(net.weight, weights.state["weight"])
     assert not net.more.weight.any()
-    assert "the weights have no more: new, and without effect until it learns" in caplog.text
+    assert "the weights have no more: this part starts with no effect" in caplog.text
     net.optional_parts = ()  # type: ignore[misc]
-    with pytest.raises(ConfigError, match=r"lacks 'more.weight'"):
+    with pytest.raises(ConfigError, match=r"lacks tensor 'more.weight'"):
         _started(weights, net)
 
 
@@ -161,7 +161,7 @@ def test_another_way_to_build_the_network_is_told(tmp_path: Path, caplog: pytest
         )
         assert not caplog.text
         start_from(weights, {}, {**config, "early": True})
-    assert "other settings (net.early: False -> True)" in caplog.text
+    assert "another setting (old -> new): net.early: False -> True" in caplog.text
 
 
 def test_a_network_that_is_cut_over_processes_gets_its_part(tmp_path: Path):

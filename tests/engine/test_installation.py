@@ -41,5 +41,5 @@ def test_another_checkouts_configurations_are_refused_with_the_remedy(tmp_path: 
         capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": path}, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 1
-    assert f"error: the code is {ROOT / 'src' / 'unif2ace'}, but the configurations are {tmp_path}" in done.stderr
+    assert f"error: the code is {ROOT / 'src' / 'unif2ace'}, but the configurations {tmp_path}" in done.stderr
     assert f"pip install -e {ROOT}" in done.stderr

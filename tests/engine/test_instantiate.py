@@ -43,7 +43,7 @@ def test_what_is_not_admitted_is_refused_and_never_called(config, nested, tmp_pa
     config = _filled({k: v for k, v in config.items() if v != [print]}, marker)
     if nested:
         config = {"_target_": "torch.nn.Sequential", "_args_": [{"_target_": "torch.nn.Identity", "extra": [config]}]}
-    with pytest.raises(ConfigError, match=r"not admitted|does not exist"):
+    with pytest.raises(ConfigError, match=r"not allowed|does not exist"):
         instantiate(config)
     assert not marker.exists()
 
@@ -79,7 +79,7 @@ def test_a_mistyped_class_names_the_nearest():
 
 
 def test_a_slot_without_target_names_the_override():
-    with pytest.raises(ConfigError, match=r"such as `loss=\[d3diff\]`"):
+    with pytest.raises(ConfigError, match=r"such as `loss=\[d3diff,\.\.\.\]`"):
         instantiate_slots({"d3diff": {"alpha": 0.1}}, "loss")
     assert instantiate_slots({"off": None}, "callbacks") == {}
     assert instantiate_slots(None, "callbacks") == {}
@@ -88,5 +88,5 @@ def test_a_slot_without_target_names_the_override():
 @pytest.mark.parametrize("value", ["many", True, 2.5, None])
 def test_a_value_of_the_wrong_type_names_the_key_and_the_type(value):
     config = {"_target_": "unif2ace.data.tasks.image.ImageTask", "batch_size": value}
-    with pytest.raises(ConfigError, match=r"config\.batch_size is .*takes int"):
+    with pytest.raises(ConfigError, match=r"config\.batch_size=.*takes int"):
         instantiate(config)

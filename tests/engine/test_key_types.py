@@ -39,7 +39,7 @@ def test_every_key_that_a_command_reads_itself_has_a_type(file: str):
         ("generate", "guidance=nan", "guidance=nan"),
         ("generate", "scale=0", "scale=0"),
         ("generate", "region=[0,1,1,0.5]", "region=[0, 1, 1, 0.5]: must be [left,top,right,bottom]"),
-        ("caption", "length=Long", "length=Long: must be long or short; did you mean 'long'?"),
+        ("caption", "length=Long", "length=Long: must be long or short (did you mean 'long'?"),
         ("caption", "out=x.foo", "out=x.foo: must be a file name that ends in .png"),
         ("build", "validation=0.6", "validation=0.6: must be a number from 0 to 0.5"),
         ("build", "captions=[long]", "captions=['long']"),
@@ -59,9 +59,9 @@ def test_a_wrong_value_is_refused_with_its_range(command: str, override: str, me
 @pytest.mark.parametrize(
     ("command", "override", "message"),
     [
-        ("generate", "out={tmp}/file", "it is a file; give a folder"),
+        ("generate", "out={tmp}/file", "this is a file; give a folder"),
         ("generate", "out={tmp}/file/below", "is a file, not a folder; give another out="),
-        ("caption", "out={tmp}/folder.png", "it is a folder; give a file name"),
+        ("caption", "out={tmp}/folder.png", "this is a folder; give a file name"),
         ("stats", "out=/proc/nowhere", "out=/proc/nowhere: /proc is not writable"),
         ("train", "run_dir=/proc/run", "run_dir=/proc/run: /proc is not writable"),
         ("ask", "device=gpu", "device=gpu: not a PyTorch device; choose one of cpu"),

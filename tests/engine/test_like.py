@@ -64,9 +64,9 @@ def test_the_command_takes_it_before_the_work(run: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("words", "match"),
     [
-        (["like=logs/onne"], "no such folder; did you mean 'one'"),
-        (["like=logs"], "lacks .hydra/overrides.yaml with the settings of a run"),
-        (["like=logs/one", "like=logs/two"], "given twice"),
+        (["like=logs/onne"], "this folder does not exist .did you mean 'one'"),
+        (["like=logs"], "has no .hydra/overrides.yaml"),
+        (["like=logs/one", "like=logs/two"], "only one like=RUN is possible"),
     ],
 )
 def test_a_run_that_says_nothing_is_refused(words: list[str], match: str, run: Path):

@@ -43,5 +43,5 @@ def test_without_a_file_nothing_is_missing():
 def test_a_mistyped_key_is_an_error(folder: Path, words: list[str]):
     file = folder / "local" / "default.yaml"
     file.write_text("# @package _global_\nsede: 3\n")
-    with pytest.raises(ConfigError, match=r"local 'default' sets 'sede', which nothing reads; did you mean 'seed'"):
+    with pytest.raises(ConfigError, match=r"local 'default' sets 'sede', which nothing reads .did you mean 'seed'"):
         compose("train", words, config_dir=folder)

@@ -30,7 +30,7 @@ def test_without_one_all_metrics_are_returned():
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ("val/los", "the run does not log this metric; did you mean 'val/loss'?"),
+        ("val/los", "the run does not log this metric (did you mean 'val/loss'?"),
         ("metric/psnr", "the run does not log this metric; it logs val/psnr"),
         ("accuracy", "it logs val/loss, val/nan, val/none, val/psnr"),
         ("val/nan", "optimized_metric=val/nan is nan at the end of the run"),

@@ -114,5 +114,5 @@ def test_a_run_interrupted_before_its_first_checkpoint_says_so(root: Path, tmp_p
     _stopping(monkeypatch)
     with pytest.raises(SystemExit), caplog.at_level(logging.INFO):
         _train(root, tmp_path, "run_callbacks.checkpoint=null", "+trainer.enable_checkpointing=false")
-    assert "nothing to continue from" in caplog.text
+    assert "there is no checkpoint to continue from" in caplog.text
     assert not (tmp_path / "weights.safetensors").exists()

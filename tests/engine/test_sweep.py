@@ -58,7 +58,8 @@ def test_a_failed_job_is_recorded_and_the_others_run(sweep: Sweep, capsys: pytes
     assert seen == [1, 5]
     listed = Path("sweep", FAILED).read_text().splitlines()
     assert [line[:8] for line in listed] == ["1 seed=2", "2 seed=3", "3 seed=4"]
-    causes = ("seed=2: no such value", "ValueError: unforeseen", "it ended with status 1; its message is above")
+    ended = "the job ended with status 1; its error message is above"
+    causes = ("seed=2: no such value", "ValueError: unforeseen", ended)
     assert all(line.endswith(f": {cause}") for line, cause in zip(listed, causes, strict=True))
     shown = capsys.readouterr()
     assert "error: 3 of 5 jobs failed" in shown.err
@@ -114,7 +115,7 @@ def test_jobs_that_share_a_folder_are_refused_with_a_remedy(
     with pytest.raises(SystemExit):
         sweep(command, *words, work=lambda _: pytest.fail("it runs"))
     told = capsys.readouterr().err
-    assert f"would both write to the folder of {key}=" in told
+    assert f"would both write to {key}=" in told
     remedy = told.rpartition("such as '")[2].partition("'")[0]
     assert remedy.startswith(f"{key}=")
     other = [word for word in words if not word.startswith(f"{key}=")]

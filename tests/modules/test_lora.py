@@ -99,9 +99,9 @@ def test_merging_keeps_the_function(base: Weights, tuned: UnifiedModule, tmp_pat
     assert {v.dtype for v in written.state.values() if v.is_floating_point()} == {torch.float64}
     assert (tmp_path / "other" / "tokenizer.json").read_text() == "{}"
     (tmp_path / "other" / "tokenizer.json").write_text("[]")
-    with pytest.raises(ConfigError, match="another text tokenizer"):
+    with pytest.raises(ConfigError, match="differs from the run.s text tokenizer"):
         merge_adapters(file, half.path, tmp_path / "other" / "merged.safetensors")
-    with pytest.raises(ConfigError, match="give init_from of that run"):
+    with pytest.raises(ConfigError, match="give the weights that init_from named"):
         merge_adapters(file, tmp_path / "merged.safetensors", tmp_path / "twice.safetensors")
     with pytest.raises(ConfigError, match=ADAPTERS_FILE):
         merge_adapters(base.path, base.path, tmp_path / "twice.safetensors")

@@ -1,4 +1,4 @@
-"""Files of low-rank adapters (`finetune=lora`), and merging them into the weights that they were trained on."""
+"""Low-rank adapters (`finetune=lora`): writes them to a file, and merges them into the base weights."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def save_adapters(folder: Path, state: Mapping[str, Any], tree: Mapping[str, Any
 
     Args:
         folder: The run's folder.
-        state: State of its network, with adapters.
-        tree: Metadata of the run.
+        state: State dict of the run's network, with adapters.
+        tree: Metadata of the run, see `RunMetadata.tree`.
 
     Returns:
-        The file; None if there are no adapters.
+        Path of the file; None if the state has no adapters.
     """
     from unif2ace.nets.lora import adapters_of
 
@@ -36,16 +36,16 @@ def save_adapters(folder: Path, state: Mapping[str, Any], tree: Mapping[str, Any
 
 
 def merge_adapters(adapters: str | Path, base: str | Path, out: Path) -> Weights:
-    """Writes weights that compute the same as the base weights with adapters.
+    """Adds the adapters to the base weights (``W + alpha / rank * B A``) and writes the result.
 
     Args:
-        adapters: File of a run.
-        base: The weights that the run started from, see `read_weights`.
-        out: The file to write.
+        adapters: The run's ``adapters.safetensors``.
+        base: Weights that the run started from (`init_from`), as a path for `read_weights`.
+        out: Weights file to write.
 
     Raises:
-        ConfigError: If the first file holds no adapters, or they were trained on other weights, or the folder of the
-            written file has another text tokenizer.
+        ConfigError: If `adapters` holds no adapters, `base` is not what they were trained on, or the folder of `out`
+            has another text tokenizer.
         DataError: If a file does not exist or is damaged.
     """
     import torch
@@ -55,12 +55,13 @@ def merge_adapters(adapters: str | Path, base: str | Path, out: Path) -> Weights
     ours = read_weights(adapters)
     if ours.kind != KIND:
         raise ConfigError(
-            f"{ours.path} holds weights of kind {ours.kind!r}: give {ADAPTERS_FILE} of a run with adapters"
+            f"{ours.path} holds weights of kind {ours.kind!r}: give the {ADAPTERS_FILE} of a finetune=lora run"
         )
     theirs, wanted = read_weights(base, ours.header["adapts"]), ours.header.get("started_from", "")
     if theirs.short != wanted:
         raise ConfigError(
-            f"{ours.path} was trained on weights {wanted}, {theirs.path} are {theirs.short}: give init_from of that run"
+            f"{ours.path} was trained on weights {wanted}, but {theirs.path} has fingerprint {theirs.short}: give the "
+            "weights that init_from named in that run"
         )
     missing = [n for n in ours.state if n.endswith(DOWN) and f"{n.removesuffix(DOWN)}.weight" not in theirs.state]
     if missing:
@@ -76,7 +77,7 @@ def merge_adapters(adapters: str | Path, base: str | Path, out: Path) -> Weights
 
 
 def _copy_text_tokenizer(source: Path, target: Path) -> None:
-    """Puts the run's text tokenizer beside the weights that need it."""
+    """Copies the run's text tokenizer into the folder of the merged weights."""
     ours, theirs = source / TEXT_FILE, target / TEXT_FILE
     if not ours.is_file():
         return
@@ -84,4 +85,4 @@ def _copy_text_tokenizer(source: Path, target: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ours, theirs)
     elif not filecmp.cmp(ours, theirs, shallow=False):
-        raise ConfigError(f"{theirs} is another text tokenizer than {ours}: write out=... in another folder")
+        raise ConfigError(f"{theirs} differs from the run's text tokenizer {ours}: give out=... in another folder")

@@ -1,4 +1,4 @@
-"""Refuses ``+key=...`` that Hydra would accept and nothing would read."""
+"""Rejects ``+key=...`` if no component reads the key. Hydra accepts any such key."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from unif2ace.engine.renamed_keys import hint
 from unif2ace.errors import ConfigError, check_list, nearest
 
 NAMED = "optimizer.groups"
-"""A mapping with names that are free."""
+"""A mapping whose keys the user chooses, so any key is accepted below it."""
 
 
 def refuse_added(name: str, config: DictConfig, overrides: Sequence[str]) -> None:
-    """Refuses added keys that nothing reads.
+    """Rejects keys that ``+key=...`` adds and that nothing reads.
 
     Args:
         name: Name of the primary configuration.
-        config: Composed from it.
+        config: Configuration composed from `name`.
         overrides: Overrides of the command line.
 
     Raises:
-        ConfigError: If a key is neither an argument of a component, nor a component, nor a group, nor one that exists.
+        ConfigError: If a key does not exist yet, and is neither a group, a component nor an argument of a component.
     """
     keys = [o.partition("=")[0] for o in overrides]
     files = [name, *(f"kind/{kind}" for kind in choices_of("kind") if "kind" in comments(name).groups)]
@@ -34,7 +34,7 @@ def refuse_added(name: str, config: DictConfig, overrides: Sequence[str]) -> Non
     for added in (key for key in keys if key.startswith("+")):
         key = added.lstrip("+").partition("@")[0]
         if key in ADDABLE and key in keys:
-            raise ConfigError(f"{added}=... beside {key}=[...] adds nothing: put all names into {key}=[...]")
+            raise ConfigError(f"{added}=... has no effect together with {key}=[...]: put all names into {key}=[...]")
         if renamed := hint(key):
             raise ConfigError(f"{added} adds a key that nothing reads{renamed}")
         is_group = "/" in key or bool(choices_of(key))
@@ -43,12 +43,12 @@ def refuse_added(name: str, config: DictConfig, overrides: Sequence[str]) -> Non
 
 
 def _is_own(key: str, own: Iterable[str]) -> bool:
-    """Whether a key is one that the configuration files write, or lies below one."""
+    """Whether the configuration files define a key or one of its parents."""
     return any(key == other or key.startswith(f"{other}.") for other in (*own, NAMED))
 
 
 def _is_argument(config: DictConfig, key: str, allow: tuple[str, ...]) -> bool:
-    """Whether a key is a component, or an argument of the component around it."""
+    """Whether a key is a component, or an argument of the nearest enclosing component."""
     parts = key.split(".")
     for length in range(len(parts), 0, -1):
         node = OmegaConf.select(config, ".".join(parts[:length]))

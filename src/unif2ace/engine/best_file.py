@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ENTRY = "monitor"
-"""Entry of the file's header: name, mode and value of the monitored metric."""
+"""Key of the file's header for the name, mode and value of the monitored metric."""
 
 
 class BestFile:
-    """``best.safetensors`` in a run's folder, as `callbacks.best_weights` uses it.
+    """Reads and writes ``best.safetensors`` in a run's folder, for `callbacks.best_weights`.
 
     Args:
         record: Metadata of the run.
 
     Attributes:
-        path: The file.
+        path: Path of ``best.safetensors``.
     """
 
     def __init__(self, record: RunMetadata) -> None:
@@ -34,14 +34,14 @@ class BestFile:
         self.path: Path = record.folder / BEST_FILE
 
     def begin(self, criterion: Mapping[str, str], resumes: bool) -> float | None:
-        """The value of the weights that the run has kept so far; a new run removes those of an earlier one.
+        """Returns the metric of the best weights so far. A new run first deletes the file of an earlier run.
 
         Args:
-            criterion: Name and mode of the monitored metric.
+            criterion: ``name`` and ``mode`` (min or max) of the monitored metric.
             resumes: Whether the run continues from a checkpoint.
 
         Returns:
-            None if there are no weights, or they are the best of another metric.
+            The metric; None if there is no file, or it is the best by another metric.
         """
         if not self.path.is_file():
             return None
@@ -52,22 +52,26 @@ class BestFile:
             entry = dict(read_header(self.path)[ENTRY])
             value = float(entry.pop("value"))
         except (DataError, KeyError, TypeError, ValueError) as error:
-            log.warning("%s is the best of an unknown metric (%s): the next validation replaces it", self.path, error)
+            log.warning("%s does not record its metric (%s): the next validation overwrites the file", self.path, error)
             return None
         if entry != dict(criterion):
-            log.warning("%s is the best of %s: the next validation replaces it", self.path, entry.get("name"))
+            other = entry.get("name")
+            log.warning("%s is the best by another metric, %s: the next validation overwrites it", self.path, other)
             return None
         return value
 
     def write(
         self, trainer: pl.Trainer, module: pl.LightningModule, criterion: Mapping[str, str], value: float
     ) -> Path | None:
-        """Writes the weights of the module atomically; all ranks call it, and the first one writes.
+        """Writes the weights of the module atomically. All ranks must call it; rank 0 writes.
 
         Args:
             trainer: Trainer of the run.
-            module: Holds the weights.
-            criterion: Name and mode of the monitored metric.
-            value: Its value.
+            module: The module whose weights are written.
+            criterion: ``name`` and ``mode`` (min or max) of the monitored metric.
+            value: Value of the monitored metric.
+
+        Returns:
+            As `RunMetadata.write`.
         """
         return self._record.write(trainer, module, BEST_FILE, {ENTRY: {**criterion, "value": value}})

@@ -1,4 +1,4 @@
-"""Measures the best weights of a run after its training."""
+"""Evaluates the best weights of a run after training (``test=true``)."""
 
 from __future__ import annotations
 
@@ -22,50 +22,52 @@ log = logging.getLogger(__name__)
 
 
 def check_test(config: DictConfig) -> None:
-    """Checks before training that there will be best weights to measure.
+    """Checks before training that ``test=true`` will find best weights to evaluate.
 
     Args:
         config: Composed from ``train.yaml``.
 
     Raises:
-        ConfigError: If the run keeps none, or makes no validation.
+        ConfigError: If the run keeps no best weights, or never validates.
     """
     if not config.test:
         return
     if not (config.get("run_callbacks") or {}).get("best"):
-        raise ConfigError("test=true measures the best weights: leave out run_callbacks.best=null")
+        raise ConfigError(
+            "test=true needs the best weights, but run_callbacks.best=null keeps none: remove one of the two"
+        )
     if config.trainer.get("limit_val_batches") == 0:
         raise ConfigError(
-            "test=true measures the best weights of the validations: leave out trainer.limit_val_batches=0"
+            "test=true needs validations, but trainer.limit_val_batches=0 turns them off: remove one of the two"
         )
 
 
 def measure_best(
     config: DictConfig, trainer: pl.Trainer, data: FaceDataModule, observers: Iterable[Any], path: Path
 ) -> dict[str, float]:
-    """Measures the best weights on the whole validation split, and logs the values as ``test/NAME`` to all loggers.
+    """Evaluates the best weights on the whole validation split, and logs ``test/NAME`` to all loggers.
 
-    Losses are measured too, except those that need a discriminator, which the weights do not hold.
+    Losses that need a discriminator are skipped, because the weights file does not contain the discriminator.
 
     Args:
         config: Composed from ``train.yaml``.
         trainer: Trainer of the run, after its training.
         data: Data of the run.
-        observers: Callbacks of the run, of which the losses and the progress bar are kept.
-        path: File of the best weights.
+        observers: Callbacks of the run. Only its losses and its progress bar are used.
+        path: Weights file ``best.safetensors``.
 
     Returns:
-        The values by name.
+        Values by name, such as ``test/loss``.
 
     Raises:
-        ConfigError: If there are no best weights.
+        ConfigError: If `path` does not exist.
     """
     from unif2ace.callbacks.progress import TrainingProgress
     from unif2ace.losses.base import LossCallback
 
     if not path.is_file():
         raise ConfigError(
-            f"test=true: there is no {path}, because no validation gave a finite {config.monitor}: validate "
+            f"test=true: {path} does not exist, because no validation gave a finite {config.monitor}: validate "
             "more often with trainer.val_check_interval=..., or give another monitor=..."
         )
     weights = read_weights(path)

@@ -1,4 +1,4 @@
-"""Reads weights from a training checkpoint, without executing anything in it."""
+"""Reads weights from a training checkpoint without executing code from the file."""
 
 from __future__ import annotations
 
@@ -12,50 +12,48 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 2
-"""Format version of weights files and of records in checkpoints: it changes with names of tensors and keys."""
+"""Format version of weights files and of records in checkpoints. It is raised when names of tensors or keys change."""
 RECORD = "unif2ace"
-"""Entry that `unif2ace-train` writes into every checkpoint: kind, net and provenance."""
+"""Key of a checkpoint's record, which `unif2ace-train` writes: kind, net and provenance."""
 CONFIG = "config"
-"""Entry of that record: the resolved configuration of the run. It names folders, so it is not copied to weights
-files.
-"""
+"""Key of the record for the resolved configuration of the run. It contains paths, so weights files omit it."""
 PREFIX = "net."
 
 
 def read_checkpoint(file: Path) -> tuple[str, dict[str, Any], dict[str, Tensor], dict[str, Any]]:
     """Kind, configuration, state and header of the network in a checkpoint.
 
-    If the run averages its weights, the averaged ones are returned, which Lightning keeps under ``state_dict``.
+    With weight averaging (EMA) the averaged weights are returned: Lightning stores them under ``state_dict``.
 
     Args:
-        file: The directory of a step, or a file ``*.ckpt``, written by `unif2ace-train`.
+        file: A directory ``step-*`` or a file ``*.ckpt`` that `unif2ace-train` wrote.
 
     Returns:
         Kind, configuration, tensors of any shape (...) by name, and header.
 
     Raises:
-        DataError: If it is damaged, was not written by `unif2ace-train`, or could execute code.
+        DataError: If the checkpoint is damaged, was not written by `unif2ace-train`, or could execute code.
     """
     from unif2ace.checkpoints.reading import read
 
     checkpoint = read(file, only={"state_dict"}, lazily=True)
     record = checkpoint.get(RECORD)
     if not isinstance(record, dict):
-        raise DataError(f"{file} does not say what network it holds: it was not written by unif2ace-train")
+        raise DataError(f"{file} does not name its network: it was not written by unif2ace-train")
     refuse_old_names(record, file)
     state = checkpoint.get("state_dict")
     net = {n.removeprefix(PREFIX): v.clone() for n, v in (state or {}).items() if n.startswith(PREFIX)}
     if not net:
-        raise DataError(f"{file} holds no network (no {PREFIX}* in its state_dict): it is of another program")
+        raise DataError(f"{file} holds no network: its state_dict has no {PREFIX}*; give another checkpoint")
     header = {name: value for name, value in record.items() if name != CONFIG}
     return record["kind"], record["net"], net, header | {"steps": checkpoint.get("global_step")}
 
 
 def config_of(path: Path) -> dict[str, Any] | None:
-    """The resolved configuration of the run that wrote a checkpoint; None if unknown.
+    """The resolved configuration of the run that wrote a checkpoint; None if the checkpoint and its run folder lack it.
 
     Args:
-        path: The directory of a step, or an old file ``*.ckpt``.
+        path: A directory ``step-*``, or an old file ``*.ckpt``.
 
     Raises:
         DataError: If the checkpoint is damaged.
@@ -70,19 +68,19 @@ def config_of(path: Path) -> dict[str, Any] | None:
 
 
 def refuse_old_names(record: Mapping[str, Any], file: Path) -> None:
-    """Rejects a training checkpoint that was written with the names of version 0.1.
+    """Rejects a training checkpoint of version 0.1, whose tensors and keys had other names.
 
     Args:
-        record: What the checkpoint says of itself.
-        file: The checkpoint, for the message.
+        record: The checkpoint's record (`RECORD`).
+        file: Path of the checkpoint, for the message.
 
     Raises:
-        DataError: If its names are old.
+        DataError: If the checkpoint is of version 0.1.
     """
     if "format" not in record:
         raise DataError(
-            f"{file} was written before names of tensors and keys changed (see 0.2 in CHANGELOG.md): continue it with "
-            "the version that wrote it, or start a new run"
+            f"{file} was written by version 0.1, whose tensors and keys had other names (see 0.2 in CHANGELOG.md): "
+            "continue it with version 0.1, or start a new run"
         )
 
 
@@ -97,11 +95,11 @@ def _config_beside(path: Path) -> dict[str, Any] | None:
 
 
 def record(module: Mapping[str, Any], kind: str, provenance: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The record of a network in a checkpoint.
+    """Builds the record of a network that is stored in a checkpoint.
 
     Args:
         module: The configuration's `module` node, resolved.
-        kind: Kind of the network.
-        provenance: Further entries.
+        kind: Kind of the network: ``tokenizer``, ``attributes`` or ``unified``.
+        provenance: Further entries, such as data and code versions.
     """
     return {**(provenance or {}), "format": FORMAT, "kind": kind, "net": module["net"]}

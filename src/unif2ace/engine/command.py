@@ -1,4 +1,4 @@
-"""Runs a command: composes the configuration with Hydra, and prints errors as one message with a remedy."""
+"""Runs a command: composes its configuration with Hydra, and prints a user error as one message with a remedy."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from unif2ace.errors import Unif2aceError, nearest
 Work = Callable[[DictConfig], Any]
 HELP = ("-h", "--help", "help")
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
-"""Variables that say how long a waiting OpenMP thread spins before it sleeps. PyTorch's wheels load GOMP."""
+"""Environment variables that set how long an idle OpenMP thread spins. PyTorch's wheels use GNU OpenMP (GOMP)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A console command, or one verb of it such as ``unif2ace-data stats``.
+    """A console command, or a verb of a command, such as ``unif2ace-data stats``.
 
     Attributes:
-        work: Called with the composed configuration.
-        syntax: How it reads its command line.
-        help: One line of help, for a verb.
-        options: Options besides Hydra's, with their help.
-        kinds: Kinds of networks whose keys `--help` lists, from the words of the command line.
+        work: Function that runs the command; it receives the composed configuration.
+        syntax: Positional arguments and primary configuration of the command.
+        help: One line of help for a verb.
+        options: Help text of each option that is not Hydra's.
+        kinds: Function from the words of the command line to the kinds of networks whose keys `--help` lists.
     """
 
     work: Work
@@ -53,13 +53,13 @@ class Command:
 
 
 def run(command: Command) -> None:
-    """Composes the configuration from the command line and runs the work.
+    """Composes the configuration from the command line and runs the command.
 
     Args:
         command: The command.
 
     Raises:
-        SystemExit: With status 1 after an error that the message explains.
+        SystemExit: With status 1 after a user error, whose message is printed.
     """
     _let_threads_sleep()
     traced = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -79,10 +79,10 @@ def run(command: Command) -> None:
 
 
 def _let_threads_sleep() -> None:
-    """Makes OpenMP threads that wait sleep soon, unless the user has set how they wait.
+    """Makes idle OpenMP threads sleep soon, unless the user has set one of the variables `WAITING`.
 
-    By default they spin for milliseconds. Beside any other busy process they then take the core from the thread that
-    they wait for. OpenMP reads the variable when torch is imported; processes that this one starts inherit it.
+    By default idle threads spin for milliseconds. If another process is busy too, they keep the core from the thread
+    that they wait for. OpenMP reads the variable when torch is imported. Child processes inherit the variable.
     """
     if not any(name in os.environ for name in WAITING):
         os.environ["GOMP_SPINCOUNT"] = "1000"
@@ -93,10 +93,10 @@ def run_verb(app: str, verbs: Mapping[str, Command]) -> None:
 
     Args:
         app: Name of the console command.
-        verbs: Its verbs, by name.
+        verbs: The command's verbs, by name.
 
     Raises:
-        SystemExit: If there is no such verb, or after an error.
+        SystemExit: If the verb does not exist, or after an error.
     """
     words = sys.argv[1:]
     if not words or words[0] in HELP:
@@ -104,7 +104,7 @@ def run_verb(app: str, verbs: Mapping[str, Command]) -> None:
             sys.stdout.write(_usage(app, verbs))
         raise SystemExit(0 if words else 2)
     if words[0] not in verbs:
-        fail(f"{app} has no {words[0]!r}{nearest(words[0], verbs)}; there are {', '.join(verbs)}")
+        fail(f"{app} has no verb {words[0]!r}{nearest(words[0], verbs)}; its verbs are {', '.join(verbs)}")
     sys.argv = [f"{app} {words[0]}", *words[1:]]
     run(verbs[words[0]])
 
@@ -114,7 +114,7 @@ def _usage(app: str, verbs: Mapping[str, Command]) -> str:
     for name, verb in verbs.items():
         usage = verb.syntax.usage.removeprefix(f"{app} ")
         lines.append(f"  {usage or name:<26} {verb.help}")
-    return "\n".join([*lines, "", f"`{app} VERB --help` lists a verb's keys; any of them is set with key=value.", ""])
+    return "\n".join([*lines, "", f"`{app} VERB --help` lists a verb's keys; set a key with key=value.", ""])
 
 
 def _run_hydra(config: str, work: Work, traced: bool) -> None:
@@ -152,7 +152,7 @@ def _run_hydra(config: str, work: Work, traced: bool) -> None:
 
 
 def _shows_job(line: Line) -> bool:
-    """Whether the configuration is to be printed as the run would use it."""
+    """Whether the options ask to print the composed configuration (``--cfg job``)."""
     words = [part for option in line.options for part in option.split("=", 1)]
     shows = [a in ("--cfg", "-c") and b == "job" for a, b in pairwise(words)]
     return any(shows) and set(words) <= {"--cfg", "-c", "job", "--resolve"}
@@ -165,13 +165,13 @@ def _show(config: str, line: Line) -> None:
 
 @contextmanager
 def one_line_errors(traced: bool = False) -> Iterator[None]:
-    """Ends the process with one message after an error that a user can fix; others are bugs and keep their traceback.
+    """Turns an error that a user can fix into one message and an exit. Other errors are bugs and keep their traceback.
 
     Args:
-        traced: Whether to keep every traceback.
+        traced: Whether to keep the traceback of every error.
 
     Raises:
-        SystemExit: With status 1 after such an error, 130 after Ctrl-C, 141 if the reader of the output is gone.
+        SystemExit: With status 1 after a user error, 130 after Ctrl-C, 141 if the output pipe is closed (``| head``).
     """
     try:
         yield
@@ -201,19 +201,19 @@ def _user_message(error: Exception) -> str | None:
         return explain(error)
     if isinstance(error, OSError):
         known = isinstance(error, _USERS) or errno.errorcode.get(error.errno or 0) in _ERRNO
-        return f"{error.filename or 'writing failed'}: {error.strerror}" if known else None
+        return f"{error.filename or 'cannot write'}: {error.strerror}" if known else None
     return None
 
 
 def fail(message: str) -> NoReturn:
-    """Exits with status 1 and a message, which only the first process of a run prints."""
+    """Exits with status 1. Only rank 0 prints the message."""
     if _is_first_process():
         sys.stderr.write(f"error: {message}\n")
     raise SystemExit(1)
 
 
 def unwritable_folder(error: Exception) -> str:
-    """The message if Hydra cannot write into the folder of the run; empty for other errors."""
+    """The message for an error of Hydra that cannot write to the run folder; empty for other errors."""
     cause = error if isinstance(error, OSError) else error.__context__
     if not isinstance(cause, OSError) or cause.filename is None:
         return ""

@@ -1,10 +1,12 @@
 """Composes configurations, for commands and notebooks, with errors that name the remedy.
 
-Hydra reports a mistyped key on the command line, but not one in an experiment file or local defaults. The composed
-tree is therefore compared with the same choices composed without them. A key that exists only in them must be a
-component of its own (it has a `_target_`) or an argument of the component around it. If a group is chosen on the
-command line, the experiment's values for another choice are dropped with a warning: `moe=dense` has no number of
-experts.
+Hydra reports a mistyped key on the command line, but not in an experiment file or in local defaults. This module
+therefore composes the same choices a second time without these files, and compares the two results. A key that only
+these files set must be a component (it has a `_target_`) or an argument of the enclosing component.
+
+If the command line selects another choice of a group than the experiment, the experiment's values of that group are
+dropped with a warning. For example, `moe=dense` drops the number of experts that the experiment sets for another
+`moe`.
 """
 
 from __future__ import annotations
@@ -36,20 +38,20 @@ from unif2ace.errors import ConfigError, check_list, nearest
 
 log = logging.getLogger(__name__)
 OVERLAYS = ("experiment", "local")
-"""Groups whose files set keys of others."""
+"""Groups whose files set keys of other groups."""
 register()
 
 
 def compose(command: str, overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> DictConfig:
-    """The configuration that a command would get from these overrides.
+    """Composes the configuration that a command gets from these overrides.
 
     Args:
         command: Name of a primary configuration, such as ``train``.
         overrides: Overrides as on the command line, such as ``trainer.max_steps=8``.
-        config_dir: A further folder of configuration groups.
+        config_dir: Folder with additional configuration groups.
 
     Raises:
-        ConfigError: If a key, a group's choice or a value is wrong; the message names the nearest one.
+        ConfigError: If a key, a choice or a value is wrong. The message suggests the nearest existing name.
     """
     check_installation()
     GlobalHydra.instance().clear()
@@ -78,7 +80,7 @@ def compose(command: str, overrides: Sequence[str] = (), config_dir: str | Path 
 
 @lru_cache(maxsize=64)
 def _composed(command: str, *overrides: str) -> DictConfig:
-    """A composition of the package's files alone, which is only read."""
+    """Composes the package's files alone. The result is cached, so callers must not change it."""
     return hydra.compose(command, list(overrides))
 
 
@@ -91,12 +93,12 @@ def _without_hydra(full: DictConfig) -> DictConfig:
 
 
 def is_config_fault(error: BaseException) -> bool:
-    """Whether an error comes from composing rather than from the work."""
+    """Whether an error was raised by Hydra, OmegaConf or a parser, rather than by the command itself."""
     return type(error).__module__.split(".")[0] in ("hydra", "omegaconf", "antlr4", "yaml")
 
 
 def explain(error: BaseException) -> str:
-    """Hydra's message, with the nearest name where it lacks one."""
+    """Rewrites a message of Hydra as one line, and adds the nearest existing name."""
     text = str(error).strip()
     cause = str(error.__cause__ or "").strip()
     if cause and cause not in text:
@@ -113,14 +115,14 @@ def explain(error: BaseException) -> str:
         return f"there is no key {key!r}{_nearest_key(error, missing[1])}"
     group = re.search(r"Could not override '([^']+)'", text)
     if group:
-        return f"the group {group[1]!r} is not part of this command; --help lists what can be set"
+        return f"this command has no group {group[1]!r}; --help lists its groups and keys"
     choice = re.search(r"Could not (?:find|load) '([^']+)'", text)
     if choice:
         first = choice[1].partition("/")
         place, _, name = first if choices_of(first[0]) else choice[1].rpartition("/")
         options = [line.strip() for line in text.partition("Available options")[2].splitlines()[1:] if line.strip()]
         options = [o for o in options if not o.endswith(":") and " " not in o] or choices_of(place)
-        listed = f"; there are {', '.join(options)}" if options else ""
+        listed = f"; choices: {', '.join(options)}" if options else ""
         return f"there is no {place or 'configuration'} {name!r}{nearest(name, options)}{listed}"
     return text
 
@@ -140,7 +142,7 @@ def _renamed(text: str, error: BaseException) -> str:
 
 
 def _is_known(error: BaseException, key: str | None) -> bool:
-    """Whether this command has a key, as far as the fault says what it has."""
+    """Whether this command has a key. If the error does not hold the configuration, every key counts as known."""
     seen: BaseException | None = error
     while key and seen is not None:
         parent = getattr(seen, "parent_node", None)
@@ -151,11 +153,11 @@ def _is_known(error: BaseException, key: str | None) -> bool:
 
 
 def _not_selected(group: str, name: str) -> str:
-    return f"{group}.{name} has values but is not selected: {how_to_add(group, name)}, or drop `{group}.{name}.*`"
+    return f"{group}.{name} has values but is not selected: {how_to_add(group, name)}, or remove `{group}.{name}.*`"
 
 
 def _selected_twice(text: str) -> str:
-    """The message about a group with two selections; empty for any other error."""
+    """The message for a group that is selected twice; empty for any other error."""
     found = re.search(r"Multiple values for (\S+)\. To override a value use 'override \S+: ([^']+)'", text)
     if not found:
         return ""
@@ -163,16 +165,16 @@ def _selected_twice(text: str) -> str:
     if group in ADDABLE:
         return (
             f"{group} is selected twice: give one list; `+{group}=[{name},...]` adds to the command's own, "
-            f"`{group}=[{name},...]` replaces them"
+            f"`{group}=[{name},...]` replaces those"
         )
-    return f"{group} has a choice already, and +{group} cannot add to it: {how_to_add(group, name)}"
+    return f"{group} is already selected, and +{group} cannot add to the selection: {how_to_add(group, name)}"
 
 
 def _misused(text: str) -> str:
-    """The message about a + before a known key, or an interpolation; empty for any other error."""
+    """The message for a + before an existing key, or for a failed interpolation; empty for any other error."""
     added = re.search(r"Could not append to config\..*Either remove \+ prefix: '(.+?)'\n", text, re.DOTALL)
     if added:
-        return f"+{added[1]}: the key exists already; leave out the +: {added[1]}"
+        return f"+{added[1]}: the key exists already; type {added[1]} without the +"
     place = re.search(r"(.*nterpolation.*)\n +full_key: (\S+)", text)
     return f"{place[2]}: {place[1]}" if place else ""
 
@@ -188,15 +190,15 @@ def _nearest_key(error: BaseException, key: str) -> str:
 
 
 def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[[list[str]], DictConfig]) -> None:
-    """Rejects keys that only an experiment or local defaults know, or removes them; see the module docstring.
+    """Rejects or drops keys that only an experiment or local defaults set; see the module docstring.
 
     Args:
-        full: Holds the `hydra` node of the composition.
-        config: The composed configuration, without that node.
+        full: The composed configuration with its `hydra` node.
+        config: The composed configuration without its `hydra` node, changed in place.
         recompose: Composes the same command from a list of overrides.
 
     Raises:
-        ConfigError: If a key is unknown.
+        ConfigError: If such a key is neither a component nor an argument of the enclosing component.
     """
     overrides = typed_overrides(full.hydra.overrides.task)
     refuse_added(str(full.hydra.job.config_name), config, overrides)
@@ -238,7 +240,7 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
     if left_out:
         chosen = ", ".join(dict.fromkeys(f"{path.partition('.')[0]}=..." for path in left_out))
         log.warning(
-            "%s was typed and does not use what %s sets: left out %s",
+            "%s on the command line replaces the choice of %s: dropped %s, which the new choice does not use",
             chosen,
             " or ".join(sets),
             ", ".join(left_out),
@@ -246,7 +248,7 @@ def settle_experiment(full: DictConfig, config: DictConfig, recompose: Callable[
 
 
 def _is_there(full: DictConfig, group: str, choice: Any) -> bool:
-    """Whether one of the folders of configuration files has a choice of a group."""
+    """Whether one of the configuration folders has a file for a choice of a group."""
     given = [Path(source.path) for source in full.hydra.runtime.config_sources if source.schema == "file"]
     return any((folder / group / f"{choice}.yaml").is_file() for folder in (*folders(), *given))
 
@@ -264,7 +266,10 @@ def _remove(config: DictConfig, path: str) -> None:
 
 
 def _unknown(node: Any, known: Any, path: str, allow: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
-    """Keys that only the experiment has and that are neither components nor arguments of the component around them."""
+    """Keys that `known` lacks and that are neither components nor arguments of the enclosing component.
+
+    Each comes with the keys that `known` has at the same level.
+    """
     if not isinstance(node, DictConfig) or not isinstance(known, DictConfig) or known._is_none() or node._is_none():
         return
     names = set(known.keys())  # `key in known` would resolve the value

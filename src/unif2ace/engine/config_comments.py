@@ -1,4 +1,4 @@
-"""What a command's configuration file says in comments: usage, examples, keys, and the groups it chooses from."""
+"""Parses the comments of a command's configuration file: usage, examples, keys and groups."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Key:
     """A key of a configuration file.
 
     Attributes:
-        name: Dotted name.
-        value: Its value as written; empty for a mapping or a list below it.
-        comment: The comment beside it.
+        name: Dotted name, such as ``trainer.max_steps``.
+        value: The value as written; empty if a mapping or a list follows on the next lines.
+        comment: The comment on the key's line.
     """
 
     name: str
@@ -35,10 +35,10 @@ class Comments:
     """Contents of a primary configuration file.
 
     Attributes:
-        header: The comment at its top, without examples.
-        examples: Command lines of that comment.
-        keys: Its keys and those of its base, by dotted name.
-        groups: The chosen option of each group: a name, a list of names, or None.
+        header: The comment at the top of the file, without its example command lines.
+        examples: The example command lines of the header.
+        keys: Keys of the file and of its base file, by dotted name.
+        groups: The default choice of each group: a name, a list of names, or None.
     """
 
     header: str
@@ -54,17 +54,17 @@ def folders() -> list[Path]:
 
 
 def choices_of(group: str) -> list[str]:
-    """Names of the project's options of a group, such as ``unified/synthetic`` of ``experiment``."""
+    """The choices of a group, such as ``unified/synthetic`` for ``experiment``."""
     found = {p.relative_to(f / group) for f in folders() for p in (f / group).rglob("*.yaml")}
     return sorted(path.with_suffix("").as_posix() for path in found)
 
 
 @cache
 def comments(name: str) -> Comments:
-    """Reads a configuration file, such as ``train`` or ``kind/unified``, and its base.
+    """Parses the comments of a configuration file and of its base file.
 
     Args:
-        name: Path of the file in the configuration folder, without its suffix.
+        name: Path below the configuration folder without its suffix, such as ``train`` or ``kind/unified``.
     """
     text = next(p for f in folders() if (p := f / f"{name}.yaml").is_file()).read_text(encoding="utf-8")
     top = [line[1:] for line in text.partition("defaults:")[0].splitlines() if re.match(r"#(?! @)", line)]
@@ -84,7 +84,7 @@ def comments(name: str) -> Comments:
 
 
 def known_names(name: str) -> set[str]:
-    """Top-level keys and groups of a configuration, with those of every kind of network that it may be composed for."""
+    """Top-level keys and groups of a configuration. If it has the group ``kind``, those of every kind are included."""
     found = comments(name)
     kinds = [comments(f"kind/{kind}") for kind in choices_of("kind")] if "kind" in found.groups else []
     names = {key.partition(".")[0] for each in (found, *kinds) for key in (*each.keys, *each.groups)}

@@ -1,4 +1,4 @@
-"""What `unif2ace-train` does besides training, see ``configs/extras``."""
+"""Prints the configuration and hides warnings at the start of `unif2ace-train`, see ``configs/extras``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rich.tree import Tree
 
 
 def apply_extras(config: DictConfig, console: Console | None = None) -> None:
-    """Prints the configuration and hides warnings, as ``extras`` says.
+    """Prints the configuration if ``extras.print_config``, and hides warnings if ``extras.ignore_warnings``.
 
     Args:
         config: Composed from ``train.yaml``.
-        console: Where to print; None for the terminal.
+        console: Console to print to; None for the terminal.
     """
     if config.extras.ignore_warnings:
         warnings.filterwarnings("ignore")

@@ -1,4 +1,4 @@
-"""Fingerprints of networks: hashes of weights and configurations."""
+"""Fingerprints of networks: SHA-256 hashes of weights and configurations."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SHOWN = 12
-"""Number of characters of a fingerprint in messages and folder names."""
+"""Number of leading characters of a fingerprint that messages and folder names show."""
 
 
 def fingerprint(net: nn.Module | Mapping[str, Tensor], config: Mapping[str, Any]) -> str:
-    """Hash of names, shapes and values of all weights, and of the configuration.
+    """SHA-256 of the names, types, shapes and values of all weights, and of the configuration.
 
-    Half-precision values are converted to float32 first, so that a file and the network loaded from it agree.
+    Half-precision values are converted to float32 first: a half-precision file and the float32 network loaded from it
+    then have the same fingerprint.
 
     Args:
         net: A network, or its state: tensors of any shape (...) by name.
@@ -40,7 +41,7 @@ def fingerprint(net: nn.Module | Mapping[str, Tensor], config: Mapping[str, Any]
 
 
 def token_fingerprint(net: nn.Module | Mapping[str, Tensor], config: Mapping[str, Any]) -> str:
-    """Hash of an image tokenizer without its decoder. Equal ones make equal tokens of an image.
+    """SHA-256 of an image tokenizer without its decoder. Tokenizers with equal hashes produce the same tokens.
 
     Args:
         net: An image tokenizer, or its state: tensors of any shape (...) by name.

@@ -1,4 +1,4 @@
-"""The help of a command, from the comments in its configuration files."""
+"""Builds the ``--help`` text of a command from the comments in its configuration files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from unif2ace.engine.config_comments import Comments, Key, choices_of, comments
 from unif2ace.engine.words import Syntax
 
 OPTIONS = {
-    "--cfg job": "print the configuration instead of running; with --resolve its values are computed",
-    "--info defaults": "print which file each group comes from",
-    "--config-dir DIR": "a further folder of configuration files",
-    "--": "everything after it is a positional argument, also what begins with - or contains =",
+    "--cfg job": "print the configuration instead of running; add --resolve to resolve interpolations",
+    "--info defaults": "print the configuration file of each group",
+    "--config-dir DIR": "an additional folder of configuration files",
+    "--": "all words after -- are positional arguments, even if they begin with - or contain =",
 }
 
 
@@ -24,8 +24,8 @@ def help_text(syntax: Syntax, kinds: Iterable[str] = (), options: dict[str, str]
 
     Args:
         syntax: The command.
-        kinds: Kinds of networks whose keys are listed too.
-        options: Further options of the command, by name.
+        kinds: Kinds of networks whose keys are also listed.
+        options: Help of the command's own options, by name.
     """
     found = comments(syntax.config)
     parts = [f"{syntax.usage} [key=value ...]", _wrapped(purpose(found)), *_sections(found, "Keys:")]
@@ -40,13 +40,13 @@ def help_text(syntax: Syntax, kinds: Iterable[str] = (), options: dict[str, str]
 
 
 def purpose(found: Comments) -> str:
-    """What a configuration file says about itself, without the command line that may stand before it."""
+    """The header of a configuration file without a leading ``unif2ace-COMMAND:``."""
     text = re.sub(r"^unif2ace-[^:]*: ", "", found.header)
     return text[:1].upper() + text[1:]
 
 
 def experiments() -> str:
-    """Every experiment of the project with its purpose, one line each."""
+    """All experiments of the project with their purpose, one per line."""
     return "\n".join(
         _row(f"experiment={name}", _first(comments(f"experiment/{name}"))) for name in choices_of("experiment")
     )

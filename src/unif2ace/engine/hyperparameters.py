@@ -1,4 +1,4 @@
-"""Hyperparameters of a run, for its loggers."""
+"""Extracts the hyperparameters of a run and passes them to its loggers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from omegaconf import DictConfig, OmegaConf
 from unif2ace.engine.unread_keys import keys_read
 
 LEFT_OUT = ("callbacks", "engine", "extras", "launcher", "logger", "paths", "run_callbacks", "run_dir")
-"""Top-level keys that do not change what is learned, or say where files are."""
+"""Top-level keys that do not affect the learned weights, or that are paths."""
 _REFERENCE = re.compile(r"\$\{[\w.]+\}")
 
 Value = str | int | float | bool
 
 
 def hyperparameters(config: DictConfig) -> dict[str, Value]:
-    """The values of a configuration by dotted key: numbers, flags and texts; lists as text.
+    """The values of a configuration by dotted key. Lists are converted to text.
 
-    A key that only refers to another one, such as ``module.net``, is left out, and so are keys that the run does not
-    read and what `LEFT_OUT` names. A component is its class: ``optimizer`` is ``Muon``.
+    A component is represented by its class name: ``optimizer`` is ``Muon``. Left out are keys that only refer to
+    another key (``module.net``), keys that the run does not read, and the keys in `LEFT_OUT`.
 
     Args:
         config: Composed from ``train.yaml``.
@@ -34,11 +34,11 @@ def hyperparameters(config: DictConfig) -> dict[str, Value]:
 
 
 def log_hyperparameters(config: DictConfig, loggers: Iterable[Any]) -> None:
-    """Passes the hyperparameters to every logger; a trial run logs nothing.
+    """Passes the hyperparameters to every logger, except with ``trainer.fast_dev_run``.
 
     Args:
         config: Composed from ``train.yaml``.
-        loggers: Loggers of Lightning.
+        loggers: Loggers of the Trainer.
     """
     if not config.trainer.get("fast_dev_run"):
         values = hyperparameters(config)

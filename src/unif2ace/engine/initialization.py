@@ -1,4 +1,4 @@
-"""Fine-tuning: a new run that starts from trained weights."""
+"""Loads trained weights into a new run (``init_from``), for fine-tuning."""
 
 from __future__ import annotations
 
@@ -22,43 +22,44 @@ log = logging.getLogger(__name__)
 
 AT_FIRST = re.compile(
     r"attention|gradient_checkpointing|text_init_std|moe\.(residual_scale_init|backend(\..*)?)|pretrained|drop_rate"
-    r"|decoder_.*"  # a decoder that does not fit is refused, or meant to be another one
+    r"|decoder_.*"  # a decoder that does not fit is rejected, or was exchanged on purpose
 )
-"""Keys of a network's configuration that do not affect which trained weights fit."""
+"""Keys of a network's configuration (regular expression) whose values may differ from those of the weights."""
 
 
 def open_first(path: str | Path, kind: str) -> Weights:
-    """The weights that a run starts from.
+    """Reads the weights that a run starts from.
 
     Args:
         path: ``builtin``, a release folder, a run folder, a weights file or a checkpoint.
-        kind: Kind of the network that is trained.
+        kind: Kind of the network that the run trains.
 
     Raises:
-        DataError: If there are none, or they are damaged.
-        ConfigError: If they are of another kind.
+        DataError: If there are no weights at `path`, or they are damaged.
+        ConfigError: If the weights are of another kind.
     """
     weights = read_weights(path, kind)
     if weights.kind != kind:
-        raise ConfigError(f"init_from={path} are of kind {weights.kind!r}; this run trains {kind!r}: give such weights")
+        raise ConfigError(f"init_from={path} has kind {weights.kind!r}: this run needs weights of kind {kind!r}")
     return weights
 
 
 def start_from(
     weights: Weights, components: Mapping[str, Mapping[str, str]], built: Mapping[str, Any] | None = None
 ) -> pl.Callback:
-    """A callback that loads weights into a run's network before the first step; the optimizer starts fresh.
+    """Makes a callback that loads weights into a run's network before the first step. Optimizer state is not loaded.
 
-    Every process reads the whole file and keeps its part, under any strategy.
+    Under every strategy, each process reads the whole file and keeps its own shard.
 
     Args:
         weights: Result of `open_first`.
-        components: The trained networks that the run uses; a warning is logged if they differ from those of the
-            weights.
-        built: Configuration of the run's network; a warning is logged if it differs from that of the weights.
+        components: Trained networks that this run uses, see `run_metadata.components`. A warning is logged if the
+            weights were trained with other networks.
+        built: Configuration of this run's network. A warning is logged if the weights were trained with other
+            settings.
 
     Raises:
-        ConfigError: From the callback, if the run's network has other tensors, or another text tokenizer.
+        ConfigError: From the callback, if names or shapes of tensors, or the text tokenizers, differ.
     """
     import lightning.pytorch as pl
 
@@ -77,7 +78,8 @@ def start_from(
             check_names(replace(weights, state=complete), state)
         except (ConfigError, DataError) as error:
             cause = str(error).removeprefix(f"{weights.path}: ")
-            raise ConfigError(f"init_from={weights.path}: {cause}; build the network as theirs was") from error
+            mend = "give the network the configuration that these weights were trained with"
+            raise ConfigError(f"init_from={weights.path}: {cause}; {mend}") from error
         own = own if mixture is None else mixture
         net.load_state_dict({n: shard_like(own[n], value) if n in own else value for n, value in state.items()})
         log.info("starting from weights %s: %s", weights.short, weights.path)
@@ -90,34 +92,37 @@ def start_from(
     dense = any(".token_moe.network." in name for name in weights.state)
     kept = (k for k in differ if not (AT_FIRST.fullmatch(k) or (dense and k.startswith("moe."))))  # upcycled below
     for key in (k for k in kept if "(not there)" not in differ[k]):
-        log.warning("the weights' network had other settings (net.%s): the new one differs", differ[key])
+        log.warning("init_from: the weights were trained with another setting (old -> new): net.%s", differ[key])
     return pl.callbacks.LambdaCallback(on_fit_start=load)
 
 
 def _without_replaced(parts: Collection[str], given: Mapping[str, Any], state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The given tensors without those of replaceable parts that do not fit the network: these parts start untrained."""
+    """Drops the given tensors of each replaceable part whose names or shapes differ; such a part starts untrained."""
     kept = dict(given)
     for part in parts:
         theirs, ours = ({n: v.shape for n, v in s.items() if n.split(".")[0] == part} for s in (given, state))
         if theirs != ours:
-            log.info("the weights' %s is built otherwise: this run's %s starts untrained", part, part)
+            log.info("the %s of the weights has other tensors: the %s of this run starts untrained", part, part)
             kept = {name: value for name, value in kept.items() if name not in theirs}
     return kept
 
 
 def _upcycled(net: Any, given: Mapping[str, Any], state: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Tensors with which the network's experts compute what a dense transformer does; None if none is given."""
+    """Expert tensors that reproduce the given dense transformer; None if the given tensors are not dense."""
     from unif2ace.nets.transformer.upcycle import is_dense, upcycled
 
     if not is_dense(given) or is_dense(state):
         return None
     made = upcycled(net, given)
-    log.info("the weights are dense: they become the shared experts, and all other experts start without effect")
+    log.info("the weights are dense: they initialize the shared experts; all other experts start with zero output")
     return made
 
 
 def _with_added(net: Any, given: Mapping[str, Any], state: Mapping[str, Any], module: Any) -> Mapping[str, Any]:
-    """The given tensors, and the network's own of replaced parts and of missing optional parts, set to no effect."""
+    """Completes the given tensors with the network's own tensors of replaceable and of optional parts.
+
+    Missing optional parts are initialised to have no effect.
+    """
     replaceable = getattr(module, "replaceable_parts", ())
     missing = state.keys() - given.keys()
     parts = {name.split(".")[0] for name in missing} - set(replaceable)
@@ -125,7 +130,7 @@ def _with_added(net: Any, given: Mapping[str, Any], state: Mapping[str, Any], mo
         return given
     if parts:
         net.zero_init_()
-        log.info("the weights have no %s: new, and without effect until it learns", ", ".join(sorted(parts)))
+        log.info("the weights have no %s: this part starts with no effect", ", ".join(sorted(parts)))
     return {**given, **{name: state[name] for name in missing}}
 
 
@@ -133,6 +138,6 @@ def _check_text(weights: Weights, now: Any) -> None:
     file = weights.text_file
     if now is not None and file.is_file() and not filecmp.cmp(file, now.path, shallow=False):
         raise ConfigError(
-            f"{weights.path} was trained with another text tokenizer than {now.path}: token ids differ; "
+            f"{weights.path} was not trained with the text tokenizer {now.path}, so token ids differ; "
             f"set data.text_tokenizer={file}"
         )

@@ -1,4 +1,4 @@
-"""Code and configurations must be of one checkout or one installation."""
+"""Checks that code and configurations come from the same checkout or installation."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CONFIGS = "unif2ace_configs"
 
 @cache
 def check_installation() -> None:
-    """Checks that this code and the package of configurations belong together.
+    """Checks that ``unif2ace`` and ``unif2ace_configs`` come from the same checkout or installation.
 
     Raises:
-        ConfigError: If the configurations are missing, or are those of another checkout or installation.
+        ConfigError: If the configurations are missing, or come from another checkout or installation.
     """
     code = Path(unif2ace.__file__).parent
     spec = importlib.util.find_spec(CONFIGS)
@@ -25,16 +25,16 @@ def check_installation() -> None:
     checkout = code.parents[1] if code.parent.name == "src" else None
     mend = f"`pip install -e {checkout}`" if checkout else "`pip install --force-reinstall unif2ace`"
     if not folders:
-        raise ConfigError(f"the configurations of {code} are not installed ({CONFIGS} is missing): {mend}")
+        raise ConfigError(f"package {CONFIGS}, the configurations of {code}, is not installed: run {mend}")
     if not any(belong(code, folder) for folder in folders):
         raise ConfigError(
-            f"the code is {code}, but the configurations are {folders[0].resolve()}, of another checkout or "
-            f"installation: {mend}, or take {code.parent} out of PYTHONPATH"
+            f"the code is {code}, but the configurations {folders[0].resolve()} belong to another checkout or "
+            f"installation: run {mend}, or remove {code.parent} from PYTHONPATH"
         )
 
 
 def belong(code: Path, configs: Path) -> bool:
-    """Whether a folder of code and one of configurations lie beside each other, or in one checkout.
+    """Whether both folders have the same parent, or lie in the same checkout.
 
     Args:
         code: Folder of the package ``unif2ace``.

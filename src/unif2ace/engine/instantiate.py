@@ -1,9 +1,8 @@
-"""Safe instantiation: only classes that two lists admit are built.
+"""Safe instantiation: builds only classes whose modules are on an allowlist.
 
-Hydra calls whatever a `_target_` names. A configuration may come from another person's folder or a checkpoint. The
-written name must therefore start with an admitted prefix, and so must the module in which the resolved object is
-defined (an alias of `os.system` in an admitted package is rejected). The message about a mistyped argument names the
-nearest match.
+Hydra calls any function that a `_target_` names, and a configuration may come from an untrusted folder or checkpoint.
+The name must therefore start with an allowed prefix (`WRITTEN`). The module that defines the resolved object must start
+with an allowed prefix too (`LIVING`), so an alias of `os.system` in an allowed package is rejected.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from unif2ace.engine.renamed_keys import hint
 from unif2ace.errors import ConfigError, Unif2aceError, check_list, nearest
 
 ADDABLE = ("callbacks", "logger", "run_callbacks")
-"""Groups with a list of choices, to which ``+GROUP=NAME`` adds one."""
+"""Groups that take a list of choices. ``+GROUP=NAME`` adds a choice to the list."""
 
 WRITTEN = (
     "unif2ace.",
@@ -45,25 +44,25 @@ LIVING = (
     "torchmetrics.",
     "timm.",
 )
-"""Prefixes of the modules in which the resolved object of a `_target_` may be defined."""
+"""Prefixes of the modules that may define the object to which a `_target_` resolves."""
 
 HYDRA_KEYS = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
 
 
 def instantiate(config: Any, *, allow: Iterable[str] = (), **kwargs: Any) -> Any:
-    """Builds the object of a configuration, after checking every `_target_` in it.
+    """Checks every `_target_` in a configuration, then builds its object.
 
     Args:
         config: A node with `_target_`, possibly nested.
-        allow: Further admitted prefixes, such as ``mylab.``: the configuration's `engine.allow`.
-        kwargs: Further arguments of the outermost target.
+        allow: Module prefixes that a `_target_` may have besides the default ones, such as ``mylab.`` (`engine.allow`).
+        kwargs: Additional arguments of the outermost `_target_`.
 
     Returns:
         The object, or a `functools.partial` for a node with `_partial_: true`. Lists and mappings are passed as plain
         Python containers.
 
     Raises:
-        ConfigError: If a target is not admitted, does not exist, has an unknown argument or lacks one.
+        ConfigError: If a `_target_` is not allowed or does not exist, or an argument is unknown or missing.
     """
     check_list(allow, "engine.allow")
     node = config if OmegaConf.is_config(config) else OmegaConf.create(config)
@@ -82,10 +81,10 @@ def instantiate(config: Any, *, allow: Iterable[str] = (), **kwargs: Any) -> Any
 
 
 def instantiate_slots(config: Mapping[str, Any] | None, group: str, *, allow: Iterable[str] = ()) -> dict[str, Any]:
-    """Builds every entry of a group of slots such as `callbacks` or `loss`.
+    """Builds every entry of a group such as `callbacks` or `loss`.
 
     Raises:
-        ConfigError: If an entry has no `_target_`: an override set a value of a slot that was not selected.
+        ConfigError: If an entry has no `_target_`: an override set one of its values, but did not select the entry.
     """
     objects: dict[str, Any] = {}
     for name, node in (config or {}).items():
@@ -93,23 +92,23 @@ def instantiate_slots(config: Mapping[str, Any] | None, group: str, *, allow: It
             continue
         if not isinstance(node, Mapping) or "_target_" not in node:
             raise ConfigError(
-                f"{group}.{name} has values but no `_target_`: it was configured but not selected; "
-                f"{how_to_add(group, name)}, or drop the override `{group}.{name}.*`"
+                f"{group}.{name} has values but no `_target_`, because it is not selected; "
+                f"{how_to_add(group, name)}, or remove the override `{group}.{name}.*`"
             )
         objects[name] = instantiate(node, allow=allow)
     return objects
 
 
 def how_to_add(group: str, name: str) -> str:
-    """What to type to select one more choice of a group.
+    """Says what to type to select one more choice of a group.
 
     Args:
-        group: The group.
-        name: The choice.
+        group: Name of the group, such as ``callbacks``.
+        name: Name of the choice.
     """
     if group in ADDABLE:
         return f"add it with `+{group}={name}`"
-    return f"name it in one list with the others that are wanted, such as `{group}=[{name}]`"
+    return f"list it together with the other choices, such as `{group}=[{name},...]`"
 
 
 def _plain(node: Any) -> Any:
@@ -136,13 +135,13 @@ def _check(path: str, node: dict[str, Any], allow: tuple[str, ...], given: set[s
     if not isinstance(target, str) or not target.startswith(WRITTEN + allow):
         admitted = ", ".join(WRITTEN + allow)
         raise ConfigError(
-            f"{path}._target_ is {target!r}, which is not admitted; it may start with {admitted}. "
-            "For a package of your own add `engine.allow=[mylab.]` on the command line"
+            f"{path}._target_={target}: not allowed; it may start with {admitted}. "
+            "For your own package add `engine.allow=[mylab.]` on the command line"
         )
     found = _resolve(path, target)
     home = f"{getattr(found, '__module__', None) or ''}."
     if not home.startswith(LIVING + allow):
-        raise ConfigError(f"{path}._target_ is {target!r}, which is really in {home[:-1]!r}: not admitted")
+        raise ConfigError(f"{path}._target_={target}: not allowed, because it is defined in {home[:-1]!r}")
     _check_arguments(path, node, found, given)
 
 
@@ -155,13 +154,11 @@ def _resolve(path: str, target: str) -> Any:
             known = vars(get_object(module))
         except Exception:
             known = {}
-        raise ConfigError(
-            f"{path}._target_ is {target!r}, which does not exist{nearest(name, known)} ({error})"
-        ) from error
+        raise ConfigError(f"{path}._target_={target} does not exist{nearest(name, known)} ({error})") from error
 
 
 def takes(target: str, name: str, allow: Iterable[str] = ()) -> bool:
-    """Whether a class or function of a configuration takes an argument; true if unknown."""
+    """Whether the class or function `target` takes an argument `name`; true if its signature is unknown."""
     if name in HYDRA_KEYS or not target.startswith(WRITTEN + tuple(allow)):
         return True
     try:
@@ -194,7 +191,7 @@ def _check_arguments(path: str, node: dict[str, Any], found: Any, given: set[str
 
 
 def _is_list(hint: Any) -> bool:
-    """Whether an annotation is a list of values, or None."""
+    """Whether a type annotation is a list, possibly optional."""
     options = [o for o in get_args(hint) if o is not NoneType] if get_origin(hint) in (Union, UnionType) else [hint]
     return all(get_origin(option) in _LISTS for option in options)
 
@@ -203,12 +200,12 @@ _LISTS = (Sequence, Iterable, Collection, list, tuple, set, frozenset)
 
 
 def _check_optimizer(path: str, node: dict[str, Any], found: Any) -> None:
-    """Builds a torch optimiser for one small matrix, so that its ranges are checked before the data is made."""
+    """Builds a torch optimizer for a 2 x 2 matrix, so that bad values fail before the data sets are built."""
     lr = node.get("lr", 0.0)
     if node.get("_partial_") and (
         isinstance(lr, bool | str) or (isinstance(lr, int | float) and not math.isfinite(lr))
     ):
-        raise ConfigError(f"{path}.lr={str(lr).lower()}: it takes a finite number from 0 up")
+        raise ConfigError(f"{path}.lr={str(lr).lower()}: must be a finite number from 0 up")
     if not node.get("_partial_") or not str(getattr(found, "__module__", "")).startswith("torch.optim."):
         return
     import torch
@@ -219,14 +216,14 @@ def _check_optimizer(path: str, node: dict[str, Any], found: Any) -> None:
         found([torch.zeros(2, 2, requires_grad=True)], **{k: v for k, v in node.items() if k not in HYDRA_KEYS})
     except (TypeError, ValueError, RuntimeError) as error:
         given = ", ".join(f"{path}.{k}={v}" for k, v in node.items() if k not in HYDRA_KEYS)
-        raise ConfigError(f"{given}: {node['_target_']} refuses this: {error}") from error
+        raise ConfigError(f"{given}: {node['_target_']} rejects these values: {error}") from error
 
 
 _PLAIN = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
 
 
 def _check_types(path: str, node: dict[str, Any], found: Any) -> None:
-    """Checks values whose annotation is a plain type or a list; classes check all other values themselves."""
+    """Checks values whose annotation is int, float, bool, str or a list. Classes check all other values themselves."""
     try:
         hints = get_type_hints(found.__init__ if inspect.isclass(found) else found)
     except Exception:
@@ -236,4 +233,4 @@ def _check_types(path: str, node: dict[str, Any], found: Any) -> None:
             check_list(value, f"{path}.{name}")
         wanted = _PLAIN.get(hints.get(name))  # type: ignore[arg-type]
         if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
-            raise ConfigError(f"{path}.{name} is {value!r}; {node['_target_']} takes {hints[name].__name__} here")
+            raise ConfigError(f"{path}.{name}={value!r}: {node['_target_']} takes {hints[name].__name__} here")

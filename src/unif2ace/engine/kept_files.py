@@ -1,4 +1,4 @@
-"""Reads each configuration file of the package once per process; Hydra alone reads it at every composition."""
+"""Caches the configuration files of the package. Without the cache Hydra reads them at every composition."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from unif2ace.engine.config_comments import CONFIG_MODULE
 
 
 class KeptFiles(ConfigRepository):
-    """Hydra's files of configurations. Those of the package are kept; those of folders may change and are read again.
+    """A configuration repository of Hydra that caches the package's files. Files of user folders are always read again.
 
     Args:
-        repository: What Hydra has made for the package's configurations.
+        repository: Hydra's repository of the package's configurations.
     """
 
     _kept: ClassVar[dict[str, ConfigResult]] = {}
@@ -26,7 +26,7 @@ class KeptFiles(ConfigRepository):
         self._has_folders = False
 
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
-        """See the base class; called for a search path with more than the package."""
+        """See the base class. Hydra calls this if the search path has user folders."""
         super().initialize_sources(config_search_path)
         self._has_folders = True
 

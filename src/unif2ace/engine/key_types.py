@@ -1,6 +1,6 @@
-"""Types and ranges of the commands' own keys, checked before the work starts.
+"""Checks types and ranges of the keys that a command reads itself, before the command starts.
 
-Values below a `_target_` are checked when the class is built; this table holds the keys that a command reads itself.
+Values below a `_target_` are not checked here, but when the class is built.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
 class KeyType:
-    """Type of a key."""
+    """Type of a key. The attribute `takes` describes its values in messages."""
 
     takes = "any value"
 
     def accepts(self, value: Any) -> bool:
-        """Whether a value that is not null is one of this type."""
+        """Whether a value has this type. Null is checked by the caller."""
         return True
 
 
 @dataclass(frozen=True, slots=True)
 class Number(KeyType):
-    """A number within limits.
+    """A number in [`low`, `high`].
 
     Attributes:
-        low: Smallest value.
-        high: Largest value.
-        whole: Whether it must be a whole number.
+        low: Smallest allowed value.
+        high: Largest allowed value.
+        whole: Whether the number must be an integer.
     """
 
     low: float = -math.inf
@@ -72,11 +72,11 @@ class Switch(KeyType):
 
 @dataclass(frozen=True, slots=True)
 class OneOf(KeyType):
-    """One of several names.
+    """A choice among names.
 
     Attributes:
-        names: The names.
-        several: Whether a list of them is meant.
+        names: Allowed names.
+        several: Whether the value is a list of names instead of one name.
     """
 
     names: Sequence[str]
@@ -84,7 +84,7 @@ class OneOf(KeyType):
 
     @property
     def takes(self) -> str:  # type: ignore[override]
-        """The names."""
+        """The allowed names in words."""
         names = f"{', '.join(self.names[:-1])} or {self.names[-1]}"
         return f"a list of {names}, such as [{self.names[0]}]" if self.several else names
 
@@ -96,7 +96,7 @@ class OneOf(KeyType):
 
 
 class Text(KeyType):
-    """Text, such as a path. A command line's value is taken as typed, without Hydra's grammar."""
+    """Text, such as a path. The value on the command line is not parsed by Hydra's grammar."""
 
     takes = "a text"
 
@@ -116,9 +116,9 @@ class Texts(Text):
 
 
 class Box(KeyType):
-    """Left, top, right and bottom in [0, 1]."""
+    """A rectangle [left, top, right, bottom], as fractions of the image in [0, 1]."""
 
-    takes = "left, top, right and bottom from 0 to 1, such as [0,0.5,1,1]"
+    takes = "[left,top,right,bottom] with values from 0 to 1, left < right and top < bottom, such as [0,0.5,1,1]"
 
     def accepts(self, value: Any) -> bool:
         """See the base class."""
@@ -145,14 +145,14 @@ class File(Text):
     """A file to write.
 
     Attributes:
-        suffixes: Endings that its name may have; empty for any.
+        suffixes: Allowed file name suffixes; empty for any.
     """
 
     suffixes: tuple[str, ...] = ()
 
     @property
     def takes(self) -> str:  # type: ignore[override]
-        """The endings in words."""
+        """The allowed suffixes in words."""
         return f"a file name that ends in {', '.join(self.suffixes)}" if self.suffixes else "a file name"
 
     def accepts(self, value: Any) -> bool:
@@ -239,7 +239,7 @@ KEY_TYPES: dict[str, KeyType] = {
     "threshold": SHARE,
     "validation": Number(0, 0.5, whole=False),
 }
-"""Type of each key, the same in every command."""
+"""Type of each key, unless `OWN_TYPES` gives another type for a command."""
 
 OWN_TYPES: dict[str, dict[str, KeyType]] = {
     "attributes": {"out": File((".jsonl",))},
@@ -271,11 +271,11 @@ OWN_TYPES: dict[str, dict[str, KeyType]] = {
     "table": {"outputs": Texts(), "size": OneOf(("smoke", "small", "paper"))},
     "text_tokenizer": {"out": Folder()},
 }
-"""Types that differ in one command."""
+"""Types of keys that have another meaning in one command, by command."""
 
 
 def key_type(command: str, key: str) -> KeyType:
-    """Type of a command's key; any value if it is not one of the table."""
+    """Type of a command's key; `ANY` if the key is in neither table."""
     return OWN_TYPES.get(command, {}).get(key) or KEY_TYPES.get(key, ANY)
 
 
@@ -292,18 +292,18 @@ def check_values(command: str, config: DictConfig) -> None:
     for key, found, value in _values(command, config):
         if not found.accepts(value):
             near = nearest(str(value), found.names) if isinstance(found, OneOf) and not found.several else ""
-            raise ConfigError(f"{key}={_shown(value)}: it takes {found.takes}{near}")
+            raise ConfigError(f"{key}={_shown(value)}: must be {found.takes}{near}")
 
 
 def check_places(command: str, config: DictConfig) -> None:
-    """Checks that the devices exist and that the output folders and files can be written.
+    """Checks that the devices exist and that output folders and files are writable.
 
     Args:
         command: Name of the primary configuration.
         config: The composed configuration.
 
     Raises:
-        ConfigError: If a device does not exist here, or a place cannot be written.
+        ConfigError: If a device does not exist on this machine, or an output path is not writable.
     """
     for key, found, value in _values(command, config):
         if isinstance(found, Device) and value != "auto":
@@ -315,10 +315,10 @@ def check_places(command: str, config: DictConfig) -> None:
 
 
 def _values(command: str, config: DictConfig) -> Iterator[tuple[str, KeyType, Any]]:
-    """The keys of the table that have a value: name, type, and plain value.
+    """Name, type and plain value of each key in `KEY_TYPES` that is not null.
 
     Raises:
-        ConfigError: If a key is null whose default is not.
+        ConfigError: If a key is null although its default is not null.
     """
     written = dict(comments(command).keys)
     if command == "evaluate":
@@ -334,11 +334,11 @@ def _values(command: str, config: DictConfig) -> Iterator[tuple[str, KeyType, An
         if value is not None:
             yield key, found, OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
         elif key in written and not written[key].value.startswith(("null", "${")) and found is not ANY:
-            raise ConfigError(f"{key}=null: it takes {found.takes}")
+            raise ConfigError(f"{key}=null: must be {found.takes}")
 
 
 def _of_resolver(error: BaseException) -> ConfigError | None:
-    """The error that a resolver has raised, if there is one."""
+    """The `ConfigError` that a resolver raised, if it is the cause of `error`; else None."""
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, ConfigError):
         seen = seen.__context__
@@ -352,16 +352,16 @@ def _shown(value: Any) -> str:
 
 def _check_place(key: str, path: Path, folder: bool) -> None:
     if folder and path.exists() and not path.is_dir():
-        raise ConfigError(f"{key}={path}: it is a file; give a folder")
+        raise ConfigError(f"{key}={path}: this is a file; give a folder")
     if not folder and path.is_dir():
-        raise ConfigError(f"{key}={path}: it is a folder; give a file name")
+        raise ConfigError(f"{key}={path}: this is a folder; give a file name")
     above = path if folder else path.parent
     while not above.exists():
         above = above.parent
     if not above.is_dir():
-        raise ConfigError(f"{key}={path}: {above} is a file, so nothing can be written below it")
+        raise ConfigError(f"{key}={path}: {above} is a file, not a folder; give another {key}=...")
     if not os.access(above, os.W_OK | os.X_OK) or not _takes_a_file(above):
-        raise ConfigError(f"{key}={path}: nothing can be written in {above}; give another {key}=...")
+        raise ConfigError(f"{key}={path}: {above} is not writable; give another {key}=...")
 
 
 def _takes_a_file(folder: Path) -> bool:

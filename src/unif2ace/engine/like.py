@@ -1,4 +1,4 @@
-"""``like=RUN``: the settings of an earlier run, before those that are typed."""
+"""``like=RUN``: reuses the overrides of an earlier run. Typed overrides take precedence."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from unif2ace.errors import ConfigError
 
 WORD = "like="
 NOT_TAKEN = ("like", "run_dir", "resume", "resume_changes", "hparams_search")
-"""Keys of where a run lies, how it continues, and what searches; they say nothing about another run."""
+"""Keys that are not copied from the earlier run: its folder, how it was resumed, and its search."""
 
 
 def like_run(words: Sequence[str]) -> list[str]:
-    """The words of a command with the overrides of the run that ``like=RUN`` names in front of them.
+    """Puts the overrides of the run ``like=RUN`` before the words of a command line.
 
-    A recorded override is left out if the same key is typed.
+    An override of that run is left out if `words` has the same key.
 
     Args:
-        words: Options and overrides.
+        words: Options and overrides as typed.
 
     Raises:
-        ConfigError: If the run does not exist or its overrides are unknown.
+        ConfigError: If the run folder does not exist or has no file of overrides.
     """
     named = [word.removeprefix(WORD).strip("'\"") for word in words if word.startswith(WORD)]
     if len(named) > 1:
-        raise ConfigError(f"like={named[1]}: like is given twice, first as {named[0]}; give one run")
+        raise ConfigError(f"like={named[0]} and like={named[1]}: only one like=RUN is possible; remove one")
     if not named or named[0] in ("", "null"):
         return list(words)
     typed = {_key(word) for word in words}
@@ -41,10 +41,10 @@ def like_run(words: Sequence[str]) -> list[str]:
 
 
 def check_like(config: DictConfig) -> None:
-    """Refuses ``like`` that no command line gave, for example in an experiment's file: it would have no effect.
+    """Rejects ``like`` in a configuration file, such as an experiment: it only works on the command line.
 
     Raises:
-        ConfigError: If it is set elsewhere.
+        ConfigError: If ``like`` is set, but not on the command line.
     """
     overrides = overrides_of(config)
     if config.get("like") and overrides is not None and not any(o.startswith(WORD) for o in overrides):

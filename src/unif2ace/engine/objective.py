@@ -1,4 +1,4 @@
-"""What a training run returns: all metrics, or the last value of ``optimized_metric``."""
+"""The return value of a training run: all metrics, or the last value of ``optimized_metric``."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from unif2ace.errors import Unif2aceError
 from unif2ace.metrics.logged import logged
 
 Objective = dict[str, float] | float | list[float]
-"""All metrics by name; the optimized one; or the optimized ones in their order."""
+"""All metrics by name, the value of the optimized metric, or a list of values of the optimized metrics."""
 
 
 def optimized_names(config: DictConfig) -> list[str]:
-    """Names of the optimized metrics; none if `optimized_metric` is null."""
+    """Names in `optimized_metric`; an empty list if it is null."""
     asked = config.get("optimized_metric")
     return [] if asked is None else [asked] if isinstance(asked, str) else [str(name) for name in asked]
 
 
 def objective(config: DictConfig, metrics: Mapping[str, Any]) -> Objective:
-    """The result of a run for its caller or a sweeper.
+    """The return value of a run, which a sweeper reads.
 
     Args:
         config: Configuration of the run.
-        metrics: Last value of every logged quantity.
+        metrics: Last value of each logged metric.
 
     Raises:
         MetricError: If an optimized metric was not logged.
-        Unif2aceError: If its value is NaN or infinite.
+        Unif2aceError: If an optimized metric is NaN or infinite.
     """
     values = {name: math.nan if value is None else float(value) for name, value in metrics.items()}
     names = optimized_names(config)
@@ -43,5 +43,5 @@ def objective(config: DictConfig, metrics: Mapping[str, Any]) -> Objective:
 def _value(name: str, metrics: Mapping[str, float]) -> float:
     value = logged("optimized_metric", name, metrics)
     if not math.isfinite(value):
-        raise Unif2aceError(f"optimized_metric={name} is {value} at the end of the run, which cannot be ranked")
+        raise Unif2aceError(f"optimized_metric={name} is {value} at the end of the run, so the run cannot be ranked")
     return value

@@ -1,4 +1,4 @@
-"""The overrides that a configuration was composed from, kept with it and in the folder of a run."""
+"""Stores the overrides of a configuration on the configuration object and in the run folder."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from omegaconf.errors import OmegaConfBaseException
 from unif2ace.errors import ConfigError, nearest
 
 FILE = Path(".hydra", "overrides.yaml")
-"""Hydra's name for the list of overrides in a run's folder."""
+"""Hydra's file of overrides, relative to a run folder."""
 _NAME = "_composed_from"
 
 
 def remember_overrides(config: DictConfig, overrides: Sequence[str]) -> None:
-    """Keeps the overrides with a configuration; they are not part of its values.
+    """Stores the overrides as a hidden attribute of a configuration, not as one of its keys.
 
     Args:
         config: The composed configuration.
-        overrides: What it was composed from.
+        overrides: Overrides that it was composed from.
     """
     config.__dict__[_NAME] = list(overrides)
 
@@ -35,21 +35,21 @@ def overrides_of(config: DictConfig) -> list[str] | None:
 def typed_overrides(node: ListConfig) -> list[str]:
     """Hydra's list of overrides as typed.
 
-    An interpolation in one is an interpolation of the command's configuration; only Hydra's own, such as
-    ``${hydra:job.num}``, is resolved here.
+    Only interpolations of Hydra, such as ``${hydra:job.num}``, are resolved. Other interpolations refer to the
+    configuration of the command, and stay as they are.
     """
     texts: Any = OmegaConf.to_container(node, resolve=False)
     made = []
     for place, text in enumerate(texts):
         try:
             made.append(str(node[place]) if "${hydra" in text else str(text))
-        except OmegaConfBaseException:  # another interpolation stands beside it, or Hydra does not run
+        except OmegaConfBaseException:  # it also has another interpolation, or Hydra does not run
             made.append(str(text))
     return made
 
 
 def write_overrides(config: DictConfig, folder: Path) -> None:
-    """Writes the overrides into the folder of a run.
+    """Writes the overrides of a configuration to `FILE` in a run folder.
 
     Args:
         config: Configuration of the run.
@@ -62,21 +62,21 @@ def write_overrides(config: DictConfig, folder: Path) -> None:
 
 
 def read_overrides(folder: Path) -> list[str]:
-    """The overrides of the run in a folder.
+    """Reads the overrides of a run from its folder.
 
     Raises:
-        ConfigError: If there is no such folder, or it does not say.
+        ConfigError: If the folder does not exist, or has no valid `FILE`.
     """
     if not folder.is_dir():
         beside = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
-        raise ConfigError(f"like={folder}: there is no such folder{nearest(folder.name, beside)}; give a run's folder")
+        raise ConfigError(f"like={folder}: this folder does not exist{nearest(folder.name, beside)}; give a run folder")
     try:
         found = OmegaConf.load(folder / FILE)
     except OSError:
         raise ConfigError(
-            f"like={folder}: it lacks {FILE} with the settings of a run; give the folder of a run that unif2ace-train "
-            "made, or type the settings"
+            f"like={folder}: this folder has no {FILE}; give the folder of a run of unif2ace-train, or type the "
+            "overrides"
         ) from None
     if not isinstance(found, ListConfig):
-        raise ConfigError(f"like={folder}: {folder / FILE} holds no list of settings; type them")
+        raise ConfigError(f"like={folder}: {folder / FILE} is not a list of overrides; type the overrides instead")
     return typed_overrides(found)

@@ -1,4 +1,4 @@
-"""Provenance of a network: its data, code and versions."""
+"""Collects the provenance of a network: data sets, code and package versions."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SPLITS: tuple[Split, ...] = ("train", "val")
 
 
 def data_provenance(datasets: Mapping[str, ShardDataset]) -> dict[str, Any]:
-    """Names and fingerprints of the data sets, and the size of their images.
+    """Describes the data sets and the size of their images.
 
     Args:
-        datasets: Data sets by name, which exist already.
+        datasets: Data sets by name. They must have been built.
 
     Returns:
-        ``data``: for each data set the folder's name and, for each split, number of samples and fingerprint;
-        ``image_size``: height and width of the first readable image, in pixels; empty if there is none.
+        ``data``: folder name of each data set, and number of samples and fingerprint of each split.
+        ``image_size``: [height, width] in pixels of the first readable image; empty if no image is readable.
     """
     from unif2ace.data.shards import Rules
     from unif2ace.data.shards.fingerprint import index_fingerprint
@@ -43,7 +43,7 @@ def data_provenance(datasets: Mapping[str, ShardDataset]) -> dict[str, Any]:
 
 
 def _image_size(reader: ShardReader) -> list[int]:
-    """Height and width of the first image that can be read; empty if there is none."""
+    """[height, width] in pixels of the first readable image; empty if no image is readable."""
     from unif2ace.data.shards import SampleFault
 
     for index in range(len(reader)):
@@ -53,11 +53,11 @@ def _image_size(reader: ShardReader) -> list[int]:
 
 
 def code_provenance() -> dict[str, Any]:
-    """Commit and versions, without information about the machine."""
+    """Git commit and package versions, without the command line and the machine."""
     return {name: value for name, value in environment().items() if name not in ("argv", "command", "platform")}
 
 
 def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float | None]:
-    """Logged values as numbers that JSON supports; None for values that are not finite."""
+    """Logged values as JSON numbers; NaN and infinite values become None."""
     values = {name: float(value) for name, value in metrics.items()}
     return {name: value if math.isfinite(value) else None for name, value in sorted(values.items())}

@@ -1,4 +1,4 @@
-"""Filters uninformative messages of other packages."""
+"""Suppresses uninformative messages of other packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys, groups and choices renamed in 0.2, so that errors about an old name give the new one."""
+"""Keys, groups and choices renamed in 0.2. Error messages about an old name give the new name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CHOICES = {
 }
 
 ALWAYS = ("progress", "checkpoint", "preemption", "random_state", "summary")
-"""Choices of `callbacks` that became `run_callbacks`, which every run has."""
+"""Choices of `callbacks` that moved to `run_callbacks`; every run has them by default."""
 
 KEYS = {
     "patience": "max_nonfinite_steps",
@@ -131,9 +131,9 @@ def new_key(key: str) -> str | None:
 
 
 def new_choice(group: str, choice: str = "") -> str | None:
-    """The current ``group=choice``; None if neither was renamed."""
+    """The current ``group=choice``; None if neither group nor choice was renamed."""
     if group == "callbacks" and choice in ALWAYS:
-        return f"run_callbacks.{choice}, which every run has without being named,"
+        return f"run_callbacks.{choice}, which every run has by default,"
     name = CHOICES.get(f"{group}/{choice}")
     if name is None and group not in GROUPS:
         return None
@@ -141,13 +141,13 @@ def new_choice(group: str, choice: str = "") -> str | None:
 
 
 def hint(key: str) -> str:
-    """The end of a message about an unknown key: its new name, or an empty string."""
+    """The end of a message about an unknown key: the new name of the key; empty if it was not renamed."""
     new = current_key(key)
     return f": it is {new} since 0.2" if new else ""
 
 
 def current_key(key: str) -> str | None:
-    """Today's name of a dotted key, or of its end: ``module.net.moe.gen`` holds ``moe.gen``."""
+    """The current name of a dotted key or of its last parts: ``module.net.moe.gen`` ends in ``moe.gen``."""
     parts = key.split(".")
     ends = [key, *(".".join(parts[first:]) for first in range(1, len(parts) - 1))]
     return next(filter(None, map(new_key, ends)), None)

@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 
 
 def world_size(num_nodes: int, devices: int | str | list[int]) -> int:
-    """Number of training processes: nodes times devices per node.
+    """Number of training processes: nodes x devices per node.
 
     Args:
         num_nodes: Number of nodes.
-        devices: Devices per node: a count, a list of ids, or ``auto`` / ``-1`` for every GPU (one process without a
-            GPU).
+        devices: Devices per node: a count, a list of ids, or ``auto`` / ``-1`` for all GPUs (1 if there is no GPU).
 
     Returns:
         At least 1.
@@ -41,14 +40,14 @@ def world_size(num_nodes: int, devices: int | str | list[int]) -> int:
 
 
 def output_dir(default: str) -> str:
-    """The run folder that Hydra created; `default` if there is none, as in a notebook."""
+    """The run folder that Hydra created; `default` if Hydra does not run, as in a notebook."""
     if not HydraConfig.initialized() or OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir"):
         return default
     return str(HydraConfig.get().runtime.output_dir)
 
 
 def given_run_dir(default: str, *, _root_: DictConfig) -> str:
-    """The value of `run_dir` if it was given, so that Hydra's files are written there too; else `default`."""
+    """The typed `run_dir`, so that Hydra writes its files there too; `default` if none was typed."""
     given = _root_._get_node("run_dir")
     asked = given is not None and "${output_dir:" not in str(given._value())
     return str(_root_.run_dir) if asked else default
@@ -62,32 +61,35 @@ FSQ_LEVELS = {
     16384: (8, 8, 8, 6, 5),
     65536: (8, 8, 8, 5, 5, 5),
 }
-"""Levels whose product is near a codebook size (FSQ, arXiv 2309.15505, table 1; those for 8192 are our choice)."""
+"""FSQ levels by codebook size; their product is near that size (arXiv 2309.15505, table 1; 8192 is our choice)."""
 
 
 def fsq_levels(codebook_size: int) -> list[int]:
     """Levels of finite scalar quantization for a codebook size.
 
     Args:
-        codebook_size: One of the sizes of `FSQ_LEVELS`.
+        codebook_size: A key of `FSQ_LEVELS`.
 
     Raises:
-        ConfigError: If the size is another.
+        ConfigError: If `codebook_size` is not a key of `FSQ_LEVELS`.
     """
     if codebook_size not in FSQ_LEVELS:
         sizes = ", ".join(map(str, FSQ_LEVELS))
-        raise ConfigError(f"codebook_size={codebook_size}: fsq has levels for {sizes}; give quantizer.levels=[8,5,5,5]")
+        raise ConfigError(
+            f"codebook_size={codebook_size}: fsq has levels only for {sizes}; for another size give "
+            "quantizer.levels=[...], such as [8,5,5,5]"
+        )
     return list(FSQ_LEVELS[codebook_size])
 
 
 def num_bits(codebook_size: int) -> int:
-    """Number of bits of a code.
+    """Number of bits of a code: log2(`codebook_size`).
 
     Args:
         codebook_size: A power of two.
 
     Raises:
-        ConfigError: If it is not a power of two.
+        ConfigError: If `codebook_size` is not a power of two.
     """
     bits = int(codebook_size).bit_length() - 1
     if codebook_size != 2**bits:
@@ -96,7 +98,7 @@ def num_bits(codebook_size: int) -> int:
 
 
 def attribute_labels(which: str = "labels") -> list[str]:
-    """Names of the 46 attributes, in the taxonomy's order; with ``all`` also its details, after them."""
+    """Names of the 46 attributes in the taxonomy's order; with ``all``, the names of its details follow."""
     return [label.name for label in _attributes(which)]
 
 
@@ -106,7 +108,7 @@ def attribute_families(which: str = "labels") -> list[str]:
 
 
 def attribute_groups(which: str = "labels") -> list[str]:
-    """Group of each attribute: the group of its field, such as hair."""
+    """Group of each attribute in the taxonomy, such as hair."""
     from unif2ace.attributes import TAXONOMY
 
     return [TAXONOMY.fields[label.field].group for label in _attributes(which)]
@@ -116,12 +118,12 @@ def _attributes(which: str) -> list[Label]:
     from unif2ace.attributes import TAXONOMY
 
     if which not in ("labels", "all"):
-        raise ConfigError(f"attributes {which!r}: 'labels' are the 46 of the paper, 'all' has the details too")
+        raise ConfigError(f"attributes {which!r}: give 'labels' (the paper's 46) or 'all' (with the details)")
     return [*TAXONOMY.labels.values(), *(TAXONOMY.details.values() if which == "all" else ())]
 
 
 def visual_dims(encoders: Any) -> dict[str, int]:
-    """Feature dimension of each selected visual encoder, from its `dim`.
+    """Feature dimension (`dim`) of each selected visual encoder.
 
     Args:
         encoders: The configuration's `visual_encoder` node.
@@ -130,7 +132,7 @@ def visual_dims(encoders: Any) -> dict[str, int]:
 
 
 def optimizer_of(optimizer: Any) -> dict[str, Any]:
-    """The configuration of the optimiser class: the `optimizer` node without its parameter groups."""
+    """The `optimizer` node without its parameter groups: the arguments of the optimizer class."""
     return {str(key): value for key, value in _plain(optimizer).items() if key != "groups"}
 
 
@@ -145,10 +147,10 @@ def _plain(node: Any) -> dict[str, Any]:
 
 
 def fast_precision(accelerator: str) -> str:
-    """``bf16-mixed`` if this machine is fast at bfloat16, else ``32-true``.
+    """``bf16-mixed`` if the hardware computes fast in bfloat16, else ``32-true``.
 
     Args:
-        accelerator: The Trainer's accelerator; ``auto`` for a GPU if there is one.
+        accelerator: Accelerator of the Trainer; ``auto`` is a GPU if the machine has one, else the CPU.
     """
     import torch
 
@@ -159,10 +161,12 @@ def fast_precision(accelerator: str) -> str:
 
 
 def monitored(optimized: Any) -> str:
-    """The metric of the best weights: the first of the optimized ones as a validation logs it, or ``val/loss``.
+    """The metric that selects the best weights: the first optimized metric, or ``val/loss`` if there is none.
+
+    ``test/NAME`` becomes ``val/NAME``, the name that a validation logs.
 
     Args:
-        optimized: The configuration's `optimized_metric`.
+        optimized: The configuration's `optimized_metric`: a name, a list of names, or null.
     """
     names = [optimized] if isinstance(optimized, str) else list(optimized or ())
     if not names:
@@ -172,18 +176,20 @@ def monitored(optimized: Any) -> str:
 
 
 def mode_of(monitor: Any, *, _root_: DictConfig) -> str:
-    """``min`` or ``max``: whether a lower or a higher value of a metric is better.
+    """``min`` if a lower value of a metric is better, ``max`` if a higher value is better.
 
-    A search knows it of the metric that it optimizes. It is known of all losses and metrics of the package.
+    For an optimized metric this is the direction of the search. For losses and metrics of the package it is known.
 
     Args:
         monitor: Name of the metric.
 
     Raises:
-        ConfigError: If it is not known, or no metric is named.
+        ConfigError: If the mode is not known, or `monitor` is not a name.
     """
     if not isinstance(monitor, str):
-        raise ConfigError("monitor: give a metric, such as val/loss; run_callbacks.best=null keeps no best weights")
+        raise ConfigError(
+            "monitor: give a metric, such as val/loss; to keep no best weights, give run_callbacks.best=null"
+        )
     direction = OmegaConf.select(_root_, "hparams_search.direction")
     if direction is not None and monitor == monitored(_root_.optimized_metric):
         return str(direction if isinstance(direction, str) else direction[0])[:3]
@@ -194,7 +200,7 @@ def mode_of(monitor: Any, *, _root_: DictConfig) -> str:
 
 
 def register() -> None:
-    """Registers the resolvers with OmegaConf; calling it again has no effect."""
+    """Registers the resolvers with OmegaConf. Repeated calls are harmless."""
     OmegaConf.register_new_resolver("cwd", lambda: str(Path.cwd()), replace=True)
     OmegaConf.register_new_resolver("cpu_count", lambda: os.cpu_count() or 1, replace=True)
     OmegaConf.register_new_resolver("output_dir", output_dir, replace=True)
@@ -209,7 +215,7 @@ def register() -> None:
 
 
 def _contained(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with lists and mappings as OmegaConf containers, which ``--cfg job --resolve`` requires."""
+    """Wraps a function to return OmegaConf containers for lists and dicts, as ``--cfg job --resolve`` requires."""
 
     def resolver(*given: Any) -> Any:
         value = function(*given)

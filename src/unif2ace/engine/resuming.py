@@ -1,4 +1,4 @@
-"""Finds the checkpoint to resume from, and checks that the configuration still matches."""
+"""Finds the checkpoint to resume from, and compares the configuration with that of the checkpoint."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ SILENT = (
     r"run_dir|name|paths\..*|image_tokenizer|classifier|ckpt|like|init_from|resume(_changes)?"
     r"|.*\.(path|folder|dirpath|.*_dir)"
 )
-"""Keys that are paths or resume options; the files at these paths are compared by fingerprints."""
+"""Keys that are paths or resume options; they may change. Fingerprints compare the files at these paths."""
 HARMLESS = re.compile(
     rf"({SILENT}|.*\.compile|(engine|extras|tags|hparams_search|logger|metric|module\.metrics|strategy|launcher)(\..*)?"
     r"|optimized_metric|monitor(_mode)?|test|callbacks(\.(?!(ema|calibrate)\b).*)?|run_callbacks(\.(?!random_state\b).*)?"
     r"|data\.(num_workers|prepare_per_node|max_eval_samples|max_drop_fraction)|(data\.datasets|dataset)\.\w+\.workers"
     r"|trainer\.(?!precision|accumulate_grad_batches|gradient_clip|overfit_batches|limit_train|sync_|use_distr).*)"
 )
-"""Keys that affect neither shapes nor what is learned from which samples."""
+"""Keys that may change on resuming: they affect neither tensor shapes nor training."""
 STOPPED_EARLY = "stopped_early"
-"""Entry of the weights file's header: whether early stopping has ended the run."""
+"""Key of the weights file's header: whether early stopping ended the run."""
 LENGTH = ("trainer.max_steps", "trainer.max_epochs")
-"""Keys of the run's length, which a learning-rate schedule depends on; harmless without a schedule."""
+"""Keys of the run's length. They may change on resuming unless a learning-rate schedule depends on them."""
 SHOWN = 8
 
 
@@ -44,9 +44,9 @@ class Start:
     """Where a run starts.
 
     Attributes:
-        path: The checkpoint; None to start from the beginning.
-        finished: Whether that checkpoint is of the last step already, or early stopping has ended the run there, so
-            that nothing is left to train.
+        path: The checkpoint; None to start at step 0.
+        finished: Whether nothing is left to train: the checkpoint is at the last step, or early stopping ended the run
+            there.
     """
 
     path: Path | None = None
@@ -54,15 +54,15 @@ class Start:
 
 
 def find_start(config: DictConfig) -> Start:
-    """Finds the checkpoint of ``resume``, and checks that it fits the configuration.
+    """Finds the checkpoint that ``resume`` names, and checks that it fits the configuration.
 
     Args:
         config: Configuration of the run, composed from ``train.yaml``.
 
     Raises:
-        ConfigError: If ``resume`` is a path without a checkpoint, a relevant part of the configuration has changed, or
-            the folder has checkpoints that would be overwritten.
-        DataError: If the named checkpoint is damaged.
+        ConfigError: If there is no checkpoint at ``resume``, if a key outside `HARMLESS` has changed, or if the run
+            would overwrite later checkpoints in ``run_dir``.
+        DataError: If the checkpoint is damaged.
     """
     run = Path(config.run_dir)
     path = newest(run / FOLDER) if config.resume == "auto" else named(config.resume)
@@ -78,7 +78,7 @@ def find_start(config: DictConfig) -> Start:
 
 
 def _stopped_early(path: Path, config: DictConfig) -> bool:
-    """Whether a checkpoint is of a run that early stopping has ended, with the settings that it still has."""
+    """Whether early stopping ended the run of a checkpoint, and its settings are unchanged."""
     node = OmegaConf.select(config, "callbacks.early_stopping")
     before: Any = (config_of(path) or {}).get("callbacks") or {}
     if node is None or before.get("early_stopping") != OmegaConf.to_container(node, resolve=True):
@@ -93,10 +93,10 @@ def _stopped_early(path: Path, config: DictConfig) -> bool:
 
 
 def named(value: str | Path | None) -> Path | None:
-    """The checkpoint at a path: a directory of a step, a file ``*.ckpt``, or the newest checkpoint of a run folder.
+    """The checkpoint at a path: a directory ``step-*``, a file ``*.ckpt``, or a run folder's newest checkpoint.
 
     Raises:
-        ConfigError: If there is none.
+        ConfigError: If there is no checkpoint.
     """
     if value is None:
         return None
@@ -109,14 +109,14 @@ def named(value: str | Path | None) -> Path | None:
         old = sorted((*path.glob("*.ckpt"), *path.glob(f"{FOLDER}/*.ckpt")), key=lambda p: p.stat().st_mtime_ns)
         found = newest(path) or next((p for p in reversed(old) if p.is_file()), None)
         if found is None:
-            raise ConfigError(f"resume={value}: there is no valid checkpoint in it")
+            raise ConfigError(f"resume={value}: this folder has no valid checkpoint; give a run folder or a checkpoint")
         return found
     beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    raise ConfigError(f"resume={value}: there is no such checkpoint{nearest(path.name, beside)}; it is auto or a path")
+    raise ConfigError(f"resume={value}: does not exist{nearest(path.name, beside)}; give auto or a checkpoint")
 
 
 def _check_later(run: Path, start: Path | None, resume: str | None) -> None:
-    """Rejects a run folder with checkpoints later than the one to start from."""
+    """Rejects a run folder that has later checkpoints than `start`: the run would overwrite them."""
     if resume == "auto":  # later checkpoints were found damaged
         return
     steps = listed(run / FOLDER)
@@ -130,7 +130,7 @@ def _check_later(run: Path, start: Path | None, resume: str | None) -> None:
 def _check_config(path: Path, config: DictConfig) -> None:
     before = config_of(path)
     if before is None:
-        log.info("%s does not say what it was configured with: nothing is compared", path)
+        log.info("%s has no configuration: the settings are not compared", path)
         return
     changed = changes(before, OmegaConf.to_container(config, resolve=True))
     curve = _changes_of_curve(path, changed, before, config)
@@ -141,19 +141,19 @@ def _check_config(path: Path, config: DictConfig) -> None:
     refused = changes_that_matter(changed, True) | curve
     if refused and not config.resume_changes:
         raise ConfigError(
-            f"{path} is of a run with another configuration:\n  {_lines(refused.values(), chr(10) + '  ')}\n"
-            "take the values of that run, start a new run in another run_dir=..., or continue nevertheless with "
-            "resume_changes=true"
+            f"{path}: the run of this checkpoint had another configuration (old -> new):\n  "
+            f"{_lines(refused.values(), chr(10) + '  ')}\n"
+            "use the old values, start a new run in another run_dir=..., or accept the changes with resume_changes=true"
         )
     if refused:
-        log.warning("continuing although this has changed: %s", _lines(refused.values(), "; "))
+        log.warning("resume_changes=true: continuing with changed settings: %s", _lines(refused.values(), "; "))
 
 
 def _changes_of_curve(path: Path, changed: Mapping[str, str], before: Any, config: DictConfig) -> dict[str, str]:
     """Changes of the run's length, if the learning rate depends on it.
 
     Raises:
-        ConfigError: If the schedule cannot continue beyond its old end.
+        ConfigError: If the run gets longer and its schedule cannot: a OneCycleLR stores its length.
     """
     found = {key: changed[key] for key in LENGTH if key in changed}
     if not found or not config.get("lr_scheduler"):  # lr_scheduler=none is an empty mapping
@@ -162,22 +162,21 @@ def _changes_of_curve(path: Path, changed: Mapping[str, str], before: Any, confi
     old, new = _flat(before), _flat(OmegaConf.to_container(config, resolve=True))
     if fixed and any(_bound(new[key]) > _bound(old.get(key)) for key in found):
         raise ConfigError(
-            f"{path} holds the whole curve of lr_scheduler=one_cycle, which cannot continue beyond its end "
-            f"({_lines(found.values(), '; ')}): take the values of that run, or start a new run in another "
-            "run_dir=..., with lr_scheduler=cosine or none if the run may be extended later"
+            f"{path}: lr_scheduler=one_cycle cannot continue beyond its old end ({_lines(found.values(), '; ')}): "
+            "use the old value, or start a new run in another run_dir=...; lr_scheduler=cosine and none can be extended"
         )
-    curve = "the old curve, cut short" if fixed else "the new curve"
-    mend = f"the learning rate is spread over it, resume_changes=true continues with {curve}"
+    curve = "the old schedule, cut short" if fixed else "the new schedule"
+    mend = f"the learning rate depends on it; resume_changes=true continues with {curve}"
     return {key: f"{text} ({mend})" for key, text in found.items()}
 
 
 def _bound(number: int | None) -> float:
-    """Steps or epochs as Lightning reads them: negative values and None mean no limit."""
+    """Maximum number of steps or epochs; infinity for None or a negative number, as in Lightning."""
     return math.inf if number is None or number < 0 else number
 
 
 def changes(before: Any, now: Any) -> dict[str, str]:
-    """Differences between two configurations, as ``key: old -> new``, by key.
+    """Differences between two configurations: ``key: old -> new`` for each changed key.
 
     Args:
         before: Old configuration, as plain containers.
@@ -197,7 +196,7 @@ _BEFORE = {
     r"module\.corruptions": 1,
     r"data\.segmentation_dropout": 0.0,
 }
-"""What runs did that were configured before a key existed."""
+"""Values that older runs used implicitly, by pattern of keys that did not exist yet."""
 
 
 def _before(key: str) -> Any:
@@ -205,7 +204,7 @@ def _before(key: str) -> Any:
 
 
 def changes_that_matter(changed: Mapping[str, str], matter: bool = True) -> dict[str, str]:
-    """The changes that make it a different run, or the others."""
+    """The changes of keys outside `HARMLESS`; if `matter` is false, the changes of keys in `HARMLESS`."""
     return {key: text for key, text in changed.items() if (HARMLESS.fullmatch(key) is None) == matter}
 
 
@@ -222,15 +221,15 @@ def _flat(tree: Any, path: str = "") -> dict[str, Any]:
 
 
 def check_sources(before: Mapping[str, Any], now: Mapping[str, Any], allowed: bool) -> None:
-    """Compares fingerprints of data and of trained networks in two records of a run.
+    """Compares the fingerprints of data sets and component networks in two records.
 
     Args:
-        before: Record of the checkpoint.
+        before: Record in the checkpoint.
         now: Record of this run.
-        allowed: Whether they may differ; then only a warning is logged.
+        allowed: Whether fingerprints may differ; then a warning is logged instead of an error.
 
     Raises:
-        DataError: If they differ.
+        DataError: If fingerprints differ and `allowed` is false.
     """
     old, new = _fingerprints(before), _fingerprints(now)
     differ = [key for key in sorted(old.keys() & new.keys()) if old[key] != new[key]]
@@ -239,10 +238,10 @@ def check_sources(before: Mapping[str, Any], now: Mapping[str, Any], allowed: bo
     text = ", ".join(f"{key}: {str(old[key])[:12]} -> {str(new[key])[:12]}" for key in differ)
     if not allowed:
         raise DataError(
-            f"the checkpoint was trained on other data or with other networks ({text}): give those, start a new run, "
-            "or continue nevertheless with resume_changes=true"
+            f"the checkpoint was trained with other data sets or networks (fingerprints {text}): use the old ones, "
+            "start a new run, or accept the change with resume_changes=true"
         )
-    log.warning("continuing with other data or networks: %s", text)
+    log.warning("resume_changes=true: continuing with other data sets or networks: %s", text)
 
 
 def _fingerprints(record: Mapping[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Builds the callbacks of a run: those that observe it, then those that protect it."""
+"""Builds the callbacks of a run: first the group ``callbacks``, then the group ``run_callbacks``."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from unif2ace.engine.instantiate import instantiate_slots
 from unif2ace.errors import ConfigError
 
 GROUP = "run_callbacks"
-"""The group of callbacks that a run keeps whatever ``callbacks=[...]`` selects."""
+"""Group of callbacks that every run has, independent of ``callbacks=[...]``."""
 
 
 def instantiate_callbacks(config: DictConfig, required: Iterable[str] | None = None) -> dict[str, Any]:
-    """The callbacks of both groups by name; those that protect the run come last.
+    """Builds the callbacks of both groups, by name. Those of ``run_callbacks`` come last.
 
     Args:
         config: Configuration of a command with the groups ``callbacks`` and ``run_callbacks``.
-        required: Names that ``run_callbacks`` must have, as a callback or as null; None for every choice of the group.
+        required: Names that ``run_callbacks`` must have, as a callback or null; None for all choices of the group.
 
     Raises:
-        ConfigError: If a required name is missing, or a name stands in both groups.
+        ConfigError: If a required name is missing, or both groups have the same name.
     """
     protecting = config.get("run_callbacks") or {}
     for name in choices_of(GROUP) if required is None else required:
         if name not in protecting:
             raise ConfigError(
-                f"{GROUP} lacks {name}: these callbacks stay whatever is selected; to switch this one off type "
-                f"{GROUP}.{name}=null, to add one +{GROUP}=NAME"
+                f"{GROUP} lacks {name}, which every run has by default: to turn it off give {GROUP}.{name}=null; "
+                f"to add a callback to the defaults give +{GROUP}=NAME"
             )
     allow = config.engine.allow
     observing = instantiate_slots(config.get("callbacks"), "callbacks", allow=allow)
     built = instantiate_slots(protecting, GROUP, allow=allow)
     if twice := sorted(observing.keys() & built.keys()):
-        raise ConfigError(f"callbacks.{twice[0]} and {GROUP}.{twice[0]} have one name: rename the first")
+        name = twice[0]
+        raise ConfigError(f"callbacks.{name} and {GROUP}.{name} have the same name: rename callbacks.{name}")
     return observing | built

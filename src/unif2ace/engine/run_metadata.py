@@ -1,4 +1,4 @@
-"""Metadata of a training run: a record in every checkpoint, and a weights file at the end."""
+"""Adds metadata of a training run to its checkpoints, and writes its weights files."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class RunMetadata:
     Args:
         config: Configuration of the run.
         data: Data module of the run.
-        kind: Kind of the trained network, `TrainingModule.kind`.
+        kind: Kind of the trained network, see `TrainingModule.kind`.
 
     Attributes:
-        components: The trained networks that the run uses, see `components`.
+        components: Trained networks that the run loads, see the function `components`.
         kind: Kind of the trained network.
-        commands: The command as typed, quoted for a shell; after those of the runs that a resumed run continues from.
-        started_from: Short fingerprint of the initial weights; empty for random ones. A resumed run keeps it.
+        commands: Typed commands, quoted for a shell. A resumed run lists the commands of its earlier parts first.
+        started_from: Short fingerprint of the initial weights; empty if they were random. Kept on resuming.
     """
 
     def __init__(self, config: DictConfig, data: FaceDataModule, kind: str) -> None:
@@ -54,21 +54,21 @@ class RunMetadata:
 
     @cached_property
     def tree(self) -> dict[str, Any]:
-        """The record as plain values. It is created lazily, because data sets may be built at the start."""
+        """The record as plain values. It is created on first access, because training start may build the data sets."""
         provenance = {**data_provenance(self._data.datasets), "seed": self._seed, "code": code_provenance()}
         if self.components:
             provenance["components"] = self.components
         return record(self._module, self.kind, provenance)
 
     def _complete(self, module: Any) -> dict[str, Any]:
-        """The record, with arguments of the network that depend on the data."""
+        """The record, completed by the network arguments that depend on the data."""
         further = {k: v for k, v in self._module.items() if k not in ("net", "optimizer", "lr_scheduler", "metrics")}
         net = {**self.tree["net"], **getattr(module, "net_arguments", {})}
         started = {"started_from": self.started_from} if self.started_from else {}
         return {**self.tree, "net": net, "module": further, "commands": self.commands, **started}
 
     def callback(self) -> pl.Callback:
-        """A callback that adds the record to every checkpoint, and compares it with that of a resumed checkpoint."""
+        """Makes a callback that adds the record to checkpoints and compares it with that of a resumed checkpoint."""
         import lightning.pytorch as pl
 
         def add(trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -88,10 +88,10 @@ class RunMetadata:
         return pl.callbacks.LambdaCallback(on_fit_start=keep_text, on_save_checkpoint=add, on_load_checkpoint=compare)
 
     def finish(self, trainer: pl.Trainer, module: pl.LightningModule) -> Path | None:
-        """Writes the weights file after training; with weight averaging the module then holds the averaged weights.
+        """Writes the weights file after training. With weight averaging these are the averaged weights.
 
         Returns:
-            The file; None in a trial run, which writes nothing.
+            Path of the file; None with ``trainer.fast_dev_run``, or on ranks other than 0.
         """
         stopped = any(c.stopping_reason.value for c in trainer.early_stopping_callbacks if c is not None)
         return self.write(trainer, module, FILE_NAME, {STOPPED_EARLY: stopped})
@@ -99,16 +99,16 @@ class RunMetadata:
     def write(
         self, trainer: pl.Trainer, module: pl.LightningModule, name: str, further: Mapping[str, Any]
     ) -> Path | None:
-        """Writes the weights that a module has; all processes call it, and the first one writes.
+        """Writes the current weights of a module. All ranks must call it; rank 0 writes.
 
         Args:
             trainer: Trainer of the run.
-            module: Holds the network.
-            name: Name of the file in the run's folder.
-            further: Entries of its header besides the metadata, the steps and the metrics.
+            module: The module with the network `net`.
+            name: File name in the run folder.
+            further: Header entries besides the metadata, the steps and the metrics.
 
         Returns:
-            The file; None on other processes, and in a trial run, which writes nothing.
+            Path of the file; None with ``trainer.fast_dev_run``, or on ranks other than 0.
         """
         from unif2ace.nets.sharding import whole
 
@@ -124,13 +124,13 @@ class RunMetadata:
         return self._write(state, self._complete(module), {"steps": steps, "metrics": metrics, **further}, name)
 
     def rescue(self, trainer: pl.Trainer) -> None:
-        """After an interrupt: writes the weights file from the newest checkpoint, and logs how to resume."""
+        """Writes the weights file from the newest checkpoint after an interrupt, and logs how to resume."""
         if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
             return
         try:
             self.recover()
         except Unif2aceError as error:
-            log.warning("stopped; nothing to continue from: %s", error)
+            log.warning("stopped; there is no checkpoint to continue from: %s", error)
             return
         log.info("stopped; continue with: run_dir=%s resume=auto", self.folder)
 
@@ -165,13 +165,13 @@ class RunMetadata:
 
 
 def components(node: Any) -> dict[str, dict[str, str]]:
-    """Path and fingerprint of the trained networks that a module's configuration loads, by kind.
+    """Path and fingerprint, by kind, of each trained network that a module's configuration loads.
 
     Args:
         node: The configuration's `module` node, resolved.
 
     Raises:
-        DataError: If there are no weights at one of the paths.
+        DataError: If a path has no weights.
     """
     found: dict[str, dict[str, str]] = {}
     for child in _mappings(node):

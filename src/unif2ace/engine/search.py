@@ -1,8 +1,8 @@
 """Hyperparameter search with Optuna: a sweep whose jobs are the trials of a study.
 
-The study lies in a database, so a search is continued by the same command, and several processes may work on it. Each
-process holds a lock file as long as it lives. A running trial whose process is gone is marked as failed, and its
-settings are tried again.
+The study is stored in a database. The same command therefore continues a search, also from several processes at once.
+Each process holds a lock file while it runs. If the process of a running trial has ended, the trial is marked as failed
+and its settings are tried again.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ STATUS = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "
 
 
 def search(sweeper: Any, arguments: Sequence[str]) -> list[Sequence[JobReturn]]:
-    """Runs trials until the study has as many as it should; prints and writes their table.
+    """Runs trials until the study has ``hparams_search.n_trials``, then prints and writes their table.
 
     Args:
-        sweeper: Hydra's sweeper, set up.
+        sweeper: Hydra's sweeper after its `setup`.
         arguments: Overrides as typed.
 
     Raises:
-        ConfigError: If the search cannot be set up, or was begun with other settings.
-        Unif2aceError: After all trials, if some have failed.
+        ConfigError: If a setting is wrong, or differs from those with which the search was begun.
+        Unif2aceError: After all trials, if a trial failed.
     """
     _refuse_ranks()
     options: Any = OmegaConf.to_container(sweeper.config.hparams_search, resolve=True)
@@ -93,7 +93,7 @@ class _Search:
         return output_lock(self.folder / "study", KEY, single=True, wait=True)
 
     def _check_same(self) -> None:
-        """Refuses to continue a study with other settings, whose values could not be compared."""
+        """Rejects a study that was begun with other settings, because its values are not comparable."""
         now = {**self.space.described(), "metrics": self.metrics, "direction": directions(self.options)}
         before = self.study.user_attrs.get("settings")
         if before is None:
@@ -102,12 +102,12 @@ class _Search:
         for key, value in now.items():
             if before.get(key) != value:
                 raise ConfigError(
-                    f"{self.folder} holds a search with {key} {before.get(key)}, not {value}: type the same as "
-                    f"then, or give another {KEY}=..."
+                    f"{self.folder} holds a search with {key} {before.get(key)}, not {value}: give the old settings, "
+                    f"or another {KEY}=..."
                 )
 
     def _next(self) -> list[Any]:
-        """Starts the next trials in the study, after those that were interrupted."""
+        """Creates the next trials in the study. Settings of interrupted trials come first."""
         with self._lock():
             trials = self.study.get_trials(deepcopy=False)
             for trial in trials:
@@ -130,7 +130,7 @@ class _Search:
             return True
 
     def _take_up(self, trial: Any) -> None:
-        """Marks an interrupted trial as failed and enqueues its settings, unless they were interrupted too often."""
+        """Marks an interrupted trial as failed, and enqueues its settings again at most ``retries`` times."""
         states = optuna().trial.TrialState
         if PRUNED_AT in trial.user_attrs:
             self.study.tell(trial.number, state=states.PRUNED)
@@ -145,7 +145,7 @@ class _Search:
             self.study.enqueue_trial(trial.params, user_attrs={"attempt": attempt + 1})
 
     def _ask(self) -> Any:
-        """The next trial; None if the search has all its trials."""
+        """Asks Optuna for the next trial; None if all trials have been started."""
         trials = self.study.get_trials(deepcopy=False)
         counted = [t for t in trials if not t.user_attrs.get("again")]
         begun = sum(t.state.name != "WAITING" for t in counted)
@@ -169,7 +169,11 @@ class _Search:
             return most
         settings = sum(1 for _ in self.space.grid())
         if settings > most:
-            log.warning("the grid has %d settings, of which hparams_search.n_trials=%d are tried", settings, most)
+            log.warning(
+                "the grid has %d settings, but hparams_search.n_trials=%d: the last settings are not tried",
+                settings,
+                most,
+            )
         return min(most, settings)
 
     def _note(self, trial: Any, **values: Any) -> None:
@@ -177,7 +181,7 @@ class _Search:
             self.study._storage.set_trial_user_attr(trial._trial_id, key, value)
 
     def _launch(self, batch: Sequence[Any]) -> Sequence[JobReturn]:
-        """Runs trials, and tells the study their results."""
+        """Runs trials and reports their results to the study."""
         study = [f"hparams_search.{name}={quoted(str(self.options[name]))}" for name in ("storage", "study_name")]
         jobs = {}
         for trial in batch:
@@ -194,7 +198,7 @@ class _Search:
         error = one._return_value if one.status != JobStatus.COMPLETED else None
         if one.status == JobStatus.COMPLETED and one.return_value is None:
             error = MetricError(
-                "the trial returned no metric: a search takes no --plan; leave out hparams_search for it"
+                "the trial returned no metric, because --plan does not train: remove --plan or hparams_search"
             )
         if isinstance(error, MetricError):
             self._note(trial, again=True, cause=cause_line(error))
@@ -251,20 +255,20 @@ def _check(options: Mapping[str, Any], metrics: Sequence[str]) -> None:
         raise ConfigError("hparams_search needs a metric to optimize: give optimized_metric=..., such as val/loss")
     if len(found) != len(metrics):
         raise ConfigError(
-            f"hparams_search.direction={options['direction']} and optimized_metric={list(metrics)}: give each metric a "
-            "direction, such as hparams_search.direction=[minimize,maximize]"
+            f"hparams_search.direction={options['direction']} and optimized_metric={list(metrics)}: give one direction "
+            "for each metric, such as hparams_search.direction=[minimize,maximize]"
         )
     if len(metrics) > 1 and options["pruner"] != "none":
         raise ConfigError(
-            f"hparams_search.pruner={options['pruner']}: a search for several metrics cannot prune; give "
+            f"hparams_search.pruner={options['pruner']}: pruning works with one metric only; give "
             "hparams_search.pruner=none"
         )
 
 
 def _refuse_ranks() -> None:
-    """Refuses to be one of several processes that torchrun or srun started."""
+    """Rejects a search on a rank other than 0, that is, a search under torchrun or srun."""
     if any(os.environ.get(name, "0") != "0" for name in RANKS):
         raise ConfigError(
-            "hparams_search runs in one process, which starts those of each trial itself: start it without torchrun "
-            "and srun; hydra/launcher=submitit_slurm runs trials as jobs of their own"
+            "hparams_search must run in one process, which itself starts the processes of each trial: start it without "
+            "torchrun and srun; to run each trial as a Slurm job, give hydra/launcher=submitit_slurm"
         )

@@ -1,4 +1,4 @@
-"""What a hyperparameter search varies, in Hydra's sweep syntax such as ``tag(log, interval(1e-4, 1e-2))``."""
+"""The search space of a hyperparameter search, in Hydra's syntax such as ``tag(log, interval(1e-4, 1e-2))``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _OWN = ("hparams_search", "hparams_search.")
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
-    """Overrides of a search.
+    """Fixed and searched overrides of a search.
 
     Attributes:
-        fixed: Overrides of every trial.
+        fixed: Overrides that all trials share.
         searched: Overrides with several values, by key.
     """
 
@@ -30,26 +30,26 @@ class SearchSpace:
 
     @classmethod
     def parse(cls, params: Mapping[str, Any], typed: Sequence[str], loader: Any) -> SearchSpace:
-        """Reads the space.
+        """Parses the search space.
 
         Args:
-            params: Values by key, from the configuration.
-            typed: Overrides of the command line, which replace those of the same key.
-            loader: Hydra's loader of configurations.
+            params: Values in Hydra's sweep syntax by key (``hparams_search.params``).
+            typed: Overrides of the command line. They replace the entry of `params` with the same key.
+            loader: Hydra's configuration loader.
 
         Raises:
-            ConfigError: If a value is not understood, or nothing is searched.
+            ConfigError: If a value cannot be parsed, or no key has several values.
         """
         for key, value in params.items():
             if not isinstance(value, str | int | float):
-                raise ConfigError(f"hparams_search.params: {key}: {value} is not a text such as choice(a,b)")
+                raise ConfigError(f"hparams_search.params: {key}: {value} must be a text, such as choice(a,b)")
         parser = OverridesParser.create(config_loader=loader)
         texts = [*(f"{key}={value}" for key, value in params.items()), *typed]
         found = {override.key_or_group: override for override in parser.parse_overrides(texts)}
         searched = {o.get_key_element(): o for o in found.values() if o.is_sweep_override()}
         if not searched:
             raise ConfigError(
-                "hparams_search has nothing to vary: type values such as 'optimizer.lr=interval(1e-4,1e-2)' or "
+                "hparams_search has no values to search: give values such as 'optimizer.lr=interval(1e-4,1e-2)' or "
                 "seed=1,2, or list them in hparams_search.params"
             )
         return cls(tuple(str(o.input_line) for o in found.values() if not o.is_sweep_override()), searched)
@@ -67,14 +67,14 @@ class SearchSpace:
         return [*self.fixed, *self.varied(params)]
 
     def varied(self, params: Mapping[str, Any]) -> list[str]:
-        """The searched overrides with a trial's values."""
+        """The searched overrides with the values that Optuna proposed."""
         return [f"{key}={params[key]}" for key in self.searched if key in params]
 
     def grid(self) -> Iterator[dict[str, Any]]:
-        """All combinations of values.
+        """All combinations of the searched values.
 
         Raises:
-            ConfigError: If a key has infinitely many.
+            ConfigError: If a key has an interval, which has infinitely many values.
         """
         values = [_values(override) for override in self.searched.values()]
         return (dict(zip(self.searched, some, strict=True)) for some in product(*values))
@@ -84,7 +84,7 @@ class SearchSpace:
         return {key: _first(distribution) for key, distribution in self.distributions().items()}
 
     def described(self) -> dict[str, Any]:
-        """The overrides that make this search; it may be continued only with the same."""
+        """The settings that identify this search. A continued search must have the same."""
         fixed = [o for o in self.fixed if o.partition("=")[0] != _OWN[0] and not o.startswith(_OWN[1])]
         return {
             "fixed": sorted(fixed),
@@ -99,7 +99,7 @@ def _distribution(override: Override) -> Any:
     log = tags == ["log"]
     if tags and not (log and override.is_interval_sweep()):
         near = nearest(tags[0], ["log"])
-        raise ConfigError(f"{override.input_line}: the tag is log, of an interval{near}")
+        raise ConfigError(f"{override.input_line}: only the tag log of an interval is supported{near}")
     try:
         if override.is_interval_sweep():
             whole = isinstance(value.start, int) and isinstance(value.end, int)
@@ -117,11 +117,12 @@ def _distribution(override: Override) -> Any:
 
 
 def _values(override: Override) -> list[Any]:
-    """Numbers of a range; texts of a choice, written as in an override."""
+    """Values of a range as numbers, or values of a choice as texts in override syntax."""
     if override.is_interval_sweep():
         key = override.get_key_element()
         raise ConfigError(
-            f"{override.input_line}: a grid takes no interval: type a list, such as {key}=1e-4,1e-3, or a range"
+            f"{override.input_line}: hparams_search.sampler=grid takes no interval: give a list, such as "
+            f"{key}=1e-4,1e-3, or a range"
         )
     if override.is_range_sweep():
         value: Any = override.value()
@@ -129,7 +130,7 @@ def _values(override: Override) -> list[Any]:
     else:
         found = [*dict.fromkeys(map(str, override.sweep_string_iterator()))]
     if not found:
-        raise ConfigError(f"{override.input_line}: there is no value in it")
+        raise ConfigError(f"{override.input_line}: has no values; give at least one")
     return found
 
 

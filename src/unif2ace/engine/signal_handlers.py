@@ -1,4 +1,4 @@
-"""Handlers of signals, which a Trainer replaces while it works."""
+"""Restores the signal handlers that a Trainer replaces."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def restored_signal_handlers() -> Iterator[None]:
-    """Gives a process the signal handlers back that it had before the block, however the block ends.
+    """Restores the signal handlers of the process after the block, even after an exception.
 
-    Lightning ignores Ctrl-C after an interrupt, and leaves its handlers in place if its clean-up fails. A notebook
-    could then no longer be interrupted, nor a process be ended by ``kill``.
+    Lightning ignores Ctrl-C after an interrupt, and keeps its handlers if its clean-up fails. Without this function a
+    notebook would then ignore Ctrl-C, and a process would ignore ``kill``.
     """
     if threading.current_thread() is not threading.main_thread():  # other threads cannot set handlers
         yield

@@ -34,14 +34,14 @@ def write_snapshot(config: DictConfig, folder: str | Path) -> None:
 
 
 def typed_command() -> str:
-    """The command of this process as typed, quoted for a shell."""
+    """The command line of this process as typed, quoted for a shell."""
     words = sys.orig_argv[1:]
     typed = ["python", *words] if not words or words[0].startswith("-") else [Path(words[0]).name, *words[1:]]
     return shlex.join(typed)
 
 
 def environment() -> dict[str, Any]:
-    """The command line, the state of the code, and the versions that a run depends on."""
+    """The command line, the git state, and the versions of Python and of `PACKAGES`."""
     return {
         "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "command": typed_command(),

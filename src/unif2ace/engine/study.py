@@ -1,4 +1,4 @@
-"""Optuna's study of a hyperparameter search, with samplers and pruners by name."""
+"""Creates the Optuna study of a hyperparameter search, with its sampler and pruner."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from unif2ace.errors import ConfigError
 
 SAMPLERS = {"tpe": "TPESampler", "random": "RandomSampler", "grid": "RandomSampler", "cmaes": "CmaEsSampler"}
-"""Optuna's classes; the settings of a grid are enqueued one by one."""
+"""Optuna's class of each sampler. With ``grid`` the search enqueues every setting, so the sampler is not used."""
 PRUNERS = {
     "median": "MedianPruner",
     "halving": "SuccessiveHalvingPruner",
@@ -19,30 +19,30 @@ PRUNERS = {
     "none": "NopPruner",
 }
 PRUNED_AT = "pruned_at"
-"""Attribute of a trial that the pruner has given up: the step of its last validation."""
+"""Attribute of a pruned trial: the step of its last validation."""
 _BUSY = 120
-"""Seconds to wait for another process that writes into an SQLite file."""
+"""Seconds to wait while another process writes to the SQLite file."""
 
 
 def optuna() -> Any:
-    """The package.
+    """Imports the package optuna.
 
     Raises:
-        ConfigError: If it is not installed.
+        ConfigError: If optuna is not installed.
     """
     try:
         import optuna as package
     except ImportError:
         raise ConfigError(
-            "hparams_search needs the package optuna: pip install 'unif2ace[sweep]', or pip install optuna; a grid "
-            "needs none: unif2ace-train -m optimizer.lr=1e-4,1e-3"
+            "hparams_search needs the package optuna: pip install 'unif2ace[sweep]', or pip install optuna; a plain "
+            "sweep works without optuna: unif2ace-train -m optimizer.lr=1e-4,1e-3"
         ) from None
     package.logging.set_verbosity(package.logging.WARNING)
     return package
 
 
 def open_study(options: Mapping[str, Any]) -> Any:
-    """Opens the study in its database, or makes it.
+    """Opens the study in its database, or creates it.
 
     Args:
         options: The node `hparams_search`, as plain values.
@@ -73,34 +73,34 @@ def database(url: str) -> Any:
     """Optuna's connection to a database.
 
     Args:
-        url: Address, such as ``sqlite:////folder/study.db``.
+        url: SQLAlchemy URL, such as ``sqlite:////folder/study.db``.
     """
     connect = {"connect_args": {"timeout": _BUSY}} if url.startswith("sqlite:") else {}
     return optuna().storages.RDBStorage(url, engine_kwargs=connect)
 
 
 def check_trial(config: DictConfig) -> None:
-    """Refuses a single run that a search is configured for.
+    """Rejects a single run (without ``-m``) that has ``hparams_search``.
 
     Args:
         config: Composed from ``train.yaml``.
 
     Raises:
-        ConfigError: If it is not a trial of a search.
+        ConfigError: If ``hparams_search`` is set, but the run is not a trial of a search.
     """
     if config.get("hparams_search") and config.hparams_search.trial is None:
-        raise ConfigError("hparams_search is set, which is a sweep: add -m to unif2ace-train, or leave it out")
+        raise ConfigError("hparams_search needs a sweep: run unif2ace-train -m, or leave hparams_search out")
 
 
 def make_sampler(options: Mapping[str, Any], number: int) -> Any:
-    """The sampler of one trial. Its seed depends on the number, so that a resumed search repeats no random draws.
+    """The sampler of one trial. Its seed depends on `number`, so a resumed search does not repeat random numbers.
 
     Args:
         options: The node `hparams_search`, as plain values.
-        number: Number of earlier trials.
+        number: Number of earlier trials in the study.
 
     Raises:
-        ConfigError: If an option is wrong, or a package is missing.
+        ConfigError: If an option is wrong, or the package cmaes is missing.
     """
     import numpy as np
 
@@ -111,15 +111,15 @@ def make_sampler(options: Mapping[str, Any], number: int) -> Any:
 
 
 def directions(options: Mapping[str, Any]) -> list[str]:
-    """The direction of each metric.
+    """The direction of each metric, ``minimize`` or ``maximize``.
 
     Raises:
-        ConfigError: If one is neither ``minimize`` nor ``maximize``.
+        ConfigError: If a direction is neither ``minimize`` nor ``maximize``.
     """
     given = options["direction"]
     found = [given] if isinstance(given, str) else list(given)
     if not found or not set(found) <= {"minimize", "maximize"}:
-        raise ConfigError(f"hparams_search.direction={given}: it takes minimize or maximize, or a list of them")
+        raise ConfigError(f"hparams_search.direction={given}: must be minimize or maximize, or a list of these")
     return found
 
 
@@ -128,4 +128,6 @@ def _make(package: Any, names: Mapping[str, str], key: str, options: Mapping[str
     try:
         return getattr(package, names[name])(**more, **given)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"hparams_search.{key}_options={given} do not fit {key}={name}: {error}") from error
+        raise ConfigError(
+            f"hparams_search.{key}_options={given} does not fit hparams_search.{key}={name}: {error}"
+        ) from error

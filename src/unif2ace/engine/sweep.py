@@ -1,4 +1,4 @@
-"""Sweeps (``-m``): a job that fails is recorded and the others run; jobs that share a folder are refused."""
+"""Sweeps (``-m``). A failed job does not stop the other jobs. Jobs that would share a folder are rejected."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ log = logging.getLogger(__name__)
 
 
 def sweep_every_job(sweeper: Any, arguments: list[str]) -> list[Sequence[JobReturn]]:
-    """Runs every job of a sweep, prints and writes its table, and then fails if a job has failed.
+    """Runs all jobs of a sweep, prints and writes the table of results, and raises an error if a job failed.
 
     Args:
-        sweeper: Hydra's sweeper, set up.
+        sweeper: Hydra's sweeper after its `setup`.
         arguments: Overrides as typed.
 
     Raises:
-        ConfigError: If two jobs would write into one folder; no job has run then.
-        Unif2aceError: After all jobs, if some have failed.
+        ConfigError: Before the first job, if two jobs would write to the same folder.
+        Unif2aceError: After all jobs, if a job failed.
     """
     if sweeper.config.get("hparams_search"):
         return search(sweeper, arguments)
@@ -69,7 +69,7 @@ def _row(number: int, job: Sequence[str], varied: Sequence[str], one: JobReturn)
 
 @contextmanager
 def every_job() -> Iterator[None]:
-    """Lets Hydra's own sweeper run every job; a sweeper that is selected with ``hydra/sweeper=...`` is left alone."""
+    """Makes Hydra's default sweeper use `sweep_every_job`. Sweepers from ``hydra/sweeper=...`` are not changed."""
     Plugins.instance()  # may load the sweeper's module a second time, so it goes before the change
     sweeper: Any = basic_sweeper.BasicSweeper
     before = sweeper.sweep
@@ -81,21 +81,21 @@ def every_job() -> Iterator[None]:
 
 
 def sweep_job(work: Callable[[DictConfig], Any], config: DictConfig) -> Any:
-    """Does the work of one job; its error is logged at once, in the job's own log too, and raised.
+    """Runs one job of a sweep. An error is logged at once, also to the log file of the job, and raised again.
 
     Args:
-        work: Called with the configuration.
+        work: Function that runs the job; it receives the configuration.
         config: Configuration of the job.
 
     Raises:
-        Unif2aceError: In place of ``SystemExit`` with status 1, which would end the whole sweep.
+        Unif2aceError: Instead of ``SystemExit`` with status 1, which would end the whole sweep.
     """
     try:
         return work(config)
     except SystemExit as error:
         if error.code != 1:  # a signal to the whole sweep
             raise
-        raise Unif2aceError("it ended with status 1; its message is above") from error
+        raise Unif2aceError("the job ended with status 1; its error message is above") from error
     except Unif2aceError as error:
         log.error("this job failed, the others continue: %s", error)
         raise

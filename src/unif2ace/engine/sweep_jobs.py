@@ -1,4 +1,4 @@
-"""Jobs of a sweep: their configurations, the folders that they write to, and one line about each."""
+"""Jobs of a sweep: their configurations, output folders, metrics and one-line descriptions."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Job = tuple[str, ...]
 
 
 def composed_jobs(sweeper: Any, jobs: Sequence[Job]) -> tuple[dict[Job, DictConfig], dict[Job, str]]:
-    """Configurations of the jobs that can be composed, and what is wrong with the others.
+    """Composes the configuration of each job. Returns configurations of the good jobs and error lines of the others.
 
     Raises:
-        Exception: The first fault, if there is no job without one.
+        Exception: The first error, if no job can be composed.
     """
     good: dict[Job, DictConfig] = {}
     faults: dict[Job, Exception] = {}
@@ -43,18 +43,18 @@ def composed_jobs(sweeper: Any, jobs: Sequence[Job]) -> tuple[dict[Job, DictConf
         raise next(iter(faults.values()))
     causes = {job: cause_line(explain(error)) for job, error in faults.items()}
     for job, cause in causes.items():
-        log.warning("this job is left out, the others run: %s: %s", shown(job), cause)
+        log.warning("skipping a job whose configuration is wrong, the other jobs run: %s: %s", shown(job), cause)
     return good, causes
 
 
 def refuse_shared(jobs: Mapping[Any, DictConfig]) -> None:
-    """Refuses jobs that would write into one folder.
+    """Rejects jobs that would write to the same folder.
 
     Args:
         jobs: Configuration of each job.
 
     Raises:
-        ConfigError: If two share a folder; the message says how each gets its own.
+        ConfigError: If two jobs share a folder. The message says how to give each job its own folder.
     """
     seen: dict[Any, int] = {}
     before = HydraConfig.instance().cfg
@@ -69,9 +69,10 @@ def refuse_shared(jobs: Mapping[Any, DictConfig]) -> None:
             place = place, config.get("part")  # parts of the same work share a folder
             if place in seen:
                 raise ConfigError(
-                    f"jobs {seen[place]} and {number} of the sweep would both write to the folder of "
-                    f"{key}={config[key]}: give each its own, such as '{key}={config[key] or 'logs'}/"
-                    "${hydra:job.num}'" + (", or leave it out" if key == "run_dir" else "")
+                    f"jobs {seen[place]} and {number} of the sweep would both write to "
+                    f"{key}={config[key] or 'null'}: give each job its own folder, such as "
+                    f"'{key}={config[key] or 'logs'}/${{hydra:job.num}}'"
+                    + (", or leave out run_dir" if key == "run_dir" else "")
                 )
             seen[place] = number
     finally:
@@ -79,7 +80,7 @@ def refuse_shared(jobs: Mapping[Any, DictConfig]) -> None:
 
 
 def place_of(config: DictConfig) -> tuple[str, Any]:
-    """The key that names where a job writes, and its value; empty if the job has a folder of its own."""
+    """The key that sets where a job writes, and its path; an empty key if Hydra gives each job its own folder."""
     key = next((key for key in ("out", "run_dir", "folder") if key in config), "")
     node: Any = config._get_node(key) if key else None
     if node is None or "${output_dir:" in str(node._value()):
@@ -90,7 +91,7 @@ def place_of(config: DictConfig) -> tuple[str, Any]:
 
 
 def run_folder(one: JobReturn) -> str:
-    """The folder that a job wrote to; empty if it wrote beside what it read, or did not start."""
+    """The folder that a job wrote to; empty if it wrote next to its input, or did not start."""
     if one.cfg is None or one.hydra_cfg is None:
         return ""
     before = HydraConfig.instance().cfg
@@ -105,7 +106,7 @@ def run_folder(one: JobReturn) -> str:
 
 
 def job_metrics(one: JobReturn) -> dict[str, float]:
-    """The last metrics of a job that has ended: those that it returned, and those beside its weights."""
+    """The last metrics of a finished job: returned by the job, or read from the header of its weights file."""
     value = one.return_value
     if isinstance(value, Mapping):
         return {str(k): float(v) for k, v in value.items() if isinstance(v, int | float)}
@@ -117,12 +118,12 @@ def job_metrics(one: JobReturn) -> dict[str, float]:
 
 
 def shown(job: Sequence[str]) -> str:
-    """The overrides of a job in a line."""
+    """The overrides of a job in one line, without those of Hydra."""
     return " ".join(filter_overrides(job))
 
 
 def cause_line(cause: Any) -> str:
-    """The first line of an error or of its text."""
+    """The first line of an error or of its message, with the type of an unexpected error."""
     lines = str(cause).strip().splitlines() or [repr(cause)]
     kind = "" if isinstance(cause, str | Unif2aceError) else f"{type(cause).__name__}: "
     return f"{kind}{lines[0][:_FIRST_LINE]}"

@@ -1,4 +1,4 @@
-"""The table of a sweep: one row for each job or trial, printed and written as csv."""
+"""The table of a sweep, printed and written as csv: one row per job or trial."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from unif2ace.engine.sweep_jobs import shown as shown_overrides
 from unif2ace.errors import Unif2aceError
 
 TABLE = "sweep.csv"
-"""File in the folder of a sweep: `trial`, `status`, `run_dir`, `overrides` and `cause`, a column for each key that
-differs, and one for each metric."""
+"""File in the folder of a sweep. Columns: `trial`, `status`, `run_dir`, `overrides`, `cause`, each varied key, each
+metric."""
 FAILED = "failed_jobs.txt"
-"""File in the folder of a sweep with the jobs that failed, one a line."""
+"""File in the folder of a sweep that lists the failed jobs, one per line."""
 _WIDEST = 40
 
 
@@ -29,14 +29,14 @@ class SweepRow:
     """A job of a sweep.
 
     Attributes:
-        number: Its number; None if it could not be composed.
+        number: Number of the job, from 0; None if its configuration could not be composed.
         status: ``done``, ``pruned``, ``failed`` or ``running``.
-        overrides: All its overrides.
-        varied: Keys that differ between the jobs.
-        folder: The folder that it wrote to.
-        metrics: Its last metrics.
-        cause: Why it failed.
-        repeated: Whether it was interrupted and another trial has its settings.
+        overrides: All overrides of the job.
+        varied: Keys whose values differ between jobs.
+        folder: Folder that the job wrote to.
+        metrics: Last value of each metric.
+        cause: First line of the error of a failed job.
+        repeated: Whether the job was interrupted and another trial repeats its settings.
     """
 
     number: int | None
@@ -50,18 +50,18 @@ class SweepRow:
 
     @property
     def values(self) -> dict[str, str]:
-        """The values of the keys that differ."""
+        """The job's values of the keys in `varied`."""
         found = {key: value for key, _, value in (o.partition("=") for o in self.overrides)}
         return {key: found.get(key, "") for key in self.varied}
 
     @property
     def shown(self) -> str:
-        """The overrides that differ; all if none does."""
+        """The overrides of the keys in `varied`; all overrides if `varied` is empty."""
         return " ".join(f"{key}={value}" for key, value in self.values.items()) or shown_overrides(self.overrides)
 
 
 def varied_keys(jobs: Sequence[Sequence[str]]) -> list[str]:
-    """Keys whose values differ between jobs, in their order."""
+    """Keys whose values differ between jobs, in order of first appearance."""
     seen: dict[str, set[str]] = {}
     for job in jobs:
         for key, _, value in (override.partition("=") for override in job):
@@ -70,12 +70,12 @@ def varied_keys(jobs: Sequence[Sequence[str]]) -> list[str]:
 
 
 def write_table(folder: Path, rows: Sequence[SweepRow], optimized: Sequence[str]) -> str:
-    """Writes `TABLE`, whole or not at all.
+    """Writes `TABLE` atomically, and returns the table to print.
 
     Args:
         folder: Folder of the sweep.
-        rows: The jobs.
-        optimized: Metrics that the returned text shows; if empty, `val/loss` where there is one.
+        rows: Rows of the table.
+        optimized: Metrics that the returned text shows; if empty, `val/loss` if it was logged.
 
     Returns:
         The table as text.
@@ -103,11 +103,11 @@ def write_table(folder: Path, rows: Sequence[SweepRow], optimized: Sequence[str]
     if any(row.cause for row in rows):
         head, body = [*head, "cause"], [[*line, row.cause[:_WIDEST]] for line, row in zip(body, rows, strict=True)]
     parts = [TextTable(head, body).text(), *_over_seeds(rows, names)]
-    return "\n".join([*parts, f"all metrics and run folders: {folder / TABLE}; `unif2ace-compare {folder}`", ""])
+    return "\n".join([*parts, f"all metrics and run folders: {folder / TABLE}, or run `unif2ace-compare {folder}`", ""])
 
 
 def _over_seeds(rows: Sequence[SweepRow], names: Sequence[str]) -> list[str]:
-    """Mean and standard error over the seeds of each setting, if there are several."""
+    """Mean and standard error of each setting over its seeds; an empty list if no setting has several seeds."""
     done = [row for row in rows if row.status == "done" and not row.repeated]
     values = [{name: row.metrics[name] for name in names if name in row.metrics} for row in done]
     text = seed_table([row.values for row in done], values)
@@ -115,10 +115,10 @@ def _over_seeds(rows: Sequence[SweepRow], names: Sequence[str]) -> list[str]:
 
 
 def fail_if_any(folder: Path, rows: Sequence[SweepRow]) -> None:
-    """Writes `FAILED` and ends the sweep with an error if a job has failed that no other repeats.
+    """Writes `FAILED` and raises an error if a job failed. Interrupted jobs that another job repeats do not count.
 
     Raises:
-        Unif2aceError: If there is one.
+        Unif2aceError: If a job failed.
     """
     failed = [row for row in rows if row.status == "failed" and not row.repeated]
     if not failed:
@@ -139,7 +139,7 @@ def _value(row: SweepRow, name: str) -> str:
 
 
 def _short(text: str) -> str:
-    """A value for the printed table: numbers with six digits, long texts cut; the file has them whole."""
+    """Shortens a value for the printed table: numbers to 6 digits, texts to 40 characters."""
     if any(mark in text for mark in ".e"):
         with suppress(ValueError):
             return f"{float(text):.6g}"

@@ -1,4 +1,4 @@
-"""A trained model with another text tokenizer."""
+"""Replaces the text tokenizer of a trained unified model."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from unif2ace.engine.weights import FILE_NAME, TEXT_FILE, Weights, read_weights,
 from unif2ace.errors import ConfigError
 
 _OWN = ("kind", "net", "fingerprint", "format", "dtype", "date", "trained_as", "text_tokenizer")
-"""Entries of a header that belong to the file."""
+"""Header entries that are not copied, because they describe the old file."""
 
 
 def exchange_text_tokenizer(ckpt: str, text_tokenizer: str, folder: Path) -> tuple[Weights, int]:
-    """Writes weights whose text ids are those of another tokenizer, with that tokenizer beside them.
+    """Converts the embeddings of a unified model to another text tokenizer. Writes the weights and that tokenizer.
 
-    The network starts close to what it was: a new token begins as the mean of the old tokens that it is made of, and is
-    predicted where its first one was. It has to be trained on.
+    The embedding of a new token starts as the mean of the embeddings of its old tokens. Its output weights start as
+    those of its first old token. The model must be fine-tuned afterwards.
 
     Args:
-        ckpt: ``builtin``, a release folder, a run folder or a weights file, with its tokenizer beside it.
+        ckpt: ``builtin``, a release folder, a run folder or a weights file, with its text tokenizer in the same folder.
         text_tokenizer: File or folder of the new tokenizer.
-        folder: Folder to write; it exists.
+        folder: Existing folder to write to.
 
     Returns:
-        The written weights, and the old number of text ids.
+        The written weights, and the vocabulary size of the old tokenizer.
 
     Raises:
-        ConfigError: If the weights are of another kind, or their tokenizer is not the one that they were trained with.
+        ConfigError: If the weights are not of kind ``unified``, or were trained with another tokenizer than the one in
+            their folder.
         DataError: If a file does not exist, or a tokenizer is not byte-level.
     """
     from unif2ace.data.text_tokenizer import TextTokenizer
@@ -35,11 +36,13 @@ def exchange_text_tokenizer(ckpt: str, text_tokenizer: str, folder: Path) -> tup
 
     weights = read_weights(ckpt, "unified")
     if weights.kind != "unified":
-        raise ConfigError(f"ckpt={ckpt} holds weights of kind {weights.kind!r}; 'unified' is needed here")
+        raise ConfigError(f"ckpt={ckpt} holds weights of kind {weights.kind!r}; give weights of kind 'unified'")
     old, new = TextTokenizer(weights.text_file), TextTokenizer(text_tokenizer)
     before = int(weights.config["text_size"])
     if old.vocab_size != before:
-        raise ConfigError(f"{old.path} has {old.vocab_size} ids, {weights.path} has {before}: is it theirs?")
+        raise ConfigError(
+            f"{old.path} has {old.vocab_size} ids, but {weights.path} has {before}: give the tokenizer of these weights"
+        )
     tied = bool(weights.config.get("tie_embeddings"))
     state = with_text_rows(weights.state, before, old.pieces_of(new), tied, new.phrases)
     ids = {"text_size": new.vocab_size, "bos_id": new.eos_id, "eos_id": new.eos_id}

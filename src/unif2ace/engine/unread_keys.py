@@ -1,4 +1,4 @@
-"""Refuses keys that were typed but that nothing in the configured run reads, such as `moe=dense` for a tokenizer."""
+"""Rejects typed keys that the configured run does not read, such as `moe=dense` for an image tokenizer."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ READ_BY_TRAINING = frozenset(
         *("seed", "tags", "test", "trainer"),
     }
 )
-"""Top-level keys that `unif2ace-train` itself reads; it reads others where these refer to them."""
+"""Top-level keys that `unif2ace-train` reads directly. It reads other keys only if one of these refers to them."""
 
 
 def refuse_unread(config: DictConfig, typed: Iterable[str]) -> None:
-    """Refuses typed keys that the run does not read.
+    """Rejects typed keys that the run does not read.
 
     Args:
         config: Composed from ``train.yaml``.
         typed: Keys of the command line, such as ``moe`` or ``moe.num_experts``.
 
     Raises:
-        ConfigError: If neither the command nor a part of the run that it builds reads one of them.
+        ConfigError: If nothing in the run reads a typed key.
     """
     read = keys_read(config)
     for key in typed:
@@ -36,8 +36,8 @@ def refuse_unread(config: DictConfig, typed: Iterable[str]) -> None:
         if config.get(top) not in (None, {}) and top not in read:
             module = str(OmegaConf.select(config, "module._target_")).rpartition(".")[2]
             raise ConfigError(
-                f"{key} was typed, but nothing in this run reads it: module {module} takes no {top!r}; "
-                "leave it out, or select the experiment=... or module=... that reads it"
+                f"{key} has no effect in this run: module {module} does not use {top!r}; leave out {key}, or select an "
+                f"experiment=... or module=... that uses {top!r}"
             )
 
 
@@ -57,7 +57,7 @@ def keys_read(config: DictConfig) -> set[str]:
 
 
 def _texts(node: Any) -> Iterator[str]:
-    """All texts of a tree, however deep."""
+    """All strings in a nested tree."""
     if isinstance(node, str):
         yield node
     elif isinstance(node, dict | list):

@@ -1,7 +1,7 @@
 """Weights files: a network's tensors, configuration and provenance in one safetensors file.
 
-Nothing in the file can execute. Its header holds one JSON tree under ``unif2ace``: kind, configuration of the network,
-fingerprint, data, code and versions.
+Reading such a file executes no code. The header entry ``unif2ace`` is JSON: kind and configuration of the network,
+fingerprint, data sets, git commit and package versions.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 HEADER = "unif2ace"
 FILE_NAME = "weights.safetensors"
 BEST_FILE = "best.safetensors"
-"""Name of the file of the best weights in a run folder, see `callbacks.best_weights`."""
+"""File name of the best weights in a run folder, see `callbacks.best_weights`."""
 TEXT_FILE = "tokenizer.json"
-"""Name of the text tokenizer's file in a run folder or a release folder."""
+"""File name of the text tokenizer in a run folder or a release folder."""
 BUILTIN = Path(__file__).parents[1] / "builtin"
 """The release that is included in the package."""
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -39,11 +39,11 @@ class Weights:
     """Contents of a weights file or a checkpoint.
 
     Attributes:
-        path: The file.
+        path: Weights file or checkpoint.
         kind: Kind of the network: ``tokenizer``, ``attributes`` or ``unified``.
         config: Configuration of the network: a plain tree with `_target_`.
         state: Tensors of any shape (...) by name, on the CPU.
-        header: All metadata.
+        header: All metadata, see the module docstring.
         fingerprint: 64 hexadecimal characters; see `engine.fingerprint`.
     """
 
@@ -61,15 +61,15 @@ class Weights:
 
     @property
     def text_file(self) -> Path:
-        """Where the text tokenizer lies that belongs to them: in the run's or the release's folder."""
+        """Path of the text tokenizer of these weights, in the run folder or the release folder."""
         folder = self.path.parent
         return (folder.parent if folder.name == "checkpoints" else folder) / TEXT_FILE
 
     @property
     def component_fingerprint(self) -> str:
-        """The fingerprint that other networks, and tokens, record of this one.
+        """Fingerprint of this network that dependent networks and token files record.
 
-        A tokenizer's leaves out its decoder, so that another decoder goes with the same tokens and models.
+        For an image tokenizer the decoder is not hashed, so a new decoder works with existing tokens and models.
         """
         return token_fingerprint(self.state, self.config) if self.kind == "tokenizer" else self.fingerprint
 
@@ -95,8 +95,8 @@ def save_weights(
         net: The network, or its state: tensors of any shape (...) by name.
         kind: See `Weights`.
         config: Configuration of the network, resolved.
-        provenance: Further entries of the header, plain JSON values.
-        dtype: Precision of the stored floating-point tensors; None keeps theirs.
+        provenance: Further header entries, as plain JSON values.
+        dtype: Precision in which floating-point tensors are stored; None keeps the precision of each tensor.
 
     Returns:
         The written weights.
@@ -145,10 +145,9 @@ def read_weights(path: str | Path, kind: str = "") -> Weights:
 
     Args:
         path: A ``.safetensors`` file, a training checkpoint (a directory ``step-*``, formerly a file ``*.ckpt``), or a
-            run folder. In a run folder the newest of its weights file and its checkpoints is read; a stopped run leaves
-            only checkpoints.
-        kind: If given, `path` may be a release folder, of which the file of that kind is read, or ``builtin`` for the
-            release included in the package.
+            run folder. From a run folder, the newest of its weights file and its checkpoints is read.
+        kind: If given, `path` may also be a release folder, or ``builtin`` for the release included in the package.
+            The file of this kind is read from the release.
 
     Raises:
         DataError: If there is no such file, it is damaged, or another program wrote it.
@@ -167,8 +166,8 @@ def read_weights(path: str | Path, kind: str = "") -> Weights:
     found = fingerprint(state, header["net"])
     if found != header["fingerprint"]:
         raise DataError(
-            f"{file} is damaged: its weights have fingerprint {found[:SHOWN]}, its header says "
-            f"{header['fingerprint'][:SHOWN]}; copy it again, or train it again"
+            f"{file} is damaged: its weights have fingerprint {found[:SHOWN]}, but its header says "
+            f"{header['fingerprint'][:SHOWN]}; copy the file again, or train again"
         )
     return Weights(file, header["kind"], header["net"], state, header, found)
 
@@ -197,33 +196,33 @@ def _read_header(file: Path) -> dict[str, Any]:
         with safe_open(file, "pt") as opened:
             text = (opened.metadata() or {}).get(HEADER)
     except SafetensorError as error:
-        raise DataError(f"{file} is damaged ({error}); copy it again, or train it again") from error
+        raise DataError(f"{file} is damaged ({error}); copy the file again, or train again") from error
     try:
         header = json.loads(text or "null")
         if not isinstance(header, dict):
             raise DataError(
-                f"{file} says nothing about its network: it was not written by unif2ace-train; weights "
-                f"of another project are imported: `unif2ace-checkpoint import NAME {file} out=...`"
+                f"{file} does not name its network: it was not written by unif2ace-train; to import weights of another "
+                f"project, run `unif2ace-checkpoint import NAME {file} out=...`"
             )
         if header["format"] not in (1, FORMAT):
-            raise DataError(f"{file} has format {header['format']!r}, this version reads {FORMAT}: update unif2ace")
+            raise DataError(f"{file} has format {header['format']!r}, but this version reads {FORMAT}: update unif2ace")
         if header["format"] == 1 and header.pop("companions", {}):
             raise DataError(
-                f"{file} was written before names of tensors and keys changed (see 0.2 in CHANGELOG.md): use it with "
-                "the version that wrote it, or train the network again"
+                f"{file} was written by version 0.1, whose tensors and keys had other names (see 0.2 in CHANGELOG.md): "
+                "use the file with version 0.1, or train the network again"
             )
         if not all(isinstance(header[k], t) for k, t in (("kind", str), ("net", dict), ("fingerprint", str))):
             raise KeyError("kind, net or fingerprint")
     except (KeyError, json.JSONDecodeError) as error:
-        raise DataError(f"{file} has a damaged header ({error}); copy it again, or train it again") from error
+        raise DataError(f"{file} has a damaged header ({error}); copy the file again, or train again") from error
     return header
 
 
 def find_weights(path: str | Path, kind: str = "") -> Path:
-    """The file or checkpoint at a path; see `read_weights`.
+    """The weights file or checkpoint at a path; see `read_weights`.
 
     Raises:
-        DataError: If there is none.
+        DataError: If there are no weights.
     """
     path = BUILTIN if kind and str(path) == "builtin" else Path(path)
     if kind and (path / f"{kind}.safetensors").is_file():
@@ -235,13 +234,15 @@ def find_weights(path: str | Path, kind: str = "") -> Path:
         files = (path / FILE_NAME, *place.glob("*.ckpt"), *path.glob("*.ckpt"))
         found = [p for p in files if p.is_file()] + ([last] if last else [])
         if not found:
-            raise DataError(f"{path} holds no {FILE_NAME} and no checkpoint that is whole: a run folder has one")
+            raise DataError(f"{path} has no {FILE_NAME} and no complete checkpoint: give a run folder that has one")
         return max(found, key=lambda p: (_written(p), p.name == FILE_NAME, p.name == "last.ckpt"))
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"no weights at {path}{nearest(path.name, beside)}; give a weights file or a run's folder")
+        raise DataError(f"no weights at {path}{nearest(path.name, beside)}; give a weights file or a run folder")
     if path.suffix not in (".safetensors", ".ckpt"):
-        raise DataError(f"{path} is neither a weights file (*.safetensors) nor a checkpoint")
+        raise DataError(
+            f"{path} is not a weights file (*.safetensors) or checkpoint (*.ckpt); give such a file or a run folder"
+        )
     return path
 
 
@@ -255,15 +256,15 @@ def load_net(path: str | Path | Weights, kind: str, allow: Iterable[str] = ()) -
     Args:
         path: As in `read_weights`, or its result.
         kind: Required kind of the network.
-        allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
+        allow: Module prefixes whose classes a weights file may name, besides the default ones (`engine.allow`).
 
     Raises:
         DataError: If the file is damaged, or its tensors do not fit its network.
-        ConfigError: If it holds another kind of network, or one that is not admitted.
+        ConfigError: If the network is of another kind, or its class is not allowed.
     """
     weights = path if isinstance(path, Weights) else read_weights(path, kind)
     if weights.kind != kind:
-        raise ConfigError(f"{weights.path} holds weights of kind {weights.kind!r}; {kind!r} is needed here")
+        raise ConfigError(f"{weights.path} holds weights of kind {weights.kind!r}; give weights of kind {kind!r}")
     made = instantiate(_without_downloads(weights.config), allow=allow)
     net: nn.Module = made if hasattr(made, "state_dict") else made()
     check_names(weights, net.state_dict())
@@ -272,29 +273,29 @@ def load_net(path: str | Path | Weights, kind: str, allow: Iterable[str] = ()) -
 
 
 def _without_downloads(node: Any) -> Any:
-    """The configuration with every `pretrained: true` set to false: all weights come from the file."""
+    """Sets every `pretrained: true` in a configuration to false: all weights come from the file."""
     if isinstance(node, Mapping):
         return {k: False if k == "pretrained" and v is True else _without_downloads(v) for k, v in node.items()}
     return [_without_downloads(v) for v in node] if isinstance(node, list) else node
 
 
 def check_names(weights: Weights, wanted: Mapping[str, Tensor]) -> None:
-    """Compares names and shapes of weights with those of a network.
+    """Checks that names and shapes of weights match a network.
 
     Args:
-        weights: Weights that were read.
-        wanted: State of the network: tensors of any shape (...) by name.
+        weights: Result of `read_weights`.
+        wanted: State dict of the network: tensors of any shape (...) by name.
 
     Raises:
-        DataError: If they differ.
+        DataError: If a name or shape differs.
     """
     target = weights.config.get("_target_", "its network")
     for name in sorted(wanted.keys() - weights.state.keys()):
         hint = nearest(name, weights.state.keys() - wanted.keys())
-        raise DataError(f"{weights.path} lacks {name!r} of {target}: the code or the file has changed since{hint}")
+        raise DataError(f"{weights.path} lacks tensor {name!r} of {target}: the code or the file has changed{hint}")
     for name in sorted(weights.state.keys() - wanted.keys()):
-        raise DataError(f"{weights.path} has {name!r}, which {target} lacks: the code or the file has changed since")
+        raise DataError(f"{weights.path} has tensor {name!r}, which {target} lacks: the code or the file has changed")
     for name, value in wanted.items():
         if value.shape != weights.state[name].shape:
             found, here = tuple(weights.state[name].shape), tuple(value.shape)
-            raise DataError(f"{weights.path}: {name!r} has shape {found}, in {target} it has {here}")
+            raise DataError(f"{weights.path}: tensor {name!r} has shape {found}, but shape {here} in {target}")

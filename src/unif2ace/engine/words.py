@@ -1,4 +1,4 @@
-"""Words of a command line: options, overrides ``key=value`` and positional arguments. The latter are taken as typed."""
+"""Parses command lines: options, overrides ``key=value``, and positional arguments, which are taken literally."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SEVERAL = (
     "task",
     "visual_encoder",
 )
-"""Groups of which several choices may be selected in a list."""
+"""Groups that accept a list of choices."""
 _MULTIRUN = ("-m", "--multirun")
 
 
@@ -41,7 +41,7 @@ class Line:
     Attributes:
         words: Positional arguments.
         overrides: Overrides of the configuration.
-        options: Hydra's options with their values.
+        options: Options of Hydra, each followed by its value.
     """
 
     words: list[str]
@@ -49,21 +49,21 @@ class Line:
     options: list[str]
 
     def given(self, key: str) -> str | None:
-        """The value of ``key=value``, without quotes; None if it is not there."""
+        """The value of ``key=value`` without quotes; None if the key was not typed."""
         found = [o.partition("=")[2] for o in self.overrides if o.startswith(f"{key}=")]
         return _unquoted(found[-1]) if found else None
 
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """How a command reads its command line.
+    """The command line syntax of a command.
 
     Attributes:
-        app: What is typed, such as ``unif2ace-data stats``.
+        app: Name of the command with its verb, such as ``unif2ace-data stats``.
         config: Name of its primary configuration.
-        words: Keys of positional arguments in order: ``folder``, ``[folder]`` if it may be left out, ``picture ...``
-            if there may be several.
-        complete: Changes the parts of a command line before the positional arguments become values.
+        words: Keys of the positional arguments in order: ``folder`` is required, ``[folder]`` optional, and
+            ``picture ...`` accepts several.
+        complete: Function that changes the parts of a command line before positional arguments get their keys.
     """
 
     app: str
@@ -73,14 +73,14 @@ class Syntax:
 
     @property
     def usage(self) -> str:
-        """The command line in capitals."""
+        """The usage line, with positional arguments in capitals."""
         return " ".join((self.app, *(re.sub(r"\w+", lambda key: key[0].upper(), word) for word in self.words)))
 
     def overrides(self, argv: Sequence[str]) -> list[str]:
-        """The command line for Hydra: each positional argument as the quoted value of its key, options at the end.
+        """The command line for Hydra. Positional arguments become ``key='value'``; options come last.
 
         Raises:
-            ConfigError: If a word is not understood, or a required one is missing.
+            ConfigError: If a word is not understood, or a required argument is missing.
         """
         line = self.split(argv)
         self._refuse_unknown(line)
@@ -92,7 +92,7 @@ class Syntax:
         return [*readable(self.config, found, bool(set(line.options) & set(_MULTIRUN))), *line.options]
 
     def split(self, argv: Sequence[str]) -> Line:
-        """Sorts the words of a command line; after ``--`` all are positional arguments.
+        """Sorts words into options, overrides and positional arguments. Words after ``--`` are positional arguments.
 
         Raises:
             ConfigError: If an option does not exist.
@@ -116,10 +116,10 @@ class Syntax:
                 line.overrides.append(word)
             elif word.startswith("-") and word != "-" and not _is_plain(word):
                 if equals and name.lstrip("-") in known:
-                    raise ConfigError(f"there is no option {name!r}; a key has no dashes: {word.lstrip('-')}")
+                    raise ConfigError(f"there is no option {name!r}; write a key without dashes: {word.lstrip('-')}")
                 near = nearest(name, options)
                 raise ConfigError(
-                    f"there is no option {word!r}{near}; `--` goes before a word that begins with -: "
+                    f"there is no option {word!r}{near}; type -- before a positional argument that begins with -: "
                     f"`{self.app} -- {shlex.quote(word)}`"
                 )
             else:
@@ -127,14 +127,14 @@ class Syntax:
         return line
 
     def _refuse_unknown(self, line: Line) -> None:
-        """Refuses an override of no key of the command, which may be meant as a positional argument."""
+        """Rejects ``key=value`` with an unknown key. It may be a positional argument that contains ``=``."""
         known = known_names(self.config)
         for word in line.overrides if self.words else ():
             found = _OVERRIDE.match(word)
             if found and found["root"] not in known and not word.startswith(("+", "~")) and not hint(found["root"]):
                 raise ConfigError(
-                    f"there is no key {found['root']!r}{nearest(found['root'], known)}; a positional argument with "
-                    f"= goes last, after --: `{self.app} ... -- {shlex.quote(word)}`"
+                    f"there is no key {found['root']!r}{nearest(found['root'], known)}. If {word!r} is a positional "
+                    f"argument, write -- before it: `{self.app} ... -- {shlex.quote(word)}`"
                 )
 
     def _is_override(self, word: str, known: set[str]) -> bool:
@@ -151,7 +151,9 @@ class Syntax:
         twice = [key for key, _ in keys if line.given(key) is not None]
         if len(words) > len(free) and several is None:
             if twice:
-                raise ConfigError(f"{words[len(free)]!r} and {twice[0]}={line.given(twice[0])}: give one of them")
+                raise ConfigError(
+                    f"{words[len(free)]!r} and {twice[0]}={line.given(twice[0])} both set {twice[0]}: give one value"
+                )
             raise ConfigError(self._not_understood(words, len(free)))
         if several is not None:  # the words before and after it have one place each
             last = max(several + 1, len(words) - (len(free) - several - 1))
@@ -159,7 +161,9 @@ class Syntax:
         else:
             groups = [[w] for w in words]
         if "???" in words:
-            raise ConfigError("'???' stands for a missing value and cannot be given as a word")
+            raise ConfigError(
+                "the argument '???' is not allowed, because Hydra reads ??? as a missing value: give another value"
+            )
         return [
             f"{key}=[{','.join(map(quoted, group))}]" if many else f"{key}={quoted(group[0])}"
             for (key, many), group in zip(free, groups, strict=False)
@@ -171,9 +175,9 @@ class Syntax:
         if words[taken] in choices_of("experiment"):
             mend = f"write experiment={words[taken]}"
         elif self.words:
-            mend = f"a value with blanks is quoted: `{self.app} {shlex.quote(' '.join(words))}`"
+            mend = f"quote a value that contains spaces: `{self.app} {shlex.quote(' '.join(words))}`"
         else:
-            mend = f"values are given as key=value; `{self.app} --help` lists the keys"
+            mend = f"give values as key=value; `{self.app} --help` lists the keys"
         near = nearest(words[taken].partition("=")[0], known_names(self.config)) if not self.words else ""
         return f"`{self.usage}` does not understand {extra}{near or '; ' + mend}"
 
@@ -187,13 +191,13 @@ class Syntax:
 
 
 def quoted(word: str) -> str:
-    """A text as the value of ``key=value``: Hydra and OmegaConf read exactly this text."""
+    """Quotes a text for ``key=value``, so that Hydra and OmegaConf read exactly this text."""
     literal = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", word)  # no interpolation
     return str(QuotedString(literal, Quote.single).with_quotes())
 
 
 def readable(config: str, overrides: Sequence[str], multirun: bool = False) -> list[str]:
-    """Overrides that Hydra's grammar reads as they were typed: values of text keys are quoted.
+    """Quotes the values of text keys, so that Hydra's grammar reads them as typed.
 
     Args:
         config: Name of the primary configuration.
@@ -201,7 +205,7 @@ def readable(config: str, overrides: Sequence[str], multirun: bool = False) -> l
         multirun: Whether commas separate the values of a sweep.
 
     Raises:
-        ConfigError: If a value needs quotes; the message shows it quoted.
+        ConfigError: If Hydra cannot parse a value. The message shows the value with quotes.
     """
     made = []
     for override in overrides:
@@ -220,7 +224,7 @@ def readable(config: str, overrides: Sequence[str], multirun: bool = False) -> l
 
 
 def _refuse_no_choice(override: str, group: str) -> None:
-    """Refuses a value of a group that is not a name: Hydra ends with a traceback."""
+    """Rejects values of a group that Hydra would answer with a traceback: numbers, or a list for a single choice."""
     choices = choices_of(group)
     if not choices or "=" not in override or not _parses(override):
         return
@@ -229,20 +233,20 @@ def _refuse_no_choice(override: str, group: str) -> None:
         return
     value = parsed.value()
     if not all(isinstance(one, str) for one in (value if isinstance(value, list) else [value])):
-        raise ConfigError(f"{override}: {group} takes a name, of {', '.join(choices)}; or leave it out")
+        raise ConfigError(f"{override}: {group} must be one of {', '.join(choices)}")
     if isinstance(value, list) and len(value) > 1 and group not in SEVERAL:
-        raise ConfigError(f"{override}: {group} takes one name, not {len(value)}; give one of them")
+        raise ConfigError(f"{override}: {group} takes one name, not {len(value)}; give only one")
 
 
 def _is_meant(value: str) -> bool:
-    """Whether the value of a text key is more than its plain text: null, quoted, or an interpolation."""
+    """Whether Hydra must parse the value of a text key: null, a quoted text, or an interpolation."""
     if value in ("null", "???") or "${" in value:
         return _parses(f"key={value}")
     return value[:1] in ("'", '"') and value[-1:] == value[:1] and _parses(f"key={value}")
 
 
 def _is_plain(word: str) -> bool:
-    """Whether a word with ``=`` or a leading ``-`` can only be a text or a file."""
+    """Whether a word with ``=`` or a leading ``-`` is a positional argument: it has a space or is an existing file."""
     return " " in word or "\n" in word or Path(word).exists()
 
 
@@ -265,7 +269,7 @@ def _parses(override: str) -> bool:
 def _mend(override: str) -> str:
     key, equals, value = override.partition("=")
     if not equals:
-        return f"{override!r} has no value: write `{override}=...`"
+        return f"{override!r} has no value: give `{override}=...`"
     inner = value[1:-1].split(",")
     listed = value[:1] == "[" and value[-1:] == "]"
     several = "[" + ",".join(v if _parses(f"key={v}") else _double(v.strip("'\" ")) for v in inner) + "]"
@@ -273,7 +277,7 @@ def _mend(override: str) -> str:
     for mended in (f"{key}={several}" if listed else "", f"{key}={whole}"):
         if mended and _parses(mended):
             return f"{override!r}: this value needs quotes: `{shlex.quote(mended)}`"
-    return f"{override!r} is not key=value: a key has letters, digits, _ and dots"
+    return f"{override!r} is not key=value: a key may contain only letters, digits, _ and dots"
 
 
 def _double(text: str) -> str:

@@ -79,7 +79,7 @@ def load_evaluator(
         used: The networks that the evaluated model uses, by kind.
         same: Whether to allow one of them; its scores are then no evidence.
         device: Torch device; None for a GPU if there is one.
-        allow: Further admitted prefixes of classes.
+        allow: Module prefixes whose classes a weights file may name, besides the default ones (`engine.allow`).
 
     Raises:
         ConfigError: If the model uses it or was trained with it, or it is not a classifier.

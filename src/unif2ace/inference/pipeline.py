@@ -55,7 +55,7 @@ def load(
         path: ``builtin``, a release folder, a run folder, or ``owner/name`` on the hub.
         revision: Branch, tag or commit on the hub.
         device: Torch device; None for a GPU if there is one.
-        allow: Further admitted prefixes of classes: the configuration's `engine.allow`.
+        allow: Module prefixes whose classes a weights file may name, besides the default ones (`engine.allow`).
         components: New paths of the model's other networks, if they were moved: ``tokenizer=...``, ``attributes=...``.
             Any other name is an error.
 

@@ -40,7 +40,7 @@ class UnifiedModel:
     Args:
         release: The parts of the model.
         device: Torch device; None for a GPU if there is one.
-        allow: Further admitted prefixes of classes.
+        allow: Module prefixes whose classes a weights file may name, besides the default ones (`engine.allow`).
 
     Attributes:
         image_size: Side of the model's images in pixels.

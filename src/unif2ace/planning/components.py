@@ -23,7 +23,7 @@ def image_tokenizer(path: str, quantizer: Any, allow: Iterable[str], mode: Any) 
     Args:
         path: Path of its weights.
         quantizer: The configuration's quantizer node, used if there are no weights.
-        allow: Further admitted prefixes of classes.
+        allow: Module prefixes whose classes a weights file may name, besides the default ones (`engine.allow`).
         mode: The fake-tensor mode.
 
     Returns:
@@ -51,7 +51,7 @@ def visual_encoder(
 
     Args:
         node: Configuration of the encoder.
-        allow: Further admitted prefixes of classes.
+        allow: Module prefixes whose classes a weights file may name, besides the default ones (`engine.allow`).
         mode: The fake-tensor mode.
         vectors: Number of vectors per image to assume if unknown.
 
@@ -103,7 +103,7 @@ def features(node: Mapping[str, Any], allow: Iterable[str], mode: Any) -> nn.Mod
 
     Args:
         node: Configuration of the network.
-        allow: Further admitted prefixes of classes.
+        allow: Module prefixes whose classes a weights file may name, besides the default ones (`engine.allow`).
         mode: The fake-tensor mode.
     """
     import torch
