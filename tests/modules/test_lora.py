@@ -99,7 +99,7 @@ def test_merging_keeps_the_function(base: Weights, tuned: UnifiedModule, tmp_pat
     assert {v.dtype for v in written.state.values() if v.is_floating_point()} == {torch.float64}
     assert (tmp_path / "other" / "tokenizer.json").read_text() == "{}"
     (tmp_path / "other" / "tokenizer.json").write_text("[]")
-    with pytest.raises(ConfigError, match="differs from the run.s text tokenizer"):
+    with pytest.raises(ConfigError, match=r"differs from the run.s text tokenizer"):
         merge_adapters(file, half.path, tmp_path / "other" / "merged.safetensors")
     with pytest.raises(ConfigError, match="give the weights that init_from named"):
         merge_adapters(file, tmp_path / "merged.safetensors", tmp_path / "twice.safetensors")
