@@ -33,7 +33,7 @@ def check_list(value: object, key: str) -> None:
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """A hint such as ``"; did you mean 'beard'?"``, or an empty string if no known name is similar to `name`.
+    """A hint such as ``" (did you mean 'beard'?)"``, or an empty string if no known name is similar to `name`.
 
     Args:
         name: The unknown name. Case is ignored.
@@ -42,4 +42,4 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """
     written = {other.casefold(): other for other in known}
     found = difflib.get_close_matches(name.casefold(), written, n=1, cutoff=cutoff)
-    return f"; did you mean {written[found[0]]!r}?" if found else ""
+    return f" (did you mean {written[found[0]]!r}?)" if found else ""

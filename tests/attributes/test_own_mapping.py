@@ -49,7 +49,7 @@ def test_choices_are_the_words_of_a_column(own):
     assert own.choices("glasses") == ()
     assert own.of_positive(["glasses"]) == AttributeRecord(eyeglasses=True)
     with pytest.raises(
-        DataError, match=r"'mal', which is not in mapping .*; use one of male, f, 1; did you mean 'male'"
+        DataError, match=r"'mal', which is not in mapping .*; use one of male, f, 1 .did you mean 'male'"
     ):
         own({"Sex": "mal"})
 

@@ -61,13 +61,13 @@ def test_help_and_configuration_are_shown_without_importing_torch(words: tuple[s
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("biuld",), "no 'biuld'; did you mean 'build'"),
+        (("biuld",), "no verb 'biuld' (did you mean 'build'"),
         (("validate",), "needs a folder"),
         (("import",), "needs a source"),
-        (("build", "sede=1"), "no key 'sede'; did you mean 'seed'"),
+        (("build", "sede=1"), "no key 'sede' (did you mean 'seed'"),
         (("build", "source.size=20"), "size=20: faces are rendered at 32 to 512 pixels"),
         (("build", "source.num_samples=many"), "many"),
-        (("import", "foldr"), "no source 'foldr'; did you mean 'folder'"),
+        (("import", "foldr"), "no source 'foldr' (did you mean 'folder'"),
         (("import", "folder"), "source.path"),
         (("validate", "nowhere"), "the folder nowhere does not exist"),
         (("stats", "."), "holds no shards"),
@@ -108,7 +108,7 @@ def test_the_data_commands_work_one_after_the_other_from_any_folder(tmp_path: Pa
     broken = run("data", "validate", str(train), cwd=tmp_path)
     assert broken.returncode == 1
     assert "shard-000000.tar" in broken.stdout + broken.stderr
-    assert "has faults" in broken.stderr
+    assert "has the faults listed above" in broken.stderr
 
 
 @pytest.mark.parametrize("given", [[], ["run_dir=here/mine"]])

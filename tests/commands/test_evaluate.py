@@ -116,7 +116,7 @@ def test_the_weights_say_which_kind_of_network_is_measured(root: Path):
     assert SYNTAX.overrides(["--cfg", "job"]) == ["--cfg", "job"]
     with pytest.raises(ConfigError, match="unif2ace-evaluate needs a ckpt"):
         SYNTAX.overrides(["seed=1"])
-    with pytest.raises(ConfigError, match=r"kind 'tokenizer'; 'attributes' is needed"):
+    with pytest.raises(ConfigError, match=r"kind 'tokenizer'; give weights of kind 'attributes'"):
         evaluate(compose("evaluate", [f"ckpt={run}", "kind=attributes", "metric=[psnr]"]))
 
 
@@ -167,10 +167,10 @@ def test_tables_and_pictures_of_metrics_are_shown_and_written(root: Path, tmp_pa
     [
         ((), "unif2ace-evaluate needs a ckpt"),
         (("nowhere",), "no weights at nowhere"),
-        (("faces",), "holds no weights.safetensors"),
+        (("faces",), "has no weights.safetensors"),
         (("run", "metrik=[psnr]"), "'metrik'"),
-        (("run", "metric=[psnrr]"), "no metric 'psnrr'; did you mean 'psnr'"),
-        (("run", "kind=attribute"), "no kind 'attribute'; did you mean 'attributes'"),
+        (("run", "metric=[psnrr]"), "no metric 'psnrr' (did you mean 'psnr'"),
+        (("run", "kind=attribute"), "no kind 'attribute' (did you mean 'attributes'"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, tuple) else None,
 )

@@ -108,7 +108,7 @@ def test_a_folder_with_other_files_stays_as_it_is(run: Path, tmp_path: Path):
         release.release(compose("release", [f"ckpt={run}", f"folder={tmp_path}/mine"]))
     for text in ("# My thesis\n", "---\ntitle: mine\n---\n# My thesis\n"):
         (tmp_path / "mine" / "README.md").write_text(text, encoding="utf-8")
-        with pytest.raises(ConfigError, match="holds other files"):
+        with pytest.raises(ConfigError, match="holds files that are no"):
             release.release(compose("release", [f"ckpt={run}", f"folder={tmp_path}/mine"]))
         assert (tmp_path / "mine" / "README.md").read_text(encoding="utf-8") == text
     with pytest.raises(ConfigError, match="unif2ace-release logs"):

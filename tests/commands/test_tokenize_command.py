@@ -77,7 +77,7 @@ def test_one_shard_folder_can_be_given_and_a_place_for_its_tokens(root: Path, tm
 
 
 def test_weights_of_another_kind_are_refused(root: Path):
-    with pytest.raises(ConfigError, match=r"kind 'attributes'; 'tokenizer' is needed"):
+    with pytest.raises(ConfigError, match=r"kind 'attributes'; give weights of kind 'tokenizer'"):
         _tokenize(root, "faces", f"ckpt={root}/classifier.safetensors")
 
 

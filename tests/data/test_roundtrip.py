@@ -126,7 +126,7 @@ def test_files_lists_and_folders_are_found(tmp_path: Path):
     assert find_pictures(f"{b},{a}", 1) == [b, a]
     assert find_pictures(str(cd), 1) == [cd]
     assert find_pictures([str(a), str(b)], 1) == [a, b]
-    with pytest.raises(DataError, match=r"aa.jpg does not exist.*; did you mean 'a.jpg'"):
+    with pytest.raises(DataError, match=r"aa.jpg does not exist.* .did you mean 'a.jpg'"):
         find_pictures(str(tmp_path / "aa.jpg"), 1)
     with pytest.raises(DataError, match="holds no picture"):
         find_pictures(str(tmp_path / "empty"), 1)

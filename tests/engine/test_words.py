@@ -138,5 +138,5 @@ def test_an_interpolation_in_an_override_is_one_of_the_configuration():
 def test_messages_of_hydra_are_one_line_with_the_mend():
     with pytest.raises(ConfigError, match=r"type n=2 without the \+$"):
         compose("generate", ["+n=2"])
-    with pytest.raises(ConfigError, match="no experiment 'Unified/Full' .did you mean 'unified/full'"):
+    with pytest.raises(ConfigError, match=r"no experiment 'Unified/Full' .did you mean 'unified/full'"):
         compose("train", ["experiment=Unified/Full"])

@@ -198,7 +198,7 @@ def test_networks_in_training_refuse_what_their_layout_would_cut(model):
 def test_unknown_options_are_refused_with_the_nearest_name(model, tmp_path: Path):
     run = make_run(tmp_path)
     for wrong, near in (("devise", "device"), ("tokeniser", "tokenizer")):
-        with pytest.raises(ConfigError, match=f"no option '{wrong}'; did you mean '{near}'"):
+        with pytest.raises(ConfigError, match=rf"no option '{wrong}' .did you mean '{near}'"):
             load_model(run, **{wrong: "cpu"})
     with pytest.raises(ConfigError, match="device=gpu: not a PyTorch device; choose one of cpu"):
         load_model(run, device="gpu")

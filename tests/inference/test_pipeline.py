@@ -182,7 +182,7 @@ def test_one_in_is_one_out_and_several_in_are_several_out(pipe: FacePipeline):
         (lambda p: p.variations(FACE, "Yes.", strength=2), "share=2"),
         (lambda p: p([]), "give at least one prompt"),
         (lambda p: p(3), "prompt=3: must be a list"),
-        (lambda p: p("Yes.", num_image=4), "no option 'num_image'; did you mean 'num_images'"),
+        (lambda p: p("Yes.", num_image=4), "no option 'num_image' .did you mean 'num_images'"),
         (lambda p: p("Yes.", num_images=0), "num_images=0"),
         (lambda p: p("Yes.", num_images=2, seed=[1]), "2 images and 1 seeds"),
         (lambda p: p(["Yes.", "No."], seed=[1, 2, 3]), "2 prompts and 3 seeds"),

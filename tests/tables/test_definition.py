@@ -76,7 +76,7 @@ def test_weights_and_outputs_that_are_given_are_rows_of_any_table():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rows": ["densely"]}, "rows: there is no 'densely'; did you mean 'dense'"),
+        ({"rows": ["densely"]}, "rows: there is no 'densely' .did you mean 'dense'"),
         ({"size": "large"}, "size: there is no 'large'; .*smoke, small, paper"),
         ({"seeds": [-1]}, r"seeds=\[-1\]"),
         ({"ckpts": ["a", "a"]}, "two rows have the name a"),

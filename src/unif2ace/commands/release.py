@@ -39,7 +39,10 @@ def release(config: DictConfig) -> Path:
     with output_lock(folder, "folder"):
         ours = (folder / OLD_CARD).is_file() or "unif2ace" in front_matter(folder / CARD)
         if not ours and {p.name for p in folder.iterdir()} - {LOCK}:
-            raise ConfigError(f"folder={folder} holds other files: give a new or empty folder")
+            raise ConfigError(
+                f"folder={folder} holds files that are no unif2ace release: give a new or empty folder, or that of "
+                "an earlier release"
+            )
         parts = open_release(config.ckpt, {k: v for k, v in config.components.items() if v})
         text = {"title": config.title, "license": config.license, "notes": config.notes}
         text["name"] = config.push or folder.name

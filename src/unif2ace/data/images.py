@@ -66,7 +66,7 @@ class FaceFinder(Protocol):
 
 
 def read_pictures(images: Any, size: int, finder: FaceFinder | None = None) -> tuple[list[Picture], bool]:
-    """Reads pictures of any type and size like training data: upright, in sRGB, cropped to a square and resized.
+    """Reads pictures of any type and size and prepares them as in training: upright, sRGB, square crop, resized.
 
     Transparent parts become white. Integers must lie in 0..255 (uint16: 0..65535), floats in 0..1. A picture of S x S
     pixels is neither cropped nor resized. Any other picture is cropped to the square of the face that `finder` finds.

@@ -31,7 +31,10 @@ def region_tokens(region: Sequence[float], size: int, number: int) -> Tensor:
 
     edges = [float(edge) for edge in region]
     if len(edges) != 4 or not (0 <= edges[0] < edges[2] <= 1 and 0 <= edges[1] < edges[3] <= 1):
-        raise ConfigError(f"region={edges}: give left, top, right and bottom, from 0 to 1, such as [0,0.5,1,1]")
+        raise ConfigError(
+            f"region={edges}: give [left,top,right,bottom] in [0, 1] with left < right and top < bottom, such as "
+            "[0,0.5,1,1]"
+        )
     left, top, right, bottom = (round(edge * size) for edge in edges)
     if left == right or top == bottom:
         raise ConfigError(f"region={edges} contains no pixel of the {size}x{size} picture: give a larger region")

@@ -52,7 +52,7 @@ class LoRA:
 
     @property
     def scale(self) -> float:
-        """Factor of B A, alpha / rank."""
+        """The scale alpha / rank, by which the update B A is multiplied."""
         return self.alpha / self.rank
 
     def adapt_(self, block: nn.Module) -> None:

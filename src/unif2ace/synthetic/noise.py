@@ -68,7 +68,12 @@ def ridge(x: Array, width: Array | float, px: Array | None = None) -> Array:
 
 
 def band(frequency: float, px: Array) -> Array:
-    """Strength of a texture, clamp(1.15 - frequency * px, 0, 1), (B, 1, 1): 0 if the period is less than a pixel."""
+    """Factor that fades out a texture that is too fine for the pixels: clamp(1.15 - frequency * px, 0, 1), (B, 1, 1).
+
+    Args:
+        frequency: Cycles per unit length.
+        px: Side of a pixel in the same unit, (B, 1, 1).
+    """
     left: Array = np.clip(np.float32(1.15) - np.float32(frequency) * px, 0, 1)
     return left
 

@@ -107,7 +107,8 @@ class Quantized:
     """Output of a quantizer: C channels on a grid of h x w cells.
 
     Attributes:
-        z: float (B, C, h, w), encoder outputs as compared with the codes (normalised if the quantizer does so).
+        z: float (B, C, h, w), encoder outputs; normalised if the quantizer compares them with codes on the
+            unit sphere.
         codes: float (B, C, h, w), nearest codes. Their gradient reaches the codebook if it is trained by gradients.
         straight_through: float (B, C, h, w), input of the decoder: the values of `codes` with the gradient of `z`.
         ids: int64 (B, h, w), indices of the codes in [0, num_codes).
@@ -176,12 +177,11 @@ class Contrasts:
 class RouterStats:
     """Routing statistics of one layer, as sums that can be added over ranks and micro-batches.
 
-    The first axis is the expert group: 0 is Gen, 1 is Und.
+    The first axis is the expert group: 0 is Gen, 1 is Und. Padding is never counted.
 
     Attributes:
-        level: Level of the experts, ``token`` or ``sequence``.
-        assigned: float32 (2, E), number of tokens or sequences for which an expert was chosen, without padding and
-            without gradient.
+        level: Whether experts are chosen per ``token`` or per ``sequence``.
+        assigned: float32 (2, E), number of tokens or sequences for which each expert was chosen; no gradient.
         probability: float32 (2, E), sum of the routing probabilities of each expert, with gradient.
         count: float32 (2,), number of routed tokens or sequences.
         z: float32 (2,), sum of logsumexp(router logits)^2, with gradient.

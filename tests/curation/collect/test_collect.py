@@ -270,7 +270,7 @@ def test_aligned_pictures_are_taken_as_they_are(tmp_path: Path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"faces": "lagest"}, "faces='lagest' is not one of largest, all, refuse; did you mean 'largest'"),
+        ({"faces": "lagest"}, "faces='lagest' is not one of largest, all, refuse .did you mean 'largest'"),
         ({"size": 4}, "size=4: give 16 to 1024 pixels"),
         ({"duplicates": 99}, "duplicates=99"),
         ({"duplicates": "no"}, "duplicates=no: give an integer of 0 to 64 bits, or null"),

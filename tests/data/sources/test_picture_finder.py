@@ -43,7 +43,7 @@ def test_a_name_means_the_file_that_agrees_best(finder: PictureFinder, written: 
     [
         ("1.jpg", "schema", r"t.csv:2: '1.jpg' matches /faces/a/1.jpg and /faces/b/1.jpg; write the full path"),
         ("x.png", "schema", "matches /faces/x.webp and /faces/x.jpg"),
-        ("d/1.jpg", "missing", r"t.csv:2: no picture 'd/1.jpg' below /faces; did you mean"),
+        ("d/1.jpg", "missing", r"t.csv:2: no picture 'd/1.jpg' below /faces .did you mean"),
         ("er/deep/7.jpg", "missing", "no picture"),
         (None, "missing", "no picture ''"),
         ("nan", "missing", "no picture"),

@@ -140,7 +140,7 @@ def test_clip_gives_patches_of_the_last_but_one_layer(image, tmp_path: Path):
 
 @_needs("open_clip")
 def test_clip_says_what_is_wrong():
-    with pytest.raises(ConfigError, match=r"no such model; did you mean 'ViT-B-32"):
+    with pytest.raises(ConfigError, match=r"no such model .did you mean 'ViT-B-32"):
         OpenClipEncoder("VIT-B-32", "openai", 768)
     with pytest.raises(ConfigError, match=r"pretrained='nowhere\.pt': give a file, or one of .* of ViT-B-32"):
         OpenClipEncoder("ViT-B-32", "nowhere.pt", 768)

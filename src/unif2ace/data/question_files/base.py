@@ -146,8 +146,9 @@ class QuestionFile(ABC):
                 faults.append(fault)
         self._faults, self._notes = tuple(faults), finder.notes
         if not items:
-            first = f"; the first: {faults[0].message}" if faults else ""
-            raise DataError(f"{self.path}: no question is left; {len(faults):,} have a fault{first}")
+            if not faults:
+                raise DataError(f"{self.path} has no questions: give another file")
+            raise DataError(f"{self.path}: all {len(faults):,} entries are faulty; the first: {faults[0].message}")
         return tuple(items.values())
 
     def __len__(self) -> int:
@@ -217,7 +218,7 @@ def checked_answers(place: str, options: Sequence[str], answers: Sequence[str], 
     if not options:
         raise SampleFault("missing", f"{place}: the question has no options")
     if len(set(options)) < len(options):
-        raise SampleFault("schema", f"{place}: an option is given twice: {', '.join(options)}")
+        raise SampleFault("schema", f"{place}: the same option is given twice in: {', '.join(options)}")
     known = {" ".join(option.casefold().split()): option for option in options}
     found = []
     for answer in answers:

@@ -54,7 +54,7 @@ class TrainingTask(Protocol):
     needs_text: bool
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
-        """The training sample of a stored sample.
+        """Makes a training sample from a stored sample.
 
         `draw` is the sample's random generator; its state does not depend on the number of processes.
 

@@ -33,7 +33,7 @@ class ImageTask:
         self.batch_size, self.flip = batch_size, flip
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
-        """The training sample of a stored sample.
+        """Makes a training sample from a stored sample.
 
         Raises:
             ConfigError: If `flip` > 0 and tokens are read, because tokens cannot be mirrored.

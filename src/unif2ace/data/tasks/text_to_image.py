@@ -27,7 +27,7 @@ class TextToImageTask:
         self.batch_size, self.caption = batch_size, caption
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
-        """The training sample of a stored sample."""
+        """Makes a training sample from a stored sample. Its prompt is one of the captions, chosen at random."""
         (caption,) = pick_captions(sample, self.caption, 1, draw)
         return TaskSample(
             self.task, sample.key, sample.image, attribute_values(sample.metadata.attributes), prompt=caption

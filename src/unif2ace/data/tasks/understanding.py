@@ -68,7 +68,7 @@ class UnderstandingTask:
         self.instructions, self.max_turns = {k: tuple(v) for k, v in instructions.items()}, max_turns
 
     def __call__(self, sample: DecodedSample, draw: random.Random) -> TaskSample:
-        """The training sample of a stored sample."""
+        """Makes a training sample from a stored sample."""
         wanted = sum(draw.random() < self.caption_prob for _ in range(self.max_turns))
         if not sample.metadata.qa:
             wanted = max(wanted, 1)

@@ -38,8 +38,9 @@ class ShardedBackend(ExpertBackend):
 
         if in_E2HD.placements != (Shard(2),) or out_EDH.placements != (Shard(2),):
             raise ConfigError(
-                f"expert weights sharded as {in_E2HD.placements} and {out_EDH.placements}: tensor parallelism must "
-                "shard both along axis 2, the hidden dimensions; FSDP must gather them before the layer runs"
+                f"expert weights are sharded as {in_E2HD.placements} (input) and {out_EDH.placements} (output): tensor "
+                "parallelism must shard both along axis 2, the hidden dimensions; FSDP must gather them before the "
+                "layer runs"
             )
         mesh = in_E2HD.device_mesh
         x, gate = shared(x_TD, mesh), shared(gate_TK, mesh)
