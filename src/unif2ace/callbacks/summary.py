@@ -146,7 +146,7 @@ class RunSummary(pl.Callback):
             [
                 ("run", how),
                 ("steps", f"{trainer.global_step:,}" + (f" of {total:,}" if total else "")),
-                ("time", f"{clock(seconds)} ({speed}, validation and checkpoints counted in)"),
+                ("time", f"{clock(seconds)} ({speed} with validation and checkpoints)"),
                 ("seen", seen),
                 *_frozen(getattr(module, "net", None)),
                 ("peak memory", f"{self._peak / GIB:.2f} GiB {where}, first rank of {trainer.world_size}"),
