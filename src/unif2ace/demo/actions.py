@@ -146,7 +146,7 @@ class DemoActions:
         with self._turn:
             edited = self.pipe.edit(picture, prompt, mask=mask, **options)
         entries = {"prompt": prompt, "seed": str(options["seed"]), **edited.settings}
-        views = {"picture": edited.pictures[0], "region": edited.regions[0], "edited, generated": edited.images[0]}
+        views = {"picture": edited.pictures[0], "region": edited.regions[0], "generated": edited.images[0]}
         pictures = [(self.files.save(view, entries, name.split(",")[0]), name) for name, view in views.items()]
         return PageView(tuple(pictures), edited.notes[0])
 

@@ -77,9 +77,9 @@ def _gallery(shown: PageView) -> list[tuple[str, str]]:
     return [(str(path), caption) for path, caption in shown.pictures]
 
 
-def _faces(label: str, columns: int) -> gr.Gallery:
+def _faces(label: str, columns: int, height: int) -> gr.Gallery:
     return gr.Gallery(
-        label=label, show_label=False, columns=columns, height=320, object_fit="contain", elem_classes="faces",
+        label=label, show_label=False, columns=columns, height=height, object_fit="contain", elem_classes="faces",
         format="png", interactive=False, buttons=["download", "fullscreen"],
     )  # fmt: skip
 
@@ -104,7 +104,7 @@ def _generate_tab(actions: DemoActions) -> None:
                 best = gr.Slider(1, limits.best_of, value=1, step=1, label="Best of (by the model's own likelihood)")
             button = gr.Button("Generate", variant="primary")
         with gr.Column(min_width=300):
-            gallery, state = _faces("Generated faces", 2), gr.Markdown()
+            gallery, state = _faces("Generated faces", 2, 320), gr.Markdown()
             experts_button = gr.Button("Which experts did the first face use?")
             experts = gr.Image(
                 label="Experts", show_label=False, type="filepath", format="png", interactive=False, visible=False,
@@ -152,7 +152,7 @@ def _edit_tab(actions: DemoActions) -> None:
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=120)
                 attempts = gr.Slider(1, 4, value=2, step=1, label="Attempts", min_width=120)
             button = gr.Button("Edit", variant="primary")
-            gallery, state = _faces("Before, region, after", 3), gr.Markdown()
+            gallery, state = _faces("Before, region, after", 3, 200), gr.Markdown()
 
     def edit(value: dict[str, Any] | None, text: str, number: int, tries: int) -> Any:
         value = value or {}
