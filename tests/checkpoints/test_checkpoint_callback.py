@@ -201,7 +201,7 @@ def test_what_a_killed_run_left_goes_at_the_start_and_a_trial_writes_nothing(tmp
 
 def test_a_strategy_with_a_form_of_its_own_is_refused():
     trainer = SimpleNamespace(strategy=object.__new__(DeepSpeedStrategy), is_global_zero=True, fast_dev_run=False)
-    with pytest.raises(ConfigError, match=r"add run_callbacks\.checkpoint=null, or take strategy=fsdp"):
+    with pytest.raises(ConfigError, match=r"add run_callbacks\.checkpoint=null, or use strategy=fsdp"):
         Checkpoint("c").setup(trainer, _module(), "fit")
 
 

@@ -23,7 +23,7 @@ class BestWeightsFile(Protocol):
     """The file of the best weights."""
 
     def begin(self, criterion: Mapping[str, str], resumes: bool) -> float | None:
-        """The value of the weights that the run has kept so far; a new run removes those of an earlier one."""
+        """Returns the metric of the best weights so far; a new run first deletes the file of an earlier run."""
 
     def write(self, trainer: pl.Trainer, module: pl.LightningModule, criterion: Mapping[str, str], value: float) -> Any:
         """Writes the weights; all ranks call it, and the first one writes."""
@@ -32,9 +32,9 @@ class BestWeightsFile(Protocol):
 class BestWeights(pl.Callback):
     """Writes the weights whenever a validation improves the monitored metric.
 
-    These are the weights that the validation has measured: with averaging, the averaged ones. The file itself holds the
-    best value, so a resumed run keeps it, whatever checkpoint it resumes from. A value that is not finite is no
-    improvement.
+    The file holds the weights that were validated: the averaged weights if the run averages them. It also stores the
+    best value, so a resumed run knows this value even if it resumes from an older checkpoint. NaN and Inf never count
+    as an improvement.
 
     Args:
         monitor: Name of the metric, such as ``val/loss``.
@@ -42,22 +42,22 @@ class BestWeights(pl.Callback):
 
     Attributes:
         file: Where the weights are written; the run sets it.
-        best: The best value so far; None before the first.
+        best: The best value so far; None before the first validation.
 
     Raises:
-        ConfigError: If the mode is another.
+        ConfigError: If `mode` is not ``min`` or ``max``.
     """
 
     def __init__(self, monitor: str, mode: str) -> None:
         if mode not in ("min", "max"):
-            raise ConfigError(f"run_callbacks.best.mode={mode}: it takes min or max")
+            raise ConfigError(f"run_callbacks.best.mode={mode}: it must be min or max")
         self.monitor, self.mode = monitor, mode
         self._criterion = {"name": monitor, "mode": mode}
         self.file: BestWeightsFile | None = None
         self.best: float | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Reads the best value of a run that is resumed."""
+        """Reads the best value so far if the run is resumed."""
         if self.file is not None and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             file, resumes = self.file, trainer.ckpt_path is not None
             found = together(lambda: file.begin(self._criterion, resumes) if trainer.is_global_zero else None)
@@ -67,8 +67,8 @@ class BestWeights(pl.Callback):
         """Writes the weights if the metric has improved.
 
         Raises:
-            MetricError: If the validation did not log it.
-            DataError: On all ranks, if the weights could not be written. Those written before are unchanged.
+            MetricError: If the validation did not log the metric.
+            DataError: On all ranks, if the weights could not be written. The previous file is unchanged.
         """
         trial = trainer.sanity_checking or trainer.fast_dev_run  # type: ignore[attr-defined]
         if self.file is None or trial or trainer.state.fn != TrainerFn.FITTING:
@@ -84,7 +84,7 @@ class BestWeights(pl.Callback):
             log.info("best so far: %s=%.6g at step %d", self.monitor, value, trainer.global_step)
 
     def improves(self, value: float) -> bool:
-        """Whether a value is better than all before it."""
+        """Whether a value is finite and better than the best value so far."""
         if self.best is None or not math.isfinite(value):
             return math.isfinite(value)
         return value < self.best if self.mode == "min" else value > self.best
@@ -92,7 +92,7 @@ class BestWeights(pl.Callback):
 
 @contextmanager
 def measured_weights(trainer: pl.Trainer, pl_module: pl.LightningModule) -> Iterator[None]:
-    """In the block the module has the weights that validations measure, such as averaged ones."""
+    """Inside the context, the module has the weights that are validated: with `EMA`, the averages."""
     with ExitStack() as held:
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, EMA):

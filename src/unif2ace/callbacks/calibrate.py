@@ -17,11 +17,11 @@ from unif2ace.types import Batch
 class Calibrate(pl.Callback):
     """Fits scale and shift of each attribute's logits on the first share of the validation split, at every validation.
 
-    Weights and checkpoints that are written afterwards contain them. Measure on the rest of the split
-    (``metric.attributes.skip``).
+    Scale and shift are buffers of the network, so weights and checkpoints contain them. Measure on the other samples of
+    the split (``metric.attributes.skip``).
 
     Args:
-        share: Share of the split's samples, above 0, at most 1.
+        share: Fraction of the split's samples to fit on, in (0, 1].
 
     Raises:
         ConfigError: If the share is out of range.
@@ -29,12 +29,12 @@ class Calibrate(pl.Callback):
 
     def __init__(self, share: float = 0.5) -> None:
         if not 0 < share <= 1:
-            raise ConfigError(f"callbacks.calibrate.share={share}: above 0, at most 1")
+            raise ConfigError(f"callbacks.calibrate.share={share}: it must be above 0 and at most 1")
         self.share = share
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Clears the previous validation."""
+        """Clears the logits of the previous validation."""
         self._seen = []
 
     def on_validation_batch_end(
@@ -54,7 +54,7 @@ class Calibrate(pl.Callback):
             self._seen.append(kept)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Fits identically on every rank and sets the network's buffers."""
+        """Fits scale and shift on the samples of all ranks, and sets the network's buffers on every rank."""
         net: Any = pl_module.net
         if not isinstance(net, AttributesNet) or not self._seen or trainer.sanity_checking:
             return

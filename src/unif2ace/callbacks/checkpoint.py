@@ -27,16 +27,16 @@ VALIDATION = "before_validation"
 class Checkpoint(pl.callbacks.Checkpoint):
     """Writes a checkpoint directory every `every_n_train_steps` steps, at the last step, and on interruption.
 
-    A run of one process that fails or is interrupted between two steps is saved in its current state. If it stops
-    inside a step, the resumed run skips the batch. A step is saved before its validation, which a resumed run therefore
-    makes first. Nothing is saved inside the optimiser's step, in a validation (where
-    averages may replace the weights), or if one of several processes fails. The newest checkpoint is named.
+    If a run of one process fails or is interrupted between two steps, its current state is saved and the path is
+    logged. If it stops inside a step, the resumed run skips the batch of this step. A step is saved before its
+    validation, so a resumed run begins with this validation. On a failure or interruption nothing is saved inside the
+    optimiser's step, in a validation (where averages may replace the weights), or in a run of several processes.
 
     Args:
         folder: Folder of the run's checkpoints.
         every_n_train_steps: Optimiser steps between checkpoints.
         keep: Number of checkpoints to keep; older ones are deleted after a new one is complete.
-        on_exception: Whether an interrupted or failed run saves.
+        on_exception: Whether to save a checkpoint when the run is interrupted or fails.
 
     Raises:
         ConfigError: If `every_n_train_steps` or `keep` is less than 1.
@@ -63,14 +63,14 @@ class Checkpoint(pl.callbacks.Checkpoint):
         if isinstance(trainer.strategy, DeepSpeedStrategy):
             raise ConfigError(
                 "strategy=deepspeed writes checkpoints that run_callbacks.checkpoint can neither verify nor resume "
-                "from: add run_callbacks.checkpoint=null, or take strategy=fsdp, which shards the same tensors"
+                "from: add run_callbacks.checkpoint=null, or use strategy=fsdp, which shards the same tensors"
             )
         trainer.strategy.checkpoint_io = FolderIO()
         if stage == "fit" and trainer.is_global_zero and not _trial(trainer):
             remove_leftovers(self.folder)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Resets the state; the step that the run resumes from is already saved, and validated here if it was not."""
+        """Resets the state. Runs the validation of the resumed step if its checkpoint was saved before it."""
         self._last, self._failed, self._stepping = trainer.global_step, False, False
         self._before_validation, makes = False, self._makes_validation
         self._makes_validation = False
@@ -88,13 +88,13 @@ class Checkpoint(pl.callbacks.Checkpoint):
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
-        """Records that weights begin to change."""
+        """Records that the optimiser begins to change the weights."""
         self._stepping = True
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves after every n-th optimiser step and the last one; not again within the next accumulation."""
+        """Saves after every `every_n_train_steps`-th optimiser step and after the last one, once for each step."""
         self._stepping = False
         loop = trainer.fit_loop
         self._before_validation = loop._data_fetcher is not None and loop.epoch_loop._should_check_val_fx(
@@ -118,10 +118,10 @@ class Checkpoint(pl.callbacks.Checkpoint):
         """Writes a checkpoint; all ranks call it at the end of a step. An existing checkpoint of this step is kept.
 
         Returns:
-            Its directory.
+            Directory of the checkpoint.
 
         Raises:
-            DataError: On all ranks, if it could not be written. Earlier checkpoints are unchanged.
+            DataError: On all ranks, if the checkpoint could not be written. Earlier checkpoints are unchanged.
         """
         step = trainer.global_step
         path = Path(trainer.strategy.broadcast(str(self.folder / step_name(step))))
@@ -135,7 +135,9 @@ class Checkpoint(pl.callbacks.Checkpoint):
             trainer.strategy.barrier("Trainer.save_checkpoint")
         if not trainer.strategy.reduce_boolean_decision(failure is None, all=True):
             self._failed = True
-            raise failure or DataError(f"step {step} could not be saved by another process: see its message")
+            raise failure or DataError(
+                f"step {step} could not be saved by another process: see the error message of that process"
+            )
         self._last = step
         if trainer.is_global_zero:
             prune(self.folder, self.keep, path)

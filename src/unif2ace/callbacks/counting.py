@@ -17,9 +17,9 @@ GIB = 2**30
 
 
 class Seen:
-    """Images and tokens of all ranks: ids of `Batch.text`, and image tokens; no padding, no task tokens.
+    """Counts the images and tokens of all ranks: text ids and image tokens, without padding and task tokens.
 
-    Ranks with other samples are assumed to process as many tokens as this one, so no communication is needed.
+    Every data-parallel rank is assumed to process as many tokens as this one, so no communication is needed.
 
     Attributes:
         images: Number of images.

@@ -16,9 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class EarlyStopping(LightningEarlyStopping):
-    """Lightning's early stopping, after validations.
+    """Lightning's early stopping, checked after each validation.
 
-    A resumed run has the best value and the count of the checkpoint, and the `patience` that is configured.
+    A resumed run restores the best value and the number of validations without improvement from the checkpoint.
+    `patience` comes from the configuration.
 
     Args:
         monitor: Name of the metric, such as ``val/loss``.
@@ -34,7 +35,7 @@ class EarlyStopping(LightningEarlyStopping):
         super().__init__(monitor, min_delta, patience, mode=mode, **{"check_on_train_epoch_end": False, **options})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores the best value and the count; a run that continues is not stopped."""
+        """Restores the best value and the count, and clears the reason for an earlier stop."""
         now = {"patience": self.patience, "stopping_reason": EarlyStoppingReason.NOT_STOPPED.value, "stopped_epoch": 0}
         super().load_state_dict({**state_dict, **now})
 
@@ -42,7 +43,7 @@ class EarlyStopping(LightningEarlyStopping):
         """Ends the run if the metric has not improved.
 
         Raises:
-            MetricError: If the validation did not log it.
+            MetricError: If the validation did not log the metric.
         """
         if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
             return

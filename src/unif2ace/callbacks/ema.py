@@ -14,7 +14,7 @@ from unif2ace.errors import ConfigError
 from unif2ace.nets.sharding import local
 
 CURRENT, COUNT = "current_model_state", "averaging_state"
-"""Entries of a checkpoint whose ``state_dict`` has averages: the current weights, and the number of averaged steps."""
+"""Entries of a checkpoint with averages in ``state_dict``: the current weights, and the number of averaged steps."""
 
 
 class EMA(pl.Callback):
@@ -87,7 +87,7 @@ class EMA(pl.Callback):
 
     @contextmanager
     def averages_in(self, module: pl.LightningModule) -> Iterator[None]:
-        """In the block the module has the averages, if there are any."""
+        """Inside the context, the module has the averages, if there are any."""
         self._swap(module)
         try:
             yield

@@ -43,8 +43,8 @@ class ExpertUsage(pl.Callback):
     The values of each layer go to loggers that take figures, as ``experts/VALUE/LEVEL/GROUP/LAYER``.
 
     The plot has a panel for each level and group, a row for each layer, lowest first, and a column for each expert. It
-    goes to a PNG file and to the loggers that take figures. A dense network has none. A JSON file beside the PNG file
-    holds the frequencies of each panel, with the names of its experts.
+    goes to a PNG file and to the loggers that take figures. A dense network has no plot. A JSON file beside the PNG
+    file holds the frequencies of each panel, with the names of its experts.
 
     Args:
         folder: Folder of the files; created with the first file.

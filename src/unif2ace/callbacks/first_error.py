@@ -1,4 +1,4 @@
-"""Keeps the error that ended a run, which Lightning may replace by one of its own clean-up."""
+"""Keeps the error that ended a run: an error in Lightning's clean-up may replace it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class FirstError(pl.Callback):
 
 @contextmanager
 def first_error(trainer: pl.Trainer) -> Iterator[None]:
-    """Raises the exception that ended the work of a Trainer, whatever its clean-up raises afterwards.
+    """Raises the exception that stopped a Trainer, even if Lightning's clean-up raises another one.
 
-    Lightning asks a loader for its length while it cleans up, which fails if the loader could not be made.
+    The clean-up calls ``len`` on the data loader. This call fails if the loader could not be created.
 
     Args:
         trainer: The Trainer whose ``fit`` or ``validate`` is called in the block.

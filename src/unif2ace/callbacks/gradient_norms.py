@@ -31,8 +31,8 @@ to their network's child module: ``encoder``, ``quantizer`` and ``decoder`` of a
 class GradientNorms(pl.Callback):
     """Logs the Euclidean norm of all gradients, and of each part, as ``gradient/PART``.
 
-    They are the gradients that the optimiser would receive without clipping: accumulated, averaged over ranks,
-    unscaled. Sharded gradients are summed over their shards, so every rank takes part.
+    Gradients are measured before clipping: accumulated, averaged over ranks, and unscaled. The squared norms of sharded
+    gradients are summed over shards, so all ranks must call it.
 
     Args:
         every_n_steps: Steps between two measurements.

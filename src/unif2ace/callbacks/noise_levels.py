@@ -1,4 +1,4 @@
-"""Losses of image tokens by the masked share of an image.
+"""Losses of image tokens by noise level, the probability that a token is masked.
 
 Shapes: B samples, G samples that generate, N image tokens, P masked tokens, S levels.
 """
@@ -36,16 +36,16 @@ class NoiseLevels(StepObserver):
     equal bins. *mask* is the mean cross-entropy of the masked tokens, *score* the mean over samples of
     :math:`\sum w(t)\,l`, as in `D3DiffLoss` before its factors (``score_scale=exact``).
 
-    Validation is read completely, with the same noise every time. Training is read every `every_n_steps` steps since
-    the last validation. Values go to the loggers that take figures as ``noise_val/mask/0.35`` (the middle of the bin),
-    the figure to these loggers and a PNG file. A JSON file beside it holds the values by stage, in the order of
-    ``levels``, the middles of the bins; null is a bin without samples. A run whose losses read no masked image tokens
-    has none.
+    All validation batches are used, with the same noise every time. Training steps are sampled every `every_n_steps`
+    steps since the last validation. Values go to the loggers that take figures as ``noise_val/mask/0.35``, where 0.35
+    is the middle of the bin. The figure goes to these loggers and to a PNG file. A JSON file beside it holds the values
+    by stage; its ``levels`` are the middles of the bins, and null marks a bin without samples. Nothing is written if no
+    loss reads masked image tokens.
 
     Args:
         folder: Folder of the files; created with the first file.
         levels: Number of bins.
-        every_n_steps: Training steps between two readings.
+        every_n_steps: Training steps between two sampled steps.
         name: Name of the PNG files; ``{step}`` is replaced by the step.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A preempted run saves at the end of its step and exits; one owner of the signals."""
+"""Saves and ends a preempted run at the end of its step."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Saver(Protocol):
 class Preemption(pl.Callback):
     """Saves and ends the run when a signal reaches any of its processes.
 
-    The handler only records the signal: communication inside a handler could deadlock with that of the gradients.
+    The handler only records the signal: communication inside a handler could deadlock with the gradient all-reduce.
     After an optimiser step the ranks all-reduce one value to agree whether one of them was preempted. Then all save one
     checkpoint and exit with status 143. Further signals in the meantime have no effect. A signal during a validation
     takes effect after the next step; in the very last step, the run finishes. Before and after training, signals have
@@ -45,7 +45,7 @@ class Preemption(pl.Callback):
 
     Args:
         signals: Names of the signals that mean preemption.
-        every: Steps between two agreements. Each waits for the device and sends one value.
+        every: Steps between two all-reduces of the signal. Each all-reduce waits for the device.
         requeue: Whether a Slurm job requeues itself.
 
     Raises:
@@ -57,7 +57,9 @@ class Preemption(pl.Callback):
     ) -> None:
         for name in signals:
             if not hasattr(signal, name):
-                raise ConfigError(f"run_callbacks.preemption.signals: there is no {name!r}; such as SIGTERM")
+                raise ConfigError(
+                    f"run_callbacks.preemption.signals: there is no signal {name!r}; give names such as SIGTERM"
+                )
         if every < 1:
             raise ConfigError(f"run_callbacks.preemption.every={every}: it must be at least 1")
         self.signals = [signal.Signals[name] for name in signals]
@@ -140,7 +142,7 @@ def _spare_the_first(launcher: Any) -> None:
 
 
 def requeue() -> None:
-    """Requeues this Slurm job, of an array this task alone; does nothing outside a job."""
+    """Requeues this Slurm job, or only this task of a job array; does nothing outside Slurm."""
     job, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     job = f"{job}_{task}" if job and task else os.environ.get("SLURM_JOB_ID")
     if not job:

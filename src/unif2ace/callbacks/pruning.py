@@ -1,4 +1,4 @@
-"""Reports a trial's metric to the study of its search, and stops a trial that the pruner gives up."""
+"""Reports a trial's metric to the study of its search, and stops a trial that the pruner prunes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Pruning(pl.Callback):
         open_study: Opens Optuna's study. Only the first process calls it.
         trial: Number of the trial.
         metric: Name of the reported metric.
-        attribute: Attribute of a pruned trial that receives the step.
+        attribute: Name of the trial's user attribute that stores the step at which it was pruned.
 
     Attributes:
         pruned: Whether the trial was stopped.
@@ -53,11 +53,11 @@ class Pruning(pl.Callback):
             trainer.should_stop = True
 
     def _report(self, step: int, value: float) -> bool:
-        """Whether the pruner gives the trial up."""
+        """Reports the value; returns whether the pruner prunes the trial."""
         self._study = self._study or self.open_study()
         storage, trial = self._study._storage, self._frozen()
         if trial.state.is_finished():
-            raise Unif2aceError(f"trial {self.trial} is {trial.state.name} in its study already: its run ends")
+            raise Unif2aceError(f"trial {self.trial} is already {trial.state.name} in its study: this run stops")
         storage.set_trial_intermediate_value(trial._trial_id, step, value)
         return bool(self._study.pruner.prune(self._study, self._frozen()))
 

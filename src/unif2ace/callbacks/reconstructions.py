@@ -25,7 +25,7 @@ class ReconstructionGrid(pl.Callback):
         folder: Folder of the PNG files; created with the first file.
         count: Number of images.
         columns: Images per row.
-        scale: Side of the square that shows one pixel.
+        scale: Sheet pixels per image pixel, along each side.
         name: File name; ``{step}`` is replaced by the step.
     """
 

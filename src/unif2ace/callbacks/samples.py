@@ -86,7 +86,7 @@ class Samples(pl.Callback):
         max_new: Maximum text ids of an answer; a longer answer is cut and followed by dots.
         guidance: Scale of classifier-free guidance.
         sampler: Sampler of image codes; MaskGIT in 16 steps by default.
-        scale: Side of the square that shows one pixel of a face.
+        scale: Sheet pixels per face pixel, along each side.
         name: File name; ``{step}`` is replaced by the step, ``{what}`` by ``faces`` or ``answers``.
 
     Raises:

@@ -14,7 +14,7 @@ from unif2ace.errors import ConfigError
 class Throughput(pl.Callback):
     """Logs steps, images and tokens per second of wall time, over all ranks, as ``throughput/steps`` and so on.
 
-    Each value is a mean over the steps since the last one. Validation is left out, checkpoints are not.
+    Each value is the mean since the previous logged value. The time includes checkpoints and excludes validation.
 
     Args:
         every_n_steps: Optimizer steps between two values.
@@ -56,5 +56,5 @@ class Throughput(pl.Callback):
         self._paused = time.monotonic()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Lets the clock run again."""
+        """Restarts the clock."""
         self._began += time.monotonic() - self._paused

@@ -15,12 +15,14 @@ ONLY_LOG = (LearningRateMonitor, DeviceStatsMonitor)
 
 
 def without_logger(callbacks: Mapping[str, Callback]) -> dict[str, Callback]:
-    """The callbacks that have a use without a logger.
+    """Leaves out the callbacks that only write to loggers.
 
     Args:
         callbacks: Callbacks by name; those that are left out are logged.
     """
     kept = {name: callback for name, callback in callbacks.items() if not isinstance(callback, ONLY_LOG)}
     if left := sorted(callbacks.keys() - kept.keys()):
-        log.info("there is no logger: left out callbacks %s, which write to loggers alone", ", ".join(left))
+        log.info(
+            "there is no logger: the callbacks %s are left out, because they only write to loggers", ", ".join(left)
+        )
     return kept
