@@ -317,7 +317,7 @@ def test_frozen_networks_that_are_there_are_counted_apart(tmp_path: Path):
 
 
 def test_rows_that_cannot_be_dealt_are_an_error_where_they_are_configured_and_a_dash_elsewhere():
-    with pytest.raises(ConfigError, match="batch_size=16 cannot be dealt evenly to 3"):
+    with pytest.raises(ConfigError, match="batch_size=16 cannot be divided evenly among 3"):
         make_plan(compose("train", [*SMALL, "trainer.devices=3"]))
     elsewhere = make_plan(compose("train", SMALL), [3]).ranks[1]
     assert elsewhere.rows is None

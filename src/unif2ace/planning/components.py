@@ -18,7 +18,7 @@ FACTOR = 16
 
 
 def image_tokenizer(path: str, quantizer: Any, allow: Iterable[str], mode: Any) -> tuple[nn.Module | None, Any]:
-    """The frozen image tokenizer on fake tensors, and a small module with the attributes that a network needs.
+    """Returns the frozen image tokenizer on fake tensors, and a small module with `factor` and `quantizer`.
 
     Args:
         path: Path of its weights.
@@ -27,7 +27,8 @@ def image_tokenizer(path: str, quantizer: Any, allow: Iterable[str], mode: Any) 
         mode: The fake-tensor mode.
 
     Returns:
-        The tokenizer, or None if there are no weights; and a stand-in with `factor` and a real `quantizer`.
+        A pair: the tokenizer on fake tensors, or None if there are no weights; and a small module with `factor` and
+        `quantizer`, whose tensors are real.
     """
     import torch
 
@@ -56,7 +57,7 @@ def visual_encoder(
         vectors: Number of vectors per image to assume if unknown.
 
     Returns:
-        The encoder twice; or, if its weights do not exist, None and a module that returns that many vectors.
+        A pair. If the weights exist, both are the encoder; otherwise None and a module that returns `vectors` vectors.
     """
     try:
         built = without_loading(node)

@@ -1,4 +1,4 @@
-"""Counts compute and memory of a step, on real or fake tensors. Memory is counted by live storages."""
+"""Counts compute and memory of a step, on real or fake tensors. Memory is the size of all live storages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Meter:
-    """Counts live bytes besides a module's own tensors, and bytes that are kept for the backward pass.
+    """Counts FLOPs, live bytes, and bytes saved for the backward pass.
 
     Args:
         modules: Modules whose weights, buffers and gradients are not counted.

@@ -29,13 +29,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """Memory of one rank in bytes, and its work in a micro-batch.
+    """Memory of one rank in bytes, and its FLOPs in a micro-batch.
 
     Attributes:
         ranks: Number of ranks.
         strategy: Parallelism.
-        rows: Samples per rank in a micro-batch; None if the batch cannot be divided evenly, and then `step` and `total`
-            too.
+        rows: Samples per rank in a micro-batch; None if the batch cannot be divided evenly;
+            `step` and `total` are then None too.
         weights: Weights and buffers.
         gradients: Gradients of all weights.
         optimizer: Optimizer state.
@@ -44,7 +44,7 @@ class Rank:
         gathered: Estimate of what FSDP gathers temporarily: weights and gradients of the root, weights of two blocks,
             and gradients of one.
         step: Counts of a micro-batch.
-        total: Sum of all this at the peak of a micro-batch.
+        total: Peak memory of a micro-batch: the sum of the entries above and `step.peak`.
     """
 
     ranks: int
@@ -116,7 +116,7 @@ def make_plan(config: DictConfig, ranks: Sequence[int] = ()) -> Plan:
         ranks: Further numbers of ranks, with the same global batch.
 
     Raises:
-        ConfigError: If it cannot be built, or not divided among the configured ranks.
+        ConfigError: If the module cannot be built, or the batch cannot be divided evenly among the configured ranks.
     """
     found = subject(config)
     weights = weights_of(found.module)

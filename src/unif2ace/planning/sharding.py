@@ -44,7 +44,7 @@ def layout(config: DictConfig, ranks: int | None = None) -> ParallelLayout:
 
     Args:
         config: Composed from ``train.yaml``.
-        ranks: Number of ranks; None for that of the configuration.
+        ranks: Number of ranks; None for the configured number.
 
     Raises:
         ConfigError: If the strategy is unknown, or does not fit the number of ranks.
@@ -58,7 +58,7 @@ def layout(config: DictConfig, ranks: int | None = None) -> ParallelLayout:
     if name == "auto" or (name == "ddp" and ranks == 1):
         name = "ddp" if ranks > 1 else "single"
     if name not in ("single", "ddp", "fsdp", "fsdp_tp"):
-        raise ConfigError(f"strategy={name} cannot be planned: take auto, ddp, fsdp or fsdp_tp")
+        raise ConfigError(f"strategy={name} cannot be planned: use auto, ddp, fsdp or fsdp_tp")
     if ranks % tensor:
         raise ConfigError(f"strategy.tensor_parallel_size={tensor} does not divide {ranks} ranks")
     return ParallelLayout(
@@ -87,7 +87,7 @@ def shares(subject: Subject, where: ParallelLayout) -> Shares:
         where: The parallel layout.
 
     Raises:
-        ConfigError: If they cannot be divided.
+        ConfigError: If the parameters cannot be divided.
     """
     module = subject.module
     if where.kind != "fsdp":

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Load = Literal["balanced", "worst"]
-"""Distribution of tokens over the routed experts: even, or all on the same few."""
+"""Distribution of tokens over the routed experts: even, or all tokens on the same K experts of their group."""
 
 
 @contextmanager
@@ -76,8 +76,8 @@ def experts(net: nn.Module, gpu: bool, half: bool) -> Iterator[None]:
     Args:
         net: A network with or without routed experts.
         gpu: Whether the planned device is a GPU.
-        half: Whether products are in 16 bits: fake grouped products support nothing else, and the alternative does not
-            save the copies of the tokens.
+        half: Whether matrix products are in 16 bits. `GroupedMMBackend` supports no other dtype on fake tensors; with
+            other dtypes `CPUBackend` is used, which does not save copies of the tokens.
     """
     from unif2ace.nets.moe.backends.auto import AutoBackend
     from unif2ace.nets.moe.backends.cpu import CPUBackend

@@ -74,7 +74,8 @@ class Subject:
         for task, (rows, _) in self.rows.items():
             if rows % ranks:
                 raise ConfigError(
-                    f"task.{task}.batch_size={rows} cannot be dealt evenly to {ranks} ranks: use a multiple"
+                    f"task.{task}.batch_size={rows} cannot be divided evenly among {ranks} ranks: "
+                    f"use a multiple of {ranks}"
                 )
         pairs = sorted((task, rows // ranks) for rows, task in self.rows.values())
         task_B = torch.tensor([task for task, rows in pairs for _ in range(rows)], dtype=torch.int8)
