@@ -32,7 +32,7 @@ class GradientNorms(pl.Callback):
     """Logs the Euclidean norm of all gradients, and of each part, as ``gradient/PART``.
 
     Gradients are measured before clipping: accumulated, averaged over ranks, and unscaled. The squared norms of sharded
-    gradients are summed over shards, so all ranks must call it.
+    gradients are summed over shards, so all ranks take part.
 
     Args:
         every_n_steps: Steps between two measurements.
