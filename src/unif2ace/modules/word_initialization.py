@@ -1,4 +1,4 @@
-"""Initialises word embeddings from the image features of captions that contain the word, before the first step."""
+"""Initialises word embeddings from the image features of faces whose captions contain it, before the first step."""
 
 from __future__ import annotations
 

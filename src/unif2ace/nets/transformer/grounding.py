@@ -1,8 +1,8 @@
-"""Visually grounded word embeddings, initialised from the image features of captions that contain a word.
+"""Visually grounded word embeddings, initialised from the image features of faces whose captions contain the word.
 
 A pretrained language model knows how words relate to each other. A network trained from scratch must learn for each
 word separately how the word relates to images. For each word, `unif2ace.nets.transformer.word_fitting` therefore
-compares the mean image features of captions with and without the word before training.
+compares the mean image features of faces with the word in their captions and of faces without it, before training.
 
 Shapes: B sequences, L positions, P positions at which logits are read, V text ids, F features, K whitened directions of
 the features, D width, M vectors per image.

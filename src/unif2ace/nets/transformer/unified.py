@@ -69,7 +69,7 @@ class UnifiedNet(nn.Module):
             embedding alone encodes the position of an image token, which a network trained from scratch learns slowly.
         early_fusion: Whether visual features are also added to the image tokens before the first block, so that
             attention reads them. Otherwise only sequence-level experts read them.
-        grounded_words: Whether word embeddings start from the image features of captions that contain the word, using
+        grounded_words: Whether word embeddings start from the image features of faces whose captions contain them, by
             the first visual encoder; see `WordGrounding`. No effect without an encoder.
         grounding_dim: Number of whitened directions of the image features, K of `WordGrounding`.
         attention_layer: Builds the attention layer of each block.
