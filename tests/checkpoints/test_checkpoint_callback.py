@@ -144,7 +144,7 @@ def test_averaged_weights_in_validation_are_never_saved_as_the_trained_ones(tmp_
     with pytest.raises(RuntimeError, match="in validation"):
         _fit(tmp_path, _module({"validation": 1}), EMA(0.7), Checkpoint(tmp_path / "c"), val_check_interval=3)
     assert not (tmp_path / "c").exists()
-    assert "step 3 is not saved: it was stopped outside of training" in caplog.text
+    assert "step 3 is not saved: the run stopped outside of training" in caplog.text
 
 
 def test_weights_that_are_half_changed_are_not_saved(tmp_path: Path, caplog, monkeypatch):
@@ -159,7 +159,7 @@ def test_weights_that_are_half_changed_are_not_saved(tmp_path: Path, caplog, mon
     with pytest.raises(RuntimeError, match="amid"):
         _fit(tmp_path, module, Checkpoint(tmp_path / "c", every_n_train_steps=2))
     assert _names(tmp_path / "c") == [step_name(2)]
-    assert "step 3 is not saved: it was stopped while the weights were changed" in caplog.text
+    assert "step 3 is not saved: the run stopped in an optimizer step" in caplog.text
 
 
 def test_a_full_disk_ends_the_run_once_and_leaves_the_old_one(tmp_path: Path, monkeypatch):

@@ -184,12 +184,12 @@ class Checkpoint(pl.callbacks.Checkpoint):
     def _unfit(self, trainer: pl.Trainer) -> str:
         """Why the run cannot resume from the state after an exception; empty if it can."""
         if trainer.world_size > 1:
-            return "one process cannot save for all"
+            return "with several processes, one process cannot save for the others"
         if not trainer.training:
-            return "it was stopped outside of training"
+            return "the run stopped outside of training"
         step = trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step.current
         begun = self._stepping and step.ready != step.completed
-        return "it was stopped while the weights were changed" if begun else ""
+        return "the run stopped in an optimizer step" if begun else ""
 
 
 def not_finite(state: Mapping[str, Any]) -> list[str]:

@@ -168,5 +168,5 @@ def draw(panels: dict[str, NDArray[np.float32]]) -> Figure:
         axis.set(title=title, xlabel="expert", ylabel="layer")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.yaxis.get_major_locator().set_params(integer=True)
-        figure.colorbar(image, ax=axis, label="share of tokens" if title.startswith("token") else "share of rows")
+        figure.colorbar(image, ax=axis, label="share of tokens" if title.startswith("token") else "share of samples")
     return figure

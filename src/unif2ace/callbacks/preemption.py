@@ -119,7 +119,7 @@ class Preemption(pl.Callback):
         _spare_the_first(trainer.strategy.launcher)
         trainer.strategy.barrier("preemption")
         if trainer.is_global_zero:
-            log.warning("left at step %d; the checkpoint is %s", self._step, path)
+            log.warning("preempted: the run stopped at step %d and saved the checkpoint %s", self._step, path)
             if self.requeue:
                 requeue()
         raise SystemExit(STATUS)

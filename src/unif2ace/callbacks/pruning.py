@@ -44,7 +44,7 @@ class Pruning(pl.Callback):
             return
         step, value = trainer.global_step, float(trainer.callback_metrics[self.metric])
         if math.isnan(value):
-            raise Unif2aceError(f"optimized_metric={self.metric} is NaN at step {step}: the trial has diverged")
+            raise Unif2aceError(f"optimized_metric={self.metric} is NaN at step {step}: the trial diverged")
         gives_up = self._report(step, value) if trainer.is_global_zero else False
         self.pruned = bool(trainer.strategy.broadcast(gives_up)) and step != trainer.max_steps
         if self.pruned:

@@ -59,7 +59,7 @@ class RandomState(pl.Callback):
         if not states:
             return
         if len(states) != trainer.world_size:
-            log.info("the checkpoint is of %d processes: dropout differs on %d", len(states), trainer.world_size)
+            log.info("the checkpoint is from %d processes: dropout differs on %d", len(states), trainer.world_size)
         self._state = states[trainer.global_rank % len(states)]
 
 
