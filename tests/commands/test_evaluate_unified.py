@@ -104,7 +104,9 @@ def test_scores_are_printed_and_written_with_evaluator_split_and_intervals(
 
 
 def test_the_evaluator_must_know_such_faces_and_not_be_part_of_the_model(run: Path):
-    with pytest.raises(ConfigError, match=r"evaluator=builtin learned from synthetic faces of 64x64 .*another source"):
+    with pytest.raises(
+        ConfigError, match=r"evaluator=builtin was trained on synthetic faces of 64x64 .*another source"
+    ):
         _evaluate(run)
     used = run.parent / "used.safetensors"
     with pytest.raises(ConfigError, match="the model itself uses"):
@@ -156,7 +158,9 @@ def test_outputs_of_another_system_are_scored_from_plain_files(run: Path, tmp_pa
     assert written["counts"]["answers"] == 40
 
     (folder / "captions.jsonl").write_text(json.dumps(captions[0]) + "\n")
-    with pytest.raises(ConfigError, match=r"metric=captions needs captions, but .*theirs lacks 39 of them: captions\."):
+    with pytest.raises(
+        ConfigError, match=r"metric=captions needs captions, but .*theirs lacks 39 files or lines: captions\."
+    ):
         _evaluate_outputs(run, f"outputs={folder}", "metric=[answers,captions]")
     with pytest.raises(ConfigError, match=r"give only one of them"):
         _evaluate_outputs(run, str(run), f"outputs={folder}")
@@ -282,5 +286,5 @@ def test_the_questions_of_a_file_are_asked_and_matched_with_their_options(run: P
     assert written["question_file"]["questions"] == 4
     with pytest.raises(ConfigError, match=r"metric=agreement needs faces with captions and attributes"):
         _evaluate_outputs(run, *words)
-    with pytest.raises(ConfigError, match=r"metric=choices scores the questions of a file"):
+    with pytest.raises(ConfigError, match=r"metric=choices needs a question file"):
         _evaluate_outputs(run, str(run), "metric=[choices]")

@@ -141,7 +141,7 @@ def test_rules_prefer_what_is_right(metric: Any, faces: EvalSet):
 def test_rules_cannot_see_pictures():
     with pytest.raises(ConfigError, match=r"metric=vlm_score grades pictures, which grader=rules cannot see"):
         VLMScoreMetric(RuleGrader()).prepare(Setting())
-    with pytest.raises(ConfigError, match=r"grader=language_model needs a model: language_model=endpoint"):
+    with pytest.raises(ConfigError, match=r"grader=language_model needs a model: set language_model=endpoint"):
         LanguageModelGrader()
     with pytest.raises(ConfigError, match=r"grader=replay needs the file of recorded replies"):
         ReplayGrader()

@@ -93,5 +93,5 @@ def test_the_entry_point_names_a_class_that_lmms_eval_accepts(lmms_eval: None, m
     assert model.generate_until([SimpleNamespace(args=_request(0, until=["("]))]) == ["a: Who? "]
     with pytest.raises(ConfigError, match="a single round"):
         model.generate_until_multi_round([])
-    with pytest.raises(ConfigError, match="--model_args colour: the model has pretrained and device"):
+    with pytest.raises(ConfigError, match="--model_args colour: unknown option; use pretrained and device"):
         made(colour="red")

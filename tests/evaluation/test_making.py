@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_makes_nothing_twice_and_gives_the_same_bytes(
 def test_outputs_of_other_weights_or_faces_are_refused_and_lie_in_another_folder(
     eval_set: EvalSet, whole: tuple[Path, _Counted], faces: Path, tmp_path: Path
 ):
-    with pytest.raises(ConfigError, match="were made with weights a, but this evaluation has weights b"):
+    with pytest.raises(ConfigError, match="were made with weights=a, but this evaluation has weights=b"):
         Maker(_Counted(faces), eval_set, HOW, whole[0]).make(NEEDS, {"weights": "b"})
     fields = [eval_set_fields(one, HOW) for one in (eval_set, eval_set.subset(range(19)))]
     assert len({outputs_folder(tmp_path, {"eval_set": one}) for one in fields}) == 2

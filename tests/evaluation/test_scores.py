@@ -141,9 +141,9 @@ def test_sheets_show_faces_text_and_bars(perfect: UnifiedScores, folder: Path, t
 
 @pytest.mark.parametrize("name", ["diverse", "seeds", "batch_size"])
 def test_options_that_draw_nothing_are_named(name: str):
-    with pytest.raises(ConfigError, match=r"scores\.num_paraphrases=-1: give 0 or more"):
+    with pytest.raises(ConfigError, match=r"scores\.num_paraphrases=-1: it must be 0 or more"):
         ScoreOptions(num_paraphrases=-1)
-    with pytest.raises(ConfigError, match=f"scores.{name}=0: give 1 or more"):
+    with pytest.raises(ConfigError, match=f"scores.{name}=0: it must be 1 or more"):
         ScoreOptions(**{name: 0})
 
 

@@ -30,7 +30,7 @@ def corrupted(eval_set: EvalSet, name: str, strength: int) -> EvalSet:
     Args:
         eval_set: The evaluation set.
         name: One of `CORRUPTIONS`.
-        strength: 1 to 5.
+        strength: 1 (weakest) to 5.
     """
     import torch
 
@@ -45,8 +45,8 @@ def corrupt(pixels: NDArray[np.uint8], name: str, strength: int, key: str) -> ND
     Args:
         pixels: uint8 (H, W, 3).
         name: One of `CORRUPTIONS`.
-        strength: 1 to 5.
-        key: Key of the sample. It decides where an occlusion lies, for all strengths the same centre.
+        strength: 1 (weakest) to 5.
+        key: Key of the sample. It seeds the centre of an occlusion, which is the same for all strengths.
 
     Returns:
         uint8 (H, W, 3).

@@ -28,22 +28,24 @@ SCORED = ("yes_no", "which", "what", "count")
 
 @dataclass(frozen=True, slots=True)
 class EvalSet:
-    """S faces with captions, questions and A labels each. A system's outputs for a face are found by its key.
+    """S faces, each with a caption, questions, A labels and a key that identifies it in the outputs.
 
     Attributes:
-        images: uint8 (S, 3, H, W), the true faces. Captions and answers are about them.
-        captions: One caption per face, the data set's own. It is the prompt of the generated face.
+        images: uint8 (S, 3, H, W), the true faces. The system's captions and answers are about these.
+        captions: One caption of the data set per face. It is the prompt of the generated face.
         records: Attributes of the faces.
         true: int8 (S, A), the labels: 1 true, 0 false, -1 not visible or not labelled.
-        questions: Random pairs of a face's index and a question about the face, with its true answer.
-        unscored: Number of questions that were skipped because of their kind.
+        questions: Random pairs (index of the face, question with its true answer).
+        unscored: Number of skipped questions: those of kinds not in `SCORED`, or in a question file those about several
+            pictures.
         keys: Sample keys of the faces, all different.
-        other_keys: For each face the key of another one. Questions are asked about that one too, for the floor.
+        other_keys: For each face, the key of another face. Each question is also asked about that face, to
+            measure the floor of the answer scores.
         paraphrases: Yes/no questions in several wordings.
         split: Name of the split.
-        caption: Which caption of a face is its prompt.
-        items: Questions of a question file, each with the index of its picture. Such a set has neither captions nor
-            records.
+        caption: Which caption of a face is its prompt: ``long``, ``short`` or ``any``.
+        items: Pairs (index of the picture, question) of a question file. The captions are then empty, and there are
+            no records.
     """
 
     images: Tensor
@@ -68,7 +70,7 @@ class EvalSet:
         return self.captions
 
     def subset(self, chosen: Sequence[int]) -> EvalSet:
-        """The evaluation set of some faces, with their questions and paraphrases. Outputs of the whole set fit it.
+        """The subset of some faces, with their questions and paraphrases. Outputs of the full set can be scored on it.
 
         Args:
             chosen: Indices of the faces.
@@ -129,13 +131,13 @@ def gather(
         readers: Readers of the split.
         samples: Maximum number of faces.
         questions: Maximum number of questions.
-        caption: Which caption of a face is its prompt.
+        caption: Which caption of a face is its prompt: ``long``, ``short`` or ``any``.
         seed: Seed of the choice.
         paraphrases: Number of wordings of each yes/no question; 0 for none.
 
     Raises:
         ConfigError: If fewer than two faces are requested.
-        DataError: If the split has fewer, or a face has no caption.
+        DataError: If the split has fewer than two samples, or a face has no caption.
     """
     import numpy as np
     import torch
@@ -148,7 +150,7 @@ def gather(
     draw = random.Random(f"scores/{seed}")
     places = [(reader, index) for reader in readers for index in range(len(reader))]
     if len(places) < 2:
-        raise DataError(f"{readers[0].folder} has {len(places)} samples: scores need at least 2")
+        raise DataError(f"{readers[0].folder} has {len(places)} samples: at least 2 are needed; give more data")
     chosen = [reader.decoded(index) for reader, index in draw.sample(places, min(samples, len(places)))]
     asked = [(number, q) for number, sample in enumerate(chosen) for q in sample.metadata.qa]
     scored = [(number, q) for number, q in asked if q.kind in SCORED]
@@ -169,7 +171,7 @@ def gather(
 
 
 def _keys(keys: Sequence[str]) -> tuple[str, ...]:
-    """The keys; one that an earlier sample has, of another data set, is numbered."""
+    """Unique keys: a repeated key, from another data set, gets a number, as in ``KEY+2``."""
     seen: dict[str, int] = {}
     found = []
     for key in keys:
@@ -179,7 +181,7 @@ def _keys(keys: Sequence[str]) -> tuple[str, ...]:
 
 
 def others(count: int, seed: int) -> list[int]:
-    """For each index a different index, each used once: one random cycle.
+    """A random cyclic permutation, which maps each index to a different one.
 
     Args:
         count: Number of indices, at least 2.

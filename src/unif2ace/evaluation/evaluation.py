@@ -36,8 +36,8 @@ class Evaluation:
         out: Output folder.
         pictures: Number of valid images.
         values: Values by name; None for values that are not finite.
-        described: For each metric, a description of each value.
-        tables: For each metric that has one, a detailed table.
+        described: By metric name, descriptions of the metric's values.
+        tables: By metric name, detailed tables of the metrics that have one.
         files: Images that metrics wrote.
         system: Name of the system, if there are no weights.
     """
@@ -52,8 +52,9 @@ class Evaluation:
     system: str = ""
 
     def callback(self) -> pl.Callback:
-        """A callback that counts images, and reads the metrics at the end of the pass, before the module resets
-        them.
+        """A callback that counts valid images, and reads the metrics when the validation epoch ends.
+
+        The metrics are read before the module resets them.
         """
         import lightning.pytorch as pl
 
@@ -81,7 +82,7 @@ class Evaluation:
             self.files.append(path)
 
     def draw(self, metrics: Mapping[str, OutputMetric]) -> None:
-        """Lets each metric of outputs draw its figure."""
+        """Writes the figures of the metrics that have one, as ``METRIC.png``."""
         for name, metric in metrics.items():
             if metric.figure(self.out / f"{name}.png"):
                 self.files.append(self.out / f"{name}.png")
@@ -115,7 +116,7 @@ class Evaluation:
             provenance: Provenance of the data.
 
         Returns:
-            The file.
+            Path of the file.
         """
         tree = {
             "values": self.values,
@@ -133,7 +134,7 @@ class Evaluation:
         return path
 
     def _subject(self) -> dict[str, Any]:
-        """The weights, or the name of the system."""
+        """Fields that identify the weights, or else the system."""
         if self.weights is None:
             return {"system": self.system}
         names = {"file": self.weights.path.name, "kind": self.weights.kind, "fingerprint": self.weights.fingerprint}
@@ -141,12 +142,12 @@ class Evaluation:
 
 
 def write_parts(out: Path, scores: Mapping[str, Score], samples: Mapping[str, Mapping[str, float]]) -> None:
-    """Writes what a comparison of two systems pairs: ``replicates.json`` and ``samples.jsonl``.
+    """Writes ``replicates.json`` and ``samples.jsonl``, which `unif2ace-compare` uses to compare two systems.
 
     Args:
         out: Output folder.
         scores: Values by name, with their bootstrap replicates.
-        samples: By value and key, the contribution of each sample.
+        samples: Values of single samples, by value name and sample key.
     """
     replicates = {
         name: [value if math.isfinite(value) else None for value in score.replicates]

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 KIND = "attributes"
 BUILTIN_EVALUATOR = BUILTIN / "evaluator.safetensors"
-"""The evaluator included in the package. It learned from synthetic faces of 64 pixels and had no part in the model."""
+"""The evaluator included in the package, trained on synthetic 64x64 faces. The builtin model does not use it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """A classifier and its identity.
+    """An attribute classifier that serves as evaluator.
 
     Attributes:
         net: An `AttributesNet` with calibrated probabilities, in evaluation mode.
-        fingerprint: Fingerprint of its weights.
+        fingerprint: Fingerprint of the classifier's weights.
         device: Torch device.
     """
 
@@ -38,14 +38,14 @@ class Evaluator:
         """Predicts labels and features of images.
 
         Args:
-            images: uint8 (B, 3, H, W), or what `unif2ace.data.images.as_images` converts to it.
+            images: uint8 (B, 3, H, W), or another input of `unif2ace.data.images.as_images`.
             batch_size: Images per batch.
 
         Returns:
             bool (B, A), labels with a probability above 0.5; float (B, D), pooled features.
 
         Raises:
-            DataError: If the images are none that can be converted.
+            DataError: If `as_images` cannot convert the images.
         """
         import torch
 
@@ -77,13 +77,13 @@ def load_evaluator(
     Args:
         path: ``builtin``, a classifier's run folder or weights.
         used: The networks that the evaluated model uses, by kind.
-        same: Whether to allow one of them; its scores are then no evidence.
+        same: Whether to allow an evaluator that the model uses or was trained with. Its scores are then biased.
         device: Torch device; None for a GPU if there is one.
-        allow: Module prefixes whose classes a weights file may name, besides the default ones (`engine.allow`).
+        allow: Prefixes of modules whose classes a weights file may name, besides the default ones (`engine.allow`).
 
     Raises:
-        ConfigError: If the model uses it or was trained with it, or it is not a classifier.
-        DataError: If it cannot be read.
+        ConfigError: If the model uses the evaluator or was trained with it, or if it is not a classifier.
+        DataError: If the weights cannot be read.
     """
     import torch
 
@@ -93,9 +93,9 @@ def load_evaluator(
         teacher = other.header.get("components", {}).get(KIND, {}).get("fingerprint")
         taught = teacher in (weights.fingerprint, weights.trained_as)
         if not same and (taught or _alike(weights, other)):
-            part = f"that the model's {kind} learned from" if taught else "that the model itself uses"
+            use = f"the model's {kind} was trained with" if taught else "the model itself uses"
             raise ConfigError(
-                f"evaluator={path} is the classifier {weights.short} {part}: train another, such as "
+                f"evaluator={path}: {use} this classifier ({weights.short}); train another, for example with "
                 "`unif2ace-train experiment=attributes/quickstart seed=1 net.backbone=resnet18`, "
                 "or set same_evaluator=true"
             )
@@ -104,14 +104,14 @@ def load_evaluator(
 
 
 def check_builtin(path: str | Path, readers: Iterable[ShardReader]) -> None:
-    """Refuses data that the package's evaluator does not know.
+    """Raises an error if ``evaluator=builtin`` was not trained on this kind of faces.
 
     Args:
-        path: What was given as evaluator.
-        readers: The split that is evaluated.
+        path: Value of the key ``evaluator``.
+        readers: Readers of the evaluated split.
 
     Raises:
-        ConfigError: If `path` is ``builtin``, and the images are not synthetic faces of the size it learned from.
+        ConfigError: If `path` is ``builtin``, and the images are not synthetic faces of its training size.
     """
     from unif2ace.data.image_sizes import common_size
 
@@ -123,8 +123,8 @@ def check_builtin(path: str | Path, readers: Iterable[ShardReader]) -> None:
         size = common_size([(str(reader.folder), reader)]) or (side, side)
         if source != "synthetic" or size != (side, side):
             raise ConfigError(
-                f"evaluator=builtin learned from synthetic faces of {side}x{side} pixels, {reader.folder} holds "
-                f"{size[0]}x{size[1]} of {source}: train a classifier on such faces and give evaluator=RUN_FOLDER"
+                f"evaluator=builtin was trained on synthetic faces of {side}x{side} pixels, but {reader.folder} holds "
+                f"{size[0]}x{size[1]} faces of {source}: train a classifier on these and give evaluator=RUN_FOLDER"
             )
 
 

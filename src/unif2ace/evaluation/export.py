@@ -1,4 +1,4 @@
-"""An evaluation set as plain files, for systems that are not part of this package."""
+"""Exports an evaluation set as plain files, for systems outside this package."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ NEEDS: tuple[Need, ...] = ("answers", "unseen", "paraphrases", "items")
 def export(eval_set: EvalSet, folder: Path) -> None:
     """Writes ``prompts.jsonl``, ``questions.jsonl`` and ``pictures/KEY.png``.
 
-    A system answers with the files that `unif2ace.evaluation.outputs` lists. Questions of ``unseen`` are about another
-    face than they were written for, and serve as a floor. True answers are not written.
+    The system writes the files that `unif2ace.evaluation.outputs` lists. Each question is also asked about another
+    face: the accuracy of these answers is a floor. True answers are not exported.
 
     Args:
         eval_set: The evaluation set.

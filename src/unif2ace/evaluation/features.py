@@ -21,12 +21,12 @@ def load_extractor(make: Callable[[], Any] | None, metric: str, device: str) -> 
     """The extractor of a metric.
 
     Args:
-        make: Builds it.
+        make: Builds the extractor; None if no extractor is selected.
         metric: Name of the metric.
         device: Torch device.
 
     Raises:
-        ConfigError: If there is none, or its weights or package are missing.
+        ConfigError: If `make` is None, or the weights or the package are missing.
     """
     if make is None:
         raise ConfigError(f"metric.{metric}.extractor is not set: select one, such as extractor=efficientnet_lite0")
@@ -35,7 +35,7 @@ def load_extractor(make: Callable[[], Any] | None, metric: str, device: str) -> 
 
 
 def features(pictures: Iterable[Tensor], extractor: Extractor, setting: Setting) -> Tensor:
-    """Features of pictures, float32 (N, D) on the CPU. Pictures of different sizes are not put into one batch.
+    """Features of pictures, float32 (N, D) on the CPU. A batch has pictures of one size.
 
     Args:
         pictures: uint8 (3, H, W) each.
@@ -52,7 +52,7 @@ def features(pictures: Iterable[Tensor], extractor: Extractor, setting: Setting)
 
 
 def generated_features(eval_set: EvalSet, outputs: Outputs, extractor: Extractor, setting: Setting) -> Tensor:
-    """Features of the first face of each prompt, float32 (S, D), in the size of the file."""
+    """Features of the first face of each prompt, float32 (S, D). The faces are not resized before the extractor."""
 
     def picture(number: int) -> Tensor:
         return outputs.generated(eval_set.keys[number], prompt=eval_set.prompts[number])
@@ -63,7 +63,10 @@ def generated_features(eval_set: EvalSet, outputs: Outputs, extractor: Extractor
 def real_features(
     real: RealPictures | None, eval_set: EvalSet, outputs: Outputs, extractor: Extractor, setting: Setting
 ) -> Tensor:
-    """Features of the reference pictures, float32 (N, D); those of the evaluation set follow its subgroups."""
+    """Features of the reference pictures, float32 (N, D).
+
+    If `real` is None or the evaluation set itself, the reference pictures are the true faces of `eval_set`.
+    """
     if real is None or real.own:
         own = ("real features", extractor.name)
         return _by_key(eval_set, outputs, own, lambda number: eval_set.images[number], extractor, setting)

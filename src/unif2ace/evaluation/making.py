@@ -1,4 +1,4 @@
-"""Makes the outputs of a system, batch by batch, into a folder; a run that was killed continues where it ended."""
+"""Writes the outputs of a system to a folder, batch by batch. A killed run resumes at the first missing batch."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 DRAWS = 4
-"""Draws of time and masks for the likelihood bound of a face."""
+"""Number of random (time, mask) pairs per face for the likelihood bound."""
 Item = TypeVar("Item")
 _TITLES: dict[str, str] = {
     "answers": "questions",
@@ -53,7 +53,7 @@ class Maker:
     Args:
         system: The system.
         eval_set: The evaluation set.
-        how: Sizes and seeds.
+        how: Sizes and seeds of the evaluation.
         folder: Output folder.
     """
 
@@ -63,14 +63,16 @@ class Maker:
     folder: Path
 
     def make(self, needs: Collection[Need], manifest: Mapping[str, Any]) -> Outputs:
-        """Makes what is missing. A batch is made whole; what the folder has already is kept.
+        """Makes the missing outputs.
+
+        A batch with a missing output is computed completely. Existing outputs are not overwritten.
 
         Args:
             needs: Outputs to make.
-            manifest: What makes them; written first.
+            manifest: Model, options and evaluation set, written to ``manifest.json`` before the outputs.
 
         Raises:
-            ConfigError: If the folder holds outputs with another manifest; the message names the field that differs.
+            ConfigError: If the manifest of the folder differs from `manifest`; the message names the field.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         write_manifest(self.folder, manifest)
@@ -90,7 +92,7 @@ class Maker:
         return Outputs(self.folder)
 
     def _generate(self, *, several: bool) -> None:
-        """Generates a face from each prompt, and further ones of the first prompts; all have different seeds."""
+        """Generates one face per prompt and, if `several`, further faces of the first prompts. All seeds differ."""
         keys, prompts, how = self.eval_set.keys, self.eval_set.prompts, self.how
         count = len(keys)
         first = first_seed(how, count)
@@ -199,7 +201,7 @@ class Maker:
     def _batches(
         self, what: str, todo: Sequence[Item], has: Callable[[Item], bool], work: Callable[[Sequence[Item]], None]
     ) -> None:
-        """Does the work on each batch that has an item that is missing, and shows progress."""
+        """Calls `work` on each batch that has a missing item, and shows progress."""
         size = self.how.batch_size
         with progress(what) as advance:
             for start in range(0, len(todo), size):
@@ -210,18 +212,18 @@ class Maker:
 
 
 def first_seed(how: ScoreOptions, count: int) -> int:
-    """Seed of the first face; face k of prompt n has this plus n + k * count."""
+    """Seed s of the first face. Face k of prompt n has the seed s + n + k * count."""
     return how.seed * how.seeds * count
 
 
 def outputs_folder(parent: Path, manifest: Mapping[str, Any]) -> Path:
-    """The folder of outputs with a manifest: other weights, sampling options or evaluation sets have another one."""
+    """The folder of the outputs with this manifest, named by the hash of the manifest."""
     text = json.dumps(manifest, sort_keys=True)
     return parent / "outputs" / hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def eval_set_fields(eval_set: EvalSet, how: ScoreOptions) -> dict[str, Any]:
-    """What the manifest says of an evaluation set: sizes, split and hashes."""
+    """Fields of an evaluation set in the manifest: sizes, split and hashes."""
     asked = {"num_questions": len(eval_set.questions), "num_paraphrases": len(eval_set.paraphrases)}
     asked |= {"num_items": len(eval_set.items)} if eval_set.items else {}
     sizes = {"samples": len(eval_set), **asked}
@@ -232,7 +234,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Writes the manifest of a folder of outputs.
 
     Raises:
-        ConfigError: If there is another one; the message names the field that differs.
+        ConfigError: If the folder has a different manifest; the message names the field that differs.
     """
     found = Outputs(folder).manifest
     if found:
@@ -243,10 +245,10 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def refuse_unlike(found: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
-    """Refuses outputs with another manifest.
+    """Raises an error if two manifests differ.
 
     Raises:
-        ConfigError: If a field that both have differs; the message names it.
+        ConfigError: If a field in both manifests has different values; the message names the field.
     """
     for name, value in wanted.items():
         has = found.get(name, value)
@@ -254,13 +256,13 @@ def refuse_unlike(found: Mapping[str, Any], wanted: Mapping[str, Any], folder: P
             refuse_unlike(has, value, folder)
         elif has != value:
             raise ConfigError(
-                f"the outputs in {folder} were made with {name} {has}, but this evaluation has {name} {value}: "
-                "evaluate with the options they were made with, or give another folder"
+                f"the outputs in {folder} were made with {name}={has}, but this evaluation has {name}={value}: "
+                "set the same options as for the outputs, or give another folder"
             )
 
 
 def save_picture(picture: Tensor, path: Path) -> None:
-    """Writes a picture uint8 (3, H, W) as a PNG, whole or not at all."""
+    """Writes a picture, uint8 (3, H, W), as a PNG file. The write is atomic."""
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -271,7 +273,7 @@ def save_picture(picture: Tensor, path: Path) -> None:
 
 
 def _drop_cut_line(path: Path) -> None:
-    """Removes the end of a file after its last line break: a line that was being written when the process ended."""
+    """Removes an incomplete last line, which a killed process leaves behind."""
     with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
         whole = file.read()
         if not whole.endswith(b"\n"):

@@ -1,8 +1,8 @@
-"""What a system made of an evaluation set: a folder of pictures, captions, answers and likelihoods, read lazily.
+"""Outputs of a system on an evaluation set: a folder of pictures, captions, answers and likelihoods, read lazily.
 
-The folder holds, each only where the system makes it::
+All files of the folder are optional::
 
-    manifest.json            system, weights, sampler, sizes, hashes of the evaluation set; foreign folders need none
+    manifest.json            system, weights, sampler, sizes, hashes of the evaluation set
     generated/KEY.png        the face generated from the prompt of KEY (also .jpg, .jpeg, .webp)
     generated/KEY.1.png      further faces of the same prompt, from other seeds: .1, .2, ...
     reconstructed/KEY.png    the image tokenizer's reconstruction of the true face
@@ -10,7 +10,7 @@ The folder holds, each only where the system makes it::
     answers.jsonl            {"key": KEY, "question": ..., "answer": ...}
     likelihoods.jsonl        {"key": KEY, "nelbo": nats per image token, ...}
 
-Pictures may also lie in the folder itself, and may be named by their prompt instead of their key.
+Generated pictures may also be in the folder itself. Their name may be the prompt instead of the key.
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ Need = Literal[
     "evaluator",
     "real",
 ]
-"""What a metric needs. Outputs: a face generated from each prompt; several faces of some prompts (``diverse``);
-reconstructions of the true faces; captions; answers; the same questions about other faces (``unseen``); answers to
-paraphrases, and to the questions of a question file (``items``); likelihoods. Besides outputs: the attribute
-classifier (``evaluator``), reference pictures (``real``)."""
+"""Inputs of a metric.
+
+Outputs of a system: one face per prompt (``generated``), several faces of some prompts (``diverse``), reconstructions
+of the true faces, captions, answers, answers to the same questions about other faces (``unseen``), answers to
+paraphrases, answers to a question file (``items``), and likelihoods. Other inputs: the attribute classifier
+(``evaluator``) and reference pictures (``real``)."""
 MANIFEST = "manifest.json"
 GENERATED, RECONSTRUCTED = "generated", "reconstructed"
 CAPTIONS, ANSWERS, LIKELIHOODS = "captions.jsonl", "answers.jsonl", "likelihoods.jsonl"
@@ -73,7 +75,7 @@ class Outputs:
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
-        """What made the outputs; empty for a foreign folder without a manifest.
+        """Model, options and evaluation set of the outputs; empty if there is no ``manifest.json``.
 
         Raises:
             DataError: If the file is damaged.
@@ -98,17 +100,17 @@ class Outputs:
 
         Args:
             key: Key of the sample.
-            number: 0 for the first face, 1, 2, ... for further seeds.
-            size: Height and width, to which it is resized (bicubic, antialiased); None for those of the file.
-            prompt: The prompt, which foreign pictures may be named by.
+            number: Number n of the face: 0 for ``KEY.png``, else ``KEY.n.png``.
+            size: Height and width to resize to (bicubic, antialiased); None to keep the size of the file.
+            prompt: Prompt of the sample, which is tried as file name if there is no ``KEY.png``.
 
         Raises:
-            DataError: If there is none, or it cannot be read.
+            DataError: If the picture is missing or cannot be read.
         """
         names = [key if not number else f"{key}.{number}", *([prompt] if prompt and not number else [])]
         found = next((self._generated[name] for name in names if name in self._generated), None)
         if found is None:
-            raise DataError(f"{self.folder} has no picture {names[0]}{SUFFIXES[0]} in {GENERATED}/ or in the folder")
+            raise DataError(f"{self.folder}: {names[0]}{SUFFIXES[0]} is missing; add it here or in {GENERATED}/")
         return resized(read_picture(found), size) if size else read_picture(found)
 
     def generated_images(self, eval_set: EvalSet, size: tuple[int, int] | None = None) -> Tensor:
@@ -116,14 +118,13 @@ class Outputs:
 
         Args:
             eval_set: The evaluation set.
-            size: Height and width, to which pictures are resized (bicubic, antialiased); None for those of the
-                evaluation set's pictures.
+            size: Height and width to resize to (bicubic, antialiased); None for the size of the true faces.
         """
         pairs = zip(eval_set.keys, eval_set.prompts, strict=True)
         return self._stack((self.generated(key, prompt=prompt) for key, prompt in pairs), eval_set, size)
 
     def number_generated(self, key: str) -> int:
-        """How many faces there are of a sample's prompt, numbered without a gap."""
+        """Number of faces generated from a sample's prompt, up to the first missing number."""
         number = int(key in self._generated)
         while f"{key}.{number}" in self._generated:
             number += 1
@@ -138,7 +139,7 @@ class Outputs:
         """The caption of a sample's true face.
 
         Raises:
-            DataError: If there is none.
+            DataError: If the caption is missing.
         """
         return self._found(self._captions, key, CAPTIONS, key)
 
@@ -148,20 +149,21 @@ class Outputs:
         Args:
             key: Key of the sample.
             question: The question.
-            max_new: Limit of the answer in tokens, if it was asked with another one than usual.
+            max_new: Maximum length of the answer in tokens. A line without ``max_new`` is used if no line has this
+                value.
 
         Raises:
-            DataError: If there is none.
+            DataError: If the answer is missing.
         """
         item = (key, question, max_new) if (key, question, max_new) in self._answers else (key, question, None)
         return self._found(self._answers, item, ANSWERS, f"{key}: {question}")
 
     def has_answer(self, item: tuple[str, str, int | None], *, exact: bool = False) -> bool:
-        """Whether there is an answer.
+        """Whether the outputs contain the answer to a question.
 
         Args:
-            item: Key of the sample, question, and limit of the answer in tokens.
-            exact: Whether it must have been asked with this limit; else a line without a limit will do.
+            item: (key of the sample, question, maximum length of the answer in tokens or None).
+            exact: Whether ``max_new`` of the line must be equal; else a line without ``max_new`` counts too.
         """
         key, question, _ = item
         return item in self._answers or (not exact and (key, question, None) in self._answers)
@@ -170,15 +172,15 @@ class Outputs:
         """The likelihoods of a sample, such as ``nelbo`` in nats per image token.
 
         Raises:
-            DataError: If there is none.
+            DataError: If the likelihoods are missing.
         """
         return self._found(self._likelihoods, key, LIKELIHOODS, key)
 
     def missing(self, need: Need, eval_set: EvalSet) -> list[str]:
-        """What a need lacks for an evaluation set, as file names or lines; empty if it is there whole.
+        """Missing outputs, as file names or lines; empty if the outputs are complete.
 
         Args:
-            need: The need; ``diverse`` is there if at least two prompts have two faces.
+            need: Kind of outputs. ``diverse`` is complete if at least two prompts have two or more faces.
             eval_set: The evaluation set.
         """
         keys = eval_set.keys
@@ -199,11 +201,11 @@ class Outputs:
         return [f"{ANSWERS}: {item[0]}: {item[1]}" for item in items if not self.has_answer(item)]
 
     def shared(self, name: Any, make: Callable[[], Made]) -> Made:
-        """A value that several metrics derive from these outputs, such as an extractor's features; made once.
+        """A value that several metrics share, such as an extractor's features. Only the first call computes it.
 
         Args:
-            name: Hashable name, with everything that the value depends on.
-            make: Makes the value.
+            name: Hashable name that includes everything the value depends on.
+            make: Computes the value.
         """
         if name not in self._shared:
             self._shared[name] = make()
@@ -229,7 +231,7 @@ class Outputs:
         return {row["key"]: row for row in self._rows(LIKELIHOODS, ("key",))}
 
     def _rows(self, name: str, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """The lines of a file, none if it is absent; a last line that was cut is left out."""
+        """The parsed lines of a JSON-lines file; none if the file does not exist."""
         path = self.folder / name
         for number, line in enumerate(_lines(path), start=1):
             try:
@@ -243,7 +245,7 @@ class Outputs:
 
     def _found(self, rows: Mapping[Any, Made], at: Any, name: str, shown: str) -> Made:
         if at not in rows:
-            raise DataError(f"{self.folder / name} has no line for {shown}")
+            raise DataError(f"{self.folder / name} has no line for {shown}; add it")
         return rows[at]
 
     def _stack(self, pictures: Iterator[Tensor], eval_set: EvalSet, size: tuple[int, int] | None) -> Tensor:
@@ -254,7 +256,7 @@ class Outputs:
 
 
 def asked(need: Need, eval_set: EvalSet) -> list[tuple[str, str, int | None]]:
-    """The questions of a need: key of the face, question, and the limit of the answer in tokens.
+    """The questions of a need: (key of the face, question, maximum length of the answer in tokens or None).
 
     Args:
         need: ``answers``, ``unseen``, ``paraphrases`` or ``items``.
@@ -272,7 +274,7 @@ def asked(need: Need, eval_set: EvalSet) -> list[tuple[str, str, int | None]]:
 
 
 def resized(picture: Tensor, size: tuple[int, ...]) -> Tensor:
-    """A picture uint8 (3, H, W) of another size, bicubic with antialiasing; the same picture if it has the size."""
+    """Resizes a picture, uint8 (3, H, W), with antialiased bicubic interpolation, unless it has this size already."""
     from torch.nn.functional import interpolate
 
     if (picture.shape[1], picture.shape[2]) == size:
@@ -292,7 +294,7 @@ def read_picture(path: Path) -> Tensor:
     """A picture file as RGB, uint8 (3, H, W).
 
     Raises:
-        DataError: If it cannot be read.
+        DataError: If the file cannot be read.
     """
     import numpy as np
     import torch
@@ -302,4 +304,4 @@ def read_picture(path: Path) -> Tensor:
         with Image.open(path) as picture:
             return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).contiguous()
     except OSError as error:
-        raise DataError(f"{path} is not a picture that can be read ({error})") from error
+        raise DataError(f"{path} cannot be read as a picture ({error}); replace the file") from error

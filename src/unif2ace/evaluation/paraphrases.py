@@ -1,4 +1,4 @@
-"""Paraphrases of yes/no questions about the faces of an evaluation set, and the verdicts on their answers."""
+"""Paraphrases of yes/no questions about the faces of an evaluation set, and the evaluation of their answers."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 MAX_NEW = 24
-"""Tokens of an answer to a paraphrase: enough for yes or no with a sentence; other answers can be very long."""
+"""Maximum length of an answer to a paraphrase in tokens: enough for yes or no and a sentence."""
 _FACES = 2  # per attribute and answer; each costs a question in the plain wording too
 
 
 @dataclass(frozen=True, slots=True)
 class Paraphrase:
-    """A yes/no question about one face in other words.
+    """A reworded yes/no question about one face.
 
     Attributes:
         sample: Index of the face.
-        attribute: The label or boolean field it asks about.
-        holds: Its true answer.
-        plain: The question in the plainest words.
-        text: The question in other words.
+        attribute: The label or boolean field that the question is about.
+        holds: Whether the true answer is yes.
+        plain: The question in its plain wording.
+        text: The reworded question.
         trained: Whether training questions can have this wording.
     """
 
@@ -45,11 +45,11 @@ class Paraphrase:
     trained: bool
 
     def verdict(self, said_plain: str, said: str) -> Reworded:
-        """How a model answered.
+        """Evaluates a model's answers.
 
         Args:
-            said_plain: Its answer to the plain wording.
-            said: Its answer to this wording.
+            said_plain: The answer to the plain wording.
+            said: The answer to this wording.
         """
         from unif2ace.metrics.scores.paraphrases import Reworded
 
@@ -68,11 +68,11 @@ class Paraphrase:
 
 
 def paraphrased(records: Sequence[AttributeRecord], count: int, seed: int = 0) -> list[Paraphrase]:
-    """Different wordings of the question about each attribute, each about one face.
+    """Different wordings of the yes/no question about each attribute, each asked about one face.
 
-    Half of an attribute's wordings are asked about faces that have it, two if there are two, and half about others. Of
-    each half, every second wording is one that training questions never have (`question_frames.UNTRAINED`). Attributes
-    that all or no faces have are left out.
+    Half of the wordings are asked about faces with the attribute, half about faces without it; each half uses at most
+    two faces. In each half, every second wording never occurs in training questions (`question_frames.UNTRAINED`).
+    Attributes without faces of both kinds are skipped.
 
     Args:
         records: Attributes of the faces.
@@ -101,7 +101,7 @@ def paraphrased(records: Sequence[AttributeRecord], count: int, seed: int = 0) -
 def _reworded(
     name: str, holds: bool, record: AttributeRecord, *, trained: bool, texts: set[str], rng: random.Random
 ) -> str:
-    """A wording that is not among `texts`, if one of 100 attempts finds it."""
+    """A wording that is not in `texts`; after 100 attempts, the last wording."""
     known = known_values(record)
     forms: list[Form] = [
         form for form in yes_no_forms(name, broad=fitting(name, holds, known)) if form.trained is trained

@@ -1,4 +1,7 @@
-"""What the evaluator sees in a system's pictures, computed once for all metrics. Shapes: S samples, A labels."""
+"""The evaluator's predictions for a system's pictures, computed once for all metrics.
+
+Shapes: S samples, F generated faces, A labels, D features.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from unif2ace.evaluation.outputs import Outputs
 
 Face = tuple[str, int]
-"""A generated face: key of its prompt, and its number."""
+"""A generated face: (key of the sample, number), as in `Outputs.generated`."""
 
 
 class Predictions:
@@ -26,7 +29,7 @@ class Predictions:
         outputs: Outputs with generated faces.
 
     Attributes:
-        images: uint8 (F, 3, H, W), all generated faces, in the size of the true ones.
+        images: uint8 (F, 3, H, W), all generated faces, resized to the size of the true faces.
     """
 
     def __init__(self, evaluator: Evaluator, eval_set: EvalSet, outputs: Outputs) -> None:
@@ -47,7 +50,7 @@ class Predictions:
         self._back = evaluator.sees(outputs.reconstructed_images(eval_set))[0] if whole else None
 
     def rows(self, faces: Sequence[Face]) -> list[int]:
-        """Rows of generated faces in `images`."""
+        """Indices of generated faces in `images`."""
         return [self._rows[face] for face in faces]
 
     def features(self, faces: Sequence[Face]) -> Tensor:
@@ -68,6 +71,9 @@ class Predictions:
 
 
 def predictions(evaluator: Evaluator | None, eval_set: EvalSet, outputs: Outputs) -> Predictions:
-    """The evaluator's predictions for outputs; those of the first call also serve parts of its evaluation set."""
+    """The evaluator's predictions for outputs, computed by the first call.
+
+    Later calls may pass a subset of the first call's evaluation set.
+    """
     assert evaluator is not None, "a metric that reads predictions has 'evaluator' in its needs"
     return outputs.shared(("predictions", evaluator.fingerprint), lambda: Predictions(evaluator, eval_set, outputs))

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def question_set(file: QuestionFile, size: int, most: int, seed: int = 0) -> EvalSet:
-    """Chooses random questions about one picture each; questions about several pictures are left out and counted.
+    """Chooses random questions about one picture each. Questions about several pictures are skipped and counted.
 
     Args:
         file: The question file.
-        size: Side to which pictures are resized, in pixels.
+        size: Side in pixels that pictures are resized to.
         most: Maximum number of questions.
         seed: Seed of the choice.
 
@@ -32,10 +32,10 @@ def question_set(file: QuestionFile, size: int, most: int, seed: int = 0) -> Eva
     from unif2ace.data.images import read_picture
 
     if most < 1:
-        raise ConfigError(f"scores.num_questions={most}: a question file needs 1 or more")
+        raise ConfigError(f"scores.num_questions={most}: it must be 1 or more for a question file")
     single = [item for item in file.items if item.single_image]
     if not single:
-        raise DataError(f"{file.path}: all {len(file.items)} questions are about several pictures; this takes one")
+        raise DataError(f"{file.path}: no question of {len(file.items)} is about one picture; give another file")
     chosen = single if len(single) <= most else random.Random(f"questions/{seed}").sample(single, most)
     keys = {path: picture_key(path) for path in dict.fromkeys(item.images[0] for item in chosen)}
     pictures = [torch.from_numpy(read_picture(path, size).pixels).permute(2, 0, 1) for path in keys]
@@ -55,5 +55,5 @@ def question_set(file: QuestionFile, size: int, most: int, seed: int = 0) -> Eva
 
 
 def picture_key(path: Path) -> str:
-    """Key of a picture: its name, and a hash of its folder, because several folders may have the same names."""
+    """Key of a picture: its file name and a hash of its folder's name, because folders may share file names."""
     return f"{path.stem}-{sha256(path.parent.name.encode()).hexdigest()[:6]}"

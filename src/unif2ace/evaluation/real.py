@@ -19,12 +19,12 @@ class RealPictures:
     """N pictures, uint8 (3, H, W) each, read one by one.
 
     Args:
-        folder: A folder of pictures (also in folders below it), or a shard folder; None for the evaluation set's.
+        folder: Folder of pictures (searched recursively) or shard folder; None for the pictures of `eval_set`.
         eval_set: The evaluation set.
 
     Attributes:
-        name: Where they come from, for `describe`.
-        own: Whether they are the evaluation set's.
+        name: Name of the folder, or "the evaluation set"; reported with the metrics.
+        own: Whether these are the pictures of the evaluation set.
 
     Raises:
         DataError: If the folder holds no pictures.
@@ -39,7 +39,8 @@ class RealPictures:
         if folder is not None and self._reader is None:
             self._files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES)
             if not self._files:
-                raise DataError(f"real={folder} holds no pictures ({', '.join(SUFFIXES)}) and no shards: give another")
+                suffixes = ", ".join(SUFFIXES)
+                raise DataError(f"real={folder}: no pictures ({suffixes}) and no shards; give another folder")
         self.own = folder is None
         self.name = "the evaluation set" if folder is None else Path(folder).name
 

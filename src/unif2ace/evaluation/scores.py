@@ -1,4 +1,4 @@
-"""Scores of a system on a validation split: its outputs are made or read once, and every metric reads them."""
+"""Scores a system on a validation split. Its outputs are made or read once, and all metrics use them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from unif2ace.metrics.scores import Score
 
 NO_OUTPUTS: frozenset[Need] = frozenset({"evaluator", "real"})
-"""Needs that no system makes."""
+"""Needs that are not outputs of a system."""
 UNDERSTANDING: frozenset[Need] = frozenset({"captions", "answers", "items"})
-"""Outputs about the true faces, which corruptions change."""
+"""Outputs about the true faces. They change if the faces are corrupted."""
 
 
 def score(
@@ -41,7 +41,7 @@ def score(
     """Scores a model by agreement, diversity, answers, paraphrases and captions.
 
     Args:
-        model: The model; the same model and options give the same values.
+        model: The model. Results are deterministic if the model is.
         evaluator: Predicts the labels of generated faces.
         data: A data set's folder, whose ``val`` split is read, or readers of a split.
         out: Folder of the outputs.
@@ -71,15 +71,15 @@ def score(
 
 
 def choose(readers: Sequence[ShardReader], how: ScoreOptions, size: int | None) -> EvalSet:
-    """The evaluation set of a split.
+    """Builds the evaluation set of a split.
 
     Args:
         readers: Readers of the split.
         how: Size of the evaluation.
-        size: Side of the system's images in pixels; None if any will do.
+        size: Side of the system's images in pixels; None for any size.
 
     Raises:
-        ConfigError: If the images have another size.
+        ConfigError: If the split's images have another size than `size`.
         DataError: If the split has too few samples or no captions, or its images differ in size.
     """
     from unif2ace.data.image_sizes import common_size
@@ -97,14 +97,14 @@ def prepare(metrics: Mapping[str, OutputMetric], setting: Setting) -> None:
     """Lets every metric load what it needs, before any output is made.
 
     Raises:
-        ConfigError: If a metric lacks something.
+        ConfigError: If weights or a package of a metric are missing.
     """
     for metric in metrics.values():
         metric.prepare(setting)
 
 
 def needs_of(metrics: Iterable[OutputMetric]) -> set[Need]:
-    """All that metrics need or use."""
+    """The union of all `needs` and `uses` of metrics."""
     return {need for metric in metrics for need in metric.needs | metric.uses}
 
 
@@ -120,37 +120,35 @@ def check_outputs(outputs: Outputs, eval_set: EvalSet, metrics: Mapping[str, Out
                 shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
                 others = ",".join(other for other in metrics if other != name)
                 raise ConfigError(
-                    f"metric={name} needs {need}, but {outputs.folder} lacks {len(missing)} of them: {shown}; add them"
-                    + (f", or select metric=[{others}]" if others else "")
+                    f"metric={name} needs {need}, but {outputs.folder} lacks {len(missing)} files or lines: {shown}; "
+                    "add them" + (f", or select metric=[{others}]" if others else "")
                 )
 
 
 def check_applies(metrics: Mapping[str, OutputMetric], question_file: bool, subgroups: Sequence[str] = ()) -> None:
-    """Checks that metrics read what the evaluation set has: a question file has no captions, a data set no items.
+    """Checks that the metrics and subgroups fit the data: a question file has no labels, a data set has no items.
 
     Raises:
-        ConfigError: If one does not.
+        ConfigError: If a metric or `subgroups` does not fit.
     """
     for name, metric in metrics.items():
         if question_file and "items" not in metric.needs:
             raise ConfigError(
-                f"metric={name} needs faces with captions and attributes, and question_file=... has questions only: "
-                "select metric=[choices], or leave the question file out"
+                f"metric={name} needs faces with captions and attributes, but question_file=... has none: "
+                "select metric=[choices], or remove question_file=..."
             )
         if not question_file and "items" in metric.needs:
-            raise ConfigError(
-                f"metric={name} scores the questions of a file: give one, such as question_file=face_bench"
-            )
+            raise ConfigError(f"metric={name} needs a question file: select one, such as question_file=face_bench")
     if question_file and subgroups:
         raise ConfigError(
-            f"scores.subgroups={list(subgroups)}: the pictures of a question file have no labels; leave it out"
+            f"scores.subgroups={list(subgroups)}: pictures of a question file have no labels; remove scores.subgroups"
         )
 
 
 def score_outputs(
     metrics: Mapping[str, OutputMetric], eval_set: EvalSet, outputs: Outputs, how: ScoreOptions
 ) -> UnifiedScores:
-    """Scores outputs with metrics that are prepared, and breaks the main values down by subgroup.
+    """Scores outputs with prepared metrics, and also computes the main values for each subgroup.
 
     Raises:
         ConfigError: If the folder lacks outputs that a metric needs, or two metrics give a value of the same name.
@@ -163,7 +161,8 @@ def score_outputs(
     for name, metric in updated.items():
         values = dict(metric.compute())
         if twice := values.keys() & found.scores.keys():
-            raise ConfigError(f"metric={name} gives {min(twice)}, as another metric does: leave one of them out")
+            other = next(key for key, one in updated.items() if min(twice) in one.compute())
+            raise ConfigError(f"metric=[{other},{name}]: both give the value {min(twice)}; remove {other} or {name}")
         found.scores |= values
         found.described[name] = dict(metric.describe())
         found.conditions[name] = dict(metric.conditions())
@@ -179,8 +178,9 @@ def score_outputs(
 
 
 def subgroups(eval_set: EvalSet, names: Sequence[str]) -> list[tuple[str, list[int]]]:
-    """Faces with and without each label, as ``LABEL`` and ``no_LABEL``, and with each value of each field, as
-    ``FIELD=VALUE``; groups of fewer than two faces are left out.
+    """(title, indices of faces) of each subgroup; subgroups of fewer than two faces are skipped.
+
+    The titles are ``LABEL`` and ``no_LABEL`` for a label, and ``FIELD=VALUE`` for each value of a field.
     """
     found: dict[str, list[int]] = {}
     labels = list(TAXONOMY.labels)
@@ -200,17 +200,20 @@ def subgroups(eval_set: EvalSet, names: Sequence[str]) -> list[tuple[str, list[i
 def robust_outputs(
     model: Scored | None, eval_set: EvalSet, how: ScoreOptions, outputs: Outputs, metrics: Iterable[OutputMetric]
 ) -> Iterable[tuple[str, EvalSet, Outputs]]:
-    """Outputs about corrupted faces, in folders ``corrupted/NAME-STRENGTH`` of the outputs.
+    """Makes or opens the outputs about corrupted faces, in the folders ``corrupted/NAME-STRENGTH`` of `outputs`.
 
     Args:
-        model: The model that makes them; None for a foreign folder, which must hold them.
+        model: The model that makes the outputs; None if the folders of another system already exist.
         eval_set: The evaluation set.
         how: Size of the evaluation, and the corruptions.
-        outputs: Outputs about the faces as they are.
+        outputs: Outputs about the uncorrupted faces.
         metrics: The metrics.
 
+    Yields:
+        (``NAME-STRENGTH``, evaluation set with corrupted faces, outputs).
+
     Raises:
-        ConfigError: If a foreign folder lacks them.
+        ConfigError: If `model` is None and a folder is missing.
     """
     needs = needs_of(metric for metric in metrics if _understands(metric))
     for name in how.robustness if needs else ():
@@ -221,14 +224,17 @@ def robust_outputs(
                 manifest = {**outputs.manifest, "eval_set": eval_set_fields(changed, how)}
                 Maker(model, changed, how, folder).make(needs, manifest)
             elif not folder.is_dir():
-                raise ConfigError(f"scores.robustness=[{name}] needs answers about corrupted faces in {folder}")
+                raise ConfigError(
+                    f"scores.robustness=[{name}] needs outputs about corrupted faces in {folder}: add this folder, or "
+                    "remove scores.robustness"
+                )
             yield title, changed, Outputs(folder)
 
 
 def add_robustness(
     found: UnifiedScores, title: str, eval_set: EvalSet, outputs: Outputs, metrics: Mapping[str, OutputMetric]
 ) -> None:
-    """Adds the main values of captions and answers about corrupted faces, as ``VALUE/CORRUPTION-STRENGTH``."""
+    """Adds the main values of captions and answers about corrupted faces, named ``VALUE/CORRUPTION-STRENGTH``."""
     chosen = {name: metric for name, metric in metrics.items() if _understands(metric)}
     check_outputs(outputs, eval_set, chosen)
     for name, metric in chosen.items():
@@ -267,5 +273,5 @@ def _updated(metric: OutputMetric, eval_set: EvalSet, outputs: Outputs) -> Outpu
 
 
 def _main(metric: OutputMetric) -> tuple[str, Score] | None:
-    """The main value of an updated metric; None if it has no value."""
+    """Name and score of the main value of an updated metric; None if the metric has no values."""
     return next(iter(metric.compute().items()), None)

@@ -35,14 +35,14 @@ _NO, _YES, _CEILING = "#c9d6ea", "#30507f", "#222222"
 
 
 def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[Path]:
-    """Writes ``generated.png``, ``understood.png`` and ``scores.png``, and the prompts of the first as ``prompts.txt``.
+    """Writes the sheets ``generated.png``, ``understood.png`` and ``scores.png``, and the files that belong to them.
 
-    ``understood.jsonl`` has a line for each face of the second: its key, its picture, the caption, its false
-    statements, and the questions with the answer, the true answer and whether the answer is right.
+    A sheet without its outputs or metrics is skipped. ``prompts.txt`` holds the prompts of ``generated.png``.
+    ``understood.jsonl`` has a line for each face of ``understood.png``: its key, its picture, the caption, the false
+    statements of the caption, and the questions with answer, true answer and correctness.
 
-    A sheet whose outputs or metrics are absent is left out. A folder ``faces`` holds the faces of the first sheet one
-    by one: ``003-generated-0.png`` is the first one of the fourth prompt, ``003-reconstruction.png`` and
-    ``003-true.png`` are those of the described face.
+    The folder ``faces`` holds the single pictures. For the fourth prompt these are ``003-generated-0.png`` and further
+    generated faces, ``003-reconstruction.png`` and ``003-true.png``.
 
     Args:
         found: Scores of a system.
@@ -50,7 +50,7 @@ def draw_sheets(found: UnifiedScores, out: str | Path, faces: int = 10) -> list[
         faces: Maximum number of faces per sheet.
 
     Returns:
-        The files.
+        The sheets that were written, and ``prompts.txt``.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def _metric(found: UnifiedScores, kind: type[Found]) -> Found | None:
 
 
 def _shown(found: UnifiedScores, faces: int) -> list[int]:
-    """Indices of the prompts of the first sheet: the first with several faces, else the first with one."""
+    """Indices of the prompts on ``generated.png``: the first ones with several faces, or else with one face."""
     number = [found.outputs.number_generated(key) for key in found.eval_set.keys]
     several = [n for n, count in enumerate(number) if count > 1] or [n for n, count in enumerate(number) if count]
     return several[:faces]
@@ -100,8 +100,8 @@ def _save_faces(found: UnifiedScores, out: Path, faces: int) -> None:
 
 
 def generated_sheet(found: UnifiedScores, faces: int = 10) -> Image.Image:
-    """For each of the first prompts: the generated faces, the true face and its reconstruction, the prompt, and labels
-    the evaluator disagrees with.
+    """One row per prompt: generated faces, reconstruction, true face, prompt, and labels missing or unwanted in the
+    first generated face.
     """
     agreement, shown = _metric(found, AgreementMetric), _shown(found, faces)
     several = [_pictures(found, number) for number in shown]
@@ -154,12 +154,12 @@ def _asked(found: UnifiedScores) -> list[list[ScoredAnswer]]:
 
 
 def _most_asked(asked: Sequence[Sequence[ScoredAnswer]], faces: int) -> list[int]:
-    """Indices of the first faces, those with questions before the others."""
+    """Indices of at most `faces` faces; faces with questions come first."""
     return sorted(range(len(asked)), key=lambda number: not asked[number])[:faces]
 
 
 def _save_understood(found: UnifiedScores, out: Path, faces: int) -> None:
-    """Writes ``understood.jsonl`` and the true faces that it names."""
+    """Writes ``understood.jsonl`` and the pictures of its true faces."""
     captions, asked, rows = _metric(found, CaptionsMetric), _asked(found), []
     (out / "faces").mkdir(exist_ok=True)
     for number in _most_asked(asked, faces):
@@ -216,7 +216,7 @@ def _sheet(heads: Sequence[str], rows: Sequence[tuple[Sequence[Tensor], Sequence
 
 
 def draw_bars(found: UnifiedScores, path: Path) -> None:
-    """Draws each attribute's floor, score and ceiling as bars, and the same for the kinds of questions."""
+    """Draws floor, score and ceiling of each attribute and of each kind of questions as bars."""
     from matplotlib.figure import Figure
 
     agreement, answers = _metric(found, AgreementMetric), _metric(found, AnswersMetric)
@@ -248,7 +248,7 @@ def draw_bars(found: UnifiedScores, path: Path) -> None:
 def _kinds(
     answers: AnswersMetric | None, paraphrases: ParaphrasesMetric | None
 ) -> Iterable[tuple[str, tuple[float, float, float]]]:
-    """Floor, accuracy and 1 of each kind of questions."""
+    """(name, (floor, accuracy, ceiling)) of each kind of questions; the ceiling is 1."""
     if paraphrases and paraphrases.found:
         yield "yes or no, reworded", (0.5, (1 + paraphrases.found.normalised.value) / 2, 1.0)
     for kind, one in reversed(list(answers.found.items()) if answers else []):
@@ -256,7 +256,7 @@ def _kinds(
 
 
 def _bars(axes: Axes, names: Sequence[str], values: Sequence[tuple[float, float, float]]) -> None:
-    """A light bar to each floor, a dark bar on to the score, and a mark at the ceiling."""
+    """Per row: a light bar from 0 to the floor, a dark bar from the floor to the score, and a mark at the ceiling."""
     places = range(len(names))
     floor, raw, ceiling = zip(*values, strict=True) if values else ((), (), ())
     thick = min(0.8, 0.1 * max(len(names), 1))

@@ -1,4 +1,4 @@
-"""Systems that make outputs: the interface, and a model of this package with its sampling options."""
+"""Interface of the systems that make outputs, and its implementation for the unified model."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Scored(Protocol):
         """The tokenizer's reconstruction of each image, uint8 (B, 3, H, W)."""
 
     def likelihood_bound(self, images: Tensor, prompts: Sequence[str], index: Sequence[int], draws: int) -> Tensor:
-        """Bound of each image given its prompt, float (B,), nats per image token; `index` keys the randomness."""
+        """NELBO of each image given its prompt, float (B,), nats per image token; `index` seeds each image's noise."""
 
 
 class Sampled:
-    """A model with its sampling options, as `Scored`.
+    """Implements `Scored` for a unified model with fixed sampling options.
 
     Args:
         model: The model to score.
@@ -70,13 +70,13 @@ class Sampled:
         return self._model.reconstruct(images)
 
     def likelihood_bound(self, images: Tensor, prompts: Sequence[str], index: Sequence[int], draws: int) -> Tensor:
-        """Bound of each image given its prompt, nats per image token; the mean of several draws of time and masks.
+        """NELBO of each image given its prompt, in nats per image token: the mean over random times and masks.
 
         Args:
             images: uint8 (B, 3, H, W).
             prompts: One caption per image.
-            index: One number per image, which keys its time and masks.
-            draws: Number of draws per image.
+            index: One number per image, which seeds the image's times and masks.
+            draws: Number of random (time, mask) pairs per image.
 
         Returns:
             float64 (B,).

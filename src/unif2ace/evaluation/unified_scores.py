@@ -24,20 +24,20 @@ class ScoreOptions:
     """Size of an evaluation.
 
     Attributes:
-        samples: Maximum number of faces of the split; one face is generated from a caption of each, and each is
-            captioned.
-        num_questions: Maximum number of questions; each is asked about its own face and about another one.
-        num_paraphrases: Wordings of each yes/no question, asked about four faces along with the plain wording; 0: none.
+        samples: Maximum number of true faces. The system captions each face, and generates one from its caption.
+        num_questions: Maximum number of questions. Each is also asked about another face, to measure the floor.
+        num_paraphrases: Number of wordings per yes/no question, asked about at most four faces; 0 for none. The
+            plain wording is also asked about each of these faces.
         caption: Which caption is the prompt: ``long``, ``short`` or ``any``.
         diverse: Number of prompts for which several faces are generated.
-        seeds: Faces generated for each of these prompts.
-        at_least: An attribute counts if at least this many captions state it and as many deny it.
-        resamples: Bootstrap resamples of the confidence intervals.
-        batch_size: Samples given to the model at once.
+        seeds: Number of faces generated for each of the `diverse` prompts.
+        at_least: An attribute is scored if at least this many captions state it and as many deny it.
+        resamples: Number of bootstrap resamples for the confidence intervals.
+        batch_size: Number of samples per batch of the model.
         seed: Seed of the chosen samples and of the generated faces.
-        subgroups: Labels and fields of the faces, such as ``eyeglasses`` or ``gender``; the main value of each metric
-            is also reported for the faces of each.
-        robustness: Corruptions of the true faces, of `CORRUPTIONS`; captions and answers are also scored under each,
+        subgroups: Labels and fields, such as ``eyeglasses`` or ``gender``. The main value of each metric is also
+            reported for each subgroup of faces.
+        robustness: Names from `CORRUPTIONS`. Captions and answers are also scored on true faces with each corruption,
             at five strengths.
 
     Raises:
@@ -64,13 +64,13 @@ class ScoreOptions:
             check_list(getattr(self, key), f"scores.{key}")
             for name in getattr(self, key):
                 if name not in names:
-                    mend = nearest(name, names) or f"; take {', '.join(names)}"
+                    mend = nearest(name, names) or f"; choose from {', '.join(names)}"
                     raise ConfigError(f"scores.{key}: there is no {name!r}{mend}")
         for name in ("diverse", "seeds", "batch_size"):
             if (value := getattr(self, name)) < 1:
-                raise ConfigError(f"scores.{name}={value}: give 1 or more")
+                raise ConfigError(f"scores.{name}={value}: it must be 1 or more")
         if self.num_paraphrases < 0:
-            raise ConfigError(f"scores.num_paraphrases={self.num_paraphrases}: give 0 or more")
+            raise ConfigError(f"scores.num_paraphrases={self.num_paraphrases}: it must be 0 or more")
 
 
 @dataclass(slots=True)
@@ -83,8 +83,8 @@ class UnifiedScores:
         outputs: The outputs.
         metrics: The metrics by name, each with its result.
         scores: All values by name, with intervals.
-        described: A description of each value, by metric.
-        conditions: For each metric what must be equal for its values to be compared.
+        described: Descriptions of the values, by metric and value name.
+        conditions: By metric, the settings that must be equal to compare values, see `OutputMetric.conditions`.
         tables: Detailed tables by name.
     """
 

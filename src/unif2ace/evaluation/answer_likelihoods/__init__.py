@@ -1,1 +1,1 @@
-"""Models that give the likelihood of an answer about a picture, chosen with `answer_likelihood=...`."""
+"""Models that compute the likelihood of an answer about a picture, selected with `answer_likelihood=...`."""

@@ -1,4 +1,4 @@
-"""CLIP-FlanT5, LLaVA and other models of the package t2v-metrics, in an environment of their own."""
+"""Answer likelihoods of CLIP-FlanT5, LLaVA and other models of the package t2v-metrics, in a separate environment."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ for picture, question, answer in asked["rows"]:
     scores.append(float(one.flatten()[0]))
 json.dump(scores, open(sys.argv[2], "w"))
 """
-"""Questions and answers are given as templates without a placeholder."""
+"""t2v-metrics takes templates. The script passes complete questions and answers, without a placeholder."""
 
 
 class T2VMetricsLikelihood:
-    """Runs t2v-metrics (Lin et al., arXiv 2404.01291) as a subprocess, as `AnswerLikelihood`.
+    """Implements `AnswerLikelihood` with t2v-metrics (Lin et al., arXiv 2404.01291), run as a subprocess.
 
-    The package needs other versions of torch and transformers than this one, so it lives in its own environment. It
-    was not run together with this project: try it on a few pictures first.
+    t2v-metrics needs other versions of torch and transformers than this project, hence its own environment. This class
+    has not been tested with the real package: try it on a few pictures first.
 
     Args:
-        python: The environment's interpreter.
+        python: Python interpreter of the environment.
         model: Name of the model in t2v-metrics.
-        timeout: Seconds that all pictures may take.
+        timeout: Time limit for all pictures of one call, in seconds.
 
     Attributes:
         name: Name of the model.
 
     Raises:
-        ConfigError: If there is no interpreter, or it has no t2v-metrics.
+        ConfigError: If `python` is not a file, or cannot import t2v-metrics.
     """
 
     def __init__(self, python: str | None = None, model: str = "clip-flant5-xxl", timeout: float = 86400.0) -> None:
-        install = "make an environment with t2v-metrics and set answer_likelihood.python=ENVIRONMENT/bin/python"
+        install = "install t2v-metrics in an environment and set answer_likelihood.python=ENVIRONMENT/bin/python"
         if python is None or not Path(python).is_file():
             raise ConfigError(f"answer_likelihood.python={python}: there is no such interpreter; {install}")
         found = subprocess.run([python, "-c", _CHECK], capture_output=True, text=True, check=False)
@@ -57,7 +57,9 @@ class T2VMetricsLikelihood:
         self.name = f"t2v-metrics-{model}"
 
     def log_likelihood(self, images: Tensor, questions: list[str], answers: list[str]) -> tuple[Tensor, Tensor]:
-        """Log of the geometric mean of the answer's token probabilities, as one token; see `AnswerLikelihood`.
+        """Log of the geometric mean of the answer's token probabilities, and 1 as the number of tokens.
+
+        t2v-metrics returns only this mean, so the answer counts as one token; see `AnswerLikelihood`.
 
         Raises:
             DataError: If the subprocess fails.
@@ -79,11 +81,11 @@ class T2VMetricsLikelihood:
             ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=self._timeout)
         except subprocess.TimeoutExpired:
             raise DataError(
-                f"t2v-metrics took longer than answer_likelihood.timeout={self._timeout:g} s: raise it"
+                f"answer_likelihood.timeout={self._timeout:g} (seconds): t2v-metrics took longer; set a larger value"
             ) from None
         if ended.returncode or not found.is_file():
             last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
-            raise DataError(f"t2v-metrics with {self._python} failed: {last}; run it by hand on one picture")
+            raise DataError(f"t2v-metrics with {self._python} failed: {last}; run it there on one picture")
 
 
 def _write_pictures(images: Tensor, folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The unified model as a judge of pictures. Shapes: N images."""
+"""Answer likelihoods of a unified model. Shapes: N images."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class UnifiedLikelihood:
-    """Likelihood of answers by a unified model of this project, as `AnswerLikelihood`.
+    """Implements `AnswerLikelihood` with a unified model of this project.
 
-    A model that judges its own pictures prefers them: to compare systems, judge all of them with the same model.
+    A model may favour its own pictures: to compare systems, score all of them with the same model.
 
     Args:
         path: ``builtin``, a release folder or a run folder.
@@ -23,7 +23,7 @@ class UnifiedLikelihood:
         batch_size: Images per batch.
 
     Attributes:
-        name: Fingerprint of the model.
+        name: ``unified-`` and the fingerprint of the model.
     """
 
     def __init__(self, path: str | Path | None = None, device: str | None = None, batch_size: int = 32) -> None:
@@ -35,16 +35,16 @@ class UnifiedLikelihood:
         self.name = f"unified-{self._model.fingerprint[:SHOWN]}"
 
     def log_likelihood(self, images: Tensor, questions: list[str], answers: list[str]) -> tuple[Tensor, Tensor]:
-        """Log-likelihood of answers as beginnings of what the model says; see `AnswerLikelihood`.
+        """Log-likelihood that the model's answer starts with the given one; see `AnswerLikelihood`.
 
         Args:
-            images: uint8 (N, 3, H, W); other sizes than the model's are resized.
+            images: uint8 (N, 3, H, W); resized to the model's image size.
             questions: One question per image.
             answers: One answer per image.
 
         Returns:
-            float (N,) in nats; int64 (N,), numbers of tokens. The end of the answer is not a token of it: "Yes" covers
-            every answer that starts with it.
+            float (N,), log-likelihoods in nats, and int64 (N,), numbers of tokens. The end token is excluded: "Yes"
+            covers every answer that starts with "Yes".
         """
         import torch
 

@@ -1,1 +1,1 @@
-"""Caption parsers that need a model; those without are in `unif2ace.language`. Chosen with `caption_parser=...`."""
+"""Caption parsers that need a model, selected with `caption_parser=...`. Others are in `unif2ace.language`."""

@@ -1,4 +1,4 @@
-"""A language model that reads the statements of captions."""
+"""A caption parser that asks a language model."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ SYSTEM: Final = (
 
 
 class UnreadCaptionError(ValueError):
-    """A caption for which the model gave no statements that can be used."""
+    """The model returned no usable statements for a caption."""
 
 
 class LanguageModelParser:
-    """Asks a language model which attributes a caption states, as JSON that the taxonomy's schema checks.
+    """Asks a language model which attributes a caption states. The reply is JSON that must match `SCHEMA`.
 
     Args:
         model: The model.
-        cache: File of replies, which equal captions are read from; None for none.
-        max_tokens: Maximum length of a reply.
+        cache: File that records the replies and answers repeated captions; None for no file.
+        max_tokens: Maximum length of a reply in tokens.
 
     Attributes:
-        concurrency: Number of captions that may be read at once.
+        concurrency: Maximum number of captions parsed at the same time.
 
     Raises:
-        ConfigError: If there is no model.
+        ConfigError: If `model` is None.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class LanguageModelParser:
     ) -> None:
         if model is None:
             raise ConfigError(
-                "caption_parser=language_model needs a model: language_model=endpoint language_model.base_url=... "
+                "caption_parser=language_model needs a model: set language_model=endpoint language_model.base_url=... "
                 "language_model.model=..."
             )
         self._model: LanguageModel = Recording(file=cache, model=model) if cache is not None else model
@@ -51,13 +51,13 @@ class LanguageModelParser:
         """The statements of a text, in the order of the reply.
 
         Raises:
-            UnreadCaptionError: If the reply is a refusal, an error, or no JSON that fits the schema.
-            DataError: If the model keeps failing.
+            UnreadCaptionError: If the reply is a refusal, an error, or does not match the schema.
+            DataError: If the model fails repeatedly.
         """
         user = f"[Description]\n{text}"
         reply = self._model.reply(ChatRequest(text[:80], SYSTEM, user, schema=SCHEMA, max_tokens=self._max_tokens))
         if not reply.ok or reply.parsed is None:
-            raise UnreadCaptionError(reply.error or reply.refusal or "the reply is not JSON that fits the schema")
+            raise UnreadCaptionError(reply.error or reply.refusal or "the reply is not JSON that matches the schema")
         return tuple((name, value) for name, value in reply.parsed.items() if value is not None)
 
     def describe(self) -> dict[str, Any]:
@@ -74,4 +74,4 @@ def _schema() -> dict[str, Any]:
 
 
 SCHEMA: Final = _schema()
-"""JSON schema of the replies: fields of the taxonomy with their values."""
+"""JSON schema of the replies: the fields of the taxonomy and their values."""

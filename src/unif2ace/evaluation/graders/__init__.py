@@ -1,1 +1,1 @@
-"""Graders: they give texts or pictures a score, chosen with `grader=...`."""
+"""Graders, which score texts or pictures; selected with `grader=...`."""

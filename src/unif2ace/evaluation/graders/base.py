@@ -1,4 +1,4 @@
-"""Protocol of the graders, what they grade, and the grades."""
+"""Protocol of the graders, and the types of items and grades."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Failure = Literal["malformed", "refusal", "error"]
 
 @dataclass(frozen=True, slots=True)
 class GradeItem:
-    """What is graded.
+    """A text or picture to grade.
 
     Attributes:
-        key: Name of the item, different for each item.
+        key: Unique name of the item.
         fields: Texts for the placeholders of the prompt, such as ``answer`` and ``reference``.
         image: PNG file of the graded picture; None if a text is graded.
         record: True attributes of the face, for graders that need no model.
@@ -39,10 +39,10 @@ class Grade:
 
     Attributes:
         key: Name of the item.
-        scores: As many numbers as the prompt asks for; empty if there is no grade.
-        failure: Why there is none: ``malformed`` if the reply holds no score, ``refusal``, or ``error`` if there is no
-            reply; None if there is one.
-        text: The reply as it came, or the error.
+        scores: The scores, as many as the prompt asks for; empty if grading failed.
+        failure: Cause of the failure: ``malformed`` (no valid scores in the reply), ``refusal`` or ``error`` (no
+            reply); None if there are scores.
+        text: The unchanged reply, or the error.
     """
 
     key: str
@@ -57,7 +57,7 @@ class Grades:
 
     Attributes:
         by_key: Grades by key of the item.
-        usage: Plain values: what the grading cost.
+        usage: Numbers of requests and tokens; empty for a grader without a model.
     """
 
     by_key: dict[str, Grade]
@@ -65,21 +65,21 @@ class Grades:
 
 
 class Grader(Protocol):
-    """Whatever gives scores. The same items and prompt give the same grades, or those that were recorded."""
+    """Interface of graders. Equal items and prompts must get equal grades, for example from recorded replies."""
 
     @property
     def name(self) -> str:
-        """Identifies the grader; reported with every score."""
+        """Name of the grader and its model; reported with every score."""
 
     def check(self, metric: str, sees: bool) -> None:
-        """Checks that it can grade, before any work.
+        """Checks that the grader can grade, before any output is made.
 
         Args:
-            metric: Name of the metric that asks.
-            sees: Whether the grader must look at pictures.
+            metric: Name of the metric that uses the grader.
+            sees: Whether the items are pictures.
 
         Raises:
-            ConfigError: If it cannot.
+            ConfigError: If the grader cannot grade such items.
         """
 
     def grade(self, items: Sequence[GradeItem], prompt: GradingPrompt) -> Grades:
@@ -87,5 +87,5 @@ class Grader(Protocol):
 
         Raises:
             ConfigError: If no item can be graded.
-            DataError: If a model keeps failing; grades so far are kept, if there is a file for them.
+            DataError: If a model fails repeatedly. Replies so far are in the grader's cache file, if it has one.
         """

@@ -15,13 +15,13 @@ class LanguageModelGrader:
     """Sends each item to a language model, and reads the scores from the first line of the reply.
 
     Args:
-        model: The model; it must see images for metrics that grade pictures.
-        cache: File of replies, which equal requests are answered from: a killed evaluation continues where it was. None
-            for none.
-        max_tokens: Maximum length of a reply.
+        model: The model. It must accept images for metrics that grade pictures.
+        cache: File that records the replies and answers equal requests, so that a killed evaluation can resume. None
+            for no file.
+        max_tokens: Maximum length of a reply in tokens.
 
     Raises:
-        ConfigError: If there is no model.
+        ConfigError: If `model` is None.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class LanguageModelGrader:
     ) -> None:
         if model is None:
             raise ConfigError(
-                "grader=language_model needs a model: language_model=endpoint language_model.base_url=... "
+                "grader=language_model needs a model: set language_model=endpoint language_model.base_url=... "
                 "language_model.model=..."
             )
         self._model: LanguageModel = Recording(file=cache, model=model) if cache is not None else model
@@ -41,7 +41,7 @@ class LanguageModelGrader:
         return self._model.name
 
     def check(self, metric: str, sees: bool) -> None:
-        """Checks that the model's key is there, if it needs one."""
+        """Checks that the API key is set, if the model needs one."""
         model = self._model.model if isinstance(self._model, Recording) else self._model
         if isinstance(model, Endpoint):
             model.read_key()

@@ -1,4 +1,4 @@
-"""Base class of the metrics whose scores a grader gives. Shapes: S samples, R resamples."""
+"""Base class of the metrics that use a grader. Shapes: S samples, R resamples."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _FAILURES: tuple[Failure, ...] = ("malformed", "refusal", "error")
 
 
 class GradedMetric(OutputMetric):
-    """Scores items with a grader. Items without a grade are left out of the mean, and counted.
+    """Scores items with a grader. Items without a grade are excluded from the mean and counted.
 
     Args:
-        grader: Gives the scores.
-        prompt_file: A YAML file with the instructions; None for the package's.
-        max_items: Maximum number of items, the first of the evaluation set; None for all.
+        grader: Scores the items.
+        prompt_file: YAML file with the instructions, see `load_prompt`; None for the metric's default prompt.
+        max_items: Number of items to grade, from the start of the evaluation set; None for all.
 
     Raises:
         ConfigError: If `max_items` is below 1, or the prompt cannot be read.
@@ -49,13 +49,13 @@ class GradedMetric(OutputMetric):
 
     @abstractmethod
     def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, GradeItem]]:
-        """The items, each with the index of its sample; an item's key is the same in a part of the evaluation set."""
+        """Pairs (index of the sample, item). An item must have the same key in a subset of the evaluation set."""
 
     def prepare(self, setting: Setting) -> None:
-        """Checks that there is a grader that can grade.
+        """Checks that a grader is set, and that it can grade the items.
 
         Raises:
-            ConfigError: If there is none.
+            ConfigError: If no grader is set, or it cannot grade the items.
         """
         super().prepare(setting)
         if self._grader is None:
@@ -75,7 +75,10 @@ class GradedMetric(OutputMetric):
         self._usage, self._keys = found.usage, eval_set.keys
 
     def compute(self) -> Mapping[str, Score]:
-        """The mean score, the share of items without one, and with two scores the ratio to those of the references."""
+        """The mean score ``NAME`` and ``NAME_failed``, the fraction of items without a score.
+
+        If the prompt asks for two scores, ``NAME_relative`` is 100 sum(answer scores) / sum(reference scores).
+        """
         values = {
             self.name: self._ratio(lambda grade: grade.scores[-1], lambda _: 1.0),
             f"{self.name}_failed": self._ratio(lambda g: float(g.failure is not None), lambda _: 1.0, failed=True),
@@ -86,7 +89,7 @@ class GradedMetric(OutputMetric):
         return values
 
     def describe(self) -> Mapping[str, str]:
-        """Grader, prompt, scale, numbers of items and of failures."""
+        """Grader, prompt, scale, and numbers of items and failures."""
         assert self._grader is not None
         counts = self._failures()
         failed = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
@@ -106,7 +109,7 @@ class GradedMetric(OutputMetric):
         return {"grader": self._grader.name, "prompt": self._prompt.digest, "items": len(self._graded)}
 
     def details(self) -> Mapping[str, Any]:
-        """Failures by kind, and what the grading used."""
+        """Failures by kind, numbers of requests and tokens, and hash of the prompt."""
         return {self.name: {"failures": self._failures(), "usage": self._usage, "prompt": self._prompt.digest}}
 
     def samples(self) -> Mapping[str, Mapping[str, float]]:
@@ -122,7 +125,7 @@ class GradedMetric(OutputMetric):
         return {name: counts[name] for name in _FAILURES}
 
     def _ratio(self, above: Callable[[Grade], float], below: Callable[[Grade], float], failed: bool = False) -> Score:
-        """A sum over items by another, with its interval over samples; of graded items, or with `failed` of all."""
+        """sum(above) / sum(below) over graded items, or over all items if `failed`; the interval is over samples."""
         import torch
 
         from unif2ace.metrics.scores import bootstrap

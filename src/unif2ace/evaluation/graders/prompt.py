@@ -1,4 +1,4 @@
-"""Prompts of graders: files whose hash is part of the result."""
+"""Prompts of graders, read from files. Results contain the hash of the file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class GradingPrompt:
         user: User message, with placeholders such as ``{answer}``.
         minimum: Lowest score.
         maximum: Highest score.
-        scores: How many scores a reply starts with: 1, or 2 for the reference and the answer.
+        scores: Number of scores in a reply: 1, or 2 for the reference and the answer.
         digest: SHA-256 of the file, in hexadecimal.
     """
 
@@ -46,15 +46,15 @@ class GradingPrompt:
     digest: str
 
     def filled(self, fields: Mapping[str, str]) -> str:
-        """The user message for an item."""
+        """The user message with the placeholders replaced by `fields`."""
         return re.sub(r"\{(\w+)\}", lambda found: fields.get(found[1], found[0]), self.user)
 
     def read(self, reply: str) -> tuple[float, ...] | None:
-        """The scores in a reply; None if its first line is anything but as many scores as asked for, all in range.
+        """The scores in a reply; None unless its first line holds exactly `scores` numbers in [minimum, maximum].
 
         Args:
-            reply: As LLaVA-Bench, the first line holds only the scores; an explanation may follow. A word such as
-                "Score:" before them, and "/MAXIMUM" after a single one, are accepted.
+            reply: A reply as in LLaVA-Bench: only the scores on the first line, and optionally an explanation below.
+                "Score:" before the scores, and "/MAXIMUM" after a single score, are accepted.
         """
         line = next((line for line in reply.splitlines() if line.strip()), "")
         line = _LABEL.sub("", line.strip(" *`#"))
@@ -67,14 +67,14 @@ class GradingPrompt:
 
 
 def load_prompt(name: str, file: str | Path | None = None) -> GradingPrompt:
-    """Reads a prompt.
+    """Reads a grading prompt.
 
     Args:
-        name: Name of the metric; its own prompt is a file of the package.
-        file: A YAML file with ``system``, ``user``, ``minimum``, ``maximum`` and ``scores``; None for the package's.
+        name: Name of the metric, which selects the default prompt.
+        file: A YAML file with ``system``, ``user``, ``minimum``, ``maximum`` and ``scores``; None for the default.
 
     Raises:
-        ConfigError: If the file cannot be read, or lacks a key.
+        ConfigError: If the file cannot be read, or has missing, unknown or invalid keys.
     """
     key = f"metric.{name}.prompt_file={file}"
     try:
@@ -86,7 +86,7 @@ def load_prompt(name: str, file: str | Path | None = None) -> GradingPrompt:
     wrong = [k for k, kind in _KEYS.items() if not isinstance(tree, dict) or not isinstance(tree.get(k), kind)]
     if wrong or tree.keys() - _KEYS or tree["scores"] not in (1, 2) or not tree["minimum"] < tree["maximum"]:
         raise ConfigError(
-            f"{key}: system and user (texts), minimum below maximum (numbers), and scores (1 or 2) are needed"
+            f"{key}: give the keys system and user (texts), minimum < maximum (numbers), scores (1 or 2) and no others"
             + (f"; wrong or missing: {', '.join(wrong)}" if wrong else "")
         )
     return GradingPrompt(**tree, digest=hashlib.sha256(text).hexdigest())

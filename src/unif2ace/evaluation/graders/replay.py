@@ -1,4 +1,4 @@
-"""Repeats grades without a model."""
+"""A grader that reads recorded replies and needs no model."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from unif2ace.language_models import Recorded
 
 
 class ReplayGrader(LanguageModelGrader):
-    """Reads the scores from replies that a `LanguageModelGrader` kept in its file.
+    """Reads the scores from replies that a `LanguageModelGrader` recorded in its cache file.
 
     Args:
-        file: The file, such as ``OUT/grades.jsonl``.
+        file: File of recorded replies, such as ``OUT/grades.jsonl``.
         model: Name of the model that was recorded; None if the file holds only one.
-        max_tokens: Maximum length of a reply, as it was recorded.
+        max_tokens: Maximum length of a reply in tokens; the same value as in the recording.
 
     Raises:
         ConfigError: If no file is given.
@@ -21,5 +21,5 @@ class ReplayGrader(LanguageModelGrader):
 
     def __init__(self, file: str | None = None, model: str | None = None, max_tokens: int = 256) -> None:
         if file is None:
-            raise ConfigError("grader=replay needs the file of recorded replies: grader.file=OUT/grades.jsonl")
+            raise ConfigError("grader=replay needs the file of recorded replies: set grader.file=OUT/grades.jsonl")
         super().__init__(Recorded(file=file, model=model), max_tokens=max_tokens)

@@ -1,4 +1,4 @@
-"""A grader without a model: the known attributes decide."""
+"""A grader that compares texts with the known attributes and needs no model."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from unif2ace.language.replies import read_answer
 
 
 class RuleGrader:
-    """Scores texts by the statements that the grammar reads in them. Deterministic, offline, and only about attributes.
+    """Scores the attributes that a text states. Deterministic and offline.
 
-    A description scores by the F1 of the labels that it states and the true labels of the record, an answer by whether
-    it says the same as the true one. 0 and 1 are mapped to the ends of the prompt's scale.
+    A description gets the F1 of its stated labels against the true labels of the record. An answer gets 1 if it agrees
+    with the true answer, else 0. The result s becomes minimum + s (maximum - minimum), the scale of the prompt.
     """
 
     name = "rules"
 
     def check(self, metric: str, sees: bool) -> None:
-        """Refuses pictures.
+        """Raises an error if the items are pictures.
 
         Raises:
-            ConfigError: If pictures are graded.
+            ConfigError: If `sees` is True.
         """
         if sees:
             raise ConfigError(
-                f"metric={metric} grades pictures, which grader=rules cannot see: take grader=language_model, or "
+                f"metric={metric} grades pictures, which grader=rules cannot see: select grader=language_model, or "
                 "metric=agreement, which needs no language model"
             )
 

@@ -1,4 +1,4 @@
-"""What lmms-eval finds by the entry point ``lmms_eval.models``."""
+"""Entry point ``lmms_eval.models``, which registers the model in lmms-eval."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from typing import Any
 
 
 def manifest() -> Any:
-    """The model's name, and the path of its class, which lmms-eval imports when the model is chosen."""
+    """The model's name and the import path of its class. lmms-eval imports the class when the model is selected."""
     registry = import_module("lmms_eval.models.registry_v2")
     return registry.ModelManifest("unif2ace", simple_class_path=f"{__package__}.model.Unif2ace")

@@ -1,4 +1,4 @@
-"""The class that lmms-eval makes; it is importable only where lmms-eval is installed."""
+"""The model class for lmms-eval. It can be imported only if lmms-eval is installed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ def __getattr__(name: str) -> Any:
 
 
 class _Methods:
-    """A unified model in lmms-eval; its options are those of ``--model_args``.
+    """A unified model in lmms-eval. ``--model_args`` sets `pretrained` and `device`.
 
     Args:
         pretrained: ``builtin``, a release folder or a run folder.
         device: Torch device; None for a GPU if there is one.
-        batch_size: Given by lmms-eval; questions are answered one by one.
-        max_batch_size: Given by lmms-eval.
-        options: Further options, which are errors.
+        batch_size: Passed by lmms-eval and ignored: questions are answered one at a time.
+        max_batch_size: Passed by lmms-eval and ignored.
+        options: Unknown options.
+
+    Raises:
+        ConfigError: If there are unknown options.
     """
 
     task_dict: Any
@@ -39,17 +42,17 @@ class _Methods:
     ) -> None:
         super().__init__()
         if options:
-            raise ConfigError(f"--model_args {', '.join(options)}: the model has pretrained and device")
+            raise ConfigError(f"--model_args {', '.join(options)}: unknown option; use pretrained and device")
         from unif2ace.inference.pipeline import load
 
         self._requests = RequestAnswerer(load(pretrained, device=device))
 
     def generate_until(self, requests: list[Any]) -> list[str]:
-        """Answers to questions about pictures."""
+        """The answer to each question about a picture."""
         return [self._requests.generate(request.args, self.task_dict) for request in requests]
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
-        """Log-likelihoods of continuations, and whether they are the model's own."""
+        """For each continuation: its log-likelihood in nats, and whether the model's own answer starts with it."""
         return [self._requests.likelihood(request.args, self.task_dict) for request in requests]
 
     def generate_until_multi_round(self, requests: list[Any]) -> list[str]:
@@ -58,4 +61,4 @@ class _Methods:
         Raises:
             ConfigError: Always.
         """
-        raise ConfigError("unif2ace answers one question at a time: choose tasks of a single round")
+        raise ConfigError("--model unif2ace cannot run tasks of several rounds: choose tasks of a single round")

@@ -19,14 +19,14 @@ class RequestAnswerer:
         self._pipe = pipe
 
     def generate(self, request: Sequence[Any], documents: Mapping[str, Any]) -> str:
-        """The answer to a request for a text.
+        """The answer to a text generation request.
 
         Args:
-            request: Context, options, function that gives a document's pictures, index, task and split.
-            documents: Documents by task and split.
+            request: (context, options, function from a document to its pictures, document index, task, split).
+            documents: Documents by task, split and index.
 
         Raises:
-            DataError: If the question has no picture, or several.
+            DataError: If the question does not have exactly one picture.
         """
         context, options, visuals, number, task, split = request
         picture = _picture(visuals(documents[task][split][number]), task, number)
@@ -40,11 +40,12 @@ class RequestAnswerer:
         """Log-likelihood of a continuation in nats, and whether the model's own answer starts with it.
 
         Args:
-            request: Context, continuation or function that gives it, function of pictures, index, task and split.
-            documents: Documents by task and split.
+            request: (context, continuation or function from a document to it, function from a document to its pictures,
+                document index, task, split).
+            documents: Documents by task, split and index.
 
         Raises:
-            DataError: If the question has no picture, or several.
+            DataError: If the question does not have exactly one picture.
         """
         import torch
 

@@ -1,1 +1,1 @@
-"""Metrics of a system's outputs: one metric a file, chosen with `metric=[...]` of ``unif2ace-evaluate``."""
+"""Metrics of a system's outputs: one metric per file, selected with `metric=[...]` of ``unif2ace-evaluate``."""

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 class AgreementMetric(OutputMetric):
-    """Do generated faces show what their prompts say, according to the evaluator? See `attribute_agreement`.
+    """Agreement of generated faces with their prompts, according to the evaluator; see `attribute_agreement`.
 
     Args:
-        at_least: An attribute counts if at least this many prompts state it and as many deny it.
+        at_least: An attribute is scored if at least this many prompts state it and as many deny it; 1 or more.
 
     Attributes:
-        found: The score.
+        found: The scores.
         stated: int8 (S, A), labels of the prompts: 1 stated, 0 denied, -1 not mentioned.
         seen: bool (S, A), labels that the evaluator predicts for the generated faces.
 
@@ -47,7 +47,7 @@ class AgreementMetric(OutputMetric):
 
     def __init__(self, at_least: int = 5) -> None:
         if at_least < 1:
-            raise ConfigError(f"metric.agreement.at_least={at_least}: give 1 or more")
+            raise ConfigError(f"metric.agreement.at_least={at_least}: it must be 1 or more")
         self.at_least = at_least
 
     def update(self, eval_set: EvalSet, outputs: Outputs) -> None:
@@ -68,7 +68,7 @@ class AgreementMetric(OutputMetric):
             self.found = replace(self.found, reconstructed=math.nan, by_label=by_label)
 
     def compute(self) -> Mapping[str, Score]:
-        """``agreement``, its raw value, and the floor, ceiling and reconstructions it is compared with."""
+        """``agreement`` (normalised) and ``agreement_raw``, ``_floor``, ``_ceiling`` and ``_reconstructed``."""
         from unif2ace.metrics.scores import Score
 
         found = self.found
@@ -92,7 +92,7 @@ class AgreementMetric(OutputMetric):
         }
 
     def conditions(self) -> Mapping[str, Any]:
-        """The evaluator, and how many captions an attribute needs."""
+        """The evaluator, and `at_least`."""
         assert self.setting.evaluator is not None
         return {"evaluator": self.setting.evaluator.fingerprint, "at_least": self.at_least}
 
@@ -111,8 +111,10 @@ class AgreementMetric(OutputMetric):
         }
 
     def attribute_rows(self) -> list[tuple[str, tuple[float, ...], tuple[int, int]]]:
-        """For each scored attribute: its name; score, raw, floor, ceiling, reconstructed; captions that state and deny
-        it.
+        """Rows of the scored attributes.
+
+        A row is (name, (score, raw, floor, ceiling, reconstructed), (stated, denied)). The last two are the numbers of
+        prompts that state and that deny the attribute.
         """
         rows: list[tuple[str, tuple[float, ...], tuple[int, int]]] = []
         by_label, stated = self.found.by_label.T.tolist(), self.found.stated.T.tolist()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from unif2ace.metrics.scores import AnswerScore, Score
 
 KINDS = {"yes_no": "yes or no", "which": "which", "what": "what", "count": "how many", "all": "all kinds"}
-"""Kinds of questions in words."""
+"""Display names of the kinds of questions."""
 
 
 class ScoredAnswer(NamedTuple):
@@ -27,7 +27,7 @@ class ScoredAnswer(NamedTuple):
         sample: Index of the face.
         question: The question, with its true answer.
         said: The system's answer.
-        right: Whether the answer is right.
+        right: Whether the answer is correct.
     """
 
     sample: int
@@ -37,10 +37,10 @@ class ScoredAnswer(NamedTuple):
 
 
 class AnswersMetric(OutputMetric):
-    """Are answers right, compared with answers that do not look at the face? See `answer_scores`.
+    """Accuracy of answers, normalised so that a model that ignores the face scores 0; see `answer_scores`.
 
     Attributes:
-        found: Score of each kind of question, and of all; empty if there are no questions.
+        found: Scores by kind of question, and ``all`` for all kinds; empty if no question can be scored.
         answered: The questions, with the system's answers.
     """
 
@@ -50,7 +50,7 @@ class AnswersMetric(OutputMetric):
     answered: tuple[ScoredAnswer, ...]
 
     def update(self, eval_set: EvalSet, outputs: Outputs) -> None:
-        """Compares each answer with the true one, and that about another face too."""
+        """Compares each answer with the true answer, and for the floor also the answer about another face."""
         from unif2ace.metrics.scores import answer_scores
         from unif2ace.metrics.scores.answers import Asked
 
@@ -73,7 +73,7 @@ class AnswersMetric(OutputMetric):
         self.found = answer_scores(rows, resamples=self.setting.resamples, seed=self.setting.seed)
 
     def compute(self) -> Mapping[str, Score]:
-        """``answers`` over all kinds, ``answers_KIND``, and the raw accuracy and floor over all kinds."""
+        """``answers`` for all kinds, ``answers_KIND``, and ``answers_raw`` and ``answers_floor`` for all kinds."""
         from unif2ace.metrics.scores import Score
 
         both, size = self.found.get("all"), len(self._eval_set)
@@ -97,7 +97,7 @@ class AnswersMetric(OutputMetric):
         return {"floor_of_other_faces": self._unseen}
 
     def samples(self) -> Mapping[str, Mapping[str, float]]:
-        """Share of right answers about each face."""
+        """Fraction of correct answers for each face."""
         right: dict[str, list[bool]] = {}
         for one in self.answered:
             right.setdefault(self._eval_set.keys[one.sample], []).append(one.right)
@@ -135,5 +135,5 @@ class AnswersMetric(OutputMetric):
 
 
 def name_of(kind: str) -> str:
-    """Name of the value of a kind of questions."""
+    """Name of the result for a kind of questions, such as ``answers_which``."""
     return "answers" if kind == "all" else f"answers_{kind}"

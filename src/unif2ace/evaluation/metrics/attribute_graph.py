@@ -1,4 +1,4 @@
-"""Attributes of generated faces as a graph of questions."""
+"""Attributes of generated faces, scored as a graph of questions."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ PARENTS: Mapping[str, str] = {
     **dict.fromkeys(_MOUTH, "mask"),
     **dict.fromkeys(_EYES, "sunglasses"),
 }
-"""For a label the one that must not hold for it to be seen: its parent's question is whether there is none."""
+"""Maps a label to the label that hides it. The parent question is whether the hiding label is absent."""
 
 
 class AttributeGraphMetric(OutputMetric):
-    """Do generated faces answer the questions that their prompts imply? As DPG-Bench, with the evaluator's answers.
+    """Fraction of a prompt's questions that its face answers correctly, as in DPG-Bench; the evaluator answers.
 
-    A prompt asks for each label that it states or denies. Where it states one of `PARENTS`, it also asks that the
-    parent does not hold, unless it speaks of the parent itself. A child counts as wrong where its parent is wrong.
+    There is a question for each label that the prompt states or denies. If the prompt states a label with a parent in
+    `PARENTS` and does not mention the parent, a question asks whether the parent is absent. A question is wrong if its
+    parent question is wrong.
     """
 
     needs = frozenset({"generated", "evaluator"})
 
     def update(self, eval_set: EvalSet, outputs: Outputs) -> None:
-        """Answers the questions by the evaluator's predictions."""
+        """Answers the questions with the evaluator's predictions."""
         from unif2ace.metrics.scores.attribute_graph import attribute_graph, graph_parents
 
         labels = list(TAXONOMY.labels)
@@ -53,7 +54,7 @@ class AttributeGraphMetric(OutputMetric):
         self._keys = eval_set.keys
 
     def compute(self) -> Mapping[str, Score]:
-        """``attribute_graph``, 0 to 1, and ``attribute_graph_flat``, the same without the graph."""
+        """``attribute_graph``, 0 to 1, and ``attribute_graph_flat``, the same score without the rule for parents."""
         return {"attribute_graph": self._found.score, "attribute_graph_flat": self._found.flat}
 
     def describe(self) -> Mapping[str, str]:
@@ -71,14 +72,14 @@ class AttributeGraphMetric(OutputMetric):
         return {"evaluator": self.setting.evaluator.fingerprint}
 
     def samples(self) -> Mapping[str, Mapping[str, float]]:
-        """Share of each prompt's questions that are right."""
+        """Fraction of each prompt's questions that are right."""
         asked_S = (self._asked >= 0).sum(1).tolist()
         right_S = self._found.right.sum(1).tolist()
         rows = zip(self._keys, right_S, asked_S, strict=True)
         return {"attribute_graph": {key: right / asked for key, right, asked in rows if asked}}
 
     def table(self) -> Mapping[str, Table]:
-        """The questions that are wrong most often."""
+        """The ten labels whose questions are wrong most often."""
         from rich.table import Column, Table
 
         shown = Table("question", *(Column(name, justify="right") for name in ("right", "asked", "parent")))
@@ -90,7 +91,7 @@ class AttributeGraphMetric(OutputMetric):
 
 
 def _with_parents(asked_SA: Tensor, parents: list[int | None]) -> Tensor:
-    """The questions int8 (S, A), with those about the parents of stated labels."""
+    """Adds the parents of stated labels to the questions, int8 (S, A): 1 present?, 0 absent?, -1 not asked."""
     asked_SA = asked_SA.clone()
     for child, parent in enumerate(parents):
         if parent is not None:

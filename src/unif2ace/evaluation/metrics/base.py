@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the metrics of an evaluation share.
+    """Settings shared by the metrics of an evaluation.
 
     Attributes:
         resamples: Number of bootstrap resamples of each interval; 0 for no intervals.
@@ -29,8 +29,8 @@ class Setting:
         device: Torch device for networks that a metric loads.
         batch_size: Samples given to a network at once.
         evaluator: The attribute classifier; None unless a metric `needs` ``evaluator``.
-        real: Reference pictures of distribution metrics: those of ``real=FOLDER``, else those of the evaluation set;
-            None unless a metric `needs` ``real``.
+        real: Reference pictures of distribution metrics, from ``real=FOLDER`` or else the evaluation set; None unless
+            a metric `needs` ``real``.
     """
 
     resamples: int = 1000
@@ -45,19 +45,19 @@ class OutputMetric(ABC):
     """Scores the outputs of a system on an evaluation set.
 
     A metric is one class in ``evaluation/metrics/NAME.py`` and one ``configs/metric/NAME.yaml``, whose single key is
-    NAME. Its constructor takes the keys of the yaml, and refuses wrong values with `ConfigError`.
+    NAME. Its constructor takes the keys of the yaml, and raises `ConfigError` for invalid values.
 
-    An evaluation calls, in this order:
+    An evaluation calls these methods in this order:
 
-    1. `prepare`, before any output is made. It loads networks, or says which file to give.
-    2. `update` once, on a shallow copy of the prepared metric. A breakdown by subgroup updates further copies with
-       parts of the evaluation set, so `update` assigns its results to attributes, and changes nothing in place.
+    1. `prepare`, before any output is made. It loads networks, and names missing files in its errors.
+    2. `update` once, on a shallow copy of the prepared metric. For subgroups, further copies are updated with subsets
+       of the evaluation set. Therefore `update` must assign its results to attributes and change nothing in place.
     3. `compute`, `describe`, `samples`, `details`, `table` and `figure`.
 
     Attributes:
-        needs: Outputs that the metric cannot do without. They are made, or required of a foreign folder.
-        uses: Outputs that it reads where the system has them.
-        setting: What `prepare` received.
+        needs: Required inputs. The model makes them, or ``outputs=FOLDER`` must contain them.
+        uses: Optional outputs, read if they exist.
+        setting: The settings that `prepare` received.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset()
@@ -65,13 +65,13 @@ class OutputMetric(ABC):
     setting: Setting
 
     def prepare(self, setting: Setting) -> None:
-        """Loads what the metric needs besides outputs. Override it, and call it first.
+        """Loads what the metric needs besides outputs. An override calls ``super().prepare(setting)`` first.
 
         Args:
-            setting: What the metrics of the evaluation share.
+            setting: Settings shared by the metrics.
 
         Raises:
-            ConfigError: If weights or a package are missing; the message names the file to give or the command.
+            ConfigError: If weights or a package are missing; the message names the file or the install command.
         """
         self.setting = setting
 
@@ -81,36 +81,39 @@ class OutputMetric(ABC):
 
         Args:
             eval_set: The evaluation set.
-            outputs: Outputs for its keys; they may hold more.
+            outputs: Outputs for the keys of `eval_set`, and possibly for others.
         """
 
     @abstractmethod
     def compute(self) -> Mapping[str, Score]:
         """The values by name; the first is the metric's main value.
 
-        A name is a column of the results. It begins with the metric's name, such as ``captions`` or ``caption_f1``.
-        `bootstrap` and `bootstrap_mean` of `unif2ace.metrics.scores` give intervals over samples: pass them
-        ``setting.resamples`` and ``setting.seed``, and one row for each of the S samples in the order of the
-        evaluation set. The replicates of two systems are then paired, and `unif2ace-compare` can subtract them.
+        Each name becomes a column of the results. It begins with the metric's name, such as ``captions`` or
+        ``caption_f1``. `bootstrap` and `bootstrap_mean` of `unif2ace.metrics.scores` compute intervals over samples.
+        Pass them ``setting.resamples``, ``setting.seed`` and one row per sample, in the order of the evaluation set.
+        The replicates of two systems are then paired, and `unif2ace-compare` can subtract them.
         A value that cannot be measured is ``Score(nan)``.
         """
 
     def describe(self) -> Mapping[str, str]:
-        """For each value what a reader needs to compare it: extractor or grader, sizes, number of samples."""
+        """For each value, how it was measured: extractor or grader, sizes, number of samples."""
         return {}
 
     def samples(self) -> Mapping[str, Mapping[str, float]]:
-        """For values that are means over samples: the contribution of each sample, by value and key."""
+        """Values of single samples, by value name and sample key, for values that are means over samples."""
         return {}
 
     def details(self) -> Mapping[str, Any]:
-        """Plain values for the JSON file, such as fingerprints, counts and finer scores. Names must not collide."""
+        """Plain values for the JSON file, such as fingerprints, counts and detailed scores.
+
+        Names must be unique across metrics.
+        """
         return {}
 
     def conditions(self) -> Mapping[str, Any]:
-        """What must be equal for two systems' values to be compared: extractor, weights, resize, number of pictures.
+        """Settings that must be equal to compare two systems: extractor, weights, resize, number of pictures.
 
-        The evaluation set, the resamples and the seed are compared anyway.
+        Leave out the evaluation set, the resamples and the seed: these are always checked.
         """
         return {}
 
@@ -125,13 +128,13 @@ class OutputMetric(ABC):
             path: PNG file to write.
 
         Returns:
-            Whether it was written.
+            Whether the figure was written.
         """
         return False
 
 
 def interval(score: Score) -> str:
-    """The interval of a score in words, for `OutputMetric.describe`."""
+    """The interval of a score as text, for `OutputMetric.describe`."""
     return f"{score.low:.3f} to {score.high:.3f}"
 
 

@@ -1,4 +1,4 @@
-"""BLEU of captions against the data set's own."""
+"""BLEU of captions, with the data set's captions as references."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class BleuMetric(OutputMetric):
     needs = frozenset({"captions"})
 
     def prepare(self, setting: Setting) -> None:
-        """Checks that the package is there.
+        """Checks that sacrebleu is installed.
 
         Raises:
-            ConfigError: If it is not.
+            ConfigError: If sacrebleu is missing.
         """
         from unif2ace.metrics.scores.ngrams import sacrebleu
 
@@ -33,7 +33,7 @@ class BleuMetric(OutputMetric):
         sacrebleu()
 
     def update(self, eval_set: EvalSet, outputs: Outputs) -> None:
-        """Compares the captions."""
+        """Compares each caption with the data set's caption."""
         from unif2ace.metrics.scores.ngrams import bleu
 
         texts = [outputs.caption(key) for key in eval_set.keys]
@@ -46,9 +46,9 @@ class BleuMetric(OutputMetric):
         return {"bleu" if order == ORDERS[0] else f"bleu_{order}": one.score for order, one in self._found.items()}
 
     def describe(self) -> Mapping[str, str]:
-        """Signature of sacrebleu."""
+        """Signature of sacrebleu, which names its version and settings."""
         return {"bleu": self._found[ORDERS[0]].signature}
 
     def conditions(self) -> Mapping[str, Any]:
-        """Signature of sacrebleu."""
+        """Signature of sacrebleu, which names its version and settings."""
         return {"signature": self._found[ORDERS[0]].signature}

@@ -1,4 +1,4 @@
-"""Captions of the true faces, by the statements in them."""
+"""Captions of the true faces, scored by the attributes that they state."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class CaptionsMetric(OutputMetric):
-    """Do captions name what is there, and nothing else? See `caption_scores`.
+    """F1 of the labels that captions state, and statistics of all their statements; see `caption_scores`.
 
     Attributes:
-        found: The score of the labels.
+        found: Scores of the labels.
         captions: The captions.
         readings: The captions, parsed.
-        false: For each caption its false statements.
+        false: The false statements of each caption, as (field, value).
     """
 
     needs = frozenset({"captions"})
@@ -53,7 +53,7 @@ class CaptionsMetric(OutputMetric):
         self.found = caption_scores(labels_of(self.readings) == 1, own == 1, eval_set.true, **how)
 
     def compute(self) -> Mapping[str, Score]:
-        """``captions``, its F1 with references, and statistics of statements and words."""
+        """``captions`` (normalised F1), ``caption_f1`` with its references, and statistics of statements and words."""
         from unif2ace.metrics.scores import Score, distinct
 
         one, size = self.found, len(self._eval_set)
@@ -88,7 +88,7 @@ class CaptionsMetric(OutputMetric):
         }
 
     def _mean(self, numbers: Sequence[int], of: Sequence[int] | None = None) -> Score:
-        """Sum of numbers over the sum of `of`, or over the number of captions; 0 of nothing is 0."""
+        """sum(numbers) / sum(of), or the mean per caption if `of` is None; 0 if the denominator is 0."""
         import torch
 
         from unif2ace.metrics.scores import bootstrap
@@ -101,11 +101,11 @@ class CaptionsMetric(OutputMetric):
         return bootstrap(sums_S2, ratio, self.setting.resamples, self.setting.seed)
 
     def samples(self) -> Mapping[str, Mapping[str, float]]:
-        """False statements of each caption."""
+        """Number of false statements of each caption."""
         return {"caption_false": dict(zip(self._eval_set.keys, (float(len(f)) for f in self.false), strict=True))}
 
     def describe(self) -> Mapping[str, str]:
-        """Number of captions and attributes; the same statistics of the data set's captions."""
+        """Number of captions and attributes, and statistics of the data set's captions for comparison."""
         from unif2ace.metrics.scores import distinct, mean_words
 
         own, one = self._eval_set.captions, self.found

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class ChoicesMetric(OutputMetric):
-    """Share of right answers to questions with options, by kind and category; open questions are counted, not scored.
+    """Accuracy on questions with options, by kind and category. Open questions are counted but not scored.
 
-    An answer is matched with the options by `matched`. One that fits none is wrong, and its share is reported. A
-    question with several right options is right if exactly these are named. *Information not visible* is an option of
-    its own, neither yes nor no.
+    `matched` finds the options that an answer names. The answer is correct if these are exactly the correct options.
+    An answer that names no option is wrong; ``choices_unmatched`` is the fraction of such answers. *Information not
+    visible* is a separate option, neither yes nor no.
     """
 
     needs = frozenset({"items"})
@@ -40,7 +40,7 @@ class ChoicesMetric(OutputMetric):
             self._rows.append((number, item, said == frozenset(item.answers), bool(said)))
 
     def compute(self) -> Mapping[str, Score]:
-        """``choices``, and the same for each kind, category, and for questions whose picture does not show it."""
+        """``choices``, the same by kind, by category and for ``not_visible`` questions, and ``choices_unmatched``."""
         found = {"choices": self._share([(n, right) for n, _, right, _ in self._rows])}
         parts: dict[str, list[tuple[int, bool]]] = {}
         for number, item, right, _ in self._rows:
@@ -65,28 +65,30 @@ class ChoicesMetric(OutputMetric):
         return bootstrap(sums_S2, ratio, self.setting.resamples, self.setting.seed)
 
     def samples(self) -> Mapping[str, Mapping[str, float]]:
-        """Share of right answers about each picture."""
+        """Fraction of correct answers for each picture."""
         right: dict[str, list[bool]] = {}
         for number, _, is_right, _ in self._rows:
             right.setdefault(self._keys[number], []).append(is_right)
         return {"choices": {key: sum(some) / len(some) for key, some in right.items()}}
 
     def describe(self) -> Mapping[str, str]:
-        """Number of questions and pictures, and of those left out."""
+        """Numbers of questions, pictures and skipped questions."""
         left = f"; left out: {self._open} open, {self._several} about several pictures"
         text = f"{len(self._rows)} questions of {self._name} about {len(self._keys)} pictures{left}"
         return {"choices": text, "choices_unmatched": "share of answers that fit no option; they count as wrong"}
 
     def details(self) -> Mapping[str, Any]:
-        """Numbers of questions."""
+        """Numbers of scored questions, open questions, and questions about several pictures."""
         return {"choices": {"questions": len(self._rows), "open": self._open, "several_images": self._several}}
 
 
 def matched(text: str, item: QuestionItem) -> frozenset[str]:
-    """The options that an answer names, in the words of the options; empty if it names none.
+    """The options that an answer names; empty if it names none.
 
-    Letters come first where the prompt asks for them: ``B``, ``(B) blond``, ``A, C``. Then options word for word, the
-    longest first, so that "not visible" is not read as "visible".
+    If the prompt asks for letters, the answer may start with them: ``B``, ``(B) blond``, ``A, C``. Otherwise the answer
+    is searched for the text of each option, longest first, so that "not visible" does not match "visible". If several
+    options match but the question has only one correct option, *Information not visible* has priority. Without it, a
+    yes/no question takes the first match, and other questions take none.
 
     Args:
         text: The answer.

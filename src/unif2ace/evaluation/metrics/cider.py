@@ -1,4 +1,4 @@
-"""CIDEr-D of captions against the data set's own."""
+"""CIDEr-D of captions, with the data set's captions as references."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 class CiderMetric(OutputMetric):
     """CIDEr-D of captions of the true faces; the reference is the data set's caption.
 
-    Frequencies of n-grams are those of the evaluation set's captions: compare values only on equal sets.
+    The n-gram frequencies come from the evaluation set's captions: compare values only on the same set.
     """
 
     needs = frozenset({"captions"})
 
     def update(self, eval_set: EvalSet, outputs: Outputs) -> None:
-        """Compares the captions."""
+        """Compares each caption with the data set's caption."""
         from unif2ace.metrics.scores.cider import cider_d
 
         texts = [outputs.caption(key) for key in eval_set.keys]
@@ -30,7 +30,7 @@ class CiderMetric(OutputMetric):
         self._scores = dict(zip(eval_set.keys, scores, strict=True))
 
     def compute(self) -> Mapping[str, Score]:
-        """``cider``, the mean, 0 to 10."""
+        """``cider``, the mean over captions, 0 to 10."""
         import torch
 
         from unif2ace.metrics.scores import bootstrap_mean
@@ -39,7 +39,7 @@ class CiderMetric(OutputMetric):
         return {"cider": bootstrap_mean(values_S, self.setting.resamples, self.setting.seed)}
 
     def describe(self) -> Mapping[str, str]:
-        """What is compared."""
+        """Range, and number of captions that the n-gram frequencies come from."""
         return {"cider": f"CIDEr-D, 0 to 10; n-gram frequencies of {len(self._scores)} captions"}
 
     def samples(self) -> Mapping[str, Mapping[str, float]]:

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class ClipScoreMetric(OutputMetric):
-    """CLIPScore (Hessel et al., arXiv 2104.08718): 100 times the cosine of image and prompt embeddings, at least 0.
+    """CLIPScore (Hessel et al., arXiv 2104.08718): 100 max(cos(image embedding, prompt embedding), 0).
 
-    The paper's factor is 2.5 instead of 100. CLIP reads 77 tokens: longer prompts are cut and counted.
-    Measure with ``scores.caption=short``. Needs the package ``open_clip_torch``.
+    The paper's factor is 2.5 instead of 100. CLIP reads 77 tokens and truncates longer prompts; their number is
+    reported. Use ``scores.caption=short`` to avoid truncation. Needs the package ``open_clip_torch``.
 
     Args:
         model: Name of an OpenCLIP model, or ``local-dir:FOLDER`` with ``open_clip_config.json`` and weights.
-        weights: File of weights; None with ``local-dir:``.
+        weights: Weights file of the model; None with ``local-dir:``.
     """
 
     needs = frozenset({"generated"})
@@ -51,7 +51,7 @@ class ClipScoreMetric(OutputMetric):
         self._clip = _Clip(self._name, self._weights, setting.device)
 
     def update(self, eval_set: EvalSet, outputs: Outputs) -> None:
-        """Compares embeddings of faces and prompts."""
+        """Computes the cosine similarity of each face and its prompt."""
         import torch
 
         size = self.setting.batch_size
@@ -72,7 +72,7 @@ class ClipScoreMetric(OutputMetric):
         return {"clip_score": bootstrap_mean(self._scores, self.setting.resamples, self.setting.seed)}
 
     def describe(self) -> Mapping[str, str]:
-        """The model, and how many prompts were cut."""
+        """The model, and the number of truncated prompts."""
         cut = f"; {self._cut} of {len(self._keys)} prompts cut to {self._clip.context} tokens"
         return {"clip_score": f"{self._clip.name}{cut}"}
 
@@ -86,7 +86,7 @@ class ClipScoreMetric(OutputMetric):
 
 
 class _Clip:
-    """A CLIP model with its tokenizer and the resizing it was trained with."""
+    """A CLIP model with its tokenizer and image preprocessing."""
 
     def __init__(self, model: str, weights: str | None, device: str) -> None:
         import torch
@@ -105,8 +105,8 @@ class _Clip:
                 self._tokenizer = open_clip.get_tokenizer(model)
         except (RuntimeError, ValueError, KeyError, OSError) as error:
             raise ConfigError(
-                f"metric.clip_score.model={model}, weights={weights}: {str(error).splitlines()[0]}; give weights of "
-                "this model"
+                f"metric.clip_score.model={model}, metric.clip_score.weights={weights}: {str(error).splitlines()[0]}; "
+                "give weights of this model"
             ) from error
         self._net, _, self._transform = found
         self._net.float().eval().requires_grad_(False)
@@ -116,7 +116,7 @@ class _Clip:
         self.context = int(self._net.context_length)
 
     def cosines(self, pictures: list[Tensor], texts: list[str]) -> Tensor:
-        """Cosines of the embeddings, float64 (S,)."""
+        """Cosine similarities of pictures and texts, float64 (S,)."""
         import torch
         from PIL import Image
 
@@ -128,6 +128,6 @@ class _Clip:
         return cosine_S
 
     def is_cut(self, text: str) -> bool:
-        """Whether a text has more tokens than the model reads."""
+        """Whether a text has more tokens than the model reads, so that it is truncated."""
         longer = self._tokenizer([text], context_length=self.context + 1)
         return bool(longer[0, -1] != 0)

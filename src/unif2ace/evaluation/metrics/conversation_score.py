@@ -1,4 +1,4 @@
-"""How good answers are beside the true ones, as a grader says."""
+"""Quality of answers compared with the true answers, scored by a grader."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class ConversationScoreMetric(GradedMetric):
-    """Conv: a grader compares each answer with the true one and the known attributes, and gives both 1 to 10."""
+    """Conv: a grader that knows the attributes scores each answer and the true answer from 1 to 10."""
 
     name = "conversation_score"
     needs = frozenset({"answers"})
 
     def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, GradeItem]]:
-        """The answer to each question."""
+        """One item per question, with the system's answer."""
 
         def item(number: int, question: Question) -> GradeItem:
             key, record = eval_set.keys[number], eval_set.records[number]

@@ -1,4 +1,4 @@
-"""How good captions are beside the data set's own, as a grader says."""
+"""Quality of captions compared with the data set's captions, scored by a grader."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class DescriptionScoreMetric(GradedMetric):
-    """Desc: a grader compares each caption with the data set's own and the known attributes, and gives both 1 to 10."""
+    """Desc: a grader that knows the attributes scores each caption and the data set's caption from 1 to 10."""
 
     name = "description_score"
     needs = frozenset({"captions"})
 
     def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, GradeItem]]:
-        """The caption of each true face."""
+        """One item per true face, with the system's caption."""
 
         def item(number: int) -> GradeItem:
             key, record = eval_set.keys[number], eval_set.records[number]

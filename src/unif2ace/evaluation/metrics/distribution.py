@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
 
 class DistributionMetric(OutputMetric):
-    """Frechet and kernel distance, precision and recall of the first face of each prompt, on an extractor's features.
+    """Frechet distance, kernel distance, precision and recall of the first face of each prompt.
 
-    With Inception these are FID, KID and improved precision and recall as torch-fidelity computes them.
+    All are computed on an extractor's features. With Inception they are FID, KID and improved precision and recall as
+    in torch-fidelity.
 
     Args:
-        extractor: Makes the network that gives the features.
-        neighbours: Neighbours that make a sample's ball in precision and recall, at least 1.
-        resamples: Bootstrap resamples of the two distances' intervals, at most those of the evaluation.
+        extractor: Builds the feature extractor.
+        neighbours: k of the k-nearest-neighbour radii in precision and recall, at least 1.
+        resamples: Bootstrap resamples for the intervals of both distances; at most ``scores.resamples`` are used.
 
     Raises:
-        ConfigError: If a number is out of range.
+        ConfigError: If `neighbours` or `resamples` is out of range.
     """
 
     needs = frozenset({"generated", "real"})
@@ -35,7 +36,8 @@ class DistributionMetric(OutputMetric):
     def __init__(self, extractor: Callable[[], Any] | None = None, neighbours: int = 3, resamples: int = 100) -> None:
         if neighbours < 1 or resamples < 0:
             raise ConfigError(
-                f"metric.distribution.neighbours={neighbours}, resamples={resamples}: they must be at least 1 and 0"
+                f"metric.distribution.neighbours={neighbours}, metric.distribution.resamples={resamples}: "
+                "neighbours must be 1 or more, and resamples 0 or more"
             )
         self._make, self._neighbours, self._resamples = extractor, neighbours, resamples
 
@@ -70,7 +72,7 @@ class DistributionMetric(OutputMetric):
         return self._values
 
     def describe(self) -> Mapping[str, str]:
-        """Extractor and numbers of pictures."""
+        """Extractor, numbers of pictures, and neighbours."""
         name = self._extractor.name
         return {
             "distribution_frechet": f"{name}; {self._made} generated, {self._real} real; biased by few pictures",
@@ -80,7 +82,7 @@ class DistributionMetric(OutputMetric):
         }
 
     def conditions(self) -> Mapping[str, Any]:
-        """Extractor with its resize, reference, numbers of pictures and neighbours."""
+        """Extractor and its resize, reference pictures, numbers of pictures, and neighbours."""
         real = self.setting.real
         return {
             "extractor": self._extractor.name,

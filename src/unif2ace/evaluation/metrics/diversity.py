@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 class DiversityMetric(OutputMetric):
-    """How much faces of one prompt differ, compared with faces of different prompts; see `diversity`.
+    """(mean distance of faces of one prompt) / (mean distance of faces of different prompts); see `diversity`.
 
-    It reads the prompts that have as many faces as the one with the most; NaN if there are not two of several faces.
+    Only the prompts with the largest number of faces count. The values are NaN if these are fewer than two prompts, or
+    if each has a single face.
     """
 
     needs = frozenset({"generated", "evaluator"})
@@ -51,7 +52,7 @@ class DiversityMetric(OutputMetric):
         return self._values
 
     def describe(self) -> Mapping[str, str]:
-        """Number of prompts and faces, and the evaluator."""
+        """Number of prompts and of faces per prompt, and the evaluator."""
         assert self.setting.evaluator is not None
         return {
             "diversity_pixels": f"within over between prompts; {self._prompts} prompts, {self._faces} faces each",
@@ -59,7 +60,7 @@ class DiversityMetric(OutputMetric):
         }
 
     def conditions(self) -> Mapping[str, Any]:
-        """The evaluator, and numbers of prompts and faces."""
+        """The evaluator, and the numbers of prompts and of faces per prompt."""
         assert self.setting.evaluator is not None
         return {
             "evaluator": self.setting.evaluator.fingerprint,

@@ -1,4 +1,4 @@
-"""The likelihood bound of the true faces given their captions."""
+"""Bound on the negative log-likelihood of the true faces given their captions."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class LikelihoodBoundMetric(OutputMetric):
-    """Mean upper bound of the negative log-likelihood of image tokens, in nats per token; lower is better.
+    """Mean upper bound on the negative log-likelihood of image tokens, in nats per token; lower is better.
 
-    It compares systems with the same image tokenizer. See `unif2ace.diffusion.likelihood`.
+    Compare only systems with the same image tokenizer. See `unif2ace.diffusion.likelihood`.
     """
 
     needs = frozenset({"likelihoods"})
@@ -42,10 +42,10 @@ class LikelihoodBoundMetric(OutputMetric):
         return {"likelihood_bound": self._nelbo}
 
     def describe(self) -> Mapping[str, str]:
-        """Unit, number of faces and draws of time and masks."""
+        """Unit, number of faces, and number of random (time, mask) pairs per face."""
         draws = ", ".join(map(str, self._draws))
         return {"likelihood_bound": f"nats per image token, {len(self._nelbo)} faces, {draws} draws of time and masks"}
 
     def conditions(self) -> Mapping[str, Any]:
-        """The image tokenizer, and the number of draws."""
+        """The image tokenizer, and the number of (time, mask) pairs per face."""
         return {"tokenizer": self._tokenizer, "draws": self._draws}

@@ -1,4 +1,4 @@
-"""Are generated faces copies of training pictures?"""
+"""Fraction of generated faces that are copies of training pictures."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ _SHOWN, _BESIDE = 8, 3
 class NeighboursMetric(OutputMetric):
     """The nearest training pictures of generated faces; see `unif2ace.metrics.scores.neighbours`.
 
-    The same is measured for the true faces of the evaluation set, which the system did not train on.
+    For comparison, the same is computed for the true faces of the evaluation set. The system was not trained on these.
 
     Args:
-        train: Shards or pictures that the system was trained on; a data set's folder stands for its ``train`` split.
-        extractor: Makes the network whose features are compared.
+        train: Folder of the shards or pictures that the system was trained on; in a data set's folder, the ``train``
+            split is read.
+        extractor: Builds the feature extractor.
     """
 
     needs = frozenset({"generated"})
@@ -44,8 +45,8 @@ class NeighboursMetric(OutputMetric):
         super().prepare(setting)
         if self._train is None:
             raise ConfigError(
-                "metric=neighbours needs the training pictures: set metric.neighbours.train=FOLDER, shards or pictures "
-                "that the system was trained on"
+                "metric.neighbours.train is not set: set metric.neighbours.train=FOLDER, a folder of the shards or "
+                "pictures that the system was trained on"
             )
         if not Path(self._train).is_dir():
             raise ConfigError(f"metric.neighbours.train={self._train}: there is no such folder; give one with pictures")
@@ -61,7 +62,7 @@ class NeighboursMetric(OutputMetric):
         train_TD = outputs.shared(name, lambda: features(self._pictures, extractor, setting))
         if len(train_TD) < 2:
             raise ConfigError(
-                f"metric.neighbours.train={self._train} holds {len(train_TD)} pictures: it needs at least 2"
+                f"metric.neighbours.train={self._train} holds {len(train_TD)} pictures: give a folder with 2 or more"
             )
         self._found = neighbours(
             generated_features(eval_set, outputs, extractor, setting),
@@ -78,7 +79,7 @@ class NeighboursMetric(OutputMetric):
         self._closest = [(outputs.generated(self._keys[n], prompt=eval_set.prompts[n]), n) for n in closest]
 
     def compute(self) -> Mapping[str, Score]:
-        """``neighbours_copied`` and ``neighbours_distance``, and both of the true faces as ``_unseen``."""
+        """``neighbours_copied`` and ``neighbours_distance``; the suffix ``_unseen`` is for the true faces."""
         from unif2ace.metrics.scores import Score
 
         size = len(self._keys)
@@ -105,11 +106,11 @@ class NeighboursMetric(OutputMetric):
         return {"extractor": self._extractor.name, "training_pictures": self._size}
 
     def samples(self) -> Mapping[str, Mapping[str, float]]:
-        """Whether each face is nearer to a training picture than this one to any other."""
+        """For each generated face, 1 if it counts as a copy, else 0; see `Neighbours.copied`."""
         return {"neighbours_copied": dict(zip(self._keys, self._found.is_copied.double().tolist(), strict=True))}
 
     def figure(self, path: Path) -> bool:
-        """Draws the faces that are closest to a training picture, with the nearest training pictures beside them."""
+        """Draws the generated faces that are closest to a training picture, each with its nearest training pictures."""
         from matplotlib.figure import Figure
 
         wanted = {place for _, n in self._closest for place in self._found.nearest[n].tolist()}

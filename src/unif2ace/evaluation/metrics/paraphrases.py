@@ -19,17 +19,17 @@ _WORST = 10  # attributes in the table; evaluation.json has all
 
 
 class ParaphrasesMetric(OutputMetric):
-    """Are answers to the same question in other words right? See `paraphrase_scores`.
+    """Accuracy of answers to reworded yes/no questions; see `paraphrase_scores`.
 
     Attributes:
-        found: The score; None if the evaluation set has no paraphrases.
+        found: The scores; None if the evaluation set has no paraphrases.
     """
 
     needs = frozenset({"paraphrases"})
     found: ParaphraseScore | None
 
     def update(self, eval_set: EvalSet, outputs: Outputs) -> None:
-        """Compares answers to each wording with those to the plain one."""
+        """Compares the answer to each wording with the answer to the plain wording."""
         from unif2ace.metrics.scores import paraphrase_scores
 
         def said(sample: int, text: str) -> str:
@@ -41,7 +41,7 @@ class ParaphrasesMetric(OutputMetric):
         self.found = paraphrase_scores(verdicts, resamples=self.setting.resamples, seed=self.setting.seed)
 
     def compute(self) -> Mapping[str, Score]:
-        """``paraphrases``; the same for wordings that training never has, and for the plain one; two shares."""
+        """``paraphrases``, the same for ``_untrained`` and ``_plain`` wordings, and ``_topic`` and ``_same``."""
         words = self.found
         if not words:
             return {}
@@ -68,11 +68,11 @@ class ParaphrasesMetric(OutputMetric):
         }
 
     def details(self) -> Mapping[str, Any]:
-        """Questions and shares of each attribute."""
+        """For each attribute: number of paraphrases, and the fractions ``topic``, ``same`` and ``right``."""
         return {"paraphrases": self.found and {name: list(n) for name, n in self.found.attributes.items()}}
 
     def table(self) -> Mapping[str, Table]:
-        """The attributes whose questions are answered worst in other words."""
+        """The attributes whose paraphrases are answered worst."""
         from rich.table import Column, Table
 
         if not self.found:

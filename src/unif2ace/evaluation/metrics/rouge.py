@@ -1,4 +1,4 @@
-"""ROUGE of captions against the data set's own."""
+"""ROUGE of captions, with the data set's captions as references."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class RougeMetric(OutputMetric):
     needs = frozenset({"captions"})
 
     def prepare(self, setting: Setting) -> None:
-        """Checks that the package is there.
+        """Checks that rouge-score is installed.
 
         Raises:
-            ConfigError: If it is not.
+            ConfigError: If rouge-score is missing.
         """
         from unif2ace.metrics.scores.ngrams import rouge_scorer
 
@@ -31,7 +31,7 @@ class RougeMetric(OutputMetric):
         rouge_scorer()
 
     def update(self, eval_set: EvalSet, outputs: Outputs) -> None:
-        """Compares the captions."""
+        """Compares each caption with the data set's caption."""
         from unif2ace.metrics.scores.ngrams import rouge
 
         texts = [outputs.caption(key) for key in eval_set.keys]
@@ -43,5 +43,5 @@ class RougeMetric(OutputMetric):
         return {f"rouge_{name}": self._found[f"rouge{name.upper()}"] for name in ("l", "1", "2")}
 
     def describe(self) -> Mapping[str, str]:
-        """What is compared."""
+        """The package, its options and the references."""
         return {"rouge_l": "F1 by rouge-score with stemming; the data set's captions as references"}

@@ -1,4 +1,4 @@
-"""Captions of the true faces by the statements that any parser reads in them. Shapes: S samples, R resamples."""
+"""Precision and recall of the statements that a parser finds in captions. Shapes: S samples, R resamples."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
 
 class StatementsMetric(OutputMetric):
-    """Precision and recall of what captions state, for captions of any wording.
+    """Precision and recall of the statements in captions of any wording.
 
-    A statement is right or wrong by the record, or cannot be checked. Recall counts the true labels among the 46 that a
-    caption states. Captions that the parser could not read are left out, and counted.
+    The attribute record decides whether a statement is true, false or unverifiable. Precision is true / (true + false).
+    Recall is the fraction of a face's true labels (among 46) that the caption states. Captions that the
+    parser cannot read are skipped and counted.
 
     Args:
-        parser: Reads the captions.
+        parser: Finds the statements in a caption.
     """
 
     needs = frozenset({"captions"})
@@ -40,17 +41,17 @@ class StatementsMetric(OutputMetric):
         self._parser = parser
 
     def prepare(self, setting: Setting) -> None:
-        """Checks that there is a parser.
+        """Checks that a parser is set.
 
         Raises:
-            ConfigError: If there is none.
+            ConfigError: If `parser` is None.
         """
         super().prepare(setting)
         if self._parser is None:
             raise ConfigError("metric.statements.parser is not set: select one, such as caption_parser=keywords")
 
     def update(self, eval_set: EvalSet, outputs: Outputs) -> None:
-        """Reads the captions, and compares their statements with the records."""
+        """Parses the captions, and compares their statements with the attribute records."""
         with ThreadPoolExecutor(getattr(self._parser, "concurrency", 1)) as pool:
             read = list(pool.map(self._read, (outputs.caption(key) for key in eval_set.keys)))
         self._keys, self._size = eval_set.keys, len(read)
@@ -66,7 +67,7 @@ class StatementsMetric(OutputMetric):
             return None
 
     def compute(self) -> Mapping[str, Score]:
-        """``statements`` (F1), ``statements_precision``, ``_recall``, ``_false`` per caption and ``_failed``."""
+        """``statements`` (F1), and ``_precision``, ``_recall``, ``_false`` (per caption), ``_failed`` (fraction)."""
         import torch
 
         from unif2ace.metrics.scores import bootstrap
@@ -101,7 +102,7 @@ class StatementsMetric(OutputMetric):
         }
 
     def describe(self) -> Mapping[str, str]:
-        """The parser, and the number of captions."""
+        """The parser, and the number of captions that it read."""
         read = sum(one is not None for one in self._counts)
         return {
             "statements": f"F1; parser {self._name()}, {read} of {self._size} captions read",
@@ -115,7 +116,7 @@ class StatementsMetric(OutputMetric):
         return {"parser": self._parser.describe()}
 
     def samples(self) -> Mapping[str, Mapping[str, float]]:
-        """False statements of each caption that was read."""
+        """Number of false statements of each caption that was read."""
         pairs = zip(self._keys, self._counts, strict=True)
         return {"statements_false": {key: float(counts[1]) for key, counts in pairs if counts is not None}}
 
@@ -126,7 +127,7 @@ class StatementsMetric(OutputMetric):
 
 
 def _counts(statements: tuple[Statement, ...], record: AttributeRecord) -> tuple[int, int, int, int]:
-    """True statements, false ones, true labels that are stated, and all true labels."""
+    """Numbers of true statements, false statements, true labels that are stated, and true labels."""
     truths = [holds(statement, record) for statement in statements]
     stated = set(statements)
     true = [label for name, label in TAXONOMY.labels.items() if record.labels[name]]

@@ -1,4 +1,4 @@
-"""How well generated faces fit their prompts, as a language model that sees them grades it."""
+"""Match of generated faces with their prompts, scored by a vision-language model."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class VLMScoreMetric(GradedMetric):
-    """VLM-score: a grader sees each generated face with its prompt, and gives 0 to 100."""
+    """VLM-score: a grader scores how well each generated face matches its prompt, 0 to 100."""
 
     name, sees = "vlm_score", True
     needs = frozenset({"generated"})
 
     def items(self, eval_set: EvalSet, outputs: Outputs) -> Sequence[tuple[int, GradeItem]]:
-        """The first face of each prompt."""
+        """One item per prompt, with the first generated face."""
 
         def item(number: int) -> GradeItem:
             key, prompt = eval_set.keys[number], eval_set.prompts[number]

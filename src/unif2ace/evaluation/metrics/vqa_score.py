@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class VQAScoreMetric(OutputMetric):
-    """VQAScore (arXiv 2404.01291): how likely a model answers "Yes" to whether a face shows its prompt.
+    """VQAScore (arXiv 2404.01291): probability that a model answers "Yes" if asked whether a face shows its prompt.
 
-    The same for the true faces, and for faces with the prompts of others, says what a perfect and a blind system reach.
+    For comparison, it is also computed for the true faces (ceiling) and for shuffled prompts (floor).
 
     Args:
-        answer_likelihood: Makes the model that answers.
-        question: Template of the question, with ``{}`` for the prompt; None for the paper's.
+        answer_likelihood: Builds the model that answers.
+        question: Template of the question, with ``{}`` for the prompt; None for the paper's question.
 
     Raises:
         ConfigError: If the template has no ``{}``.
@@ -35,14 +35,14 @@ class VQAScoreMetric(OutputMetric):
 
         question = QUESTION if question is None else question
         if "{}" not in question:
-            raise ConfigError(f"metric.vqa_score.question={question!r}: it needs {{}} where the prompt goes")
+            raise ConfigError(f"metric.vqa_score.question={question!r}: it must contain {{}} in place of the prompt")
         self._make, self._question = answer_likelihood, question
 
     def prepare(self, setting: Setting) -> None:
         """Loads the model.
 
         Raises:
-            ConfigError: If there is none, or it cannot be loaded.
+            ConfigError: If `answer_likelihood` is None, or the model cannot be loaded.
         """
         super().prepare(setting)
         if self._make is None:
@@ -50,7 +50,7 @@ class VQAScoreMetric(OutputMetric):
         self._model = self._make()
 
     def update(self, eval_set: EvalSet, outputs: Outputs) -> None:
-        """Scores generated and true faces with their prompts, and generated faces with other prompts."""
+        """Scores generated and true faces with their own prompts, and generated faces with shuffled prompts."""
         from unif2ace.evaluation.eval_set import others
 
         count, prompts = len(eval_set), list(eval_set.prompts)
@@ -78,7 +78,7 @@ class VQAScoreMetric(OutputMetric):
         return torch.tensor([known[item] for item in items], dtype=torch.float64)
 
     def compute(self) -> Mapping[str, Score]:
-        """``vqa_score``, ``vqa_score_true`` of the true faces, ``vqa_score_shuffled`` with other prompts, 0 to 1."""
+        """``vqa_score``, ``vqa_score_true`` (true faces) and ``vqa_score_shuffled`` (other prompts), 0 to 1."""
         from unif2ace.metrics.scores import bootstrap_mean
 
         how: dict[str, Any] = {"resamples": self.setting.resamples, "seed": self.setting.seed}
