@@ -105,6 +105,8 @@ def test_scores_are_those_of_transformers(faces: EvalSet, tmp_path: Path):
 def test_what_is_missing_is_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(ConfigError, match=r"metric.clip_score.weights=None: there is no such file; give "):
         ClipScoreMetric().prepare(Setting())
+    with pytest.raises(ConfigError, match=r"metric.clip_score.model=local-dir:.*there is no folder"):
+        ClipScoreMetric(f"local-dir:{tmp_path}/none").prepare(Setting())
     monkeypatch.setitem(sys.modules, "open_clip", None)
     with pytest.raises(ConfigError, match=r"pip install open_clip_torch"):
         ClipScoreMetric(f"local-dir:{tmp_path}").prepare(Setting())

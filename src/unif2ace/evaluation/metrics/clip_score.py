@@ -41,10 +41,13 @@ class ClipScoreMetric(OutputMetric):
             ConfigError: If the package or the weights are missing.
         """
         super().prepare(setting)
-        where = self._name.removeprefix("local-dir:") if self._name.startswith("local-dir:") else self._weights
-        if where is None or not Path(where).exists():
+        folder = self._name.removeprefix("local-dir:")
+        if folder != self._name:
+            if not Path(folder).is_dir():
+                raise ConfigError(f"metric.clip_score.model={self._name}: there is no folder {folder}; give another")
+        elif self._weights is None or not Path(self._weights).exists():
             raise ConfigError(
-                f"metric.clip_score.weights={where}: there is no such file; give the weights of "
+                f"metric.clip_score.weights={self._weights}: there is no such file; give the weights of "
                 f"{self._name}, such as open_clip_model.safetensors of laion/CLIP-ViT-B-32-laion2B-s34B-b79K on the "
                 "Hugging Face hub, or metric.clip_score.model=local-dir:FOLDER"
             )
