@@ -158,7 +158,7 @@ class Checkpoint(pl.callbacks.Checkpoint):
         if not trainer.strategy.reduce_boolean_decision(bad is None, all=True):
             raise DataError(
                 f"step {trainer.global_step} is not saved: {bad or 'a weight of another rank'} is not finite; "
-                "resume from the one before it (resume=auto) with a lower optimizer.lr or trainer.gradient_clip_val"
+                "resume from the checkpoint before (resume=auto) with a lower optimizer.lr or trainer.gradient_clip_val"
             )
 
     def on_load_checkpoint(

@@ -174,7 +174,7 @@ class FaceDataModule(pl.LightningDataModule):
         if self.inputs != "pixels" and found != fingerprint:
             raise ConfigError(
                 f"the data holds tokens of image tokenizer {str(found)[:12]}, but the model uses {fingerprint[:12]}; "
-                "select the data's tokenizer, or make the tokens again with `unif2ace-data tokenize`"
+                "set image_tokenizer to the data's tokenizer, or make the tokens again with `unif2ace-data tokenize`"
             )
 
     @property

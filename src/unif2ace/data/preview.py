@@ -83,7 +83,7 @@ def preview_source(
     shown = []
     for index, item in zip(chosen, read_items(source, chosen), strict=True):
         if isinstance(item, SampleFault):
-            log.warning("left out of the sheet (%s): %s", item.cause, item.message)
+            log.warning("left out of the preview (%s): %s", item.cause, item)
             continue
         image = (
             decode_image(item.image.data, item.image.extension) if isinstance(item.image, EncodedImage) else item.image

@@ -41,7 +41,7 @@ def typed_command() -> str:
 
 
 def environment() -> dict[str, Any]:
-    """The command line, the git state, and the versions of Python and of `PACKAGES`."""
+    """The command line, the git state, the platform, and the versions of Python and of `PACKAGES`."""
     return {
         "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "command": typed_command(),

@@ -55,5 +55,5 @@ def question_set(file: QuestionFile, size: int, most: int, seed: int = 0) -> Eva
 
 
 def picture_key(path: Path) -> str:
-    """Key of a picture: its file name and a hash of its folder's name, because folders may share file names."""
+    """Key of a picture: its file name and a hash of its folder's name, because file names may repeat across folders."""
     return f"{path.stem}-{sha256(path.parent.name.encode()).hexdigest()[:6]}"

@@ -372,7 +372,9 @@ class UnifiedModel:
     def ids(self, texts: Sequence[str], by_words: bool = True) -> tuple[Tensor, Tensor]:
         """Text ids, int64 (B, T) padded at the end, and lengths, int64 (B,).
 
-        With `by_words` no token spans several words. Prompts of image generation are encoded without it.        Raises:
+        With `by_words` no token spans several words. Prompts of image generation are encoded without it.
+
+        Raises:
             ConfigError: If a text is too long.
         """
         import torch

@@ -22,7 +22,7 @@ UNLABELLED: Final = tuple(name for name in YES_NO if name not in TAXONOMY.labels
 
 
 def answerable(record: AttributeRecord) -> dict[str, bool]:
-    """The known labels and boolean fields of a record for which a yes/no question exists."""
+    """Known values of a record, by name: the labels and boolean fields that have a yes/no question."""
     values: dict[str, Value] = {**record.labels, **{name: record[name] for name in UNLABELLED}}
     return {name: value for name, value in values.items() if isinstance(value, bool) and name in YES_NO}
 

@@ -192,7 +192,7 @@ class LogitsSpec(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Logits:
-    """Logits at P positions over a slice of V ids.
+    """Logits at P positions, over the V ids of a slice of the vocabulary.
 
     Attributes:
         sample: int64 (P,), index of the sample in the batch.

@@ -212,9 +212,9 @@ def _other_order(weights: dict[str, Tensor]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (_renamed, r"1 missing tensors, such as 'encoder.conv_in.weight'.*did you mean 'encoder.conv_in.weight'"),
-        (_missing, r"2 missing tensors, such as 'decoder.conv_out.bias'$"),
-        (_more, r"1 unknown tensors, such as 'quantize.other'"),
+        (_renamed, r"1 tensors .* missing in the file, such as 'encoder.conv_in.weight'.*did you mean 'encoder.conv"),
+        (_missing, r"2 tensors of the network are missing in the file, such as 'decoder.conv_out.bias'; give"),
+        (_more, r"1 tensors of the file are unknown, such as 'quantize.other'"),
         (_wider, r"decoder.conv_out.bias has shape \[4\], but this network's has \[3\]"),
         (_fewer_bits, r"quantize.power_vals has 4 bits, but the quantizer has 32 codes of 5"),
         (_other_order, r"quantize.embedding differs"),

@@ -81,7 +81,9 @@ class SequenceLayer(nn.Module, ABC):
         Raises:
             ConfigError: If this layer does not support a zero update.
         """
-        raise ConfigError(f"{type(self).__name__} cannot start with a zero update: set moe=sequence or moe=grouped")
+        raise ConfigError(
+            f"{type(self).__name__} would change the output of a dense network: set moe=sequence or moe=grouped"
+        )
 
 
 class MoEFactory(ABC):

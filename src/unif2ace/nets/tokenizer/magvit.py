@@ -194,10 +194,10 @@ class MagvitDecoder(nn.Module):
 def _check_names(given: set[str], own: set[str]) -> None:
     missing, unknown = sorted(own - given), sorted(given - own)
     parts = [
-        f"{len(names)} {what} tensors, such as {names[0]!r}"
-        for what, names in (("missing", missing), ("unknown", unknown))
+        f"{len(names)} tensors {what}, such as {names[0]!r}"
+        for what, names in (("of the network are missing in the file", missing), ("of the file are unknown", unknown))
         if names
     ]
     if parts:
         hint = nearest(unknown[0], missing or own) if unknown else ""
-        raise DataError(f"published weights: {' and '.join(parts)}{hint}")
+        raise DataError(f"published weights: {'; '.join(parts)}{hint}; give the complete file of a MAGVIT-v2 tokenizer")
