@@ -120,5 +120,5 @@ def test_the_classifier_that_taught_the_tokenizer_is_no_evaluator(tmp_path: Path
     used = load(run, device="cpu").release.components
     tokenizer, classifier = used["tokenizer"], used["attributes"]
     tokenizer.header["components"] = {"attributes": {"path": "x", "fingerprint": classifier.fingerprint}}
-    with pytest.raises(ConfigError, match="tokenizer learned from"):
+    with pytest.raises(ConfigError, match="tokenizer was trained with this classifier"):
         load_evaluator(classifier.path, {"tokenizer": tokenizer})
