@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class Unif2aceError(Exception):
@@ -43,3 +43,12 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     written = {other.casefold(): other for other in known}
     found = difflib.get_close_matches(name.casefold(), written, n=1, cutoff=cutoff)
     return f" (did you mean {written[found[0]]!r}?)" if found else ""
+
+
+def and_more(names: Sequence[str]) -> str:
+    """The words that follow the first of several names in a message, such as ``" and 2 more"``; empty for one name.
+
+    Args:
+        names: All names, the first included.
+    """
+    return f" and {len(names) - 1:,} more" if len(names) > 1 else ""

@@ -67,6 +67,10 @@ def config_of(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else _config_beside(path)
 
 
+OLD_NAMES = "was written by version 0.1, whose tensors and keys had other names (see 0.2 in CHANGELOG.md)"
+"""What the messages say of files of version 0.1."""
+
+
 def refuse_old_names(record: Mapping[str, Any], file: Path) -> None:
     """Rejects a training checkpoint of version 0.1, whose tensors and keys had other names.
 
@@ -78,10 +82,7 @@ def refuse_old_names(record: Mapping[str, Any], file: Path) -> None:
         DataError: If the checkpoint is of version 0.1.
     """
     if "format" not in record:
-        raise DataError(
-            f"{file} was written by version 0.1, whose tensors and keys had other names (see 0.2 in CHANGELOG.md): "
-            "continue it with version 0.1, or start a new run"
-        )
+        raise DataError(f"{file} {OLD_NAMES}: continue it with version 0.1, or start a new run")
 
 
 def _config_beside(path: Path) -> dict[str, Any] | None:

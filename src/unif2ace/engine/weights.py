@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unif2ace.checkpoints.finding import COMPLETE, home, is_checkpoint, newest
 from unif2ace.data.atomic import replacing
-from unif2ace.engine.checkpoint_reading import FORMAT, read_checkpoint
+from unif2ace.engine.checkpoint_reading import FORMAT, OLD_NAMES, read_checkpoint
 from unif2ace.engine.fingerprint import SHOWN, fingerprint, token_fingerprint
 from unif2ace.engine.instantiate import instantiate
 from unif2ace.errors import ConfigError, DataError, nearest
@@ -207,10 +207,7 @@ def _read_header(file: Path) -> dict[str, Any]:
         if header["format"] not in (1, FORMAT):
             raise DataError(f"{file} has format {header['format']!r}, but this version reads {FORMAT}: update unif2ace")
         if header["format"] == 1 and header.pop("companions", {}):
-            raise DataError(
-                f"{file} was written by version 0.1, whose tensors and keys had other names (see 0.2 in CHANGELOG.md): "
-                "use the file with version 0.1, or train the network again"
-            )
+            raise DataError(f"{file} {OLD_NAMES}: use the file with version 0.1, or train the network again")
         if not all(isinstance(header[k], t) for k, t in (("kind", str), ("net", dict), ("fingerprint", str))):
             raise KeyError("kind, net or fingerprint")
     except (KeyError, json.JSONDecodeError) as error:

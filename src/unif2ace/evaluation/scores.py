@@ -240,7 +240,8 @@ def add_robustness(
     for name, metric in chosen.items():
         if main := _main(_updated(metric, eval_set, outputs)):
             found.scores[f"{main[0]}/{title}"] = main[1]
-            found.described[name][f"{main[0]}/{title}"] = "corrupted faces: CORRUPTION-STRENGTH, strength 1 to 5"
+            corruption, _, strength = title.rpartition("-")
+            found.described[name][f"{main[0]}/{title}"] = f"faces with {corruption}, strength {strength} of 5"
 
 
 def result_fields(found: UnifiedScores) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from unif2ace.engine.weights import FILE_NAME, Weights, save_weights
-from unif2ace.errors import ConfigError
+from unif2ace.errors import ConfigError, and_more
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,8 +52,7 @@ class Imported:
         yield from self.notes
         for reason in dict.fromkeys(self.left_out.values()):
             without = [name for name, why in self.left_out.items() if why == reason]
-            more = f" and {len(without) - 1} more" if len(without) > 1 else ""
-            yield f"left out  {without[0]}{more}: {reason}"
+            yield f"left out  {without[0]}{and_more(without)}: {reason}"
 
 
 def _groups(names: Iterable[str]) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unif2ace.errors import ConfigError, DataError
+from unif2ace.errors import ConfigError, DataError, and_more
 from unif2ace.sequence.vocabulary import SPECIAL
 
 _OUTER = {
@@ -160,11 +160,6 @@ def _depth(state: Mapping[str, Tensor], pattern: re.Pattern[str]) -> int:
 def _check(state: Mapping[str, Tensor], wanted: set[str], what: str) -> None:
     if unknown := sorted(state.keys() - wanted):
         hint = " (the variant with CLIP features is not supported)" if unknown[0].startswith("mm_projector") else ""
-        raise DataError(f"{what} has no tensors named {_named(unknown)}{hint}")
+        raise DataError(f"{what} has no tensors named {unknown[0]!r}{and_more(unknown)}{hint}")
     if missing := sorted(wanted - state.keys()):
-        raise DataError(f"{what} also needs the tensors {_named(missing)}")
-
-
-def _named(names: list[str]) -> str:
-    more = len(names) - 1
-    return f"{names[0]!r}" + (f" and {more} more" if more else "")
+        raise DataError(f"{what} also needs the tensors {missing[0]!r}{and_more(missing)}")

@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from unif2ace.errors import ConfigError
+from unif2ace.errors import ConfigError, and_more
 from unif2ace.nets.transformer.blocks.base import Block
 from unif2ace.nets.transformer.unified import UnifiedNet
 
@@ -58,9 +58,8 @@ def upcycled(net: UnifiedNet, dense_state: Mapping[str, Tensor]) -> dict[str, Te
             "parallel blocks, or block=sequential for one with sequential blocks"
         )
     if differ:
-        more = f" and {len(differ) - 1} more" if len(differ) > 1 else ""
         raise ConfigError(
-            f"the dense network and this network differ in {differ[0]!r}{more}: "
+            f"the dense network and this network differ in {differ[0]!r}{and_more(differ)}: "
             "set the same norm, attention and sizes as in the dense network"
         )
     for layer, child in enumerate(net.blocks):
